@@ -1,0 +1,113 @@
+"""Passwords: what is accepted, how it is hashed, and how many are hashed at a time."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import unicodedata
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn
+
+from application.errors import InvalidValue, TooBusy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SHORTEST = 15
+LONGEST = 128
+"""NIST SP 800-63B-4, 3.1.1.2: at least 15 where a password stands alone; at least 64 must be allowed."""
+
+TELLING = 4
+"""From so many characters on, a word about somebody must not be in their password."""
+
+GUESSED_EASILY = 10**6
+"""Below so many guesses (zxcvbn's estimate) a password counts as common."""
+
+READ_BY_ZXCVBN = 72
+"""zxcvbn reads no more than this; its time grows with the square of the length."""
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""For generated passwords: nothing in it is mistaken for something else when typed from a mail."""
+
+GROUPS = 5
+GROUP_LENGTH = 5
+"""25 characters of 31: 123 bits."""
+
+LONGEST_WAIT = 8.0
+"""Seconds that a hash waits for its turn before the request is told to come again."""
+
+LONGEST_QUEUE = 256
+"""Hashes that wait at the most: at some 20 ms each they are done within `LONGEST_WAIT` on one core."""
+
+
+class Argon2Passwords:
+    """argon2id with OWASP's parameters, so many at a time as there are cores."""
+
+    def __init__(self, cores: int) -> None:
+        self._hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+        self._free_cores = threading.BoundedSemaphore(cores)
+        self._places = threading.BoundedSemaphore(LONGEST_QUEUE)
+        self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
+
+    def require_good(self, field: str, password: str, about: Sequence[str]) -> None:
+        """Raise `InvalidValue` for a password that is too short, too long, common, or tells of its owner."""
+        password = _normalized(password)
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise InvalidValue(field, f"must have {SHORTEST} to {LONGEST} characters")
+        folded = password.casefold()
+        if any(word in folded for word in _words(about)):
+            raise InvalidValue(field, "must not contain the e-mail address or the name")
+        estimate = zxcvbn(password[:READ_BY_ZXCVBN], user_inputs=list(about), max_length=READ_BY_ZXCVBN)
+        if estimate["guesses"] < GUESSED_EASILY:
+            raise InvalidValue(field, "is too common or too easily guessed")
+
+    def hash(self, password: str) -> str:
+        """Return the hash to keep. Raises `TooBusy`."""
+        with self._turn():
+            return self._hasher.hash(_normalized(password))
+
+    def verify(self, password_hash: str | None, password: str) -> bool:
+        """Say whether it is the one. With no hash the answer is no, after the same time. Raises `TooBusy`."""
+        with self._turn():
+            try:
+                matches = self._hasher.verify(password_hash or self._nobodys_hash, _normalized(password))
+            except (VerificationError, InvalidHashError):
+                return False
+        return matches and password_hash is not None
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Say whether the hash was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(password_hash)
+
+    def generate(self) -> str:
+        """Return a temporary password that nobody can guess, and that can be typed from a mail."""
+        return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise TooBusy
+        try:
+            if not self._free_cores.acquire(timeout=LONGEST_WAIT):
+                raise TooBusy
+            try:
+                yield
+            finally:
+                self._free_cores.release()
+        finally:
+            self._places.release()
+
+
+def _normalized(password: str) -> str:
+    """Return the password as every keyboard would send it (NIST SP 800-63B-4, 3.1.1.2)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _words(about: Sequence[str]) -> list[str]:
+    words = [_normalized(text).casefold() for text in about]
+    words += [word.split("@", 1)[0] for word in words if "@" in word]
+    return [word for word in words if len(word) >= TELLING]

@@ -1,0 +1,85 @@
+"""The way to Postgres: one pool of connections, and driver errors turned into the project's own at this one edge."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import InterfaceError, OperationalError
+from eventsourcing.postgres import PostgresDatastore, PostgresFactory
+from eventsourcing.utils import Environment
+from psycopg.conninfo import conninfo_to_dict
+
+from adapters.postgres.recorder import Recorder
+from application.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg import Connection
+    from psycopg.rows import DictRow
+
+SECONDS_TO_CONNECT = 5
+SECONDS_TO_LOCK = 5
+SECONDS_A_STATEMENT = 15
+"""Longer than anything that a request does; a lost lock or plan ends here, as a 503."""
+
+
+class Database(PostgresDatastore):
+    """The library's datastore on any connection string, raising `StoreUnavailable` where Postgres cannot be had."""
+
+    def __init__(self, url: str, *, pool_size: int) -> None:
+        super().__init__(
+            dbname="",
+            host="",
+            port="",
+            user="",
+            password="",
+            connect_timeout=SECONDS_TO_CONNECT,
+            pool_size=1,
+            max_overflow=pool_size - 1,
+            lock_timeout=SECONDS_TO_LOCK,
+        )
+        kwargs = self.pool.kwargs
+        if not isinstance(kwargs, dict):
+            raise TypeError(kwargs)
+        for name in ("dbname", "host", "port", "user", "password"):
+            del kwargs[name]
+        kwargs.update(conninfo_to_dict(url))
+        kwargs.setdefault("application_name", "subusers")
+        kwargs.setdefault("connect_timeout", SECONDS_TO_CONNECT)
+        kwargs["options"] = f"{kwargs.get('options', '')} -c statement_timeout={SECONDS_A_STATEMENT}s -c timezone=UTC"
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection[DictRow]]:
+        """Lend a connection in autocommit mode. Raises `StoreUnavailable`."""
+        try:
+            with super().get_connection() as connection:
+                yield connection
+        except (InterfaceError, OperationalError) as error:
+            raise StoreUnavailable from error
+
+
+class Factory(PostgresFactory):
+    """Hands the library the project's datastore and recorder; the tables are the migrations' business."""
+
+    def __init__(self, database: Database, on_commit: Callable[[], None]) -> None:
+        super().__init__(
+            Environment(
+                "",
+                {
+                    "POSTGRES_DBNAME": "x",
+                    "POSTGRES_HOST": "x",
+                    "POSTGRES_USER": "x",
+                    "POSTGRES_PASSWORD": "x",
+                    "CREATE_TABLE": "no",
+                    "IS_SNAPSHOTTING_ENABLED": "yes",
+                },
+            )
+        )
+        self.datastore = database
+        self._on_commit = on_commit
+
+    def application_recorder(self) -> Recorder:
+        """Return the recorder of the event store."""
+        return Recorder(self.datastore, self._on_commit)

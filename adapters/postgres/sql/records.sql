@@ -1,0 +1,77 @@
+-- What the recorder writes together with events, one statement for each class in application/records.py.
+
+-- name: PersonAdded
+-- A person's data key, wrapped.
+INSERT INTO vault (person_id, account_id, wrapped_key, master_key_id)
+VALUES (%(person_id)s, %(account_id)s, %(wrapped_key)s, %(master_key_id)s)
+
+-- name: PersonForgotten
+-- Everything encrypted under this key is unreadable from here on; what the stored answers held of it goes too.
+WITH answers AS (DELETE FROM kept_answers WHERE person_id = %(person_id)s)
+DELETE FROM vault WHERE person_id = %(person_id)s
+
+-- name: PasswordSet
+-- Replaces a person's password.
+UPDATE vault
+SET password_hash = %(password_hash)s, must_change = %(must_change)s, password_expires_at = %(expires_at)s,
+    credentials = %(credentials)s, sealed_password = %(sealed_password)s
+WHERE person_id = %(person_id)s
+
+-- name: PasswordRehashed
+-- The same password under today's parameters, unless it was replaced meanwhile.
+UPDATE vault SET password_hash = %(new_hash)s WHERE person_id = %(person_id)s AND password_hash = %(old_hash)s
+
+-- name: TemporaryPasswordExpirySet
+-- A temporary password's time starts when its owner is told of it.
+UPDATE vault SET password_expires_at = %(expires_at)s WHERE person_id = %(person_id)s AND must_change
+
+-- name: PasswordMailed
+-- Forgets the plaintext that a mail carried, unless newer access data was issued meanwhile.
+UPDATE vault SET sealed_password = NULL WHERE person_id = %(person_id)s AND credentials = %(credentials)s
+
+-- name: SessionOpened
+-- A session; the token itself is nowhere.
+INSERT INTO sessions (token_hash, session_id, account_id, person_id, restricted, opened_at, last_used_at, expires_at,
+                      access_expires_at, ip, user_agent)
+VALUES (%(token_hash)s, %(session_id)s, %(account_id)s, %(person_id)s, %(restricted)s, %(opened_at)s, %(opened_at)s,
+        %(expires_at)s, %(access_expires_at)s, %(ip)s, %(user_agent)s)
+
+-- name: SessionClosed
+-- Ends one session.
+DELETE FROM sessions WHERE session_id = %(session_id)s AND person_id = %(person_id)s
+
+-- name: SessionsClosed
+-- Ends every session of a person.
+DELETE FROM sessions WHERE person_id = %(person_id)s
+
+-- name: AccountSessionsClosed
+-- Ends every session in an account.
+DELETE FROM sessions WHERE account_id = %(account_id)s
+
+-- name: SessionsLimited
+-- A session ends with its owner's access, at the latest.
+UPDATE sessions SET access_expires_at = %(access_expires_at)s WHERE person_id = %(person_id)s
+
+-- name: AccountListed
+-- Two accounts with one e-mail violate account_directory_email_key.
+INSERT INTO account_directory (email_hash, account_id) VALUES (%(email_hash)s, %(account_id)s)
+
+-- name: AccountUnlisted
+-- The account's e-mail is free again.
+DELETE FROM account_directory WHERE account_id = %(account_id)s
+
+-- name: AttemptsForgiven
+-- Failures in a row end with a success, or with new access data.
+DELETE FROM throttle WHERE key = ANY(%(keys)s)
+
+-- name: AnswerKept
+-- Two requests with one key violate kept_answers_key: the later one waits here for the earlier one's end.
+INSERT INTO kept_answers (api_key_id, idempotency_key, fingerprint, status, headers, sealed_body, person_id, stream_id,
+                          stream_version, answered_at)
+VALUES (%(api_key_id)s, %(idempotency_key)s, %(fingerprint)s, %(status)s, %(headers)s, %(sealed_body)s, %(person_id)s,
+        %(stream_id)s, %(stream_version)s, %(answered_at)s)
+
+-- name: MailSettled
+-- A mail that needs no further attempt.
+UPDATE mail_queue SET state = %(state)s, settled_at = %(settled_at)s
+WHERE account_id = %(account_id)s AND caused_by = %(caused_by)s

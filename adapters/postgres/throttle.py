@@ -1,0 +1,39 @@
+"""Counts failed attempts, across every process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from projections.statements import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from eventsourcing.postgres import PostgresDatastore
+
+    from application.attempts import AttemptKeys
+
+SQL = statements("adapters.postgres", "throttle")
+
+
+class PostgresThrottle:
+    """The counts, in the table `throttle`; they are forgiven as records."""
+
+    def __init__(self, database: PostgresDatastore) -> None:
+        self._database = database
+
+    def seconds_to_wait(self, keys: Sequence[bytes], now: datetime) -> float:
+        """Return for how long none of these may try, 0 if they may."""
+        with self._database.get_connection() as connection:
+            row = connection.execute(SQL["longest_block"], {"keys": list(keys), "now": now}, prepare=True).fetchone()
+        return float(row["seconds"]) if row is not None else 0.0
+
+    def failed(self, keys: AttemptKeys, now: datetime) -> int:
+        """Count a failure under each key, and return how many there were in a row from anywhere."""
+        with self._database.get_connection() as connection, connection.transaction():
+            connection.execute(SQL["note_delayed_failure"], {"key": keys.delayed, "now": now})
+            if keys.per_minute is not None:
+                connection.execute(SQL["note_failure_per_minute"], {"key": keys.per_minute, "now": now})
+            row = connection.execute(SQL["note_counted_failure"], {"key": keys.counted, "now": now}).fetchone()
+        return int(row["failures"]) if row is not None else 1

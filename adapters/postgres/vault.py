@@ -1,0 +1,70 @@
+"""Keeps each person's data key and password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.encryption import DataKey, new_key
+from projections.statements import statements
+from application.ports import VaultEntry
+from application.records import PersonAdded
+from domain.cause import Sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from eventsourcing.postgres import PostgresDatastore
+    from psycopg.rows import DictRow
+
+    from adapters.encryption import MasterKeys
+    from application.ports import PersonKey
+
+SQL = statements("adapters.postgres", "vault")
+
+
+class PostgresVault:
+    """The vault, in the table of that name."""
+
+    def __init__(self, database: PostgresDatastore, master_keys: MasterKeys) -> None:
+        self._database = database
+        self._master_keys = master_keys
+
+    def new_person(self, person_id: UUID, account_id: UUID) -> tuple[PersonKey, PersonAdded]:
+        """Make a data key; it is kept once the record is saved."""
+        key = new_key()
+        wrapped = self._master_keys.wrap(str(person_id), key)
+        return DataKey(person_id, key), PersonAdded(person_id, account_id, wrapped, self._master_keys.current_id)
+
+    def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
+        """Return the entries of those who have one."""
+        with self._database.get_connection() as connection:
+            rows = connection.execute(SQL["find_entries"], {"person_ids": list(person_ids)}, prepare=True).fetchall()
+        return {row["person_id"]: self._entry(row) for row in rows}
+
+    def service_key(self, name: str) -> bytes:
+        """Return a key of the service's own, made when first asked for. Raises `UnknownMasterKey`."""
+        owner = f"service key {name}"
+        wrapped = self._master_keys.wrap(owner, new_key())
+        fresh = {"name": name, "master_key_id": self._master_keys.current_id, "wrapped_key": wrapped}
+        with self._database.get_connection() as connection:
+            connection.execute(SQL["add_service_key"], fresh)
+            row = connection.execute(SQL["find_service_key"], {"name": name}).fetchone()
+        if row is None:
+            raise LookupError(name)
+        return self._master_keys.unwrap(owner, row["master_key_id"], row["wrapped_key"])
+
+    def _entry(self, row: DictRow) -> VaultEntry:
+        person_id: UUID = row["person_id"]
+        key = self._master_keys.unwrap(str(person_id), row["master_key_id"], row["wrapped_key"])
+        sealed_password = row["sealed_password"]
+        return VaultEntry(
+            person_id=person_id,
+            account_id=row["account_id"],
+            key=DataKey(person_id, key),
+            password_hash=row["password_hash"],
+            must_change=row["must_change"],
+            password_expires_at=row["password_expires_at"],
+            credentials=row["credentials"],
+            sealed_password=Sealed(sealed_password) if sealed_password is not None else None,
+        )

@@ -1,0 +1,216 @@
+"""The composition root: here, and nowhere else, what is asked meets what it is done with."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
+from adapters.event_mapper import EventMapper
+from adapters.fingerprints import KeyedFingerprints
+from adapters.mail.files import FileTransport
+from adapters.mail.smtp import SmtpTransport
+from adapters.passwords import Argon2Passwords
+from adapters.postgres.account_directory import PostgresAccountDirectory
+from adapters.postgres.answers import PostgresAnswers
+from adapters.postgres.api_keys import PostgresApiKeys
+from adapters.postgres.database import Database, Factory
+from adapters.postgres.housekeeping import clear_away
+from adapters.postgres.mail_queue import PostgresMailQueue
+from adapters.postgres.migrations import migrate, pending
+from adapters.postgres.sessions import PostgresSessions
+from adapters.postgres.signals import CHANNEL, Signals
+from adapters.postgres.throttle import PostgresThrottle
+from adapters.postgres.vault import PostgresVault
+from api.config import ConfigError, Settings
+from application.accounts import Accounts
+from application.activities import Activities
+from application.errors import StoreUnavailable
+from application.mailing import Mailing
+from application.main_accounts import MainAccounts
+from application.sessions import SubUserSessions
+from application.sub_users import SubUsers
+from projections.audit_log import AuditLog
+from projections.audit_queries import AuditQueries
+from projections.cursors import Cursors
+from projections.follower import Follower
+from projections.freshness import Freshness
+from projections.mail_queue import MailQueueView
+from projections.progress import Progress
+from projections.sub_user_list import SubUserList
+from projections.sub_user_queries import SubUserQueries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from application.mail import MailTransport
+    from application.ports import Clock, PersonKey
+
+__all__ = ["EmbeddedPostgres", "Service", "build", "connect", "follower_names", "generated_master_key", "run_migrations"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that a door can open onto."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    signals: Signals
+    main_accounts: MainAccounts
+    accounts: Accounts
+    sub_users: SubUsers
+    sessions: SubUserSessions
+    session_store: PostgresSessions
+    activities: Activities
+    answers: PostgresAnswers
+    api_keys: PostgresApiKeys
+    fingerprints: KeyedFingerprints
+    vault: PostgresVault
+    sub_user_queries: SubUserQueries
+    audit_queries: AuditQueries
+    progress: Progress
+    followers: Sequence[Follower]
+    mailing: Mailing
+
+    def clear_away(self) -> int:
+        """Delete some of what has had its time, and return how many rows that was."""
+        return clear_away(self.database, self.clock())
+
+    def person_key(self, person_id: Any) -> PersonKey | None:
+        """Return a person's key, None if they were forgotten."""
+        entry = self.vault.entries([person_id]).get(person_id)
+        return entry.key if entry is not None else None
+
+    def pending_migrations(self) -> Sequence[str]:
+        """Return what `subusers migrate` has yet to run."""
+        with connect(self.settings.database_url or "", "status") as connection:
+            return pending(connection)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.signals.close()
+        self.main_accounts.close()
+
+
+def utc_now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+def connect(url: str, purpose: str) -> psycopg.Connection[Any]:
+    """Return a connection of one's own, in autocommit mode and without a limit on how long a statement takes."""
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        application_name=f"subusers {purpose}",
+        options="-c timezone=UTC",
+        connect_timeout=5,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+    )
+
+
+def run_migrations(url: str) -> Sequence[str]:
+    """Bring the schema up to date, and return what was run. Raises `MigrationError`, `StoreUnavailable`."""
+    try:
+        with connect(url, "migrate") as connection:
+            return migrate(connection)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable from error
+
+
+def generated_master_key(settings: Settings) -> bytes:
+    """Return the master key of an embedded Postgres, made the first time, readable by its owner alone."""
+    file = settings.master_key_file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        draft = file.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(base64.b64encode(new_key()).decode())
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(draft, file)  # fails where another process was first, whose key then counts
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return base64.b64decode(file.read_text())
+
+
+def build(settings: Settings, clock: Clock = utc_now) -> Service:
+    """Put the service together, on a database that `settings` names and that is up to date.
+
+    Raises `ConfigError` where the master keys do not open the database.
+    """
+    url = settings.database_url or ""
+    database = Database(url, pool_size=settings.threads + 4)
+    master_keys = MasterKeys(settings.master_keys)
+    vault = PostgresVault(database, master_keys)
+    try:
+        fingerprints = KeyedFingerprints(vault.service_key("fingerprints"))
+    except UnknownMasterKey:
+        msg = "SUBUSERS_MASTER_KEY is not the key that this database was set up with"
+        raise ConfigError(msg) from None
+    signals = Signals(lambda: connect(url, "signals"))
+    mapper = EventMapper()
+    main_accounts = MainAccounts(Factory(database, signals.signal), mapper)
+    passwords = Argon2Passwords(max(1, settings.cores // settings.processes))
+    common = (main_accounts, vault, fingerprints, passwords, clock)
+    sessions = PostgresSessions(database)
+    freshness = Freshness(database)
+    cursors = Cursors(fingerprints)
+    views = (SubUserList(mapper, vault), AuditLog(mapper), MailQueueView(mapper))
+    return Service(
+        settings=settings,
+        clock=clock,
+        database=database,
+        signals=signals,
+        main_accounts=main_accounts,
+        accounts=Accounts(*common),
+        sub_users=SubUsers(*common),
+        sessions=SubUserSessions(
+            *common,
+            sessions=sessions,
+            directory=PostgresAccountDirectory(database),
+            throttle=PostgresThrottle(database),
+        ),
+        session_store=sessions,
+        activities=Activities(main_accounts, vault, clock),
+        answers=PostgresAnswers(database),
+        api_keys=PostgresApiKeys(database),
+        fingerprints=fingerprints,
+        vault=vault,
+        sub_user_queries=SubUserQueries(database, freshness, cursors),
+        audit_queries=AuditQueries(database, freshness, cursors, mapper, vault),
+        progress=Progress(database),
+        followers=[Follower(view, lambda: connect(url, "follower"), CHANNEL) for view in views],
+        mailing=Mailing(
+            main_accounts,
+            vault,
+            PostgresMailQueue(database),
+            _transport(settings),
+            clock,
+            login_url=f"{settings.public_url}/login",
+            mail_domain=settings.public_host,
+        ),
+    )
+
+
+def _transport(settings: Settings) -> MailTransport:
+    if settings.smtp_url is None:
+        return FileTransport(settings.mail_folder, sender=settings.mail_from)
+    try:
+        return SmtpTransport(settings.smtp_url, sender=settings.mail_from)
+    except ValueError as error:
+        msg = f"SUBUSERS_SMTP_URL {error}"
+        raise ConfigError(msg) from None

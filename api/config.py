@@ -1,0 +1,135 @@
+"""The settings, from the environment: this is the only place that reads it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from environs import Env, EnvError, validate
+
+MASTER_KEY_BYTES = 32
+MOST_THREADS_ON_A_CORE = 16
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; the message is one line that says which, and what it should be."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the operator decides. `database_url` None means the embedded Postgres, `smtp_url` None means mail files."""
+
+    database_url: str | None = field(repr=False)
+    smtp_url: str | None = field(repr=False)
+    mail_from: str
+    master_keys: tuple[bytes, ...] = field(repr=False)
+    data_dir: Path
+    host: str
+    port: int
+    public_url: str
+    processes: int
+    threads: int
+    cores: int
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this runs on a Postgres of its own."""
+        return self.database_url is None
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mails are written when there is no mail server."""
+        return self.data_dir / "mails"
+
+    @property
+    def master_key_file(self) -> Path:
+        """Where the generated master key is kept, with an embedded Postgres."""
+        return self.data_dir / "master.key"
+
+    @property
+    def public_host(self) -> str:
+        """The host by which the outside knows this service."""
+        return urlsplit(self.public_url).hostname or "localhost"
+
+
+def load() -> Settings:
+    """Return the settings. Raises `ConfigError`."""
+    env = Env(prefix="SUBUSERS_")
+    try:
+        return _read(env)
+    except EnvError as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+
+
+def child_environment(**settings: str) -> dict[str, str]:
+    """Return the environment for a process of this service's own: this one's, with these settings besides."""
+    return {**os.environ, **settings}
+
+
+def share_metrics_in(folder: Path) -> None:
+    """Have prometheus_client, which reads the environment by itself, keep its values in files that processes share."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def _read(env: Env) -> Settings:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    host = env.str("HOST", "127.0.0.1")
+    port = env.int("PORT", 8000, validate=validate.Range(1, 65535))
+    database_url = env.str("DATABASE_URL", None)
+    data_dir = Path(env.str("DATA_DIR", ".subusers")).resolve()
+    public_url = env.str("PUBLIC_URL", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}").rstrip("/")  # noqa: S104  # compared, not bound
+    settings = Settings(
+        database_url=_url("DATABASE_URL", database_url, {"postgresql", "postgres"}),
+        smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), {"smtp", "smtps"}),
+        mail_from=env.str("MAIL_FROM", f"no-reply@{urlsplit(public_url).hostname or 'localhost'}"),
+        master_keys=_master_keys(env.str("MASTER_KEY", None)),
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        public_url=_url("PUBLIC_URL", public_url, {"http", "https"}) or public_url,
+        processes=env.int("PROCESSES", cores, validate=validate.Range(1, 64)),
+        threads=env.int("THREADS", MOST_THREADS_ON_A_CORE, validate=validate.Range(1, 128)),
+        cores=cores,
+    )
+    if settings.database_url is not None and not settings.master_keys:
+        msg = (
+            "SUBUSERS_MASTER_KEY is missing: with SUBUSERS_DATABASE_URL set it must be 32 random bytes in base64, "
+            "for example from `openssl rand -base64 32`"
+        )
+        raise ConfigError(msg)
+    return settings
+
+
+def _url(name: str, url: str | None, schemes: set[str]) -> str | None:
+    """Return the URL if it is of one of these schemes; a message never repeats it, for it may hold a password."""
+    if not url:
+        return None
+    if urlsplit(url).scheme not in schemes or not urlsplit(url).netloc:
+        msg = f"SUBUSERS_{name} must be a URL that begins with {' or '.join(sorted(f'{s}://' for s in schemes))}"
+        raise ConfigError(msg)
+    return url
+
+
+def _master_keys(text: str | None) -> tuple[bytes, ...]:
+    if not text:
+        return ()
+    keys = tuple(_master_key(part.strip()) for part in text.split(","))
+    if len(set(keys)) < len(keys):
+        msg = "SUBUSERS_MASTER_KEY names the same key twice"
+        raise ConfigError(msg)
+    return keys
+
+
+def _master_key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != MASTER_KEY_BYTES:
+        msg = "SUBUSERS_MASTER_KEY must be 32 random bytes in base64, several separated by commas, the current one first"
+        raise ConfigError(msg)
+    return key

@@ -1,0 +1,32 @@
+"""Under which keys failed attempts to log in are counted. They tell nothing of whom they are about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from application.ports import Fingerprints
+
+
+@dataclass(frozen=True)
+class AttemptKeys:
+    """`delayed`: this sub-user from this client; `counted`: this sub-user from anywhere; `per_minute`: this client."""
+
+    delayed: bytes
+    counted: bytes
+    per_minute: bytes | None
+
+    @property
+    def waiting(self) -> list[bytes]:
+        """Return the keys under which an attempt may have to wait."""
+        return [key for key in (self.delayed, self.per_minute) if key is not None]
+
+
+def attempt_keys(fingerprints: Fingerprints, account_email_hash: str, email_hash: str, ip: str | None) -> AttemptKeys:
+    """Return the keys of an attempt, whether there is such a sub-user or not."""
+    return AttemptKeys(
+        delayed=fingerprints.of("login from", account_email_hash, email_hash, ip or ""),
+        counted=fingerprints.of("login", account_email_hash, email_hash),
+        per_minute=fingerprints.of("ip", ip) if ip else None,
+    )

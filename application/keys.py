@@ -1,0 +1,31 @@
+"""Whose data keys a command needs, found in one read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.refusals import AccountNotFound, SubUserNotFound
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from application.ports import PersonKey, Vault
+
+
+def owner_key(vault: Vault, account_id: UUID) -> PersonKey:
+    """Return the key of an account's owner. Raises `AccountNotFound`."""
+    entry = vault.entries([account_id]).get(account_id)
+    if entry is None or entry.account_id != account_id:
+        raise AccountNotFound
+    return entry.key
+
+
+def owner_and_sub_user_keys(vault: Vault, account_id: UUID, sub_user_id: UUID) -> tuple[PersonKey, PersonKey]:
+    """Return the keys of an account's owner and of one of its sub-users. Raises `AccountNotFound`, `SubUserNotFound`."""
+    entries = vault.entries([account_id, sub_user_id])
+    owner, sub_user = entries.get(account_id), entries.get(sub_user_id)
+    if owner is None or owner.account_id != account_id:
+        raise AccountNotFound
+    if sub_user is None or sub_user.account_id != account_id or sub_user_id == account_id:
+        raise SubUserNotFound
+    return owner.key, sub_user.key

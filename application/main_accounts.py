@@ -1,0 +1,125 @@
+"""The event-sourced application: it loads main accounts, has them decide, and saves what they decided."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.utils import Environment
+
+from application.consequences import consequences
+from application.errors import StoreUnavailable, TooBusy, VersionConflict
+from domain.main_account import MainAccount
+from domain.main_account_snapshot import MainAccountSnapshot
+from domain.refusals import AccountNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eventsourcing.application import ProcessingEvent
+    from eventsourcing.domain import DomainEventProtocol
+    from eventsourcing.persistence import InfrastructureFactory, Mapper
+    from eventsourcing.utils import EnvType
+
+    from application.records import Record
+
+R = TypeVar("R")
+
+ATTEMPTS = 40
+"""How often a command is decided anew when another process recorded first. Within one process commands take turns,
+so a conflict means that another process won: so many losses in a row mean that something is wrong."""
+
+SNAPSHOT_EVERY = 100
+"""Events between snapshots: reading so many takes about as long as the write that every command ends with."""
+
+TURNS = 1024
+"""Locks that accounts share, by their id: more than there are threads, so that they seldom wait for each other."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """What a command came to, and the position in the store at which it can be read."""
+
+    value: R
+    position: int | None
+
+
+Decision = tuple[R, "Sequence[Record]"]
+
+
+class MainAccounts(Application[UUID]):
+    """Every main account there is."""
+
+    name = "subusers"
+    is_snapshotting_enabled = True
+
+    def __init__(self, factory: InfrastructureFactory[Any], mapper: Mapper[UUID]) -> None:
+        self._given_factory = factory
+        self._given_mapper = mapper
+        self._turns = [threading.Lock() for _ in range(TURNS)]
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Return what little the library is to know: the process's own environment is none of its business."""
+        return Environment(name, {"AGGREGATE_CACHE_MAXSIZE": "1000", **(env or {})})
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:  # noqa: ARG002  # it was built outside
+        """Return the factory that was handed in."""
+        return self._given_factory
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Return the mapper that was handed in."""
+        return self._given_mapper
+
+    def _take_snapshots(self, processing_event: ProcessingEvent[UUID]) -> None:
+        """Keep the state every so many events. It only saves time later, so the command stands if this fails."""
+        if self.snapshots is None or not any(e.originator_version % SNAPSHOT_EVERY == 0 for e in processing_event.events):
+            return
+        snapshots = [MainAccountSnapshot.take(one) for one in processing_event.aggregates.values() if isinstance(one, MainAccount)]
+        with contextlib.suppress(StoreUnavailable):
+            self.snapshots.put(snapshots)
+
+    def load(self, account_id: UUID) -> MainAccount:
+        """Return the account as it is now. Raises `AccountNotFound`."""
+        with self._turn(account_id):
+            return self._load(account_id)
+
+    def add(self, account: MainAccount, records: Sequence[Record]) -> int | None:
+        """Save a new account, and return its position."""
+        return self._save(account, records)
+
+    def change(self, account_id: UUID, decide: Callable[[MainAccount], Decision[R]]) -> Outcome[R]:
+        """Have an account decide, and save that with the records given; decide anew if another process came first.
+
+        Raises what `decide` raises, `AccountNotFound`, and `TooBusy` after too many conflicts.
+        """
+        with self._turn(account_id):
+            for attempt in range(ATTEMPTS):
+                account = self._load(account_id)
+                value, records = decide(account)
+                try:
+                    return Outcome(value, self._save(account, records))
+                except VersionConflict:
+                    time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311  # spreads rivals, no secret
+        raise TooBusy
+
+    def _turn(self, account_id: UUID) -> threading.Lock:
+        return self._turns[account_id.int % TURNS]
+
+    def _load(self, account_id: UUID) -> MainAccount:
+        try:
+            account: MainAccount = self.repository.get(account_id)
+        except AggregateNotFoundError:
+            raise AccountNotFound from None
+        return account
+
+    def _save(self, account: MainAccount, records: Sequence[Record]) -> int | None:
+        recorded: Sequence[DomainEventProtocol[UUID]] = list(account.pending_events)
+        recordings = self.save(account, records=[*consequences(recorded), *records])
+        return recordings[-1].notification.id if recordings else None

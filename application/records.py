@@ -1,0 +1,166 @@
+"""What is written in the transaction that records the events: all of it, or none.
+
+Each class is one statement of the recorder, and its fields are the statement's parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing that must be true together with the events."""
+
+
+@dataclass(frozen=True)
+class PersonAdded(Record):
+    """A person gets a data key, wrapped by the master key of that id."""
+
+    person_id: UUID
+    account_id: UUID
+    wrapped_key: bytes = field(repr=False)
+    master_key_id: str
+
+
+@dataclass(frozen=True)
+class PersonForgotten(Record):
+    """A person's data key is deleted, and everything else that the vault and the stored answers hold of them."""
+
+    person_id: UUID
+
+
+@dataclass(frozen=True)
+class PasswordSet(Record):
+    """A person's password is replaced. `sealed_password` is a temporary one's plaintext, until it has been mailed."""
+
+    person_id: UUID
+    password_hash: str = field(repr=False)
+    must_change: bool
+    expires_at: datetime | None
+    credentials: int
+    sealed_password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PasswordRehashed(Record):
+    """The same password, hashed with the parameters of today."""
+
+    person_id: UUID
+    old_hash: str = field(repr=False)
+    new_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TemporaryPasswordExpirySet(Record):
+    """A temporary password's time starts when its owner is told of it."""
+
+    person_id: UUID
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class PasswordMailed(Record):
+    """The plaintext of these credentials is forgotten: the mail that carries it is on its way, or given up."""
+
+    person_id: UUID
+    credentials: int
+
+
+@dataclass(frozen=True)
+class SessionOpened(Record):
+    """A token is good from now on; the store keeps only its SHA-256."""
+
+    session_id: UUID
+    token_hash: bytes = field(repr=False)
+    account_id: UUID
+    person_id: UUID
+    restricted: bool
+    opened_at: datetime
+    expires_at: datetime
+    access_expires_at: datetime | None
+    ip: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True)
+class SessionClosed(Record):
+    """One session of a person ends."""
+
+    session_id: UUID
+    person_id: UUID
+
+
+@dataclass(frozen=True)
+class SessionsClosed(Record):
+    """Every session of a person ends."""
+
+    person_id: UUID
+
+
+@dataclass(frozen=True)
+class AccountSessionsClosed(Record):
+    """Every session in an account ends."""
+
+    account_id: UUID
+
+
+@dataclass(frozen=True)
+class SessionsLimited(Record):
+    """A person's sessions end with their access, at the latest."""
+
+    person_id: UUID
+    access_expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AccountListed(Record):
+    """The account can be found by its e-mail, and no other by the same."""
+
+    email_hash: str
+    account_id: UUID
+
+
+@dataclass(frozen=True)
+class AccountUnlisted(Record):
+    """The account's e-mail leads nowhere any more."""
+
+    account_id: UUID
+
+
+@dataclass(frozen=True)
+class AttemptsForgiven(Record):
+    """Failed attempts under these keys count no more."""
+
+    keys: list[bytes]
+
+
+@dataclass(frozen=True)
+class AnswerKept(Record):
+    """The answer to a request with an idempotency key, to be given again; its body is sealed for that person."""
+
+    api_key_id: UUID
+    idempotency_key: str
+    fingerprint: bytes
+    status: int
+    headers: str
+    sealed_body: str
+    person_id: UUID
+    stream_id: UUID
+    stream_version: int
+    answered_at: datetime
+
+
+@dataclass(frozen=True)
+class MailSettled(Record):
+    """A queued mail needs no further attempt."""
+
+    account_id: UUID
+    caused_by: int
+    state: str
+    settled_at: datetime

@@ -1,0 +1,304 @@
+"""Logging in, what a session allows, a password of one's own, logging out."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from application.attempts import AttemptKeys, attempt_keys
+from application.errors import InvalidValue, SessionEnded, TooManyAttempts
+from application.main_accounts import Outcome
+from application.records import AttemptsForgiven, PasswordRehashed, PasswordSet, Record, SessionOpened
+from domain.permissions import OPERATIONAL, Permission
+from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
+
+if TYPE_CHECKING:
+    from application.main_accounts import MainAccounts
+    from application.origin import Origin
+    from application.ports import (
+        AccountDirectory,
+        Clock,
+        Fingerprints,
+        Passwords,
+        Session,
+        Sessions,
+        Throttle,
+        Vault,
+        VaultEntry,
+    )
+    from domain.cause import Cause
+    from domain.main_account import MainAccount
+    from domain.sub_user import SubUser
+
+SESSION_LIFETIME = timedelta(hours=24)
+"""No session is good for longer (DESIGN section 6; ASVS 7.3.2)."""
+
+TOKEN_BYTES = 32
+"""256 random bits (ASVS 7.2.3 asks for 128)."""
+
+
+@dataclass(frozen=True)
+class OpenedSession:
+    """A new session. Only here is its token ever seen."""
+
+    token: str = field(repr=False)
+    expires_at: datetime
+    account_id: UUID
+    sub_user_id: UUID
+    must_change_password: bool
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """What the session allows: with a temporary password nothing but to replace it."""
+        return permissions_of(restricted=self.must_change_password)
+
+
+def permissions_of(*, restricted: bool) -> tuple[Permission, ...]:
+    """Return what a session allows, from the sub-user's present state."""
+    return () if restricted else OPERATIONAL
+
+
+def token_hash(token: str) -> bytes:
+    """Return what the store keeps of a token: 256 random bits need no salt."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to log in, and the keys under which its failure counts."""
+
+    account_email_hash: str
+    email_hash: str
+    password: str = field(repr=False)
+    keys: AttemptKeys = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """Whom an attempt claims to be, as far as there is such a person."""
+
+    account_id: UUID | None = None
+    sub_user: SubUser | None = None
+    entry: VaultEntry | None = None
+
+
+class SubUserSessions:
+    """The commands of a sub-user, and the question whether one may do something."""
+
+    def __init__(  # noqa: PLR0913  # one for each thing outside that a login needs
+        self,
+        accounts: MainAccounts,
+        vault: Vault,
+        fingerprints: Fingerprints,
+        passwords: Passwords,
+        clock: Clock,
+        *,
+        sessions: Sessions,
+        directory: AccountDirectory,
+        throttle: Throttle,
+    ) -> None:
+        self._accounts = accounts
+        self._vault = vault
+        self._fingerprints = fingerprints
+        self._passwords = passwords
+        self._clock = clock
+        self._sessions = sessions
+        self._directory = directory
+        self._throttle = throttle
+
+    def log_in(self, account_email: str, email: str, password: str, origin: Origin) -> Outcome[OpenedSession]:
+        """Open a session. Raises `LoginRefused`, the same whatever was wrong, or `TooManyAttempts`.
+
+        The password is verified whether there is such a sub-user or not, outside any transaction.
+        """
+        attempt = self._attempt(account_email, email, password, origin)
+        wait = self._throttle.seconds_to_wait(attempt.keys.waiting, self._clock())
+        if wait > 0:
+            raise TooManyAttempts(wait)
+        claimed = self._claimed(attempt)
+        entry = claimed.entry
+        verified = self._passwords.verify(entry.password_hash if entry else None, password)
+        try:
+            if entry is None or claimed.sub_user is None or claimed.account_id is None:
+                raise LoginRefused("unknown")
+            if not verified:
+                raise LoginRefused("wrong_password")
+            return self._open_session(claimed.account_id, entry, attempt, origin)
+        except (SubUserNotFound, AccountNotFound):
+            self._note_refusal(claimed, "unknown", attempt, origin)
+            raise LoginRefused("unknown") from None
+        except LoginRefused as refused:
+            self._note_refusal(claimed, refused.why, attempt, origin)
+            raise
+
+    def current(self, token: str) -> Session:
+        """Return the session of a token. Raises `SessionEnded`."""
+        session = self._sessions.find(token_hash(token), self._clock())
+        if session is None:
+            raise SessionEnded
+        return session
+
+    def change_own_password(
+        self, token: str, current_password: str, new_password: str, origin: Origin
+    ) -> Outcome[OpenedSession]:
+        """Give a sub-user a password of their own, end all their sessions, and open a new one.
+
+        Raises `SessionEnded`, `InvalidValue`, or `TooManyAttempts` after too many wrong current passwords.
+        """
+        session = self.current(token)
+        entry = self._entry(session)
+        sub_user = self._accounts.load(session.account_id).sub_user(session.person_id)
+        self._require_current(entry, current_password)
+        about = [entry.key.open(name, getattr(sub_user, name)) for name in ("email", "name", "surname")]
+        self._passwords.require_good("new_password", new_password, about)
+        if self._passwords.verify(entry.password_hash, new_password):
+            raise InvalidValue("new_password", "must differ from the current password")
+        new_hash = self._passwords.hash(new_password)
+        cause = origin.by_sub_user(session.person_id).sealed_with(entry.key)
+        opened = _new_session(session.account_id, session.person_id, restricted=False)
+
+        def decide(account: MainAccount) -> tuple[OpenedSession, list[Record]]:
+            at = self._clock()
+            self._require_same_password(entry)
+            account.change_own_password(session.person_id, opened.session_id, at=at, cause=cause)
+            one = account.sub_user(session.person_id)
+            password_set = PasswordSet(
+                person_id=session.person_id,
+                password_hash=new_hash,
+                must_change=False,
+                expires_at=None,
+                credentials=one.credentials,
+                sealed_password=None,
+            )
+            return opened.since(at), [password_set, opened.record(one, at, cause)]
+
+        return self._accounts.change(session.account_id, decide)
+
+    def log_out(self, token: str, origin: Origin) -> Outcome[None]:
+        """End the session of a token. Raises `SessionEnded`."""
+        session = self.current(token)
+        cause = origin.by_sub_user(session.person_id).sealed_with(self._entry(session).key)
+
+        def decide(account: MainAccount) -> tuple[None, list[Record]]:
+            account.log_out(session.person_id, session.session_id, at=self._clock(), cause=cause)
+            return None, []
+
+        return self._accounts.change(session.account_id, decide)
+
+    def _attempt(self, account_email: str, email: str, password: str, origin: Origin) -> Attempt:
+        account_email_hash, email_hash = self._fingerprints.email(account_email), self._fingerprints.email(email)
+        keys = attempt_keys(self._fingerprints, account_email_hash, email_hash, origin.ip)
+        return Attempt(account_email_hash, email_hash, password, keys)
+
+    def _claimed(self, attempt: Attempt) -> Claimed:
+        account_id = self._directory.find(attempt.account_email_hash)
+        if account_id is None:
+            return Claimed()
+        sub_user = self._accounts.load(account_id).sub_user_with_email(attempt.email_hash)
+        if sub_user is None:
+            return Claimed(account_id)
+        return Claimed(account_id, sub_user, self._vault.entries([sub_user.sub_user_id]).get(sub_user.sub_user_id))
+
+    def _open_session(
+        self, account_id: UUID, entry: VaultEntry, attempt: Attempt, origin: Origin
+    ) -> Outcome[OpenedSession]:
+        cause = origin.by_sub_user(entry.person_id).sealed_with(entry.key)
+        rehashed = self._rehashed(entry, attempt.password)
+
+        def decide(account: MainAccount) -> tuple[OpenedSession, list[Record]]:
+            at = self._clock()
+            if entry.must_change and entry.password_expires_at is not None and entry.password_expires_at <= at:
+                raise LoginRefused("temporary_password_expired")
+            self._require_same_password(entry)
+            sub_user = account.sub_user(entry.person_id)
+            new = _new_session(account_id, entry.person_id, restricted=sub_user.must_change_password)
+            account.log_in(entry.person_id, new.session_id, at=at, cause=cause)
+            forgiven = AttemptsForgiven([attempt.keys.delayed, attempt.keys.counted])
+            return new.since(at), [new.record(sub_user, at, cause), forgiven, *rehashed]
+
+        return self._accounts.change(account_id, decide)
+
+    def _require_same_password(self, entry: VaultEntry) -> None:
+        """Refuse where the password that was verified has been replaced since."""
+        now = self._vault.entries([entry.person_id]).get(entry.person_id)
+        if now is None or now.credentials != entry.credentials:
+            raise LoginRefused("wrong_password")
+
+    def _rehashed(self, entry: VaultEntry, password: str) -> list[Record]:
+        if entry.password_hash is None or not self._passwords.is_outdated(entry.password_hash):
+            return []
+        return [PasswordRehashed(entry.person_id, entry.password_hash, self._passwords.hash(password))]
+
+    def _note_refusal(self, claimed: Claimed, why: str, attempt: Attempt, origin: Origin) -> None:
+        failures = self._throttle.failed(attempt.keys, self._clock())
+        if claimed.account_id is None:
+            return
+        entry = claimed.entry
+        person_id = entry.person_id if entry is not None else claimed.account_id
+        key = entry.key if entry is not None else self._vault.entries([person_id])[person_id].key
+        cause = origin.by_nobody_known().sealed_with(key)
+
+        def decide(account: MainAccount) -> tuple[None, list[Record]]:
+            sub_user_id = entry.person_id if entry is not None else None
+            if sub_user_id is None or sub_user_id in account.sub_users:
+                account.note_refused_login(sub_user_id, why, failures, at=self._clock(), cause=cause)
+            return None, []
+
+        self._accounts.change(claimed.account_id, decide)
+
+    def _require_current(self, entry: VaultEntry, password: str) -> None:
+        keys = attempt_keys(self._fingerprints, "own password", str(entry.person_id), None)
+        wait = self._throttle.seconds_to_wait(keys.waiting, self._clock())
+        if wait > 0:
+            raise TooManyAttempts(wait)
+        if not self._passwords.verify(entry.password_hash, password):
+            self._throttle.failed(keys, self._clock())
+            raise InvalidValue("current_password", "is wrong")
+
+    def _entry(self, session: Session) -> VaultEntry:
+        entry = self._vault.entries([session.person_id]).get(session.person_id)
+        if entry is None:
+            raise SessionEnded
+        return entry
+
+
+@dataclass(frozen=True)
+class _NewSession:
+    """A session that is about to be opened."""
+
+    session_id: UUID
+    token: str = field(repr=False)
+    account_id: UUID
+    sub_user_id: UUID
+    restricted: bool
+
+    def since(self, at: datetime) -> OpenedSession:
+        return OpenedSession(
+            token=self.token,
+            expires_at=at + SESSION_LIFETIME,
+            account_id=self.account_id,
+            sub_user_id=self.sub_user_id,
+            must_change_password=self.restricted,
+        )
+
+    def record(self, sub_user: SubUser, at: datetime, cause: Cause) -> SessionOpened:
+        return SessionOpened(
+            session_id=self.session_id,
+            token_hash=token_hash(self.token),
+            account_id=self.account_id,
+            person_id=self.sub_user_id,
+            restricted=self.restricted,
+            opened_at=at,
+            expires_at=at + SESSION_LIFETIME,
+            access_expires_at=sub_user.access_expires_at,
+            ip=cause.ip,
+            user_agent=cause.user_agent,
+        )
+
+
+def _new_session(account_id: UUID, sub_user_id: UUID, *, restricted: bool) -> _NewSession:
+    return _NewSession(uuid4(), secrets.token_urlsafe(TOKEN_BYTES), account_id, sub_user_id, restricted)

@@ -1,0 +1,44 @@
+"""The history in the order of its positions, as far as it is settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import StoredEvent
+from psycopg.rows import tuple_row
+
+from projections.statements import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from psycopg import Connection
+
+SQL = statements("projections", "event_log")
+
+
+@dataclass(frozen=True)
+class Positioned:
+    """A stored event, and its position in the history."""
+
+    position: int
+    stored: StoredEvent
+
+
+def settled_position(connection: Connection[Any]) -> int:
+    """Return the position up to which nothing can appear any more. The one place to change with the way of appending."""
+    row = connection.cursor(row_factory=tuple_row).execute(SQL["settled_position"]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def events_after(connection: Connection[Any], position: int, limit: int) -> Sequence[Positioned]:
+    """Return the next settled events, at most `limit`."""
+    bound = settled_position(connection)
+    if bound <= position:
+        return []
+    rows = connection.cursor(row_factory=tuple_row).execute(
+        SQL["events_between"], {"after": position, "upto": bound, "limit": limit}, prepare=True
+    )
+    return [Positioned(row[0], StoredEvent(row[1], row[2], row[3], row[4])) for row in rows]

@@ -1,0 +1,133 @@
+"""The loop by which everything that is derived from the history keeps up with it.
+
+A batch of settled events is applied and the position stored in one transaction. Followers poll, and take a NOTIFY for a
+hint only. One process leads each follower; another takes over when its connection is gone. An event that cannot be
+applied stops this follower, for all to see, until it can.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+import psycopg
+import structlog
+from psycopg.rows import tuple_row
+
+from projections.event_log import events_after
+from projections.statements import statements
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+
+    from psycopg import Connection
+
+    from projections.event_log import Positioned
+
+SQL = statements("projections", "follower")
+
+BATCH = 500
+POLL_SECONDS = 0.25
+LEADER_CHECK_SECONDS = 1.0
+FIRST_BACKOFF_SECONDS = 0.1
+LONGEST_BACKOFF_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class View(Protocol):
+    """Something derived from the history. `tables` are the ones that a rebuild makes anew; none: it cannot be rebuilt."""
+
+    name: str
+    tables: tuple[str, ...]
+
+    def apply(self, connection: Connection[Any], batch: Sequence[Positioned]) -> None:
+        """Take over these events, in the transaction that is open."""
+
+
+class EventNotApplied(Exception):
+    """A view failed on the event at `position`."""
+
+    def __init__(self, position: int, failure: Exception) -> None:
+        super().__init__(f"{type(failure).__name__}: {failure}")
+        self.position = position
+
+
+class Follower:
+    """Has one view follow the history."""
+
+    def __init__(self, view: View, connect: Callable[[], Connection[Any]], channel: str) -> None:
+        self.view = view
+        self._connect = connect
+        self._channel = channel
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until told to stop, through lost connections and events that cannot be applied."""
+        backoff = FIRST_BACKOFF_SECONDS
+        while not stop.is_set():
+            try:
+                with self._connect() as connection:
+                    backoff = FIRST_BACKOFF_SECONDS
+                    self._lead(connection, stop)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("follower.disconnected", follower=self.view.name, error=type(error).__name__)
+                stop.wait(backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+
+    def step(self, connection: Connection[Any], limit: int = BATCH) -> int:
+        """Apply one batch, and return how many events it had. Raises `EventNotApplied`."""
+        with connection.transaction():
+            position = self._locked_position(connection)
+            events = events_after(connection, position, limit)
+            if events:
+                self._apply(connection, events)
+                connection.execute(SQL["move"], {"name": self.view.name, "position": events[-1].position})
+        return len(events)
+
+    def _apply(self, connection: Connection[Any], events: Sequence[Positioned]) -> None:
+        try:
+            self.view.apply(connection, events)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except Exception as error:
+            raise EventNotApplied(events[0].position, error) from error
+
+    def _locked_position(self, connection: Connection[Any]) -> int:
+        cursor = connection.cursor(row_factory=tuple_row)
+        row = cursor.execute(SQL["lock_position"], {"name": self.view.name}).fetchone()
+        return int(row[0]) if row else 0
+
+    def _lead(self, connection: Connection[Any], stop: threading.Event) -> None:
+        """Follow once this process leads: the lock is the connection's, and goes with it."""
+        connection.execute(SQL["start"], {"name": self.view.name})
+        while not self._leads(connection):
+            if stop.wait(LEADER_CHECK_SECONDS):
+                return
+        log.info("follower.leads", follower=self.view.name)
+        connection.execute(f'LISTEN "{self._channel}"')
+        backoff, limit = FIRST_BACKOFF_SECONDS, BATCH
+        while not stop.is_set():
+            try:
+                if self.step(connection, limit) < limit:
+                    for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                        pass
+                backoff = FIRST_BACKOFF_SECONDS
+            except EventNotApplied as error:
+                self._show_failure(connection, error)
+                if limit > 1:
+                    limit = 1  # so that what comes before it is applied, and the failure names it
+                    continue
+                stop.wait(backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+
+    def _leads(self, connection: Connection[Any]) -> bool:
+        row = connection.cursor(row_factory=tuple_row).execute(SQL["lead"], {"name": self.view.name}).fetchone()
+        return bool(row and row[0])
+
+    def _show_failure(self, connection: Connection[Any], error: EventNotApplied) -> None:
+        log.error("follower.stopped", follower=self.view.name, position=error.position, error=str(error))
+        with suppress(psycopg.errors.DataError):
+            connection.execute(
+                SQL["fail"], {"name": self.view.name, "position": error.position, "failure": str(error)[:1000]}
+            )

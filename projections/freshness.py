@@ -1,0 +1,85 @@
+"""Reads that are never stale: a read waits until the view has what was recorded before the read came in."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from application.errors import ViewBehind
+from domain.refusals import AccountNotFound
+from projections.event_log import settled_position
+from projections.statements import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from uuid import UUID
+
+    from psycopg import Connection
+    from psycopg.rows import DictRow
+
+SQL = statements("projections", "freshness")
+
+LONGEST_WAIT = 5.0
+"""Seconds that a read waits for a view: a hundred times what a follower takes when all is well."""
+
+FIRST_PAUSE = 0.002
+LONGEST_PAUSE = 0.05
+
+
+class Database(Protocol):
+    """Lends connections whose rows are dictionaries."""
+
+    def get_connection(self) -> AbstractContextManager[Connection[DictRow]]:
+        """Lend a connection in autocommit mode."""
+
+
+class Freshness:
+    """Waits for views. Raises `ViewBehind` when one takes too long."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of_account(self, account_id: UUID, at_least: int | None) -> None:
+        """Wait until the sub-user list has all of this account, and has come to the position asked for.
+
+        Raises `AccountNotFound`.
+        """
+        wanted: int | None = None
+
+        def is_fresh(connection: Connection[DictRow]) -> bool:
+            nonlocal wanted
+            row = connection.execute(SQL["account_versions"], {"account_id": account_id}, prepare=True).fetchone()
+            if row is None or row["stored"] is None:
+                raise AccountNotFound
+            wanted = row["stored"] if wanted is None else wanted
+            return row["seen"] is not None and row["seen"] >= wanted
+
+        self._wait(is_fresh)
+        if at_least is not None:
+            self.of_view("sub-users", at_least)
+
+    def of_view(self, name: str, at_least: int | None = None) -> None:
+        """Wait until a view has everything that was settled when this was asked, and the position asked for."""
+        wanted = at_least
+
+        def is_fresh(connection: Connection[DictRow]) -> bool:
+            nonlocal wanted
+            if wanted is None:
+                wanted = settled_position(connection)
+            row = connection.execute(SQL["view_position"], {"name": name}, prepare=True).fetchone()
+            return row is not None and row["position"] >= wanted
+
+        self._wait(is_fresh)
+
+    def _wait(self, is_fresh: Callable[[Connection[Any]], bool]) -> None:
+        deadline = time.monotonic() + LONGEST_WAIT
+        pause = FIRST_PAUSE
+        while True:
+            with self._database.get_connection() as connection:
+                if is_fresh(connection):
+                    return
+            if time.monotonic() > deadline:
+                raise ViewBehind
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)

@@ -1,0 +1,100 @@
+"""Makes a view anew from the whole history, beside the live one, and swaps it in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from projections.event_log import events_after, settled_position
+from projections.statements import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg import Connection
+
+    from projections.follower import View
+
+SQL = statements("projections", "rebuild")
+BATCH = 2000
+CLOSE_ENOUGH = 500
+"""Events that may be left to apply while the live view stands still for the swap."""
+
+
+class NotRebuildable(Exception):
+    """This view is no mere derivative of the history: it cannot be rebuilt."""
+
+
+def rebuild(view: View, connection: Connection[Any], progress: Callable[[int, int], None]) -> int:
+    """Rebuild a view while the live one goes on, swap it in, and return the position it stands at.
+
+    `progress` is told how many positions of how many are done. The tables of the new view live in a schema of their
+    own until the swap; the view's own statements find them there by the search path.
+    """
+    if not view.tables:
+        raise NotRebuildable
+    schema = "rebuild_" + view.name.replace("-", "_")
+    _prepare(view, connection, schema)
+    connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
+    position = 0
+    while (bound := settled_position(connection)) - position > CLOSE_ENOUGH:
+        position = _apply_next(view, connection, position)
+        progress(position, bound)
+    with connection.transaction():
+        connection.execute(SQL["hold_live_view"], {"name": view.name})
+        while (following := _apply_next(view, connection, position)) != position:
+            position = following
+        _swap(view, connection, schema)
+        connection.execute(SQL["set_position"], {"name": view.name, "position": position})
+    connection.execute("RESET search_path")
+    progress(position, position)
+    return position
+
+
+def _apply_next(view: View, connection: Connection[Any], position: int) -> int:
+    with connection.transaction():
+        batch = events_after(connection, position, BATCH)
+        if batch:
+            view.apply(connection, batch)
+    return batch[-1].position if batch else position
+
+
+def _prepare(view: View, connection: Connection[Any], schema: str) -> None:
+    name = sql.Identifier(schema)
+    with connection.transaction():
+        connection.execute(SQL["start"], {"name": view.name})
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(name))
+        for table in view.tables:
+            connection.execute(
+                sql.SQL("CREATE TABLE {}.{} (LIKE public.{} INCLUDING ALL)").format(
+                    name, sql.Identifier(table), sql.Identifier(table)
+                )
+            )
+
+
+def _swap(view: View, connection: Connection[Any], schema: str) -> None:
+    """Put the new tables in the place of the live ones, under the same names, indexes and all."""
+    for table in view.tables:
+        indexes = _index_names(connection, "public", table)
+        connection.execute(sql.SQL("DROP TABLE public.{}").format(sql.Identifier(table)))
+        rebuilt = _index_names(connection, schema, table)
+        connection.execute(
+            sql.SQL("ALTER TABLE {}.{} SET SCHEMA public").format(sql.Identifier(schema), sql.Identifier(table))
+        )
+        for definition, made in rebuilt.items():
+            wanted = indexes[definition]
+            if made != wanted:
+                connection.execute(
+                    sql.SQL("ALTER INDEX public.{} RENAME TO {}").format(sql.Identifier(made), sql.Identifier(wanted))
+                )
+    connection.execute(sql.SQL("DROP SCHEMA {}").format(sql.Identifier(schema)))
+
+
+def _index_names(connection: Connection[Any], schema: str, table: str) -> dict[str, str]:
+    """Return the names of a table's indexes, by what they index."""
+    named = {"schema": schema, "table": table}
+    rows = connection.cursor(row_factory=tuple_row).execute(SQL["indexes"], named).fetchall()
+    return {definition: name for name, definition in rows}

@@ -1,0 +1,22 @@
+-- name: start
+-- A view that nothing has followed yet.
+INSERT INTO followers (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING
+
+-- name: hold_live_view
+-- Its follower waits here, and then finds the position moved.
+SELECT position FROM followers WHERE name = %(name)s FOR UPDATE
+
+-- name: set_position
+-- The new view stands here, and nothing that stopped the old one is known to stop it.
+UPDATE followers
+SET position = %(position)s, moved_at = now(), failed_position = NULL, failure = NULL, failed_at = NULL
+WHERE name = %(name)s
+
+-- name: indexes
+-- A table's indexes: the name of each, and what it indexes, which is the same for the live table and its copy.
+SELECT c.relname, regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', '') || i.indisprimary::text
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_class t ON t.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = t.relnamespace
+WHERE n.nspname = %(schema)s AND t.relname = %(table)s
