@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
 from adapters.event_mapper import EventMapper
 from adapters.fingerprints import KeyedFingerprints
@@ -23,7 +24,7 @@ from adapters.postgres.api_keys import PostgresApiKeys
 from adapters.postgres.database import Database, Factory
 from adapters.postgres.housekeeping import clear_away
 from adapters.postgres.mail_queue import PostgresMailQueue
-from adapters.postgres.migrations import migrate, pending
+from adapters.postgres.migrations import MigrationError, migrate, pending
 from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.signals import CHANNEL, Signals
 from adapters.postgres.throttle import PostgresThrottle
@@ -39,7 +40,7 @@ from application.sub_users import SubUsers
 from projections.audit_log import AuditLog
 from projections.audit_queries import AuditQueries
 from projections.cursors import Cursors
-from projections.follower import Follower
+from projections.follower import Follower, View
 from projections.freshness import Freshness
 from projections.mail_queue import MailQueueView
 from projections.progress import Progress
@@ -47,12 +48,22 @@ from projections.sub_user_list import SubUserList
 from projections.sub_user_queries import SubUserQueries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from application.mail import MailTransport
     from application.ports import Clock, PersonKey
 
-__all__ = ["EmbeddedPostgres", "Service", "build", "connect", "follower_names", "generated_master_key", "run_migrations"]
+__all__ = [
+    "EmbeddedPostgresError",
+    "MigrationError",
+    "Service",
+    "build",
+    "connect",
+    "opened",
+    "pending_migrations",
+    "run_migrations",
+]
+"""What else of the outside the doors may know: the errors that they show, and connections of their own."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,6 @@ class Service:
     accounts: Accounts
     sub_users: SubUsers
     sessions: SubUserSessions
-    session_store: PostgresSessions
     activities: Activities
     answers: PostgresAnswers
     api_keys: PostgresApiKeys
@@ -76,6 +86,7 @@ class Service:
     sub_user_queries: SubUserQueries
     audit_queries: AuditQueries
     progress: Progress
+    views: Sequence[View]
     followers: Sequence[Follower]
     mailing: Mailing
 
@@ -87,11 +98,6 @@ class Service:
         """Return a person's key, None if they were forgotten."""
         entry = self.vault.entries([person_id]).get(person_id)
         return entry.key if entry is not None else None
-
-    def pending_migrations(self) -> Sequence[str]:
-        """Return what `subusers migrate` has yet to run."""
-        with connect(self.settings.database_url or "", "status") as connection:
-            return pending(connection)
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -125,6 +131,29 @@ def run_migrations(url: str) -> Sequence[str]:
             return migrate(connection)
     except psycopg.OperationalError as error:
         raise StoreUnavailable from error
+
+
+def pending_migrations(url: str) -> Sequence[str]:
+    """Return what `subusers migrate` has yet to run. Raises `StoreUnavailable`."""
+    try:
+        with connect(url, "status") as connection:
+            return pending(connection)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable from error
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Settings]:
+    """Have the database run that the settings ask for, and yield the settings with which to reach it.
+
+    Raises `EmbeddedPostgresError`.
+    """
+    if not settings.embedded:
+        yield settings
+        return
+    with EmbeddedPostgres(settings.postgres_folder) as url:
+        keys = settings.master_keys or (generated_master_key(settings),)
+        yield replace(settings, database_url=url, master_keys=keys)
 
 
 def generated_master_key(settings: Settings) -> bytes:
@@ -169,7 +198,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     sessions = PostgresSessions(database)
     freshness = Freshness(database)
     cursors = Cursors(fingerprints)
-    views = (SubUserList(mapper, vault), AuditLog(mapper), MailQueueView(mapper))
+    views: tuple[View, ...] = (SubUserList(mapper, vault), AuditLog(mapper), MailQueueView(mapper))
     return Service(
         settings=settings,
         clock=clock,
@@ -177,14 +206,13 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         signals=signals,
         main_accounts=main_accounts,
         accounts=Accounts(*common),
-        sub_users=SubUsers(*common),
+        sub_users=SubUsers(*common, sessions=sessions),
         sessions=SubUserSessions(
             *common,
             sessions=sessions,
             directory=PostgresAccountDirectory(database),
             throttle=PostgresThrottle(database),
         ),
-        session_store=sessions,
         activities=Activities(main_accounts, vault, clock),
         answers=PostgresAnswers(database),
         api_keys=PostgresApiKeys(database),
@@ -193,6 +221,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         sub_user_queries=SubUserQueries(database, freshness, cursors),
         audit_queries=AuditQueries(database, freshness, cursors, mapper, vault),
         progress=Progress(database),
+        views=views,
         followers=[Follower(view, lambda: connect(url, "follower"), CHANNEL) for view in views],
         mailing=Mailing(
             main_accounts,

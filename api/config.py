@@ -21,7 +21,11 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the operator decides. `database_url` None means the embedded Postgres, `smtp_url` None means mail files."""
+    """What the operator decides.
+
+    `embedded` means a Postgres of the service's own: its URL and master key are known once it runs. `smtp_url` None
+    means that mails are written as files.
+    """
 
     database_url: str | None = field(repr=False)
     smtp_url: str | None = field(repr=False)
@@ -34,16 +38,17 @@ class Settings:
     processes: int
     threads: int
     cores: int
-
-    @property
-    def embedded(self) -> bool:
-        """Whether this runs on a Postgres of its own."""
-        return self.database_url is None
+    embedded: bool
 
     @property
     def mail_folder(self) -> Path:
         """Where mails are written when there is no mail server."""
         return self.data_dir / "mails"
+
+    @property
+    def postgres_folder(self) -> Path:
+        """Where an embedded Postgres keeps its data."""
+        return self.data_dir / "postgres"
 
     @property
     def master_key_file(self) -> Path:
@@ -65,14 +70,14 @@ def load() -> Settings:
         raise ConfigError(" ".join(str(error).split())) from None
 
 
-def child_environment(**settings: str) -> dict[str, str]:
-    """Return the environment for a process of this service's own: this one's, with these settings besides."""
-    return {**os.environ, **settings}
-
-
 def share_metrics_in(folder: Path) -> None:
     """Have prometheus_client, which reads the environment by itself, keep its values in files that processes share."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def metrics_are_shared() -> bool:
+    """Say whether several processes keep their metrics together."""
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
 def _read(env: Env) -> Settings:
@@ -94,8 +99,9 @@ def _read(env: Env) -> Settings:
         processes=env.int("PROCESSES", cores, validate=validate.Range(1, 64)),
         threads=env.int("THREADS", MOST_THREADS_ON_A_CORE, validate=validate.Range(1, 128)),
         cores=cores,
+        embedded=not database_url,
     )
-    if settings.database_url is not None and not settings.master_keys:
+    if not settings.embedded and not settings.master_keys:
         msg = (
             "SUBUSERS_MASTER_KEY is missing: with SUBUSERS_DATABASE_URL set it must be 32 random bytes in base64, "
             "for example from `openssl rand -base64 32`"
@@ -130,6 +136,8 @@ def _master_key(text: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != MASTER_KEY_BYTES:
-        msg = "SUBUSERS_MASTER_KEY must be 32 random bytes in base64, several separated by commas, the current one first"
+        msg = (
+            "SUBUSERS_MASTER_KEY must be 32 random bytes in base64, several separated by commas, the current one first"
+        )
         raise ConfigError(msg)
     return key

@@ -151,8 +151,6 @@ class AnswerKept(Record):
     headers: str
     sealed_body: str
     person_id: UUID
-    stream_id: UUID
-    stream_version: int
     answered_at: datetime
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from application.ports import PersonKey
+    from application.ports import PersonKey, Session
     from domain.main_account import MainAccount
     from domain.sub_user import SubUser
 
@@ -51,6 +51,19 @@ class SubUserDetails:
     revision: int
 
 
+@dataclass(frozen=True)
+class SessionDetails:
+    """A session, without its token."""
+
+    session_id: UUID
+    opened_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    restricted: bool
+    ip: str | None
+    user_agent: str | None
+
+
 def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
     """Return the account as it is now, opened with its owner's key."""
     return AccountDetails(
@@ -82,4 +95,17 @@ def sub_user_details(account_id: UUID, sub_user: SubUser, key: PersonKey) -> Sub
         credentials_mail=sub_user.credentials_mail,
         locked=sub_user.locked,
         revision=sub_user.revision,
+    )
+
+
+def session_details(session: Session, key: PersonKey) -> SessionDetails:
+    """Return the session as it is now, opened with its owner's key."""
+    return SessionDetails(
+        session_id=session.session_id,
+        opened_at=session.opened_at,
+        last_used_at=session.last_used_at,
+        expires_at=session.expires_at,
+        restricted=session.restricted,
+        ip=key.open("ip", session.ip) if session.ip is not None else None,
+        user_agent=key.open("user_agent", session.user_agent) if session.user_agent is not None else None,
     )

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from application.attempts import attempt_keys
 from application.keys import owner_and_sub_user_keys, owner_key
 from application.records import AttemptsForgiven, PasswordSet, Record, TemporaryPasswordExpirySet
-from application.resources import SubUserDetails, sub_user_details
+from application.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
 from domain.refusals import RevisionMismatch, SubUserIsInactive
 from domain.sub_user import SubUser, SubUserEdit
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
-    from application.ports import Clock, Fingerprints, Passwords, PersonKey, Vault
+    from application.ports import Clock, Fingerprints, Passwords, PersonKey, Sessions, Vault
     from domain.main_account import MainAccount
 
 TEMPORARY_PASSWORD_LIFETIME = timedelta(days=7)
@@ -47,14 +47,22 @@ class SubUserChanges:
 class SubUsers:
     """The commands on sub-users."""
 
-    def __init__(
-        self, accounts: MainAccounts, vault: Vault, fingerprints: Fingerprints, passwords: Passwords, clock: Clock
+    def __init__(  # noqa: PLR0913  # one for each thing outside that these need
+        self,
+        accounts: MainAccounts,
+        vault: Vault,
+        fingerprints: Fingerprints,
+        passwords: Passwords,
+        clock: Clock,
+        *,
+        sessions: Sessions,
     ) -> None:
         self._accounts = accounts
         self._vault = vault
         self._fingerprints = fingerprints
         self._passwords = passwords
         self._clock = clock
+        self._sessions = sessions
 
     def create(
         self,
@@ -186,6 +194,11 @@ class SubUsers:
             return None, []
 
         return self._accounts.change(account_id, decide)
+
+    def sessions(self, account_id: UUID, sub_user_id: UUID) -> list[SessionDetails]:
+        """Return a sub-user's sessions that are good now, newest first."""
+        _, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        return [session_details(session, key) for session in self._sessions.of_person(sub_user_id, self._clock())]
 
     def _attempts_forgiven(self, account: MainAccount, sub_user: SubUser) -> AttemptsForgiven:
         """Have failures from before the new access data count no more; a delay for one client runs its time."""

@@ -39,8 +39,13 @@ log = structlog.get_logger(__name__)
 class View(Protocol):
     """Something derived from the history. `tables` are the ones that a rebuild makes anew; none: it cannot be rebuilt."""
 
-    name: str
-    tables: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """By which it is known in tables, logs and commands."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that a rebuild makes anew."""
 
     def apply(self, connection: Connection[Any], batch: Sequence[Positioned]) -> None:
         """Take over these events, in the transaction that is open."""

@@ -25,7 +25,7 @@ class MailQueueView:
     """Follows the events that a sub-user is told of by mail."""
 
     name = "mail-queue"
-    tables = ()
+    tables: tuple[str, ...] = ()
 
     def __init__(self, mapper: Mapper[UUID]) -> None:
         self._mapper = mapper

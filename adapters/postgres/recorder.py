@@ -9,6 +9,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder
 
 from projections.statements import statements
 from application.errors import AnswerAlreadyKept, VersionConflict
+from application.records import AnswerKept
 from domain.refusals import AccountEmailTaken
 
 if TYPE_CHECKING:
@@ -74,12 +75,18 @@ class Recorder(PostgresApplicationRecorder):
                 pipeline.sync()
                 if stored_events:
                     positions = [row["notification_id"] for row in cursor.fetchall()]
+                    self._place_answers(connection, records, positions[-1])
             except Exception as error:  # noqa: BLE001  # raised below, once the pipeline is closed and rolled back
                 failure = error
                 raise psycopg.Rollback from error
         if failure is not None:
             raise failure
         return positions
+
+    def _place_answers(self, connection: Connection[DictRow], records: Sequence[Record], position: int) -> None:
+        for record in records:
+            if isinstance(record, AnswerKept):
+                connection.execute(self._record_statements["place_answer"], {**vars(record), "position": position})
 
     def _notify_channel(self, curs: Cursor[DictRow]) -> None:
         """Do nothing: followers are signaled after the commit, never inside it."""

@@ -61,8 +61,7 @@ CREATE TABLE kept_answers (
     headers text NOT NULL,
     sealed_body text NOT NULL,
     person_id uuid NOT NULL,
-    stream_id uuid NOT NULL,
-    stream_version bigint NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
     answered_at timestamptz NOT NULL,
     CONSTRAINT kept_answers_key PRIMARY KEY (api_key_id, idempotency_key)
 );

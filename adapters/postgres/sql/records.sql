@@ -66,10 +66,14 @@ DELETE FROM throttle WHERE key = ANY(%(keys)s)
 
 -- name: AnswerKept
 -- Two requests with one key violate kept_answers_key: the later one waits here for the earlier one's end.
-INSERT INTO kept_answers (api_key_id, idempotency_key, fingerprint, status, headers, sealed_body, person_id, stream_id,
-                          stream_version, answered_at)
+INSERT INTO kept_answers (api_key_id, idempotency_key, fingerprint, status, headers, sealed_body, person_id, answered_at)
 VALUES (%(api_key_id)s, %(idempotency_key)s, %(fingerprint)s, %(status)s, %(headers)s, %(sealed_body)s, %(person_id)s,
-        %(stream_id)s, %(stream_version)s, %(answered_at)s)
+        %(answered_at)s)
+
+-- name: place_answer
+-- Where the last of its events came to stand: known once they are inserted.
+UPDATE kept_answers SET position = %(position)s
+WHERE api_key_id = %(api_key_id)s AND idempotency_key = %(idempotency_key)s
 
 -- name: MailSettled
 -- A mail that needs no further attempt.

@@ -1,0 +1,69 @@
+# Needs make and a Python 3.11 or later with its venv module; everything else is installed into .venv.
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+SUPPORTED = import sys; sys.exit(sys.version_info < (3, 11))
+
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
+PYTEST = $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8
+CODE = $(wildcard domain application projections adapters api tests examples benchmarks)
+COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version=3.11 --generate-hashes \
+	--custom-compile-command='make lock' $(UPGRADE) --group=pyproject.toml:build pyproject.toml
+
+.PHONY: help run test test-long check format lock install install-dev clean
+
+help:
+	@echo 'make run        start the service, with a Postgres of its own, on http://127.0.0.1:8000'
+	@echo 'make test       the test suite (ARGS="-k login" for a part of it)'
+	@echo 'make test-long  the tests that take minutes'
+	@echo 'make check      formatting, lint, types, layers'
+	@echo 'make format     put the formatting right'
+	@echo 'make lock       write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)'
+	@echo 'make clean      remove .venv and the caches'
+
+run: install
+	@exec $(BIN)/subusers serve $(ARGS)
+
+test: install-dev
+	$(PYTEST) $(ARGS)
+
+test-long: install-dev
+	$(PYTEST) -m long $(ARGS)
+
+check: install-dev
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports --no-cache
+
+format: install-dev
+	$(BIN)/ruff check --select=I --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+lock: install-dev
+	$(COMPILE) --output-file=requirements.lock
+	$(COMPILE) --group=pyproject.toml:dev --constraint=requirements.lock --output-file=requirements-dev.lock
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+# A stamp is newer than what it was made from; pip skips what is there already.
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.created
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/.created:
+	@"$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { echo 'subusers needs Python 3.11 or later: make PYTHON=/path/to/python3' >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info
+	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

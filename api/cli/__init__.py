@@ -1,0 +1,54 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from api import logs
+from api.bootstrap import EmbeddedPostgresError, MigrationError
+from api.cli import api_keys, running, views
+from api.config import ConfigError
+from application.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WRONG_SETTING = 2
+FAILED = 1
+
+app = typer.Typer(
+    name="subusers",
+    help="Sub-users of main accounts: who may in, and what they did.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(running.serve)
+app.command()(running.api)
+app.command()(running.work)
+app.command()(running.migrate)
+app.command()(views.status)
+app.command()(views.rebuild)
+app.add_typer(api_keys.app, name="api-key")
+
+
+def main() -> None:
+    """Run the command that was given."""
+    logs.configure()
+    sys.exit(_exit_code(lambda: app(standalone_mode=True)))
+
+
+def _exit_code(command: Callable[[], object]) -> int:
+    """Run a command; what went wrong is told in one line."""
+    try:
+        command()
+    except (ConfigError, EmbeddedPostgresError, MigrationError) as error:
+        typer.echo(f"subusers: {error}", err=True)
+        return WRONG_SETTING
+    except StoreUnavailable as error:
+        cause = str(error.__cause__ or "").strip().splitlines()
+        typer.echo(f"subusers: {error} {cause[0] if cause else ''}".rstrip(), err=True)
+        return FAILED
+    return 0

@@ -1,0 +1,58 @@
+"""API keys: made, listed and revoked by whoever runs the service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api import bootstrap, config
+from application.api_keys import Scope
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    scope: Annotated[Scope, typer.Option(help="What the key is for.")],
+    name: Annotated[str, typer.Option(help="Who has it, for people to recognize it by.")],
+) -> None:
+    """Make a key and print it. It is never shown again."""
+    with bootstrap.opened(config.load()) as ready:
+        service = bootstrap.build(ready)
+        try:
+            typer.echo(service.api_keys.create(scope, name, service.clock()))
+        finally:
+            service.close()
+
+
+@app.command(name="list")
+def list_keys() -> None:
+    """List every key there ever was, without its secret."""
+    with bootstrap.opened(config.load()) as ready:
+        service = bootstrap.build(ready)
+        try:
+            keys = service.api_keys.list()
+        finally:
+            service.close()
+    table = Table("id", "scope", "name", "created", "revoked")
+    for key in keys:
+        created, revoked = (f"{time:%Y-%m-%d %H:%M}" if time else "" for time in (key.created_at, key.revoked_at))
+        table.add_row(str(key.api_key_id), key.scope, key.name, created, revoked)
+    Console(soft_wrap=True).print(table)
+
+
+@app.command()
+def revoke(api_key_id: Annotated[UUID, typer.Argument(help="The key's id, from `api-key list`.")]) -> None:
+    """Have a key open nothing any more, from now on."""
+    with bootstrap.opened(config.load()) as ready:
+        service = bootstrap.build(ready)
+        try:
+            revoked = service.api_keys.revoke(api_key_id, service.clock())
+        finally:
+            service.close()
+    typer.echo("revoked" if revoked else "there is no such key, or it was revoked before", err=not revoked)
+    raise typer.Exit(0 if revoked else 1)

@@ -1,0 +1,103 @@
+"""The commands that run the service."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from api import bootstrap, config
+from api.config import ConfigError
+from api.demo import create_demo
+from api.http.server import serve as serve_http
+from api.processes import end_with_parent, stop_on_signals
+from api.supervisor import supervise
+from api.worker import work as do_work
+
+if TYPE_CHECKING:
+    from api.config import Settings
+    from api.demo import Demo
+
+
+def serve() -> None:
+    """Run everything: the database if none is configured, the doors, and the work beside them."""
+    stop = stop_on_signals()
+    settings = config.load()
+    _require_free_port(settings)
+    with bootstrap.opened(settings) as ready:
+        bootstrap.run_migrations(ready.database_url or "")
+        service = bootstrap.build(ready)
+        try:
+            demo = create_demo(service) if ready.embedded else None
+        finally:
+            service.close()
+        _welcome(ready, demo)
+        supervise(("api", "work"), stop)
+
+
+def api() -> None:
+    """Run the doors alone: the HTTP interface."""
+    settings = config.load()
+    _require_free_port(settings)
+    with bootstrap.opened(settings) as ready:
+        _require_migrated(ready)
+        bootstrap.build(ready).close()  # so that what is wrong is told once, here, and not by every server process
+        end_with_parent()
+        serve_http(ready)
+
+
+def work() -> None:
+    """Run the work alone: followers, mailers, clearing away."""
+    stop = stop_on_signals()
+    end_with_parent()
+    with bootstrap.opened(config.load()) as ready:
+        _require_migrated(ready)
+        service = bootstrap.build(ready)
+        try:
+            do_work(service, stop)
+        finally:
+            service.close()
+
+
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    with bootstrap.opened(config.load()) as ready:
+        done = bootstrap.run_migrations(ready.database_url or "")
+    typer.echo("\n".join(f"ran {name}" for name in done) or "nothing to do")
+
+
+def _require_migrated(settings: Settings) -> None:
+    if bootstrap.pending_migrations(settings.database_url or ""):
+        msg = "the database's schema is not up to date: run `subusers migrate` first"
+        raise ConfigError(msg)
+
+
+def _require_free_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            msg = f"cannot listen on {settings.host}:{settings.port} (SUBUSERS_HOST, SUBUSERS_PORT): {error.strerror}"
+            raise ConfigError(msg) from None
+
+
+def _welcome(settings: Settings, demo: Demo | None) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]subusers[/bold] is coming up on {settings.public_url}", style="green")
+    console.print(f"  docs    {settings.public_url}/docs")
+    if settings.smtp_url is None:
+        console.print(f"  mails   are written to {settings.mail_folder}")
+    if settings.embedded:
+        console.print(f"  data    is in {settings.data_dir}")
+    if demo is not None:
+        console.print("\n[bold]A demo account, and API keys. They are shown this once.[/bold]")
+        console.print(f"  account    {demo.account_id}")
+        console.print(f"  e-mail     {demo.email}")
+        console.print(f"  password   {demo.password}")
+        for scope, key in demo.keys.items():
+            console.print(f"  {scope:<10} {key}")
+        console.print()

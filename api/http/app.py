@@ -1,0 +1,68 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from flask_smorest import Api
+
+from api.http import accounts, activities, audit_log, documentation, operations, sessions, sub_users
+from api.http.bodies import LARGEST_BODY
+from api.http.doors import guard
+from api.http.metrics import measure
+from api.http.problems import register_error_handlers
+from api.http.schemas import ProblemAnswer
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from api.bootstrap import Service
+
+VERSION = "1.0.0"
+"""Of the interface, not of the software."""
+
+
+class ProblemApi(Api):  # type: ignore[misc]  # the library is not typed
+    """The library's API without its own way of answering errors."""
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to `api.http.problems`."""
+
+
+def create_app(service: Service) -> Flask:
+    """Return the application on a service."""
+    app = Flask("api.http", static_folder=None)
+    app.config.update(
+        API_TITLE="subusers",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.1.0",
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.extensions["subusers"] = service
+    register_error_handlers(app)
+    measure(app)
+    guard(app)
+    app.after_request(_harden)
+    app.extensions["subusers-openapi"] = _document(app)
+    return app
+
+
+def _document(app: Flask) -> str:
+    """Register the routes, and return the OpenAPI document made from them."""
+    api = ProblemApi(app, spec_kwargs={"info": {"description": documentation.DESCRIPTION}})
+    api.spec.components.schema("Problem", schema=ProblemAnswer)
+    api.spec.components.security_scheme("apiKey", {"type": "http", "scheme": "bearer"})
+    for module in (accounts, sub_users, sessions, activities, audit_log, operations, documentation):
+        api.register_blueprint(module.routes)
+    return documentation.finished(api.spec.to_dict())
+
+
+def _harden(response: Response) -> Response:
+    """Have nothing personal stored on the way, and nothing taken for what it is not."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    return response

@@ -1,0 +1,73 @@
+"""Request bodies: JSON objects, whatever somebody sends."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from webargs.flaskparser import FlaskParser
+
+from api.http.problems import Problem, unprocessable
+
+if TYPE_CHECKING:
+    from flask import Request
+    from marshmallow import Schema, ValidationError
+
+LARGEST_BODY = 2 * 1024 * 1024
+"""Bytes: a thousand activities with details fit in."""
+
+
+class BodyParser(FlaskParser):
+    """Reads JSON and query parameters, and answers what it cannot read with a problem."""
+
+    DEFAULT_VALIDATION_STATUS = 422
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Return the body. An empty one counts as an empty object."""
+        raw = req.get_data(cache=True)
+        if not raw:
+            return {}
+        if not req.is_json:
+            raise Problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json."
+            )
+        try:
+            body = json.loads(raw, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise _malformed("The body is nested too deeply.") from None
+        except ValueError:
+            raise _malformed("The body is not valid JSON.") from None
+        if not isinstance(body, dict):
+            raise _malformed("The body must be a JSON object.")
+        return body
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Any,
+    ) -> NoReturn:
+        """Name every field that was refused, and why."""
+        errors = error.normalized_messages()  # type: ignore[no-untyped-call]  # not typed there
+        if len(errors) == 1 and isinstance(inner := next(iter(errors.values())), dict):
+            errors = inner  # the library puts the errors of each location under its name
+        raise unprocessable(_printable(errors)) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "malformed-body", detail)
+
+
+def _printable(errors: Any) -> Any:
+    """Return the errors with every field name as text: it came from outside."""
+    if isinstance(errors, dict):
+        return {str(name)[:100]: _printable(value) for name, value in errors.items()}
+    return errors

@@ -1,0 +1,142 @@
+"""Who may come in: every route names the scopes that open it, and one that names none opens to nobody."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import uuid4
+
+import structlog
+from flask import current_app, g, request
+
+from api.http.problems import Problem, unprocessable
+from application.api_keys import ApiKey, Scope
+from application.origin import Origin
+from domain.cause import ActorType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from flask import Flask
+
+    from api.bootstrap import Service
+
+View = TypeVar("View", bound="Callable[..., Any]")
+
+PUBLIC: frozenset[Scope] = frozenset()
+REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+LONGEST_USER_AGENT = 400
+UNKNOWN_KEY = "A valid API key is needed: Authorization: Bearer <api key>."
+
+log = structlog.get_logger(__name__)
+
+
+def opens_to(*scopes: Scope) -> Callable[[View], View]:
+    """Mark a view with the scopes that may use it; none means anybody."""
+
+    def mark(view: View) -> View:
+        cast("Any", view).scopes = frozenset(scopes)
+        return view
+
+    return mark
+
+
+def guard(app: Flask) -> None:
+    """Check every request before its route sees it."""
+    app.before_request(_identify)
+    app.before_request(_admit)
+    app.after_request(_tell_request_id)
+
+
+def service() -> Service:
+    """Return what is behind the doors."""
+    return cast("Service", current_app.extensions["subusers"])
+
+
+def api_key() -> ApiKey:
+    """Return the key that this request came with."""
+    return cast("ApiKey", g.api_key)
+
+
+def origin(account_id: UUID | None = None, reason: str | None = None) -> Origin:
+    """Return where this request comes from: the account's owner through the portal, or support in person."""
+    key = api_key()
+    if key.scope is Scope.SUPPORT:
+        return Origin(ActorType.SUPPORT, str(key.api_key_id), g.request_id, g.client_ip, g.client_agent, reason)
+    actor_id = str(account_id) if account_id is not None else None
+    return Origin(ActorType.MAIN_ACCOUNT, actor_id, g.request_id, g.client_ip, g.client_agent, reason)
+
+
+def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:
+    """Return the scopes that a route opens to, None if it does not say."""
+    view = app.view_functions.get(endpoint or "")
+    scopes: frozenset[Scope] | None = getattr(view, "scopes", None)
+    return scopes
+
+
+def _identify() -> None:
+    """Give the request an id before anything can go wrong with it."""
+    g.request_id = str(uuid4())
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _admit() -> None:
+    if request.routing_exception is not None or request.endpoint is None:
+        return
+    scopes = scopes_of(current_app, request.endpoint)
+    if scopes is None:
+        raise Problem(HTTPStatus.FORBIDDEN, "forbidden", "This route is open to nobody.")
+    if scopes == PUBLIC:
+        return
+    g.api_key = _key_of_request()
+    if g.api_key.scope not in scopes:
+        log.info("request.forbidden", scope=g.api_key.scope, route=request.endpoint)
+        raise Problem(
+            HTTPStatus.FORBIDDEN, "wrong-scope", f"This needs an API key of scope {' or '.join(sorted(scopes))}."
+        )
+    _believe_headers(g.api_key)
+
+
+def _key_of_request() -> ApiKey:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    found = service().api_keys.find(secret.strip()) if scheme.lower() == "bearer" and secret else None
+    if found is None:
+        headers = {"WWW-Authenticate": 'Bearer realm="subusers"'}
+        raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", UNKNOWN_KEY, headers=headers)
+    return found
+
+
+def _believe_headers(key: ApiKey) -> None:
+    """Take from a portal what it says of its client; of anybody else only what the connection itself shows."""
+    if key.scope is not Scope.PORTAL:
+        g.client_ip = request.remote_addr
+        g.client_agent = _agent(request.headers.get("User-Agent"))
+        return
+    g.client_ip = _client_ip(request.headers.get("X-Client-IP"))
+    g.client_agent = _agent(request.headers.get("X-Client-User-Agent"))
+    told = request.headers.get("X-Request-Id", "")
+    if REQUEST_ID.fullmatch(told):
+        g.request_id = told
+        structlog.contextvars.bind_contextvars(request_id=told)
+
+
+def _client_ip(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        return ipaddress.ip_address(text.strip()).compressed
+    except ValueError:
+        raise unprocessable({"X-Client-IP": ["must be an IP address"]}) from None
+
+
+def _agent(text: str | None) -> str | None:
+    return "".join(c for c in text if c.isprintable())[:LONGEST_USER_AGENT] or None if text else None
+
+
+def _tell_request_id(response: Any) -> Any:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    return response

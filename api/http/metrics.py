@@ -1,0 +1,95 @@
+"""Metrics: what each process counts, shared through files, and what the database knows, read when asked."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from flask import g, request
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from api.config import metrics_are_shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask import Flask, Response
+
+    from projections.progress import Progress
+
+REQUESTS = Counter("subusers_http_requests", "Requests answered", ["method", "route", "status"])
+SECONDS = Histogram(
+    "subusers_http_request_seconds",
+    "Seconds from a request's arrival to its answer",
+    ["route"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+log = structlog.get_logger(__name__)
+
+
+def measure(app: Flask) -> None:
+    """Count and time every request, and write one line about it."""
+    app.before_request(_start)
+    app.after_request(_finish)
+
+
+def exposition(progress: Progress | None) -> bytes:
+    """Return every metric, of all processes together."""
+    if not metrics_are_shared():
+        own = generate_latest(REGISTRY)
+    else:
+        shared = CollectorRegistry()
+        multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # the library does not type it
+        own = generate_latest(shared)
+    if progress is None:
+        return own
+    of_database = CollectorRegistry()
+    of_database.register(_DatabaseMetrics(progress))
+    return own + generate_latest(of_database)
+
+
+class _DatabaseMetrics(Collector):
+    """How far followers have come, and what waits in the mail queue."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        behind = GaugeMetricFamily("subusers_follower_behind", "Positions still to be applied", labels=["follower"])
+        stopped = GaugeMetricFamily("subusers_follower_stopped", "1 if stopped by an event", labels=["follower"])
+        for one in self._progress.followers():
+            behind.add_metric([one.name], one.behind)
+            stopped.add_metric([one.name], int(one.failure is not None))
+        queued, retried = self._progress.queued_mails()
+        yield behind
+        yield stopped
+        yield GaugeMetricFamily("subusers_mails_queued", "Mails that wait to be sent", value=queued)
+        yield GaugeMetricFamily("subusers_mails_retried", "Mails that wait for another attempt", value=retried)
+        yield GaugeMetricFamily(
+            "subusers_settled_position", "Where the history ends", value=self._progress.settled_position()
+        )
+
+
+def _start() -> None:
+    g.arrived = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    seconds = time.perf_counter() - g.get("arrived", time.perf_counter())
+    route = request.url_rule.rule if request.url_rule is not None else "none"
+    REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+    SECONDS.labels(route).observe(seconds)
+    key: Any = g.get("api_key")
+    log.info(
+        "request",
+        method=request.method,
+        route=route,
+        status=response.status_code,
+        milliseconds=round(seconds * 1000, 1),
+        api_key=str(key.api_key_id) if key is not None else None,
+    )
+    return response

@@ -1,0 +1,49 @@
+"""What operators and their machines ask: is it up, is it ready, how is it doing."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from flask import Response
+
+from api.http.answers import answer, body_of
+from api.http.doors import service
+from api.http.metrics import exposition
+from api.http.problems import Problem
+from api.http.routes import Routes
+from api.http.schemas import HealthAnswer
+from application.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+routes = Routes("operations", "Health and metrics")
+HEALTH = HealthAnswer()
+
+
+@routes.door("GET", "/healthz", gives=(200, HealthAnswer))
+def healthz() -> Response:
+    """Say whether this process answers."""
+    return answer(body_of(HEALTH, {"status": "ok"}))
+
+
+@routes.door("GET", "/readyz", problems=(HTTPStatus.SERVICE_UNAVAILABLE,), gives=(200, HealthAnswer))
+def readyz() -> Response:
+    """Say whether requests can be served: the database answers, its schema is up to date, and no follower has stopped."""
+    service().progress.settled_position()
+    stopped: Sequence[str] = [one.name for one in service().progress.followers() if one.failure is not None]
+    if stopped:
+        detail = f"Stopped at an event that could not be applied: {', '.join(stopped)}."
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "follower-stopped", detail, headers={"Retry-After": "5"})
+    return answer(body_of(HEALTH, {"status": "ready"}))
+
+
+@routes.door("GET", "/metrics", gives=(200, None))
+def metrics() -> Response:
+    """Show the metrics, in Prometheus's format."""
+    try:
+        text = exposition(service().progress)
+    except StoreUnavailable:
+        text = exposition(None)
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

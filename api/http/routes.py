@@ -1,0 +1,116 @@
+"""How a route is declared: its scopes, its shapes, and every problem that it can answer with."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask_smorest import Blueprint
+
+from api.http.bodies import BodyParser
+from api.http.doors import opens_to
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from marshmallow import Schema
+
+    from application.api_keys import Scope
+
+View = TypeVar("View", bound="Callable[..., Any]")
+
+ALWAYS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What any route with an API key can answer."""
+
+BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+    "description": "The same key and body get the first answer again, byte for byte, for 24 hours.",
+}
+IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "schema": {"type": "string", "pattern": '^(\\*|"[0-9]{1,18}")$'},
+    "description": "The ETag that the change is meant for; 412 if the sub-user has been changed since.",
+}
+EVENT_POSITION = {
+    "in": "header",
+    "name": "Event-Position",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 1_000_000_000},
+    "description": "From an earlier answer: have this read include at least what stands there.",
+}
+SESSION_TOKEN = {
+    "in": "header",
+    "name": "Session-Token",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 1000, "pattern": "^[\\x21-\\x7e]+$"},
+    "description": "The session of the sub-user who asks.",
+}
+
+
+class Routes(Blueprint):  # type: ignore[misc]  # the library is not typed
+    """A group of routes."""
+
+    ARGUMENTS_PARSER = BodyParser()
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, __name__, description=description)
+
+    def door(  # noqa: PLR0913  # everything there is to say of a route, said in one place
+        self,
+        method: str,
+        path: str,
+        *scopes: Scope,
+        body: type[Schema] | None = None,
+        query: type[Schema] | None = None,
+        gives: tuple[int, type[Schema] | None] = (200, None),
+        problems: tuple[HTTPStatus, ...] = (),
+        headers: tuple[dict[str, Any], ...] = (),
+    ) -> Callable[[View], View]:
+        """Declare a route, the scopes that open it, what it takes and gives, and what else it can answer.
+
+        The view gets the body or the query first, then what the path holds.
+        """
+        statuses = {*(ALWAYS if scopes else ()), *problems, *(BODY if body is not None else ())}
+        documentation: dict[str, Any] = {
+            "responses": {str(status.value): _problem(status) for status in sorted(statuses)},
+            "security": [{"apiKey": []}] if scopes else [],
+            "x-scopes": list(scopes),
+            "x-headers": list(headers),
+        }
+
+        def declare(view: View) -> View:
+            routed: Any = view
+            if body is not None:
+                routed = self.arguments(body)(routed)
+            if query is not None:
+                routed = self.arguments(query, location="query")(routed)
+            # The library documents a refusal of its own here; ours is among the responses above.
+            getattr(routed, "_apidoc", {}).get("arguments", {}).pop("responses", None)
+            routed = self.response(*gives)(routed)
+            routed = self.doc(**documentation, description=_described(view, scopes))(routed)
+            routed = opens_to(*scopes)(routed)
+            self.route(path, methods=[method])(routed)
+            return view
+
+        return declare
+
+
+def _problem(status: HTTPStatus) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": status.phrase, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _described(view: Any, scopes: tuple[Scope, ...]) -> str:
+    _, _, rest = (view.__doc__ or "").partition("\n\n")
+    names = " or ".join(f"`{scope}`" for scope in scopes)
+    return f"{rest.strip()}\n\nScope: {names}.".strip() if scopes else rest.strip()

@@ -1,0 +1,56 @@
+"""The HTTP server: granian, with a process a core and a pool of threads in each."""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from api import config, logs
+from api.bootstrap import build, opened
+from api.http.app import create_app
+from api.processes import end_with_parent
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from api.config import Settings
+
+SECONDS_TO_FINISH = 10
+"""For requests that are under way when the server is asked to end."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    with tempfile.TemporaryDirectory(prefix="subusers-metrics-") as folder:
+        config.share_metrics_in(Path(folder))
+        Server(
+            "api.http.server:application",
+            factory=True,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            workers=settings.processes,
+            blocking_threads=settings.threads,
+            websockets=False,
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+            workers_kill_timeout=SECONDS_TO_FINISH,
+        ).serve()
+
+
+def application() -> Flask:
+    """Return the application for one server process, which owns it until it ends."""
+    logs.configure()
+    end_with_parent()
+    held = ExitStack()
+    atexit.register(held.close)
+    service = build(held.enter_context(opened(config.load())))
+    held.callback(service.close)
+    return create_app(service)

@@ -1,0 +1,118 @@
+"""Logging in, and what a session is good for."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import request
+
+from api.http.answers import answer, body_of
+from api.http.doors import origin, service
+from api.http.problems import unprocessable
+from api.http.routes import SESSION_TOKEN, Routes
+from api.http.schemas import Introspection, IntrospectionAnswer, Login, OpenedSessionAnswer, OwnPassword
+from application.api_keys import Scope
+from application.errors import SessionEnded
+from application.sessions import permissions_of
+from domain.refusals import LoginRefused
+
+if TYPE_CHECKING:
+    from flask import Response
+
+routes = Routes("sessions", "Sessions of sub-users")
+OPENED = OpenedSessionAnswer()
+INTROSPECTED = IntrospectionAnswer()
+LONGEST_TOKEN = 1000
+
+REFUSALS_TAKE = 0.25
+"""Seconds from a login request's arrival to its refusal, whatever was wrong: more than any path to it takes, so that
+the time tells nothing (ASVS 6.3.8). Under a load that makes them take longer, waiting for a core outweighs the rest."""
+
+
+@routes.door(
+    "POST",
+    "/v1/sessions",
+    Scope.PORTAL,
+    problems=(HTTPStatus.TOO_MANY_REQUESTS,),
+    body=Login,
+    gives=(201, OpenedSessionAnswer),
+)
+def log_in(body: dict[str, Any]) -> Response:
+    """Log a sub-user in.
+
+    One answer, and the same time to it, whatever is wrong. With a temporary password the session is good for setting
+    one's own, and for nothing else.
+    """
+    arrived = time.monotonic()
+    try:
+        outcome = service().sessions.log_in(body["account_email"], body["email"], body["password"], origin())
+    except LoginRefused:
+        time.sleep(max(0.0, arrived + REFUSALS_TAKE - time.monotonic()))
+        raise
+    return answer(body_of(OPENED, outcome.value), HTTPStatus.CREATED, position=outcome.position)
+
+
+@routes.door("POST", "/v1/sessions/introspect", Scope.PORTAL, body=Introspection, gives=(200, IntrospectionAnswer))
+def introspect(body: dict[str, Any]) -> Response:
+    """Ask what a session is good for at this moment.
+
+    `allowed` is answered where a permission is asked about.
+    """
+    try:
+        session = service().sessions.current(body["token"])
+    except SessionEnded:
+        return answer(body_of(INTROSPECTED, {"active": False} | ({"allowed": False} if body["permission"] else {})))
+    permissions = permissions_of(restricted=session.restricted)
+    found = {
+        "active": True,
+        "account_id": session.account_id,
+        "sub_user_id": session.person_id,
+        "permissions": permissions,
+        "must_change_password": session.restricted,
+        "expires_at": session.expires_at,
+    }
+    if body["permission"] is not None:
+        found["allowed"] = body["permission"] in permissions
+    return answer(body_of(INTROSPECTED, found))
+
+
+@routes.door(
+    "PUT",
+    "/v1/sessions/current/password",
+    Scope.PORTAL,
+    problems=(HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
+    headers=(SESSION_TOKEN,),
+    body=OwnPassword,
+    gives=(200, OpenedSessionAnswer),
+)
+def change_own_password(body: dict[str, Any]) -> Response:
+    """Set a password of one's own.
+
+    Every session of the sub-user ends; the answer holds a new one.
+    """
+    token = _session_token()
+    outcome = service().sessions.change_own_password(token, body["current_password"], body["new_password"], origin())
+    return answer(body_of(OPENED, outcome.value), position=outcome.position)
+
+
+@routes.door(
+    "DELETE",
+    "/v1/sessions/current",
+    Scope.PORTAL,
+    problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
+    headers=(SESSION_TOKEN,),
+    gives=(204, None),
+)
+def log_out() -> Response:
+    """Log out."""
+    outcome = service().sessions.log_out(_session_token(), origin())
+    return answer(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+def _session_token() -> str:
+    token = request.headers.get("Session-Token", "")
+    if not 0 < len(token) <= LONGEST_TOKEN:
+        raise unprocessable({"Session-Token": ["is missing"]})
+    return token

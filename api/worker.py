@@ -1,0 +1,65 @@
+"""What runs beside the doors: the followers, the mailers, and clearing away."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from application.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.bootstrap import Service
+
+MAILERS = 2
+"""Mails under way at once: one slow server answer does not hold up everybody."""
+
+MAIL_POLL_SECONDS = 0.2
+CLEAR_AWAY_SECONDS = 60.0
+CALM_DOWN_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def work(service: Service, stop: threading.Event) -> None:
+    """Work until told to stop."""
+    jobs: list[tuple[str, Callable[[threading.Event], None]]] = [
+        *((f"follower {follower.view.name}", follower.run) for follower in service.followers),
+        *((f"mailer {number + 1}", lambda stop: _mail(service, stop)) for number in range(MAILERS)),
+        ("clearing away", lambda stop: _clear_away(service, stop)),
+    ]
+    threads = [
+        threading.Thread(target=_keep_doing, args=(name, job, stop), name=name, daemon=True) for name, job in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join()
+
+
+def _keep_doing(name: str, job: Callable[[threading.Event], None], stop: threading.Event) -> None:
+    """Take a job up again after whatever made it end: one that stood still unseen would be worse."""
+    while not stop.is_set():
+        try:
+            job(stop)
+        except ServiceError as error:
+            log.warning("worker.interrupted", job=name, code=error.code)
+            stop.wait(CALM_DOWN_SECONDS)
+        except Exception:
+            log.exception("worker.failed", job=name)
+            stop.wait(CALM_DOWN_SECONDS)
+
+
+def _mail(service: Service, stop: threading.Event) -> None:
+    while not stop.is_set():
+        if not service.mailing.send_next():
+            stop.wait(MAIL_POLL_SECONDS)
+
+
+def _clear_away(service: Service, stop: threading.Event) -> None:
+    while not stop.wait(CLEAR_AWAY_SECONDS):
+        service.clear_away()

@@ -1,0 +1,166 @@
+"""What tests share: a Postgres server for the whole run, and for each test a database and a service of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api import bootstrap
+from api.config import Settings
+from tests.people import Company
+from tests.postgres import copy_of, embedded, stop_leftover, template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SERVER_FOLDER = pytest.StashKey[Path]()
+EXTERNAL_SERVER = "SUBUSERS_TEST_DATABASE_URL"
+"""Names a server to use instead of the embedded one; its user must be allowed to create databases."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the folder of the run's server; pytest-xdist's workers use that of the process they were started by."""
+    shared = getattr(config, "workerinput", {}).get("server_folder")
+    config.stash[SERVER_FOLDER] = Path(shared or tempfile.mkdtemp(prefix="subusers-tests-"))
+    config.stash[SERVER_FOLDER].chmod(0o711)  # as root, the server runs as somebody else
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist which folder that is."""
+    node.workerinput["server_folder"] = str(node.config.stash[SERVER_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    folder = config.stash.get(SERVER_FOLDER, None)
+    if folder is not None and not hasattr(config, "workerinput"):
+        stop_leftover(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """Lend the run's server: the first worker to need it starts it, the last to leave stops it."""
+    with ExitStack() as stack:
+        external = os.environ.get(EXTERNAL_SERVER)
+        yield external or stack.enter_context(embedded(pytestconfig.stash[SERVER_FOLDER]))
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server_url: str) -> str:
+    """Name the database that every test's own is copied from."""
+    return template(server_url)
+
+
+@pytest.fixture
+def database_url(server_url: str, migrated_template: str) -> Iterator[str]:
+    """Lend a database that is up to date and empty."""
+    with copy_of(server_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """Lend a database with nothing in it at all."""
+    with copy_of(server_url, None) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Give the settings of a service on the test's own database."""
+    return Settings(
+        embedded=False,
+        database_url=database_url,
+        smtp_url=None,
+        mail_from="no-reply@portal.example",
+        master_keys=(secrets.token_bytes(32),),
+        data_dir=tmp_path,
+        host="127.0.0.1",
+        port=8000,
+        public_url="https://portal.example",
+        processes=1,
+        threads=16,
+        cores=2,
+    )
+
+
+class TravelingClock:
+    """The present time, moved by as much as a test likes."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        """Tell the time."""
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, **by: float) -> None:
+        """Move on, by `seconds`, `minutes`, `hours` or `days`."""
+        self._ahead += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> TravelingClock:
+    """Give the clock that the test's services go by."""
+    return TravelingClock()
+
+
+@pytest.fixture
+def build(settings: Settings, clock: TravelingClock) -> Iterator[Callable[..., bootstrap.Service]]:
+    """Give a function that builds services on the test's database, as so many processes would; all are closed after."""
+    with ExitStack() as stack:
+
+        def build_one(its_settings: Settings = settings) -> bootstrap.Service:
+            service = bootstrap.build(its_settings, clock)
+            stack.callback(service.close)
+            return service
+
+        yield build_one
+
+
+@pytest.fixture
+def service(build: Callable[..., bootstrap.Service]) -> bootstrap.Service:
+    """Give a service on the test's database. No follower runs unless `followers` is asked for as well."""
+    return build()
+
+
+@contextmanager
+def following(service: bootstrap.Service) -> Iterator[None]:
+    """Have a service's followers run."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=follower.run, args=[stop], name=follower.view.name) for follower in service.followers
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        service.signals.signal()  # they look up at once
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def followers(service: bootstrap.Service) -> Iterator[None]:
+    """Have the service's followers run during the test."""
+    with following(service):
+        yield
+
+
+@pytest.fixture
+def company(service: bootstrap.Service) -> Company:
+    """Give a company that has just registered its main account."""
+    return Company.register(service)
