@@ -10,12 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from eventsourcing.utils import get_topic, resolve_topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from eventsourcing.domain import DomainEventProtocol
 
 KEPT_IN_COLUMNS = frozenset({"originator_id", "originator_version"})
 

@@ -11,7 +11,11 @@ import structlog
 def configure() -> None:
     """Set logging up for this process."""
     on_terminal = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+    renderer = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if on_terminal
+        else structlog.processors.JSONRenderer()
+    )
     exceptions = [] if on_terminal else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[

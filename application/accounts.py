@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from application.ports import Clock, Fingerprints, Passwords, PersonKey, Vault
 
 
-
-
 @dataclass(frozen=True)
 class AccountChanges:
     """What is to change of an account; None leaves a thing as it is."""
@@ -64,7 +62,7 @@ class Accounts:
             company_name=key.seal("company_name", company_name),
             language=language,
             at=self._clock(),
-            cause=origin.sealed_with(key),
+            cause=origin.for_account(account_id).sealed_with(key),
         )
         details = account_details(account, key)
         password_set = [] if password is None else [self._password(account_id, password, [email, company_name])]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.errors import InvalidValue
+from application.keys import owner_key
 from application.main_accounts import Outcome
 from domain.events import SubUserActivityRecorded
 
@@ -48,17 +49,16 @@ class Activities:
         keep: Callable[[list[UUID], PersonKey], list[Record]] = lambda _ids, _key: [],
     ) -> Outcome[list[UUID]]:
         """Record them all, or none. Raises `InvalidValue` naming the first whose sub-user is not the account's."""
+        owner = owner_key(self._vault, account_id)
         account = self._accounts.load(account_id)
-        entries = self._vault.entries([account_id, *{activity.sub_user_id for activity in activities}])
+        entries = self._vault.entries(list({activity.sub_user_id for activity in activities}))
         for index, activity in enumerate(activities):
             if activity.sub_user_id not in account.sub_users or activity.sub_user_id not in entries:
                 raise InvalidValue(f"activities.{index}.sub_user_id", "there is no such sub-user in this account")
         now = self._clock()
-        facts = [
-            _fact(account_id, activity, entries[activity.sub_user_id].key, now, origin) for activity in activities
-        ]
+        facts = [_fact(account_id, activity, entries[activity.sub_user_id].key, now, origin) for activity in activities]
         ids = [fact.originator_id for fact in facts]
-        recordings = self._accounts.save(*facts, records=keep(ids, entries[account_id].key))
+        recordings = self._accounts.save(*facts, records=keep(ids, owner))
         return Outcome(ids, recordings[-1].notification.id)
 
 

@@ -35,7 +35,7 @@ def consequences(recorded: Iterable[object]) -> list[Record]:
     return [record for event in recorded for record in _of(event)]
 
 
-def _of(event: object) -> list[Record]:
+def _of(event: object) -> list[Record]:  # noqa: PLR0911  # one return for each kind of event
     match event:
         case events.MainAccountRegistered():
             return [AccountListed(event.email_hash, event.account_id)]

@@ -21,7 +21,7 @@ def owner_key(vault: Vault, account_id: UUID) -> PersonKey:
 
 
 def owner_and_sub_user_keys(vault: Vault, account_id: UUID, sub_user_id: UUID) -> tuple[PersonKey, PersonKey]:
-    """Return the keys of an account's owner and of one of its sub-users. Raises `AccountNotFound`, `SubUserNotFound`."""
+    """Return the keys of an account's owner and a sub-user. Raises `AccountNotFound`, `SubUserNotFound`."""
     entries = vault.entries([account_id, sub_user_id])
     owner, sub_user = entries.get(account_id), entries.get(sub_user_id)
     if owner is None or owner.account_id != account_id:

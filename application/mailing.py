@@ -28,7 +28,7 @@ GIVE_UP_AFTER = timedelta(hours=48)
 class Mailing:
     """Takes mails off the queue, one at a time."""
 
-    def __init__(  # noqa: PLR0913  # one for each thing outside that a mail needs
+    def __init__(
         self,
         accounts: MainAccounts,
         vault: Vault,
@@ -84,8 +84,14 @@ class Mailing:
             password = entry.key.open("password", entry.sealed_password)
         return self._written(job, account, sub_user, entries[job.account_id], entry, password)
 
-    def _written(  # noqa: PLR0913  # what a mail is written from
-        self, job: MailJob, account: MainAccount, sub_user: SubUser, owner: VaultEntry, entry: VaultEntry, password: str | None
+    def _written(
+        self,
+        job: MailJob,
+        account: MainAccount,
+        sub_user: SubUser,
+        owner: VaultEntry,
+        entry: VaultEntry,
+        password: str | None,
     ) -> Mail:
         return Mail(
             message_id=f"{job.account_id}.{job.caused_by}@{self._mail_domain}",

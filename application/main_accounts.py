@@ -20,7 +20,7 @@ from domain.main_account_snapshot import MainAccountSnapshot
 from domain.refusals import AccountNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from eventsourcing.application import ProcessingEvent
     from eventsourcing.domain import DomainEventProtocol
@@ -37,6 +37,9 @@ so a conflict means that another process won: so many losses in a row mean that 
 
 SNAPSHOT_EVERY = 100
 """Events between snapshots: reading so many takes about as long as the write that every command ends with."""
+
+LONGEST_TURN = 8.0
+"""Seconds that a command waits for its turn, where those before it wait for a database that does not answer."""
 
 TURNS = 1024
 """Locks that accounts share, by their id: more than there are threads, so that they seldom wait for each other."""
@@ -79,9 +82,15 @@ class MainAccounts(Application[UUID]):
 
     def _take_snapshots(self, processing_event: ProcessingEvent[UUID]) -> None:
         """Keep the state every so many events. It only saves time later, so the command stands if this fails."""
-        if self.snapshots is None or not any(e.originator_version % SNAPSHOT_EVERY == 0 for e in processing_event.events):
+        if self.snapshots is None or not any(
+            e.originator_version % SNAPSHOT_EVERY == 0 for e in processing_event.events
+        ):
             return
-        snapshots = [MainAccountSnapshot.take(one) for one in processing_event.aggregates.values() if isinstance(one, MainAccount)]
+        snapshots = [
+            MainAccountSnapshot.take(one)
+            for one in processing_event.aggregates.values()
+            if isinstance(one, MainAccount)
+        ]
         with contextlib.suppress(StoreUnavailable):
             self.snapshots.put(snapshots)
 
@@ -109,8 +118,15 @@ class MainAccounts(Application[UUID]):
                     time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311  # spreads rivals, no secret
         raise TooBusy
 
-    def _turn(self, account_id: UUID) -> threading.Lock:
-        return self._turns[account_id.int % TURNS]
+    @contextlib.contextmanager
+    def _turn(self, account_id: UUID) -> Iterator[None]:
+        turn = self._turns[account_id.int % TURNS]
+        if not turn.acquire(timeout=LONGEST_TURN):
+            raise TooBusy
+        try:
+            yield
+        finally:
+            turn.release()
 
     def _load(self, account_id: UUID) -> MainAccount:
         try:

@@ -67,7 +67,7 @@ class Passwords(Protocol):
     """Checks, hashes and makes passwords. Hashing is bounded in parallel: it raises `TooBusy` when too many wait."""
 
     def require_good(self, field: str, password: str, about: Sequence[str]) -> None:
-        """Raise `InvalidValue` for a password that is too short, too long, common, or contains words about its owner."""
+        """Raise `InvalidValue` for a password that is too short, too long, common, or tells of its owner."""
 
     def hash(self, password: str) -> str:
         """Return the hash to keep."""

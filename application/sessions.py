@@ -11,13 +11,12 @@ from uuid import UUID, uuid4
 
 from application.attempts import AttemptKeys, attempt_keys
 from application.errors import InvalidValue, SessionEnded, TooManyAttempts
-from application.main_accounts import Outcome
 from application.records import AttemptsForgiven, PasswordRehashed, PasswordSet, Record, SessionOpened
 from domain.permissions import OPERATIONAL, Permission
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
 
 if TYPE_CHECKING:
-    from application.main_accounts import MainAccounts
+    from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
     from application.ports import (
         AccountDirectory,
@@ -89,7 +88,7 @@ class Claimed:
 class SubUserSessions:
     """The commands of a sub-user, and the question whether one may do something."""
 
-    def __init__(  # noqa: PLR0913  # one for each thing outside that a login needs
+    def __init__(
         self,
         accounts: MainAccounts,
         vault: Vault,
@@ -237,6 +236,9 @@ class SubUserSessions:
         failures = self._throttle.failed(attempt.keys, self._clock())
         if claimed.account_id is None:
             return
+        if claimed.entry is None:  # counted together, or guessing e-mails would lengthen the history without end
+            nobody = attempt_keys(self._fingerprints, attempt.account_email_hash, "nobody known", None)
+            failures = self._throttle.failed(nobody, self._clock())
         entry = claimed.entry
         person_id = entry.person_id if entry is not None else claimed.account_id
         key = entry.key if entry is not None else self._vault.entries([person_id])[person_id].key

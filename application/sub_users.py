@@ -47,7 +47,7 @@ class SubUserChanges:
 class SubUsers:
     """The commands on sub-users."""
 
-    def __init__(  # noqa: PLR0913  # one for each thing outside that these need
+    def __init__(
         self,
         accounts: MainAccounts,
         vault: Vault,
@@ -84,10 +84,10 @@ class SubUsers:
         email_hash = self._fingerprints.email(email)
         if password is not None:
             self._passwords.require_good("password", password, [email, name, surname])
+        owner = owner_key(self._vault, account_id)
         self._accounts.load(account_id).require_room_for(email_hash)
         temporary = password or self._passwords.generate()
         password_hash = self._passwords.hash(temporary)
-        owner = owner_key(self._vault, account_id)
         sub_user_id = uuid4()
         key, person = self._vault.new_person(sub_user_id, account_id)
 
@@ -206,7 +206,10 @@ class SubUsers:
         return AttemptsForgiven([keys.delayed, keys.counted])
 
     def _require_good(self, changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> None:
-        names = [changes.name or key.open("name", sub_user.name), changes.surname or key.open("surname", sub_user.surname)]
+        names = [
+            changes.name or key.open("name", sub_user.name),
+            changes.surname or key.open("surname", sub_user.surname),
+        ]
         self._passwords.require_good("password", changes.password or "", [key.open("email", sub_user.email), *names])
 
 

@@ -162,7 +162,7 @@ class SubUserPasswordChanged(Event):
 
 
 class SubUserLoggedIn(Event):
-    """A sub-user opened a session. With a temporary password it is good for setting one's own, and for nothing else."""
+    """A sub-user opened a session. With a temporary password it is good for setting one's own, and no more."""
 
     TOPIC: ClassVar[str] = "SubUserLoggedIn"
     sub_user_id: UUID
@@ -171,7 +171,7 @@ class SubUserLoggedIn(Event):
 
 
 class SubUserLoginRefused(Event):
-    """A login was refused. The first few in a row are recorded, then ever fewer: `failures` tells how many there were."""
+    """A login was refused. The first few in a row are recorded, then ever fewer: `failures` counts them all."""
 
     TOPIC: ClassVar[str] = "SubUserLoginRefused"
     sub_user_id: UUID | None
@@ -238,7 +238,7 @@ class PersonalDataErased(Event):
 
 @dataclass(frozen=True)  # the library's metaclass does this too, but type checkers cannot see that
 class SubUserActivityRecorded(CanMutateAggregate[UUID], DomainEvent):
-    """The portal reported something that a sub-user did: a stream of its own, so that it never contends with commands."""
+    """The portal reported something that a sub-user did. A stream of its own: it never contends with commands."""
 
     TOPIC: ClassVar[str] = "SubUserActivityRecorded"
     account_id: UUID

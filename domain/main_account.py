@@ -61,7 +61,9 @@ class MainAccount(Aggregate):
     CredentialsMailFailed = events.CredentialsMailFailed
     PersonalDataErased = events.PersonalDataErased
 
-    def __init__(self, *, email: Sealed, email_hash: str, company_name: Sealed, language: str, sub_user_limit: int):
+    def __init__(
+        self, *, email: Sealed, email_hash: str, company_name: Sealed, language: str, sub_user_limit: int
+    ) -> None:
         self.email = email
         self.email_hash = email_hash
         self.company_name = company_name
@@ -74,7 +76,15 @@ class MainAccount(Aggregate):
 
     @classmethod
     def register(
-        cls, account_id: UUID, *, email: Sealed, email_hash: str, company_name: Sealed, language: str, at: datetime, cause: Cause
+        cls,
+        account_id: UUID,
+        *,
+        email: Sealed,
+        email_hash: str,
+        company_name: Sealed,
+        language: str,
+        at: datetime,
+        cause: Cause,
     ) -> Self:
         """Set the account up, with the usual limit."""
         return cls._create(
@@ -102,7 +112,8 @@ class MainAccount(Aggregate):
     ) -> None:
         """Change the account's own data; None leaves a thing as it is."""
         self._require_open()
-        if email is None and company_name is None and language in {None, self.language} and not password_changed:
+        new_language = language if language != self.language else None
+        if email is None and company_name is None and new_language is None and not password_changed:
             return
         self._record(
             self.MainAccountDetailsChanged,
@@ -111,7 +122,7 @@ class MainAccount(Aggregate):
             email=email,
             email_hash=email_hash,
             company_name=company_name,
-            language=language,
+            language=new_language,
             password_changed=password_changed,
         )
 
@@ -241,9 +252,7 @@ class MainAccount(Aggregate):
     ) -> None:
         """Record a refused login, unless so many came before it that it says nothing new; lock after too many."""
         if failures <= RECORDED_FAILURES or failures.bit_count() == 1:
-            self._record(
-                self.SubUserLoginRefused, at, cause, sub_user_id=sub_user_id, why=why, failures=failures
-            )
+            self._record(self.SubUserLoginRefused, at, cause, sub_user_id=sub_user_id, why=why, failures=failures)
         sub_user = self.sub_users.get(sub_user_id) if sub_user_id is not None else None
         if sub_user is not None and failures >= LOCKING_FAILURES and not sub_user.locked:
             self._record(self.SubUserLockedOut, at, cause, sub_user_id=sub_user.sub_user_id, failures=failures)
@@ -416,7 +425,10 @@ class MainAccount(Aggregate):
 
     @event(events.SubUserDeactivated)
     def _sub_user_deactivated(self, sub_user_id: UUID) -> None:
-        self._revise(self.sub_users[sub_user_id], active=False)
+        one = self.sub_users[sub_user_id]
+        waiting = one.credentials_mail == CredentialsMailState.PENDING  # a mail that has not gone out does not now
+        mail = CredentialsMailState.NONE if waiting else one.credentials_mail
+        self._revise(one, active=False, credentials_mail=mail)
 
     @event(events.SubUserPasswordReset)
     def _sub_user_password_reset(
@@ -471,5 +483,9 @@ class MainAccount(Aggregate):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy to decide on. Its parts are immutable, so copying the containers is enough, and quick."""
         copy = object.__new__(type(self))
-        copy.__dict__ = {**self.__dict__, "sub_users": dict(self.sub_users), "_pending_events": list(self.pending_events)}
+        copy.__dict__ = {
+            **self.__dict__,
+            "sub_users": dict(self.sub_users),
+            "_pending_events": list(self.pending_events),
+        }
         return copy

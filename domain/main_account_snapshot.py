@@ -48,7 +48,9 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         """Return the account as it was when the snapshot was taken."""
         cls: type[MainAccount] = resolve_topic("MainAccount")
         account = cls.__new__(cls)
-        account.__base_init__(self.originator_id, self.originator_version, datetime.fromisoformat(self.state["created_on"]))
+        account.__base_init__(
+            self.originator_id, self.originator_version, datetime.fromisoformat(self.state["created_on"])
+        )
         account.modified_on = self.timestamp
         for name in ("email", "email_hash", "company_name", "language", "sub_user_limit"):
             setattr(account, name, self.state[name])

@@ -148,9 +148,7 @@ class AuditQueries:
         return {row["id"]: row["name"] for row in rows}
 
 
-def _row(
-    row: DictRow, event: events.Event, entries: Mapping[UUID, VaultEntry], names: Mapping[str, str]
-) -> AuditRow:
+def _row(row: DictRow, event: events.Event, entries: Mapping[UUID, VaultEntry], names: Mapping[str, str]) -> AuditRow:
     opened = {name: _opened(event, name, entries) for name in _sealed_fields(type(event))}
     is_activity = isinstance(event, events.SubUserActivityRecorded)
     details = (

@@ -17,7 +17,7 @@ LONGEST = 2000
 
 
 class Cursors:
-    """Writes and reads cursors. `scope` is everything that a cursor must not be carried over: account, filters, order."""
+    """Writes and reads cursors. `scope` is all that a cursor must not be carried over: account, filters, order."""
 
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._fingerprints = fingerprints

@@ -28,7 +28,7 @@ class Positioned:
 
 
 def settled_position(connection: Connection[Any]) -> int:
-    """Return the position up to which nothing can appear any more. The one place to change with the way of appending."""
+    """Return the position up to which nothing can appear any more. It depends on how events are appended."""
     row = connection.cursor(row_factory=tuple_row).execute(SQL["settled_position"]).fetchone()
     return int(row[0]) if row else 0
 

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class View(Protocol):
-    """Something derived from the history. `tables` are the ones that a rebuild makes anew; none: it cannot be rebuilt."""
+    """Something derived from the history."""
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class View(Protocol):
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The tables that a rebuild makes anew."""
+        """The tables that a rebuild makes anew; without any it cannot be rebuilt."""
 
     def apply(self, connection: Connection[Any], batch: Sequence[Positioned]) -> None:
         """Take over these events, in the transaction that is open."""

@@ -43,7 +43,11 @@ ORDERED_BY = {
     Sort.STATUS: sql.SQL("(NOT active)"),
     Sort.LAST_LOGIN_AT: sql.SQL("coalesce(last_login_at, '-infinity')"),
 }
-TYPES = {Sort.STATUS: sql.SQL("boolean"), Sort.CREATED_AT: sql.SQL("timestamptz"), Sort.LAST_LOGIN_AT: sql.SQL("timestamptz")}
+TYPES = {
+    Sort.STATUS: sql.SQL("boolean"),
+    Sort.CREATED_AT: sql.SQL("timestamptz"),
+    Sort.LAST_LOGIN_AT: sql.SQL("timestamptz"),
+}
 
 
 @dataclass(frozen=True)
@@ -142,9 +146,7 @@ def _listing(
             )
         )
         parameters |= {"last_key": last[0], "last_id": last[1]}
-    listing = sql.SQL(SQL["list_sub_users"]).format(
-        key=key, where=sql.SQL(" AND ").join(where), order=order
-    )
+    listing = sql.SQL(SQL["list_sub_users"]).format(key=key, where=sql.SQL(" AND ").join(where), order=order)
     return listing, parameters
 
 

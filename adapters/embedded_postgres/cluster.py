@@ -36,7 +36,6 @@ def create_cluster(home: Home, account: Account, binaries: Binaries, password: s
 
     Raises `EmbeddedPostgresError` with what `initdb` said when it fails.
     """
-    home.clear_unfinished()
     data = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=home.folder))
     account.own(data)
     with tempfile.NamedTemporaryFile("w", prefix=UNFINISHED, dir=home.folder) as password_file:
@@ -59,6 +58,9 @@ def create_database(port: int, password: str) -> None:
     reserved for looking after the server, and no injected statement can run a program.
     """
     with connect(port, password) as connection:
+        # Not against others who start the server, who wait for their file lock, but against a statement that
+        # still runs for one of them who was killed.
+        connection.execute("SELECT pg_advisory_lock(1)")
         if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).rowcount:
             # The server is sent, and would log, the verifier only.
             verifier = connection.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256")

@@ -104,6 +104,7 @@ class EmbeddedPostgres:
         if not account.can_enter(home.folder):
             raise EmbeddedPostgresError(f"{account.name}, which PostgreSQL has to run as, cannot reach {home.folder}")
         binaries = usable_binaries(account, self._elsewhere)
+        home.clear_unfinished()
         home.write_access_rules()
         if not home.data.exists():
             create_cluster(home, account, binaries, password)

@@ -83,7 +83,10 @@ class Home:
         return password
 
     def clear_unfinished(self) -> None:
-        """Remove what a crash left behind while the cluster was created."""
+        """Remove what was left behind by somebody killed while creating the cluster.
+
+        An `initdb` that still runs for him resists: what it goes on to write is removed the next time.
+        """
         for path in self.folder.glob(f"{UNFINISHED}*"):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from projections.statements import statements
 from application.ports import KeptAnswer
+from projections.statements import statements
 
 if TYPE_CHECKING:
     from uuid import UUID

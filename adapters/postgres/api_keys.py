@@ -7,8 +7,8 @@ import secrets
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from projections.statements import statements
 from application.api_keys import ApiKey, Scope
+from projections.statements import statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

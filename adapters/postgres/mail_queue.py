@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from projections.statements import statements
 from application.ports import MailJob
+from projections.statements import statements
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from eventsourcing.postgres import PostgresApplicationRecorder
 
-from projections.statements import statements
 from application.errors import AnswerAlreadyKept, VersionConflict
 from application.records import AnswerKept
 from domain.refusals import AccountEmailTaken
+from projections.statements import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class Recorder(PostgresApplicationRecorder):
                 if stored_events:
                     positions = [row["notification_id"] for row in cursor.fetchall()]
                     self._place_answers(connection, records, positions[-1])
-            except Exception as error:  # noqa: BLE001  # raised below, once the pipeline is closed and rolled back
+            except Exception as error:  # raised below, once the pipeline is closed and rolled back
                 failure = error
                 raise psycopg.Rollback from error
         if failure is not None:

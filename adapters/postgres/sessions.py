@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from projections.statements import statements
 from application.ports import Session
+from projections.statements import statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

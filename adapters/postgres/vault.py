@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.encryption import DataKey, new_key
-from projections.statements import statements
 from application.ports import VaultEntry
 from application.records import PersonAdded
 from domain.cause import Sealed
+from projections.statements import statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from api import bootstrap, config
-from application.api_keys import Scope
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from application.api_keys import Scope
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 

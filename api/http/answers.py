@@ -58,7 +58,7 @@ def demanded_position() -> int | None:
     text = request.headers.get("Event-Position")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_POSITION):  # noqa: PLR2004  # digits of 2**63
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_POSITION):  # digits of 2**63
         raise unprocessable({"Event-Position": ["must be a position from an earlier answer"]})
     return int(text)
 

@@ -32,13 +32,9 @@ CSV = "text/csv"
 NDJSON = "application/x-ndjson"
 OFFERED = ["application/json", CSV, NDJSON]
 
-CSV_COLUMNS = ("position", "occurred_at", "recorded_at", "action", "actor_type", "actor_id", "actor_name") + (
-    "sub_user_id",
-    "target",
-    "ip",
-    "user_agent",
-    "reason",
-    "details",
+CSV_COLUMNS = (
+    *("position", "occurred_at", "recorded_at", "action", "actor_type", "actor_id", "actor_name"),
+    *("sub_user_id", "target", "ip", "user_agent", "reason", "details"),
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""

@@ -50,8 +50,10 @@ class Password(fields.String):
 
 
 class Email(Text):
-    """An address that mail can be sent to. What is before the @ is ASCII, and a domain is kept in its ASCII form, so
-    that no two addresses merely look alike."""
+    """An address that mail can be sent to.
+
+    What is before the @ is ASCII, and a domain is kept in its ASCII form, so that no two addresses merely look alike.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"format": "email", "examples": ["colleague@example.com"], **kwargs.pop("metadata", {})}
@@ -64,6 +66,18 @@ class Email(Text):
         except EmailNotValidError:
             msg = "is not a valid e-mail address"
             raise ValidationError(msg) from None
+        return f"{address.ascii_local_part}@{address.ascii_domain}"
+
+
+class TriedEmail(fields.String):
+    """An address that somebody tries to log in with: in the form in which it was registered, or as it is."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            address = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        except EmailNotValidError:
+            return text
         return f"{address.ascii_local_part}@{address.ascii_domain}"
 
 

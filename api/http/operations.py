@@ -30,7 +30,7 @@ def healthz() -> Response:
 
 @routes.door("GET", "/readyz", problems=(HTTPStatus.SERVICE_UNAVAILABLE,), gives=(200, HealthAnswer))
 def readyz() -> Response:
-    """Say whether requests can be served: the database answers, its schema is up to date, and no follower has stopped."""
+    """Say whether requests can be served: the database answers, and no follower has stopped."""
     service().progress.settled_position()
     stopped: Sequence[str] = [one.name for one in service().progress.followers() if one.failure is not None]
     if stopped:

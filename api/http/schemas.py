@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, Schema, fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from api.http.fields import Details, Email, Password, Text, Time
+from api.http.fields import Details, Email, Password, Text, Time, TriedEmail
 from domain.cause import ActorType
 from domain.permissions import Permission
 from domain.sub_user import CredentialsMailState
@@ -185,8 +185,8 @@ class SessionListAnswer(Answer):
 class Login(Request):
     """The three things that a sub-user logs in with. Anything may be tried."""
 
-    account_email = fields.String(required=True, validate=validate.Length(1, 1000))
-    email = fields.String(required=True, validate=validate.Length(1, 1000))
+    account_email = TriedEmail(required=True, validate=validate.Length(1, 1000))
+    email = TriedEmail(required=True, validate=validate.Length(1, 1000))
     password = Password(required=True)
 
 
@@ -202,7 +202,7 @@ class OpenedSessionAnswer(Answer):
 
 
 class Introspection(Request):
-    """May this session do that?"""
+    """Whether a session is good, and for what."""
 
     token = fields.String(required=True, validate=validate.Length(1, 1000))
     permission = fields.String(validate=validate.OneOf(list(Permission)), load_default=None)

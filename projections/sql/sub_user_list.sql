@@ -51,8 +51,11 @@ UPDATE sub_user_view SET active = true, must_change_password = true, revision = 
 WHERE sub_user_id = %(sub_user_id)s
 
 -- name: deactivate
--- No access for now.
-UPDATE sub_user_view SET active = false, revision = revision + 1 WHERE sub_user_id = %(sub_user_id)s
+-- No access for now, and a mail that has not gone out does not.
+UPDATE sub_user_view
+SET active = false, revision = revision + 1,
+    credentials_mail = CASE WHEN credentials_mail = 'pending' THEN 'none' ELSE credentials_mail END
+WHERE sub_user_id = %(sub_user_id)s
 
 -- name: reset_password
 -- A temporary password replaced theirs.

@@ -43,8 +43,9 @@ def person(sub_user_id: UUID) -> dict[str, Any]:
     }
 
 
-def created(sub_user_id: UUID, *, visible: bool = True, access_expires_at: datetime | None = None) -> Fact:
-    return fact(events.SubUserCreated, **person(sub_user_id), visible=visible, access_expires_at=access_expires_at)
+def created(sub_user_id: UUID, **otherwise: Any) -> Fact:
+    usual = {**person(sub_user_id), "visible": True, "access_expires_at": None}
+    return fact(events.SubUserCreated, **{**usual, **otherwise})
 
 
 def activated(sub_user_id: UUID, *, credentials: int = 1, notice: Notice = Notice.ACTIVATION) -> Fact:

@@ -71,8 +71,8 @@ def pending(connection: psycopg.Connection) -> Sequence[str]:
 def _run(connection: psycopg.Connection, migration: Migration) -> bool:
     with connection.transaction():
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations "
-            "(number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())"
+            "CREATE TABLE IF NOT EXISTS schema_migrations (number integer PRIMARY KEY, name text NOT NULL, "
+            "checksum text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())"
         )
         checksum = _checksum(connection, migration)
         if checksum is not None:
