@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
 SECONDS_TO_CONNECT = 5
+SECONDS_TO_RECONNECT = 2
+"""The pool's pauses between attempts to connect double until it begins anew: in five minutes they would grow to four, so
+that it would be as long again after an outage until it found the server back."""
+
 SECONDS_TO_LOCK = 5
 SECONDS_A_STATEMENT = 15
 """Longer than anything that a request does; a lost lock or plan ends here, as a 503."""
@@ -40,6 +44,7 @@ class Database(PostgresDatastore):
             max_overflow=pool_size - 1,
             lock_timeout=SECONDS_TO_LOCK,
         )
+        self.pool.reconnect_timeout = SECONDS_TO_RECONNECT
         kwargs = self.pool.kwargs
         if not isinstance(kwargs, dict):
             raise TypeError(kwargs)

@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Sub-users of main accounts: who may in, and what they did.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
 app.command()(running.serve)
 app.command()(running.api)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+from uuid import UUID  # noqa: TC003  # typer reads the annotations
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from api import bootstrap, config
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from application.api_keys import Scope
+from application.api_keys import Scope  # noqa: TC001  # as above
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 

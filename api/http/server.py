@@ -14,7 +14,6 @@ from granian.server import Server
 
 from api import config, logs
 from api.bootstrap import build, opened
-from api.http.app import create_app
 from api.processes import end_with_parent
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def serve(settings: Settings) -> None:
             workers=settings.processes,
             blocking_threads=settings.threads,
             websockets=False,
-            log_level=LogLevels.warning,
+            log_level=LogLevels.error,
             respawn_failed_workers=True,
             workers_kill_timeout=SECONDS_TO_FINISH,
         ).serve()
@@ -47,6 +46,8 @@ def serve(settings: Settings) -> None:
 
 def application() -> Flask:
     """Return the application for one server process, which owns it until it ends."""
+    from api.http.app import create_app  # noqa: PLC0415  # its metrics look for `share_metrics_in` when imported
+
     logs.configure()
     end_with_parent()
     held = ExitStack()

@@ -1,0 +1,225 @@
+"""Every event there is: known in every place that must know it, and readable for ever."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
+from uuid import UUID
+
+import pytest
+from eventsourcing.domain import DomainEvent
+from eventsourcing.utils import TopicError, construct_topic, resolve_topic
+
+from adapters.event_mapper import EventMapper
+from domain import events
+from domain.cause import Cause, Sealed
+from domain.main_account import MainAccount
+from domain.main_account_snapshot import MainAccountSnapshot
+from projections.audit_actions import ACTIONS, RESERVED
+from tests.domain.pinned_events import FACTS, HISTORY, Pinned
+
+if TYPE_CHECKING:
+    from eventsourcing.domain import CanMutateAggregate
+
+EVENT_CLASSES = {
+    name: one
+    for name, one in vars(events).items()
+    if isinstance(one, type)
+    and issubclass(one, DomainEvent)
+    and one.__module__ == events.__name__
+    and one is not events.Event
+}
+CHANGE_NOTHING = {"SubUserLoginRefused", "SubUserLoggedOut", "PersonalDataErased"}
+"""What happened is worth keeping, but no decision of an account depends on it: no `@event` method."""
+STAND_ALONE = {"SubUserActivityRecorded"}
+"""Facts, each a stream of its own. The audit log calls them by the portal's own word."""
+
+PERSONAL = {
+    "email",
+    "name",
+    "surname",
+    "company_name",
+    "ip",
+    "user_agent",
+    "reason",
+    "reply",
+    "target",
+    "details",
+}
+NOT_PERSONAL = {"originator_topic", "actor_id", "request_id", "email_hash", "language", "why", "action"}
+SECRETS = ("password_hash", "token", "key", "secret")
+FLAT = (UUID, str, int, bool, datetime, Enum)
+
+PINNED = [*HISTORY, *FACTS]
+pinned_events = pytest.mark.parametrize("pinned", PINNED, ids=[f"{row.version} {row.topic}" for row in PINNED])
+every_event_class = pytest.mark.parametrize("event_class", EVENT_CLASSES.values(), ids=EVENT_CLASSES)
+
+
+def account_of(rows: list[Pinned]) -> MainAccount:
+    account = None
+    for row in rows:
+        account = cast("CanMutateAggregate[UUID]", EventMapper().to_domain_event(row.stored)).mutate(account)
+    return cast("MainAccount", account)
+
+
+def state(account: MainAccount) -> dict[str, Any]:
+    return MainAccountSnapshot.take(account).state
+
+
+def resolved(topic: str) -> type | None:
+    try:
+        return cast("type", resolve_topic(topic))
+    except TopicError:
+        return None
+
+
+def forgotten_places(event_class: type) -> list[str]:
+    """Return where an event class is missing, in words that tell how to mend it."""
+    name, topic = event_class.__name__, construct_topic(event_class)
+    missing = []
+    if "TOPIC" not in vars(event_class):
+        missing.append(f"{name} has no TOPIC of its own: the name it is stored under for ever")
+    if not any(issubclass(event_class, row.event_class) for row in PINNED):
+        missing.append(f"{name} is not pinned: add what the store holds of it to tests/domain/pinned_events.py")
+    if not issubclass(event_class, events.Event):
+        if name not in STAND_ALONE:
+            missing.append(f"{name} is no `Event` of an account: say in STAND_ALONE that it is a fact of its own")
+        if resolved(topic) is not event_class:
+            missing.append(f"{name} cannot be read: call register_topic({name}.TOPIC, {name}) in domain/events.py")
+        return missing
+    recorded = resolved(topic)
+    if recorded is None or not issubclass(recorded, event_class):
+        missing.append(f"{name} is not listed on MainAccount: add `{name} = events.{name}` to domain/main_account.py")
+    elif recorded is event_class and name not in CHANGE_NOTHING and not hasattr(recorded, "originator_topic"):
+        missing.append(f"{name} changes nothing: add an @event(events.{name}) method to MainAccount or to CHANGE_NOTHING")
+    if topic not in ACTIONS:
+        missing.append(f"{name} has no action: add {topic!r} to ACTIONS in projections/audit_actions.py")
+    return missing
+
+
+@every_event_class
+def test_an_event_is_known_in_every_place_that_must_know_it(event_class: type) -> None:
+    """Whoever adds an event is told what else it takes."""
+    missing = forgotten_places(event_class)
+    assert not missing, "\n".join(missing)
+
+
+def test_an_event_that_is_known_nowhere_is_missed_everywhere() -> None:
+    """The test above would notice: this is what it says of an event of an account, and of a fact of its own."""
+
+    class SubUserPromoted(events.Event):
+        TOPIC = "SubUserPromoted"
+
+    class SubUserSeen(DomainEvent):
+        pass
+
+    assert [line.split(":")[0] for line in forgotten_places(SubUserPromoted)] == [
+        "SubUserPromoted is not pinned",
+        "SubUserPromoted is not listed on MainAccount",
+        "SubUserPromoted has no action",
+    ]
+    assert [line.split(":")[0] for line in forgotten_places(SubUserSeen)] == [
+        "SubUserSeen has no TOPIC of its own",
+        "SubUserSeen is not pinned",
+        "SubUserSeen is no `Event` of an account",
+        "SubUserSeen cannot be read",
+    ]
+
+
+@pinned_events
+def test_an_event_is_stored_exactly_like_this(pinned: Pinned) -> None:
+    """Names, order and form of what is stored stay as they are."""
+    assert issubclass(type(pinned.event), pinned.event_class)
+    stored = EventMapper().to_stored_event(pinned.event)
+    assert (stored.topic, stored.state.decode()) == (pinned.topic, pinned.payload)
+    assert stored == pinned.stored
+
+
+@pinned_events
+def test_what_was_once_stored_is_still_read(pinned: Pinned) -> None:
+    """As an event that equals the one recorded, of the same types."""
+    event = EventMapper().to_domain_event(pinned.stored)
+    assert event == pinned.event
+    assert {name: type(value) for name, value in vars(event).items()} == {
+        name: type(value) for name, value in vars(pinned.event).items()
+    }
+
+
+@pytest.mark.parametrize("index", range(1, len(HISTORY)), ids=lambda index: f"{index + 1} {HISTORY[index].topic}")
+def test_an_event_changes_the_account_unless_no_decision_depends_on_it(index: int) -> None:
+    """An `@event` method that was forgotten, or does nothing, would be noticed here."""
+    before, after = account_of(HISTORY[:index]), account_of(HISTORY[: index + 1])
+    indifferent = HISTORY[index].event_class.__name__ in CHANGE_NOTHING or after.version in WITHOUT_CONSEQUENCE
+    assert (state(after) == state(before)) is indifferent
+
+
+WITHOUT_CONSEQUENCE = {3}
+"""The owner's own password is no part of the account's state."""
+
+
+def test_the_pinned_history_can_be_replayed() -> None:
+    """It begins with a registration and ends with a closed and empty account."""
+    account = account_of(HISTORY)
+    assert (account.version, account.modified_on, account.closed_at) == (
+        len(HISTORY),
+        HISTORY[-1].event.timestamp,  # type: ignore[attr-defined]  # every event has one, the protocol does not say so
+        HISTORY[-2].event.timestamp,  # type: ignore[attr-defined]
+    )
+    assert account.sub_users == {}
+
+
+def test_no_two_events_share_a_topic_or_an_action() -> None:
+    """A topic or an action that stood for two things would say neither."""
+    assert len({construct_topic(one) for one in EVENT_CLASSES.values()}) == len(EVENT_CLASSES)
+    assert len(set(ACTIONS.values())) == len(ACTIONS)
+
+
+def test_no_action_is_without_its_event() -> None:
+    """And each has a beginning that no activity of the portal's may have."""
+    assert set(ACTIONS) == {construct_topic(one) for one in EVENT_CLASSES.values()} - STAND_ALONE
+    assert all(action.startswith(RESERVED) for action in ACTIONS.values())
+
+
+@every_event_class
+def test_no_event_has_a_field_for_a_secret(event_class: type) -> None:
+    """No password, no hash of one, no token and no key (DESIGN 3)."""
+    assert [name for name in _hints(event_class) if any(secret in name for secret in SECRETS)] == []
+
+
+@every_event_class
+def test_what_is_personal_is_sealed(event_class: type) -> None:
+    """Every text is either personal, and sealed, or known not to be: whoever adds one has to say which."""
+    texts = {name: hint for name, hint in _hints(event_class).items() if hint in {str, Sealed}}
+    assert set(texts) - PERSONAL - NOT_PERSONAL == set(), "say in PERSONAL or NOT_PERSONAL what it is"
+    assert {name for name, hint in texts.items() if hint is Sealed} == set(texts) & PERSONAL
+
+
+@every_event_class
+def test_an_event_is_flat(event_class: type) -> None:
+    """Primitives only, so that any reader in any language can make something of them."""
+    nested = {
+        name: hint
+        for name, hint in _hints(event_class).items()
+        if hint is not Sealed and not (isinstance(hint, type) and issubclass(hint, FLAT))
+    }
+    assert nested == {}
+
+
+@every_event_class
+def test_an_event_tells_its_origin(event_class: type) -> None:
+    """Who, from where, and why; of an activity it is known who, and nobody says why."""
+    known = {"actor_type", "actor_id", "reason"} if event_class.__name__ in STAND_ALONE else set[str]()
+    assert {field.name for field in fields(Cause)} - known <= set(_hints(event_class))
+
+
+def _hints(event_class: type) -> dict[str, Any]:
+    """Return the fields of an event, each with its type, or with the other one where it may be None."""
+    assert is_dataclass(event_class)
+    hints = get_type_hints(event_class)
+    return {field.name: _without_none(hints[field.name]) for field in fields(event_class)}
+
+
+def _without_none(hint: Any) -> Any:
+    return next((arg for arg in get_args(hint) if arg is not type(None)), hint)
