@@ -68,13 +68,13 @@ class Argon2Passwords:
     def hash(self, password: str) -> str:
         """Return the hash to keep. Raises `TooBusy`."""
         with self._turn():
-            return self._hasher.hash(_normalized(password))
+            return self._hasher.hash(_hashable(password))
 
     def verify(self, password_hash: str | None, password: str) -> bool:
         """Say whether it is the one. With no hash the answer is no, after the same time. Raises `TooBusy`."""
         with self._turn():
             try:
-                matches = self._hasher.verify(password_hash or self._nobodys_hash, _normalized(password))
+                matches = self._hasher.verify(password_hash or self._nobodys_hash, _hashable(password))
             except (VerificationError, InvalidHashError):
                 return False
         return matches and password_hash is not None
@@ -105,6 +105,11 @@ class Argon2Passwords:
 def _normalized(password: str) -> str:
     """Return the password as every keyboard would send it (NIST SP 800-63B-4, 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
+
+
+def _hashable(password: str) -> bytes:
+    """Return the password's bytes, even where it holds half of a character (a lone surrogate): that is merely wrong."""
+    return _normalized(password).encode("utf-8", "surrogatepass")
 
 
 def _words(about: Sequence[str]) -> list[str]:

@@ -110,6 +110,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def connect_to_follow(url: str) -> psycopg.Connection[Any]:
+    """Return a connection for a follower.
+
+    Its commits need not wait for the disk: a crash loses the latest of them whole, rows and position alike, and the
+    follower applies those events again.
+    """
+    connection = connect(url, "follower")
+    connection.execute("SET synchronous_commit = off")
+    return connection
+
+
 def connect(url: str, purpose: str) -> psycopg.Connection[Any]:
     """Return a connection of one's own, in autocommit mode and without a limit on how long a statement takes."""
     return psycopg.connect(
@@ -222,7 +233,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         audit_queries=AuditQueries(database, freshness, cursors, mapper, vault),
         progress=Progress(database),
         views=views,
-        followers=[Follower(view, lambda: connect(url, "follower"), CHANNEL) for view in views],
+        followers=[Follower(view, lambda: connect_to_follow(url), CHANNEL) for view in views],
         mailing=Mailing(
             main_accounts,
             vault,

@@ -14,6 +14,7 @@ import psycopg
 import structlog
 from psycopg.rows import tuple_row
 
+from application.errors import StoreUnavailable
 from projections.event_log import events_after
 from projections.statements import statements
 
@@ -32,6 +33,9 @@ POLL_SECONDS = 0.25
 LEADER_CHECK_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 30.0
+
+DISCONNECTED = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
+"""What says nothing of the event at hand: the database cannot be reached just now."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +79,7 @@ class Follower:
                 with self._connect() as connection:
                     backoff = FIRST_BACKOFF_SECONDS
                     self._lead(connection, stop)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except DISCONNECTED as error:
                 log.warning("follower.disconnected", follower=self.view.name, error=type(error).__name__)
                 stop.wait(backoff)
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
@@ -93,7 +97,7 @@ class Follower:
     def _apply(self, connection: Connection[Any], events: Sequence[Positioned]) -> None:
         try:
             self.view.apply(connection, events)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
+        except DISCONNECTED:
             raise
         except Exception as error:
             raise EventNotApplied(events[0].position, error) from error

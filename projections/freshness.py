@@ -23,8 +23,8 @@ SQL = statements("projections", "freshness")
 LONGEST_WAIT = 5.0
 """Seconds that a read waits for a view: a hundred times what a follower takes when all is well."""
 
-FIRST_PAUSE = 0.002
-LONGEST_PAUSE = 0.05
+FIRST_PAUSE = 0.001
+LONGEST_PAUSE = 0.02
 
 
 class Database(Protocol):
@@ -82,4 +82,4 @@ class Freshness:
             if time.monotonic() > deadline:
                 raise ViewBehind
             time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -63,6 +63,7 @@ def _apply_next(view: View, connection: Connection[Any], position: int) -> int:
 
 def _prepare(view: View, connection: Connection[Any], schema: str) -> None:
     name = sql.Identifier(schema)
+    connection.execute(SQL["alone"], {"name": view.name})
     with connection.transaction():
         connection.execute(SQL["start"], {"name": view.name})
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))

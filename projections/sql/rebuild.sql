@@ -1,3 +1,7 @@
+-- name: alone
+-- One rebuild of a view at a time; the lock ends with the connection.
+SELECT pg_advisory_lock(723982, hashtext(%(name)s))
+
 -- name: start
 -- A view that nothing has followed yet.
 INSERT INTO followers (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING

@@ -1,3 +1,5 @@
+import structlog
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, colors=False)])
 from application.api_keys import Scope
 from api.http.app import create_app
 import json, time

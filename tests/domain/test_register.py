@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.cause import Sealed
 from domain.main_account import MainAccount
 from tests.domain.facts import REGISTERED
-from tests.domain.given_when_then import ACCOUNT, BY_OWNER, NOW, as_fact
+from tests.domain.given_when_then import ACCOUNT, BY_OWNER, NOW, recorded
 
 
 def register() -> MainAccount:
@@ -22,8 +22,7 @@ def register() -> MainAccount:
 
 def test_an_account_starts_with_the_usual_limit() -> None:
     """Ten sub-users, unless support raises it (rule 8)."""
-    recorded = register().collect_events()
-    assert [as_fact(event, NOW, BY_OWNER) for event in recorded] == [REGISTERED]
+    assert recorded(register(), NOW, BY_OWNER) == [REGISTERED]
     assert REGISTERED.fields["sub_user_limit"] == 10
 
 
