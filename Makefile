@@ -51,12 +51,14 @@ install-dev: $(VENV)/.installed-dev
 
 # A stamp is newer than what it was made from; pip skips what is there already.
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.created
-	$(INSTALL) --require-hashes --requirement requirements.lock
-	$(INSTALL) --no-build-isolation --editable .
+	@echo 'Installing what requirements.lock names into $(VENV)'
+	@$(INSTALL) --require-hashes --requirement requirements.lock
+	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	@echo 'Installing what requirements-dev.lock names into $(VENV)'
+	@$(INSTALL) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 $(VENV)/.created:

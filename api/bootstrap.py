@@ -48,7 +48,7 @@ from projections.sub_user_list import SubUserList
 from projections.sub_user_queries import SubUserQueries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from application.mail import MailTransport
     from application.ports import Clock, PersonKey
@@ -159,12 +159,27 @@ def opened(settings: Settings) -> Iterator[Settings]:
 
     Raises `EmbeddedPostgresError`.
     """
+    with kept_running(settings) as run:
+        yield run()
+
+
+@contextmanager
+def kept_running(settings: Settings) -> Iterator[Callable[[], Settings]]:
+    """Yield what `opened` does as a function: called again, it has a database of our own run that has ended since."""
     if not settings.embedded:
-        yield settings
+        yield lambda: settings
         return
-    with EmbeddedPostgres(settings.postgres_folder) as url:
+    postgres = EmbeddedPostgres(settings.postgres_folder)
+
+    def run() -> Settings:
+        url = postgres.start()
         keys = settings.master_keys or (generated_master_key(settings),)
-        yield replace(settings, database_url=url, master_keys=keys)
+        return replace(settings, database_url=url, master_keys=keys)
+
+    try:
+        yield run
+    finally:
+        postgres.stop()
 
 
 def generated_master_key(settings: Settings) -> bytes:

@@ -1,4 +1,7 @@
-"""`subusers serve`: the doors and the work beside them, as two processes that are started again when they fail."""
+"""`subusers serve`: the doors and the work beside them, as two processes, and the database if it is one of our own.
+
+Whatever of it ends by itself is started again.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,18 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from api.bootstrap import EmbeddedPostgresError
+
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Sequence
+
+    from api.config import Settings
 
 RESTART_AFTER_SECONDS = 1.0
 SECONDS_TO_END = 15.0
 CHECK_SECONDS = 0.2
+DATABASE_CHECK_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -55,14 +64,33 @@ class Child:
             self._process.wait()
 
 
-def supervise(commands: tuple[str, ...], stop: threading.Event) -> None:
-    """Keep a process running for each command until told to stop."""
+def supervise(commands: tuple[str, ...], run_database: Callable[[], Settings], stop: threading.Event) -> None:
+    """Keep the database and a process for each command running until told to stop."""
+    url = run_database().database_url
     children = [Child(command) for command in commands]
+    look_at = time.monotonic() + DATABASE_CHECK_SECONDS
     while not stop.is_set():
         for child in children:
             child.keep_running()
         stop.wait(CHECK_SECONDS)
+        if time.monotonic() >= look_at:
+            url = _keep_database(url, run_database, children)
+            look_at = time.monotonic() + DATABASE_CHECK_SECONDS
     for child in children:
         child.end()
     for child in children:
         child.wait()
+
+
+def _keep_database(url: str | None, run_database: Callable[[], Settings], children: Sequence[Child]) -> str | None:
+    """Have the database run, and where it moved, the children start again: they find it for themselves."""
+    try:
+        now = run_database().database_url
+    except EmbeddedPostgresError as error:
+        log.warning("database.ended", error=str(error))
+        return url
+    if now != url:
+        log.warning("database.moved")
+        for child in children:
+            child.end()
+    return now

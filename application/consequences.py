@@ -44,7 +44,7 @@ def _of(event: object) -> list[Record]:  # noqa: PLR0911  # one return for each 
         case events.MainAccountClosed():
             return [AccountUnlisted(event.account_id), AccountSessionsClosed(event.account_id)]
         case events.SubUserAccessExpirySet():
-            return [SessionsLimited(event.sub_user_id, event.access_expires_at)]
+            return [SessionsLimited(event.sub_user_id, event.access_expires_at, event.timestamp)]
         case events.SubUserLoggedOut(session_id=None):
             return [SessionsClosed(event.sub_user_id)]
         case events.SubUserLoggedOut(session_id=UUID() as session_id):

@@ -112,10 +112,11 @@ class AccountSessionsClosed(Record):
 
 @dataclass(frozen=True)
 class SessionsLimited(Record):
-    """A person's sessions end with their access, at the latest."""
+    """A person's sessions end with their access, at the latest; one that has ended by then stays so."""
 
     person_id: UUID
     access_expires_at: datetime | None
+    at: datetime
 
 
 @dataclass(frozen=True)

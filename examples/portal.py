@@ -37,14 +37,13 @@ def check(promise: str, kept: bool, found: object) -> None:
 
 def mailed_password(folder: Path | None, address: str) -> str:
     if folder is None:
-        print(f"The mail to {address} is at your mail server. If mails are files, name their folder: --mail-folder.")
+        print(f"The mail to {address} went to your mail server (if mails are files, name their --mail-folder).")
         return input("The temporary password in it: ").strip()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         for file in folder.glob("*.eml"):
             mail = message_from_bytes(file.read_bytes(), policy=policy.default)
-            text = mail.get_body(("plain",))
-            found = re.search(r"password \(temporary\):\s+(\S+)", text.get_content() if text else "")
+            found = re.search(r"password \(temporary\):\s+(\S+)", next(mail.iter_parts()).get_content())
             if found and address in mail["To"]:
                 return found[1]
         time.sleep(0.1)
@@ -73,8 +72,8 @@ def tell(portal: Portal, mail_folder: Path | None) -> None:
 
     for permission, expected in (("assistants", True), ("billing_settings", False)):
         question = {"token": token, "permission": permission}
-        may = portal.ask("every page asks what she may", 200, "POST", "/v1/sessions/introspect", question)
-        check(f"{permission}: {expected}", may["active"] and may["allowed"] is expected, may)
+        may = portal.ask(f"a page asks about {permission}", 200, "POST", "/v1/sessions/introspect", question)
+        check(f"allowed: {expected}", may["active"] and may["allowed"] is expected, may)
     did = {"sub_user_id": added["sub_user_id"], "action": "assistant.published", "target": "Reception"}
     portal.ask("what she does is reported", 201, "POST", f"{account}/activities", {"activities": [did]})
     log = portal.ask("her owner reads the audit log, newest first", 200, "GET", f"{account}/audit-log")["items"]
@@ -90,11 +89,11 @@ def tell(portal: Portal, mail_folder: Path | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:8000", help="where the service is")
-    parser.add_argument("--api-key", default=os.environ.get("PORTAL_API_KEY"), help="or PORTAL_API_KEY")
+    parser.add_argument("--api-key", default=os.environ.get("PORTAL_API_KEY", ""), help="or PORTAL_API_KEY")
     parser.add_argument("--mail-folder", type=Path, help="where the service writes mails when it has no mail server")
     given = parser.parse_args()
     headers = {"Authorization": f"Bearer {given.api_key}", "X-Client-IP": "203.0.113.9"}
     try:
         tell(Portal(base_url=given.url, headers=headers, timeout=20), given.mail_folder)
-    except httpx.TransportError as error:
-        sys.exit(f"broken: the service answers at {given.url}; found: {error}")
+    except (httpx.TransportError, EOFError) as error:
+        sys.exit(f"cannot go on with {given.url}: {error}")

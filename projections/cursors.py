@@ -30,7 +30,7 @@ class Cursors:
     def read(self, scope: list[str], cursor: str) -> list[Any]:
         """Return the values that a page ended with. Raises `InvalidValue` for any cursor not written for this list."""
         try:
-            raw = base64.urlsafe_b64decode(cursor[:LONGEST] + "=" * (-len(cursor) % 4))
+            raw = base64.b64decode(cursor[:LONGEST] + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             mac, text = raw[:MAC_BYTES], raw[MAC_BYTES:].decode()
         except (binascii.Error, UnicodeError, ValueError):
             raise _foreign() from None

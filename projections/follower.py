@@ -33,6 +33,8 @@ POLL_SECONDS = 0.25
 LEADER_CHECK_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 30.0
+LONGEST_RECONNECT_SECONDS = 2.0
+"""Reads wait for a view for a few seconds: it is to be back soon after the database is."""
 
 DISCONNECTED = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
 """What says nothing of the event at hand: the database cannot be reached just now."""
@@ -82,7 +84,7 @@ class Follower:
             except DISCONNECTED as error:
                 log.warning("follower.disconnected", follower=self.view.name, error=type(error).__name__)
                 stop.wait(backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+                backoff = min(backoff * 2, LONGEST_RECONNECT_SECONDS)
 
     def step(self, connection: Connection[Any], limit: int = BATCH) -> int:
         """Apply one batch, and return how many events it had. Raises `EventNotApplied`."""

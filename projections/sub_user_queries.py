@@ -110,9 +110,9 @@ class SubUserQueries:
             rows = connection.execute(*_listing(account_id, wanted, limit + 1, last), prepare=True).fetchall()
         next_cursor = None
         if len(rows) > limit:
-            key = rows[limit - 1]["sort_key"]
-            key = key if isinstance(key, str | bool) else str(key)
-            next_cursor = self._cursors.write(wanted.scope(account_id), [key, str(rows[limit - 1]["sub_user_id"])])
+            last_shown = rows[limit - 1]
+            values = [last_shown["sort_key"], str(last_shown["sub_user_id"])]
+            next_cursor = self._cursors.write(wanted.scope(account_id), values)
         return Page([_details(row) for row in rows[:limit]], next_cursor)
 
 

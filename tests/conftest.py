@@ -17,12 +17,17 @@ import pytest
 from api import bootstrap
 from api.config import Settings
 from tests.people import Company
-from tests.postgres import copy_of, embedded, stop_leftover, template
+from tests.postgres import copy_of, embedded, start, stop_leftover, template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from adapters.embedded_postgres import EmbeddedPostgres
+
 SERVER_FOLDER = pytest.StashKey[Path]()
+SERVER = pytest.StashKey["EmbeddedPostgres"]()
+"""Held on to until the end: another worker may go on using the process that this one started."""
+
 EXTERNAL_SERVER = "SUBUSERS_TEST_DATABASE_URL"
 """Names a server to use instead of the embedded one; its user must be allowed to create databases."""
 
@@ -51,9 +56,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def server_url(pytestconfig: pytest.Config) -> Iterator[str]:
     """Lend the run's server: the first worker to need it starts it, the last to leave stops it."""
-    with ExitStack() as stack:
-        external = os.environ.get(EXTERNAL_SERVER)
-        yield external or stack.enter_context(embedded(pytestconfig.stash[SERVER_FOLDER]))
+    if external := os.environ.get(EXTERNAL_SERVER):
+        yield external
+        return
+    server = pytestconfig.stash[SERVER] = embedded(pytestconfig.stash[SERVER_FOLDER])
+    yield start(server)
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_postgres import EmbeddedPostgres, launch
 from adapters.postgres.migrations import migrate, migrations
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ TEMPLATE_LOCK = 7239811432777
 def embedded(folder: Path) -> EmbeddedPostgres:
     """Return the server whose files are in this folder, and nowhere else."""
     return EmbeddedPostgres(folder / "postgres", elsewhere=folder / "elsewhere")
+
+
+def start(server: EmbeddedPostgres) -> str:
+    """Start a server that need not survive a power cut, and return its URL."""
+    with patch.dict(launch.SETTINGS, {"fsync": "off", "full_page_writes": "off"}):
+        return server.start()
 
 
 def stop_leftover(folder: Path) -> None:

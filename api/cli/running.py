@@ -26,7 +26,8 @@ def serve() -> None:
     stop = stop_on_signals()
     settings = config.load()
     _require_free_port(settings)
-    with bootstrap.opened(settings) as ready:
+    with bootstrap.kept_running(settings) as run_database:
+        ready = run_database()
         bootstrap.run_migrations(ready.database_url or "")
         service = bootstrap.build(ready)
         try:
@@ -34,7 +35,7 @@ def serve() -> None:
         finally:
             service.close()
         _welcome(ready, demo)
-        supervise(("api", "work"), stop)
+        supervise(("api", "work"), run_database, stop)
 
 
 def api() -> None:

@@ -40,6 +40,7 @@ def create_app(service: Service) -> Flask:
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
+    app.url_map.merge_slashes = False  # an empty part of a path is answered 404, not redirected
     app.extensions["subusers"] = service
     register_error_handlers(app)
     measure(app)

@@ -36,7 +36,7 @@ CSV_COLUMNS = (
     *("position", "occurred_at", "recorded_at", "action", "actor_type", "actor_id", "actor_name"),
     *("sub_user_id", "target", "ip", "user_agent", "reason", "details"),
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
 
 ROWS_AT_A_TIME = 100
@@ -60,7 +60,7 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
     `cursor`. `since` is included, `until` is not.
     """
     wanted = AuditFilter(query["sub_user_id"], query["action"], query["since"], query["until"])
-    kind = request.accept_mimetypes.best_match(OFFERED)
+    kind = request.accept_mimetypes.best_match(OFFERED) if request.accept_mimetypes else OFFERED[0]
     if kind is None:
         raise Problem(HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", f"This can be had as {', '.join(OFFERED)}.")
     if kind == "application/json":

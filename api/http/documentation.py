@@ -7,7 +7,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, send_from_directory
+from flask import Response, current_app, request
+from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
 
 from api.http.routes import Routes
 
@@ -15,21 +17,49 @@ DESCRIPTION = """\
 Main accounts of a portal, their sub-users, and everything these do.
 
 Every answer to a command carries `Event-Position`: where in the history it stands. Reads are never stale: they have
-everything that was answered before they were asked for. Errors are RFC 9457 problems with a stable `type`.
+everything that was answered before they were asked for. Errors are RFC 9457 problems with a stable `type`: see
+`Problem` among the schemas.
+
+Of a `portal` key the headers `X-Client-IP`, `X-Client-User-Agent` and `X-Request-Id` are believed: whom it acts for.
+
+To try requests out, give an API key under *Authorize*; the key is forgotten with the page.
 """
 
+KEY_DESCRIPTION = "An API key, from `subusers api-key create`. Its scope decides which requests it is good for."
+
+SUB_USER_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "NewAccount": {"email": "owner@company.example", "company_name": "Company", "language": "en"},
+    "AccountPatch": {"language": "it"},
+    "NewLimit": {"limit": 12, "reason": "They opened a second office."},
+    "NewSubUser": {"email": "grace@company.example", "name": "Grace", "surname": "Hopper"},
+    "SubUserPatch": {"active": True},
+    "Login": {
+        "account_email": "owner@company.example",
+        "email": "grace@company.example",
+        "password": "the password from the mail",
+    },
+    "Introspection": {"token": "the token of the session", "permission": "assistants"},
+    "OwnPassword": {"current_password": "the password from the mail", "new_password": "a phrase that is hard to guess"},
+    "NewActivities": {
+        "activities": [
+            {
+                "sub_user_id": SUB_USER_ID,
+                "action": "assistant.published",
+                "target": "assistant 42",
+                "details": {"version": 7},
+            }
+        ]
+    },
+}
+"""A body for each request, fit to be sent as it stands but for what only its sender can know."""
+
 STATIC = Path(__file__).parent / "static"
-PAGE_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",  # the library's icons are in its style sheet
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
+TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; "  # the library's icons are in its style sheet
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 FOR_GOOD = "public, max-age=31536000, immutable"
 IF_UNCHANGED = "no-cache"
@@ -55,23 +85,31 @@ def openapi() -> Response:
 @routes.door("GET", "/docs")
 def page() -> Response:
     """Show this document as a page, on which every request can be tried."""
-    response = send_from_directory(STATIC, "docs.html")
-    response.headers["Cache-Control"] = IF_UNCHANGED
+    response = _file("docs.html")
     response.headers["Content-Security-Policy"] = PAGE_POLICY
     return response
 
 
-@routes.door("GET", "/docs/<path:file>", problems=(HTTPStatus.NOT_FOUND,))
-def page_file(file: str) -> Response:
+@routes.door("GET", "/docs/<path:name>", problems=(HTTPStatus.NOT_FOUND,))
+def page_file(name: str) -> Response:
     """Give a file of that page."""
-    response = send_from_directory(STATIC, file)
-    response.headers["Cache-Control"] = FOR_GOOD if "/" in file else IF_UNCHANGED  # a folder's name tells its version
+    return _file(name)
+
+
+def _file(name: str) -> Response:
+    path = safe_join(str(STATIC), name)
+    if path is None or not Path(path).is_file():
+        raise NotFound
+    response = Response(Path(path).read_bytes(), mimetype=TYPES.get(Path(path).suffix, "text/plain"))
+    response.headers["Cache-Control"] = FOR_GOOD if "/" in name else IF_UNCHANGED  # a folder's name tells its version
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 
 def finished(document: dict[str, Any]) -> str:
     """Return the document as JSON, with what the library cannot know put in, and what is not so taken out."""
-    del document["paths"]["/docs/{file}"]  # the page's own business
+    del document["paths"]["/docs/{name}"]  # the page's own business
     for path in document["paths"].values():
         for method, operation in path.items():
             if method in METHODS:
@@ -80,6 +118,9 @@ def finished(document: dict[str, Any]) -> str:
     audit["text/csv"] = {"schema": {"type": "string"}}
     audit["application/x-ndjson"] = {"schema": {"type": "string"}}
     document["components"].pop("responses", None)
+    document["components"]["securitySchemes"]["apiKey"]["description"] = KEY_DESCRIPTION
+    for name, example in EXAMPLES.items():
+        document["components"]["schemas"][name]["examples"] = [example]
     for unused in ("Error", "PaginationMetadata"):
         document["components"]["schemas"].pop(unused, None)
     return json.dumps(document, ensure_ascii=False)

@@ -128,6 +128,8 @@ def _client_ip(text: str | None) -> str | None:
     if not text:
         return None
     try:
+        if "%" in text:  # a zone means something on one machine only, and may be any text
+            raise ValueError(text)
         return ipaddress.ip_address(text.strip()).compressed
     except ValueError:
         raise unprocessable({"X-Client-IP": ["must be an IP address"]}) from None

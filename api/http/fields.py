@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
@@ -15,6 +17,11 @@ LONGEST_EMAIL = 254
 
 LARGEST_DETAILS = 4000
 DEEPEST_DETAILS = 16
+
+ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""NUL as JSON text has it: behind an even number of backslashes, which are themselves escaped."""
+
+RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 class Text(fields.String):
@@ -91,16 +98,24 @@ class Time(fields.Field[datetime]):
         super().__init__(metadata=metadata, **kwargs)
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return None if value is None else _written(value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is None or "T" not in value.upper():
+            if not RFC_3339.fullmatch(value.upper()):
                 raise self.make_error("invalid")
-            return moment.astimezone(UTC)
-        except (TypeError, ValueError, OverflowError):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (AttributeError, ValueError, OverflowError):
             raise self.make_error("invalid") from None
+
+
+class Flag(fields.Boolean):
+    """True or false, and nothing that might be meant so."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
 
 
 class Details(fields.Field[Any]):
@@ -108,23 +123,41 @@ class Details(fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         try:
-            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
             text.encode()
-        except (UnicodeEncodeError, RecursionError):
-            msg = "must not contain unpaired surrogates"
+        except (ValueError, RecursionError):
+            msg = "must not contain unpaired surrogates, or numbers that are too large"
             raise ValidationError(msg) from None
-        if "\\u0000" in text:
+        if ESCAPED_NUL.search(text):
             msg = "must not contain NUL"
             raise ValidationError(msg)
-        if len(text) > LARGEST_DETAILS or _depth(value) > DEEPEST_DETAILS:
+        if len(text) > LARGEST_DETAILS or _is_deeper(value, DEEPEST_DETAILS):
             msg = f"must be at most {LARGEST_DETAILS} characters and {DEEPEST_DETAILS} levels"
             raise ValidationError(msg)
         return text
 
 
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max((_depth(one) for one in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(one) for one in value), default=0)
-    return 0
+class Facts(fields.Field[Any]):
+    """What only one kind of event tells: any JSON value, its times and ids written as everywhere else."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return {name: _plain(fact) for name, fact in value.items()} if isinstance(value, dict) else value
+
+
+def _plain(fact: Any) -> Any:
+    if isinstance(fact, datetime):
+        return _written(fact)
+    return str(fact) if isinstance(fact, UUID) else fact
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Say whether a value has more levels than these, looking no deeper."""
+    if not isinstance(value, dict | list):
+        return False
+    if levels == 0:
+        return True
+    return any(_is_deeper(part, levels - 1) for part in (value.values() if isinstance(value, dict) else value))

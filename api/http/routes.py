@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,6 +112,6 @@ def _problem(status: HTTPStatus) -> dict[str, Any]:
 
 
 def _described(view: Any, scopes: tuple[Scope, ...]) -> str:
-    _, _, rest = (view.__doc__ or "").partition("\n\n")
+    _, _, rest = (inspect.getdoc(view) or "").partition("\n\n")
     names = " or ".join(f"`{scope}`" for scope in scopes)
     return f"{rest.strip()}\n\nScope: {names}.".strip() if scopes else rest.strip()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from marshmallow import EXCLUDE, RAISE, Schema, fields, validate, validates_schema
+from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_dump, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from api.http.fields import Details, Email, Password, Text, Time, TriedEmail
+from api.http.fields import Details, Email, Facts, Flag, Password, Text, Time, TriedEmail
 from domain.cause import ActorType
 from domain.permissions import Permission
 from domain.sub_user import CredentialsMailState
 from projections.audit_actions import RESERVED
 from projections.sub_user_queries import Sort
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 LONGEST_NAME = 100
 LONGEST_CURSOR = 2000
@@ -101,7 +104,7 @@ class NewSubUser(Request):
     name = Text(longest=LONGEST_NAME, required=True)
     surname = Text(longest=LONGEST_NAME, required=True)
     password = Password(metadata={"description": "Temporary. Without one, one is made that only the sub-user sees."})
-    visible = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    visible = Flag(load_default=True)
     access_expires_at = Time(allow_none=True, load_default=None)
 
 
@@ -111,8 +114,8 @@ class SubUserPatch(Request):
     name = Text(longest=LONGEST_NAME)
     surname = Text(longest=LONGEST_NAME)
     password = Password()
-    active = fields.Boolean(truthy={True}, falsy={False})
-    visible = fields.Boolean(truthy={True}, falsy={False})
+    active = Flag()
+    visible = Flag()
     access_expires_at = Time(allow_none=True)
 
 
@@ -255,6 +258,11 @@ class ActivitiesAnswer(Answer):
 
     recorded = fields.Integer(required=True)
 
+    @pre_dump
+    def count(self, ids: list[UUID], **_: Any) -> dict[str, int]:
+        """Tell of the ids of what was recorded only how many they are."""
+        return {"recorded": len(ids)}
+
 
 class AuditLogQuery(Paging):
     """Which part of the audit log to read."""
@@ -286,7 +294,7 @@ class AuditRowAnswer(Answer):
     ip = fields.String(required=True, allow_none=True)
     user_agent = fields.String(required=True, allow_none=True)
     reason = fields.String(required=True, allow_none=True)
-    details = fields.Raw(required=True, allow_none=True)
+    details = Facts(required=True, allow_none=True)
 
 
 class AuditLogAnswer(Answer):

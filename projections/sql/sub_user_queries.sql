@@ -16,7 +16,7 @@ WHERE account_id = %(account_id)s AND sub_user_id = %(sub_user_id)s
 -- A page of sub-users. What stands in braces is chosen from a fixed set, never from input.
 SELECT sub_user_id, account_id, email, name, surname, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
        visible, created_at, last_login_at, access_expires_at, must_change_password, credentials_mail, locked, revision,
-       {key} AS sort_key
+       ({key})::text AS sort_key
 FROM sub_user_view
 WHERE {where}
 ORDER BY {key} {order}, sub_user_id {order}

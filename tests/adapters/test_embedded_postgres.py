@@ -244,6 +244,17 @@ def test_server_outliving_its_parent_is_adopted(folder: Path, elsewhere: Path) -
     assert not is_up(url)
 
 
+@pytest.mark.parametrize("sign", ["password", "unfinished-*", "data", "data/postmaster.pid", "port"])
+def test_start_that_was_killed_half_way(server: EmbeddedPostgres, folder: Path, elsewhere: Path, sign: str) -> None:
+    """However far somebody killed while starting the server had got, the next start completes it."""
+    with another_user(folder, elsewhere) as parent:
+        while not list(folder.glob(sign)):
+            assert parent.poll() is None
+        parent.kill()
+
+    assert is_up(server.start())
+
+
 def test_killed_server_recovers(server: EmbeddedPostgres, folder: Path) -> None:
     """After `kill -9` of the server, with a client connected, the next start has every committed row."""
     url = server.start()

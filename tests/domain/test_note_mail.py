@@ -116,6 +116,15 @@ def test_of_a_deleted_sub_user_nothing_is_recorded() -> None:
     assert noted(account, Notice.ACTIVATION, ACTIVATION, accepted=True) == []
 
 
+def test_a_mail_to_somebody_deactivated_is_waited_for_no_more() -> None:
+    """It does not go out any more; whatever had gone out stays as it was."""
+    assert state(given(*ACTIVE, deactivated(MARIA))) is CredentialsMailState.NONE
+    sent = outcome(CredentialsMailed, Notice.ACTIVATION, ACTIVATION)
+    assert state(given(*ACTIVE, sent, deactivated(MARIA))) is CredentialsMailState.SENT
+    failed = outcome(CredentialsMailFailed, Notice.ACTIVATION, ACTIVATION)
+    assert state(given(*ACTIVE, failed, deactivated(MARIA))) is CredentialsMailState.FAILED
+
+
 @pytest.mark.parametrize("last", [deactivated(MARIA), CLOSED], ids=["inactive", "account closed"])
 def test_an_outcome_is_recorded_of_whoever_lost_access_meanwhile(last: Fact) -> None:
     """The mail went out: that it did belongs in the history."""

@@ -21,6 +21,7 @@ from tests.domain.facts import (
     login_refused,
 )
 from tests.domain.given_when_then import Fact, given, when
+
 if TYPE_CHECKING:
     from uuid import UUID
 

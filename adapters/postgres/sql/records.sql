@@ -49,8 +49,11 @@ DELETE FROM sessions WHERE person_id = %(person_id)s
 DELETE FROM sessions WHERE account_id = %(account_id)s
 
 -- name: SessionsLimited
--- A session ends with its owner's access, at the latest.
-UPDATE sessions SET access_expires_at = %(access_expires_at)s WHERE person_id = %(person_id)s
+-- A session ends with its owner's access, at the latest; one that has ended by then stays so, whatever access follows.
+UPDATE sessions
+SET access_expires_at = %(access_expires_at)s,
+    expires_at = CASE WHEN least(access_expires_at, %(access_expires_at)s) <= %(at)s THEN %(at)s ELSE expires_at END
+WHERE person_id = %(person_id)s
 
 -- name: AccountListed
 -- Two accounts with one e-mail violate account_directory_email_key.

@@ -1,0 +1,70 @@
+"""The service as real processes, on a copy of the test run's database."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.postgres import copy_of
+from tests.processes.deployment import Deployment, deployed, master_key
+from tests.processes.portal import Portal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that runs, and a way in as the portal."""
+
+    deployment: Deployment
+    database_url: str = field(repr=False)
+    api_key: str = field(repr=False)
+    portal: Portal
+
+
+@pytest.fixture(scope="session")
+def running(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Lend a service of two server processes and one worker, with mails as files, that the tests here share."""
+    folder = tmp_path_factory.mktemp("service")
+    settings = {"master_key": master_key()}
+    with copy_of(server_url, migrated_template) as url, deployed(folder, database_url=url, **settings) as deployment:
+        deployment.serve("api", "work")
+        api_key = deployment.api_key()
+        with Portal(deployment.url, api_key) as portal:
+            yield Running(deployment, url, api_key, portal)
+
+
+@pytest.fixture
+def deploy(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
+    """Give a function that prepares a deployment on the test's own database; its programs are ended after."""
+    with deployed(tmp_path, database_url=database_url, master_key=master_key()) as deployment:
+
+        def prepare(**settings: str) -> Deployment:
+            deployment.environment.update({f"SUBUSERS_{name.upper()}": value for name, value in settings.items()})
+            return deployment
+
+        yield prepare
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Lend a folder that other users may pass through: as root, an embedded database runs as one of them."""
+    with _open_folder() as folder:
+        yield folder
+
+
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="subusers-processes-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,94 @@
+"""`subusers serve` with nothing configured: a database of its own, and a demo account, in one folder."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.processes.deployment import Deployment, Program, command_of, deployed, descendants, is_running, kill
+from tests.processes.portal import Company, Portal
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PORTAL_KEY = re.compile(r"subusers_portal_\S+")
+
+
+@pytest.fixture
+def deployment(open_folder: Path) -> Iterator[Deployment]:
+    """Give a deployment with no database configured."""
+    with deployed(open_folder, processes=1) as deployment:
+        yield deployment
+
+
+def test_the_keys_are_shown_once_and_the_data_stay(deployment: Deployment) -> None:
+    """The first start prints the demo account and its keys, the next does not; nothing runs on between the two."""
+    (first,) = deployment.serve()
+    assert "owner@example.com" in first.output
+    key = shown_key(first)
+    company = with_a_sub_user(deployment, key)
+    assert (deployment.folder / "master.key").stat().st_mode & 0o777 == 0o600
+
+    everything = [*first.pids, database_pid(deployment)]
+    assert first.end() == 0
+    eventually(lambda: not any(map(is_running, everything)))
+
+    (second,) = deployment.serve()
+    assert "demo" not in second.output
+    assert not PORTAL_KEY.search(second.output)
+    assert names_in(deployment, key, company) == ["Ada"]
+
+
+def test_it_survives_being_killed(deployment: Deployment) -> None:
+    """A database that dies is started again; children whose parent was killed end; a new start has all data."""
+    (first,) = deployment.serve()
+    key = shown_key(first)
+    company = with_a_sub_user(deployment, key)
+
+    killed = database_pid(deployment)
+    kill(killed)
+    eventually(lambda: database_pid(deployment) not in {0, killed})
+    eventually(lambda: deployment.is_ready([first]))
+    assert names_in(deployment, key, company) == ["Ada"]
+
+    children = [pid for pid in descendants(first.process.pid) if "api.cli" in command_of(pid)]
+    assert len(children) == 3  # the doors, their one server process, and the work
+    kill(first.process.pid)
+    eventually(lambda: not any(map(is_running, children)))
+
+    deployment.programs.remove(first)
+    deployment.serve()
+    assert names_in(deployment, key, company) == ["Ada"]
+
+
+def database_pid(deployment: Deployment) -> int:
+    """Return the process of the database, as its own file names it; 0 if it does not run."""
+    with suppress(FileNotFoundError, IndexError):
+        return int((deployment.folder / "postgres/data/postmaster.pid").read_text().split()[0])
+    return 0
+
+
+def shown_key(program: Program) -> str:
+    """Return the demo's key for portals, as the program printed it."""
+    found = PORTAL_KEY.search(program.output)
+    assert found is not None, program.output
+    return found[0]
+
+
+def with_a_sub_user(deployment: Deployment, key: str) -> Company:
+    """Return a company with one sub-user, Ada."""
+    with Portal(deployment.url, key) as portal:
+        company = portal.register()
+        company.add(name="Ada")
+        return company
+
+
+def names_in(deployment: Deployment, key: str, company: Company) -> list[str]:
+    """Return the names of the company's sub-users, as the service lists them now."""
+    with Portal(deployment.url, key) as portal:
+        return [one["name"] for one in Company(portal, company.account_id, company.email).sub_users()]
