@@ -16,6 +16,7 @@ from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
 from adapters.event_mapper import EventMapper
 from adapters.fingerprints import KeyedFingerprints
 from adapters.mail.files import FileTransport
+from adapters.mail.sender import default_sender
 from adapters.mail.smtp import SmtpTransport
 from adapters.passwords import Argon2Passwords
 from adapters.postgres.account_directory import PostgresAccountDirectory
@@ -165,7 +166,11 @@ def opened(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def kept_running(settings: Settings) -> Iterator[Callable[[], Settings]]:
-    """Yield what `opened` does as a function: called again, it has a database of our own run that has ended since."""
+    """Yield what `opened` does as a function: called again, it has a database of our own run that has ended since.
+
+    Raises `ConfigError` for what can be told to be wrong before anything runs.
+    """
+    _transport(settings)
     if not settings.embedded:
         yield lambda: settings
         return
@@ -262,10 +267,14 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
 
 
 def _transport(settings: Settings) -> MailTransport:
-    if settings.smtp_url is None:
-        return FileTransport(settings.mail_folder, sender=settings.mail_from)
+    sender = settings.mail_from or default_sender(settings.public_url)
     try:
-        return SmtpTransport(settings.smtp_url, sender=settings.mail_from)
+        files = FileTransport(settings.mail_folder, sender=sender)
     except ValueError as error:
-        msg = f"SUBUSERS_SMTP_URL {error}"
+        msg = f"SUBUSERS_MAIL_FROM: {error}"
+        raise ConfigError(msg) from None
+    try:
+        return files if settings.smtp_url is None else SmtpTransport(settings.smtp_url, sender=sender)
+    except ValueError as error:
+        msg = f"SUBUSERS_SMTP_URL: {error}"
         raise ConfigError(msg) from None

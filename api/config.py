@@ -7,12 +7,15 @@ import binascii
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+import psycopg
 from environs import Env, EnvError, validate
+from psycopg.conninfo import conninfo_to_dict
 
 MASTER_KEY_BYTES = 32
 MOST_THREADS_ON_A_CORE = 16
+PORTS = range(1, 65536)
 
 
 class ConfigError(Exception):
@@ -24,12 +27,12 @@ class Settings:
     """What the operator decides.
 
     `embedded` means a Postgres of the service's own: its URL and master key are known once it runs. `smtp_url` None
-    means that mails are written as files.
+    means that mails are written as files, `mail_from` None that they come from no-reply at the public host.
     """
 
     database_url: str | None = field(repr=False)
     smtp_url: str | None = field(repr=False)
-    mail_from: str
+    mail_from: str | None
     master_keys: tuple[bytes, ...] = field(repr=False)
     data_dir: Path
     host: str
@@ -82,20 +85,20 @@ def metrics_are_shared() -> bool:
 
 def _read(env: Env) -> Settings:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    host = env.str("HOST", "127.0.0.1")
-    port = env.int("PORT", 8000, validate=validate.Range(1, 65535))
+    host = env.str("HOST", "") or "127.0.0.1"
+    port = env.int("PORT", 8000, validate=validate.Range(PORTS.start, PORTS.stop - 1))
     database_url = env.str("DATABASE_URL", None)
     data_dir = Path(env.str("DATA_DIR", ".subusers")).resolve()
-    public_url = env.str("PUBLIC_URL", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}").rstrip("/")  # noqa: S104  # compared, not bound
+    public_url = env.str("PUBLIC_URL", f"http://{_reachable(host)}:{port}").rstrip("/")
     settings = Settings(
-        database_url=_url("DATABASE_URL", database_url, {"postgresql", "postgres"}),
-        smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), {"smtp", "smtps"}),
-        mail_from=env.str("MAIL_FROM", f"no-reply@{urlsplit(public_url).hostname or 'localhost'}"),
+        database_url=_database_url(database_url),
+        smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
+        mail_from=env.str("MAIL_FROM", None),
         master_keys=_master_keys(env.str("MASTER_KEY", None)),
         data_dir=data_dir,
         host=host,
         port=port,
-        public_url=_url("PUBLIC_URL", public_url, {"http", "https"}) or public_url,
+        public_url=_public_url(public_url),
         processes=env.int("PROCESSES", cores, validate=validate.Range(1, 64)),
         threads=env.int("THREADS", MOST_THREADS_ON_A_CORE, validate=validate.Range(1, 128)),
         cores=cores,
@@ -110,14 +113,58 @@ def _read(env: Env) -> Settings:
     return settings
 
 
-def _url(name: str, url: str | None, schemes: set[str]) -> str | None:
+def _reachable(host: str) -> str:
+    """Return a host as a URL has it; where the service listens on every address, one at which this machine finds it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"[{host}]" if ":" in host else host
+
+
+def _url(name: str, url: str | None, *schemes: str) -> str | None:
     """Return the URL if it is of one of these schemes; a message never repeats it, for it may hold a password."""
     if not url:
         return None
-    if urlsplit(url).scheme not in schemes or not urlsplit(url).netloc:
-        msg = f"SUBUSERS_{name} must be a URL that begins with {' or '.join(sorted(f'{s}://' for s in schemes))}"
+    if _split(url).scheme not in schemes or not _split(url).netloc:
+        msg = f"SUBUSERS_{name} must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
         raise ConfigError(msg)
     return url
+
+
+def _database_url(url: str | None) -> str | None:
+    """Return the URL if libpq can make sense of it, and no piece of a password was taken for another part."""
+    url = _url("DATABASE_URL", url, "postgresql", "postgres")
+    if url is None:
+        return None
+    try:
+        ports = str(conninfo_to_dict(url).get("port") or "5432").split(",")
+    except psycopg.ProgrammingError:
+        ports = []
+    misplaced = "@" in _split(url).path or _split(url).fragment
+    if misplaced or not ports or not all(port.isdecimal() and int(port) in PORTS for port in ports):
+        msg = (
+            "SUBUSERS_DATABASE_URL must be of the form postgresql://user:password@host:port/database, with special "
+            "characters percent-encoded"
+        )
+        raise ConfigError(msg)
+    return url
+
+
+def _public_url(url: str) -> str:
+    parts = _split(_url("PUBLIC_URL", url, "https", "http") or "")
+    try:
+        whole = parts.port != 0 and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        whole = False
+    if not whole:
+        msg = "SUBUSERS_PUBLIC_URL must be of the form https://host or https://host:port"
+        raise ConfigError(msg)
+    return url
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # a bracket without its counterpart
+        return urlsplit("")
 
 
 def _master_keys(text: str | None) -> tuple[bytes, ...]:

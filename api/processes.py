@@ -1,4 +1,4 @@
-"""The life of a process of this service: it ends on a signal, and it never outlives the one that started it."""
+"""The life of a process of this service: it ends on a signal, and a part of it never outlives the whole."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
-def end_with_parent() -> None:
-    """Have this process ask itself to end once its parent is gone, however that went."""
-    parent = os.getppid()
+def end_with(parent: int) -> None:
+    """Have this process ask itself to end once that one is no longer its parent, however that went, and when."""
 
     def watch() -> None:
         gone = threading.Event()

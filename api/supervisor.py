@@ -5,6 +5,7 @@ Whatever of it ends by itself is started again.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -45,7 +46,9 @@ class Child:
         if self._process is None and time.monotonic() >= self._restart_at:
             # In a session of its own, so that Ctrl-C reaches it through its parent, in order.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", self._command], start_new_session=True, stdin=subprocess.DEVNULL
+                [sys.executable, "-m", "api.cli", self._command, f"--parent={os.getpid()}"],
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
             )
 
     def end(self) -> None:

@@ -59,7 +59,7 @@ class Activities:
         facts = [_fact(account_id, activity, entries[activity.sub_user_id].key, now, origin) for activity in activities]
         ids = [fact.originator_id for fact in facts]
         recordings = self._accounts.save(*facts, records=keep(ids, owner))
-        return Outcome(ids, recordings[-1].notification.id)
+        return Outcome(ids, recordings[-1].notification.id if recordings else None)
 
 
 def _fact(

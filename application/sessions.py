@@ -173,7 +173,9 @@ class SubUserSessions:
                 credentials=one.credentials,
                 sealed_password=None,
             )
-            return opened.since(at), [password_set, opened.record(one, at, cause)]
+            keys = self._own_password_keys(entry)
+            forgiven = AttemptsForgiven([keys.delayed, keys.counted])
+            return opened.since(at), [password_set, opened.record(one, at, cause), forgiven]
 
         return self._accounts.change(session.account_id, decide)
 
@@ -217,7 +219,7 @@ class SubUserSessions:
             new = _new_session(account_id, entry.person_id, restricted=sub_user.must_change_password)
             account.log_in(entry.person_id, new.session_id, at=at, cause=cause)
             forgiven = AttemptsForgiven([attempt.keys.delayed, attempt.keys.counted])
-            return new.since(at), [new.record(sub_user, at, cause), forgiven, *rehashed]
+            return new.since(at), [new.record(sub_user, at, cause), *rehashed, forgiven]
 
         return self._accounts.change(account_id, decide)
 
@@ -253,13 +255,16 @@ class SubUserSessions:
         self._accounts.change(claimed.account_id, decide)
 
     def _require_current(self, entry: VaultEntry, password: str) -> None:
-        keys = attempt_keys(self._fingerprints, "own password", str(entry.person_id), None)
+        keys = self._own_password_keys(entry)
         wait = self._throttle.seconds_to_wait(keys.waiting, self._clock())
         if wait > 0:
             raise TooManyAttempts(wait)
         if not self._passwords.verify(entry.password_hash, password):
             self._throttle.failed(keys, self._clock())
             raise InvalidValue("current_password", "is wrong")
+
+    def _own_password_keys(self, entry: VaultEntry) -> AttemptKeys:
+        return attempt_keys(self._fingerprints, "own password", str(entry.person_id), None)
 
     def _entry(self, session: Session) -> VaultEntry:
         entry = self._vault.entries([session.person_id]).get(session.person_id)

@@ -31,9 +31,12 @@ class PostgresThrottle:
 
     def failed(self, keys: AttemptKeys, now: datetime) -> int:
         """Count a failure under each key, and return how many there were in a row from anywhere."""
+        notes = {keys.delayed: SQL["note_delayed_failure"], keys.counted: SQL["note_counted_failure"]}
+        if keys.per_minute is not None:
+            notes[keys.per_minute] = SQL["note_failure_per_minute"]
+        row = None
         with self._database.get_connection() as connection, connection.transaction():
-            connection.execute(SQL["note_delayed_failure"], {"key": keys.delayed, "now": now})
-            if keys.per_minute is not None:
-                connection.execute(SQL["note_failure_per_minute"], {"key": keys.per_minute, "now": now})
-            row = connection.execute(SQL["note_counted_failure"], {"key": keys.counted, "now": now}).fetchone()
+            for key in sorted(notes):  # as forgiving does, so that no two wait for each other
+                done = connection.execute(notes[key], {"key": key, "now": now})
+                row = done.fetchone() if key == keys.counted else row
         return int(row["failures"]) if row is not None else 1

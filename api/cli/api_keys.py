@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api import bootstrap, config
+from api.cli.ready import ready_service
 from application.api_keys import Scope  # noqa: TC001  # as above
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
@@ -21,23 +21,15 @@ def create(
     name: Annotated[str, typer.Option(help="Who has it, for people to recognize it by.")],
 ) -> None:
     """Make a key and print it. It is never shown again."""
-    with bootstrap.opened(config.load()) as ready:
-        service = bootstrap.build(ready)
-        try:
-            typer.echo(service.api_keys.create(scope, name, service.clock()))
-        finally:
-            service.close()
+    with ready_service() as service:
+        typer.echo(service.api_keys.create(scope, name, service.clock()))
 
 
 @app.command(name="list")
 def list_keys() -> None:
     """List every key there ever was, without its secret."""
-    with bootstrap.opened(config.load()) as ready:
-        service = bootstrap.build(ready)
-        try:
-            keys = service.api_keys.list()
-        finally:
-            service.close()
+    with ready_service() as service:
+        keys = service.api_keys.list()
     table = Table("id", "scope", "name", "created", "revoked")
     for key in keys:
         created, revoked = (f"{time:%Y-%m-%d %H:%M}" if time else "" for time in (key.created_at, key.revoked_at))
@@ -48,11 +40,7 @@ def list_keys() -> None:
 @app.command()
 def revoke(api_key_id: Annotated[UUID, typer.Argument(help="The key's id, from `api-key list`.")]) -> None:
     """Have a key open nothing any more, from now on."""
-    with bootstrap.opened(config.load()) as ready:
-        service = bootstrap.build(ready)
-        try:
-            revoked = service.api_keys.revoke(api_key_id, service.clock())
-        finally:
-            service.close()
+    with ready_service() as service:
+        revoked = service.api_keys.revoke(api_key_id, service.clock())
     typer.echo("revoked" if revoked else "there is no such key, or it was revoked before", err=not revoked)
     raise typer.Exit(0 if revoked else 1)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from api import bootstrap, config
+from api.cli.ready import ready_service
 from api.config import ConfigError
 from api.demo import create_demo
 from api.http.server import serve as serve_http
-from api.processes import end_with_parent, stop_on_signals
+from api.processes import end_with, stop_on_signals
 from api.supervisor import supervise
 from api.worker import work as do_work
 
 if TYPE_CHECKING:
     from api.config import Settings
     from api.demo import Demo
+
+
+Parent = Annotated[int | None, typer.Option(hidden=True, help="The process that this one ends with.")]
 
 
 def serve() -> None:
@@ -38,28 +42,25 @@ def serve() -> None:
         supervise(("api", "work"), run_database, stop)
 
 
-def api() -> None:
+def api(parent: Parent = None) -> None:
     """Run the doors alone: the HTTP interface."""
+    if parent is not None:
+        end_with(parent)
     settings = config.load()
     _require_free_port(settings)
-    with bootstrap.opened(settings) as ready:
-        _require_migrated(ready)
-        bootstrap.build(ready).close()  # so that what is wrong is told once, here, and not by every server process
-        end_with_parent()
-        serve_http(ready)
+    with bootstrap.opened(settings):
+        with ready_service(settings):
+            pass  # what is wrong is told once, here, and not by every server process
+        serve_http(settings)
 
 
-def work() -> None:
+def work(parent: Parent = None) -> None:
     """Run the work alone: followers, mailers, clearing away."""
     stop = stop_on_signals()
-    end_with_parent()
-    with bootstrap.opened(config.load()) as ready:
-        _require_migrated(ready)
-        service = bootstrap.build(ready)
-        try:
-            do_work(service, stop)
-        finally:
-            service.close()
+    if parent is not None:
+        end_with(parent)
+    with ready_service() as service:
+        do_work(service, stop)
 
 
 def migrate() -> None:
@@ -67,12 +68,6 @@ def migrate() -> None:
     with bootstrap.opened(config.load()) as ready:
         done = bootstrap.run_migrations(ready.database_url or "")
     typer.echo("\n".join(f"ran {name}" for name in done) or "nothing to do")
-
-
-def _require_migrated(settings: Settings) -> None:
-    if bootstrap.pending_migrations(settings.database_url or ""):
-        msg = "the database's schema is not up to date: run `subusers migrate` first"
-        raise ConfigError(msg)
 
 
 def _require_free_port(settings: Settings) -> None:

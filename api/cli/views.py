@@ -10,6 +10,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from api import bootstrap, config
+from api.cli.ready import ready_service
 from projections.rebuild import rebuild as rebuild_view
 
 
@@ -39,18 +40,14 @@ def status() -> None:
 
 def rebuild(view: Annotated[str, typer.Argument(help="`sub-users` or `audit-log`.")]) -> None:
     """Make a view anew from the whole history, beside the live one, and swap it in. No mail is sent by it."""
-    with bootstrap.opened(config.load()) as ready:
-        service = bootstrap.build(ready)
-        try:
-            wanted = {one.name: one for one in service.views if one.tables}.get(view)
-            if wanted is None:
-                typer.echo(f"subusers: there is no view {view} that can be rebuilt", err=True)
-                raise typer.Exit(2)
-            with bootstrap.connect(ready.database_url or "", "rebuild") as connection, ProgressBar() as bar:
-                task = bar.add_task(f"rebuilding {view}")
-                position = rebuild_view(
-                    wanted, connection, lambda done, of: bar.update(task, completed=done, total=max(of, 1))
-                )
-        finally:
-            service.close()
+    with ready_service() as service:
+        wanted = {one.name: one for one in service.views if one.tables}.get(view)
+        if wanted is None:
+            typer.echo(f"subusers: there is no view {view} that can be rebuilt", err=True)
+            raise typer.Exit(2)
+        with bootstrap.connect(service.settings.database_url or "", "rebuild") as connection, ProgressBar() as bar:
+            task = bar.add_task(f"rebuilding {view}")
+            position = rebuild_view(
+                wanted, connection, lambda done, of: bar.update(task, completed=done, total=max(of, 1))
+            )
     typer.echo(f"{view} was rebuilt up to position {position}")

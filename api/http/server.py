@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import tempfile
 from contextlib import ExitStack
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from granian.server import Server
 
 from api import config, logs
 from api.bootstrap import build, opened
-from api.processes import end_with_parent
+from api.processes import end_with
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -49,7 +50,9 @@ def application() -> Flask:
     from api.http.app import create_app  # noqa: PLC0415  # its metrics look for `share_metrics_in` when imported
 
     logs.configure()
-    end_with_parent()
+    server = parent_process()
+    if server is not None and server.pid is not None:
+        end_with(server.pid)
     held = ExitStack()
     atexit.register(held.close)
     service = build(held.enter_context(opened(config.load())))

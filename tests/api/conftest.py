@@ -26,9 +26,7 @@ def _brief_logs() -> None:
 
 
 @pytest.fixture(scope="session")
-def doors(
-    server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Doors]:
+def doors(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     """Give the doors of one service, its followers running, to all tests that are content with an account of their own.
 
     A database of one's own takes half a second; a test that moves the clock or harms the database uses `own_doors`.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_activities_are_recorded_and_counted(account: Account, portal: Caller) -> None:
     """201 with how many they were, at a position in the history, and each is in the audit log as it was told."""
     one = account.let_in()
-    told = [
+    told: list[dict[str, Any]] = [
         {
             "sub_user_id": one.sub_user_id,
             "action": "assistant.published",
@@ -105,7 +105,7 @@ def test_details_are_any_json(account: Account, portal: Caller, details: Any) ->
 def test_details_are_16_levels_deep_at_the_most(account: Account, portal: Caller, levels: int) -> None:
     """A level more is refused, and so are hundreds."""
     sub_user_id = account.let_in().sub_user_id
-    for opening, closing in ("[]", ("{\"a\":", "}")):
+    for opening, closing in ("[]", ('{"a":', "}")):
         text = opening * levels + ("1" if closing == "}" else "") + closing * levels
         body = f'{{"activities":[{{"sub_user_id":"{sub_user_id}","action":"a","details":{text}}}]}}'
         answer = portal.post(f"{account.path}/activities", data=body, content_type="application/json")

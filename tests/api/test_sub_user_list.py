@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.api.callers import Account, Caller, Doors
 
-PEOPLE = [
+PEOPLE: list[dict[str, Any]] = [
     {"name": "Ada", "surname": "Lovelace", "email": "ada@engines.example", "visible": True},
     {"name": "alan", "surname": "Turing", "email": "Alan@bletchley.example", "visible": False},
     {"name": "Grace", "surname": "hopper", "email": "grace@navy.example", "visible": True},
@@ -211,7 +211,16 @@ def test_a_cursor_that_was_tampered_with_is_refused(staff: Account, portal: Call
     cursor = cursor_of(portal, staff, sort="name")
     other = {"A": "B"}
     forged = [cursor[:at] + other.get(cursor[at], "A") + cursor[at + 1 :] for at in range(0, len(cursor) - 1, 3)]
-    forged += [cursor[1:], cursor[:-1], f"A{cursor}", f"{cursor}!", f"{cursor[:9]}\u00e9{cursor[9:]}", "e30", "-", "a" * 17]
+    forged += [
+        cursor[1:],
+        cursor[:-1],
+        f"A{cursor}",
+        f"{cursor}!",
+        f"{cursor[:9]}\u00e9{cursor[9:]}",
+        "e30",
+        "-",
+        "a" * 17,
+    ]
     for text in forged:
         answer = portal.get(f"{staff.path}/sub-users", query_string={"sort": "name", "cursor": text})
         require_problem(answer, 422, "invalid-input", "cursor")

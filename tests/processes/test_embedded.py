@@ -60,8 +60,8 @@ def test_it_survives_being_killed(deployment: Deployment) -> None:
     assert len(children) == 3  # the doors, their one server process, and the work
     kill(first.process.pid)
     eventually(lambda: not any(map(is_running, children)))
+    assert first.wait() < 0
 
-    deployment.programs.remove(first)
     deployment.serve()
     assert names_in(deployment, key, company) == ["Ada"]
 

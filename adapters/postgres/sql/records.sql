@@ -64,8 +64,8 @@ INSERT INTO account_directory (email_hash, account_id) VALUES (%(email_hash)s, %
 DELETE FROM account_directory WHERE account_id = %(account_id)s
 
 -- name: AttemptsForgiven
--- Failures in a row end with a success, or with new access data.
-DELETE FROM throttle WHERE key = ANY(%(keys)s)
+-- Failures in a row end with a success, or with new access data. Rows are locked in the order in which failures are noted.
+DELETE FROM throttle WHERE key IN (SELECT key FROM throttle WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE)
 
 -- name: AnswerKept
 -- Two requests with one key violate kept_answers_key: the later one waits here for the earlier one's end.
