@@ -7,7 +7,6 @@ applied stops this follower, for all to see, until it can.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
@@ -99,9 +98,11 @@ class Follower:
     def _apply(self, connection: Connection[Any], events: Sequence[Positioned]) -> None:
         try:
             self.view.apply(connection, events)
-        except DISCONNECTED:
+        except StoreUnavailable:
             raise
         except Exception as error:
+            if connection.closed:
+                raise
             raise EventNotApplied(events[0].position, error) from error
 
     def _locked_position(self, connection: Connection[Any]) -> int:
@@ -117,20 +118,23 @@ class Follower:
                 return
         log.info("follower.leads", follower=self.view.name)
         connection.execute(f'LISTEN "{self._channel}"')
-        backoff, limit = FIRST_BACKOFF_SECONDS, BATCH
+        backoff, one_by_one = FIRST_BACKOFF_SECONDS, 0
         while not stop.is_set():
+            limit = 1 if one_by_one else BATCH
             try:
-                if self.step(connection, limit) < limit:
-                    for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
-                        pass
-                backoff = FIRST_BACKOFF_SECONDS
+                applied = self.step(connection, limit)
             except EventNotApplied as error:
                 self._show_failure(connection, error)
-                if limit > 1:
-                    limit = 1  # so that what comes before it is applied, and the failure names it
-                    continue
-                stop.wait(backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+                if one_by_one:
+                    stop.wait(backoff)
+                    backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+                else:
+                    one_by_one = BATCH  # so that what comes before it is applied, and the failure names it
+                continue
+            backoff, one_by_one = FIRST_BACKOFF_SECONDS, max(0, one_by_one - applied)
+            if applied < limit:
+                for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    pass
 
     def _leads(self, connection: Connection[Any]) -> bool:
         row = connection.cursor(row_factory=tuple_row).execute(SQL["lead"], {"name": self.view.name}).fetchone()
@@ -138,7 +142,5 @@ class Follower:
 
     def _show_failure(self, connection: Connection[Any], error: EventNotApplied) -> None:
         log.error("follower.stopped", follower=self.view.name, position=error.position, error=str(error))
-        with suppress(psycopg.errors.DataError):
-            connection.execute(
-                SQL["fail"], {"name": self.view.name, "position": error.position, "failure": str(error)[:1000]}
-            )
+        failure = str(error)[:1000].replace("\x00", "").encode(errors="replace").decode()  # as Postgres takes it
+        connection.execute(SQL["fail"], {"name": self.view.name, "position": error.position, "failure": failure})

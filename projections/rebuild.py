@@ -74,6 +74,19 @@ def _prepare(view: View, connection: Connection[Any], schema: str) -> None:
                     name, sql.Identifier(table), sql.Identifier(table)
                 )
             )
+            _copy_what_like_leaves_out(connection, schema, table)
+
+
+def _copy_what_like_leaves_out(connection: Connection[Any], schema: str, table: str) -> None:
+    """Give the new table the storage options of the live one, and let the same roles use it."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    copy = sql.Identifier(schema, table)
+    for option, value in cursor.execute(SQL["options"], {"table": table}).fetchall():
+        connection.execute(
+            sql.SQL("ALTER TABLE {} SET ({} = {})").format(copy, sql.Identifier(option), sql.Literal(value))
+        )
+    for privilege, role in cursor.execute(SQL["grants"], {"table": table}).fetchall():
+        connection.execute(sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privilege), copy, sql.Identifier(role)))
 
 
 def _swap(view: View, connection: Connection[Any], schema: str) -> None:

@@ -49,7 +49,7 @@ def connect(url: str) -> psycopg.Connection[Any]:
 def ask(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a query, none for a statement that has none."""
     with connect(url) as connection:
-        cursor = connection.execute(query.encode(), parameters)
+        cursor = connection.execute(query.encode(), parameters or None)
         return cursor.fetchall() if cursor.description else []
 
 

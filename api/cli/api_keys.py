@@ -6,10 +6,10 @@ from typing import Annotated
 from uuid import UUID  # noqa: TC003  # typer reads the annotations
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.cli.ready import ready_service
+from api.cli.tables import show
 from application.api_keys import Scope  # noqa: TC001  # as above
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
@@ -30,11 +30,11 @@ def list_keys() -> None:
     """List every key there ever was, without its secret."""
     with ready_service() as service:
         keys = service.api_keys.list()
-    table = Table("id", "scope", "name", "created", "revoked")
+    table = Table(Column("id", min_width=36), "scope", "created", "revoked", Column("name", overflow="fold"), box=None)
     for key in keys:
-        created, revoked = (f"{time:%Y-%m-%d %H:%M}" if time else "" for time in (key.created_at, key.revoked_at))
-        table.add_row(str(key.api_key_id), key.scope, key.name, created, revoked)
-    Console(soft_wrap=True).print(table)
+        created, revoked = (f"{time:%Y-%m-%d}" if time else "" for time in (key.created_at, key.revoked_at))
+        table.add_row(str(key.api_key_id), key.scope, created, revoked, key.name)
+    show(table)
 
 
 @app.command()

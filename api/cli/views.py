@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 
 from api import bootstrap, config
 from api.cli.ready import ready_service
+from api.cli.tables import show
 from projections.rebuild import rebuild as rebuild_view
 
 
@@ -27,14 +27,13 @@ def status() -> None:
             queued, retried = service.progress.queued_mails()
         finally:
             service.close()
-    table = Table("follower", "position", "behind", "moved", "stopped by")
+    table = Table("follower", "position", "behind", "moved", Column("stopped by", overflow="fold"))
     for one in followers:
         stopped = f"position {one.failed_position}: {one.failure}" if one.failure is not None else ""
         table.add_row(one.name, str(one.position), str(one.behind), f"{one.moved_at:%Y-%m-%d %H:%M:%S}", stopped)
-    console = Console(soft_wrap=True)
-    console.print(f"history: {settled} positions")
-    console.print(table)
-    console.print(f"mails: {queued} waiting, {retried} of them after a failed attempt")
+    typer.echo(f"history: {settled} positions")
+    show(table)
+    typer.echo(f"mails: {queued} waiting, {retried} of them after a failed attempt")
     raise typer.Exit(1 if any(one.failure is not None for one in followers) else 0)
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.problems import Problem, unprocessable
 
@@ -28,6 +29,8 @@ class BodyParser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:
         """Return the body. An empty one counts as an empty object."""
         raw = req.get_data(cache=True)
+        if len(raw) >= LARGEST_BODY:  # one whose length was not told is cut off there
+            raise RequestEntityTooLarge
         if not raw:
             return {}
         if not req.is_json:
@@ -69,7 +72,11 @@ def _malformed(detail: str) -> Problem:
 
 
 def _printable(errors: Any) -> Any:
-    """Return the errors with every field name as text: it came from outside."""
+    """Return the errors with every field name as text that any reader of JSON takes: it came from outside."""
     if isinstance(errors, dict):
-        return {str(name)[:100]: _printable(value) for name, value in errors.items()}
+        return {_name(name): _printable(value) for name, value in errors.items()}
     return errors
+
+
+def _name(name: Any) -> str:
+    return str(name)[:100].encode("utf-8", "backslashreplace").decode()

@@ -130,7 +130,8 @@ def _client_ip(text: str | None) -> str | None:
     try:
         if "%" in text:  # a zone means something on one machine only, and may be any text
             raise ValueError(text)
-        return ipaddress.ip_address(text.strip()).compressed
+        address = ipaddress.ip_address(text.strip())
+        return str(getattr(address, "ipv4_mapped", None) or address)  # one client, one spelling
     except ValueError:
         raise unprocessable({"X-Client-IP": ["must be an IP address"]}) from None
 

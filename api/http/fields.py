@@ -69,7 +69,7 @@ class Email(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         try:
-            address = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+            address = validate_email(text, check_deliverability=False, allow_smtputf8=False, strict=True)
         except EmailNotValidError:
             msg = "is not a valid e-mail address"
             raise ValidationError(msg) from None

@@ -127,7 +127,7 @@ def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     "POST",
     f"{ONE}/credentials-mail",
     Scope.PORTAL,
-    problems=CONFLICT,
+    problems=(*CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     headers=(IDEMPOTENCY_KEY,),
     gives=(202, SubUserAnswer),
 )

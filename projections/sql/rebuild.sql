@@ -6,6 +6,18 @@ SELECT pg_advisory_lock(723982, hashtext(%(name)s))
 -- A view that nothing has followed yet.
 INSERT INTO followers (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING
 
+-- name: options
+-- How a live table is stored, as far as that was chosen.
+SELECT o.option_name, o.option_value
+FROM pg_class c, pg_options_to_table(c.reloptions) o
+WHERE c.oid = to_regclass('public.' || quote_ident(%(table)s))
+
+-- name: grants
+-- What roles besides its owner may do with a live table.
+SELECT a.privilege_type, pg_get_userbyid(a.grantee)
+FROM pg_class c, aclexplode(c.relacl) a
+WHERE c.oid = to_regclass('public.' || quote_ident(%(table)s)) AND a.grantee NOT IN (0, c.relowner)
+
 -- name: hold_live_view
 -- Its follower waits here, and then finds the position moved.
 SELECT position FROM followers WHERE name = %(name)s FOR UPDATE

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
         ("192.0.2.1", "192.0.2.1"),
         (" 192.0.2.1 ", "192.0.2.1"),
         ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:c000:201", "192.0.2.1"),
         ("", None),
         (None, None),
     ],
 )
 def test_the_portal_says_where_its_client_is(account: Account, portal: Caller, told: str | None, kept: str) -> None:
-    """The address is kept in its shortest form; without the header none is kept, and never the portal's own."""
+    """Kept in one form, whatever it was told in; without the header nothing is kept, and never the portal's own."""
     headers = {} if told is None else {"X-Client-IP": told}
     portal.patch(account.path, json={"language": "it"}, headers=headers)
     assert account.rows()[0]["ip"] == kept

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from adapters.embedded_postgres.session import url as embedded_url
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -140,6 +141,19 @@ class Deployment:
     def mail_folder(self) -> Path:
         """Where its mails are, if it has no mail server."""
         return self.folder / "mails"
+
+    @property
+    def embedded_database_url(self) -> str:
+        """Where its database is, if that is one of its own."""
+        home = self.folder / "postgres"
+        return embedded_url(int((home / "port").read_text()), (home / "password").read_text().strip())
+
+    @property
+    def embedded_database_pid(self) -> int:
+        """The process of that database, as its own file names it; 0 if it does not run."""
+        with suppress(FileNotFoundError, IndexError):
+            return int((self.folder / "postgres/data/postmaster.pid").read_text().split()[0])
+        return 0
 
     @property
     def said(self) -> str:

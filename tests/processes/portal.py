@@ -30,7 +30,7 @@ class Portal(httpx.Client):
         """Set up a main account."""
         email = email or f"boss-{uuid4().hex}@company.example"
         answer = self.ask(201, "POST", "/v1/accounts", {"email": email, "company_name": company_name})
-        return Company(self, answer.json()["account_id"], email)
+        return Company(self, answer.headers["Location"], email)
 
     def introspect(self, token: str) -> Any:
         """Ask what a session is good for."""
@@ -42,13 +42,8 @@ class Company:
     """A main account."""
 
     portal: Portal
-    account_id: str
+    path: str
     email: str
-
-    @property
-    def path(self) -> str:
-        """Where it is."""
-        return f"/v1/accounts/{self.account_id}"
 
     def add(self, email: str | None = None, password: str = TEMPORARY, **details: str) -> Person:
         """Let a sub-user in, inactive as yet."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +33,7 @@ def test_the_keys_are_shown_once_and_the_data_stay(deployment: Deployment) -> No
     company = with_a_sub_user(deployment, key)
     assert (deployment.folder / "master.key").stat().st_mode & 0o777 == 0o600
 
-    everything = [*first.pids, database_pid(deployment)]
+    everything = [*first.pids, deployment.embedded_database_pid]
     assert first.end() == 0
     eventually(lambda: not any(map(is_running, everything)))
 
@@ -50,9 +49,9 @@ def test_it_survives_being_killed(deployment: Deployment) -> None:
     key = shown_key(first)
     company = with_a_sub_user(deployment, key)
 
-    killed = database_pid(deployment)
+    killed = deployment.embedded_database_pid
     kill(killed)
-    eventually(lambda: database_pid(deployment) not in {0, killed})
+    eventually(lambda: deployment.embedded_database_pid not in {0, killed})
     eventually(lambda: deployment.is_ready([first]))
     assert names_in(deployment, key, company) == ["Ada"]
 
@@ -64,13 +63,6 @@ def test_it_survives_being_killed(deployment: Deployment) -> None:
 
     deployment.serve()
     assert names_in(deployment, key, company) == ["Ada"]
-
-
-def database_pid(deployment: Deployment) -> int:
-    """Return the process of the database, as its own file names it; 0 if it does not run."""
-    with suppress(FileNotFoundError, IndexError):
-        return int((deployment.folder / "postgres/data/postmaster.pid").read_text().split()[0])
-    return 0
 
 
 def shown_key(program: Program) -> str:
@@ -91,4 +83,4 @@ def with_a_sub_user(deployment: Deployment, key: str) -> Company:
 def names_in(deployment: Deployment, key: str, company: Company) -> list[str]:
     """Return the names of the company's sub-users, as the service lists them now."""
     with Portal(deployment.url, key) as portal:
-        return [one["name"] for one in Company(portal, company.account_id, company.email).sub_users()]
+        return [one["name"] for one in Company(portal, company.path, company.email).sub_users()]

@@ -1,0 +1,101 @@
+"""A story full of marked values, so that every trace of one can be told."""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes, policy
+from typing import TYPE_CHECKING, Any
+
+from tests.processes.portal import Company
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.processes.deployment import Deployment
+    from tests.processes.portal import Person, Portal
+
+TEMPORARY, RESET, OWN = "canary first phrase Qx", "canary second phrase Qx", "canary phrase of my own Qx"
+MISTYPED, OWNERS, REFUSED = "canary mistyped phrase Qx", "canary phrase of the boss Qx", "canary Qx"
+WRONG_KEY, WRONG_TOKEN = "canary-wrong-api-key", "canary-wrong-token"
+
+EMAIL, OWNERS_EMAIL, GONE_EMAIL = "canary.sub@example.com", "canary.boss@example.com", "canary.gone@example.com"
+NAME, SURNAME, GONE_NAME, COMPANY = "Canarianne", "Ó Canary", "Canarygone", "Canary Winds & Wäves"
+IP, AGENT = "2001:db8::ca:4a", "CanaryBrowser/1"
+TARGET, DETAIL, REASON = "Canary assistant", "canary note", "canary reason"
+
+ENOUGH_FOR_A_SNAPSHOT = 100
+GENERATED = re.compile(r"password \(temporary\):\s+(\S+)")
+
+
+def live(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, str]:
+    """Go through everything that a secret can be part of; return the secrets, by what they are."""
+    portal.headers.update({"X-Client-IP": IP, "X-Client-User-Agent": AGENT})
+    body = {"email": OWNERS_EMAIL, "company_name": COMPANY, "password": OWNERS}
+    path = portal.ask(201, "POST", "/v1/accounts", body, Idempotency_Key="1").headers["Location"]
+    company = Company(portal, path, OWNERS_EMAIL)
+    support.ask(200, "PUT", f"{path}/sub-user-limit", {"limit": 11, "reason": REASON})
+
+    gone = company.add(GONE_EMAIL, TEMPORARY, name=GONE_NAME, surname=SURNAME)
+    person = company.add(EMAIL, TEMPORARY, name=NAME, surname=SURNAME)
+    tokens = use_passwords(deployment, person)
+    for number in range(ENOUGH_FOR_A_SNAPSHOT):
+        person.change(surname=f"{SURNAME} {number}")
+    did = {"sub_user_id": person.sub_user_id, "action": "assistant.edited", "target": TARGET, "details": {"a": DETAIL}}
+    portal.ask(201, "POST", f"{path}/activities", {"activities": [did]}, Idempotency_Key="2")
+    be_refused(portal, person)
+    company.audit_log()
+    generated = send_again(deployment, person)
+    gone.delete()
+    return {"token": tokens[0], "another token": tokens[1], "generated password": generated}
+
+
+def use_passwords(deployment: Deployment, person: Person) -> list[str]:
+    """Have somebody get, mistype, replace and lose their password; return the tokens that came of it."""
+    portal = person.company.portal
+    person.change(active=True)
+    portal.ask(401, "POST", "/v1/sessions", {**person.login, "password": MISTYPED})
+    temporary = person.log_in()
+    person = person.choose_password(OWN)
+    own = person.log_in()
+    portal.introspect(own)
+    wrong = {"current_password": MISTYPED, "new_password": TEMPORARY}
+    portal.ask(422, "PUT", "/v1/sessions/current/password", wrong, Session_Token=own)
+    portal.ask(204, "DELETE", "/v1/sessions/current", Session_Token=own)
+    mails_of(deployment, "password_changed")
+    person.change(password=RESET)
+    mails_of(deployment, "reset")
+    return [temporary, own]
+
+
+def be_refused(portal: Portal, person: Person) -> None:
+    """Send what is refused in every way there is."""
+    path = f"{person.company.path}/sub-users"
+    body = {"email": EMAIL, "name": NAME, "surname": SURNAME, "password": TEMPORARY}
+    portal.ask(409, "POST", path, body)
+    portal.ask(422, "POST", path, {**body, "email": f"{EMAIL}\n", "password": REFUSED, NAME: TEMPORARY})
+    portal.ask(422, "POST", path, {**body, "email": f"x{EMAIL}", "password": f"{NAME} {REFUSED}"})
+    assert portal.post(path, content=f'{{"password": "{TEMPORARY}"').status_code == 415
+    malformed = portal.post(path, content=f'{{"password": "{TEMPORARY}"', headers={"Content-Type": "application/json"})
+    assert malformed.status_code == 400
+    assert portal.introspect(WRONG_TOKEN) == {"active": False}
+    assert portal.get(path, headers={"Authorization": f"Bearer {WRONG_KEY}"}).status_code == 401
+
+
+def send_again(deployment: Deployment, person: Person) -> str:
+    """Have new access data sent; return the password that was made up for it."""
+    person.company.portal.ask(202, "POST", f"{person.path}/credentials-mail", Idempotency_Key="3")
+    found = GENERATED.search(mails_of(deployment, "send_again")[0])
+    assert found is not None
+    return found[1]
+
+
+def mails_of(deployment: Deployment, kind: str) -> list[str]:
+    """Return the mails of a kind in the clear, once there is one."""
+    return [clear_text(file) for file in eventually(lambda: list(deployment.mail_folder.glob(f"*-{kind}-*.eml")))]
+
+
+def clear_text(file: Path) -> str:
+    """Return the headers of a mail, and the text of all its parts."""
+    mail: Any = message_from_bytes(file.read_bytes(), policy=policy.default)
+    return "\n".join([str(mail.items()), *(part.get_content() for part in mail.iter_parts())])

@@ -1,0 +1,210 @@
+"""Killed at any moment, the service loses nothing that it has answered, and does nothing twice."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.postgres.mail_queue import CLAIMED_FOR
+from api.worker import MAILERS
+from tests.mail_server import Mailbox, mail_server
+from tests.postgres import ask
+from tests.processes.deployment import Deployment, Program, command_of, deployed, descendants, kill
+from tests.processes.persistent_client import Account, PersistentClient
+from tests.processes.portal import Company, Portal
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+CLIENTS = 6
+KILLS = 10
+
+
+def test_nothing_is_lost_or_done_twice(deploy: Callable[..., Deployment], database_url: str, tmp_path: Path) -> None:
+    """The doors and the work, killed in the middle of a load, and started again: see `require_all_is_well`."""
+    with mail_server(tmp_path) as (mailbox, smtp_url):
+        deployment = deploy(smtp_url=smtp_url)
+        (program,) = deployment.serve()
+        api_key = deployment.api_key()
+        with load(deployment, api_key) as clients:
+            go_on(clients, answers=40)
+            kill_service(deployment, program, database_url)
+            go_on(clients, answers=20)
+        assert sum(client.interrupted for client in clients) >= CLIENTS
+        require_all_is_well(deployment, api_key, database_url, clients, mailbox, kills=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_over_many_kills(open_folder: Path, tmp_path: Path) -> None:
+    """So it is over ten kills at random moments: of everything, and of each part alone, the database included."""
+    with mail_server(tmp_path) as (mailbox, smtp_url), deployed(open_folder, smtp_url=smtp_url) as deployment:
+        (program,) = deployment.serve()
+        api_key = deployment.api_key()
+        database_url = deployment.embedded_database_url
+        chance = random.Random()
+        with load(deployment, api_key) as clients:
+            for number in range(KILLS):
+                go_on(clients, answers=chance.randint(1, 60))
+                program = FAULTS[number % len(FAULTS)](deployment, program, database_url)
+            go_on(clients, answers=20)
+        require_all_is_well(deployment, api_key, database_url, clients, mailbox, kills=KILLS)
+
+
+def kill_service(deployment: Deployment, program: Program, database_url: str) -> Program:
+    """Kill the doors, the work and their supervisor together; start again."""
+    killed_at = datetime.now(UTC)
+    program.kill()
+    (program,) = deployment.serve()
+    release_claims(database_url, killed_at)
+    return program
+
+
+def kill_everything(deployment: Deployment, program: Program, database_url: str) -> Program:
+    """Likewise, and the database with them."""
+    kill(program.process.pid, deployment.embedded_database_pid)
+    return kill_service(deployment, program, database_url)
+
+
+def kill_database(deployment: Deployment, program: Program, database_url: str) -> Program:
+    """Kill the database alone: its supervisor starts it again."""
+    return kill_part(deployment, program, database_url, deployment.embedded_database_pid)
+
+
+def kill_doors(deployment: Deployment, program: Program, database_url: str) -> Program:
+    """Kill the parent of the server processes, which end with it."""
+    return kill_part(deployment, program, database_url, part(program, "api")[0])
+
+
+def kill_server_process(deployment: Deployment, program: Program, database_url: str) -> Program:
+    """Kill one of the server processes."""
+    return kill_part(deployment, program, database_url, part(program, "api")[-1])
+
+
+def kill_work(deployment: Deployment, program: Program, database_url: str) -> Program:
+    """Kill the followers and mailers."""
+    return kill_part(deployment, program, database_url, part(program, "work")[0])
+
+
+FAULTS = [kill_server_process, kill_work, kill_database, kill_service, kill_doors, kill_everything]
+
+
+def part(program: Program, command: str) -> list[int]:
+    """Return the processes that run a command for a supervisor, the first one first."""
+    return eventually(
+        lambda: [pid for pid in descendants(program.process.pid) if f"api.cli {command} " in command_of(pid)]
+    )
+
+
+def kill_part(deployment: Deployment, program: Program, database_url: str, victim: int) -> Program:
+    """Kill a process, and wait until the service is well again."""
+    killed_at = datetime.now(UTC)
+    kill(victim)
+    eventually(lambda: deployment.is_ready([program]), within=60)
+    release_claims(database_url, killed_at)
+    return program
+
+
+def release_claims(database_url: str, killed_at: datetime) -> None:
+    """Have mails that were under way at that moment come due now, instead of when their claims run out."""
+    limit = killed_at + CLAIMED_FOR
+    ask(
+        database_url,
+        "UPDATE mail_queue SET due_at = now() WHERE state = 'queued' AND attempts > 0 AND due_at < %s",
+        limit,
+    )
+
+
+@contextmanager
+def load(deployment: Deployment, api_key: str) -> Iterator[list[PersistentClient]]:
+    """Have clients create and edit sub-users, until the block ends and each has got its last answer."""
+    over = threading.Event()
+    clients = [PersistentClient(deployment.url, api_key, seed) for seed in range(CLIENTS)]
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        runs = [threads.submit(client.run, over) for client in clients]
+        try:
+            yield clients
+        finally:
+            over.set()
+    for run in runs:
+        run.result()
+
+
+def go_on(clients: list[PersistentClient], answers: int) -> None:
+    """Wait until each client has got so many more answers."""
+    wanted = [len(client.acknowledged) + answers for client in clients]
+    eventually(lambda: all(len(one.acknowledged) >= want for one, want in zip(clients, wanted, strict=True)), within=90)
+
+
+def require_all_is_well(
+    deployment: Deployment,
+    api_key: str,
+    database_url: str,
+    clients: list[PersistentClient],
+    mailbox: Mailbox,
+    kills: int,
+) -> None:
+    """All that was answered is there, once; asked again, the answers are the same; the views and mails catch up."""
+    with Portal(deployment.url, api_key) as portal:
+        for client in clients:
+            for account in client.accounts:
+                require_as_told(portal, client, account)
+            require_same_answers(portal, client)
+    eventually(lambda: ask(database_url, "SELECT min(position) FROM followers") == last_position(database_url))
+    require_whole_streams(database_url)
+    require_mailed_once(database_url, mailbox, kills)
+
+
+def require_as_told(portal: Portal, client: PersistentClient, account: Account) -> None:
+    """The account's list and audit log are what the answers amount to: nothing less, nothing more."""
+    company = Company(portal, account.path, "")
+    listed = {one["sub_user_id"]: {"name": one["name"], "status": one["status"]} for one in company.sub_users()}
+    assert listed == account.sub_users
+    log = company.audit_log()
+    by_people = Counter(row["action"] for row in log if row["actor"]["type"] != "system")
+    assert by_people == account.done
+    positions = {str(row["position"]) for row in log}
+    assert {one.position for one in client.acknowledged if one.path.startswith(account.path)} - {None} <= positions
+
+
+def require_same_answers(portal: Portal, client: PersistentClient) -> None:
+    """A request that is sent again with its key gets its first answer, byte for byte."""
+    for one in client.acknowledged:
+        if one.key is not None:
+            again = portal.request(one.method, one.path, json=one.body, headers={"Idempotency-Key": one.key})
+            position = again.headers.get("Event-Position")
+            assert (again.status_code, again.content, position) == (one.status, one.content, one.position)
+
+
+def require_whole_streams(database_url: str) -> None:
+    """Every account's versions follow each other without a gap."""
+    gaps = ask(
+        database_url,
+        "SELECT originator_id FROM stored_events GROUP BY originator_id HAVING max(originator_version) <> count(*)",
+    )
+    assert gaps == []
+
+
+def require_mailed_once(database_url: str, mailbox: Mailbox, kills: int) -> None:
+    """Each mail went out once; one that was being sent at a kill may have gone out again, as the same mail."""
+    eventually(lambda: ask(database_url, "SELECT count(*) FROM mail_queue WHERE state = 'queued'") == [(0,)])
+    rows = ask(database_url, "SELECT account_id, caused_by, state FROM mail_queue")
+    states = {f"<{account_id}.{caused_by}@127.0.0.1>": state for account_id, caused_by, state in rows}
+    received = Counter(str(mail["Message-ID"]) for mail in list(mailbox.mails))
+    assert {identity for identity, state in states.items() if state == "sent"} <= received.keys() <= states.keys()
+    assert "failed" not in states.values()
+    assert received.total() - len(received) <= MAILERS * kills
+
+
+def last_position(database_url: str) -> list[tuple[object, ...]]:
+    """Return where the history ends."""
+    return ask(database_url, "SELECT max(notification_id) FROM stored_events")

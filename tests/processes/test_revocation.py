@@ -1,0 +1,114 @@
+"""Access ends at once: after the answer to the command that ends it, no old token opens anything, anywhere."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from tests.processes.portal import Person, Portal
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.processes.conftest import Running
+
+CLIENTS = 16
+ENOUGH_TOKENS = 24
+ASKED_AFTERWARDS = 200
+"""Questions that the clients ask once access has ended, before a round is over."""
+
+SECONDS = [3, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(300)])]
+
+
+def deactivate(person: Person) -> None:
+    person.change(active=False)
+
+
+def delete(person: Person) -> None:
+    person.delete()
+
+
+def reset(person: Person) -> None:
+    person.change(password="another phrase for now")
+
+
+def let_expire(person: Person) -> None:
+    end = datetime.now(UTC) + timedelta(seconds=0.5)
+    person.change(access_expires_at=end.isoformat())
+    eventually(lambda: datetime.now(UTC) > end)
+
+
+class Clients:
+    """Log in and ask about every token they get hold of, over and over."""
+
+    def __init__(self, running: Running, person: Person) -> None:
+        self._running = running
+        self._person = person
+        self._over = threading.Event()
+        self.tokens: list[str] = []
+        self.ended_at = float("inf")
+        self.asked_before = self.asked_after = 0
+        self.wrongly_active: list[str] = []
+        self._threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        with Portal(self._running.deployment.url, self._running.api_key) as portal:
+            while not self._over.is_set():
+                if time.monotonic() < self.ended_at:
+                    self._log_in(portal)
+                for _ in range(8):
+                    self._ask(portal)
+
+    def _log_in(self, portal: Portal) -> None:
+        answer = portal.post("/v1/sessions", json=self._person.login)
+        assert answer.status_code in {201, 401, 429}, answer.text
+        if answer.status_code == 201:
+            self.tokens.append(answer.json()["token"])
+
+    def _ask(self, portal: Portal) -> None:
+        if not self.tokens:
+            return
+        token, asked_at = random.choice(self.tokens), time.monotonic()
+        active = portal.introspect(token)["active"]
+        if asked_at < self.ended_at:
+            self.asked_before += active
+        else:
+            self.asked_after += 1
+            if active:
+                self.wrongly_active.append(token)
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+@pytest.mark.parametrize("end_access", [deactivate, delete, reset, let_expire])
+def test_no_token_outlives_access(running: Running, end_access: Callable[[Person], None], seconds: float) -> None:
+    """While 16 clients log in and ask, access ends; from then on every answer about every token is: not active."""
+    company = running.portal.register()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        person = company.add_settled()
+        with Clients(running, person) as clients:
+            eventually(lambda: len(clients.tokens) >= ENOUGH_TOKENS)
+            end_access(person)
+            clients.ended_at = time.monotonic()
+            eventually(lambda: clients.asked_after >= ASKED_AFTERWARDS)
+        assert not any(running.portal.introspect(token)["active"] for token in clients.tokens)
+        assert clients.asked_before > 0
+        assert clients.wrongly_active == []
+        if end_access is not delete:
+            person.delete()
