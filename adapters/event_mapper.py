@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -41,11 +42,11 @@ class EventMapper(Mapper[UUID]):
         """Return the event that was stored."""
         event_class = resolve_topic(stored_event.topic)
         state = json.loads(stored_event.state)
-        fields = {name: to_field(state.get(name)) for name, to_field in _fields(event_class).items()}
-        fields["originator_id"] = stored_event.originator_id
-        fields["originator_version"] = stored_event.originator_version
+        values = {name: to_field(state.get(name)) for name, to_field in _fields(event_class).items()}
+        values["originator_id"] = stored_event.originator_id
+        values["originator_version"] = stored_event.originator_version
         event: DomainEventProtocol[UUID] = object.__new__(event_class)
-        object.__setattr__(event, "__dict__", fields)
+        object.__setattr__(event, "__dict__", values)
         return event
 
 
@@ -56,7 +57,7 @@ def _primitive(value: object) -> str:
 @cache
 def _fields(event_class: type) -> dict[str, Callable[[Any], Any]]:
     hints = get_type_hints(event_class)
-    names = event_class.__dataclass_fields__  # type: ignore[attr-defined]  # the library makes every event a dataclass
+    names = [field.name for field in fields(event_class)]
     return {name: _converter(hints[name]) for name in names if name not in KEPT_IN_COLUMNS}
 
 

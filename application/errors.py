@@ -33,6 +33,12 @@ class ViewBehind(ServiceError):
     code = "view-behind"
 
 
+class MasterKeyMissing(ServiceError):
+    """A key that this needs is missing from the service's settings: its operator has to put it back."""
+
+    code = "master-key-missing"
+
+
 class VersionConflict(Exception):
     """Somebody else recorded an event of the same stream first."""
 

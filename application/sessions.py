@@ -175,7 +175,7 @@ class SubUserSessions:
             )
             keys = self._own_password_keys(entry)
             forgiven = AttemptsForgiven([keys.delayed, keys.counted])
-            return opened.since(at), [password_set, opened.record(one, at, cause), forgiven]
+            return opened.since(at, one), [password_set, opened.record(one, at, cause), forgiven]
 
         return self._accounts.change(session.account_id, decide)
 
@@ -219,7 +219,7 @@ class SubUserSessions:
             new = _new_session(account_id, entry.person_id, restricted=sub_user.must_change_password)
             account.log_in(entry.person_id, new.session_id, at=at, cause=cause)
             forgiven = AttemptsForgiven([attempt.keys.delayed, attempt.keys.counted])
-            return new.since(at), [new.record(sub_user, at, cause), *rehashed, forgiven]
+            return new.since(at, sub_user), [new.record(sub_user, at, cause), *rehashed, forgiven]
 
         return self._accounts.change(account_id, decide)
 
@@ -283,10 +283,11 @@ class _NewSession:
     sub_user_id: UUID
     restricted: bool
 
-    def since(self, at: datetime) -> OpenedSession:
+    def since(self, at: datetime, sub_user: SubUser) -> OpenedSession:
+        ends = [at + SESSION_LIFETIME, *([sub_user.access_expires_at] if sub_user.access_expires_at else [])]
         return OpenedSession(
             token=self.token,
-            expires_at=at + SESSION_LIFETIME,
+            expires_at=min(ends),
             account_id=self.account_id,
             sub_user_id=self.sub_user_id,
             must_change_password=self.restricted,

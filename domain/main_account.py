@@ -216,8 +216,7 @@ class MainAccount(Aggregate):
         self._issue_password(sub_user, Notice.SEND_AGAIN, at, cause)
 
     def delete_sub_user(self, sub_user_id: UUID, *, at: datetime, cause: Cause) -> None:
-        """Remove a sub-user for good, and with them all that could be read of them."""
-        self._require_open()
+        """Remove a sub-user for good, and with them all that could be read of them: in a closed account too."""
         self.sub_user(sub_user_id)
         self._record(self.SubUserDeleted, at, cause, sub_user_id=sub_user_id)
         self._record(self.PersonalDataErased, at, cause, sub_user_id=sub_user_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from application.errors import ViewBehind
+from application.errors import InvalidValue, ViewBehind
 from domain.refusals import AccountNotFound
 from projections.event_log import settled_position
 from projections.statements import statements
@@ -61,6 +61,8 @@ class Freshness:
 
     def of_view(self, name: str, at_least: int | None = None) -> None:
         """Wait until a view has everything that was settled when this was asked, and the position asked for."""
+        if at_least is not None:
+            self._require_drawn(at_least)
         wanted = at_least
 
         def is_fresh(connection: Connection[DictRow]) -> bool:
@@ -71,6 +73,13 @@ class Freshness:
             return row is not None and row["position"] >= wanted
 
         self._wait(is_fresh)
+
+    def _require_drawn(self, position: int) -> None:
+        """Raise `InvalidValue` for a position that nobody can have been answered: nothing would ever come there."""
+        with self._database.get_connection() as connection:
+            row = connection.execute(SQL["last_position"]).fetchone()
+        if row is None or position > row["last_value"]:
+            raise InvalidValue("Event-Position", "must be a position from an earlier answer")
 
     def _wait(self, is_fresh: Callable[[Connection[Any]], bool]) -> None:
         deadline = time.monotonic() + LONGEST_WAIT

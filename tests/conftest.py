@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from argon2 import PasswordHasher
 
+from adapters import passwords
 from api import bootstrap
 from api.config import Settings
 from tests.people import Company
@@ -124,8 +126,23 @@ def clock() -> TravelingClock:
     return TravelingClock()
 
 
+class QuickHasher(PasswordHasher):
+    """Hashes as the service does, with a thousandth of the work."""
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+
+
 @pytest.fixture
-def build(settings: Settings, clock: TravelingClock) -> Iterator[Callable[..., bootstrap.Service]]:
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare tests the work that is to slow attackers down. What passwords cost is tested with the passwords."""
+    monkeypatch.setattr(passwords, "PasswordHasher", QuickHasher)
+
+
+@pytest.fixture
+def build(
+    settings: Settings, clock: TravelingClock, quick_hashes: None
+) -> Iterator[Callable[..., bootstrap.Service]]:
     """Give a function that builds services on the test's database, as so many processes would; all are closed after."""
     with ExitStack() as stack:
 

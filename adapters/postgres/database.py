@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SECONDS_TO_CONNECT = 5
 SECONDS_TO_RECONNECT = 2
-"""The pool's pauses between attempts to connect double until it begins anew: in five minutes they would grow to four, so
-that it would be as long again after an outage until it found the server back."""
+"""The pool's pauses between attempts to connect double until it begins anew: in five minutes they would grow to four,
+and it would take as long again after an outage to find the server back."""
 
 SECONDS_TO_LOCK = 5
 SECONDS_A_STATEMENT = 15

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.encryption import DataKey, new_key
+from adapters.encryption import DataKey, UnknownMasterKey, new_key
+from application.errors import MasterKeyMissing
 from application.ports import VaultEntry
 from application.records import PersonAdded
 from domain.cause import Sealed
@@ -56,7 +57,10 @@ class PostgresVault:
 
     def _entry(self, row: DictRow) -> VaultEntry:
         person_id: UUID = row["person_id"]
-        key = self._master_keys.unwrap(str(person_id), row["master_key_id"], row["wrapped_key"])
+        try:
+            key = self._master_keys.unwrap(str(person_id), row["master_key_id"], row["wrapped_key"])
+        except UnknownMasterKey as error:
+            raise MasterKeyMissing from error
         sealed_password = row["sealed_password"]
         return VaultEntry(
             person_id=person_id,

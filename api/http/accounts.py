@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.http.answers import Once, answer, body_of, demanded_position
 from api.http.doors import origin, service
-from api.http.routes import EVENT_POSITION, IDEMPOTENCY_KEY, Routes
+from api.http.routes import EVENT_POSITION, IDEMPOTENCY_KEY, LOCATION, POSITION, Routes
 from api.http.schemas import AccountAnswer, AccountPatch, NewAccount, NewLimit
 from application.accounts import AccountChanges
 from application.api_keys import Scope
@@ -30,6 +30,7 @@ PATH = "/v1/accounts/<uuid:account_id>"
     headers=(IDEMPOTENCY_KEY,),
     body=NewAccount,
     gives=(201, AccountAnswer),
+    tells=(LOCATION, POSITION),
 )
 def register_account(body: dict[str, Any]) -> Response:
     """Register a main account."""
@@ -53,6 +54,7 @@ def show_account(account_id: UUID) -> Response:
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     body=AccountPatch,
     gives=(200, AccountAnswer),
+    tells=(POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
     """Change a main account's e-mail, company name, language or password."""
@@ -60,7 +62,7 @@ def change_account(body: dict[str, Any], account_id: UUID) -> Response:
     return answer(body_of(ACCOUNT, outcome.value), position=outcome.position)
 
 
-@routes.door("DELETE", PATH, Scope.PORTAL, problems=(HTTPStatus.NOT_FOUND,), gives=(204, None))
+@routes.door("DELETE", PATH, Scope.PORTAL, problems=(HTTPStatus.NOT_FOUND,), gives=(204, None), tells=(POSITION,))
 def close_account(account_id: UUID) -> Response:
     """Close a main account.
 
@@ -77,6 +79,7 @@ def close_account(account_id: UUID) -> Response:
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     body=NewLimit,
     gives=(200, AccountAnswer),
+    tells=(POSITION,),
 )
 def raise_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     """Raise the number of sub-users that an account may have.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.http.answers import Once
 from api.http.doors import origin, service
-from api.http.routes import IDEMPOTENCY_KEY, Routes
+from api.http.routes import IDEMPOTENCY_KEY, POSITION, Routes
 from api.http.schemas import ActivitiesAnswer, NewActivities
 from application.activities import Activity
 from application.api_keys import Scope
@@ -29,6 +29,7 @@ RECORDED = ActivitiesAnswer()
     headers=(IDEMPOTENCY_KEY,),
     body=NewActivities,
     gives=(201, ActivitiesAnswer),
+    tells=(POSITION,),
 )
 def record_activities(body: dict[str, Any], account_id: UUID) -> Response:
     """Report what sub-users did, up to 1,000 things at a time, all or nothing."""

@@ -11,6 +11,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
 
+from api.http.fields import DEEPEST_DETAILS, LARGEST_DETAILS, NO_NUL
 from api.http.routes import Routes
 
 DESCRIPTION = """\
@@ -66,12 +67,59 @@ IF_UNCHANGED = "no-cache"
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
-POSITION_HEADER = {
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "required": True,
+        "description": "By which the request is known in logs and in the history.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$"},
+    },
     "Event-Position": {
         "description": "Where in the history this stands; absent where nothing changed.",
-        "schema": {"type": "integer"},
-    }
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "Location": {
+        "required": True,
+        "description": "Where it is.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "ETag": {
+        "required": True,
+        "description": "The sub-user's own revision, for `If-Match`.",
+        "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
+    },
+    "WWW-Authenticate": {
+        "description": "What kind of key is needed, where the API key is to blame.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "required": True,
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
 }
+OF_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
+
+ANY_JSON = {"$ref": "#/components/schemas/AnyJson"}
+ANY_JSON_SCHEMA: dict[str, Any] = {
+    "description": f"Any JSON value, of at most {LARGEST_DETAILS:,} characters and {DEEPEST_DETAILS} levels, without NUL.",
+    "anyOf": [
+        {"type": ["null", "boolean", "number"]},
+        {"type": "string", "pattern": NO_NUL},
+        {"type": "array", "items": ANY_JSON},
+        {"type": "object", "propertyNames": {"pattern": NO_NUL}, "additionalProperties": ANY_JSON},
+    ],
+}
+
+OTHER_CONTENT: dict[str, dict[str, Any]] = {
+    "/v1/accounts/{account_id}/audit-log": {
+        "text/csv": {"schema": {"type": "string"}},
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    },
+    "/metrics": {"text/plain": {"schema": {"type": "string"}}},
+    "/openapi.json": {"application/json": {"schema": {"type": "object"}}},
+    "/docs": {"text/html": {"schema": {"type": "string"}}},
+}
+"""What is answered that no schema of `api.http.schemas` describes."""
 
 routes = Routes("documentation", "This document")
 
@@ -113,11 +161,13 @@ def finished(document: dict[str, Any]) -> str:
     for path in document["paths"].values():
         for method, operation in path.items():
             if method in METHODS:
-                _finish(method, operation)
-    audit = document["paths"]["/v1/accounts/{account_id}/audit-log"]["get"]["responses"]["200"]["content"]
-    audit["text/csv"] = {"schema": {"type": "string"}}
-    audit["application/x-ndjson"] = {"schema": {"type": "string"}}
+                _finish(operation)
+    for name, content in OTHER_CONTENT.items():
+        document["paths"][name]["get"]["responses"]["200"].setdefault("content", {}).update(content)
     document["components"].pop("responses", None)
+    document["components"]["headers"] = HEADERS
+    document["components"]["schemas"]["AnyJson"] = ANY_JSON_SCHEMA
+    document["components"]["schemas"]["ActivityRow"]["properties"]["details"] = {**ANY_JSON, "default": None}
     document["components"]["securitySchemes"]["apiKey"]["description"] = KEY_DESCRIPTION
     for name, example in EXAMPLES.items():
         document["components"]["schemas"][name]["examples"] = [example]
@@ -126,9 +176,13 @@ def finished(document: dict[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
-def _finish(method: str, operation: dict[str, Any]) -> None:
+def _finish(operation: dict[str, Any]) -> None:
     operation["responses"].pop("default", None)
     operation.setdefault("parameters", []).extend(operation.pop("x-headers"))
+    for parameter in operation["parameters"]:
+        if parameter["schema"].get("default", "") is None:
+            del parameter["schema"]["default"]  # absent is what it means
+    tells = operation.pop("x-tells")
     for status, response in operation["responses"].items():
-        if method != "get" and status.startswith("2"):
-            response.setdefault("headers", {}).update(POSITION_HEADER)
+        names = ["X-Request-Id", *(tells if status.startswith("2") else OF_STATUS.get(status, ()))]
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -24,14 +24,20 @@ ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+LINE = f"^[^{CONTROL}]*$"
+LINE_WITH_TEXT = f"^[^{CONTROL}]*[^{CONTROL}\\s][^{CONTROL}]*$"
+"""What `Text` takes, as the OpenAPI document says it; unpaired surrogates are no text to begin with."""
+
+NO_NUL = r"^[^\x00]*$"
+
+
 class Text(fields.String):
     """One line of text: no control characters, no halves of characters, no space around it."""
 
-    def __init__(self, *, longest: int, shortest: int = 1, pattern: str | None = None, **kwargs: Any) -> None:
-        checks: list[validate.Validator] = [validate.Length(shortest, longest)]
-        if pattern is not None:
-            checks.append(validate.Regexp(pattern, error="must match {regex}"))
-        super().__init__(validate=checks, **kwargs)
+    def __init__(self, *, longest: int, shortest: int = 1, **kwargs: Any) -> None:
+        metadata = {"pattern": LINE_WITH_TEXT if shortest else LINE, **kwargs.pop("metadata", {})}
+        super().__init__(validate=validate.Length(shortest, longest), metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -45,7 +51,7 @@ class Password(fields.String):
     """A password: any text. Its quality is judged where it is set, not where it is tried."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"format": "password", **kwargs.pop("metadata", {})}
+        metadata = {"format": "password", "pattern": NO_NUL, **kwargs.pop("metadata", {})}
         super().__init__(load_only=True, validate=validate.Length(1, 1000), metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -54,6 +60,15 @@ class Password(fields.String):
             msg = "must not contain NUL or unpaired surrogates"
             raise ValidationError(msg)
         return text
+
+
+class NewPassword(Password):
+    """A password that is set: it is judged in the form in which it is hashed, and this is said of it beforehand."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        told = "15 to 128 characters, any of them; not a common one, and without the e-mail or the name."
+        metadata = {"minLength": 15, "maxLength": 128, "description": told, **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
 
 
 class Email(Text):

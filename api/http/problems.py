@@ -33,6 +33,24 @@ STATUS_OF_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
 }
 """What a refusal means in HTTP; any other is a conflict with the present state."""
 
+TITLES = {
+    HTTPStatus.BAD_REQUEST: "Bad Request",
+    HTTPStatus.UNAUTHORIZED: "Unauthorized",
+    HTTPStatus.FORBIDDEN: "Forbidden",
+    HTTPStatus.NOT_FOUND: "Not Found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Method Not Allowed",
+    HTTPStatus.NOT_ACCEPTABLE: "Not Acceptable",
+    HTTPStatus.CONFLICT: "Conflict",
+    HTTPStatus.PRECONDITION_FAILED: "Precondition Failed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Unsupported Media Type",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too Many Requests",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Internal Server Error",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Service Unavailable",
+}
+"""RFC 9110's names, by which general problems' types go too: those of Python's HTTPStatus change with its version."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -60,7 +78,7 @@ def problem_response(problem: Problem) -> Response:
     """Return the problem as an answer."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + problem.code,
-        "title": problem.status.phrase,
+        "title": TITLES[problem.status],
         "status": problem.status.value,
         "detail": problem.detail,
         "request_id": g.get("request_id"),
@@ -138,8 +156,11 @@ def _http_exception(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
     methods = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(sorted(methods))} if methods else {}
-    code = status.phrase.lower().replace(" ", "-")
-    return problem_response(Problem(status, code, error.description or status.phrase, headers=headers))
+    title = TITLES.get(status)
+    if title is None:  # nothing here raises such a one
+        return _unexpected(error)
+    code = title.lower().replace(" ", "-")
+    return problem_response(Problem(status, code, error.description or title, headers=headers))
 
 
 def _unexpected(error: Exception) -> Response:

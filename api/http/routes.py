@@ -10,13 +10,13 @@ from flask_smorest import Blueprint
 
 from api.http.bodies import BodyParser
 from api.http.doors import opens_to
+from api.http.problems import TITLES
+from application.api_keys import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from marshmallow import Schema
-
-    from application.api_keys import Scope
 
 View = TypeVar("View", bound="Callable[..., Any]")
 
@@ -40,13 +40,13 @@ IDEMPOTENCY_KEY = {
 IF_MATCH = {
     "in": "header",
     "name": "If-Match",
-    "schema": {"type": "string", "pattern": '^(\\*|"[0-9]{1,18}")$'},
-    "description": "The ETag that the change is meant for; 412 if the sub-user has been changed since.",
+    "schema": {"type": "string"},
+    "description": "The ETag that the change is meant for, or `*`; 412 if the sub-user has been changed since.",
 }
 EVENT_POSITION = {
     "in": "header",
     "name": "Event-Position",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 1_000_000_000},
+    "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
     "description": "From an earlier answer: have this read include at least what stands there.",
 }
 SESSION_TOKEN = {
@@ -56,6 +56,32 @@ SESSION_TOKEN = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 1000, "pattern": "^[\\x21-\\x7e]+$"},
     "description": "The session of the sub-user who asks.",
 }
+
+
+PORTAL_HEADERS = [
+    {
+        "in": "header",
+        "name": "X-Client-IP",
+        "schema": {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"maxLength": 0}]},
+        "description": "The address of the person for whom the portal asks: recorded, and counted for throttling.",
+    },
+    {
+        "in": "header",
+        "name": "X-Client-User-Agent",
+        "schema": {"type": "string"},
+        "description": "That person's browser: recorded.",
+    },
+    {
+        "in": "header",
+        "name": "X-Request-Id",
+        "schema": {"type": "string"},
+        "description": "The portal's own id of the request: up to 64 letters, digits and `_.:-`, else one is made up.",
+    },
+]
+"""Believed of a portal key alone."""
+
+LOCATION, ETAG, POSITION = "Location", "ETag", "Event-Position"
+"""Headers that an answer may have besides those that every answer has."""
 
 
 class Routes(Blueprint):  # type: ignore[misc]  # the library is not typed
@@ -76,6 +102,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # the library is not typed
         gives: tuple[int, type[Schema] | None] = (200, None),
         problems: tuple[HTTPStatus, ...] = (),
         headers: tuple[dict[str, Any], ...] = (),
+        tells: tuple[str, ...] = (),
     ) -> Callable[[View], View]:
         """Declare a route, the scopes that open it, what it takes and gives, and what else it can answer.
 
@@ -86,11 +113,13 @@ class Routes(Blueprint):  # type: ignore[misc]  # the library is not typed
             "responses": {str(status.value): _problem(status) for status in sorted(statuses)},
             "security": [{"apiKey": []}] if scopes else [],
             "x-scopes": list(scopes),
-            "x-headers": list(headers),
+            "x-headers": [*headers, *(PORTAL_HEADERS if Scope.PORTAL in scopes else ())],
+            "x-tells": list(tells),
         }
 
         def declare(view: View) -> View:
             routed: Any = view
+            documentation["operationId"] = view.__name__
             if body is not None:
                 routed = self.arguments(body)(routed)
             if query is not None:
@@ -108,7 +137,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # the library is not typed
 
 def _problem(status: HTTPStatus) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": status.phrase, "content": {"application/problem+json": {"schema": schema}}}
+    return {"description": TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _described(view: Any, scopes: tuple[Scope, ...]) -> str:

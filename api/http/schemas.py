@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_dump, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from api.http.fields import Details, Email, Facts, Flag, Password, Text, Time, TriedEmail
+from api.http.fields import Details, Email, Facts, Flag, NewPassword, Password, Text, Time, TriedEmail
 from domain.cause import ActorType
 from domain.permissions import Permission
 from domain.sub_user import CredentialsMailState
@@ -24,7 +24,7 @@ USUAL_PAGE = 50
 HIGHEST_LIMIT = 10_000
 MOST_ACTIVITIES = 1000
 LANGUAGES = ("en", "it")
-ACTION = r"[a-z0-9][a-z0-9_.-]{0,63}\Z"
+ACTION = "^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 
 class Request(Schema):
@@ -55,7 +55,7 @@ class ProblemAnswer(Answer):
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
-    request_id = fields.String(allow_none=True)
+    request_id = fields.String(required=True)
     errors = fields.Dict(metadata={"description": "Why, by field, where fields were refused."})
 
 
@@ -65,7 +65,7 @@ class NewAccount(Request):
     email = Email(required=True)
     company_name = Text(longest=LONGEST_NAME, required=True)
     language = fields.String(validate=validate.OneOf(LANGUAGES), load_default="en")
-    password = Password(metadata={"description": "For the console. 15 to 128 characters."})
+    password = NewPassword()
 
 
 class AccountPatch(Request):
@@ -74,7 +74,7 @@ class AccountPatch(Request):
     email = Email()
     company_name = Text(longest=LONGEST_NAME)
     language = fields.String(validate=validate.OneOf(LANGUAGES))
-    password = Password()
+    password = NewPassword()
 
 
 class AccountAnswer(Answer):
@@ -103,7 +103,7 @@ class NewSubUser(Request):
     email = Email(required=True)
     name = Text(longest=LONGEST_NAME, required=True)
     surname = Text(longest=LONGEST_NAME, required=True)
-    password = Password(metadata={"description": "Temporary. Without one, one is made that only the sub-user sees."})
+    password = NewPassword()
     visible = Flag(load_default=True)
     access_expires_at = Time(allow_none=True, load_default=None)
 
@@ -113,7 +113,7 @@ class SubUserPatch(Request):
 
     name = Text(longest=LONGEST_NAME)
     surname = Text(longest=LONGEST_NAME)
-    password = Password()
+    password = NewPassword()
     active = Flag()
     visible = Flag()
     access_expires_at = Time(allow_none=True)
@@ -142,14 +142,17 @@ class Paging(Query):
 
     limit = fields.Integer(load_default=USUAL_PAGE, validate=validate.Range(1, LARGEST_PAGE))
     cursor = Text(
-        longest=LONGEST_CURSOR, load_default=None, metadata={"description": "`next_cursor` of the page before."}
+        longest=LONGEST_CURSOR,
+        load_default=None,
+        allow_none=False,
+        metadata={"format": "cursor", "description": "`next_cursor` of the page before."},
     )
 
 
 class SubUserListQuery(Paging):
     """Which sub-users to list."""
 
-    status = fields.String(validate=validate.OneOf(["active", "inactive"]), load_default=None)
+    status = fields.String(validate=validate.OneOf(["active", "inactive"]), load_default=None, allow_none=False)
     visibility = fields.String(validate=validate.OneOf(["visible", "hidden", "all"]), load_default="all")
     q = Text(longest=LONGEST_NAME, shortest=0, load_default="", metadata={"description": "Part of a name or e-mail."})
     sort = fields.String(
@@ -227,14 +230,14 @@ class OwnPassword(Request):
     """A password of one's own."""
 
     current_password = Password(required=True)
-    new_password = Password(required=True)
+    new_password = NewPassword(required=True)
 
 
 class ActivityRow(Request):
     """One thing that a sub-user did."""
 
     sub_user_id = fields.UUID(required=True)
-    action = Text(longest=64, pattern=ACTION, required=True)
+    action = fields.String(required=True, validate=validate.Regexp(ACTION, error="must match {regex}"))
     target = Text(longest=500, allow_none=True, load_default=None)
     details = Details(allow_none=True, load_default=None)
     occurred_at = Time(load_default=None)
@@ -267,10 +270,10 @@ class ActivitiesAnswer(Answer):
 class AuditLogQuery(Paging):
     """Which part of the audit log to read."""
 
-    sub_user_id = fields.UUID(load_default=None)
-    action = Text(longest=64, load_default=None)
-    since = Time(load_default=None)
-    until = Time(load_default=None)
+    sub_user_id = fields.UUID(load_default=None, allow_none=False)
+    action = Text(longest=64, load_default=None, allow_none=False)
+    since = Time(load_default=None, allow_none=False)
+    until = Time(load_default=None, allow_none=False)
 
 
 class AuditActor(Answer):

@@ -11,7 +11,7 @@ from flask import request
 from api.http.answers import answer, body_of
 from api.http.doors import origin, service
 from api.http.problems import unprocessable
-from api.http.routes import SESSION_TOKEN, Routes
+from api.http.routes import POSITION, SESSION_TOKEN, Routes
 from api.http.schemas import Introspection, IntrospectionAnswer, Login, OpenedSessionAnswer, OwnPassword
 from application.api_keys import Scope
 from application.errors import SessionEnded
@@ -38,6 +38,7 @@ the time tells nothing (ASVS 6.3.8). Under a load that makes them take longer, w
     problems=(HTTPStatus.TOO_MANY_REQUESTS,),
     body=Login,
     gives=(201, OpenedSessionAnswer),
+    tells=(POSITION,),
 )
 def log_in(body: dict[str, Any]) -> Response:
     """Log a sub-user in.
@@ -86,6 +87,7 @@ def introspect(body: dict[str, Any]) -> Response:
     headers=(SESSION_TOKEN,),
     body=OwnPassword,
     gives=(200, OpenedSessionAnswer),
+    tells=(POSITION,),
 )
 def change_own_password(body: dict[str, Any]) -> Response:
     """Set a password of one's own.
@@ -104,6 +106,7 @@ def change_own_password(body: dict[str, Any]) -> Response:
     problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
     headers=(SESSION_TOKEN,),
     gives=(204, None),
+    tells=(POSITION,),
 )
 def log_out() -> Response:
     """Log out."""

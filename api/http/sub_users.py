@@ -14,7 +14,7 @@ from api.http.answers import (
     etag,
 )
 from api.http.doors import origin, service
-from api.http.routes import EVENT_POSITION, IDEMPOTENCY_KEY, IF_MATCH, Routes
+from api.http.routes import ETAG, EVENT_POSITION, IDEMPOTENCY_KEY, IF_MATCH, LOCATION, POSITION, Routes
 from api.http.schemas import (
     NewSubUser,
     SessionListAnswer,
@@ -53,6 +53,7 @@ PRECONDITION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITI
     headers=(IDEMPOTENCY_KEY,),
     body=NewSubUser,
     gives=(201, SubUserAnswer),
+    tells=(LOCATION, ETAG, POSITION),
 )
 def create_sub_user(body: dict[str, Any], account_id: UUID) -> Response:
     """Let a collaborator in.
@@ -84,7 +85,15 @@ def list_sub_users(query: dict[str, Any], account_id: UUID) -> Response:
     return answer(body_of(SUB_USER_LIST, page))
 
 
-@routes.door("GET", ONE, Scope.PORTAL, problems=NOT_FOUND, headers=(EVENT_POSITION,), gives=(200, SubUserAnswer))
+@routes.door(
+    "GET",
+    ONE,
+    Scope.PORTAL,
+    problems=NOT_FOUND,
+    headers=(EVENT_POSITION,),
+    gives=(200, SubUserAnswer),
+    tells=(ETAG,),
+)
 def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     """Show a sub-user."""
     one = service().sub_user_queries.sub_user(account_id, sub_user_id, demanded_position())
@@ -99,6 +108,7 @@ def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     headers=(IF_MATCH,),
     body=SubUserPatch,
     gives=(200, SubUserAnswer),
+    tells=(ETAG, POSITION),
 )
 def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Response:
     """Change a sub-user: several things at once, all or nothing.
@@ -112,7 +122,15 @@ def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -
     return answer(body_of(SUB_USER, outcome.value), position=outcome.position, headers=headers)
 
 
-@routes.door("DELETE", ONE, Scope.PORTAL, problems=PRECONDITION, headers=(IF_MATCH,), gives=(204, None))
+@routes.door(
+    "DELETE",
+    ONE,
+    Scope.PORTAL,
+    problems=PRECONDITION,
+    headers=(IF_MATCH,),
+    gives=(204, None),
+    tells=(POSITION,),
+)
 def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     """Delete a sub-user for good.
 
@@ -130,6 +148,7 @@ def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     problems=(*CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     headers=(IDEMPOTENCY_KEY,),
     gives=(202, SubUserAnswer),
+    tells=(ETAG, POSITION),
 )
 def send_credentials_again(account_id: UUID, sub_user_id: UUID) -> Response:
     """Mail new access data to an active sub-user.
@@ -149,7 +168,7 @@ def list_sessions(account_id: UUID, sub_user_id: UUID) -> Response:
     return answer(body_of(SESSION_LIST, {"items": rows, "next_cursor": None}))
 
 
-@routes.door("DELETE", f"{ONE}/sessions", Scope.PORTAL, problems=CONFLICT, gives=(204, None))
+@routes.door("DELETE", f"{ONE}/sessions", Scope.PORTAL, problems=CONFLICT, gives=(204, None), tells=(POSITION,))
 def end_sessions(account_id: UUID, sub_user_id: UUID) -> Response:
     """End every session of a sub-user, who may log in again."""
     outcome = service().sub_users.end_sessions(account_id, sub_user_id, origin(account_id))

@@ -11,3 +11,7 @@ SELECT (SELECT max(e.originator_version) FROM stored_events e
 -- name: view_position
 -- How far a view has come.
 SELECT position FROM followers WHERE name = %(name)s
+
+-- name: last_position
+-- The highest position that was ever drawn, whatever became of the transaction.
+SELECT last_value FROM stored_events_notification_id_seq

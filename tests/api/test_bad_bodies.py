@@ -175,11 +175,11 @@ def test_what_does_not_say_that_it_is_json_is_refused(
 def test_ten_megabytes_are_refused(doors: Doors, one: SubUser, route: Route) -> None:
     """413, before they are read, whether the length is told or not."""
     body = json.dumps(put(body_of(route, one), ("unknown",), "x" * TEN_MEGABYTES)).encode()
-    require_problem(send(doors, route, one, data=body, content_type=JSON), 413, "request-entity-too-large")
+    require_problem(send(doors, route, one, data=body, content_type=JSON), 413, "content-too-large")
     unread = io.BytesIO(body)
     environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     answer = send(doors, route, one, input_stream=unread, content_type=JSON, environ_overrides=environ)
-    require_problem(answer, 413, "request-entity-too-large")
+    require_problem(answer, 413, "content-too-large")
     assert unread.tell() <= 2 * LARGEST_BODY
 
 

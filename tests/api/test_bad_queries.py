@@ -125,5 +125,5 @@ def test_a_request_that_is_replayed_by_its_key_has_a_body_of_bounded_size(doors:
     one = account.let_in_active()
     headers = {"Idempotency-Key": str(uuid4())}
     answer = doors.portal.post(f"{one.path}/credentials-mail", headers=headers, data=b"\0" * 10 * 1024 * 1024)
-    require_problem(answer, 413, "request-entity-too-large")
+    require_problem(answer, 413, "content-too-large")
     assert one.log_in().status_code == 201

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.main_account import MainAccount
-from domain.refusals import AccountIsClosed, SubUserNotFound
+from domain.refusals import SubUserNotFound
 from tests.domain.facts import CLOSED, LUCA, MARIA, NOBODY, REGISTERED, SESSION, activated, created, deleted, erased
 from tests.domain.given_when_then import Fact, given, then_refused, when
 
@@ -35,5 +35,7 @@ def test_a_deleted_sub_user_logs_in_no_more() -> None:
     then_refused(SubUserNotFound, account, MainAccount.change_own_password, MARIA, SESSION)
 
 
-def test_in_a_closed_account_nobody_is_deleted() -> None:
-    then_refused(AccountIsClosed, given(REGISTERED, created(MARIA), CLOSED), MainAccount.delete_sub_user, MARIA)
+def test_in_a_closed_account_people_can_still_be_forgotten() -> None:
+    """Closing ends access; what is held about people must not outlive their wish to be forgotten."""
+    account = given(REGISTERED, created(MARIA), CLOSED)
+    assert when(account, MainAccount.delete_sub_user, MARIA) == [deleted(MARIA), erased(MARIA)]

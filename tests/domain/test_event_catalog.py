@@ -149,7 +149,6 @@ def test_what_was_once_stored_is_still_read(pinned: Pinned) -> None:
         assert type(getattr(event, name)) is type(value)
 
 
-@pytest.mark.xfail(reason="EventMapper takes class variables for fields: what it reads has a TOPIC of None")
 def test_what_is_read_has_nothing_but_its_fields() -> None:
     """Nothing that the recorded event did not have, and nothing that hides what its class says."""
     for row in PINNED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,9 @@ def live(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, s
     be_refused(portal, person)
     company.audit_log()
     generated = send_again(deployment, person)
+    tokens.append(replace(person, password=generated).log_in())
     gone.delete()
-    return {"token": tokens[0], "another token": tokens[1], "generated password": generated}
+    return {"generated password": generated, **{f"token {number}": token for number, token in enumerate(tokens)}}
 
 
 def use_passwords(deployment: Deployment, person: Person) -> list[str]:

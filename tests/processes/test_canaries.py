@@ -103,9 +103,9 @@ def rows_of(url: str) -> list[tuple[str, bytes]]:
 
 
 def files_of(deployment: Deployment) -> Iterable[tuple[str, bytes]]:
-    """Return every file that the service left, but the mails and the password of the database."""
+    """Return every file of the service's, but the mails, the password of its database, and what programs wrote."""
     for file in sorted(deployment.folder.rglob("*")):
-        if file.is_file() and file.suffix != ".eml" and file.name != "password":
+        if file.is_file() and file.suffix not in {".eml", ".out", ".err"} and file.name != "password":
             yield str(file.relative_to(deployment.folder)), file.read_bytes()
 
 
