@@ -16,6 +16,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from adapters import passwords
+from adapters.embedded_postgres import EmbeddedPostgres
 from api import bootstrap
 from api.config import Settings
 from tests.people import Company
@@ -24,10 +25,9 @@ from tests.postgres import copy_of, embedded, start, stop_leftover, template
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from adapters.embedded_postgres import EmbeddedPostgres
 
 SERVER_FOLDER = pytest.StashKey[Path]()
-SERVER = pytest.StashKey["EmbeddedPostgres"]()
+SERVER = pytest.StashKey[EmbeddedPostgres]()
 """Held on to until the end: another worker may go on using the process that this one started."""
 
 EXTERNAL_SERVER = "SUBUSERS_TEST_DATABASE_URL"
@@ -140,9 +140,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def build(
-    settings: Settings, clock: TravelingClock, quick_hashes: None
-) -> Iterator[Callable[..., bootstrap.Service]]:
+def build(settings: Settings, clock: TravelingClock, quick_hashes: None) -> Iterator[Callable[..., bootstrap.Service]]:
     """Give a function that builds services on the test's database, as so many processes would; all are closed after."""
     with ExitStack() as stack:
 

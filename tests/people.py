@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from api import bootstrap
 from application.errors import SessionEnded
 from application.origin import Origin
 from application.sub_users import SubUserChanges
@@ -133,7 +134,7 @@ def catch_up(service: Service, *names: str) -> None:
     """Have these followers, or all of them, apply what there is, then stop."""
     for follower in service.followers:
         if not names or follower.view.name in names:
-            with follower._connect() as connection:
+            with bootstrap.connect(service.settings.database_url or "", "follower") as connection:
                 connection.execute(
                     "INSERT INTO followers (name) VALUES (%s) ON CONFLICT DO NOTHING", [follower.view.name]
                 )

@@ -50,7 +50,7 @@ def ask(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a query, none for a statement that has none."""
     with connect(url) as connection:
         cursor = connection.execute(query.encode(), parameters or None)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 def template(server_url: str) -> str:
@@ -85,8 +85,11 @@ def url_of(server_url: str, database: str) -> str:
 
 def cut_off(url: str) -> int:
     """Have the server end every other connection to this database, and return how many there were."""
-    cut = ask(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-              "AND pid <> pg_backend_pid()")
+    cut = ask(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid()",
+    )
     return len(cut)
 
 

@@ -27,12 +27,12 @@ class BodyParser(FlaskParser):
     """Nothing: what becomes of unknown fields is the schema's to say, for a query as for a body."""
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """Return the body. An empty one counts as an empty object."""
+        """Return the body."""
         raw = req.get_data(cache=True)
         if len(raw) >= LARGEST_BODY:  # one whose length was not told is cut off there
             raise RequestEntityTooLarge
         if not raw:
-            return {}
+            raise _malformed("The body is missing.")
         if not req.is_json:
             raise Problem(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json."

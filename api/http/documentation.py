@@ -101,7 +101,7 @@ OF_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry
 
 ANY_JSON = {"$ref": "#/components/schemas/AnyJson"}
 ANY_JSON_SCHEMA: dict[str, Any] = {
-    "description": f"Any JSON value, of at most {LARGEST_DETAILS:,} characters and {DEEPEST_DETAILS} levels, without NUL.",
+    "description": f"Any JSON, of at most {LARGEST_DETAILS:,} characters and {DEEPEST_DETAILS} levels, without NUL.",
     "anyOf": [
         {"type": ["null", "boolean", "number"]},
         {"type": "string", "pattern": NO_NUL},

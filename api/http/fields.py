@@ -47,6 +47,21 @@ class Text(fields.String):
         return unicodedata.normalize("NFC", text).strip()
 
 
+class Word(fields.String):
+    """A name that machines go by: all of it is as the pattern says."""
+
+    def __init__(self, pattern: str, **kwargs: Any) -> None:
+        self._pattern = re.compile(pattern)
+        super().__init__(metadata={"pattern": pattern, **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not self._pattern.fullmatch(text):
+            msg = f"must match {self._pattern.pattern}"
+            raise ValidationError(msg)
+        return text
+
+
 class Password(fields.String):
     """A password: any text. Its quality is judged where it is set, not where it is tried."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_dump, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from api.http.fields import Details, Email, Facts, Flag, NewPassword, Password, Text, Time, TriedEmail
+from api.http.fields import Details, Email, Facts, Flag, NewPassword, Password, Text, Time, TriedEmail, Word
 from domain.cause import ActorType
 from domain.permissions import Permission
 from domain.sub_user import CredentialsMailState
@@ -237,7 +237,7 @@ class ActivityRow(Request):
     """One thing that a sub-user did."""
 
     sub_user_id = fields.UUID(required=True)
-    action = fields.String(required=True, validate=validate.Regexp(ACTION, error="must match {regex}"))
+    action = Word(ACTION, required=True)
     target = Text(longest=500, allow_none=True, load_default=None)
     details = Details(allow_none=True, load_default=None)
     occurred_at = Time(load_default=None)

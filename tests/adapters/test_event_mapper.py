@@ -1,10 +1,13 @@
-"""Events are stored as compact JSON of primitives, and come back as they were. (What each event looks like in the store
-is pinned in tests/domain.)"""
+"""Events are stored as compact JSON of primitives, and come back as they were.
+
+What each event looks like in the store is pinned in tests/domain.
+"""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,7 +21,14 @@ from domain.main_account import MainAccount
 from domain.sub_user import Notice
 
 NOW = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
-NOBODY = {"actor_type": ActorType.SYSTEM, "actor_id": None, "request_id": None, "ip": None, "user_agent": None, "reason": None}
+NOBODY = {
+    "actor_type": ActorType.SYSTEM,
+    "actor_id": None,
+    "request_id": None,
+    "ip": None,
+    "user_agent": None,
+    "reason": None,
+}
 
 
 @pytest.fixture
@@ -28,9 +38,11 @@ def mapper() -> EventMapper:
 
 
 def expiry_set(at: datetime | None) -> events.SubUserAccessExpirySet:
-    return MainAccount.SubUserAccessExpirySet(
+    made: Any = MainAccount.SubUserAccessExpirySet
+    event: events.SubUserAccessExpirySet = made(
         originator_id=uuid4(), originator_version=3, timestamp=NOW, sub_user_id=uuid4(), access_expires_at=at, **NOBODY
     )
+    return event
 
 
 def activity(details: str | None) -> SubUserActivityRecorded:
@@ -52,7 +64,13 @@ def activity(details: str | None) -> SubUserActivityRecorded:
 
 @pytest.mark.parametrize(
     "at",
-    [None, NOW, NOW.replace(microsecond=0), NOW.astimezone(timezone(timedelta(hours=5, minutes=30))), datetime.max.replace(tzinfo=UTC)],
+    [
+        None,
+        NOW,
+        NOW.replace(microsecond=0),
+        NOW.astimezone(timezone(timedelta(hours=5, minutes=30))),
+        datetime.max.replace(tzinfo=UTC),
+    ],
 )
 def test_times_come_back_exactly(mapper: EventMapper, at: datetime | None) -> None:
     """To the microsecond, at the same instant, whatever the time zone; none stays none."""
@@ -62,7 +80,9 @@ def test_times_come_back_exactly(mapper: EventMapper, at: datetime | None) -> No
     assert back.access_expires_at == at
 
 
-@pytest.mark.parametrize("text", [None, "", "Zoë 🦊", '{"a": ["\\u0000"]}', "line\nbreak\ttab \x7f \u2028", "1." + "A" * 10_000])
+@pytest.mark.parametrize(
+    "text", [None, "", "Zoë 🦊", '{"a": ["\\u0000"]}', "line\nbreak\ttab \x7f \u2028", "1." + "A" * 10_000]
+)
 def test_texts_come_back_exactly(mapper: EventMapper, text: str | None) -> None:
     """Whatever characters are in them; none stays none, and empty stays empty."""
     back = mapper.to_domain_event(mapper.to_stored_event(activity(text)))
@@ -73,7 +93,8 @@ def test_texts_come_back_exactly(mapper: EventMapper, text: str | None) -> None:
 
 def test_an_event_equals_itself_after_the_journey(mapper: EventMapper) -> None:
     """Types included: enumerations, ids and flags are not left as text."""
-    event = MainAccount.SubUserActivated(
+    made: Any = MainAccount.SubUserActivated
+    event = made(
         originator_id=uuid4(),
         originator_version=7,
         timestamp=NOW,

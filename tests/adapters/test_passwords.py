@@ -33,9 +33,7 @@ def why_refused(passwords: Argon2Passwords, password: str) -> str | None:
     try:
         passwords.require_good("password", password, ABOUT)
     except InvalidValue as refused:
-        assert refused.field == "password"
-        assert not password or password not in str(refused)
-        return refused.reason
+        return refused.reason if refused.field == "password" and (password or "no") not in str(refused) else "wrongly"
     return None
 
 
@@ -101,7 +99,7 @@ def test_a_common_one_is_refused(passwords: Argon2Passwords, password: str) -> N
         "x7$kQ grace.hopper 92pLm",
         "amazing grace how sweet",
         "HOPPER wrote a compiler",
-        "ｈｏｐｐｅｒ wrote a compiler",
+        "\uff48\uff4f\uff50\uff50\uff45\uff52 wrote a compiler",
     ],
 )
 def test_one_about_its_owner_is_refused(passwords: Argon2Passwords, password: str) -> None:
@@ -172,7 +170,12 @@ def test_hashes_have_the_parameters_that_owasp_names(passwords: Argon2Passwords)
     one, other = passwords.hash("the same password"), passwords.hash("the same password")
 
     parameters = extract_parameters(one)
-    assert (parameters.type, parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (Type.ID, 19456, 2, 1)
+    assert (parameters.type, parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (
+        Type.ID,
+        19456,
+        2,
+        1,
+    )
     assert one != other
 
 
@@ -231,7 +234,9 @@ def test_no_more_than_one_hash_a_core_is_made_at_a_time(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("name", "value"), [("LONGEST_QUEUE", 3), ("LONGEST_WAIT", 0.03)])
-def test_who_would_wait_too_long_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch, name: str, value: float) -> None:
+def test_who_would_wait_too_long_is_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
     """A full queue, or a turn that does not come, is `TooBusy`; the others are served, and later ones too."""
     monkeypatch.setattr(module, name, value)
     passwords = Argon2Passwords(1)

@@ -83,18 +83,19 @@ def test_a_service_recovers_from_losing_every_connection(service: Service, datab
     company.let_in()
 
 
-def test_a_command_cut_off_in_the_middle_has_done_nothing(service: Service, company: Company, database_url: str) -> None:
+def test_a_command_cut_off_in_the_middle_has_done_nothing(
+    service: Service, company: Company, database_url: str
+) -> None:
     """A connection lost while the events are being written is told as such, and leaves neither events nor records."""
     before = ask(database_url, "SELECT count(*) FROM vault")
-    with connect(database_url) as rival, ThreadPoolExecutor(1) as threads:
-        with rival.transaction():
-            rival.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
-            command = threads.submit(company.let_in)
-            ((waiting,),) = eventually(lambda: ask(database_url, WAITING_FOR_A_LOCK))
-            rival.execute("SELECT pg_terminate_backend(%s)", [waiting])
+    with connect(database_url) as rival, ThreadPoolExecutor(1) as threads, rival.transaction():
+        rival.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+        command = threads.submit(company.let_in)
+        ((waiting,),) = eventually(lambda: ask(database_url, WAITING_FOR_A_LOCK))
+        rival.execute("SELECT pg_terminate_backend(%s)", [waiting])
 
-            with pytest.raises(StoreUnavailable):
-                command.result(timeout=SOON)
+        with pytest.raises(StoreUnavailable):
+            command.result(timeout=SOON)
 
     assert kinds(company) == ["MainAccountRegistered"]
     assert ask(database_url, "SELECT count(*) FROM vault") == before

@@ -77,7 +77,9 @@ def test_a_failing_script_leaves_nothing_behind(empty_database_url: str, monkeyp
     assert waiting(empty_database_url) == ["0002_second.sql"]
     assert ask(empty_database_url, "SELECT to_regclass('second') IS NULL") == [(True,)]
 
-    monkeypatch.setattr(module, "migrations", lambda: [first, Migration(2, "0002_second.sql", "CREATE TABLE second ()")])
+    monkeypatch.setattr(
+        module, "migrations", lambda: [first, Migration(2, "0002_second.sql", "CREATE TABLE second ()")]
+    )
 
     assert run(empty_database_url) == ["0002_second.sql"]
 

@@ -49,7 +49,8 @@ def stored(url: str) -> tuple[int, int, int]:
     """Return how many events, people and listed accounts the database holds."""
     (row,) = ask(
         url,
-        "SELECT (SELECT count(*) FROM stored_events), (SELECT count(*) FROM vault), (SELECT count(*) FROM account_directory)",
+        "SELECT (SELECT count(*) FROM stored_events), (SELECT count(*) FROM vault), "
+        "(SELECT count(*) FROM account_directory)",
     )
     return row[0], row[1], row[2]
 
@@ -89,7 +90,9 @@ def test_nothing_to_write_is_no_transaction(recorder: Recorder, service: Service
 
 @pytest.mark.parametrize("before", [0, 1, 3])
 @pytest.mark.parametrize("after", [0, 2])
-def test_a_failing_record_takes_everything_with_it(recorder: Recorder, database_url: str, before: int, after: int) -> None:
+def test_a_failing_record_takes_everything_with_it(
+    recorder: Recorder, database_url: str, before: int, after: int
+) -> None:
     """If one record cannot be written, wherever among the others, then no record is and no event."""
     twice = person()
     recorder.insert_events([], records=[twice])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,7 +38,7 @@ def test_failures_at_the_same_moment_are_all_counted(
     def guess(n: int) -> int:
         return throttles[n % 2].failed(keys_of(service, f"192.0.2.{n % 5}"), service.clock())
 
-    counted = at_once([lambda n=n: guess(n) for n in range(60)])
+    counted = at_once([partial(guess, n) for n in range(60)])
 
     assert sorted(n for n in counted if isinstance(n, int)) == list(range(1, 61))
 
@@ -58,7 +59,7 @@ def test_failing_and_forgiving_do_not_wait_for_each_other_in_a_circle(
             forgiven = AttemptsForgiven([keys[n % 2].delayed, keys[n % 2].counted])
             service.main_accounts.save(records=[forgiven])
 
-    came_to = at_once([lambda n=n, do=do: do(n) for n in range(4) for do in (fail, forgive)])
+    came_to = at_once([partial(do, n) for n in range(4) for do in (fail, forgive)])
 
     assert came_to == [None] * 8
 

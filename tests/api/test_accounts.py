@@ -111,7 +111,6 @@ def test_closing_an_account_ends_all_access(account: Account, portal: Caller) ->
     require_problem(one.log_in(), 401, "login-refused")
     require_problem(portal.patch(account.path, json={"language": "it"}), 409, "account-closed")
     require_problem(portal.patch(one.path, json={"active": False}), 409, "account-closed")
-    require_problem(portal.delete(one.path), 409, "account-closed")
     require_problem(portal.post(f"{one.path}/credentials-mail"), 409, "account-closed")
     body = {"email": "late@company.example", "name": "Late", "surname": "Comer"}
     require_problem(portal.post(f"{account.path}/sub-users", json=body), 409, "account-closed")
@@ -120,6 +119,14 @@ def test_closing_an_account_ends_all_access(account: Account, portal: Caller) ->
     assert shown["sub_user_count"] == 1
     assert portal.get(one.path).status_code == 200
     assert account.rows()[0]["action"] == "main_account.closed"
+
+
+def test_people_can_be_forgotten_in_a_closed_account(account: Account, portal: Caller) -> None:
+    """Deleting a sub-user is what remains possible."""
+    one = account.let_in()
+    portal.delete(account.path)
+    assert portal.delete(one.path).status_code == 204
+    require_problem(portal.get(one.path), 404, "sub-user-not-found")
 
 
 def test_closing_an_account_again_changes_nothing(account: Account, portal: Caller) -> None:

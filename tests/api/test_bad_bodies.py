@@ -230,11 +230,19 @@ def test_endless_text_is_refused(doors: Doors, one: SubUser, route: Route) -> No
 
 
 @each
-def test_an_absent_body_is_an_empty_one(doors: Doors, one: SubUser, route: Route) -> None:
-    """What is needed is named; where nothing is needed nothing is done."""
-    answer = send(doors, route, one)
+def test_an_absent_body_is_refused(doors: Doors, one: SubUser, route: Route) -> None:
+    """400, whatever it says of its type: one that got lost must not pass for a change of nothing."""
+    require_problem(send(doors, route, one), 400, "malformed-body")
+    require_problem(send(doors, route, one, data=b"", content_type=JSON), 400, "malformed-body")
+
+
+@each
+def test_an_empty_object_lacks_what_is_needed(doors: Doors, one: SubUser, route: Route) -> None:
+    """422 naming it; where nothing is needed nothing is done."""
+    answer = send(doors, route, one, json={})
     if route.method == "PATCH":
         assert answer.status_code == 200
+        assert "Event-Position" not in answer.headers
     else:
         assert answer.status_code == 422
         assert answer.json["errors"]  # type: ignore[index]

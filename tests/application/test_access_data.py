@@ -58,7 +58,13 @@ def test_the_first_activation_mails_the_password_that_was_set(service: Service, 
 
     text = text_of(mail)
     assert one.email in str(mail["To"])
-    for expected in (company.email, one.email, "the boss made this up", "https://portal.example/login", "Winds & Waves"):
+    for expected in (
+        company.email,
+        one.email,
+        "the boss made this up",
+        "https://portal.example/login",
+        "Winds & Waves",
+    ):
         assert expected in text
     assert one.log_in().must_change_password
 
@@ -315,4 +321,8 @@ def test_who_asked_for_what_is_in_the_history(service: Service, company: Company
     event: Any = list(service.main_accounts.events.get(company.account_id))[-1]
     key = service.vault.entries([company.account_id])[company.account_id].key
     assert (event.actor_type, event.actor_id, event.request_id) == ("main_account", "key 7", "r-77")
-    assert [key.open(name, getattr(event, name)) for name in ("ip", "user_agent", "reason")] == ["192.0.2.99", "curl", "because"]
+    assert [key.open(name, getattr(event, name)) for name in ("ip", "user_agent", "reason")] == [
+        "192.0.2.99",
+        "curl",
+        "because",
+    ]

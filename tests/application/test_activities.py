@@ -66,9 +66,7 @@ def test_one_that_names_nobody_keeps_all_from_being_recorded(
     assert ask(database_url, FACTS) == [(0,)]
 
 
-def test_a_failing_record_keeps_all_from_being_recorded(
-    service: Service, company: Company, database_url: str
-) -> None:
+def test_a_failing_record_keeps_all_from_being_recorded(service: Service, company: Company, database_url: str) -> None:
     """What is kept with them is in the same transaction."""
     one = company.let_in()
     twice = PersonAdded(one.sub_user_id, company.account_id, b"", "")

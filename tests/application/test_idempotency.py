@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -81,7 +82,7 @@ def test_of_many_at_the_same_moment_one_is_carried_out(
     """Sixteen requests with one key through two processes make one sub-user and keep one answer."""
     doors = [company, company.seen_by(build())]
 
-    came_to = at_once([lambda n=n: create(doors[n % 2], email=f"one-{n}@company.example") for n in range(16)])
+    came_to = at_once([partial(create, doors[n % 2], email=f"one-{n}@company.example") for n in range(16)])
 
     assert sum(isinstance(one, AnswerAlreadyKept) for one in came_to) == 15
     assert kinds(company).count("SubUserCreated") == 1

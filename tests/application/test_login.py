@@ -59,7 +59,9 @@ def expired(one: Collaborator, clock: TravelingClock) -> tuple[str, str, str]:
 
 def locked(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
     account = one.company.state()
-    cause = PORTAL.by_nobody_known().sealed_with(one.company.service.vault.entries([one.sub_user_id])[one.sub_user_id].key)
+    cause = PORTAL.by_nobody_known().sealed_with(
+        one.company.service.vault.entries([one.sub_user_id])[one.sub_user_id].key
+    )
     account.note_refused_login(one.sub_user_id, "wrong_password", 100, at=one.company.service.clock(), cause=cause)
     one.company.service.main_accounts.save(account)
     return one.company.email, one.email, one.password
@@ -81,7 +83,7 @@ def temporary_password_expired(one: Collaborator, clock: TravelingClock) -> tupl
     return one.company.email, one.email, "a phrase for a week"
 
 
-REASONS = {
+REASONS: dict[Callable[[Collaborator, TravelingClock], tuple[str, str, str]], str | None] = {
     wrong_password: "wrong_password",
     unknown_sub_user: "unknown",
     unknown_account: None,
@@ -118,7 +120,9 @@ def test_every_refusal_is_the_same_to_the_caller(
 def test_a_refused_login_of_a_stranger_names_nobody(company: Company) -> None:
     """The history says that somebody tried, from where, and about nobody in particular; no password is in it."""
     with pytest.raises(LoginRefused):
-        company.service.sessions.log_in(company.email, "nobody@company.example", "a canary phrase", client("192.0.2.77"))
+        company.service.sessions.log_in(
+            company.email, "nobody@company.example", "a canary phrase", client("192.0.2.77")
+        )
 
     event: Any = list(company.service.main_accounts.events.get(company.account_id))[-1]
     assert event.sub_user_id is None
@@ -141,7 +145,10 @@ def test_emails_are_compared_whatever_their_case(company: Company) -> None:
 def test_the_same_person_may_be_let_in_by_several_accounts(service: Service, company: Company) -> None:
     """Each account's password opens that account."""
     other = Company.register(service)
-    here, there = company.let_in_active("grace@company.example"), other.let_in_active("grace@company.example", password="other words here")
+    here, there = (
+        company.let_in_active("grace@company.example"),
+        other.let_in_active("grace@company.example", password="other words here"),
+    )
 
     assert here.log_in().account_id == company.account_id
     assert there.log_in().account_id == other.account_id
@@ -204,7 +211,9 @@ def test_an_outdated_hash_is_made_anew_at_login(service: Service, company: Compa
     one = company.let_in_settled()
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(one.password)
     credentials = one.state().credentials
-    weak_one = PasswordSet(one.sub_user_id, weak, must_change=False, expires_at=None, credentials=credentials, sealed_password=None)
+    weak_one = PasswordSet(
+        one.sub_user_id, weak, must_change=False, expires_at=None, credentials=credentials, sealed_password=None
+    )
     service.main_accounts.save(records=[weak_one])
 
     with pytest.raises(LoginRefused):
@@ -235,7 +244,9 @@ def test_the_history_of_refusals_is_bounded(company: Company, clock: TravelingCl
     before = len(kinds(company))
     for n in range(60):
         with pytest.raises(LoginRefused):
-            company.service.sessions.log_in(company.email, f"guess-{n}@company.example", "a guess", client(f"10.0.0.{n}"))
+            company.service.sessions.log_in(
+                company.email, f"guess-{n}@company.example", "a guess", client(f"10.0.0.{n}")
+            )
 
     assert len(kinds(company)) - before < 15
     assert ask(database_url, "SELECT count(*) FROM throttle")[0][0] > 60

@@ -1,9 +1,10 @@
-"""Each mail that an event asks for goes out once, is tried again while that makes sense, and its outcome is recorded."""
+"""A mail that an event asks for goes out once, is tried again while that makes sense, and its outcome is recorded."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -136,7 +137,7 @@ def test_acceptance_is_recorded_with_what_the_server_answered(
 def test_several_workers_send_each_mail_once(
     service: Service, build: Callable[..., Service], post: Post, database_url: str
 ) -> None:
-    """Twenty mails, six workers in two processes: every mail goes out, none twice, and each outcome is recorded once."""
+    """Twenty mails, six workers in two processes: every mail goes out, none twice, each outcome is recorded once."""
     companies = [Company.register(service) for _ in range(4)]
     for company in companies:
         for _ in range(5):
@@ -145,7 +146,7 @@ def test_several_workers_send_each_mail_once(
     other = build()
     workers = [mailing_of((service, other)[n % 2], post) for n in range(6)]
 
-    attempts = at_once([lambda worker=worker: work_off(worker) for worker in workers])
+    attempts = at_once([partial(work_off, worker) for worker in workers])
 
     assert sum(n for n in attempts if isinstance(n, int)) == 20
     assert Counter(Counter(mail.message_id for mail in post.given).values()) == {1: 20}
@@ -178,7 +179,15 @@ def test_a_delayed_mail_is_tried_again_ever_later(
 
 def test_the_pause_between_attempts_has_a_limit() -> None:
     """An hour, however many there were."""
-    assert [delay_after(n).total_seconds() for n in (1, 2, 3, 8, 9, 100, 100_000)] == [15, 30, 60, 1920, 3600, 3600, 3600]
+    assert [delay_after(n).total_seconds() for n in (1, 2, 3, 8, 9, 100, 100_000)] == [
+        15,
+        30,
+        60,
+        1920,
+        3600,
+        3600,
+        3600,
+    ]
 
 
 def test_a_mail_that_cannot_be_delivered_for_two_days_is_given_up(
@@ -322,9 +331,7 @@ def test_a_person_deleted_while_their_mail_is_being_sent_leaves_no_trace(
     assert state_of_mail(database_url) == [("activation", "sent", 1)]
 
 
-def test_the_outcome_of_an_older_mail_says_nothing_of_a_newer(
-    service: Service, company: Company, post: Post
-) -> None:
+def test_the_outcome_of_an_older_mail_says_nothing_of_a_newer(service: Service, company: Company, post: Post) -> None:
     """Asked for again while the first was being sent: the state is that of the last, and its password is kept."""
     one = company.let_in_active()
     catch_up(service)
@@ -367,7 +374,12 @@ def test_a_worker_that_dies_after_the_server_took_the_mail_sends_the_same_again(
 
 
 def test_a_mail_that_cannot_be_settled_is_sent_the_same_again(
-    service: Service, company: Company, build: Callable[..., Service], post: Post, clock: TravelingClock, database_url: str
+    service: Service,
+    company: Company,
+    build: Callable[..., Service],
+    post: Post,
+    clock: TravelingClock,
+    database_url: str,
 ) -> None:
     """When the connection was lost in between: by another process, if need be."""
     company.let_in_active()

@@ -89,7 +89,7 @@ def test_every_session_ends_everywhere(
         assert other.seen_by(service).has_session(others) == (ending is not close_account)
 
 
-RECORDED = {
+RECORDED: dict[Callable[[Collaborator], None], str] = {
     deactivate: "SubUserDeactivated",
     delete: "SubUserDeleted",
     reset: "SubUserPasswordReset",
@@ -108,8 +108,7 @@ def test_the_event_and_the_end_of_the_sessions_are_one(
     one.log_in()
     seen: set[tuple[bool, bool]] = set()
     query = (
-        "SELECT EXISTS (SELECT FROM stored_events WHERE topic = %s), "
-        "EXISTS (SELECT FROM sessions WHERE person_id = %s)"
+        "SELECT EXISTS (SELECT FROM stored_events WHERE topic = %s), EXISTS (SELECT FROM sessions WHERE person_id = %s)"
     )
     with connect(database_url) as onlooker:
 

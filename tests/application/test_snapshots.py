@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from application.errors import StoreUnavailable
-from domain.main_account import MainAccount
 from tests.postgres import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    import pytest
+
     from api.bootstrap import Service
+    from domain.main_account import MainAccount
     from tests.people import Collaborator, Company
 
 

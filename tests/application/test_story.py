@@ -71,7 +71,6 @@ def test_a_collaborator_comes_works_and_goes(service: Service, company: Company,
 
 def test_a_sub_user_of_another_account_is_unknown(service: Service, company: Company) -> None:
     """Nothing of one account can be reached through another's id."""
-
     other = Company.register(service)
     stranger = Collaborator(other, company.let_in().sub_user_id, "x@company.example", "")
 
@@ -84,5 +83,3 @@ def test_a_sub_user_of_another_account_is_unknown(service: Service, company: Com
         with pytest.raises(SubUserNotFound):
             attempt()
     assert kinds(other) == ["MainAccountRegistered"]
-
-

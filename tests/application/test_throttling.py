@@ -34,7 +34,9 @@ def fail_from_everywhere(one: Collaborator, times: int) -> None:
     account, email = (service.fingerprints.email(text) for text in (one.company.email, one.email))
     throttle = PostgresThrottle(service.database)
     for n in range(times):
-        throttle.failed(attempt_keys(service.fingerprints, account, email, f"10.1.{n // 250}.{n % 250}"), service.clock())
+        throttle.failed(
+            attempt_keys(service.fingerprints, account, email, f"10.1.{n // 250}.{n % 250}"), service.clock()
+        )
 
 
 def seconds_to_wait(one: Collaborator, ip: str = "192.0.2.1") -> float:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from domain import events
 from domain.cause import Sealed
+from domain.main_account import MainAccount
 from domain.sub_user import Notice
-from tests.domain.given_when_then import fact
+from tests.domain.given_when_then import ACCOUNT, BY_OWNER, NOW, fact
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,19 @@ REGISTERED = fact(
     sub_user_limit=10,
 )
 CLOSED = fact(events.MainAccountClosed)
+
+
+def registered() -> MainAccount:
+    """Return an account that has just recorded `REGISTERED`, now."""
+    return MainAccount.register(
+        ACCOUNT,
+        email=Sealed("owner's e-mail"),
+        email_hash="hash of owner's e-mail",
+        company_name=Sealed("Acme"),
+        language="en",
+        at=NOW,
+        cause=BY_OWNER,
+    )
 
 
 def person(sub_user_id: UUID) -> dict[str, Any]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from hypothesis import strategies as st
 
 from domain.cause import ActorType, Cause, Sealed
-from domain.main_account import MainAccount
 from domain.refusals import Refusal
 from domain.sub_user import Notice, SubUserEdit
 from tests.domain.facts import person
-from tests.domain.given_when_then import ACCOUNT, BY_OWNER, NOW
+from tests.domain.given_when_then import BY_OWNER, NOW
 
-PEOPLE = [UUID(int=number) for number in range(1, 4)]
+if TYPE_CHECKING:
+    from domain.main_account import MainAccount
+
+PEOPLE = [UUID(int=1), UUID(int=2)]
 MINUTE = timedelta(minutes=1)
 people = st.sampled_from(PEOPLE)
 sealed = st.sampled_from([Sealed("one"), Sealed("another")])
@@ -99,24 +101,12 @@ commands = st.one_of(
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Command]:
-    """Half of them end in a closed account, of which little can be asked any more."""
-    size = draw(st.integers(0, 30))
-    asked = draw(st.lists(commands, min_size=size, max_size=size))
+    """Everybody is let in first, so that there is somebody to ask about; some accounts are closed at some time."""
+    everybody = [Command("create_sub_user", {**person(one), "visible": True}, BY_OWNER) for one in PEOPLE]
+    asked = draw(st.lists(commands, min_size=8, max_size=30))
     if draw(st.booleans()):
-        asked.insert(draw(st.integers(0, size)), Command("close", {}, BY_OWNER))
-    return asked
-
-
-def registered() -> MainAccount:
-    return MainAccount.register(
-        ACCOUNT,
-        email=Sealed("owner's e-mail"),
-        email_hash="hash of owner's e-mail",
-        company_name=Sealed("Acme"),
-        language="en",
-        at=NOW,
-        cause=BY_OWNER,
-    )
+        asked.insert(draw(st.integers(0, len(asked))), Command("close", {}, BY_OWNER))
+    return [*everybody, *asked]
 
 
 def ask(account: MainAccount, asked: list[Command]) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 
 from domain.refusals import Refusal
-from tests.domain.histories import histories, registered
+from tests.domain.facts import registered
+from tests.domain.histories import histories
 
 if TYPE_CHECKING:
     from tests.domain.histories import Command

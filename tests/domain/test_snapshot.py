@@ -14,7 +14,8 @@ from adapters.event_mapper import EventMapper
 from domain.main_account import MainAccount
 from domain.main_account_snapshot import MainAccountSnapshot
 from tests.domain import pinned_events
-from tests.domain.histories import Command, ask, histories, registered
+from tests.domain.facts import registered
+from tests.domain.histories import Command, ask, histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,29 +25,13 @@ def deployment(open_folder: Path) -> Iterator[Deployment]:
         yield deployment
 
 
-def test_the_keys_are_shown_once_and_the_data_stay(deployment: Deployment) -> None:
-    """The first start prints the demo account and its keys, the next does not; nothing runs on between the two."""
+def test_one_folder_from_start_to_start(deployment: Deployment) -> None:
+    """Keys are shown at the first start alone; a database that dies comes back; data outlast an end and a kill."""
     (first,) = deployment.serve()
     assert "owner@example.com" in first.output
     key = shown_key(first)
     company = with_a_sub_user(deployment, key)
     assert (deployment.folder / "master.key").stat().st_mode & 0o777 == 0o600
-
-    everything = [*first.pids, deployment.embedded_database_pid]
-    assert first.end() == 0
-    eventually(lambda: not any(map(is_running, everything)))
-
-    (second,) = deployment.serve()
-    assert "demo" not in second.output
-    assert not PORTAL_KEY.search(second.output)
-    assert names_in(deployment, key, company) == ["Ada"]
-
-
-def test_it_survives_being_killed(deployment: Deployment) -> None:
-    """A database that dies is started again; children whose parent was killed end; a new start has all data."""
-    (first,) = deployment.serve()
-    key = shown_key(first)
-    company = with_a_sub_user(deployment, key)
 
     killed = deployment.embedded_database_pid
     kill(killed)
@@ -55,11 +39,19 @@ def test_it_survives_being_killed(deployment: Deployment) -> None:
     eventually(lambda: deployment.is_ready([first]))
     assert names_in(deployment, key, company) == ["Ada"]
 
-    children = [pid for pid in descendants(first.process.pid) if "api.cli" in command_of(pid)]
+    everything = [*first.pids, deployment.embedded_database_pid]
+    assert first.end() == 0
+    eventually(lambda: not any(map(is_running, everything)))
+
+    (second,) = deployment.serve()
+    assert not PORTAL_KEY.search(second.output)
+    assert names_in(deployment, key, company) == ["Ada"]
+
+    children = [pid for pid in descendants(second.process.pid) if "api.cli" in command_of(pid)]
     assert len(children) == 3  # the doors, their one server process, and the work
-    kill(first.process.pid)
+    kill(second.process.pid)
+    assert second.wait() < 0
     eventually(lambda: not any(map(is_running, children)))
-    assert first.wait() < 0
 
     deployment.serve()
     assert names_in(deployment, key, company) == ["Ada"]

@@ -36,9 +36,9 @@ def test_nothing_is_lost_or_done_twice(deploy: Callable[..., Deployment], databa
         (program,) = deployment.serve()
         api_key = deployment.api_key()
         with load(deployment, api_key) as clients:
-            go_on(clients, answers=40)
+            go_on(clients, answers=25)
             kill_service(deployment, program, database_url)
-            go_on(clients, answers=20)
+            go_on(clients, answers=10)
         assert sum(client.interrupted for client in clients) >= CLIENTS
         require_all_is_well(deployment, api_key, database_url, clients, mailbox, kills=1)
 

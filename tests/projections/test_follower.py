@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,7 +18,6 @@ from projections import follower as module
 from projections.follower import EventNotApplied, Follower
 from projections.sub_user_queries import SubUserFilter
 from tests.conftest import following
-from tests.people import Company
 from tests.postgres import ask, connect, cut_off
 from tests.waiting import eventually
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap import Service
     from projections.event_log import Positioned
+    from tests.people import Company
 
 
 class Ledger:
@@ -94,6 +95,14 @@ def standing(url: str, name: str = "ledger") -> tuple[Any, ...]:
     return rows[0] if rows else (0, None, None)
 
 
+def has_come_to(url: str, position: int) -> bool:
+    return bool(standing(url)[0] == position)
+
+
+def has_written(url: str, times: int) -> bool:
+    return len(written(url)) == times
+
+
 def backends(url: str, name: str = "ledger") -> list[int]:
     """Return the server processes that hold the lock of the one who leads."""
     rows = ask(
@@ -128,8 +137,8 @@ def test_it_is_woken_rather_than_waiting_for_its_poll(
     with running(follower):
         eventually(lambda: backends(database_url))
         for _ in range(3):
-            positions = record(service, "Something")
-            eventually(lambda positions=positions: standing(database_url)[0] == positions[-1], within=6)
+            (position,) = record(service, "Something")
+            eventually(partial(has_come_to, database_url, position), within=6)
         service.signals.signal()
 
 
@@ -139,7 +148,7 @@ def test_it_needs_no_signal(follower: Follower, database_url: str) -> None:
     with running(follower):
         for n in range(1, 4):
             ask(database_url, insert)
-            eventually(lambda n=n: len(written(database_url)) == n)
+            eventually(partial(has_written, database_url, n))
 
 
 def test_rows_and_position_are_one(service: Service, follower: Follower, database_url: str) -> None:
@@ -280,9 +289,7 @@ def test_a_stopped_follower_stops_no_other(service: Service, company: Company, d
         assert standing(database_url, "mail-queue")[1] is None
 
 
-def test_it_comes_back_from_losing_its_connection(
-    service: Service, follower: Follower, database_url: str
-) -> None:
+def test_it_comes_back_from_losing_its_connection(service: Service, follower: Follower, database_url: str) -> None:
     """By itself, and soon."""
     with running(follower):
         first = record(service, "Something")
@@ -302,9 +309,7 @@ def service_after_a_cut(service: Service) -> int:
             continue
 
 
-def test_it_survives_a_server_that_is_away_for_a_while(
-    service: Service, ledger: Ledger, database_url: str
-) -> None:
+def test_it_survives_a_server_that_is_away_for_a_while(service: Service, ledger: Ledger, database_url: str) -> None:
     """However often connecting fails."""
     failures = iter(range(4))
 

@@ -69,9 +69,7 @@ def live_a_little(company: Company, round_: int = 0) -> None:
 
 
 @pytest.mark.parametrize("name", REBUILDABLE)
-def test_the_rebuilt_view_equals_the_live_one(
-    service: Service, company: Company, database_url: str, name: str
-) -> None:
+def test_the_rebuilt_view_equals_the_live_one(service: Service, company: Company, database_url: str, name: str) -> None:
     """In its rows, its position, and down to names, storage options and privileges of tables and indexes."""
     for n in range(3):
         live_a_little(company, n)
@@ -91,7 +89,9 @@ def test_the_rebuilt_view_equals_the_live_one(
 
 
 @pytest.mark.parametrize("name", REBUILDABLE)
-def test_a_view_can_be_rebuilt_again_and_again(service: Service, company: Company, database_url: str, name: str) -> None:
+def test_a_view_can_be_rebuilt_again_and_again(
+    service: Service, company: Company, database_url: str, name: str
+) -> None:
     """The second time is like the first."""
     live_a_little(company)
     catch_up(service)
@@ -112,8 +112,10 @@ def test_a_damaged_view_is_mended(service: Service, company: Company, database_u
     view = view_of(service, name)
     before = contents(database_url, view)
     for table in view.tables:
-        ask(database_url, f"DELETE FROM {table}")
-    ask(database_url, "UPDATE followers SET failed_position = 7, failure = 'x', failed_at = now() WHERE name = %s", name)
+        ask(database_url, sql.SQL("DELETE FROM {}").format(sql.Identifier(table)).as_string())
+    ask(
+        database_url, "UPDATE followers SET failed_position = 7, failure = 'x', failed_at = now() WHERE name = %s", name
+    )
 
     rebuilt(service, name, database_url)
 

@@ -66,31 +66,31 @@ def names(company: Company, **wanted: Any) -> list[str]:
     return [one.name for one in pages(company, SubUserFilter(**wanted), 50)]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        ({}, {"Ada", "grace", "Alan", "Edsger", "Barbara", "Grace", "Zoë", "100%"}),
-        ({"status": "active"}, {"Ada", "grace", "Barbara"}),
-        ({"status": "inactive"}, {"Alan", "Edsger", "Grace", "Zoë", "100%"}),
-        ({"visibility": "visible"}, {"Ada", "grace", "Edsger", "Grace", "Zoë", "100%"}),
-        ({"visibility": "hidden"}, {"Alan", "Barbara"}),
-        ({"status": "active", "visibility": "hidden"}, {"Barbara"}),
-        ({"q": "GRACE"}, {"grace", "Grace"}),
-        ({"q": "love"}, {"Ada"}),
-        ({"q": "e.example"}, {"Barbara", "grace"} - {"grace"}),
-        ({"q": "ada lovelace"}, {"Ada"}),
-        ({"q": "ÅNGSTRÖM"}, {"Zoë"}),
-        ({"q": "%"}, {"100%"}),
-        ({"q": "_"}, {"100%"}),
-        ({"q": "'"}, {"100%"}),
-        ({"q": "\\"}, set()),
-        ({"q": "nobody at all"}, set()),
-        ({"q": "grace", "status": "active"}, {"grace"}),
-    ],
-)
-def test_filters(everybody: Company, wanted: dict[str, Any], expected: set[str]) -> None:
+FILTERS: list[tuple[dict[str, Any], set[str]]] = [
+    ({}, {"Ada", "grace", "Alan", "Edsger", "Barbara", "Grace", "Zoë", "100%"}),
+    ({"status": "active"}, {"Ada", "grace", "Barbara"}),
+    ({"status": "inactive"}, {"Alan", "Edsger", "Grace", "Zoë", "100%"}),
+    ({"visibility": "visible"}, {"Ada", "grace", "Edsger", "Grace", "Zoë", "100%"}),
+    ({"visibility": "hidden"}, {"Alan", "Barbara"}),
+    ({"status": "active", "visibility": "hidden"}, {"Barbara"}),
+    ({"q": "GRACE"}, {"grace", "Grace"}),
+    ({"q": "love"}, {"Ada"}),
+    ({"q": "e.example"}, {"Barbara"}),
+    ({"q": "ada lovelace"}, {"Ada"}),
+    ({"q": "ÅNGSTRÖM"}, {"Zoë"}),
+    ({"q": "%"}, {"100%"}),
+    ({"q": "_"}, {"100%"}),
+    ({"q": "'"}, {"100%"}),
+    ({"q": "\\"}, set()),
+    ({"q": "nobody at all"}, set()),
+    ({"q": "grace", "status": "active"}, {"grace"}),
+]
+
+
+def test_filters(everybody: Company) -> None:
     """By status, visibility and any part of name, surname or e-mail, in whatever case, and by all of these together."""
-    assert set(names(everybody, **wanted)) == expected
+    for wanted, expected in FILTERS:
+        assert set(names(everybody, **wanted)) == expected, wanted
 
 
 def expected_key(sort: Sort) -> Callable[[SubUserDetails], Any]:
@@ -105,17 +105,15 @@ def expected_key(sort: Sort) -> Callable[[SubUserDetails], Any]:
     return lambda one: (keys[sort](one), one.sub_user_id)
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 9])
 @pytest.mark.parametrize("descending", [False, True])
-def test_every_order_in_pages(everybody: Company, descending: bool, limit: int) -> None:
+def test_every_order_in_pages(everybody: Company, descending: bool) -> None:
     """Each sub-user once, in order, through ties and through those who never logged in, however small the pages."""
     for sort in Sort:
-        wanted = SubUserFilter(sort=sort, descending=descending)
+        for limit in (1, 2, 3, 7, 8, 9):
+            found = pages(everybody, SubUserFilter(sort=sort, descending=descending), limit)
 
-        found = pages(everybody, wanted, limit)
-
-        assert len(found) == len(PEOPLE)
-        assert found == sorted(found, key=expected_key(sort), reverse=descending), sort
+            assert len(found) == len(PEOPLE)
+            assert found == sorted(found, key=expected_key(sort), reverse=descending), (sort, limit)
 
 
 def test_pages_are_not_shifted_by_what_happens_meanwhile(everybody: Company) -> None:
@@ -129,9 +127,8 @@ def test_pages_are_not_shifted_by_what_happens_meanwhile(everybody: Company) -> 
 
     second = service.sub_user_queries.list(everybody.account_id, wanted, 50, first.next_cursor)
 
-    assert [one.name for one in first.items + second.items] == [
-        "100%", "Ada", "Alan", "Barbara", "Edsger", "grace", "Grace", "Zoë",
-    ] or [one.name for one in second.items][-3:-1] == ["Grace", "grace"]
+    assert [one.name for one in first.items] == ["100%", "Ada", "Alan"]
+    assert [one.name.lower() for one in second.items] == ["barbara", "edsger", "grace", "grace", "zoë"]
     assert not {one.sub_user_id for one in first.items} & {one.sub_user_id for one in second.items}
 
 
@@ -157,34 +154,33 @@ def test_a_cursor_is_good_for_its_list_alone(everybody: Company, service: Servic
         assert refused.value.field == "cursor"
 
 
-@pytest.mark.parametrize(
-    "tamper",
-    [
-        lambda cursor: cursor[:-1],
-        lambda cursor: cursor + "A",
-        lambda cursor: "A" + cursor,
-        lambda cursor: cursor.swapcase(),
-        lambda _: "x",
-        lambda _: "\x00",
-        lambda _: "\ud800",
-        lambda _: "é",
-        lambda _: "=" * 50,
-        lambda _: "A" * 100_000,
-        lambda _: base64.urlsafe_b64encode(b"0" * 16 + b'["a","b"]').decode(),
-        lambda cursor: cursor[:22] + base64.urlsafe_b64encode(b'["\'; DROP TABLE vault; --","b"]').decode(),
-    ],
-)
-def test_a_cursor_made_up_by_somebody_else_is_refused(everybody: Company, tamper: Callable[[str], str]) -> None:
+TAMPERING: list[Callable[[str], str]] = [
+    lambda cursor: cursor[:-1],
+    lambda cursor: cursor + "A",
+    lambda cursor: "A" + cursor,
+    lambda cursor: cursor.swapcase(),
+    lambda _: "x",
+    lambda _: "\x00",
+    lambda _: "\ud800",
+    lambda _: "é",
+    lambda _: "=" * 50,
+    lambda _: "A" * 100_000,
+    lambda _: base64.urlsafe_b64encode(b"0" * 16 + b'["a","b"]').decode(),
+    lambda cursor: cursor[:22] + base64.urlsafe_b64encode(b'["\'; DROP TABLE vault; --","b"]').decode(),
+]
+
+
+def test_a_cursor_made_up_by_somebody_else_is_refused(everybody: Company) -> None:
     """Whatever is done to it."""
     wanted = SubUserFilter(sort=Sort.NAME)
     service = everybody.service
     cursor = service.sub_user_queries.list(everybody.account_id, wanted, 2, None).next_cursor
     assert cursor is not None
 
-    with pytest.raises(InvalidValue) as refused:
-        service.sub_user_queries.list(everybody.account_id, wanted, 2, tamper(cursor))
-
-    assert refused.value.field == "cursor"
+    for tamper in TAMPERING:
+        with pytest.raises(InvalidValue) as refused:
+            service.sub_user_queries.list(everybody.account_id, wanted, 2, tamper(cursor))
+        assert refused.value.field == "cursor"
 
 
 def test_a_cursor_is_good_in_every_process(everybody: Company, build: Callable[..., Service]) -> None:
@@ -226,10 +222,14 @@ def test_the_view_says_what_the_commands_say(service: Service, company: Company,
 
     account = company.state()
     entries = service.vault.entries([company.account_id, *account.sub_users])
-    expected = [sub_user_details(company.account_id, each, entries[each.sub_user_id].key) for each in account.sub_users.values()]
+    expected = [
+        sub_user_details(company.account_id, each, entries[each.sub_user_id].key) for each in account.sub_users.values()
+    ]
     listed = service.sub_user_queries.list(company.account_id, SubUserFilter(), 50, None).items
     assert sorted(listed, key=lambda each: each.sub_user_id) == sorted(expected, key=lambda each: each.sub_user_id)
-    assert service.sub_user_queries.account(company.account_id) == account_details(account, entries[company.account_id].key)
+    assert service.sub_user_queries.account(company.account_id) == account_details(
+        account, entries[company.account_id].key
+    )
     assert [service.sub_user_queries.sub_user(company.account_id, each.sub_user_id) for each in expected] == expected
 
 
