@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class KeyedFingerprints:
@@ -15,7 +19,11 @@ class KeyedFingerprints:
 
     def email(self, address: str) -> str:
         """Return the hash by which an address is found, whatever its case: 128 bits, in hex."""
-        return self.of("email", unicodedata.normalize("NFC", address.strip()).casefold()).hex()[:32]
+        return self.of("email", _folded(address)).hex()[:32]
+
+    def sub_user_email(self, account_id: UUID, address: str) -> str:
+        """Return the hash by which a sub-user is found in one account: in another one it is another."""
+        return self.of("sub-user email", str(account_id), _folded(address)).hex()[:32]
 
     def of(self, purpose: str, *parts: str) -> bytes:
         """Return the hash of some text, used for one purpose."""
@@ -24,3 +32,7 @@ class KeyedFingerprints:
             encoded = part.encode("utf-8", "surrogatepass")
             mac.update(len(encoded).to_bytes(8, "big") + encoded)
         return mac.digest()
+
+
+def _folded(address: str) -> str:
+    return unicodedata.normalize("NFC", address.strip()).casefold()

@@ -27,8 +27,9 @@ TELLING = 4
 GUESSED_EASILY = 10**6
 """Below so many guesses (zxcvbn's estimate) a password counts as common."""
 
-READ_BY_ZXCVBN = 72
-"""zxcvbn reads no more than this; its time grows with the square of the length."""
+READ_BY_ZXCVBN = 24
+"""Characters of a password that zxcvbn reads: its time grows so steeply that 72 chosen well cost seconds. What comes
+after can only make a password harder to guess."""
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """For generated passwords: nothing in it is mistaken for something else when typed from a mail."""
@@ -61,7 +62,8 @@ class Argon2Passwords:
         folded = password.casefold()
         if any(word in folded for word in _words(about)):
             raise InvalidValue(field, "must not contain the e-mail address or the name")
-        estimate = zxcvbn(password[:READ_BY_ZXCVBN], user_inputs=list(about), max_length=READ_BY_ZXCVBN)
+        with self._turn():
+            estimate = zxcvbn(password[:READ_BY_ZXCVBN], user_inputs=list(about), max_length=READ_BY_ZXCVBN)
         if estimate["guesses"] < GUESSED_EASILY:
             raise InvalidValue(field, "is too common or too easily guessed")
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
@@ -22,7 +23,7 @@ from adapters.passwords import Argon2Passwords
 from adapters.postgres.account_directory import PostgresAccountDirectory
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
-from adapters.postgres.database import Database, Factory
+from adapters.postgres.database import NOTICING_A_LOST_PEER, OPTIONS, Database, Factory
 from adapters.postgres.housekeeping import clear_away
 from adapters.postgres.mail_queue import PostgresMailQueue
 from adapters.postgres.migrations import MigrationError, migrate, pending
@@ -45,6 +46,7 @@ from projections.follower import Follower, View
 from projections.freshness import Freshness
 from projections.mail_queue import MailQueueView
 from projections.progress import Progress
+from projections.rebuild import drop_abandoned
 from projections.sub_user_list import SubUserList
 from projections.sub_user_queries import SubUserQueries
 
@@ -93,6 +95,8 @@ class Service:
 
     def clear_away(self) -> int:
         """Delete some of what has had its time, and return how many rows that was."""
+        with self.database.get_connection() as connection:
+            drop_abandoned([view for view in self.views if view.tables], connection)
         return clear_away(self.database, self.clock())
 
     def person_key(self, person_id: Any) -> PersonKey | None:
@@ -124,16 +128,8 @@ def connect_to_follow(url: str) -> psycopg.Connection[Any]:
 
 def connect(url: str, purpose: str) -> psycopg.Connection[Any]:
     """Return a connection of one's own, in autocommit mode and without a limit on how long a statement takes."""
-    return psycopg.connect(
-        url,
-        autocommit=True,
-        application_name=f"subusers {purpose}",
-        options="-c timezone=UTC",
-        connect_timeout=5,
-        keepalives_idle=30,
-        keepalives_interval=10,
-        keepalives_count=3,
-    )
+    told = make_conninfo(url, application_name=f"subusers {purpose}", options=OPTIONS, **NOTICING_A_LOST_PEER)
+    return psycopg.connect(told, autocommit=True)
 
 
 def run_migrations(url: str) -> Sequence[str]:

@@ -7,23 +7,30 @@ import signal
 import threading
 
 PARENT_CHECK_SECONDS = 0.5
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def stop_on_signals() -> threading.Event:
     """Return what is set when this process is asked to end."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def end_on_signals() -> None:
+    """Have signals end this process at once, whatever was inherited: until it has more to do than to start."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def end_with(parent: int) -> None:
     """Have this process ask itself to end once that one is no longer its parent, however that went, and when."""
 
     def watch() -> None:
-        gone = threading.Event()
-        while os.getppid() == parent:
-            gone.wait(PARENT_CHECK_SECONDS)
-        os.kill(os.getpid(), signal.SIGTERM)
+        never = threading.Event()
+        while not never.wait(PARENT_CHECK_SECONDS):
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGTERM)  # again and again: one that came too early had no effect
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

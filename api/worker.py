@@ -62,4 +62,5 @@ def _mail(service: Service, stop: threading.Event) -> None:
 
 def _clear_away(service: Service, stop: threading.Event) -> None:
     while not stop.wait(CLEAR_AWAY_SECONDS):
-        service.clear_away()
+        while service.clear_away() and not stop.is_set():
+            pass  # each call takes a bounded bite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,12 @@ class AttemptKeys:
 
 
 def attempt_keys(fingerprints: Fingerprints, account_email_hash: str, email_hash: str, ip: str | None) -> AttemptKeys:
-    """Return the keys of an attempt, whether there is such a sub-user or not."""
+    """Return the keys of an attempt, whether there is such a sub-user or not.
+
+    A client with IPv6 has a whole /64 network to itself, so that is what counts.
+    """
+    if ip is not None and ":" in ip:
+        ip = str(ipaddress.ip_network(f"{ip}/64", strict=False))
     return AttemptKeys(
         delayed=fingerprints.of("login from", account_email_hash, email_hash, ip or ""),
         counted=fingerprints.of("login", account_email_hash, email_hash),

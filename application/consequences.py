@@ -7,6 +7,7 @@ from uuid import UUID
 
 from application.records import (
     AccountListed,
+    AccountPasswordsDropped,
     AccountSessionsClosed,
     AccountUnlisted,
     PersonForgotten,
@@ -42,7 +43,11 @@ def _of(event: object) -> list[Record]:  # noqa: PLR0911  # one return for each 
         case events.MainAccountDetailsChanged(email_hash=str(email_hash)):
             return [AccountUnlisted(event.account_id), AccountListed(email_hash, event.account_id)]
         case events.MainAccountClosed():
-            return [AccountUnlisted(event.account_id), AccountSessionsClosed(event.account_id)]
+            return [
+                AccountUnlisted(event.account_id),
+                AccountSessionsClosed(event.account_id),
+                AccountPasswordsDropped(event.account_id),
+            ]
         case events.SubUserAccessExpirySet():
             return [SessionsLimited(event.sub_user_id, event.access_expires_at, event.timestamp)]
         case events.SubUserLoggedOut(session_id=None):

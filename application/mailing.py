@@ -52,11 +52,14 @@ class Mailing:
         job = self._queue.claim(self._clock())
         if job is None:
             return False
-        mail = self._mail(job)
-        if mail is None:
-            self._settle(job, "superseded")
+        if job.attempts > 1 and self._clock() - job.asked_at >= GIVE_UP_AFTER + 2 * LONGEST_DELAY:
+            self._settle(job, "failed", "not delivered in time")  # whatever kept the attempts before from saying so
             return True
         try:
+            mail = self._mail(job)
+            if mail is None:
+                self._settle(job, "superseded")
+                return True
             reply = self._transport.send(mail)
         except MailRefused as refused:
             self._settle(job, "failed", refused.reply)

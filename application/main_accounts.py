@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -15,12 +14,13 @@ from eventsourcing.utils import Environment
 
 from application.consequences import consequences
 from application.errors import StoreUnavailable, TooBusy, VersionConflict
+from application.turns import Turns
 from domain.main_account import MainAccount
 from domain.main_account_snapshot import MainAccountSnapshot
 from domain.refusals import AccountNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from eventsourcing.application import ProcessingEvent
     from eventsourcing.domain import DomainEventProtocol
@@ -37,12 +37,6 @@ so a conflict means that another process won: so many losses in a row mean that 
 
 SNAPSHOT_EVERY = 100
 """Events between snapshots: reading so many takes about as long as the write that every command ends with."""
-
-LONGEST_TURN = 8.0
-"""Seconds that a command waits for its turn, where those before it wait for a database that does not answer."""
-
-TURNS = 1024
-"""Locks that accounts share, by their id: more than there are threads, so that they seldom wait for each other."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class MainAccounts(Application[UUID]):
     def __init__(self, factory: InfrastructureFactory[Any], mapper: Mapper[UUID]) -> None:
         self._given_factory = factory
         self._given_mapper = mapper
-        self._turns = [threading.Lock() for _ in range(TURNS)]
+        self._turns = Turns()
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -96,7 +90,7 @@ class MainAccounts(Application[UUID]):
 
     def load(self, account_id: UUID) -> MainAccount:
         """Return the account as it is now. Raises `AccountNotFound`."""
-        with self._turn(account_id):
+        with self._turns.of(account_id.int):
             return self._load(account_id)
 
     def add(self, account: MainAccount, records: Sequence[Record]) -> int | None:
@@ -108,7 +102,7 @@ class MainAccounts(Application[UUID]):
 
         Raises what `decide` raises, `AccountNotFound`, and `TooBusy` after too many conflicts.
         """
-        with self._turn(account_id):
+        with self._turns.of(account_id.int):
             for attempt in range(ATTEMPTS):
                 account = self._load(account_id)
                 value, records = decide(account)
@@ -117,16 +111,6 @@ class MainAccounts(Application[UUID]):
                 except VersionConflict:
                     time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311  # spreads rivals, no secret
         raise TooBusy
-
-    @contextlib.contextmanager
-    def _turn(self, account_id: UUID) -> Iterator[None]:
-        turn = self._turns[account_id.int % TURNS]
-        if not turn.acquire(timeout=LONGEST_TURN):
-            raise TooBusy
-        try:
-            yield
-        finally:
-            turn.release()
 
     def _load(self, account_id: UUID) -> MainAccount:
         try:

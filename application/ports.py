@@ -59,6 +59,9 @@ class Fingerprints(Protocol):
     def email(self, address: str) -> str:
         """Return the hash by which an e-mail address is found, whatever its case."""
 
+    def sub_user_email(self, account_id: UUID, address: str) -> str:
+        """Return the hash by which a sub-user is found in one account: in another one it is another."""
+
     def of(self, purpose: str, *parts: str) -> bytes:
         """Return the hash of some text, used for one purpose."""
 

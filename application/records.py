@@ -135,6 +135,13 @@ class AccountUnlisted(Record):
 
 
 @dataclass(frozen=True)
+class AccountPasswordsDropped(Record):
+    """No temporary password of an account's people is kept for a mail any more."""
+
+    account_id: UUID
+
+
+@dataclass(frozen=True)
 class AttemptsForgiven(Record):
     """Failed attempts under these keys count no more."""
 

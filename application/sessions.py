@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.attempts import AttemptKeys, attempt_keys
-from application.errors import InvalidValue, SessionEnded, TooManyAttempts
+from application.errors import InvalidValue, SessionEnded, TooBusy, TooManyAttempts
 from application.records import AttemptsForgiven, PasswordRehashed, PasswordSet, Record, SessionOpened
+from application.turns import Turns
 from domain.permissions import OPERATIONAL, Permission
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
 
@@ -71,7 +73,7 @@ class Attempt:
     """One attempt to log in, and the keys under which its failure counts."""
 
     account_email_hash: str
-    email_hash: str
+    email: str = field(repr=False)
     password: str = field(repr=False)
     keys: AttemptKeys = field(repr=False)
 
@@ -108,6 +110,7 @@ class SubUserSessions:
         self._sessions = sessions
         self._directory = directory
         self._throttle = throttle
+        self._turns = Turns()
 
     def log_in(self, account_email: str, email: str, password: str, origin: Origin) -> Outcome[OpenedSession]:
         """Open a session. Raises `LoginRefused`, the same whatever was wrong, or `TooManyAttempts`.
@@ -115,12 +118,16 @@ class SubUserSessions:
         The password is verified whether there is such a sub-user or not, outside any transaction.
         """
         attempt = self._attempt(account_email, email, password, origin)
+        with self._turns.of(int.from_bytes(attempt.keys.counted)):  # or many guesses at once would count as one
+            return self._log_in(attempt, origin)
+
+    def _log_in(self, attempt: Attempt, origin: Origin) -> Outcome[OpenedSession]:
         wait = self._throttle.seconds_to_wait(attempt.keys.waiting, self._clock())
         if wait > 0:
             raise TooManyAttempts(wait)
         claimed = self._claimed(attempt)
         entry = claimed.entry
-        verified = self._passwords.verify(entry.password_hash if entry else None, password)
+        verified = self._passwords.verify(entry.password_hash if entry else None, attempt.password)
         try:
             if entry is None or claimed.sub_user is None or claimed.account_id is None:
                 raise LoginRefused("unknown")
@@ -162,6 +169,7 @@ class SubUserSessions:
 
         def decide(account: MainAccount) -> tuple[OpenedSession, list[Record]]:
             at = self._clock()
+            self.current(token)  # it may have been ended while the new password was hashed
             self._require_same_password(entry)
             account.change_own_password(session.person_id, opened.session_id, at=at, cause=cause)
             one = account.sub_user(session.person_id)
@@ -185,6 +193,7 @@ class SubUserSessions:
         cause = origin.by_sub_user(session.person_id).sealed_with(self._entry(session).key)
 
         def decide(account: MainAccount) -> tuple[None, list[Record]]:
+            self.current(token)
             account.log_out(session.person_id, session.session_id, at=self._clock(), cause=cause)
             return None, []
 
@@ -193,13 +202,14 @@ class SubUserSessions:
     def _attempt(self, account_email: str, email: str, password: str, origin: Origin) -> Attempt:
         account_email_hash, email_hash = self._fingerprints.email(account_email), self._fingerprints.email(email)
         keys = attempt_keys(self._fingerprints, account_email_hash, email_hash, origin.ip)
-        return Attempt(account_email_hash, email_hash, password, keys)
+        return Attempt(account_email_hash, email, password, keys)
 
     def _claimed(self, attempt: Attempt) -> Claimed:
         account_id = self._directory.find(attempt.account_email_hash)
         if account_id is None:
             return Claimed()
-        sub_user = self._accounts.load(account_id).sub_user_with_email(attempt.email_hash)
+        email_hash = self._fingerprints.sub_user_email(account_id, attempt.email)
+        sub_user = self._accounts.load(account_id).sub_user_with_email(email_hash)
         if sub_user is None:
             return Claimed(account_id)
         return Claimed(account_id, sub_user, self._vault.entries([sub_user.sub_user_id]).get(sub_user.sub_user_id))
@@ -252,7 +262,8 @@ class SubUserSessions:
                 account.note_refused_login(sub_user_id, why, failures, at=self._clock(), cause=cause)
             return None, []
 
-        self._accounts.change(claimed.account_id, decide)
+        with suppress(TooBusy):  # an answer of its own would tell that there is such an account
+            self._accounts.change(claimed.account_id, decide)
 
     def _require_current(self, entry: VaultEntry, password: str) -> None:
         keys = self._own_password_keys(entry)

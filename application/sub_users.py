@@ -81,7 +81,7 @@ class SubUsers:
 
         Raises `SubUserLimitReached` or `SubUserEmailTaken`, before the cost of hashing where that is clear already.
         """
-        email_hash = self._fingerprints.email(email)
+        email_hash = self._fingerprints.sub_user_email(account_id, email)
         if password is not None:
             self._passwords.require_good("password", password, [email, name, surname])
         owner = owner_key(self._vault, account_id)
@@ -138,10 +138,13 @@ class SubUsers:
                 to_be_mailed = after.active or not after.was_activated
                 records = [
                     _password_set(after, temporary(), hashed(), key, at, to_be_mailed=to_be_mailed),
-                    self._attempts_forgiven(account, after),
+                    self._attempts_forgiven(account, after, key),
                 ]
             elif after.active and not sub_user.active:
-                records = [TemporaryPasswordExpirySet(sub_user_id, at + TEMPORARY_PASSWORD_LIFETIME)]
+                records = [
+                    TemporaryPasswordExpirySet(sub_user_id, at + TEMPORARY_PASSWORD_LIFETIME),
+                    self._attempts_forgiven(account, after, key),
+                ]
             return sub_user_details(account_id, after, key), records
 
         return self._accounts.change(account_id, decide)
@@ -167,7 +170,7 @@ class SubUsers:
             sub_user = account.sub_user(sub_user_id)
             password_set = _password_set(sub_user, temporary, password_hash, key, at, to_be_mailed=True)
             details = sub_user_details(account_id, sub_user, key)
-            return details, [password_set, self._attempts_forgiven(account, sub_user), *keep(details, key)]
+            return details, [password_set, self._attempts_forgiven(account, sub_user, key), *keep(details, key)]
 
         return self._accounts.change(account_id, decide)
 
@@ -175,13 +178,14 @@ class SubUsers:
         self, account_id: UUID, sub_user_id: UUID, origin: Origin, *, if_revision: int | None = None
     ) -> Outcome[None]:
         """Remove a sub-user for good: every session ends, and what is known of them becomes unreadable, at once."""
-        owner, _ = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
 
         def decide(account: MainAccount) -> tuple[None, list[Record]]:
-            if if_revision not in {None, account.sub_user(sub_user_id).revision}:
+            sub_user = account.sub_user(sub_user_id)
+            if if_revision not in {None, sub_user.revision}:
                 raise RevisionMismatch
             account.delete_sub_user(sub_user_id, at=self._clock(), cause=origin.sealed_with(owner))
-            return None, []
+            return None, [self._attempts_forgiven(account, sub_user, key)]
 
         return self._accounts.change(account_id, decide)
 
@@ -200,9 +204,10 @@ class SubUsers:
         _, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         return [session_details(session, key) for session in self._sessions.of_person(sub_user_id, self._clock())]
 
-    def _attempts_forgiven(self, account: MainAccount, sub_user: SubUser) -> AttemptsForgiven:
-        """Have failures from before the new access data count no more; a delay for one client runs its time."""
-        keys = attempt_keys(self._fingerprints, account.email_hash, sub_user.email_hash, None)
+    def _attempts_forgiven(self, account: MainAccount, sub_user: SubUser, key: PersonKey) -> AttemptsForgiven:
+        """Have failures so far count no more; a delay for one client runs its time."""
+        email_hash = self._fingerprints.email(key.open("email", sub_user.email))
+        keys = attempt_keys(self._fingerprints, account.email_hash, email_hash, None)
         return AttemptsForgiven([keys.delayed, keys.counted])
 
     def _require_good(self, changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> None:

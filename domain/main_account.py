@@ -326,7 +326,8 @@ class MainAccount(Aggregate):
     # How it records
 
     def _record(self, event_class: type[events.Event], at: datetime, cause: Cause, **facts: Any) -> None:
-        self.trigger_event(event_class, timestamp=at, **facts, **vars(cause))
+        # Clocks of several hosts differ: time must not run backwards within a history that is read as of a time.
+        self.trigger_event(event_class, timestamp=max(at, self.modified_on), **facts, **vars(cause))
 
     def _issue_password(self, sub_user: SubUser, notice: Notice, at: datetime, cause: Cause) -> None:
         self._record(

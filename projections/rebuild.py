@@ -11,7 +11,7 @@ from projections.event_log import events_after, settled_position
 from projections.statements import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from psycopg import Connection
 
@@ -35,8 +35,34 @@ def rebuild(view: View, connection: Connection[Any], progress: Callable[[int, in
     """
     if not view.tables:
         raise NotRebuildable
-    schema = "rebuild_" + view.name.replace("-", "_")
+    schema = _schema(view)
     _prepare(view, connection, schema)
+    try:
+        return _rebuild_in(schema, view, connection, progress)
+    finally:
+        _drop(connection, schema)
+
+
+def drop_abandoned(views: Iterable[View], connection: Connection[Any]) -> None:
+    """Drop what rebuilds left behind that were killed: it holds names that nobody would forget there."""
+    for view in views:
+        cursor = connection.cursor(row_factory=tuple_row)
+        left = cursor.execute(SQL["abandoned"], {"schema": _schema(view), "name": view.name}).fetchone()
+        if left is not None and left[0]:
+            _drop(connection, _schema(view))
+            connection.execute(SQL["not_alone"], {"name": view.name})
+
+
+def _schema(view: View) -> str:
+    return "rebuild_" + view.name.replace("-", "_")
+
+
+def _drop(connection: Connection[Any], schema: str) -> None:
+    if not connection.closed:
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+
+
+def _rebuild_in(schema: str, view: View, connection: Connection[Any], progress: Callable[[int, int], None]) -> int:
     connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
     position = 0
     while (bound := settled_position(connection)) - position > CLOSE_ENOUGH:

@@ -20,7 +20,7 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from api import bootstrap
 from api.config import Settings
 from tests.people import Company
-from tests.postgres import copy_of, embedded, start, stop_leftover, template
+from tests.postgres import Databases, copy_of, embedded, start, stop_leftover, template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,10 +72,18 @@ def migrated_template(server_url: str) -> str:
     return template(server_url)
 
 
+@pytest.fixture(scope="session")
+def databases(server_url: str, migrated_template: str) -> Iterator[Databases]:
+    """Give what lends each test a database of its own."""
+    databases = Databases(server_url, migrated_template)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def database_url(server_url: str, migrated_template: str) -> Iterator[str]:
+def database_url(databases: Databases) -> Iterator[str]:
     """Lend a database that is up to date and empty."""
-    with copy_of(server_url, migrated_template) as url:
+    with databases.lend() as url:
         yield url
 
 

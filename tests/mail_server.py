@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER, PASSWORD = "me@portal.example", "p/w?#@:+%"
+CREDENTIALS = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
+"""As a URL has them."""
 
 
 class Mailbox:
@@ -66,8 +68,7 @@ def mail_server(folder: Path) -> Iterator[tuple[Mailbox, str]]:
     server = AnyPort(mailbox, hostname="127.0.0.1", port=0, **options)
     server.start()
     try:
-        login = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
-        yield mailbox, f"smtp://{login}@localhost:{server.port}?ca={quote(str(certificate))}"
+        yield mailbox, f"smtp://{CREDENTIALS}@localhost:{server.port}?ca={quote(str(certificate))}"
     finally:
         server.stop()
 

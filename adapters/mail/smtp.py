@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _ABOUT_LOGIN = frozenset({530, 534, 535, 538})
 
 # Enough for what any server has to say, and a bound on what ends up in the history.
+_SECONDS_TO_TAKE_IT = 300.0
+"""For a server that looks a mail over before it takes it (RFC 5321, 4.5.3.2.6, allows ten minutes)."""
+
 _LONGEST_REPLY = 500
 
 
@@ -105,12 +108,24 @@ def _hand_over(connection: smtplib.SMTP, message: EmailMessage) -> str:
     _require_accepted(*connection.mail(sender, _options(connection, sender, recipient)))
     _require_accepted(*connection.rcpt(recipient))
     reply: tuple[int, bytes | str]
+    usual = _set_timeout(connection, _SECONDS_TO_TAKE_IT)
     try:
         reply = connection.data(message.as_bytes())
     except smtplib.SMTPDataError as error:
         reply = error.smtp_code, error.smtp_error
+    _set_timeout(connection, usual)
     _require_accepted(*reply)
     return _in_words(*reply)
+
+
+def _set_timeout(connection: smtplib.SMTP, seconds: float | None) -> float | None:
+    """Set how long to wait for the server, and return how long that was before."""
+    sock = connection.sock
+    if sock is None:
+        return seconds
+    before = sock.gettimeout()
+    sock.settimeout(seconds)
+    return before
 
 
 def _options(connection: smtplib.SMTP, *addresses: str) -> tuple[str, ...]:

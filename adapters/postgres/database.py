@@ -11,6 +11,7 @@ from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters.postgres.recorder import Recorder
+from adapters.postgres.snapshot_recorder import SnapshotRecorder
 from application.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -29,6 +30,22 @@ SECONDS_A_STATEMENT = 15
 """Longer than anything that a request does; a lost lock or plan ends here, as a 503."""
 
 
+NOTICING_A_LOST_PEER = {
+    "connect_timeout": SECONDS_TO_CONNECT,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""So that a thread does not wait for hours on a server, or a network, that is gone without a word (libpq's names)."""
+
+OPTIONS = (
+    "-c timezone=UTC -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
+    "-c tcp_user_timeout=30000"
+)
+"""The same the other way round: what a lost client held, leadership of a follower above all, is soon free again."""
+
+
 class Database(PostgresDatastore):
     """The library's datastore on any connection string, raising `StoreUnavailable` where Postgres cannot be had."""
 
@@ -43,6 +60,7 @@ class Database(PostgresDatastore):
             pool_size=1,
             max_overflow=pool_size - 1,
             lock_timeout=SECONDS_TO_LOCK,
+            idle_in_transaction_session_timeout=SECONDS_TO_LOCK,  # nobody holds up the others for longer
         )
         self.pool.reconnect_timeout = SECONDS_TO_RECONNECT
         kwargs = self.pool.kwargs
@@ -52,8 +70,9 @@ class Database(PostgresDatastore):
             del kwargs[name]
         kwargs.update(conninfo_to_dict(url))
         kwargs.setdefault("application_name", "subusers")
-        kwargs.setdefault("connect_timeout", SECONDS_TO_CONNECT)
-        kwargs["options"] = f"{kwargs.get('options', '')} -c statement_timeout={SECONDS_A_STATEMENT}s -c timezone=UTC"
+        for name, value in NOTICING_A_LOST_PEER.items():
+            kwargs.setdefault(name, value)
+        kwargs["options"] = f"{kwargs.get('options', '')} {OPTIONS} -c statement_timeout={SECONDS_A_STATEMENT}s"
 
     @contextmanager
     def get_connection(self) -> Iterator[Connection[DictRow]]:
@@ -84,6 +103,10 @@ class Factory(PostgresFactory):
         )
         self.datastore = database
         self._on_commit = on_commit
+
+    def aggregate_recorder(self, purpose: str = "events") -> SnapshotRecorder:
+        """Return the recorder of the snapshots: there is nothing else that the library asks one for."""
+        return SnapshotRecorder(self.datastore, events_table_name=f"stored_{purpose}")
 
     def application_recorder(self) -> Recorder:
         """Return the recorder of the event store."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SQL = statements("adapters.postgres", "mail_queue")
 
-CLAIMED_FOR = timedelta(minutes=3)
+CLAIMED_FOR = timedelta(minutes=10)
 """Longer than a mail server may take over one mail: the worker that has it gives up before another tries."""
 
 log = structlog.get_logger(__name__)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from eventsourcing.postgres import PostgresApplicationRecorder
+from psycopg.sql import SQL
 
 from application.errors import AnswerAlreadyKept, VersionConflict
 from application.records import AnswerKept
@@ -30,15 +31,24 @@ CONFLICTS: dict[str, type[Exception]] = {
 """What a violated constraint means."""
 
 
+APPENDING = 723983
+"""Key of the advisory lock under which events are appended, one transaction at a time."""
+
+
 class Recorder(PostgresApplicationRecorder):
     """The library's recorder, with records beside the events.
 
-    The events go last, under the library's table lock: positions become visible in their order, and nobody who waits
-    for the lock holds one that its holder still needs. Whoever replaces the lock replaces `_insert_stored_events`.
+    The events go last, under a lock of their own: positions become visible in their order, and nobody who waits for
+    the lock holds one that its holder still needs. It is an advisory lock, not the library's lock on the table, which
+    would have commands wait for every VACUUM and ANALYZE. Whoever replaces it replaces `lock_table_statements`.
     """
 
     def __init__(self, datastore: PostgresDatastore, on_commit: Callable[[], None]) -> None:
         super().__init__(datastore)
+        self.lock_table_statements = [
+            SQL("SET LOCAL lock_timeout = '{0}s'").format(datastore.lock_timeout),
+            SQL("SELECT pg_advisory_xact_lock({0})").format(APPENDING),
+        ]
         self._on_commit = on_commit
         self._record_statements = statements("adapters.postgres", "records")
 

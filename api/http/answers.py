@@ -139,11 +139,11 @@ class Once(Generic[R]):
         found = service().answers.find(api_key().api_key_id, self._key)
         if found is None:
             return None
+        key = service().person_key(found.person_id)
+        if key is None:  # and no second person comes of a retry that is late
+            raise Problem(HTTPStatus.CONFLICT, "answer-erased", "The person this answer was about has been erased.")
         if found.fingerprint != _fingerprint():
             raise unprocessable({"Idempotency-Key": ["was used for another request"]})
-        key = service().person_key(found.person_id)
-        if key is None:
-            raise Problem(HTTPStatus.CONFLICT, "answer-erased", "The person this answer was about has been erased.")
         body = key.open("answer", found.sealed_body).encode()
         return answer(body, HTTPStatus(found.status), position=found.position, headers=json.loads(found.headers))
 

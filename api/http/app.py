@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -42,6 +43,8 @@ def create_app(service: Service) -> Flask:
     )
     app.url_map.merge_slashes = False  # an empty part of a path is answered 404, not redirected
     app.extensions["subusers"] = service
+    places = max(1, int(service.settings.threads * sessions.LOGINS_SHARE))
+    app.extensions["subusers-login-places"] = threading.BoundedSemaphore(places)
     register_error_handlers(app)
     measure(app)
     guard(app)

@@ -139,6 +139,15 @@ class Time(fields.Field[datetime]):
             raise self.make_error("invalid") from None
 
 
+class Whole(fields.Integer):
+    """A whole number, as JSON Schema has it: 12.0 is one, "12" and true are not."""
+
+    def _validated(self, value: Any) -> int:
+        if not isinstance(value, int | float) or isinstance(value, bool) or value != value // 1:
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
 class Flag(fields.Boolean):
     """True or false, and nothing that might be meant so."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_dump, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from api.http.fields import Details, Email, Facts, Flag, NewPassword, Password, Text, Time, TriedEmail, Word
+from api.http.fields import Details, Email, Facts, Flag, NewPassword, Password, Text, Time, TriedEmail, Whole, Word
 from domain.cause import ActorType
 from domain.permissions import Permission
 from domain.sub_user import CredentialsMailState
@@ -93,7 +93,7 @@ class AccountAnswer(Answer):
 class NewLimit(Request):
     """A higher limit, and why."""
 
-    limit = fields.Integer(required=True, strict=True, validate=validate.Range(1, HIGHEST_LIMIT))
+    limit = Whole(required=True, validate=validate.Range(1, HIGHEST_LIMIT))
     reason = Text(longest=500, required=True)
 
 

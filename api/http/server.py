@@ -15,7 +15,7 @@ from granian.server import Server
 
 from api import config, logs
 from api.bootstrap import build, opened
-from api.processes import end_with
+from api.processes import end_on_signals, end_with
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -50,6 +50,7 @@ def application() -> Flask:
     from api.http.app import create_app  # noqa: PLC0415  # its metrics look for `share_metrics_in` when imported
 
     logs.configure()
+    end_on_signals()  # the server sets its own once this returns; those of its parent, copied, would do nothing
     server = parent_process()
     if server is not None and server.pid is not None:
         end_with(server.pid)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from flask import request
+from flask import current_app, request
 
 from api.http.answers import answer, body_of
 from api.http.doors import origin, service
@@ -14,11 +15,14 @@ from api.http.problems import unprocessable
 from api.http.routes import POSITION, SESSION_TOKEN, Routes
 from api.http.schemas import Introspection, IntrospectionAnswer, Login, OpenedSessionAnswer, OwnPassword
 from application.api_keys import Scope
-from application.errors import SessionEnded
+from application.errors import SessionEnded, TooBusy
 from application.sessions import permissions_of
 from domain.refusals import LoginRefused
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
     from flask import Response
 
 routes = Routes("sessions", "Sessions of sub-users")
@@ -28,7 +32,26 @@ LONGEST_TOKEN = 1000
 
 REFUSALS_TAKE = 0.25
 """Seconds from a login request's arrival to its refusal, whatever was wrong: more than any path to it takes, so that
-the time tells nothing (ASVS 6.3.8). Under a load that makes them take longer, waiting for a core outweighs the rest."""
+the time tells nothing (ASVS 6.3.8). Under a load that makes it take longer, it takes a multiple of this."""
+
+LOGINS_SHARE = 0.75
+"""Of a process's threads, so many may be busy with logins: guessers must not keep others from being answered."""
+
+
+@contextmanager
+def login_place() -> Iterator[None]:
+    """Hold one of the places for logins, and have a refusal take as long as any other. Raises `TooBusy`."""
+    places: threading.BoundedSemaphore = current_app.extensions["subusers-login-places"]
+    arrived = time.monotonic()
+    if not places.acquire(blocking=False):
+        raise TooBusy
+    try:
+        yield
+    except LoginRefused:
+        time.sleep(-(time.monotonic() - arrived) % REFUSALS_TAKE)
+        raise
+    finally:
+        places.release()
 
 
 @routes.door(
@@ -46,12 +69,8 @@ def log_in(body: dict[str, Any]) -> Response:
     One answer, and the same time to it, whatever is wrong. With a temporary password the session is good for setting
     one's own, and for nothing else.
     """
-    arrived = time.monotonic()
-    try:
+    with login_place():
         outcome = service().sessions.log_in(body["account_email"], body["email"], body["password"], origin())
-    except LoginRefused:
-        time.sleep(max(0.0, arrived + REFUSALS_TAKE - time.monotonic()))
-        raise
     return answer(body_of(OPENED, outcome.value), HTTPStatus.CREATED, position=outcome.position)
 
 

@@ -1,5 +1,5 @@
 -- name: settled_position
--- Writers hold the table lock from before they draw a position until they have committed, so what is visible is settled.
+-- Writers take turns from before they draw a position until they have committed, so what is visible is settled.
 SELECT coalesce(max(notification_id), 0) FROM stored_events
 
 -- name: events_between

@@ -36,3 +36,12 @@ JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class t ON t.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
 WHERE n.nspname = %(schema)s AND t.relname = %(table)s
+
+-- name: abandoned
+-- Whether there is something left of a rebuild that nobody is at: then this session holds its lock.
+SELECT CASE WHEN to_regnamespace(%(schema)s) IS NULL THEN false
+       ELSE pg_try_advisory_lock(723982, hashtext(%(name)s)) END
+
+-- name: not_alone
+-- Somebody may rebuild again.
+SELECT pg_advisory_unlock(723982, hashtext(%(name)s))

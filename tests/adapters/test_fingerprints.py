@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from uuid import uuid4
 
 import pytest
 
@@ -67,6 +68,15 @@ def test_the_same_under_another_key_is_another() -> None:
 def test_a_stored_fingerprint_stays_good() -> None:
     """What is in databases already is found by tomorrow's service too."""
     assert KeyedFingerprints(KEY).email("Grace@company.example") == "a316975d41a5d456ac41e24ba5f41b42"
+
+
+def test_a_sub_user_is_found_in_one_account_only(fingerprints: KeyedFingerprints) -> None:
+    """That the same person is let in by two accounts cannot be seen from what is stored."""
+    here, there = uuid4(), uuid4()
+
+    assert fingerprints.sub_user_email(here, "Grace@a.example") == fingerprints.sub_user_email(here, "grace@A.example")
+    assert fingerprints.sub_user_email(here, "grace@a.example") != fingerprints.sub_user_email(there, "grace@a.example")
+    assert fingerprints.sub_user_email(here, "grace@a.example") != fingerprints.email("grace@a.example")
 
 
 @pytest.mark.parametrize(

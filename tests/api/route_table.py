@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from api.http.app import create_app
@@ -51,7 +52,7 @@ class Route:
 
 def routes() -> list[Route]:
     """Return every route, by path and method. Nothing is behind this application: it is there to be read."""
-    app = create_app(cast("Service", None))
+    app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1))))
     document = json.loads(app.extensions["subusers-openapi"])
     found = []
     for rule in app.url_map.iter_rules():

@@ -43,7 +43,7 @@ WRONG_TYPES: list[Any] = [None, True, 7, -(2**63) - 1, 10**400, 1.5, 1e308, [], 
 @pytest.fixture(autouse=True)
 def _refusals_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have logins refused at once."""
-    monkeypatch.setattr("api.http.sessions.REFUSALS_TAKE", 0.0)
+    monkeypatch.setattr("api.http.sessions.REFUSALS_TAKE", 0.001)
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,6 @@ from tests.api.route_table import STAND_IN, Route, routes
 if TYPE_CHECKING:
     from tests.api.callers import Account, Doors
 
-ROUTES = routes()
-GUARDED = [route for route in ROUTES if route.scopes != PUBLIC]
-OF_ACCOUNTS = [route for route in GUARDED if "account_id" in route.parameters]
-OF_SUB_USERS = [route for route in OF_ACCOUNTS if "sub_user_id" in route.parameters]
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
 SUB_USERS = "/v1/accounts/{account_id}/sub-users"
 DESIGNED = {
     "POST /v1/accounts": {"portal"},
@@ -48,6 +42,13 @@ DESIGNED = {
     "GET /openapi.json": set(),
     "GET /docs": set(),
 }
+
+ROUTES = routes()
+OF_THE_API = [route for route in ROUTES if route.rule.startswith("/v1/") or str(route) in DESIGNED]
+GUARDED = [route for route in ROUTES if route.scopes != PUBLIC]
+OF_ACCOUNTS = [route for route in GUARDED if "account_id" in route.parameters]
+OF_SUB_USERS = [route for route in OF_ACCOUNTS if "sub_user_id" in route.parameters]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def each(some: list[Route]) -> pytest.MarkDecorator:
@@ -109,7 +110,7 @@ def test_a_revoked_key_opens_nothing_from_then_on(doors: Doors) -> None:
             require_problem(answer, 401, "unknown-api-key")
 
 
-@pytest.mark.parametrize("rule", sorted({route.rule for route in ROUTES}))
+@pytest.mark.parametrize("rule", sorted({route.rule for route in OF_THE_API}))
 def test_methods_that_a_path_does_not_have_are_not_allowed(doors: Doors, rule: str) -> None:
     """405 with those it has in `Allow`: to unused ones, to OPTIONS and to made-up ones, whatever the key."""
     of_path = [route for route in ROUTES if route.rule == rule]

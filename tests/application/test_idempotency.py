@@ -102,12 +102,14 @@ def test_a_refused_request_keeps_nothing(service: Service, company: Company) -> 
     assert create(company).value.email == "grace@company.example"
 
 
-def test_deleting_a_person_deletes_the_answers_about_them(service: Service, company: Company) -> None:
-    """What they hold could not be read any more."""
+def test_deleting_a_person_empties_the_answers_about_them(service: Service, company: Company) -> None:
+    """That there was an answer is kept, so that a late retry does not bring the person back; what it said is not."""
     made = create(company).value
     service.sub_users.delete(company.account_id, made.sub_user_id, PORTAL)
 
-    assert service.answers.find(API_KEY, "key 1") is None
+    kept = service.answers.find(API_KEY, "key 1")
+    assert kept is not None
+    assert (kept.sealed_body, kept.fingerprint) == ("", b"")
 
 
 def test_access_data_is_sent_again_once(service: Service, company: Company) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters.postgres.mail_queue import PostgresMailQueue
+from adapters.postgres.mail_queue import CLAIMED_FOR, PostgresMailQueue
 from application.errors import StoreUnavailable
 from application.mail import Mail, MailDelayed, MailKind, MailRefused
 from application.mailing import Mailing, delay_after
@@ -362,7 +362,7 @@ def test_a_worker_that_dies_after_the_server_took_the_mail_sends_the_same_again(
     with pytest.raises(Died):
         mailing.send_next()
 
-    clock.advance(minutes=2.9)
+    clock.advance(minutes=9.9)
     assert work_off(mailing) == 0
     clock.advance(minutes=0.2)
     assert work_off(mailing) == 1
@@ -393,7 +393,7 @@ def test_a_mail_that_cannot_be_settled_is_sent_the_same_again(
     with pytest.raises(StoreUnavailable):
         mailing_of(service, Meanwhile()).send_next()
 
-    clock.advance(minutes=4)
+    clock.advance(seconds=CLAIMED_FOR.total_seconds())
     assert work_off(mailing_of(build(), post)) == 1
 
     assert len(post.given) == 2
@@ -412,6 +412,26 @@ def test_one_that_fails_unexpectedly_does_not_hold_up_the_others(
         mailing.send_next()
 
     assert work_off(mailing) == 1
+
+
+def test_one_that_always_fails_unexpectedly_is_given_up_too(
+    service: Service, company: Company, mailing: Mailing, post: Post, clock: TravelingClock, database_url: str
+) -> None:
+    """Some time after two days, so that nobody waits for it for ever and its password is not kept."""
+    one = company.let_in_active()
+    catch_up(service)
+    for _ in range(3):
+        post.next = [RuntimeError("a bug")]
+        with pytest.raises(RuntimeError):
+            mailing.send_next()
+        clock.advance(hours=24)
+
+    assert work_off(mailing) == 1
+
+    assert len(post.given) == 3
+    assert state_of_mail(database_url) == [("activation", "failed", 4)]
+    assert one.state().credentials_mail == "failed"
+    assert not plaintext_is_kept(one)
 
 
 def test_a_replay_sends_nothing_again(

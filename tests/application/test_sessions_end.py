@@ -266,7 +266,9 @@ class Crowd:
             number = next(self.numbers)
             at = self.one.seen_by(self.services[number % 2])
             try:
-                self.tokens.append(at.log_in(origin=client(f"2001:db8::{number:x}")).token)
+                self.tokens.append(
+                    at.log_in(origin=client(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")).token
+                )
             except LoginRefused:
                 self.open.wait()
             for token in self.tokens[-20:]:

@@ -11,6 +11,7 @@ from application.attempts import attempt_keys
 from application.errors import InvalidValue, TooManyAttempts
 from domain.refusals import LoginRefused
 from tests.people import PORTAL, client, kinds
+from tests.waiting import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,26 @@ def test_a_wait_is_for_one_sub_user(company: Company) -> None:
     fail(one, 5)
 
     assert other.log_in(origin=HERE).token
+
+
+def test_guesses_at_the_same_moment_count_one_after_the_other(company: Company) -> None:
+    """Twenty at once from one client are five guesses, and then a wait: no more than in a row."""
+    one = company.let_in_settled()
+
+    came_to = at_once([lambda: one.log_in("not the right one", HERE)] * 20)
+
+    assert sum(isinstance(answer, LoginRefused) for answer in came_to) == 5
+    assert sum(isinstance(answer, TooManyAttempts) for answer in came_to) == 15
+
+
+def test_a_client_does_not_get_round_the_wait_with_another_address_of_its_own(company: Company) -> None:
+    """With IPv6 everybody has a whole network to choose from: it counts as one client."""
+    one = company.let_in_settled()
+    for n in range(5):
+        fail(one, ip=f"2001:db8:1:2::{n:x}")
+
+    assert seconds_to_wait(one, "2001:db8:1:2:ffff::1") > 0
+    assert one.log_in(origin=client("2001:db8:1:3::1")).token
 
 
 def test_a_success_ends_the_row(company: Company) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap import Service
+    from tests.conftest import TravelingClock
 
 
 def outcomes(came_to: list[Any]) -> Counter[str]:
@@ -111,3 +112,17 @@ def test_a_revision_can_be_changed_once(build: Callable[..., Service], company: 
     came_to = at_once([partial(doors[n % 2].change, surname=f"Surname {n}", if_revision=1) for n in range(8)])
 
     assert outcomes(came_to) == {"Outcome": 1, "RevisionMismatch": 7}
+
+
+def test_time_does_not_run_backwards_in_a_history(
+    company: Company, build: Callable[..., Service], clock: TravelingClock
+) -> None:
+    """However far the clocks of several hosts are apart."""
+    one = company.let_in()
+    for n in range(20):
+        clock.advance(seconds=7 if n % 2 else -6)
+        one.change(name=f"Name {n}")
+
+    times = [event.timestamp for event in company.service.main_accounts.events.get(company.account_id)]  # type: ignore[attr-defined]  # every event of an aggregate has one
+
+    assert times == sorted(times)

@@ -14,13 +14,16 @@ from eventsourcing.utils import TopicError, construct_topic, resolve_topic
 
 from adapters.event_mapper import KEPT_IN_COLUMNS, EventMapper
 from domain import events
-from domain.cause import Cause, Sealed
+from domain.cause import ActorType, Cause, Sealed
 from domain.main_account import MainAccount
 from domain.main_account_snapshot import MainAccountSnapshot
+from domain.sub_user import CredentialsMailState, Notice
 from projections.audit_actions import ACTIONS, RESERVED
 from tests.domain.pinned_events import FACTS, HISTORY, Pinned
 
 if TYPE_CHECKING:
+    from enum import StrEnum
+
     from eventsourcing.domain import CanMutateAggregate
 
 EVENT_CLASSES = {
@@ -172,6 +175,20 @@ def test_the_pinned_history_can_be_replayed() -> None:
         HISTORY[-2].event.timestamp,  # type: ignore[attr-defined]
     )
     assert account.sub_users == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "stored"),
+    [
+        (ActorType, "main_account sub_user support system anonymous"),
+        (Notice, "none activation reactivation send_again reset password_changed"),
+        (CredentialsMailState, "none pending sent failed"),
+    ],
+    ids=["actor types", "notices", "states of a mail"],
+)
+def test_a_word_once_stored_is_a_word_for_ever(words: type[StrEnum], stored: str) -> None:
+    """Events and snapshots hold these; one may be added, none changed."""
+    assert [str(word) for word in words] == stored.split()
 
 
 def test_no_two_events_share_a_topic_or_an_action() -> None:

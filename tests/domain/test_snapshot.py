@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -14,7 +15,8 @@ from adapters.event_mapper import EventMapper
 from domain.main_account import MainAccount
 from domain.main_account_snapshot import MainAccountSnapshot
 from tests.domain import pinned_events
-from tests.domain.facts import registered
+from tests.domain.facts import MARIA, REGISTERED, created, registered
+from tests.domain.given_when_then import given as given_facts
 from tests.domain.histories import Command, ask, histories
 
 if TYPE_CHECKING:
@@ -112,6 +114,13 @@ def test_a_copy_and_its_original_go_separate_ways(before: list[Command], after: 
     ask(twin, after)
     ask(original, list(reversed(after)))
     assert state(copy) == state(twin)
+
+
+def test_a_sub_user_is_never_changed_in_place() -> None:
+    """A copy shares them with its original."""
+    maria = given_facts(REGISTERED, created(MARIA)).sub_user(MARIA)
+    with pytest.raises(FrozenInstanceError):
+        maria.locked = True  # type: ignore[misc]  # that is the point
 
 
 @pytest.mark.parametrize("version", PINNED)

@@ -12,7 +12,7 @@ from psycopg import sql
 from application.activities import Activity
 from application.errors import StoreUnavailable
 from projections.audit_queries import AuditFilter
-from projections.rebuild import NotRebuildable, rebuild
+from projections.rebuild import NotRebuildable, drop_abandoned, rebuild
 from projections.sub_user_queries import SubUserFilter
 from tests.people import PORTAL, Company, catch_up
 from tests.postgres import ask, connect, cut_off
@@ -205,6 +205,25 @@ def test_an_interrupted_rebuild_changes_nothing(
 
     assert contents(database_url, view) == before
     assert shape(database_url) == shaped
+
+
+def test_what_a_killed_rebuild_left_is_dropped(service: Service, company: Company, database_url: str) -> None:
+    """It holds names that would outlive whom they belong to; what somebody is at is left alone."""
+    live_a_little(company)
+    catch_up(service)
+    ask(database_url, "CREATE SCHEMA rebuild_audit_log")
+    ask(database_url, "CREATE TABLE rebuild_audit_log.audit_view ()")
+    ask(database_url, "CREATE SCHEMA rebuild_sub_users")
+    left = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rebuild%' ORDER BY 1"
+    with connect(database_url) as at_it, connect(database_url) as connection:
+        at_it.execute("SELECT pg_advisory_lock(723982, hashtext('sub-users'))")
+        drop_abandoned(service.views, connection)
+        assert ask(database_url, left) == [("rebuild_sub_users",)]
+
+        at_it.execute("SELECT pg_advisory_unlock_all()")
+        drop_abandoned(service.views, connection)
+        assert ask(database_url, left) == []
+        rebuilt(service, "sub-users", database_url)
 
 
 def recovered(service: Service, name: str, url: str) -> bool:

@@ -6,8 +6,8 @@ INSERT INTO vault (person_id, account_id, wrapped_key, master_key_id)
 VALUES (%(person_id)s, %(account_id)s, %(wrapped_key)s, %(master_key_id)s)
 
 -- name: PersonForgotten
--- Everything encrypted under this key is unreadable from here on; what the stored answers held of it goes too.
-WITH answers AS (DELETE FROM kept_answers WHERE person_id = %(person_id)s)
+-- Everything encrypted under this key is unreadable from here on; the stored answers keep only that there was one.
+WITH answers AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WHERE person_id = %(person_id)s)
 DELETE FROM vault WHERE person_id = %(person_id)s
 
 -- name: PasswordSet
@@ -50,10 +50,10 @@ DELETE FROM sessions WHERE account_id = %(account_id)s
 
 -- name: SessionsLimited
 -- A session ends with its owner's access, at the latest; one that has ended by then stays so, whatever access follows.
-UPDATE sessions
-SET access_expires_at = %(access_expires_at)s,
-    expires_at = CASE WHEN least(access_expires_at, %(access_expires_at)s) <= %(at)s THEN %(at)s ELSE expires_at END
-WHERE person_id = %(person_id)s
+WITH ended AS (
+    DELETE FROM sessions WHERE person_id = %(person_id)s AND least(access_expires_at, %(access_expires_at)s) <= %(at)s)
+UPDATE sessions SET access_expires_at = %(access_expires_at)s
+WHERE person_id = %(person_id)s AND NOT coalesce(least(access_expires_at, %(access_expires_at)s) <= %(at)s, false)
 
 -- name: AccountListed
 -- Two accounts with one e-mail violate account_directory_email_key.
@@ -62,6 +62,10 @@ INSERT INTO account_directory (email_hash, account_id) VALUES (%(email_hash)s, %
 -- name: AccountUnlisted
 -- The account's e-mail is free again.
 DELETE FROM account_directory WHERE account_id = %(account_id)s
+
+-- name: AccountPasswordsDropped
+-- Nobody will be mailed these any more.
+UPDATE vault SET sealed_password = NULL WHERE account_id = %(account_id)s
 
 -- name: AttemptsForgiven
 -- Failures in a row end with a success, or with new access data. Rows are locked in the order in which failures are noted.
