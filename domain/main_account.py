@@ -426,9 +426,7 @@ class MainAccount(Aggregate):
     @event(events.SubUserDeactivated)
     def _sub_user_deactivated(self, sub_user_id: UUID) -> None:
         one = self.sub_users[sub_user_id]
-        waiting = one.credentials_mail == CredentialsMailState.PENDING  # a mail that has not gone out does not now
-        mail = CredentialsMailState.NONE if waiting else one.credentials_mail
-        self._revise(one, active=False, credentials_mail=mail)
+        self._revise(one, active=False, credentials_mail=_without_waiting(one.credentials_mail))
 
     @event(events.SubUserPasswordReset)
     def _sub_user_password_reset(
@@ -444,7 +442,9 @@ class MainAccount(Aggregate):
 
     @event(events.SubUserPasswordChanged)
     def _sub_user_password_changed(self, sub_user_id: UUID, credentials: int) -> None:
-        self._revise(self.sub_users[sub_user_id], must_change_password=False, credentials=credentials)
+        one = self.sub_users[sub_user_id]
+        mail = _without_waiting(one.credentials_mail)
+        self._revise(one, must_change_password=False, credentials=credentials, credentials_mail=mail)
 
     @event(events.SubUserLoggedIn)
     def _sub_user_logged_in(self, sub_user_id: UUID, timestamp: datetime) -> None:
@@ -452,7 +452,7 @@ class MainAccount(Aggregate):
 
     @event(events.SubUserLockedOut)
     def _sub_user_locked_out(self, sub_user_id: UUID) -> None:
-        self._revise(self.sub_users[sub_user_id], locked=True)
+        self._update(self.sub_users[sub_user_id], locked=True)
 
     @event(events.SubUserUnlocked)
     def _sub_user_unlocked(self, sub_user_id: UUID) -> None:
@@ -489,3 +489,8 @@ class MainAccount(Aggregate):
             "_pending_events": list(self.pending_events),
         }
         return copy
+
+
+def _without_waiting(mail: CredentialsMailState) -> CredentialsMailState:
+    """Return what is so of a mail with access data now: one that has not gone out does not any more."""
+    return CredentialsMailState.NONE if mail == CredentialsMailState.PENDING else mail

@@ -62,8 +62,11 @@ WHERE sub_user_id = %(sub_user_id)s
 UPDATE sub_user_view SET must_change_password = true, revision = revision + 1 WHERE sub_user_id = %(sub_user_id)s
 
 -- name: change_password
--- They have a password of their own.
-UPDATE sub_user_view SET must_change_password = false, revision = revision + 1 WHERE sub_user_id = %(sub_user_id)s
+-- They have a password of their own; a mail with an earlier one that has not gone out does not.
+UPDATE sub_user_view
+SET must_change_password = false, revision = revision + 1,
+    credentials_mail = CASE WHEN credentials_mail = 'pending' THEN 'none' ELSE credentials_mail END
+WHERE sub_user_id = %(sub_user_id)s
 
 -- name: expect_mail
 -- A mail with access data is on its way.
@@ -80,7 +83,7 @@ UPDATE sub_user_view SET last_login_at = %(last_login_at)s WHERE sub_user_id = %
 
 -- name: lock
 -- Locked after too many failed logins.
-UPDATE sub_user_view SET locked = true, revision = revision + 1 WHERE sub_user_id = %(sub_user_id)s
+UPDATE sub_user_view SET locked = true WHERE sub_user_id = %(sub_user_id)s
 
 -- name: unlock
 -- New access data lifted the lock.

@@ -104,10 +104,10 @@ def test_a_password_set_without_a_mail_waits_for_none() -> None:
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["sent", "failed"])
 def test_a_mail_about_something_else_says_nothing_of_the_access_data(accepted: bool) -> None:
-    """The warning that a password was changed is a mail as well, but carries none."""
+    """The warning that a password was changed is a mail as well, but carries none; what had not gone out does not."""
     account = given(*ACTIVE, password_changed(MARIA, credentials=2))
     noted(account, Notice.PASSWORD_CHANGED, 4, accepted=accepted)
-    assert state(account) is CredentialsMailState.PENDING
+    assert state(account) is CredentialsMailState.NONE
 
 
 def test_of_a_deleted_sub_user_nothing_is_recorded() -> None:

@@ -44,7 +44,7 @@ PINNED = {
         '"email_hash":"77ab10","email":"ZW1haWw","name":"bmV3IG5hbWU","surname":"bmV3IHN1cm5hbWU",'
         '"created_at":"2026-03-02T09:30:00.125000+00:00","visible":false,"active":true,"was_activated":true,'
         '"locked":false,"must_change_password":false,"last_login_at":"2026-03-02T09:30:00.125000+00:00",'
-        '"credentials":3,"credentials_mail":"sent","mail_version":15,"revision":9}]}}'
+        '"credentials":3,"credentials_mail":"sent","mail_version":15,"revision":8}]}}'
     ),
     26: (
         '{"timestamp":"2026-03-02T09:30:00.125000+00:00","state":{"created_on":"2026-03-02T09:30:00.125000+00:00",'

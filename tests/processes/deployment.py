@@ -130,6 +130,7 @@ class Deployment:
         outside = {name: value for name, value in os.environ.items() if not name.startswith("SUBUSERS_")}
         given = {"port": self.port, "data_dir": folder, "processes": 2, **settings}
         self.environment = outside | {f"SUBUSERS_{name.upper()}": str(value) for name, value in given.items()}
+        self.environment["TMPDIR"] = str(folder)  # what a killed process leaves there goes with the folder
         self.programs: list[Program] = []
 
     @property
