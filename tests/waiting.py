@@ -16,12 +16,12 @@ LONGEST = 20.0
 """Seconds until a test gives up: far longer than anything takes, for busy machines."""
 
 
-def eventually(condition: Callable[[], T], *, within: float = LONGEST) -> T:
+def eventually(condition: Callable[[], T], *, within: float = LONGEST, pause: float = 0.005) -> T:
     """Return the first true value that the condition comes to."""
     deadline = time.monotonic() + within
     while not (value := condition()):
         assert time.monotonic() < deadline, f"still not after {within} seconds: {condition}"
-        threading.Event().wait(0.005)
+        threading.Event().wait(pause)
     return value
 
 

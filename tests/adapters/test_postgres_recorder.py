@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -230,7 +231,8 @@ def test_positions_appear_in_their_order(recorder: Recorder, database_url: str) 
     def read() -> None:
         with connect(database_url) as connection:
             query = "SELECT notification_id FROM stored_events WHERE notification_id > %s ORDER BY 1"
-            while len(seen) < 400:
+            until = time.monotonic() + 30
+            while len(seen) < 400 and time.monotonic() < until:
                 seen.extend(row[0] for row in connection.execute(query, [seen[-1] if seen else 0]))
 
     with ThreadPoolExecutor(9) as threads:

@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
 from tests.processes.portal import Company
-from tests.waiting import eventually
+from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

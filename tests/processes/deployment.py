@@ -10,19 +10,17 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-
 from adapters.embedded_postgres.session import url as embedded_url
-from tests.waiting import eventually
+from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SECONDS_TO_START = 60.0
 SECONDS_TO_END = 30.0
 PORTS = range(20000, 30000)
 """Below those that the system gives to outgoing connections."""
@@ -53,7 +51,7 @@ def descendants(pid: int) -> list[int]:
 
 def is_running(pid: int) -> bool:
     """Say whether there is such a process; one that ended and was not yet asked about is none."""
-    return any(one == pid for one, _ in _parents())
+    return _parent_of(Path(f"/proc/{pid}")) is not None
 
 
 def command_of(pid: int) -> str:
@@ -176,15 +174,17 @@ class Deployment:
     def serve(self, *commands: str) -> list[Program]:
         """Start these commands (`serve` if none is named), and wait until requests are answered."""
         programs = [self.start(command) for command in commands or ["serve"]]
-        eventually(lambda: self.is_ready(programs), within=SECONDS_TO_START)
+        eventually(lambda: self.is_ready(programs))
         return programs
 
     def is_ready(self, programs: Sequence[Program]) -> bool:
         """Say whether the service answers that it is ready."""
         for program in programs:
             assert program.process.poll() is None, program.output + program.errors
-        with suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with closing(connection), suppress(OSError, HTTPException):
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
         return False
 
     def api_key(self, scope: str = "portal") -> str:
@@ -214,8 +214,12 @@ def deployed(folder: Path, **settings: str | Path | int) -> Iterator[Deployment]
 def _parents() -> Iterator[tuple[int, int]]:
     """Return every process that has not ended, with the one it was started by."""
     for folder in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            pid = int(folder.name)
-            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                yield pid, int(parent)
+        if folder.name.isdecimal() and (parent := _parent_of(folder)) is not None:
+            yield int(folder.name), parent
+
+
+def _parent_of(folder: Path) -> int | None:
+    with suppress(OSError):
+        state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        return int(parent) if state != "Z" else None
+    return None

@@ -9,7 +9,7 @@ import pytest
 
 from tests.processes.deployment import Deployment, Program, command_of, deployed, descendants, is_running, kill
 from tests.processes.portal import Company, Portal
-from tests.waiting import eventually
+from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.mail_server import mail_server
-from tests.waiting import eventually
+from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

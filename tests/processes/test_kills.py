@@ -8,22 +8,24 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from adapters.postgres.mail_queue import CLAIMED_FOR
 from api.worker import MAILERS
 from tests.mail_server import Mailbox, mail_server
-from tests.postgres import ask
+from tests.postgres import connect
 from tests.processes.deployment import Deployment, Program, command_of, deployed, descendants, kill
 from tests.processes.persistent_client import Account, PersistentClient
 from tests.processes.portal import Company, Portal
-from tests.waiting import eventually
+from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from psycopg import Connection
 
 CLIENTS = 6
 KILLS = 10
@@ -65,7 +67,8 @@ def test_nothing_is_lost_over_many_kills(open_folder: Path, tmp_path: Path) -> N
 def kill_service(deployment: Deployment, program: Program, database_url: str) -> Program:
     """Kill the doors, the work and their supervisor together; start again."""
     program.kill()
-    release_claims(database_url, timedelta())
+    with connect(database_url) as connection:
+        release_claims(connection, timedelta())
     return deployment.serve()[0]
 
 
@@ -109,17 +112,8 @@ def part(program: Program, command: str) -> list[int]:
 def kill_part(deployment: Deployment, program: Program, victim: int) -> Program:
     """Kill a process, and wait until the service is well again."""
     kill(victim)
-    eventually(lambda: deployment.is_ready([program]), within=60)
+    eventually(lambda: deployment.is_ready([program]))
     return program
-
-
-def release_claims(database_url: str, older_than: timedelta) -> None:
-    """Have mails come due that were claimed before so long: their worker is dead, and claims last for minutes."""
-    ask(
-        database_url,
-        "UPDATE mail_queue SET due_at = now() WHERE state = 'queued' AND attempts > 0 AND due_at < %s",
-        datetime.now(UTC) + CLAIMED_FOR - older_than,
-    )
 
 
 @contextmanager
@@ -140,7 +134,7 @@ def load(deployment: Deployment, api_key: str) -> Iterator[list[PersistentClient
 def go_on(clients: list[PersistentClient], answers: int) -> None:
     """Wait until each client has got so many more answers."""
     wanted = [len(client.acknowledged) + answers for client in clients]
-    eventually(lambda: all(len(one.acknowledged) >= want for one, want in zip(clients, wanted, strict=True)), within=90)
+    eventually(lambda: all(len(one.acknowledged) >= want for one, want in zip(clients, wanted, strict=True)))
 
 
 def require_all_is_well(
@@ -157,9 +151,10 @@ def require_all_is_well(
             for account in client.accounts:
                 require_as_told(portal, client, account)
             require_same_answers(portal, client)
-    eventually(lambda: ask(database_url, "SELECT min(position) FROM followers") == last_position(database_url))
-    require_whole_streams(database_url)
-    require_mailed_once(database_url, mailbox, kills)
+    with connect(database_url) as connection:
+        eventually(lambda: every_view_is_up_to_date(connection))
+        require_whole_streams(connection)
+        require_mailed_once(connection, mailbox, kills)
 
 
 def require_as_told(portal: Portal, client: PersistentClient, account: Account) -> None:
@@ -183,19 +178,23 @@ def require_same_answers(portal: Portal, client: PersistentClient) -> None:
             assert (again.status_code, again.content, position) == (one.status, one.content, one.position)
 
 
-def require_whole_streams(database_url: str) -> None:
+def every_view_is_up_to_date(connection: Connection[Any]) -> bool:
+    """Say whether every follower has come to where the history ends."""
+    query = "SELECT min(position), (SELECT max(notification_id) FROM stored_events) FROM followers"
+    reached, end = connection.execute(query).fetchone() or (None, None)
+    return reached == end
+
+
+def require_whole_streams(connection: Connection[Any]) -> None:
     """Every account's versions follow each other without a gap."""
-    gaps = ask(
-        database_url,
-        "SELECT originator_id FROM stored_events GROUP BY originator_id HAVING max(originator_version) <> count(*)",
-    )
-    assert gaps == []
+    query = "SELECT originator_id FROM stored_events GROUP BY originator_id HAVING max(originator_version) <> count(*)"
+    assert connection.execute(query).fetchall() == []
 
 
-def require_mailed_once(database_url: str, mailbox: Mailbox, kills: int) -> None:
+def require_mailed_once(connection: Connection[Any], mailbox: Mailbox, kills: int) -> None:
     """Each mail went out once; one that was being sent at a kill may have gone out again, as the same mail."""
-    eventually(lambda: all_are_settled(database_url), within=60)
-    rows = ask(database_url, "SELECT account_id, caused_by, state FROM mail_queue")
+    eventually(lambda: all_are_settled(connection))
+    rows = connection.execute("SELECT account_id, caused_by, state FROM mail_queue").fetchall()
     states = {f"<{account_id}.{caused_by}@127.0.0.1>": state for account_id, caused_by, state in rows}
     received = Counter(str(mail["Message-ID"]) for mail in list(mailbox.mails))
     assert {identity for identity, state in states.items() if state == "sent"} <= received.keys() <= states.keys()
@@ -203,12 +202,15 @@ def require_mailed_once(database_url: str, mailbox: Mailbox, kills: int) -> None
     assert received.total() - len(received) <= MAILERS * kills
 
 
-def all_are_settled(database_url: str) -> bool:
+def all_are_settled(connection: Connection[Any]) -> bool:
     """Say whether no mail waits any more; one that nobody can be sending still does not wait until its claim ends."""
-    release_claims(database_url, LONGEST_TO_SEND)
-    return ask(database_url, "SELECT count(*) FROM mail_queue WHERE state = 'queued'") == [(0,)]
+    release_claims(connection, LONGEST_TO_SEND)
+    return not connection.execute("SELECT FROM mail_queue WHERE state = 'queued'").fetchall()
 
 
-def last_position(database_url: str) -> list[tuple[object, ...]]:
-    """Return where the history ends."""
-    return ask(database_url, "SELECT max(notification_id) FROM stored_events")
+def release_claims(connection: Connection[Any], older_than: timedelta) -> None:
+    """Have mails come due that were claimed before so long: their worker is dead, and claims last for minutes."""
+    connection.execute(
+        "UPDATE mail_queue SET due_at = now() WHERE state = 'queued' AND attempts > 0 AND due_at < %s",
+        [datetime.now(UTC) + CLAIMED_FOR - older_than],
+    )

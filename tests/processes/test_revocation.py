@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from tests.processes.portal import Person, Portal
-from tests.waiting import eventually
+from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

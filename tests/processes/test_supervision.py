@@ -9,7 +9,7 @@ import httpx
 
 from tests.processes.deployment import command_of, descendants, is_running, kill
 from tests.processes.portal import Portal
-from tests.waiting import eventually
+from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
