@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ class Cursors:
             mac, text = raw[:MAC_BYTES], raw[MAC_BYTES:].decode()
         except (binascii.Error, UnicodeError, ValueError):
             raise _foreign() from None
-        if mac != self._mac(scope, text):
+        if not hmac.compare_digest(mac, self._mac(scope, text)):
             raise _foreign()
         values: list[Any] = json.loads(text)
         return values

@@ -30,9 +30,11 @@ ROOT = Path(adapters.__file__).parents[1]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
 
 USER_OF_THE_SERVER = """
+import signal
 import sys
 from pathlib import Path
 from adapters.embedded_postgres import EmbeddedPostgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
 with EmbeddedPostgres(Path(sys.argv[1]), elsewhere=Path(sys.argv[2])) as url:
     print(url, flush=True)
     sys.stdin.read()
