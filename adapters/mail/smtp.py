@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 # no verdict on the mail.
 _ABOUT_LOGIN = frozenset({530, 534, 535, 538})
 
-# Enough for what any server has to say, and a bound on what ends up in the history.
 _TAKING_IT = 15
-"""So many times the usual patience for a server that looks a mail over before it takes it: with 20 seconds, five minutes
-(RFC 5321, 4.5.3.2.6, asks for ten)."""
+"""So many times the usual patience for a server that looks a mail over before it takes it: five minutes, where that
+is 20 seconds (RFC 5321, 4.5.3.2.6, asks for ten)."""
 
+# Enough for what any server has to say, and a bound on what ends up in the history.
 _LONGEST_REPLY = 500
 
 
