@@ -11,16 +11,17 @@ CODE = $(wildcard domain application projections adapters api tests examples ben
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version=3.11 --generate-hashes \
 	--custom-compile-command='make lock' $(UPGRADE) --group=pyproject.toml:build pyproject.toml
 
-.PHONY: help run test test-long check format lock install install-dev clean
+.PHONY: help run test test-long check format lock screenshots install install-dev clean
 
 help:
-	@echo 'make run        start the service, with a Postgres of its own, on http://127.0.0.1:8000'
-	@echo 'make test       the test suite (ARGS="-k login" for a part of it)'
-	@echo 'make test-long  the tests that take minutes'
-	@echo 'make check      formatting, lint, types, layers'
-	@echo 'make format     put the formatting right'
-	@echo 'make lock       write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)'
-	@echo 'make clean      remove .venv and the caches'
+	@echo 'make run          start the service, with a Postgres of its own, on http://127.0.0.1:8000'
+	@echo 'make test         the test suite (ARGS="-k login" for a part of it)'
+	@echo 'make test-long    the tests that take minutes'
+	@echo 'make check        formatting, lint, types, layers'
+	@echo 'make format       put the formatting right'
+	@echo 'make lock         write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)'
+	@echo 'make screenshots  take the pictures of the console anew, with the Chromium of the machine'
+	@echo 'make clean        remove .venv and the caches'
 
 run: install
 	@exec $(BIN)/subusers serve $(ARGS)
@@ -44,6 +45,9 @@ format: install-dev
 lock: install-dev
 	$(COMPILE) --output-file=requirements.lock
 	$(COMPILE) --group=pyproject.toml:dev --constraint=requirements.lock --output-file=requirements-dev.lock
+
+screenshots: install-dev
+	$(BIN)/python -m tests.browser.screenshots
 
 install: $(VENV)/.installed
 

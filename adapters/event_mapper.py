@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
@@ -51,7 +51,7 @@ class EventMapper(Mapper[UUID]):
 
 
 def _primitive(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 @cache
@@ -65,8 +65,8 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
     plain = hint
     if get_origin(hint) in {Union, types.UnionType}:
         plain = next(arg for arg in get_args(hint) if arg is not type(None))
-    if plain is datetime:
-        return lambda value: None if value is None else datetime.fromisoformat(value)
+    if plain in {date, datetime}:
+        return lambda value: None if value is None else plain.fromisoformat(value)
     if isinstance(plain, type) and issubclass(plain, (UUID, StrEnum)):
         return lambda value: None if value is None else plain(value)
     return lambda value: value

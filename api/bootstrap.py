@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from adapters.amqp.rabbitmq import RabbitMq
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
 from adapters.event_mapper import EventMapper
 from adapters.fingerprints import KeyedFingerprints
 from adapters.mail.files import FileTransport
+from adapters.mail.mailbox import FiledMail, Mailbox
 from adapters.mail.sender import default_sender
 from adapters.mail.smtp import SmtpTransport
 from adapters.passwords import Argon2Passwords
 from adapters.postgres.account_directory import PostgresAccountDirectory
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
+from adapters.postgres.console_links import PostgresConsoleLinks
 from adapters.postgres.database import NOTICING_A_LOST_PEER, OPTIONS, Database, Factory
 from adapters.postgres.housekeeping import clear_away
 from adapters.postgres.mail_queue import PostgresMailQueue
@@ -30,34 +33,53 @@ from adapters.postgres.migrations import MigrationError, migrate, pending
 from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.signals import CHANNEL, Signals
 from adapters.postgres.throttle import PostgresThrottle
+from adapters.postgres.usage_counts import PostgresUsageCounts
 from adapters.postgres.vault import PostgresVault
+from adapters.postgres.webhook_queue import PostgresWebhookQueue
+from adapters.postgres.webhooks import PostgresWebhooks, WebhookSeals
+from adapters.webhooks.sender import WebhookSender
+from adapters.webhooks.signatures import StandardSignatures
 from api.config import ConfigError, Settings
 from application.accounts import Accounts
 from application.activities import Activities
 from application.errors import StoreUnavailable
 from application.mailing import Mailing
 from application.main_accounts import MainAccounts
+from application.owner_sessions import OwnerSessions
 from application.sessions import SubUserSessions
 from application.sub_users import SubUsers
+from application.usage import UsageReports
+from application.webhook_deliveries import WebhookDeliveries
+from application.webhooks import Webhooks
+from projections.audit_counts import AuditCounts
 from projections.audit_log import AuditLog
 from projections.audit_queries import AuditQueries
 from projections.cursors import Cursors
+from projections.event_feed import EventFeed, FeedFilter
+from projections.event_tail import EventTail
 from projections.follower import Follower, View
 from projections.freshness import Freshness
 from projections.mail_queue import MailQueueView
 from projections.progress import Progress
+from projections.published_events import Envelopes
+from projections.publisher import Publisher
 from projections.rebuild import drop_abandoned
 from projections.sub_user_list import SubUserList
 from projections.sub_user_queries import SubUserQueries
+from projections.usage import UsageView
+from projections.usage_queries import UsageQueries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from application.mail import MailTransport
     from application.ports import Clock, PersonKey
+    from application.webhooks import Webhook
 
 __all__ = [
     "EmbeddedPostgresError",
+    "FiledMail",
+    "Mailbox",
     "MigrationError",
     "Service",
     "build",
@@ -66,7 +88,7 @@ __all__ = [
     "pending_migrations",
     "run_migrations",
 ]
-"""What else of the outside the doors may know: the errors that they show, and connections of their own."""
+"""What else of the outside the doors may know: errors and mails, which they show, and connections of their own."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +103,29 @@ class Service:
     accounts: Accounts
     sub_users: SubUsers
     sessions: SubUserSessions
+    owner_sessions: OwnerSessions
+    open_sessions: PostgresSessions
     activities: Activities
+    usage: UsageReports
     answers: PostgresAnswers
     api_keys: PostgresApiKeys
     fingerprints: KeyedFingerprints
     vault: PostgresVault
     sub_user_queries: SubUserQueries
     audit_queries: AuditQueries
+    event_feed: EventFeed
+    event_tail: EventTail
+    audit_counts: AuditCounts
+    usage_queries: UsageQueries
     progress: Progress
     views: Sequence[View]
     followers: Sequence[Follower]
+    publisher: Publisher | None
     mailing: Mailing
+    webhooks: Webhooks
+    webhook_deliveries: WebhookDeliveries
+    mailbox: Mailbox | None
+    """The mails that were written as files, where a service with a database of its own has no mail server."""
 
     def clear_away(self) -> int:
         """Delete some of what has had its time, and return how many rows that was."""
@@ -167,6 +201,7 @@ def kept_running(settings: Settings) -> Iterator[Callable[[], Settings]]:
     Raises `ConfigError` for what can be told to be wrong before anything runs.
     """
     _transport(settings)
+    _broker(settings)
     if not settings.embedded:
         yield lambda: settings
         return
@@ -223,9 +258,23 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     passwords = Argon2Passwords(max(1, settings.cores // settings.processes))
     common = (main_accounts, vault, fingerprints, passwords, clock)
     sessions = PostgresSessions(database)
+    directory = PostgresAccountDirectory(database)
+    throttle = PostgresThrottle(database)
     freshness = Freshness(database)
     cursors = Cursors(fingerprints)
-    views: tuple[View, ...] = (SubUserList(mapper, vault), AuditLog(mapper), MailQueueView(mapper))
+    event_feed = EventFeed(database, freshness, Envelopes(settings.public_url))
+    progress = Progress(database)
+    seals, signatures = WebhookSeals(master_keys), StandardSignatures()
+    webhooks = Webhooks(
+        main_accounts,
+        vault,
+        PostgresWebhooks(database, seals, cursors),
+        signatures,
+        settings.webhook_receivers,
+        progress.settled_position,
+        clock,
+    )
+    views: tuple[View, ...] = (SubUserList(mapper, vault), AuditLog(mapper), UsageView(mapper), MailQueueView(mapper))
     return Service(
         settings=settings,
         clock=clock,
@@ -234,32 +283,55 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         main_accounts=main_accounts,
         accounts=Accounts(*common),
         sub_users=SubUsers(*common, sessions=sessions),
-        sessions=SubUserSessions(
+        sessions=SubUserSessions(*common, sessions=sessions, directory=directory, throttle=throttle),
+        owner_sessions=OwnerSessions(
             *common,
             sessions=sessions,
-            directory=PostgresAccountDirectory(database),
-            throttle=PostgresThrottle(database),
+            directory=directory,
+            throttle=throttle,
+            links=PostgresConsoleLinks(database),
         ),
+        open_sessions=sessions,
         activities=Activities(main_accounts, vault, clock),
+        usage=UsageReports(main_accounts, vault, PostgresUsageCounts(database), clock),
         answers=PostgresAnswers(database),
         api_keys=PostgresApiKeys(database),
         fingerprints=fingerprints,
         vault=vault,
         sub_user_queries=SubUserQueries(database, freshness, cursors),
         audit_queries=AuditQueries(database, freshness, cursors, mapper, vault),
-        progress=Progress(database),
+        event_feed=event_feed,
+        event_tail=EventTail(lambda: connect(url, "event tail"), CHANNEL),
+        audit_counts=AuditCounts(database, freshness),
+        usage_queries=UsageQueries(database, freshness, clock),
+        progress=progress,
         views=views,
         followers=[Follower(view, lambda: connect_to_follow(url), CHANNEL) for view in views],
+        publisher=_publisher(settings),
         mailing=Mailing(
             main_accounts,
             vault,
             PostgresMailQueue(database),
             _transport(settings),
             clock,
-            login_url=f"{settings.public_url}/login",
+            login_url=f"{settings.public_url}/login?as=sub-user",
             mail_domain=settings.public_host,
         ),
+        webhooks=webhooks,
+        webhook_deliveries=WebhookDeliveries(
+            webhooks,
+            PostgresWebhookQueue(database, seals),
+            lambda webhook, limit: event_feed.page(webhook.position, limit, _wanted_by(webhook)),
+            signatures,
+            WebhookSender(settings.webhook_receivers),
+            clock,
+        ),
+        mailbox=Mailbox(settings.mail_folder) if settings.embedded and settings.smtp_url is None else None,
     )
+
+
+def _wanted_by(webhook: Webhook) -> FeedFilter:
+    return FeedFilter(frozenset(webhook.types) if webhook.types is not None else None, webhook.account_id)
 
 
 def _transport(settings: Settings) -> MailTransport:
@@ -273,4 +345,22 @@ def _transport(settings: Settings) -> MailTransport:
         return files if settings.smtp_url is None else SmtpTransport(settings.smtp_url, sender=sender)
     except ValueError as error:
         msg = f"SUBUSERS_SMTP_URL: {error}"
+        raise ConfigError(msg) from None
+
+
+def _publisher(settings: Settings) -> Publisher | None:
+    broker = _broker(settings)
+    if broker is None:
+        return None
+    url = settings.database_url or ""
+    return Publisher(lambda: connect_to_follow(url), CHANNEL, Envelopes(settings.public_url), broker)
+
+
+def _broker(settings: Settings) -> RabbitMq | None:
+    if settings.broker_url is None:
+        return None
+    try:
+        return RabbitMq(settings.broker_url)
+    except ValueError as error:
+        msg = f"SUBUSERS_BROKER_URL: {error}"
         raise ConfigError(msg) from None

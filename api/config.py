@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -13,8 +14,11 @@ import psycopg
 from environs import Env, EnvError, validate
 from psycopg.conninfo import conninfo_to_dict
 
+from application.webhook_receivers import HOST, Receivers
+
 MASTER_KEY_BYTES = 32
 MOST_THREADS_ON_A_CORE = 16
+USUAL_STREAMS = 16
 PORTS = range(1, 65536)
 
 
@@ -27,7 +31,10 @@ class Settings:
     """What the operator decides.
 
     `embedded` means a Postgres of the service's own: its URL and master key are known once it runs. `smtp_url` None
-    means that mails are written as files, `mail_from` None that they come from no-reply at the public host.
+    means that mails are written as files, `mail_from` None that they come from no-reply at the public host, and
+    `broker_url` None that events are not published. What `proxies` say of a visitor of the console, by X-Forwarded-For,
+    is believed. A process has `threads` for requests, and `streams` for readers who wait for events.
+    `webhook_receivers` are those whom events may be sent to, besides the public Internet.
     """
 
     database_url: str | None = field(repr=False)
@@ -42,6 +49,10 @@ class Settings:
     threads: int
     cores: int
     embedded: bool
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    broker_url: str | None = field(default=None, repr=False)
+    streams: int = USUAL_STREAMS
+    webhook_receivers: Receivers = field(default_factory=Receivers)
 
     @property
     def mail_folder(self) -> Path:
@@ -103,6 +114,10 @@ def _read(env: Env) -> Settings:
         threads=env.int("THREADS", MOST_THREADS_ON_A_CORE, validate=validate.Range(1, 128)),
         cores=cores,
         embedded=not database_url,
+        proxies=_networks(env.str("PROXIES", "")),
+        webhook_receivers=_webhook_receivers(env.str("WEBHOOK_ALLOW", "")),
+        broker_url=_url("BROKER_URL", env.str("BROKER_URL", None), "amqp", "amqps"),
+        streams=env.int("STREAMS", USUAL_STREAMS, validate=validate.Range(1, 128)),
     )
     if not settings.embedded and not settings.master_keys:
         msg = (
@@ -158,6 +173,31 @@ def _public_url(url: str) -> str:
         msg = "SUBUSERS_PUBLIC_URL must be of the form https://host or https://host:port"
         raise ConfigError(msg)
     return url
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        msg = "SUBUSERS_PROXIES must be IP addresses or networks, separated by commas, such as 10.0.0.5,192.168.0.0/16"
+        raise ConfigError(msg) from None
+
+
+def _webhook_receivers(text: str) -> Receivers:
+    networks, hosts = [], set[str]()
+    for part in (part.strip().lower() for part in text.split(",")):
+        try:
+            networks.append(ip_network(part))
+        except ValueError:
+            hosts.add(part.rstrip("."))
+    hosts.discard("")
+    if any(not HOST.fullmatch(host) or host.rpartition(".")[2].isdecimal() for host in hosts):
+        msg = (
+            "SUBUSERS_WEBHOOK_ALLOW must be IP addresses, networks or names of hosts, separated by commas, such as "
+            "10.0.0.0/8,receiver.internal"
+        )
+        raise ConfigError(msg)
+    return Receivers(tuple(networks), frozenset(hosts))
 
 
 def _split(url: str) -> SplitResult:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PARENT_CHECK_SECONDS = 0.5
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -22,6 +26,20 @@ def end_on_signals() -> None:
     """Have signals end this process at once, whatever was inherited: until it has more to do than to start."""
     for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
+
+
+def when_told_to_end(do: Callable[[], object]) -> None:
+    """Have something done once this process is asked to end, whoever handles the signal. For the main thread alone."""
+    hearing, told = os.pipe()  # for good: signals go on being told
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while os.read(hearing, 1)[0] not in ENDING:
+            pass
+        do()
+
+    threading.Thread(target=listen, name="told to end", daemon=True).start()
 
 
 def end_with(parent: int) -> None:

@@ -1,4 +1,4 @@
-"""What runs beside the doors: the followers, the mailers, and clearing away."""
+"""What runs beside the doors: followers, the publisher, mailers, deliveries to webhooks, and clearing away."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 MAILERS = 2
 """Mails under way at once: one slow server answer does not hold up everybody."""
 
+DELIVERERS = 4
+"""Webhooks that are sent to at once."""
+
 MAIL_POLL_SECONDS = 0.2
+USAGE_POLL_SECONDS = 0.5
+WEBHOOK_POLL_SECONDS = 0.5
 CLEAR_AWAY_SECONDS = 60.0
 CALM_DOWN_SECONDS = 1.0
 
@@ -29,6 +34,9 @@ def work(service: Service, stop: threading.Event) -> None:
     jobs: list[tuple[str, Callable[[threading.Event], None]]] = [
         *((f"follower {follower.view.name}", follower.run) for follower in service.followers),
         *((f"mailer {number + 1}", lambda stop: _mail(service, stop)) for number in range(MAILERS)),
+        *(("publisher", publisher.run) for publisher in [service.publisher] if publisher is not None),
+        *((f"deliverer {number + 1}", lambda stop: _deliver(service, stop)) for number in range(DELIVERERS)),
+        ("usage checks", lambda stop: _check_usage(service, stop)),
         ("clearing away", lambda stop: _clear_away(service, stop)),
     ]
     threads = [
@@ -58,6 +66,18 @@ def _mail(service: Service, stop: threading.Event) -> None:
     while not stop.is_set():
         if not service.mailing.send_next():
             stop.wait(MAIL_POLL_SECONDS)
+
+
+def _deliver(service: Service, stop: threading.Event) -> None:
+    while not stop.is_set():
+        if not service.webhook_deliveries.deliver_next(stop.is_set):
+            stop.wait(WEBHOOK_POLL_SECONDS)
+
+
+def _check_usage(service: Service, stop: threading.Event) -> None:
+    while not stop.is_set():
+        if not service.usage.check_next():
+            stop.wait(USAGE_POLL_SECONDS)
 
 
 def _clear_away(service: Service, stop: threading.Event) -> None:

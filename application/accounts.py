@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from application.keys import owner_key
+from application.attempts import owner_attempt_keys
+from application.keys import owner_entry, owner_key
 from application.main_accounts import Outcome
-from application.records import PasswordSet, Record
+from application.records import AttemptsForgiven, PasswordSet, Record
 from application.resources import AccountDetails, account_details
 from domain.main_account import MainAccount
 
@@ -65,16 +66,19 @@ class Accounts:
             cause=origin.for_account(account_id).sealed_with(key),
         )
         details = account_details(account, key)
-        password_set = [] if password is None else [self._password(account_id, password, [email, company_name])]
-        position = self._accounts.add(account, [person, *password_set, *keep(details, key)])
+        records: list[Record] = [person]
+        if password is not None:
+            password_hash = self._hash_of_good(password, [email, company_name])
+            records += [PasswordSet.chosen(account_id, password_hash, 1), self._attempts_forgiven(account)]
+        position = self._accounts.add(account, [*records, *keep(details, key)])
         return Outcome(details, position)
 
     def change(self, account_id: UUID, changes: AccountChanges, origin: Origin) -> Outcome[AccountDetails]:
-        """Change an account's own data. Raises `AccountEmailTaken`."""
+        """Change an account's own data; a new password ends the owner's sessions. Raises `AccountEmailTaken`."""
         key = owner_key(self._vault, account_id)
         account = self._accounts.load(account_id)
         about = [changes.email or key.open("email", account.email), key.open("company_name", account.company_name)]
-        password_set = [] if changes.password is None else [self._password(account_id, changes.password, about)]
+        password_hash = None if changes.password is None else self._hash_of_good(changes.password, about)
 
         def decide(account: MainAccount) -> tuple[AccountDetails, list[Record]]:
             before = account_details(account, key)
@@ -86,11 +90,15 @@ class Accounts:
                 email_hash=email_hash,
                 company_name=key.seal("company_name", new_name) if new_name else None,
                 language=changes.language,
-                password_changed=bool(password_set),
+                password_changed=password_hash is not None,
                 at=self._clock(),
                 cause=origin.sealed_with(key),
             )
-            return account_details(account, key), list(password_set)
+            records: list[Record] = []
+            if password_hash is not None:
+                credentials = owner_entry(self._vault, account_id).credentials + 1
+                records = [PasswordSet.chosen(account_id, password_hash, credentials), self._attempts_forgiven(account)]
+            return account_details(account, key), records
 
         return self._accounts.change(account_id, decide)
 
@@ -114,13 +122,10 @@ class Accounts:
 
         return self._accounts.change(account_id, decide)
 
-    def _password(self, account_id: UUID, password: str, about: list[str]) -> PasswordSet:
+    def _hash_of_good(self, password: str, about: list[str]) -> str:
         self._passwords.require_good("password", password, about)
-        return PasswordSet(
-            person_id=account_id,
-            password_hash=self._passwords.hash(password),
-            must_change=False,
-            expires_at=None,
-            credentials=1,
-            sealed_password=None,
-        )
+        return self._passwords.hash(password)
+
+    def _attempts_forgiven(self, account: MainAccount) -> AttemptsForgiven:
+        """Have failed logins as the owner count no more, so that a new password is not kept out by earlier guesses."""
+        return AttemptsForgiven(owner_attempt_keys(self._fingerprints, account.email_hash, None).in_a_row)

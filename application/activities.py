@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from application.errors import InvalidValue
 from application.keys import owner_key
 from application.main_accounts import Outcome
+from application.reports import keys_of_reported
 from domain.events import SubUserActivityRecorded
 
 if TYPE_CHECKING:
@@ -50,13 +50,10 @@ class Activities:
     ) -> Outcome[list[UUID]]:
         """Record them all, or none. Raises `InvalidValue` naming the first whose sub-user is not the account's."""
         owner = owner_key(self._vault, account_id)
-        account = self._accounts.load(account_id)
-        entries = self._vault.entries(list({activity.sub_user_id for activity in activities}))
-        for index, activity in enumerate(activities):
-            if activity.sub_user_id not in account.sub_users or activity.sub_user_id not in entries:
-                raise InvalidValue(f"activities.{index}.sub_user_id", "there is no such sub-user in this account")
+        sub_user_ids = [activity.sub_user_id for activity in activities]
+        keys = keys_of_reported(self._accounts, self._vault, account_id, sub_user_ids, "activities")
         now = self._clock()
-        facts = [_fact(account_id, activity, entries[activity.sub_user_id].key, now, origin) for activity in activities]
+        facts = [_fact(account_id, activity, keys[activity.sub_user_id], now, origin) for activity in activities]
         ids = [fact.originator_id for fact in facts]
         recordings = self._accounts.save(*facts, records=keep(ids, owner))
         return Outcome(ids, recordings[-1].notification.id if recordings else None)

@@ -10,9 +10,13 @@ if TYPE_CHECKING:
     from application.ports import Fingerprints
 
 
+OWNER = "the owner"
+"""Stands where the hash of a sub-user's e-mail stands, and can be none."""
+
+
 @dataclass(frozen=True)
 class AttemptKeys:
-    """`delayed`: this sub-user from this client; `counted`: this sub-user from anywhere; `per_minute`: this client."""
+    """`delayed`: this person from this client; `counted`: this person from anywhere; `per_minute`: this client."""
 
     delayed: bytes
     counted: bytes
@@ -22,6 +26,11 @@ class AttemptKeys:
     def waiting(self) -> list[bytes]:
         """Return the keys under which an attempt may have to wait."""
         return [key for key in (self.delayed, self.per_minute) if key is not None]
+
+    @property
+    def in_a_row(self) -> list[bytes]:
+        """Return the keys under which a success ends the row of failures."""
+        return [self.delayed, self.counted]
 
 
 def attempt_keys(fingerprints: Fingerprints, account_email_hash: str, email_hash: str, ip: str | None) -> AttemptKeys:
@@ -36,3 +45,8 @@ def attempt_keys(fingerprints: Fingerprints, account_email_hash: str, email_hash
         counted=fingerprints.of("login", account_email_hash, email_hash),
         per_minute=fingerprints.of("ip", ip) if ip else None,
     )
+
+
+def owner_attempt_keys(fingerprints: Fingerprints, account_email_hash: str, ip: str | None) -> AttemptKeys:
+    """Return the keys of an attempt to log in as the owner, whether there is such an account or not."""
+    return attempt_keys(fingerprints, account_email_hash, OWNER, ip)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from application.records import (
     AccountListed,
     AccountPasswordsDropped,
     AccountSessionsClosed,
     AccountUnlisted,
+    AccountWebhooksRemoved,
     PersonForgotten,
     Record,
     SessionClosed,
@@ -20,6 +20,7 @@ from domain import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
 ENDING_SESSIONS = (
     events.SubUserActivated,
@@ -40,23 +41,38 @@ def _of(event: object) -> list[Record]:  # noqa: PLR0911  # one return for each 
     match event:
         case events.MainAccountRegistered():
             return [AccountListed(event.email_hash, event.account_id)]
-        case events.MainAccountDetailsChanged(email_hash=str(email_hash)):
-            return [AccountUnlisted(event.account_id), AccountListed(email_hash, event.account_id)]
+        case events.MainAccountDetailsChanged():
+            return _of_changed_details(event)
         case events.MainAccountClosed():
             return [
                 AccountUnlisted(event.account_id),
                 AccountSessionsClosed(event.account_id),
                 AccountPasswordsDropped(event.account_id),
+                AccountWebhooksRemoved(event.account_id),
             ]
+        case events.MainAccountLoggedOut():
+            return [_ended(event.session_id, event.account_id)]
         case events.SubUserAccessExpirySet():
             return [SessionsLimited(event.sub_user_id, event.access_expires_at, event.timestamp)]
-        case events.SubUserLoggedOut(session_id=None):
-            return [SessionsClosed(event.sub_user_id)]
-        case events.SubUserLoggedOut(session_id=UUID() as session_id):
-            return [SessionClosed(session_id, event.sub_user_id)]
+        case events.SubUserLoggedOut():
+            return [_ended(event.session_id, event.sub_user_id)]
         case events.PersonalDataErased():
             return [PersonForgotten(event.sub_user_id or event.account_id)]
         case _ if isinstance(event, ENDING_SESSIONS):
             return [SessionsClosed(event.sub_user_id)]
         case _:
             return []
+
+
+def _of_changed_details(event: events.MainAccountDetailsChanged) -> list[Record]:
+    """Return what follows of a new e-mail, and of a new password: a session opened with the old one ends."""
+    records: list[Record] = []
+    if event.email_hash is not None:
+        records += [AccountUnlisted(event.account_id), AccountListed(event.email_hash, event.account_id)]
+    if event.password_changed:
+        records.append(SessionsClosed(event.account_id))
+    return records
+
+
+def _ended(session_id: UUID | None, person_id: UUID) -> Record:
+    return SessionsClosed(person_id) if session_id is None else SessionClosed(session_id, person_id)

@@ -9,15 +9,20 @@ from domain.refusals import AccountNotFound, SubUserNotFound
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from application.ports import PersonKey, Vault
+    from application.ports import PersonKey, Vault, VaultEntry
 
 
 def owner_key(vault: Vault, account_id: UUID) -> PersonKey:
     """Return the key of an account's owner. Raises `AccountNotFound`."""
+    return owner_entry(vault, account_id).key
+
+
+def owner_entry(vault: Vault, account_id: UUID) -> VaultEntry:
+    """Return what the vault holds of an account's owner. Raises `AccountNotFound`."""
     entry = vault.entries([account_id]).get(account_id)
     if entry is None or entry.account_id != account_id:
         raise AccountNotFound
-    return entry.key
+    return entry
 
 
 def owner_and_sub_user_keys(vault: Vault, account_id: UUID, sub_user_id: UUID) -> tuple[PersonKey, PersonKey]:

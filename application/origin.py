@@ -39,6 +39,10 @@ class Origin:
         """Return the same with the owner of a new account as the actor, if it was no other."""
         return replace(self, actor_id=str(account_id)) if self.actor_type is ActorType.MAIN_ACCOUNT else self
 
+    def by_owner(self, account_id: UUID) -> Origin:
+        """Return the same with the owner of an account in person as the actor."""
+        return replace(self, actor_type=ActorType.MAIN_ACCOUNT, actor_id=str(account_id))
+
     def by_sub_user(self, sub_user_id: UUID) -> Origin:
         """Return the same with a sub-user as the actor."""
         return replace(self, actor_type=ActorType.SUB_USER, actor_id=str(sub_user_id))

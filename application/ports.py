@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date
     from uuid import UUID
 
     from application.attempts import AttemptKeys
     from application.records import PersonAdded
     from domain.cause import Sealed
+    from domain.plan import Period, Usage
 
 Clock = Callable[[], datetime]
 """Tells the time, in UTC."""
@@ -99,6 +102,11 @@ class Session:
     ip: Sealed | None
     user_agent: Sealed | None
 
+    @property
+    def of_owner(self) -> bool:
+        """Whether it is the account's owner's, not a sub-user's."""
+        return self.person_id == self.account_id
+
 
 class Sessions(Protocol):
     """Reads sessions; they are written as records."""
@@ -117,11 +125,24 @@ class AccountDirectory(Protocol):
         """Return the account with that e-mail."""
 
 
+class ConsoleLinks(Protocol):
+    """Keeps the links by which owners log in; that one has been used is written as a record."""
+
+    def add(self, link_hash: bytes, account_id: UUID, expires_at: datetime) -> None:
+        """Have a link be good until then."""
+
+    def find(self, link_hash: bytes, now: datetime) -> UUID | None:
+        """Return the account that a link opens, if it is good now."""
+
+
 class Throttle(Protocol):
     """Counts failed attempts, across every process."""
 
     def seconds_to_wait(self, keys: Sequence[bytes], now: datetime) -> float:
         """Return for how long none of these may try, 0 if they may."""
+
+    def failures(self, key: bytes) -> int:
+        """Return how many failures in a row there were under this key."""
 
     def failed(self, keys: AttemptKeys, now: datetime) -> int:
         """Count a failure under each key, and return how many there were in a row from anywhere."""
@@ -168,3 +189,13 @@ class MailQueue(Protocol):
 
     def postpone(self, job: MailJob, until: datetime, reply: str) -> None:
         """Have it tried again later."""
+
+
+class UsageCounts(Protocol):
+    """Knows what was used, and of which accounts that, or the plan, has changed."""
+
+    def due(self, today: date) -> AbstractContextManager[UUID | None]:
+        """Lend an account that has changed up to this day, and keep others off it; it stays due if the block fails."""
+
+    def used(self, account_id: UUID, period: Period) -> Usage:
+        """Return what all sub-users of an account used in a period."""

@@ -6,7 +6,7 @@ Each class is one statement of the recorder, and its fields are the statement's 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +45,18 @@ class PasswordSet(Record):
     expires_at: datetime | None
     credentials: int
     sealed_password: str | None = field(repr=False)
+
+    @classmethod
+    def chosen(cls, person_id: UUID, password_hash: str, credentials: int) -> Self:
+        """Return the record of a password of one's own: for good, and never mailed."""
+        return cls(
+            person_id=person_id,
+            password_hash=password_hash,
+            must_change=False,
+            expires_at=None,
+            credentials=credentials,
+            sealed_password=None,
+        )
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,13 @@ class SessionsLimited(Record):
 
 
 @dataclass(frozen=True)
+class LinkSpent(Record):
+    """A console link has been used, and is good no more; the store knows only its SHA-256."""
+
+    link_hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class AccountListed(Record):
     """The account can be found by its e-mail, and no other by the same."""
 
@@ -170,3 +189,72 @@ class MailSettled(Record):
     caused_by: int
     state: str
     settled_at: datetime
+
+
+@dataclass(frozen=True)
+class WebhookAdded(Record):
+    """A webhook is there; its URL and description are sealed by the master key of that id."""
+
+    webhook_id: UUID
+    account_id: UUID | None
+    slot: int
+    types: list[str] | None
+    signature: str
+    master_key_id: str
+    sealed_details: bytes = field(repr=False)
+    position: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class WebhookSecretAdded(Record):
+    """A webhook is signed with this from now on, and with those before it for another while."""
+
+    webhook_id: UUID
+    master_key_id: str
+    sealed_secret: bytes = field(repr=False)
+    created_at: datetime
+    former_expire_at: datetime
+
+
+@dataclass(frozen=True)
+class WebhookTurnedOff(Record):
+    """Nothing more is sent to a webhook, as its event of this version says."""
+
+    webhook_id: UUID
+    version: int
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class WebhookTurnedOn(Record):
+    """A webhook is taken up again after a position, as its event of this version says."""
+
+    webhook_id: UUID
+    version: int
+    position: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class WebhookReplayed(Record):
+    """A webhook goes on after another position."""
+
+    webhook_id: UUID
+    position: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class WebhookRemoved(Record):
+    """A webhook is gone, with its secrets and its log."""
+
+    webhook_id: UUID
+
+
+@dataclass(frozen=True)
+class AccountWebhooksRemoved(Record):
+    """The webhooks of an account are gone, with their secrets and their logs."""
+
+    account_id: UUID

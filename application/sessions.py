@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
 
 from application.attempts import AttemptKeys, attempt_keys
-from application.errors import InvalidValue, SessionEnded, TooBusy, TooManyAttempts
-from application.records import AttemptsForgiven, PasswordRehashed, PasswordSet, Record, SessionOpened
+from application.errors import SessionEnded, TooBusy
+from application.new_session import NewSession, token_hash
+from application.password_checks import PasswordChecks
+from application.records import AttemptsForgiven, PasswordSet, Record
 from application.turns import Turns
 from domain.permissions import OPERATIONAL, Permission
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
     from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
     from application.ports import (
@@ -31,15 +32,8 @@ if TYPE_CHECKING:
         Vault,
         VaultEntry,
     )
-    from domain.cause import Cause
     from domain.main_account import MainAccount
     from domain.sub_user import SubUser
-
-SESSION_LIFETIME = timedelta(hours=24)
-"""No session is good for longer (DESIGN section 6; ASVS 7.3.2)."""
-
-TOKEN_BYTES = 32
-"""256 random bits (ASVS 7.2.3 asks for 128)."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +55,6 @@ class OpenedSession:
 def permissions_of(*, restricted: bool) -> tuple[Permission, ...]:
     """Return what a session allows, from the sub-user's present state."""
     return () if restricted else OPERATIONAL
-
-
-def token_hash(token: str) -> bytes:
-    """Return what the store keeps of a token: 256 random bits need no salt."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(frozen=True)
@@ -110,6 +99,7 @@ class SubUserSessions:
         self._sessions = sessions
         self._directory = directory
         self._throttle = throttle
+        self._checks = PasswordChecks(vault, fingerprints, passwords, clock, throttle)
         self._turns = Turns()
 
     def log_in(self, account_email: str, email: str, password: str, origin: Origin) -> Outcome[OpenedSession]:
@@ -122,9 +112,7 @@ class SubUserSessions:
             return self._log_in(attempt, origin)
 
     def _log_in(self, attempt: Attempt, origin: Origin) -> Outcome[OpenedSession]:
-        wait = self._throttle.seconds_to_wait(attempt.keys.waiting, self._clock())
-        if wait > 0:
-            raise TooManyAttempts(wait)
+        self._checks.require_patience(attempt.keys)
         claimed = self._claimed(attempt)
         entry = claimed.entry
         verified = self._passwords.verify(entry.password_hash if entry else None, attempt.password)
@@ -142,9 +130,9 @@ class SubUserSessions:
             raise
 
     def current(self, token: str) -> Session:
-        """Return the session of a token. Raises `SessionEnded`."""
+        """Return the session of a sub-user's token. Raises `SessionEnded`, also for an owner's."""
         session = self._sessions.find(token_hash(token), self._clock())
-        if session is None:
+        if session is None or session.of_owner:
             raise SessionEnded
         return session
 
@@ -158,32 +146,21 @@ class SubUserSessions:
         session = self.current(token)
         entry = self._entry(session)
         sub_user = self._accounts.load(session.account_id).sub_user(session.person_id)
-        self._require_current(entry, current_password)
+        self._checks.require_current(entry, current_password)
         about = [entry.key.open(name, getattr(sub_user, name)) for name in ("email", "name", "surname")]
-        self._passwords.require_good("new_password", new_password, about)
-        if self._passwords.verify(entry.password_hash, new_password):
-            raise InvalidValue("new_password", "must differ from the current password")
-        new_hash = self._passwords.hash(new_password)
+        new_hash = self._checks.hash_of_new(entry, new_password, about)
         cause = origin.by_sub_user(session.person_id).sealed_with(entry.key)
-        opened = _new_session(session.account_id, session.person_id, restricted=False)
 
         def decide(account: MainAccount) -> tuple[OpenedSession, list[Record]]:
             at = self._clock()
             self.current(token)  # it may have been ended while the new password was hashed
-            self._require_same_password(entry)
-            account.change_own_password(session.person_id, opened.session_id, at=at, cause=cause)
-            one = account.sub_user(session.person_id)
-            password_set = PasswordSet(
-                person_id=session.person_id,
-                password_hash=new_hash,
-                must_change=False,
-                expires_at=None,
-                credentials=one.credentials,
-                sealed_password=None,
-            )
-            keys = self._own_password_keys(entry)
-            forgiven = AttemptsForgiven([keys.delayed, keys.counted])
-            return opened.since(at, one), [password_set, opened.record(one, at, cause), forgiven]
+            self._checks.require_same(entry)
+            new = _new_session(account, account.sub_user(session.person_id), restricted=False)
+            account.change_own_password(session.person_id, new.session_id, at=at, cause=cause)
+            credentials = account.sub_user(session.person_id).credentials
+            password_set = PasswordSet.chosen(session.person_id, new_hash, credentials)
+            forgiven = AttemptsForgiven(self._checks.own_password_keys(entry).in_a_row)
+            return _opened(new, at), [password_set, new.record(at, cause), forgiven]
 
         return self._accounts.change(session.account_id, decide)
 
@@ -218,31 +195,19 @@ class SubUserSessions:
         self, account_id: UUID, entry: VaultEntry, attempt: Attempt, origin: Origin
     ) -> Outcome[OpenedSession]:
         cause = origin.by_sub_user(entry.person_id).sealed_with(entry.key)
-        rehashed = self._rehashed(entry, attempt.password)
+        rehashed = self._checks.rehashed(entry, attempt.password)
 
         def decide(account: MainAccount) -> tuple[OpenedSession, list[Record]]:
             at = self._clock()
             if entry.must_change and entry.password_expires_at is not None and entry.password_expires_at <= at:
                 raise LoginRefused("temporary_password_expired")
-            self._require_same_password(entry)
+            self._checks.require_same(entry)
             sub_user = account.sub_user(entry.person_id)
-            new = _new_session(account_id, entry.person_id, restricted=sub_user.must_change_password)
+            new = _new_session(account, sub_user, restricted=sub_user.must_change_password)
             account.log_in(entry.person_id, new.session_id, at=at, cause=cause)
-            forgiven = AttemptsForgiven([attempt.keys.delayed, attempt.keys.counted])
-            return new.since(at, sub_user), [new.record(sub_user, at, cause), *rehashed, forgiven]
+            return _opened(new, at), [new.record(at, cause), *rehashed, AttemptsForgiven(attempt.keys.in_a_row)]
 
         return self._accounts.change(account_id, decide)
-
-    def _require_same_password(self, entry: VaultEntry) -> None:
-        """Refuse where the password that was verified has been replaced since."""
-        now = self._vault.entries([entry.person_id]).get(entry.person_id)
-        if now is None or now.credentials != entry.credentials:
-            raise LoginRefused("wrong_password")
-
-    def _rehashed(self, entry: VaultEntry, password: str) -> list[Record]:
-        if entry.password_hash is None or not self._passwords.is_outdated(entry.password_hash):
-            return []
-        return [PasswordRehashed(entry.person_id, entry.password_hash, self._passwords.hash(password))]
 
     def _note_refusal(self, claimed: Claimed, why: str, attempt: Attempt, origin: Origin) -> None:
         failures = self._throttle.failed(attempt.keys, self._clock())
@@ -265,18 +230,6 @@ class SubUserSessions:
         with suppress(TooBusy):  # an answer of its own would tell that there is such an account
             self._accounts.change(claimed.account_id, decide)
 
-    def _require_current(self, entry: VaultEntry, password: str) -> None:
-        keys = self._own_password_keys(entry)
-        wait = self._throttle.seconds_to_wait(keys.waiting, self._clock())
-        if wait > 0:
-            raise TooManyAttempts(wait)
-        if not self._passwords.verify(entry.password_hash, password):
-            self._throttle.failed(keys, self._clock())
-            raise InvalidValue("current_password", "is wrong")
-
-    def _own_password_keys(self, entry: VaultEntry) -> AttemptKeys:
-        return attempt_keys(self._fingerprints, "own password", str(entry.person_id), None)
-
     def _entry(self, session: Session) -> VaultEntry:
         entry = self._vault.entries([session.person_id]).get(session.person_id)
         if entry is None:
@@ -284,40 +237,15 @@ class SubUserSessions:
         return entry
 
 
-@dataclass(frozen=True)
-class _NewSession:
-    """A session that is about to be opened."""
-
-    session_id: UUID
-    token: str = field(repr=False)
-    account_id: UUID
-    sub_user_id: UUID
-    restricted: bool
-
-    def since(self, at: datetime, sub_user: SubUser) -> OpenedSession:
-        ends = [at + SESSION_LIFETIME, *([sub_user.access_expires_at] if sub_user.access_expires_at else [])]
-        return OpenedSession(
-            token=self.token,
-            expires_at=min(ends),
-            account_id=self.account_id,
-            sub_user_id=self.sub_user_id,
-            must_change_password=self.restricted,
-        )
-
-    def record(self, sub_user: SubUser, at: datetime, cause: Cause) -> SessionOpened:
-        return SessionOpened(
-            session_id=self.session_id,
-            token_hash=token_hash(self.token),
-            account_id=self.account_id,
-            person_id=self.sub_user_id,
-            restricted=self.restricted,
-            opened_at=at,
-            expires_at=at + SESSION_LIFETIME,
-            access_expires_at=sub_user.access_expires_at,
-            ip=cause.ip,
-            user_agent=cause.user_agent,
-        )
+def _new_session(account: MainAccount, sub_user: SubUser, *, restricted: bool) -> NewSession:
+    return NewSession(account.id, sub_user.sub_user_id, restricted, sub_user.access_expires_at)
 
 
-def _new_session(account_id: UUID, sub_user_id: UUID, *, restricted: bool) -> _NewSession:
-    return _NewSession(uuid4(), secrets.token_urlsafe(TOKEN_BYTES), account_id, sub_user_id, restricted)
+def _opened(new: NewSession, at: datetime) -> OpenedSession:
+    return OpenedSession(
+        token=new.token,
+        expires_at=new.expires_at(at),
+        account_id=new.account_id,
+        sub_user_id=new.person_id,
+        must_change_password=new.restricted,
+    )

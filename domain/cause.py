@@ -20,6 +20,13 @@ class ActorType(StrEnum):
     ANONYMOUS = "anonymous"
 
 
+class Via(StrEnum):
+    """How the owner of an account proved to be who they are."""
+
+    PASSWORD = "password"
+    LINK = "link"
+
+
 @dataclass(frozen=True)
 class Cause:
     """The origin of one command, in the form in which its events keep it.

@@ -7,14 +7,15 @@ under the key of the person whom `sealed_for` names. A name (`TOPIC`) once store
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate, AggregateCreated, CanMutateAggregate, DomainEvent
 from eventsourcing.utils import register_topic
 
-from domain.cause import ActorType, Sealed
+from domain.cause import ActorType, Sealed, Via
+from domain.plan import Resource
 from domain.sub_user import Notice
 
 ORIGIN_FIELDS = frozenset({"ip", "user_agent", "reason"})
@@ -83,11 +84,54 @@ class MainAccountClosed(Event):
     TOPIC: ClassVar[str] = "MainAccountClosed"
 
 
+class MainAccountLoggedIn(Event):
+    """The owner opened a session: with their password, or by a link that the portal obtained for them."""
+
+    TOPIC: ClassVar[str] = "MainAccountLoggedIn"
+    session_id: UUID
+    via: Via
+
+
+class MainAccountLoginRefused(Event):
+    """A login as the owner was refused. Recorded as seldom as a sub-user's: `failures` counts them all."""
+
+    TOPIC: ClassVar[str] = "MainAccountLoginRefused"
+    why: str
+    failures: int
+
+
+class MainAccountLoggedOut(Event):
+    """The owner ended a session of their own, or all of them (None)."""
+
+    TOPIC: ClassVar[str] = "MainAccountLoggedOut"
+    session_id: UUID | None
+
+
 class SubUserLimitRaised(Event):
     """Support allowed the account more sub-users."""
 
     TOPIC: ClassVar[str] = "SubUserLimitRaised"
     sub_user_limit: int
+
+
+class MainAccountPlanSet(Event):
+    """What the account's plan includes each month changed, or on which day its months begin."""
+
+    TOPIC: ClassVar[str] = "MainAccountPlanSet"
+    included_minutes: int
+    included_tokens: int
+    period_start: date
+
+
+class UsageThresholdReached(Event):
+    """So many per cent (`threshold`) of what the plan includes in a period were used. `resource` says in which unit."""
+
+    TOPIC: ClassVar[str] = "UsageThresholdReached"
+    resource: Resource
+    threshold: int
+    period_start: date
+    used: int
+    included: int
 
 
 class SubUserCreated(Event):
@@ -237,12 +281,22 @@ class PersonalDataErased(Event):
 
 
 @dataclass(frozen=True)  # the library's metaclass does this too, but type checkers cannot see that
-class SubUserActivityRecorded(CanMutateAggregate[UUID], DomainEvent):
-    """The portal reported something that a sub-user did. A stream of its own: it never contends with commands."""
+class ReportedEvent(CanMutateAggregate[UUID], DomainEvent):
+    """What the portal reports of a sub-user. Each is a stream of its own: it never contends with commands."""
 
-    TOPIC: ClassVar[str] = "SubUserActivityRecorded"
     account_id: UUID
     sub_user_id: UUID
+
+    def sealed_for(self, field: str) -> UUID:  # noqa: ARG002  # the same for every field: it is all about the sub-user
+        """Return the id of the person under whose key this field is encrypted."""
+        return self.sub_user_id
+
+
+@dataclass(frozen=True)
+class SubUserActivityRecorded(ReportedEvent):
+    """The portal reported something that a sub-user did."""
+
+    TOPIC: ClassVar[str] = "SubUserActivityRecorded"
     action: str
     target: Sealed | None
     details: Sealed | None
@@ -251,9 +305,76 @@ class SubUserActivityRecorded(CanMutateAggregate[UUID], DomainEvent):
     ip: Sealed | None
     user_agent: Sealed | None
 
-    def sealed_for(self, field: str) -> UUID:  # noqa: ARG002  # the same for every field: it is all about the sub-user
-        """Return the id of the person under whose key this field is encrypted."""
-        return self.sub_user_id
+
+@dataclass(frozen=True)
+class UsageRecorded(ReportedEvent):
+    """The portal reported what a sub-user used of the account's plan."""
+
+    TOPIC: ClassVar[str] = "UsageRecorded"
+    conversation_ms: int
+    llm_tokens: int
+    occurred_at: datetime
+    request_id: str | None
+    ip: Sealed | None
+    user_agent: Sealed | None
 
 
 register_topic(SubUserActivityRecorded.TOPIC, SubUserActivityRecorded)
+register_topic(UsageRecorded.TOPIC, UsageRecorded)
+
+
+@dataclass(frozen=True)
+class WebhookEvent(CanMutateAggregate[UUID], DomainEvent):
+    """Something that became of a webhook: each is a stream of its own. Without an account it is told of all of them."""
+
+    webhook_id: UUID
+    account_id: UUID | None
+    actor_type: ActorType
+    actor_id: str | None
+    request_id: str | None
+    ip: Sealed | None
+    user_agent: Sealed | None
+
+    @property
+    def subject_id(self) -> None:
+        """It is about no sub-user."""
+
+    def sealed_for(self, field: str) -> UUID:  # noqa: ARG002  # the same for every field: the account's owner acted
+        """Return the id of the person under whose key this field is encrypted; without an account there is no field."""
+        return self.account_id or self.webhook_id
+
+
+@dataclass(frozen=True)
+class WebhookCreated(WebhookEvent):
+    """Events are sent to a receiver from here on."""
+
+    TOPIC: ClassVar[str] = "WebhookCreated"
+
+
+@dataclass(frozen=True)
+class WebhookDisabled(WebhookEvent):
+    """Nothing more is sent to a receiver that is gone or failed too often. What it lacks stays in the history."""
+
+    TOPIC: ClassVar[str] = "WebhookDisabled"
+    why: str
+    failures: int
+
+
+@dataclass(frozen=True)
+class WebhookEnabled(WebhookEvent):
+    """A webhook that was disabled is taken up again."""
+
+    TOPIC: ClassVar[str] = "WebhookEnabled"
+
+
+@dataclass(frozen=True)
+class WebhookDeleted(WebhookEvent):
+    """A webhook was removed for good."""
+
+    TOPIC: ClassVar[str] = "WebhookDeleted"
+
+
+register_topic(WebhookCreated.TOPIC, WebhookCreated)
+register_topic(WebhookDisabled.TOPIC, WebhookDisabled)
+register_topic(WebhookEnabled.TOPIC, WebhookEnabled)
+register_topic(WebhookDeleted.TOPIC, WebhookDeleted)

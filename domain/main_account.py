@@ -14,19 +14,21 @@ from eventsourcing.domain import Aggregate, event
 
 from domain import events, refusals
 from domain.main_account_snapshot import MainAccountSnapshot
+from domain.plan import REMEMBERED, Plan, Threshold, thresholds
 from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
-    from domain.cause import Cause, Sealed
+    from domain.cause import Cause, Sealed, Via
+    from domain.plan import Period, Resource, Usage
 
 INITIAL_SUB_USER_LIMIT = 10
 """How many sub-users an account may have until support raises it (rule 8)."""
 
 LOCKING_FAILURES = 100
-"""How many failed logins in a row lock a sub-user (NIST SP 800-63B-4, 3.2.2)."""
+"""How many failed logins in a row lock a sub-user, or keep an owner's password out (NIST SP 800-63B-4, 3.2.2)."""
 
 RECORDED_FAILURES = 5
 """So many failed logins in a row are recorded one by one, and after that each time their number has doubled."""
@@ -42,7 +44,12 @@ class MainAccount(Aggregate):
     Created = events.MainAccountRegistered  # type: ignore[assignment]  # the library wants it to go by this name
     MainAccountDetailsChanged = events.MainAccountDetailsChanged
     MainAccountClosed = events.MainAccountClosed
+    MainAccountLoggedIn = events.MainAccountLoggedIn
+    MainAccountLoginRefused = events.MainAccountLoginRefused
+    MainAccountLoggedOut = events.MainAccountLoggedOut
     SubUserLimitRaised = events.SubUserLimitRaised
+    MainAccountPlanSet = events.MainAccountPlanSet
+    UsageThresholdReached = events.UsageThresholdReached
     SubUserCreated = events.SubUserCreated
     SubUserDetailsChanged = events.SubUserDetailsChanged
     SubUserVisibilityChanged = events.SubUserVisibilityChanged
@@ -70,6 +77,8 @@ class MainAccount(Aggregate):
         self.language = language
         self.sub_user_limit = sub_user_limit
         self.closed_at: datetime | None = None
+        self.plan: Plan | None = None
+        self.thresholds_told: frozenset[Threshold] = frozenset()
         self.sub_users: dict[UUID, SubUser] = {}
 
     # What it is asked to do
@@ -131,6 +140,21 @@ class MainAccount(Aggregate):
         if self.closed_at is None:
             self._record(self.MainAccountClosed, at, cause)
 
+    def log_in_owner(self, session_id: UUID, via: Via, *, at: datetime, cause: Cause) -> None:
+        """Open a session for the owner, who proved who they are. Raises `LoginRefused` where the account is closed."""
+        if self.closed_at is not None:
+            raise refusals.LoginRefused("account_closed")
+        self._record(self.MainAccountLoggedIn, at, cause, session_id=session_id, via=via)
+
+    def note_refused_owner_login(self, why: str, failures: int, *, at: datetime, cause: Cause) -> None:
+        """Record a refused login as the owner, unless so many came before it that it says nothing new."""
+        if _says_something_new(failures):
+            self._record(self.MainAccountLoginRefused, at, cause, why=why, failures=failures)
+
+    def log_out_owner(self, session_id: UUID | None, *, at: datetime, cause: Cause) -> None:
+        """End one session of the owner's, or all of them (None)."""
+        self._record(self.MainAccountLoggedOut, at, cause, session_id=session_id)
+
     def raise_sub_user_limit(self, limit: int, *, at: datetime, cause: Cause) -> None:
         """Allow more sub-users. Raises `LimitNotRaised` where that would be fewer; the same number changes nothing."""
         self._require_open()
@@ -138,6 +162,31 @@ class MainAccount(Aggregate):
             raise refusals.LimitNotRaised
         if limit > self.sub_user_limit:
             self._record(self.SubUserLimitRaised, at, cause, sub_user_limit=limit)
+
+    def set_plan(self, plan: Plan, *, at: datetime, cause: Cause) -> None:
+        """Change what the plan includes, or when its months begin. The same plan again changes nothing."""
+        self._require_open()
+        if plan != self.plan:
+            self._record(self.MainAccountPlanSet, at, cause, **vars(plan))
+
+    def note_usage(self, period: Period, used: Usage, *, at: datetime, cause: Cause) -> None:
+        """Record each threshold that is reached by what was used in a period of the plan, unless it was told before.
+
+        It is told once for each amount included: where the plan is raised later, it can be reached again. In a closed
+        account too: what was used before is still to be paid for.
+        """
+        for one in thresholds(self.plan, period) if self.plan is not None else ():
+            if one.is_reached(used) and one not in self.thresholds_told:
+                self._record(
+                    self.UsageThresholdReached,
+                    at,
+                    cause,
+                    resource=one.resource,
+                    threshold=one.percent,
+                    period_start=one.period_start,
+                    used=used.of(one.resource),
+                    included=one.included,
+                )
 
     def require_room_for(self, email_hash: str) -> None:
         """Raise the refusal that a sub-user with this e-mail would meet, if any."""
@@ -250,7 +299,7 @@ class MainAccount(Aggregate):
         self, sub_user_id: UUID | None, why: str, failures: int, *, at: datetime, cause: Cause
     ) -> None:
         """Record a refused login, unless so many came before it that it says nothing new; lock after too many."""
-        if failures <= RECORDED_FAILURES or failures.bit_count() == 1:
+        if _says_something_new(failures):
             self._record(self.SubUserLoginRefused, at, cause, sub_user_id=sub_user_id, why=why, failures=failures)
         sub_user = self.sub_users.get(sub_user_id) if sub_user_id is not None else None
         if sub_user is not None and failures >= LOCKING_FAILURES and not sub_user.locked:
@@ -375,6 +424,16 @@ class MainAccount(Aggregate):
     def _limit_raised(self, sub_user_limit: int) -> None:
         self.sub_user_limit = sub_user_limit
 
+    @event(events.MainAccountPlanSet)
+    def _plan_set(self, included_minutes: int, included_tokens: int, period_start: date) -> None:
+        self.plan = Plan(included_minutes, included_tokens, period_start)
+
+    @event(events.UsageThresholdReached)
+    def _usage_threshold_reached(self, resource: Resource, threshold: int, period_start: date, included: int) -> None:
+        told = Threshold(resource, threshold, period_start, included)
+        remembered = {one for one in self.thresholds_told if one.period_start >= period_start - REMEMBERED}
+        self.thresholds_told = frozenset({*remembered, told})
+
     @event(events.SubUserCreated)
     def _sub_user_created(
         self,
@@ -489,6 +548,11 @@ class MainAccount(Aggregate):
             "_pending_events": list(self.pending_events),
         }
         return copy
+
+
+def _says_something_new(failures: int) -> bool:
+    """Say whether a failed login is recorded, that is the last of so many in a row."""
+    return failures <= RECORDED_FAILURES or failures.bit_count() == 1
 
 
 def _without_waiting(mail: CredentialsMailState) -> CredentialsMailState:

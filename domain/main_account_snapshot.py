@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID
 
 from eventsourcing.domain import CanSnapshotAggregate, DomainEvent
 from eventsourcing.utils import register_topic, resolve_topic
 
+from domain.plan import Plan, Resource, Threshold
 from domain.sub_user import CredentialsMailState, SubUser
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 "language": aggregate.language,
                 "sub_user_limit": aggregate.sub_user_limit,
                 "closed_at": aggregate.closed_at and aggregate.closed_at.isoformat(),
+                "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
+                "thresholds_told": sorted(_told_to_state(one) for one in aggregate.thresholds_told),
                 "sub_users": [_to_state(sub_user) for sub_user in aggregate.sub_users.values()],
             },
         )
@@ -55,6 +58,8 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         for name in ("email", "email_hash", "company_name", "language", "sub_user_limit"):
             setattr(account, name, self.state[name])
         account.closed_at = _time(self.state["closed_at"])
+        account.plan = _plan(self.state.get("plan"))  # a snapshot from before there were plans has none
+        account.thresholds_told = frozenset(map(_told_from_state, self.state.get("thresholds_told", ())))
         sub_users = [_from_state(state) for state in self.state["sub_users"]]
         account.sub_users = {sub_user.sub_user_id: sub_user for sub_user in sub_users}
         return account
@@ -75,6 +80,19 @@ def _from_state(state: dict[str, Any]) -> SubUser:
             "credentials_mail": CredentialsMailState(state["credentials_mail"]),
         }
     )
+
+
+def _plan(state: dict[str, Any] | None) -> Plan | None:
+    return Plan(**{**state, "period_start": date.fromisoformat(state["period_start"])}) if state is not None else None
+
+
+def _told_to_state(told: Threshold) -> list[Any]:
+    return [str(told.resource), told.percent, str(told.period_start), told.included]
+
+
+def _told_from_state(state: list[Any]) -> Threshold:
+    resource, percent, period_start, included = state
+    return Threshold(Resource(resource), percent, date.fromisoformat(period_start), included)
 
 
 def _time(text: str | None) -> datetime | None:

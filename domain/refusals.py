@@ -70,6 +70,18 @@ class RevisionMismatch(Refusal):
     code = "revision-mismatch"
 
 
+class WebhookNotFound(Refusal):
+    """There is no such webhook."""
+
+    code = "webhook-not-found"
+
+
+class WebhookLimitReached(Refusal):
+    """There are as many webhooks as there may be: delete one."""
+
+    code = "webhook-limit-reached"
+
+
 class LoginRefused(Refusal):
     """The main account e-mail, the sub-user e-mail or the password is wrong, or access is not active.
 

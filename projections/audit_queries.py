@@ -31,6 +31,9 @@ SQL = statements("projections", "audit_queries")
 
 STREAMED_AT_A_TIME = 500
 
+MOST_ACTIONS = 500
+"""An account has some dozens; should its portal put numbers into the words for activities, a choice has to end."""
+
 NOT_DETAILS = frozenset(
     {"originator_id", "originator_version", "originator_topic", "timestamp", "sub_user_id", "account_id", "email_hash"}
     | {"actor_type", "actor_id", "request_id", "ip", "user_agent", "reason", "action", "target", "occurred_at"}
@@ -97,6 +100,14 @@ class AuditQueries:
         self._require_fresh(account_id, at_least)
         return self._streamed(account_id, wanted)
 
+    def actions(self, account_id: UUID) -> list[str]:
+        """Return the actions that occur in an account, each once, sorted, 500 at most. Raises `AccountNotFound`."""
+        self._require_fresh(account_id, None)
+        wanted = {"account_id": account_id, "limit": MOST_ACTIONS}
+        with self._database.get_connection() as connection:
+            rows = connection.execute(SQL["actions"], wanted, prepare=True).fetchall()
+        return sorted(row["action"] for row in rows)
+
     def _streamed(self, account_id: UUID, wanted: AuditFilter) -> Iterator[AuditRow]:
         before: int | None = None
         while rows := self._rows(account_id, wanted, STREAMED_AT_A_TIME, before):
@@ -123,8 +134,10 @@ class AuditQueries:
             where.append(sql.SQL("a.position < %(before)s"))
         parameters = {**vars(wanted), "account_id": account_id, "before": before, "limit": limit}
         query = sql.SQL(SQL["list_rows"]).format(where=sql.SQL(" AND ").join(where))
+        timeless = wanted.since is None and wanted.until is None
         with self._database.get_connection() as connection:
-            return connection.execute(query, parameters, prepare=True).fetchall()
+            # Between two times the best plan depends on how long that is: such a statement is planned each time.
+            return connection.execute(query, parameters, prepare=timeless).fetchall()
 
     def _shown(self, account_id: UUID, rows: Sequence[DictRow]) -> list[AuditRow]:
         decoded = [
@@ -179,8 +192,8 @@ def _details_of_activity(text: str | None) -> Any:
     return json.loads(text) if text is not None and text != ERASED else text
 
 
-def _actor(event: events.Event | events.SubUserActivityRecorded, names: Mapping[str, str]) -> dict[str, str | None]:
-    if isinstance(event, events.SubUserActivityRecorded):
+def _actor(event: events.Event | events.ReportedEvent, names: Mapping[str, str]) -> dict[str, str | None]:
+    if isinstance(event, events.ReportedEvent):
         actor_type, actor_id = str(ActorType.SUB_USER), str(event.sub_user_id)
     else:
         actor_type, actor_id = str(event.actor_type), event.actor_id or ""

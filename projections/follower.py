@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import psycopg
-import structlog
 from psycopg.rows import tuple_row
 
 from application.errors import StoreUnavailable
 from projections.event_log import events_after
-from projections.statements import statements
+from projections.leadership import SQL, lead, show_failure
 
 if TYPE_CHECKING:
     import threading
@@ -25,20 +23,10 @@ if TYPE_CHECKING:
 
     from projections.event_log import Positioned
 
-SQL = statements("projections", "follower")
-
 BATCH = 500
 POLL_SECONDS = 0.25
-LEADER_CHECK_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 30.0
-LONGEST_RECONNECT_SECONDS = 2.0
-"""Reads wait for a view for a few seconds: it is to be back soon after the database is."""
-
-DISCONNECTED = (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailable)
-"""What says nothing of the event at hand: the database cannot be reached just now."""
-
-log = structlog.get_logger(__name__)
 
 
 class View(Protocol):
@@ -74,16 +62,7 @@ class Follower:
 
     def run(self, stop: threading.Event) -> None:
         """Follow until told to stop, through lost connections and events that cannot be applied."""
-        backoff = FIRST_BACKOFF_SECONDS
-        while not stop.is_set():
-            try:
-                with self._connect() as connection:
-                    backoff = FIRST_BACKOFF_SECONDS
-                    self._lead(connection, stop)
-            except DISCONNECTED as error:
-                log.warning("follower.disconnected", follower=self.view.name, error=type(error).__name__)
-                stop.wait(backoff)
-                backoff = min(backoff * 2, LONGEST_RECONNECT_SECONDS)
+        lead(self.view.name, self._connect, stop, self._follow)
 
     def step(self, connection: Connection[Any], limit: int = BATCH) -> int:
         """Apply one batch, and return how many events it had. Raises `EventNotApplied`."""
@@ -110,13 +89,7 @@ class Follower:
         row = cursor.execute(SQL["lock_position"], {"name": self.view.name}).fetchone()
         return int(row[0]) if row else 0
 
-    def _lead(self, connection: Connection[Any], stop: threading.Event) -> None:
-        """Follow once this process leads: the lock is the connection's, and goes with it."""
-        connection.execute(SQL["start"], {"name": self.view.name})
-        while not self._leads(connection):
-            if stop.wait(LEADER_CHECK_SECONDS):
-                return
-        log.info("follower.leads", follower=self.view.name)
+    def _follow(self, connection: Connection[Any], stop: threading.Event) -> None:
         connection.execute(f'LISTEN "{self._channel}"')
         backoff, one_by_one = FIRST_BACKOFF_SECONDS, 0
         while not stop.is_set():
@@ -124,7 +97,7 @@ class Follower:
             try:
                 applied = self.step(connection, limit)
             except EventNotApplied as error:
-                self._show_failure(connection, error)
+                show_failure(self.view.name, connection, error.position, error)
                 if one_by_one:
                     stop.wait(backoff)
                     backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
@@ -135,12 +108,3 @@ class Follower:
             if applied < limit:
                 for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass
-
-    def _leads(self, connection: Connection[Any]) -> bool:
-        row = connection.cursor(row_factory=tuple_row).execute(SQL["lead"], {"name": self.view.name}).fetchone()
-        return bool(row and row[0])
-
-    def _show_failure(self, connection: Connection[Any], error: EventNotApplied) -> None:
-        log.error("follower.stopped", follower=self.view.name, position=error.position, error=str(error))
-        failure = str(error)[:1000].replace("\x00", "").encode(errors="replace").decode()  # as Postgres takes it
-        connection.execute(SQL["fail"], {"name": self.view.name, "position": error.position, "failure": failure})

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from projections.freshness import Database
 
+PUBLISHER_SQL = statements("projections", "publisher")
 FOLLOWER_SQL = statements("projections", "follower")
 MAIL_SQL = statements("projections", "mail_queue")
 
@@ -28,6 +29,22 @@ class FollowerProgress:
     failed_position: int | None
     failure: str | None
     failed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PublisherProgress:
+    """How the publisher gets on: whether the broker takes events, since when, and if not, why.
+
+    `led` says whether any process publishes: one that was killed left the rest as it was. `published` events were
+    confirmed by the broker, repeated ones counted again; `returned` ones came back, for want of any queue.
+    """
+
+    available: bool
+    since: datetime
+    reason: str | None
+    published: int
+    returned: int
+    led: bool
 
 
 class Progress:
@@ -53,3 +70,9 @@ class Progress:
         with self._database.get_connection() as connection:
             row = connection.execute(MAIL_SQL["count_queued"]).fetchone()
         return (int(row["queued"]), int(row["retried"])) if row is not None else (0, 0)
+
+    def publisher(self) -> PublisherProgress | None:
+        """Return how the publisher gets on; None if there has never been any."""
+        with self._database.get_connection() as connection:
+            row = connection.execute(PUBLISHER_SQL["state"]).fetchone()
+        return PublisherProgress(**row) if row is not None else None

@@ -13,17 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from argon2 import PasswordHasher
 
 from adapters import passwords
 from adapters.embedded_postgres import EmbeddedPostgres
 from api import bootstrap
 from api.config import Settings
+from tests.api.callers import Doors
 from tests.people import Company
 from tests.postgres import Databases, copy_of, embedded, start, stop_leftover, template
+from tests.receiver import receiving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.receiver import Receiver
 
 
 SERVER_FOLDER = pytest.StashKey[Path]()
@@ -53,6 +58,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if folder is not None and not hasattr(config, "workerinput"):
         stop_leftover(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _brief_logs() -> None:
+    """Have exceptions logged without the values of all variables: of a deep recursion those take minutes to print."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, renderer])
 
 
 @pytest.fixture(scope="session")
@@ -97,13 +109,18 @@ def empty_database_url(server_url: str) -> Iterator[str]:
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Give the settings of a service on the test's own database."""
+    return settings_on(database_url, tmp_path)
+
+
+def settings_on(database_url: str, data_dir: Path) -> Settings:
+    """Return the settings of a service on a database."""
     return Settings(
         embedded=False,
         database_url=database_url,
         smtp_url=None,
         mail_from="no-reply@portal.example",
         master_keys=(secrets.token_bytes(32),),
-        data_dir=tmp_path,
+        data_dir=data_dir,
         host="127.0.0.1",
         port=8000,
         public_url="https://portal.example",
@@ -189,6 +206,34 @@ def followers(service: bootstrap.Service) -> Iterator[None]:
     """Have the service's followers run during the test."""
     with following(service):
         yield
+
+
+@pytest.fixture(scope="session")
+def doors(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """Give the doors of one service, its followers running, to all tests that are content with an account of their own.
+
+    A database of one's own takes half a second; a test that moves the clock or harms the database uses `own_doors`.
+    """
+    with copy_of(server_url, migrated_template) as url:
+        service = bootstrap.build(settings_on(url, tmp_path_factory.mktemp("doors")))
+        try:
+            with following(service):
+                yield Doors.of(service)
+        finally:
+            service.close()
+
+
+@pytest.fixture
+def own_doors(service: bootstrap.Service, followers: None) -> Doors:
+    """Give the doors of a service of the test's own, on a database and a clock of its own."""
+    return Doors.of(service)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Run a receiver of webhooks on this machine, to which a service sends that is allowed to."""
+    with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture

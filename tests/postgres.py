@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from psycopg import sql
 
 from adapters.embedded_postgres import EmbeddedPostgres, launch
 from adapters.postgres.migrations import migrate, migrations
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,6 +180,13 @@ def _make_template(connection: psycopg.Connection[Any], server_url: str, name: s
 
 
 def _drop(server_url: str, url: str) -> None:
-    with connect(server_url) as connection:
-        name = sql.Identifier(urlsplit(url).path.strip("/"))
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+    """Drop it, once the server's own vacuuming is through with it: to end that takes a superuser."""
+    name = sql.Identifier(urlsplit(url).path.strip("/"))
+
+    def is_dropped() -> bool:
+        with connect(server_url) as connection, suppress(psycopg.errors.InsufficientPrivilege):
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            return True
+        return False
+
+    eventually(is_dropped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,10 @@ from application.activities import Activity
 from application.api_keys import Scope
 from application.origin import Origin
 from application.records import AnswerKept
+from application.usage import UsageReport
+from application.webhooks import NewWebhook
 from domain.cause import ActorType
+from domain.plan import Plan
 from domain.refusals import LoginRefused
 from tests.people import Collaborator, Company, catch_up, deliver_mails, mailed_password
 from tests.postgres import ask, connect
@@ -61,6 +65,7 @@ class Story:
         self.api_key = service.api_keys.create(Scope.PORTAL, "a backend", service.clock())
         self.one = self._let_in()
         self.tokens: list[str] = []
+        self.links: list[str] = []
         self.passwords = ["canary phrase of the boss", "canary phrase one"]
         self._live()
 
@@ -97,12 +102,41 @@ class Story:
         details = '{"canary":"canary details"}'
         activity = Activity(self.one.sub_user_id, "assistant.opened", "canary target", details)
         self.service.activities.record(self.company.account_id, [activity], SPY)
+        self.service.usage.record(self.company.account_id, [UsageReport(self.one.sub_user_id, 60_000, 1000)], SPY)
+        self.service.usage.set_plan(self.company.account_id, Plan(10, 0, date(2026, 1, 1)), SPY)
         for n in range(110):
             self.one.change(name=f"Canaryname{n}")
         self.passwords.append("canary phrase three")
         self.one.change(password="canary phrase three")
         self.tokens.append(self.one.log_in("canary phrase three", SPY).token)
+        self._come_in_person()
+        self._have_events_sent()
         catch_up(self.service)
+
+    def _come_in_person(self) -> None:
+        """Have the owner log in, by password and by link, choose another password, and leave a link unused."""
+        owners = self.service.owner_sessions
+        self.passwords.append("canary phrase of the boss anew")
+        self.tokens.append(owners.log_in(self.company.email, self.passwords[0], SPY).value.token)
+        changed = owners.change_password(self.tokens[-1], self.passwords[0], self.passwords[-1], SPY)
+        self.tokens.append(changed.value.token)
+        self.links += [owners.offer_link(self.company.account_id) for _ in range(2)]
+        self.tokens.append(owners.log_in_by_link(self.links[0], SPY).value.token)
+        with pytest.raises(LoginRefused):
+            owners.log_in(self.company.email, "canary wrong guess", SPY)
+
+    def _have_events_sent(self) -> None:
+        """Have a receiver whose URL holds a secret be sent something, and fail."""
+        url = "https://canary-receiver.invalid/canary-path?canary-query"
+        webhooks = self.service.webhooks
+        new = NewWebhook(url, self.company.account_id, description="canary description")
+        webhook, first = webhooks.create(new, SPY).value
+        _, second = webhooks.add_secret(webhook.webhook_id, of_all=False)
+        encoded = [shown.removeprefix("whsec_") for shown in (first, second)]
+        decoded = [base64.b64decode(one) for one in encoded]
+        self.webhook_secrets: list[str | bytes] = ["canary-path", "canary-query", *encoded, *decoded]
+        catch_up(self.service)
+        assert self.service.webhook_deliveries.deliver_next()
 
 
 @pytest.fixture
@@ -112,8 +146,9 @@ def story(service: Service) -> Story:
 
 
 def test_no_secret_is_anywhere(story: Story, database_url: str) -> None:
-    """No password, whoever made it up, no token, no API key, no master key: not in any column of any table."""
-    secrets: list[str | bytes] = [*story.passwords, *story.tokens, story.api_key, *story.service.settings.master_keys]
+    """No password, whoever made it up, no token, no link, no key, no webhook's secret: in no column of any table."""
+    keys: list[str | bytes] = [story.api_key, *story.service.settings.master_keys]
+    secrets: list[str | bytes] = [*story.passwords, *story.tokens, *story.links, *story.webhook_secrets, *keys]
     held = contents(database_url)
 
     assert [where_is(held, secret) for secret in secrets] == [set()] * len(secrets)
@@ -131,6 +166,7 @@ PERSONAL = [
     "canary reason",
     "canary target",
     "canary details",
+    "canary description",
 ]
 
 
@@ -163,7 +199,7 @@ def test_every_table_was_looked_at(story: Story, database_url: str) -> None:
     """The story reaches every table there is, so that a new one is not forgotten."""
     empty = {table for table, text in contents(database_url).items() if not text}
 
-    assert empty == set()
+    assert empty == {"publisher_state"}  # no broker is part of this story: it holds numbers, and why one was lost
 
 
 def test_the_mails_themselves_are_the_only_place_for_a_password(story: Story) -> None:

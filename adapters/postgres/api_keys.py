@@ -40,6 +40,11 @@ class PostgresApiKeys:
             row = connection.execute(SQL["find_api_key"], {"key_hash": _hash(secret)}, prepare=True).fetchone()
         return ApiKey(row["api_key_id"], row["name"], Scope(row["scope"])) if row is not None else None
 
+    def is_good(self, api_key_id: UUID) -> bool:
+        """Say whether a key has not been revoked."""
+        with self._database.get_connection() as connection:
+            return connection.execute(SQL["find_good_key"], {"api_key_id": api_key_id}, prepare=True).rowcount == 1
+
     def list(self) -> Sequence[ApiKey]:
         """Return every key there ever was, oldest first."""
         with self._database.get_connection() as connection:

@@ -1,4 +1,4 @@
-"""Clears away what has had its time: ended sessions, old answers, forgotten failures."""
+"""Clears away what has had its time: ended sessions, old answers, unused links, forgotten failures."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ CONFLICTS: dict[str, type[Exception]] = {
     "stored_events_pkey": VersionConflict,
     "account_directory_email_key": AccountEmailTaken,
     "kept_answers_key": AnswerAlreadyKept,
+    "webhooks_slot_key": VersionConflict,
 }
 """What a violated constraint means."""
 

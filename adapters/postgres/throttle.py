@@ -29,6 +29,12 @@ class PostgresThrottle:
             row = connection.execute(SQL["longest_block"], {"keys": list(keys), "now": now}, prepare=True).fetchone()
         return float(row["seconds"]) if row is not None else 0.0
 
+    def failures(self, key: bytes) -> int:
+        """Return how many failures in a row there were under this key."""
+        with self._database.get_connection() as connection:
+            row = connection.execute(SQL["count_failures"], {"key": key}).fetchone()
+        return int(row["failures"]) if row is not None else 0
+
     def failed(self, keys: AttemptKeys, now: datetime) -> int:
         """Count a failure under each key, and return how many there were in a row from anywhere."""
         notes = {keys.delayed: SQL["note_delayed_failure"], keys.counted: SQL["note_counted_failure"]}

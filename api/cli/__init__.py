@@ -9,7 +9,7 @@ import typer
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.cli import api_keys, running, views
+from api.cli import api_keys, running, tail, views
 from api.config import ConfigError
 from application.errors import StoreUnavailable
 
@@ -32,6 +32,7 @@ app.command()(running.work)
 app.command()(running.migrate)
 app.command()(views.status)
 app.command()(views.rebuild)
+app.command()(tail.tail)
 app.add_typer(api_keys.app, name="api-key")
 
 

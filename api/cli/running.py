@@ -84,13 +84,14 @@ def _require_free_port(settings: Settings) -> None:
 def _welcome(settings: Settings, demo: Demo | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]subusers[/bold] is coming up on {settings.public_url}", style="green")
+    console.print(f"  console {settings.public_url}")
     console.print(f"  docs    {settings.public_url}/docs")
     if settings.smtp_url is None:
         console.print(f"  mails   are written to {settings.mail_folder}")
     if settings.embedded:
         console.print(f"  data    is in {settings.data_dir}")
     if demo is not None:
-        console.print("\n[bold]A demo account, and API keys. They are shown this once.[/bold]")
+        console.print("\n[bold]A demo account to log in to the console with, and API keys. Shown this once.[/bold]")
         console.print(f"  account    {demo.account_id}")
         console.print(f"  e-mail     {demo.email}")
         console.print(f"  password   {demo.password}")

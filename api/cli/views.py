@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress as ProgressBar
@@ -12,6 +12,9 @@ from api import bootstrap, config
 from api.cli.ready import ready_service
 from api.cli.tables import show
 from projections.rebuild import rebuild as rebuild_view
+
+if TYPE_CHECKING:
+    from projections.progress import PublisherProgress
 
 
 def status() -> None:
@@ -25,6 +28,7 @@ def status() -> None:
         try:
             settled, followers = service.progress.settled_position(), service.progress.followers()
             queued, retried = service.progress.queued_mails()
+            publisher = service.progress.publisher() if ready.broker_url is not None else None
         finally:
             service.close()
     table = Table("follower", "position", "behind", "moved", Column("stopped by", overflow="fold"))
@@ -34,10 +38,23 @@ def status() -> None:
     typer.echo(f"history: {settled} positions")
     show(table)
     typer.echo(f"mails: {queued} waiting, {retried} of them after a failed attempt")
+    if ready.broker_url is not None:
+        typer.echo(f"broker: {_of_broker(publisher)}")
     raise typer.Exit(1 if any(one.failure is not None for one in followers) else 0)
 
 
-def rebuild(view: Annotated[str, typer.Argument(help="`sub-users` or `audit-log`.")]) -> None:
+def _of_broker(publisher: PublisherProgress | None) -> str:
+    if publisher is None:
+        return "nothing was published yet"
+    if not publisher.led:
+        return "no process publishes: does `subusers work` run, with SUBUSERS_BROKER_URL?"
+    since = f"since {publisher.since:%Y-%m-%d %H:%M:%S}"
+    if not publisher.available:
+        return f"takes no events {since}: {publisher.reason}"
+    return f"takes events {since}, {publisher.published} so far"
+
+
+def rebuild(view: Annotated[str, typer.Argument(help="`sub-users`, `audit-log` or `usage`.")]) -> None:
     """Make a view anew from the whole history, beside the live one, and swap it in. No mail is sent by it."""
     with ready_service() as service:
         wanted = {one.name: one for one in service.views if one.tables}.get(view)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from api.http.answers import Once, answer, body_of, demanded_position
 from api.http.doors import origin, service
 from api.http.routes import EVENT_POSITION, IDEMPOTENCY_KEY, LOCATION, POSITION, Routes
-from api.http.schemas import AccountAnswer, AccountPatch, NewAccount, NewLimit
+from api.http.schemas import AccountAnswer, AccountPatch, ConsoleLinkAnswer, NewAccount, NewLimit
 from application.accounts import AccountChanges
 from application.api_keys import Scope
+from application.owner_sessions import LINK_LIFETIME
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 routes = Routes("accounts", "Main accounts")
 ACCOUNT = AccountAnswer()
+CONSOLE_LINK = ConsoleLinkAnswer()
 PATH = "/v1/accounts/<uuid:account_id>"
 
 
@@ -89,3 +91,22 @@ def raise_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     by = origin(account_id, reason=body["reason"])
     outcome = service().accounts.raise_sub_user_limit(account_id, body["limit"], by)
     return answer(body_of(ACCOUNT, outcome.value), position=outcome.position)
+
+
+@routes.door(
+    "POST",
+    f"{PATH}/console-links",
+    Scope.PORTAL,
+    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    gives=(201, ConsoleLinkAnswer),
+)
+def offer_console_link(account_id: UUID) -> Response:
+    """Obtain a link that logs the account's owner in to the console.
+
+    It is good once, for 60 seconds, and opens a session for whoever has it: redirect the owner's browser to it at once,
+    and keep it nowhere.
+    """
+    expires_at = service().clock() + LINK_LIFETIME  # taken first, so that it is never later than the truth
+    secret = service().owner_sessions.offer_link(account_id)
+    offered = {"url": f"{service().settings.public_url}/console/link/{secret}", "expires_at": expires_at}
+    return answer(body_of(CONSOLE_LINK, offered), HTTPStatus.CREATED)

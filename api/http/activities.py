@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from api.http.answers import Once
 from api.http.doors import origin, service
 from api.http.routes import IDEMPOTENCY_KEY, POSITION, Routes
-from api.http.schemas import ActivitiesAnswer, NewActivities
+from api.http.schemas import NewActivities, RecordedAnswer
 from application.activities import Activity
 from application.api_keys import Scope
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flask import Response
 
 routes = Routes("activities", "What sub-users do on the portal")
-RECORDED = ActivitiesAnswer()
+RECORDED = RecordedAnswer()
 
 
 @routes.door(
@@ -28,7 +28,7 @@ RECORDED = ActivitiesAnswer()
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     headers=(IDEMPOTENCY_KEY,),
     body=NewActivities,
-    gives=(201, ActivitiesAnswer),
+    gives=(201, RecordedAnswer),
     tells=(POSITION,),
 )
 def record_activities(body: dict[str, Any], account_id: UUID) -> Response:

@@ -8,9 +8,22 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from flask_smorest import Api
 
-from api.http import accounts, activities, audit_log, documentation, operations, sessions, sub_users
+from api.console.site import add_console
+from api.http import (
+    accounts,
+    activities,
+    asyncapi,
+    audit_log,
+    documentation,
+    events,
+    operations,
+    sessions,
+    sub_users,
+    usage,
+    webhooks,
+)
 from api.http.bodies import LARGEST_BODY
-from api.http.doors import guard
+from api.http.doors import guard, service
 from api.http.metrics import measure
 from api.http.problems import register_error_handlers
 from api.http.schemas import ProblemAnswer
@@ -19,6 +32,8 @@ if TYPE_CHECKING:
     from flask import Response
 
     from api.bootstrap import Service
+
+A_YEAR_IN_SECONDS = 365 * 24 * 3600
 
 VERSION = "1.0.0"
 """Of the interface, not of the software."""
@@ -45,7 +60,9 @@ def create_app(service: Service) -> Flask:
     app.extensions["subusers"] = service
     places = max(1, int(service.settings.threads * sessions.LOGINS_SHARE))
     app.extensions["subusers-login-places"] = threading.BoundedSemaphore(places)
+    app.extensions["subusers-waiting-places"] = threading.BoundedSemaphore(service.settings.streams)
     register_error_handlers(app)
+    add_console(app)
     measure(app)
     guard(app)
     app.after_request(_harden)
@@ -58,7 +75,19 @@ def _document(app: Flask) -> str:
     api = ProblemApi(app, spec_kwargs={"info": {"description": documentation.DESCRIPTION}})
     api.spec.components.schema("Problem", schema=ProblemAnswer)
     api.spec.components.security_scheme("apiKey", {"type": "http", "scheme": "bearer"})
-    for module in (accounts, sub_users, sessions, activities, audit_log, operations, documentation):
+    for module in (
+        accounts,
+        sub_users,
+        sessions,
+        activities,
+        usage,
+        audit_log,
+        events,
+        webhooks,
+        asyncapi,
+        operations,
+        documentation,
+    ):
         api.register_blueprint(module.routes)
     return documentation.finished(api.spec.to_dict())
 
@@ -69,4 +98,6 @@ def _harden(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    if service().settings.public_url.startswith("https://"):
+        response.headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR_IN_SECONDS}")
     return response

@@ -21,6 +21,8 @@ Every answer to a command carries `Event-Position`: where in the history it stan
 everything that was answered before they were asked for. Errors are RFC 9457 problems with a stable `type`: see
 `Problem` among the schemas.
 
+How events look, in the feed, in the stream and on a broker, is at [/asyncapi.json](asyncapi.json).
+
 Of a `portal` key the headers `X-Client-IP`, `X-Client-User-Agent` and `X-Request-Id` are believed: whom it acts for.
 
 To try requests out, give an API key under *Authorize*; the key is forgotten with the page.
@@ -29,6 +31,7 @@ To try requests out, give an API key under *Authorize*; the key is forgotten wit
 KEY_DESCRIPTION = "An API key, from `subusers api-key create`. Its scope decides which requests it is good for."
 
 SUB_USER_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
+ACCOUNT_ID = "9b1f2e7a-6c3d-4f58-8a0e-2d7c4b5a6e90"
 EXAMPLES: dict[str, dict[str, Any]] = {
     "NewAccount": {"email": "owner@company.example", "company_name": "Company", "language": "en"},
     "AccountPatch": {"language": "it"},
@@ -52,8 +55,30 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             }
         ]
     },
+    "NewUsage": {"usage": [{"sub_user_id": SUB_USER_ID, "conversation_minutes": 12.5, "llm_tokens": 3400}]},
+    "NewPlan": {"included_minutes": 1000, "included_tokens": 2000000, "period_start": "2026-05-01"},
+    "NewWebhookBody": {
+        "url": "https://receiver.example/subusers",
+        "account_id": ACCOUNT_ID,
+        "types": ["subusers.sub_user.activated.v1", "subusers.sub_user.deleted.v1"],
+        "signature": "ed25519",
+    },
+    "WebhookReplay": {"after": 0},
 }
 """A body for each request, fit to be sent as it stands but for what only its sender can know."""
+
+OF_ONE_REPORT = ("sub_user_id", "conversation_minutes", "llm_tokens", "occurred_at")
+USED = {"anyOf": [{"required": ["conversation_minutes"]}, {"required": ["llm_tokens"]}]}
+FURTHER_RULES: dict[str, dict[str, Any]] = {
+    "UsageRow": USED,
+    "NewUsage": {
+        "oneOf": [
+            {"required": ["usage"], "properties": dict.fromkeys(OF_ONE_REPORT, False)},
+            {"required": ["sub_user_id"], "properties": {"usage": False}, **USED},
+        ]
+    },
+}
+"""What a schema demands of several fields together, which the library does not document."""
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
@@ -110,11 +135,35 @@ ANY_JSON_SCHEMA: dict[str, Any] = {
     ],
 }
 
+EVENT_EXAMPLE = {
+    "specversion": "1.0",
+    "id": f"{ACCOUNT_ID}:7",
+    "type": "subusers.sub_user.logged_in.v1",
+    "source": "https://subusers.example",
+    "time": "2026-11-23T21:09:34.434614Z",
+    "datacontenttype": "application/json",
+    "dataschema": "https://subusers.example/schemas/subusers.sub_user.logged_in.v1.json",
+    "position": 8,
+    "subject": SUB_USER_ID,
+    "accountid": ACCOUNT_ID,
+    "accountversion": 7,
+    "data": {
+        "actor": {"type": "sub_user", "id": SUB_USER_ID},
+        "session_id": "c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b",
+        "with_temporary_password": False,
+    },
+}
+STREAM_EXAMPLE = f"id: 8\nevent: {EVENT_EXAMPLE['type']}\ndata: {json.dumps(EVENT_EXAMPLE)}\n\n"
+ANSWER_EXAMPLES = {"EventsAnswer": {"items": [EVENT_EXAMPLE], "next_cursor": None, "next_after": 8}}
+
 OTHER_CONTENT: dict[str, dict[str, Any]] = {
     "/v1/accounts/{account_id}/audit-log": {
         "text/csv": {"schema": {"type": "string"}},
         "application/x-ndjson": {"schema": {"type": "string"}},
     },
+    "/v1/events/stream": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+    "/asyncapi.json": {"application/json": {"schema": {"type": "object"}}},
+    "/schemas/{event_type}.json": {"application/schema+json": {"schema": {"type": "object"}}},
     "/metrics": {"text/plain": {"schema": {"type": "string"}}},
     "/openapi.json": {"application/json": {"schema": {"type": "object"}}},
     "/docs": {"text/html": {"schema": {"type": "string"}}},
@@ -169,7 +218,9 @@ def finished(document: dict[str, Any]) -> str:
     document["components"]["schemas"]["AnyJson"] = ANY_JSON_SCHEMA
     document["components"]["schemas"]["ActivityRow"]["properties"]["details"] = {**ANY_JSON, "default": None}
     document["components"]["securitySchemes"]["apiKey"]["description"] = KEY_DESCRIPTION
-    for name, example in EXAMPLES.items():
+    for name, rules in FURTHER_RULES.items():
+        document["components"]["schemas"][name].update(rules)
+    for name, example in {**EXAMPLES, **ANSWER_EXAMPLES}.items():
         document["components"]["schemas"][name]["examples"] = [example]
     for unused in ("Error", "PaginationMetadata"):
         document["components"]["schemas"].pop(unused, None)

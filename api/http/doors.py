@@ -92,7 +92,7 @@ def _admit() -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden", "This route is open to nobody.")
     if scopes == PUBLIC:
         return
-    g.api_key = _key_of_request()
+    g.api_key = key_of_request()
     if g.api_key.scope not in scopes:
         log.info("request.forbidden", scope=g.api_key.scope, route=request.endpoint)
         raise Problem(
@@ -101,7 +101,8 @@ def _admit() -> None:
     _believe_headers(g.api_key)
 
 
-def _key_of_request() -> ApiKey:
+def key_of_request() -> ApiKey:
+    """Return the key that this request came with, as it is now. Raises the problem that it opens nothing."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     found = service().api_keys.find(secret.strip()) if scheme.lower() == "bearer" and secret else None
     if found is None:
@@ -114,29 +115,49 @@ def _believe_headers(key: ApiKey) -> None:
     """Take from a portal what it says of its client; of anybody else only what the connection itself shows."""
     if key.scope is not Scope.PORTAL:
         g.client_ip = request.remote_addr
-        g.client_agent = _agent(request.headers.get("User-Agent"))
+        g.client_agent = user_agent(request.headers.get("User-Agent"))
         return
     g.client_ip = _client_ip(request.headers.get("X-Client-IP"))
-    g.client_agent = _agent(request.headers.get("X-Client-User-Agent"))
+    g.client_agent = user_agent(request.headers.get("X-Client-User-Agent"))
     told = request.headers.get("X-Request-Id", "")
     if REQUEST_ID.fullmatch(told):
         g.request_id = told
         structlog.contextvars.bind_contextvars(request_id=told)
 
 
+def visitor_address() -> str | None:
+    """Return the address that a person's browser has: that of the connection, or what a proxy of ours tells of it."""
+    hops = [request.remote_addr, *reversed(request.headers.get("X-Forwarded-For", "").split(","))]
+    address: str | None = None
+    for hop in hops:
+        try:
+            address = _address(hop or "")
+        except ValueError:
+            break
+        if not any(ipaddress.ip_address(address) in proxies for proxies in service().settings.proxies):
+            break
+    return address
+
+
 def _client_ip(text: str | None) -> str | None:
     if not text:
         return None
     try:
-        if "%" in text:  # a zone means something on one machine only, and may be any text
-            raise ValueError(text)
-        address = ipaddress.ip_address(text.strip())
-        return str(getattr(address, "ipv4_mapped", None) or address)  # one client, one spelling
+        return _address(text)
     except ValueError:
         raise unprocessable({"X-Client-IP": ["must be an IP address"]}) from None
 
 
-def _agent(text: str | None) -> str | None:
+def _address(text: str) -> str:
+    """Return an IP address in the one spelling that a client has here. Raises ValueError."""
+    if "%" in text:  # a zone means something on one machine only, and may be any text
+        raise ValueError(text)
+    address = ipaddress.ip_address(text.strip())
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def user_agent(text: str | None) -> str | None:
+    """Return what a client says that it is, in a form that can be shown and kept."""
     return "".join(c for c in text if c.isprintable())[:LONGEST_USER_AGENT] or None if text else None
 
 

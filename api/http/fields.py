@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +19,13 @@ LONGEST_EMAIL = 254
 LARGEST_DETAILS = 4000
 DEEPEST_DETAILS = 16
 
+NOISE = Decimal("1e-9")
+"""What a number that was calculated may be off, without meaning more decimals than it should have."""
+
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """NUL as JSON text has it: behind an even number of backslashes, which are themselves escaped."""
 
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
@@ -139,6 +144,64 @@ class Time(fields.Field[datetime]):
             raise self.make_error("invalid") from None
 
 
+class Day(fields.Field[date]):
+    """A day, or the moment at which one begins in UTC."""
+
+    default_error_messages = {"invalid": "must be a day such as 2026-05-01, or the moment at which one begins in UTC"}  # noqa: RUF012  # as the library has it
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"type": "string", "format": "date", **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _serialize(self, value: date | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        try:
+            if DAY.fullmatch(value):
+                return date.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise self.make_error("invalid") from None
+        try:
+            moment: datetime = Time().deserialize(value)
+        except ValidationError:
+            raise self.make_error("invalid") from None
+        if moment.time() != time.min:
+            raise self.make_error("invalid")
+        return moment.date()
+
+
+class Minutes(fields.Field[int]):
+    """Minutes, to the thousandth; handed on as milliseconds, so that sums of them are exact."""
+
+    default_error_messages = {  # noqa: RUF012  # as the library has it
+        "invalid": "must be a number",
+        "range": "must be from 0 to {most}",
+        "precision": "must have at most 3 decimals",
+    }
+
+    def __init__(self, *, most: int | None = None, **kwargs: Any) -> None:
+        self._most = most
+        bounds = {} if most is None else {"minimum": 0, "maximum": most, "multipleOf": 0.001}
+        super().__init__(metadata={"type": "number", **bounds, **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _serialize(self, value: int | None, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
+        if value is None:
+            return None
+        return value // 60_000 if value % 60_000 == 0 else round(value / 60_000, 3)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.make_error("invalid")
+        if not 0 <= value <= (self._most or 0):
+            raise self.make_error("range", most=self._most)
+        told = Decimal(repr(value))
+        rounded = told.quantize(Decimal("0.001"), ROUND_HALF_EVEN)
+        if abs(told - rounded) > NOISE:
+            raise self.make_error("precision")
+        return int(rounded * 60_000)
+
+
 class Whole(fields.Integer):
     """A whole number, as JSON Schema has it: 12.0 is one, "12" and true are not."""
 
@@ -186,6 +249,8 @@ class Facts(fields.Field[Any]):
 def _plain(fact: Any) -> Any:
     if isinstance(fact, datetime):
         return _written(fact)
+    if isinstance(fact, date):
+        return fact.isoformat()
     return str(fact) if isinstance(fact, UUID) else fact
 
 

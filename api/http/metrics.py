@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from flask import g, request
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.config import metrics_are_shared
+from projections.publisher import NAME as PUBLISHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flask import Flask, Response
+    from prometheus_client import Metric
 
     from projections.progress import Progress
 
@@ -56,24 +58,42 @@ def exposition(progress: Progress | None) -> bytes:
 
 
 class _DatabaseMetrics(Collector):
-    """How far followers have come, and what waits in the mail queue."""
+    """How far followers have come, how the publisher gets on, and what waits in the mail queue."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         behind = GaugeMetricFamily("subusers_follower_behind", "Positions still to be applied", labels=["follower"])
         stopped = GaugeMetricFamily("subusers_follower_stopped", "1 if stopped by an event", labels=["follower"])
-        for one in self._progress.followers():
+        followers = self._progress.followers()
+        for one in followers:
             behind.add_metric([one.name], one.behind)
             stopped.add_metric([one.name], int(one.failure is not None))
         queued, retried = self._progress.queued_mails()
         yield behind
         yield stopped
+        yield from self._of_publisher(sum(one.behind for one in followers if one.name == PUBLISHER))
         yield GaugeMetricFamily("subusers_mails_queued", "Mails that wait to be sent", value=queued)
         yield GaugeMetricFamily("subusers_mails_retried", "Mails that wait for another attempt", value=retried)
         yield GaugeMetricFamily(
             "subusers_settled_position", "Where the history ends", value=self._progress.settled_position()
+        )
+
+    def _of_publisher(self, behind: int) -> Iterable[Metric]:
+        state = self._progress.publisher()
+        if state is None:
+            return
+        connected = int(state.available and state.led)
+        yield GaugeMetricFamily("subusers_publisher_behind", "Positions still to be published", value=behind)
+        yield GaugeMetricFamily("subusers_publisher_connected", "1 if the broker takes events", value=connected)
+        yield CounterMetricFamily(
+            "subusers_publisher_published", "Events that the broker has confirmed", value=state.published
+        )
+        yield CounterMetricFamily(
+            "subusers_publisher_returned",
+            "Events that came back from the broker for want of a queue",
+            value=state.returned,
         )
 
 

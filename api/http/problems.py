@@ -28,6 +28,7 @@ RETRY_AFTER_SECONDS = "1"
 STATUS_OF_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.AccountNotFound: HTTPStatus.NOT_FOUND,
     refusals.SubUserNotFound: HTTPStatus.NOT_FOUND,
+    refusals.WebhookNotFound: HTTPStatus.NOT_FOUND,
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
     refusals.LoginRefused: HTTPStatus.UNAUTHORIZED,
 }
@@ -97,77 +98,69 @@ def unprocessable(errors: dict[str, Any]) -> Problem:
 
 def register_error_handlers(app: Flask) -> None:
     """Have every exception answered as a problem, the unexpected ones without their insides."""
-    app.register_error_handler(Problem, problem_response)
-    app.register_error_handler(refusals.Refusal, _refusal)
-    app.register_error_handler(InvalidValue, _invalid_value)
-    app.register_error_handler(TooManyAttempts, _too_many_attempts)
-    app.register_error_handler(SessionEnded, _session_ended)
-    app.register_error_handler(ServiceError, _service_error)
-    app.register_error_handler(AnswerAlreadyKept, _still_running)
-    app.register_error_handler(HTTPException, _http_exception)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, answer_error)
 
 
-def _refusal(refusal: refusals.Refusal) -> Response:
-    status = STATUS_OF_REFUSAL.get(type(refusal), HTTPStatus.CONFLICT)
-    log.info("request.refused", code=refusal.code, route=request.endpoint)
-    return problem_response(Problem(status, refusal.code, str(refusal)))
+def answer_error(error: Exception) -> Response:
+    """Return the problem that an exception comes to, as an answer."""
+    return problem_response(problem_of(error))
 
 
-def _invalid_value(error: InvalidValue) -> Response:
+def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for each kind of error
+    """Return what an exception comes to, and write a line about it where it may interest the operator."""
+    match error:
+        case Problem():
+            return error
+        case refusals.Refusal():
+            status = STATUS_OF_REFUSAL.get(type(error), HTTPStatus.CONFLICT)
+            log.info("request.refused", code=error.code, route=request.endpoint)
+            return Problem(status, error.code, str(error))
+        case InvalidValue():
+            return _invalid_value(error)
+        case TooManyAttempts():
+            return _too_many_attempts(error)
+        case SessionEnded():
+            detail = "There is no such session, or it has ended."
+            return Problem(HTTPStatus.UNAUTHORIZED, "session-ended", detail)
+        case ServiceError():
+            log.warning("request.unavailable", code=error.code, route=request.endpoint)
+            headers = {"Retry-After": RETRY_AFTER_SECONDS}
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), headers=headers)
+        case AnswerAlreadyKept():
+            detail = "A request with this Idempotency-Key is still running."
+            return Problem(HTTPStatus.CONFLICT, "request-in-progress", detail)
+        case HTTPException(code=int(code)) if HTTPStatus(code) in TITLES:
+            return _http_problem(error, HTTPStatus(code))
+        case _:
+            return _unexpected(error)
+
+
+def _invalid_value(error: InvalidValue) -> Problem:
     errors: Any = [error.reason]
     for part in reversed(error.field.split(".")):
         errors = {part: errors}
-    return problem_response(unprocessable(errors))
+    return unprocessable(errors)
 
 
-def _too_many_attempts(error: TooManyAttempts) -> Response:
+def _too_many_attempts(error: TooManyAttempts) -> Problem:
     wait = str(max(1, round(error.retry_after + 0.5)))
-    return problem_response(
-        Problem(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            "too-many-attempts",
-            "Too many failed attempts: wait before the next one.",
-            headers={"Retry-After": wait},
-        )
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too-many-attempts",
+        "Too many failed attempts: wait before the next one.",
+        headers={"Retry-After": wait},
     )
 
 
-def _session_ended(_: SessionEnded) -> Response:
-    return problem_response(
-        Problem(HTTPStatus.UNAUTHORIZED, "session-ended", "There is no such session, or it has ended.")
-    )
-
-
-def _service_error(error: ServiceError) -> Response:
-    log.warning("request.unavailable", code=error.code, route=request.endpoint)
-    return problem_response(
-        Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), headers={"Retry-After": RETRY_AFTER_SECONDS})
-    )
-
-
-def _still_running(_: AnswerAlreadyKept) -> Response:
-    return problem_response(
-        Problem(HTTPStatus.CONFLICT, "request-in-progress", "A request with this Idempotency-Key is still running.")
-    )
-
-
-def _http_exception(error: HTTPException) -> Response:
-    status = HTTPStatus(error.code or 500)
+def _http_problem(error: HTTPException, status: HTTPStatus) -> Problem:
     methods = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(sorted(methods))} if methods else {}
-    title = TITLES.get(status)
-    if title is None:  # nothing here raises such a one
-        return _unexpected(error)
-    code = title.lower().replace(" ", "-")
-    return problem_response(Problem(status, code, error.description or title, headers=headers))
+    title = TITLES[status]
+    return Problem(status, title.lower().replace(" ", "-"), error.description or title, headers=headers)
 
 
-def _unexpected(error: Exception) -> Response:
+def _unexpected(error: Exception) -> Problem:
     """Tell nothing of the insides; the log has it, under the same request id."""
     log.error("request.failed", route=request.endpoint, exc_info=error)
-    return problem_response(
-        Problem(
-            HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Something went wrong here. The request id names it."
-        )
-    )
+    detail = "Something went wrong here. The request id names it."
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)

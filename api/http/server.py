@@ -15,7 +15,7 @@ from granian.server import Server
 
 from api import config, logs
 from api.bootstrap import build, opened
-from api.processes import end_on_signals, end_with
+from api.processes import end_on_signals, end_with, when_told_to_end
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -37,7 +37,7 @@ def serve(settings: Settings) -> None:
             port=settings.port,
             interface=Interfaces.WSGI,
             workers=settings.processes,
-            blocking_threads=settings.threads,
+            blocking_threads=settings.threads + settings.streams,
             websockets=False,
             log_level=LogLevels.error,
             respawn_failed_workers=True,
@@ -58,4 +58,5 @@ def application() -> Flask:
     atexit.register(held.close)
     service = build(held.enter_context(opened(config.load())))
     held.callback(service.close)
+    when_told_to_end(service.event_tail.end)  # the server waits for those who wait for events
     return create_app(service)

@@ -1,11 +1,26 @@
 -- name: list_rows
--- A page of an account's history, newest first. What stands in braces is chosen from a fixed set, never from input.
+-- A page of an account's history, newest first: positions come from an index alone, the rest is looked up for what is
+-- shown. What stands in braces is chosen from a fixed set, never from input.
+WITH page AS MATERIALIZED (
+    SELECT position FROM audit_view a WHERE {where} ORDER BY position DESC LIMIT %(limit)s
+)
 SELECT a.position, a.occurred_at, a.action, a.sub_user_id, e.originator_id, e.originator_version, e.topic, e.state
-FROM audit_view a
+FROM page
+JOIN audit_view a USING (position)
 JOIN stored_events e ON e.notification_id = a.position
-WHERE {where}
 ORDER BY a.position DESC
-LIMIT %(limit)s
+
+-- name: actions
+-- The first of the actions that occur in an account, by jumping from one to the next in the index.
+WITH RECURSIVE found AS (
+    (SELECT action FROM audit_view WHERE account_id = %(account_id)s ORDER BY action LIMIT 1)
+    UNION ALL
+    SELECT (SELECT a.action FROM audit_view a
+            WHERE a.account_id = %(account_id)s AND a.action > f.action ORDER BY a.action LIMIT 1)
+    FROM found f
+    WHERE f.action IS NOT NULL
+)
+SELECT action FROM found WHERE action IS NOT NULL LIMIT %(limit)s
 
 -- name: find_names
 -- What those go by who can act in an account.

@@ -25,8 +25,9 @@ def rows(url: str, table: str) -> int:
 
 
 def test_nothing_that_is_in_use_is_cleared_away(service: Service, company: Company, database_url: str) -> None:
-    """A good session, a fresh answer and a recent failure stay."""
+    """A good session, a fresh answer, a fresh link and a recent failure stay."""
     token = company.let_in_settled().log_in().token
+    service.owner_sessions.offer_link(company.account_id)
     service.main_accounts.save(records=[answer(service)])
 
     assert service.clear_away() == 0
@@ -72,6 +73,17 @@ def test_answers_go_after_a_day(service: Service, clock: TravelingClock, databas
 
     assert service.clear_away() == 1
     assert service.answers.find(UUID(int=1), "key") is None
+
+
+def test_links_go_after_their_minute(
+    service: Service, company: Company, clock: TravelingClock, database_url: str
+) -> None:
+    """Those that nobody used."""
+    service.owner_sessions.offer_link(company.account_id)
+    clock.advance(seconds=60)
+
+    assert service.clear_away() == 1
+    assert rows(database_url, "console_links") == 0
 
 
 def test_failures_go_after_a_month(service: Service, clock: TravelingClock, database_url: str) -> None:

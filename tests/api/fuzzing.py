@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from tests.api.callers import Doors
 
 GOOD_PASSWORD = "seven wet umbrellas under a lamp"
+RECEIVER = "https://receiver.example/hook"
+OF_WEBHOOKS = (
+    *("show_webhook", "delete_webhook", "add_webhook_secret", "replay_webhook", "enable_webhook"),
+    "list_webhook_deliveries",
+)
 USABLE = {"status": "active", "must_change_password": False, "locked": False, "access_expires_at": None}
 """What is shown of a sub-user who may log in with a password of their own."""
 
@@ -110,6 +115,7 @@ class Aim:
             "change_account": self._new_account_s_path,
             "raise_sub_user_limit": self._new_account_s_path,
             "delete_sub_user": self._new_sub_user_s_path,
+            **dict.fromkeys(OF_WEBHOOKS, self._new_webhook_s_path),
         }
         self._parts: Mapping[str, Callable[[Case[Any]], None]] = {
             "change_own_password": self._at_new_session,
@@ -117,6 +123,10 @@ class Aim:
             "log_in": self._with_credentials,
             "introspect": self._with_token,
             "record_activities": self._about_sub_user,
+            "record_usage": self._about_sub_user,
+            "show_usage": _of_these_days,
+            "create_webhook": self._to_receiver,
+            "replay_webhook": self._from_the_beginning,
         }
 
     def __call__(self, _: HookContext, case: Case[Any]) -> Case[Any]:
@@ -138,6 +148,8 @@ class Aim:
 
     def _is_from_an_answer(self, ids: dict[str, Any]) -> bool:
         """Say whether there ever was what these ids name."""
+        if "webhook_id" in ids:
+            return self._doors.portal.get(f"/v1/webhooks/{ids['webhook_id']}").status_code == 200
         told = {"sub_user_id": ids["sub_user_id"]} if "sub_user_id" in ids else {}
         log = self._doors.portal.get(f"/v1/accounts/{ids['account_id']}/audit-log", query_string={**told, "limit": 1})
         return log.status_code == 200 and log.json["items"] != []  # type: ignore[index]
@@ -164,6 +176,11 @@ class Aim:
     def _new_sub_user_s_path(self) -> dict[str, str]:
         return {**self._path(), "sub_user_id": self._account.let_in(password=None).sub_user_id}
 
+    def _new_webhook_s_path(self) -> dict[str, str]:
+        body = {"url": RECEIVER, "account_id": self._doors.account().account_id}
+        made: Any = self._doors.portal.post("/v1/webhooks", json=body).json
+        return {"webhook_id": made["webhook_id"]}
+
     def _at_new_session(self, case: Case[Any]) -> None:
         case.headers["Session-Token"] = self._living().token()
         if isinstance(case.body, dict):
@@ -177,16 +194,27 @@ class Aim:
         if isinstance(case.body, dict):
             case.body["token"] = self._living().token()
 
+    def _to_receiver(self, case: Case[Any]) -> None:
+        """Have it be one that events may be sent to, of an account: that is what a portal key is asked for."""
+        body: Any = case.body
+        body |= {"url": RECEIVER, "account_id": self._doors.account().account_id, "after": 0}
+
+    def _from_the_beginning(self, case: Case[Any]) -> None:
+        body: Any = case.body
+        body["after"] = 0
+
     def _about_sub_user(self, case: Case[Any]) -> None:
         body: Any = case.body
         sub_user_id = self._living().sub_user_id
-        for activity in body["activities"]:
-            activity["sub_user_id"] = sub_user_id
+        for report in body.get("activities") or body.get("usage") or [body]:
+            report["sub_user_id"] = sub_user_id
 
 
 def without_what_depends(case: Case[Any]) -> None:
     """Leave out what is good or not by what was answered before, and passwords that everybody would choose."""
-    case.query.pop("cursor", None)
+    for name in ("cursor", "after", "wait"):
+        case.query.pop(name, None)
+    case.headers.pop("Last-Event-ID", None)
     if "Event-Position" in case.headers:
         case.headers["Event-Position"] = "1"
     if "Idempotency-Key" in case.headers:
@@ -194,6 +222,12 @@ def without_what_depends(case: Case[Any]) -> None:
     if isinstance(case.body, dict):
         for name in {"password", "new_password"} & set(case.body):
             case.body[name] = GOOD_PASSWORD
+
+
+def _of_these_days(case: Case[Any]) -> None:
+    """Leave out the days: which ones are good depends on today, and on each other."""
+    for name in ("since", "until"):
+        case.query.pop(name, None)
 
 
 def is_uuid(value: object) -> bool:

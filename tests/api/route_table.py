@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +13,7 @@ from api.http.doors import scopes_of
 
 if TYPE_CHECKING:
     from api.bootstrap import Service
+    from api.console.visitors import Audience
     from application.api_keys import Scope
 
 STAND_IN = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
@@ -21,12 +22,16 @@ STAND_IN = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path. `rule` is the path as Flask has it, `body` the document's example, if it takes one."""
+    """One method of one path. `rule` is the path as Flask has it, `body` the document's example, if it takes one.
+
+    `scopes` are those of the API keys that open it; a page of the console opens to its `audience` instead.
+    """
 
     method: str
     rule: str
     scopes: frozenset[Scope] | None
-    body: Any
+    audience: frozenset[Audience] | None = None
+    body: Any = None
 
     def __str__(self) -> str:
         """Return it as DESIGN's table has it."""
@@ -41,7 +46,8 @@ class Route:
         return re.findall(r"<(?:\w+:)?(\w+)>", self.rule)
 
     def path(self, **ids: object) -> str:
-        return self.documented_path.format(**ids)
+        """Return the path with these ids in it; one that is not given is of nothing that there is."""
+        return self.documented_path.format(**{**dict.fromkeys(self.parameters, STAND_IN), **ids})
 
     def body_about(self, sub_user_id: str) -> dict[str, Any]:
         """Return what a request for this sub-user has besides its path."""
@@ -52,14 +58,14 @@ class Route:
 
 def routes() -> list[Route]:
     """Return every route, by path and method. Nothing is behind this application: it is there to be read."""
-    app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1))))
+    app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, streams=1))))
     document = json.loads(app.extensions["subusers-openapi"])
     found = []
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            route = Route(method, rule.rule, scopes_of(app, rule.endpoint), None)
-            body = _example(document, route)
-            found.append(Route(method, rule.rule, route.scopes, body))
+            audience = getattr(app.view_functions[rule.endpoint], "audience", None)
+            route = Route(method, rule.rule, scopes_of(app, rule.endpoint), audience)
+            found.append(replace(route, body=_example(document, route)))
     return sorted(found, key=lambda route: (route.rule, route.method))
 
 

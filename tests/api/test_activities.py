@@ -58,6 +58,7 @@ def test_a_thousand_activities_fit_in_one_report(account: Account, portal: Calle
         ("sub_user_id", "42"),
         ("action", "sub_user.deleted"),
         ("action", "main_account.closed"),
+        ("action", "webhook.created"),
         ("action", "Assistant Published"),
         ("action", "publié"),
         ("action", "x" * 65),

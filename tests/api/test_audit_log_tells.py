@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
 from application.attempts import attempt_keys
 from application.mail import MailRefused
+from application.origin import Origin
+from application.webhooks import Why
+from domain.cause import ActorType
+from domain.refusals import LoginRefused
 from projections.audit_actions import ACTIONS
 from tests.api.callers import OWN, Account, SubUser
 from tests.people import deliver_mails
@@ -23,7 +28,9 @@ COLLEAGUE = ("2001:db8::2", "the colleague's browser")
 SUPPORT = ("127.0.0.1", "support's terminal")
 NOWHERE = (None, None)
 RESET = "another phrase for now"
+OWNERS = "a password for the console"
 WRONG = "not what it is"
+REACHED = "main_account.usage_threshold_reached"
 
 
 class RefusingMailServer:
@@ -54,12 +61,15 @@ def story(doors: Doors) -> Story:
     """Have one of each kind of event happen."""
     began = datetime.now(UTC)
     owner = doors.portal.sending(X_Client_IP=OWNER[0], X_Client_User_Agent=OWNER[1])
-    account = replace(doors, portal=owner).account()
+    account = replace(doors, portal=owner).account(password=OWNERS)
     one = account.let_in()
     there = replace(account, portal=doors.portal.sending(X_Client_IP=COLLEAGUE[0], X_Client_User_Agent=COLLEAGUE[1]))
 
     manage(doors, account, one)
+    come_in_person(doors, account)
+    send_events(doors, account)
     colleague = work(replace(one, account=there))
+    use_up(doors, colleague)
     deliver_mails(doors.service)
     lock_out(doors, colleague)
     with pytest.MonkeyPatch.context() as patched:
@@ -78,6 +88,8 @@ def story(doors: Doors) -> Story:
         "colleague": {"type": "sub_user", "id": one.sub_user_id, "name": "Grace Hopper"},
         "support": {"type": "support", "id": str(support.api_key_id), "name": "the support's key"},
         "mailer": {"type": "system", "id": "mailer", "name": None},
+        "sender of events": {"type": "system", "id": "webhooks", "name": None},
+        "counter": {"type": "system", "id": "usage", "name": None},
         "nobody known": {"type": "anonymous", "id": None, "name": None},
     }
     return Story(actors, one.sub_user_id, rows, account.rows(), began, datetime.now(UTC))
@@ -93,6 +105,25 @@ def manage(doors: Doors, account: Account, one: SubUser) -> None:
     deliver_mails(doors.service)
 
 
+def come_in_person(doors: Doors, account: Account) -> None:
+    """Have the owner mistype their password, log in, and go."""
+    by = Origin(ActorType.MAIN_ACCOUNT, ip=OWNER[0], user_agent=OWNER[1])
+    with pytest.raises(LoginRefused):
+        doors.service.owner_sessions.log_in(account.email, WRONG, by)
+    opened = doors.service.owner_sessions.log_in(account.email, OWNERS, by).value
+    doors.service.owner_sessions.log_out(opened.token, by)
+
+
+def send_events(doors: Doors, account: Account) -> None:
+    """Have a receiver of events come and go."""
+    body = {"account_id": account.account_id, "url": "https://receiver.example/"}
+    made: Any = account.portal.post("/v1/webhooks", json=body).json
+    doors.service.webhooks.disable(UUID(made["webhook_id"]), Why.FAILING)
+    path = f"/v1/webhooks/{made['webhook_id']}"
+    assert account.portal.post(f"{path}/enable").status_code == 200
+    assert account.portal.delete(path).status_code == 204
+
+
 def work(one: SubUser) -> SubUser:
     """Have the sub-user come, do something, and go."""
     one = one.choosing(OWN)
@@ -100,6 +131,21 @@ def work(one: SubUser) -> SubUser:
     one.account.portal.post(f"{one.account.path}/activities", json={"activities": [activity]})
     one.account.portal.delete("/v1/sessions/current", headers={"Session-Token": one.token()})
     return one
+
+
+def use_up(doors: Doors, one: SubUser) -> None:
+    """Have all that the plan includes of conversation used."""
+    plan = {"included_minutes": 5, "included_tokens": 0, "period_start": "2026-01-01"}
+    assert doors.portal.put(f"{one.account.path}/plan", json=plan, headers=told(OWNER)).status_code == 200
+    usage = {"sub_user_id": one.sub_user_id, "conversation_minutes": 5}
+    assert one.account.portal.post(f"{one.account.path}/usage", json={"usage": [usage]}).status_code == 201
+    while not any(row["action"] == REACHED for row in one.account.rows()):
+        doors.service.usage.check_next()
+
+
+def told(where: tuple[str, str]) -> dict[str, str]:
+    """Return what a portal tells of its client."""
+    return {"X-Client-IP": where[0], "X-Client-User-Agent": where[1]}
 
 
 def lock_out(doors: Doors, one: SubUser) -> None:
@@ -123,6 +169,16 @@ def test_everything_that_can_happen_is_told(story: Story) -> None:
         ("main_account.registered", "owner", OWNER, {"company_name": "Winds & Waves", "sub_user_limit": 10}),
         ("main_account.details_changed", "owner", OWNER, {"language": "it", "password_changed": False}),
         ("main_account.sub_user_limit_raised", "support", SUPPORT, {"sub_user_limit": 12}),
+        ("main_account.login_refused", "nobody known", OWNER, {"why": "wrong_password", "failures": 1}),
+        ("main_account.logged_in", "owner", OWNER, {"via": "password"}),
+        ("main_account.logged_out", "owner", OWNER, {}),
+        ("webhook.created", "owner", OWNER, {}),
+        ("webhook.disabled", "sender of events", NOWHERE, {"why": "failing", "failures": 0}),
+        ("webhook.enabled", "owner", OWNER, {}),
+        ("webhook.deleted", "owner", OWNER, {}),
+        ("main_account.plan_set", "owner", OWNER, {"included_minutes": 5, "period_start": "2026-01-01"}),
+        (REACHED, "counter", NOWHERE, {"resource": "conversation_ms", "used": 300_000, "included": 300_000}),
+        ("sub_user.usage_recorded", "colleague", COLLEAGUE, {"conversation_ms": 300_000, "llm_tokens": 0}),
         ("sub_user.created", "owner", OWNER, {"name": "Grace", "surname": "Hopper", "visible": True}),
         ("sub_user.details_changed", "owner", OWNER, {"surname": "Hopper"}),
         ("sub_user.visibility_changed", "owner", OWNER, {"visible": False}),
@@ -149,7 +205,7 @@ def test_each_row_tells_who_did_what_from_where(
     assert row["actor"] == story.actors[who]
     assert (row["ip"], row["user_agent"]) == where
     assert what.items() <= row["details"].items()
-    assert row["sub_user_id"] == (None if action.startswith("main_account.") else story.sub_user_id)
+    assert row["sub_user_id"] == (None if action.startswith(("main_account.", "webhook.")) else story.sub_user_id)
     assert row["target"] == ("a tool" if action == "tool.used" else None)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 QUERIED = {
     "GET /v1/accounts/{account_id}/sub-users": ["status", "visibility", "q", "sort", "limit", "cursor"],
     "GET /v1/accounts/{account_id}/audit-log": ["sub_user_id", "action", "since", "until", "limit", "cursor"],
+    "GET /v1/accounts/{account_id}/usage": ["since", "until", "visibility"],
 }
 TAKING = [(route, name) for route in routes() for name in QUERIED.get(str(route), [])]
 ROUTES = [route for route in routes() if route.rule.startswith("/v1/")]
@@ -94,7 +95,7 @@ def test_an_unknown_parameter_is_refused(doors: Doors, one: SubUser, route: Rout
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_no_header_breaks_a_route(doors: Doors, route: Route) -> None:
+def test_no_header_breaks_a_route(doors: Doors, streams_end: None, route: Route) -> None:
     """Whatever is in it, also NUL, which some servers let through: never a 5xx, and errors are problems."""
     path = route.path(account_id=uuid4(), sub_user_id=uuid4())
     caller = doors.with_scope(min(route.scopes or ()))
@@ -110,7 +111,9 @@ def test_no_header_breaks_a_route(doors: Doors, route: Route) -> None:
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.body is None], ids=str)
-def test_a_body_that_nobody_asked_for_is_not_read(doors: Doors, account: Account, route: Route) -> None:
+def test_a_body_that_nobody_asked_for_is_not_read(
+    doors: Doors, streams_end: None, account: Account, route: Route
+) -> None:
     """A route without one answers as ever, though ten megabytes of nonsense come along."""
     path = route.path(account_id=account.account_id, sub_user_id=uuid4())
     caller = doors.with_scope(min(route.scopes or ()))

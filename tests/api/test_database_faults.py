@@ -56,7 +56,7 @@ def test_without_its_database_every_route_says_so_and_recovers(
     guarded = [route for route in routes() if route.scopes]
 
     def asking(route: Route) -> Callable[[], TestResponse]:
-        path = route.path(**{name: ids[name] for name in route.parameters})
+        path = route.path(**ids)
         request = {"headers": {"Session-Token": token}, **route.body_about(STAND_IN)}
         return lambda: doors.with_scope(min(route.scopes or ())).ask(route.method, path, **request)
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tests.api.callers import Doors
 
 
+pytestmark = pytest.mark.usefixtures("streams_end")
+
+
 @pytest.fixture(autouse=True)
 def _refusals_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have logins refused at once."""

@@ -10,8 +10,8 @@ from argon2 import PasswordHasher
 
 from adapters.passwords import Argon2Passwords
 from application.accounts import AccountChanges
+from application.new_session import SESSION_LIFETIME
 from application.records import PasswordSet
-from application.sessions import SESSION_LIFETIME
 from domain.permissions import OPERATIONAL
 from domain.refusals import LoginRefused
 from tests.people import PORTAL, Company, client, kinds

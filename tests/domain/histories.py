@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from hypothesis import strategies as st
 
-from domain.cause import ActorType, Cause, Sealed
+from domain.cause import ActorType, Cause, Sealed, Via
+from domain.plan import Period, Plan, Usage
 from domain.refusals import Refusal
 from domain.sub_user import Notice, SubUserEdit
 from tests.domain.facts import person
@@ -54,6 +55,14 @@ edits = st.builds(
     access_expires_at=st.none() | times,
     new_password=st.booleans(),
 )
+plans = st.builds(
+    Plan,
+    included_minutes=st.integers(0, 3),
+    included_tokens=st.integers(0, 3),
+    period_start=st.sampled_from([date(2026, 1, 31), date(2026, 3, 1)]),
+)
+periods = st.sampled_from([Period(date(2026, month, 1), date(2026, month + 1, 1)) for month in (1, 3, 6)])
+usages = st.builds(Usage, conversation_ms=st.integers(0, 200_000), llm_tokens=st.integers(0, 4))
 creations = st.builds(
     lambda sub_user_id, visible, expiry, cause: Command(
         "create_sub_user", {**person(sub_user_id), "visible": visible, "access_expires_at": expiry}, cause
@@ -86,8 +95,13 @@ commands = st.one_of(
         reply=sealed,
         accepted=st.booleans(),
     ),
+    command("log_in_owner", session_id=st.uuids(), via=st.sampled_from(Via)),
+    command("log_out_owner", session_id=st.none() | st.uuids()),
+    command("note_refused_owner_login", why=st.just("wrong_password"), failures=st.sampled_from([1, 6, 8])),
     command("delete_sub_user", sub_user_id=people),
     command("raise_sub_user_limit", limit=st.integers(9, 13)),
+    command("set_plan", plan=plans),
+    command("note_usage", period=periods, used=usages),
     command(
         "change_details",
         email=st.none() | sealed,

@@ -7,7 +7,7 @@ renamed: its rows keep their topic. A field may be added: the rows there were sa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,7 +15,8 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import resolve_topic
 
 from domain import events
-from domain.cause import ActorType, Sealed
+from domain.cause import ActorType, Sealed, Via
+from domain.plan import Resource
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ ACCOUNT = UUID("3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10")
 SUB_USER = UUID("7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978")
 SESSION = UUID("c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b")
 ACTIVITY = UUID("e0a1b2c3-d4e5-4f60-8a7b-9c0d1e2f3a4b")
+WEBHOOK = UUID("5d2c1b0a-9f8e-4d7c-8b6a-594837261504")
 TIME = datetime(2026, 3, 2, 9, 30, 0, 125000, tzinfo=UTC)
 EXPIRY = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
 
@@ -33,6 +35,13 @@ OWNER = {**BARE, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "portal"}
 SUPPORT = {**OWNER, "actor_type": ActorType.SUPPORT, "actor_id": "desk", "reason": Sealed("c2VhbGVkIHJlYXNvbg")}
 SYSTEM = {**BARE, "actor_type": ActorType.SYSTEM, "actor_id": "mailer"}
 THEMSELVES = {**BARE, "actor_type": ActorType.SUB_USER, "actor_id": "7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}
+OF_WEBHOOK = {
+    **dict.fromkeys(("request_id", "ip", "user_agent")),
+    "webhook_id": WEBHOOK,
+    "account_id": ACCOUNT,
+    "actor_type": ActorType.SYSTEM,
+    "actor_id": "webhooks",
+}
 SOMEBODY = {**BARE, "actor_type": ActorType.ANONYMOUS, "ip": Sealed("c2VhbGVkIGlw")}
 
 
@@ -336,18 +345,93 @@ HISTORY = [
         version=24,
     ),
     Pinned(
+        events.MainAccountLoginRefused,
+        "MainAccountLoginRefused",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
+            '"why":"wrong_password","failures":8}'
+        ),
+        {**SOMEBODY, "why": "wrong_password", "failures": 8},
+        version=25,
+    ),
+    Pinned(
+        events.MainAccountLoggedIn,
+        "MainAccountLoggedIn",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b","via":"password"}'
+        ),
+        {**OWNER, "session_id": SESSION, "via": Via.PASSWORD},
+        version=26,
+    ),
+    Pinned(
+        events.MainAccountLoggedOut,
+        "MainAccountLoggedOut",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
+        ),
+        {**OWNER, "session_id": SESSION},
+        version=27,
+    ),
+    Pinned(
+        events.MainAccountLoggedIn,
+        "MainAccountLoggedIn",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b","via":"link"}'
+        ),
+        {**OWNER, "session_id": SESSION, "via": Via.LINK},
+        version=28,
+    ),
+    Pinned(
+        events.MainAccountLoggedOut,
+        "MainAccountLoggedOut",
+        ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal"}'),
+        {**OWNER, "session_id": None},
+        version=29,
+    ),
+    Pinned(
         events.MainAccountClosed,
         "MainAccountClosed",
         ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal"}'),
         {**OWNER},
-        version=25,
+        version=30,
     ),
     Pinned(
         events.PersonalDataErased,
         "PersonalDataErased",
         ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal"}'),
         {**OWNER, "sub_user_id": None},
-        version=26,
+        version=31,
+    ),
+    Pinned(
+        events.MainAccountPlanSet,
+        "MainAccountPlanSet",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"included_minutes":1000,"included_tokens":2000000,"period_start":"2026-02-28"}'
+        ),
+        {**OWNER, "included_minutes": 1000, "included_tokens": 2_000_000, "period_start": date(2026, 2, 28)},
+        version=32,
+    ),
+    Pinned(
+        events.UsageThresholdReached,
+        "UsageThresholdReached",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system","actor_id":"mailer",'
+            '"resource":"conversation_ms","threshold":80,"period_start":"2026-02-28","used":48000060,'
+            '"included":60000000}'
+        ),
+        {
+            **SYSTEM,
+            "resource": Resource.CONVERSATION,
+            "threshold": 80,
+            "period_start": date(2026, 2, 28),
+            "used": 48_000_060,
+            "included": 60_000_000,
+        },
+        version=33,
     ),
 ]
 
@@ -392,6 +476,79 @@ FACTS = [
             "request_id": None,
             "ip": None,
             "user_agent": None,
+        },
+        stream=ACTIVITY,
+    ),
+    Pinned(
+        events.WebhookCreated,
+        "WebhookCreated",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"main_account","actor_id":"portal",'
+            '"request_id":"r-3","ip":"c2VhbGVkIGlw","user_agent":"c2VhbGVkIGFnZW50"}'
+        ),
+        {
+            **OF_WEBHOOK,
+            "actor_type": ActorType.MAIN_ACCOUNT,
+            "actor_id": "portal",
+            "request_id": "r-3",
+            "ip": Sealed("c2VhbGVkIGlw"),
+            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
+        },
+        stream=WEBHOOK,
+    ),
+    Pinned(
+        events.WebhookDisabled,
+        "WebhookDisabled",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"system","actor_id":"webhooks",'
+            '"why":"failing","failures":10}'
+        ),
+        {**OF_WEBHOOK, "why": "failing", "failures": 10},
+        stream=WEBHOOK,
+        version=2,
+    ),
+    Pinned(
+        events.WebhookEnabled,
+        "WebhookEnabled",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"system","actor_id":"webhooks"}'
+        ),
+        {**OF_WEBHOOK},
+        stream=WEBHOOK,
+        version=3,
+    ),
+    Pinned(
+        events.WebhookDeleted,
+        "WebhookDeleted",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"actor_type":"system","actor_id":"webhooks"}'
+        ),
+        {**OF_WEBHOOK, "account_id": None},
+        stream=WEBHOOK,
+        version=4,
+    ),
+    Pinned(
+        events.UsageRecorded,
+        "UsageRecorded",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","conversation_ms":750000,"llm_tokens":3400,'
+            '"occurred_at":"2026-12-31T23:00:00+00:00","request_id":"r-2","ip":"c2VhbGVkIGlw",'
+            '"user_agent":"c2VhbGVkIGFnZW50"}'
+        ),
+        {
+            "account_id": ACCOUNT,
+            "sub_user_id": SUB_USER,
+            "conversation_ms": 750_000,
+            "llm_tokens": 3400,
+            "occurred_at": EXPIRY,
+            "request_id": "r-2",
+            "ip": Sealed("c2VhbGVkIGlw"),
+            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
         },
         stream=ACTIVITY,
     ),

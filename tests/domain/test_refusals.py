@@ -17,6 +17,8 @@ CODES = {
     "SubUserIsInactive": "sub-user-inactive",
     "LimitNotRaised": "limit-not-raised",
     "RevisionMismatch": "revision-mismatch",
+    "WebhookNotFound": "webhook-not-found",
+    "WebhookLimitReached": "webhook-limit-reached",
     "LoginRefused": "login-refused",
 }
 """The codes are part of the public interface: a client tells refusals apart by them."""

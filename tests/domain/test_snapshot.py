@@ -46,10 +46,17 @@ PINNED = {
         '"locked":false,"must_change_password":false,"last_login_at":"2026-03-02T09:30:00.125000+00:00",'
         '"credentials":3,"credentials_mail":"sent","mail_version":15,"revision":8}]}}'
     ),
-    26: (
+    31: (
         '{"timestamp":"2026-03-02T09:30:00.125000+00:00","state":{"created_on":"2026-03-02T09:30:00.125000+00:00",'
         '"email":"bmV3IGVtYWls","email_hash":"4e7d0a","company_name":"bmV3IGNvbXBhbnk","language":"it",'
         '"sub_user_limit":25,"closed_at":"2026-03-02T09:30:00.125000+00:00","sub_users":[]}}'
+    ),
+    33: (
+        '{"timestamp":"2026-03-02T09:30:00.125000+00:00","state":{"created_on":"2026-03-02T09:30:00.125000+00:00",'
+        '"email":"bmV3IGVtYWls","email_hash":"4e7d0a","company_name":"bmV3IGNvbXBhbnk","language":"it",'
+        '"sub_user_limit":25,"closed_at":"2026-03-02T09:30:00.125000+00:00",'
+        '"plan":{"included_minutes":1000,"included_tokens":2000000,"period_start":"2026-02-28"},'
+        '"thresholds_told":[["conversation_ms",80,"2026-02-28",60000000]],"sub_users":[]}}'
     ),
 }
 """What the store holds of snapshots of the pinned history, by version: a service that is upgraded finds such."""

@@ -49,7 +49,12 @@ def live(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, s
     generated = send_again(deployment, person)
     tokens.append(replace(person, password=generated).log_in())
     gone.delete()
-    return {"generated password": generated, **{f"token {number}": token for number, token in enumerate(tokens)}}
+    link = portal.ask(201, "POST", f"{path}/console-links").json()["url"].rpartition("/")[2]
+    return {
+        "generated password": generated,
+        "console link": link,
+        **{f"token {number}": token for number, token in enumerate(tokens)},
+    }
 
 
 def use_passwords(deployment: Deployment, person: Person) -> list[str]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.postgres import copy_of
-from tests.processes.deployment import Deployment, deployed, master_key
+from tests.processes.deployment import Deployment, an_open_folder, deployed, master_key
 from tests.processes.portal import Portal
+from tests.rabbitmq import OwnBroker, own_broker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -53,18 +51,15 @@ def deploy(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Deployme
         yield prepare
 
 
+@pytest.fixture(scope="session")
+def broker() -> Iterator[OwnBroker]:
+    """Lend a RabbitMQ that tests may harm, and then put right."""
+    with own_broker() as broker:
+        yield broker
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """Lend a folder that other users may pass through: as root, an embedded database runs as one of them."""
-    with _open_folder() as folder:
+    with an_open_folder() as folder:
         yield folder
-
-
-@contextmanager
-def _open_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="subusers-processes-"))
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

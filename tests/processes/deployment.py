@@ -6,10 +6,12 @@ import base64
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -209,6 +211,17 @@ def deployed(folder: Path, **settings: str | Path | int) -> Iterator[Deployment]
         yield deployment
     finally:
         deployment.end()
+
+
+@contextmanager
+def an_open_folder() -> Iterator[Path]:
+    """Lend a folder that other users may pass through: as root, an embedded database runs as one of them."""
+    folder = Path(tempfile.mkdtemp(prefix="subusers-processes-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parents() -> Iterator[tuple[int, int]]:

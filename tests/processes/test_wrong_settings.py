@@ -40,8 +40,13 @@ def complaint(deployment: Deployment, *command: str, exit_code: int = 2) -> str:
         ("database_url", f"postgresql://user:1234/{SECRET}@host/name", "SUBUSERS_DATABASE_URL"),
         ("database_url", f"postgresql://user:{SECRET}@host/name?{SECRET}=1", "SUBUSERS_DATABASE_URL"),
         ("smtp_url", f"smtp://user:{SECRET}@host:{SECRET}", "SUBUSERS_SMTP_URL"),
+        ("broker_url", f"amqp://user:1234/{SECRET}@host", "SUBUSERS_BROKER_URL"),
+        ("broker_url", f"redis://user:{SECRET}@host", "SUBUSERS_BROKER_URL"),
         ("mail_from", "nobody", "SUBUSERS_MAIL_FROM"),
         ("public_url", f"https://user:{SECRET}@host", "SUBUSERS_PUBLIC_URL"),
+        ("webhook_allow", f"10.0.0.0/8,https://user:{SECRET}@host/", "SUBUSERS_WEBHOOK_ALLOW"),
+        ("webhook_allow", "10.0.0.1/8", "SUBUSERS_WEBHOOK_ALLOW"),
+        ("proxies", "10.0.0.0/99", "SUBUSERS_PROXIES"),
     ],
 )
 def test_a_malformed_setting(tmp_path: Path, setting: str, value: str, told: str) -> None:

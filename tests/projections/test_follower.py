@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,14 +13,17 @@ from eventsourcing.persistence import StoredEvent
 from adapters.postgres.signals import CHANNEL
 from application.errors import StoreUnavailable
 from projections import follower as module
+from projections import leadership
 from projections.follower import EventNotApplied, Follower
 from projections.sub_user_queries import SubUserFilter
 from tests.conftest import following
+from tests.jobs import at_work
 from tests.postgres import ask, connect, cut_off
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from api.bootstrap import Service
     from projections.event_log import Positioned
@@ -62,19 +63,9 @@ def follower(ledger: Ledger, database_url: str) -> Follower:
     return Follower(ledger, lambda: connect(database_url), CHANNEL)
 
 
-@contextmanager
-def running(*followers: Follower) -> Iterator[None]:
+def running(*followers: Follower) -> AbstractContextManager[None]:
     """Have these followers run, each as in a process of its own."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=follower.run, args=[stop]) for follower in followers]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    return at_work(*(follower.run for follower in followers))
 
 
 def record(service: Service, *topics: str) -> list[int]:
@@ -192,8 +183,8 @@ def test_one_of_two_leads_and_the_other_takes_over(
     service: Service, follower: Follower, ledger: Ledger, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes follow the same view: one at a time, and each event is applied once."""
-    monkeypatch.setattr(module, "LEADER_CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(module, "FIRST_BACKOFF_SECONDS", 1.0)
+    monkeypatch.setattr(leadership, "LEADER_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(leadership, "FIRST_PAUSE_SECONDS", 1.0)
     other_ledger = Ledger()
     other = Follower(other_ledger, lambda: connect(database_url), CHANNEL)
     with running(follower, other):

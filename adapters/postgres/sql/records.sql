@@ -55,6 +55,10 @@ WITH ended AS (
 UPDATE sessions SET access_expires_at = %(access_expires_at)s
 WHERE person_id = %(person_id)s AND NOT coalesce(least(access_expires_at, %(access_expires_at)s) <= %(at)s, false)
 
+-- name: LinkSpent
+-- A console link is good no more: whoever uses it at the same moment decides anew, and finds it gone.
+DELETE FROM console_links WHERE link_hash = %(link_hash)s
+
 -- name: AccountListed
 -- Two accounts with one e-mail violate account_directory_email_key.
 INSERT INTO account_directory (email_hash, account_id) VALUES (%(email_hash)s, %(account_id)s)
@@ -86,3 +90,46 @@ WHERE api_key_id = %(api_key_id)s AND idempotency_key = %(idempotency_key)s
 -- A mail that needs no further attempt.
 UPDATE mail_queue SET state = %(state)s, settled_at = %(settled_at)s
 WHERE account_id = %(account_id)s AND caused_by = %(caused_by)s
+
+-- name: WebhookAdded
+-- Two webhooks in one place violate webhooks_slot_key: the later one takes another, or finds that there is none.
+INSERT INTO webhooks (webhook_id, account_id, slot, types, signature, master_key_id, sealed_details, position,
+                      created_at, due_at)
+VALUES (%(webhook_id)s, %(account_id)s, %(slot)s, %(types)s, %(signature)s, %(master_key_id)s, %(sealed_details)s,
+        %(position)s, %(created_at)s, %(created_at)s)
+
+-- name: WebhookSecretAdded
+-- From now on the newest; none for a webhook that is gone.
+WITH former AS (
+    UPDATE webhook_secrets SET expires_at = %(former_expire_at)s
+    WHERE webhook_id = %(webhook_id)s AND expires_at IS NULL)
+INSERT INTO webhook_secrets (webhook_id, master_key_id, sealed_secret, created_at)
+SELECT webhook_id, %(master_key_id)s, %(sealed_secret)s, %(created_at)s
+FROM webhooks WHERE webhook_id = %(webhook_id)s FOR KEY SHARE
+
+-- name: WebhookTurnedOff
+-- Whoever sends to it at this moment finds the claim gone.
+UPDATE webhooks
+SET version = %(version)s, disabled_at = %(at)s, disabled_why = %(why)s, claim_id = NULL, claimed_until = NULL
+WHERE webhook_id = %(webhook_id)s
+
+-- name: WebhookTurnedOn
+-- As new, after that position.
+UPDATE webhooks
+SET version = %(version)s, disabled_at = NULL, disabled_why = NULL, position = %(position)s, failures = 0,
+    due_at = %(at)s, claim_id = NULL, claimed_until = NULL
+WHERE webhook_id = %(webhook_id)s
+
+-- name: WebhookReplayed
+-- As new, after that position; whoever sends to it at this moment finds the claim gone.
+UPDATE webhooks
+SET position = %(position)s, failures = 0, due_at = %(at)s, claim_id = NULL, claimed_until = NULL
+WHERE webhook_id = %(webhook_id)s
+
+-- name: WebhookRemoved
+-- With its secrets and its log.
+DELETE FROM webhooks WHERE webhook_id = %(webhook_id)s
+
+-- name: AccountWebhooksRemoved
+-- With their secrets and their logs.
+DELETE FROM webhooks WHERE account_id = %(account_id)s

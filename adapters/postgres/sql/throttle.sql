@@ -4,6 +4,10 @@ SELECT coalesce(extract(epoch FROM max(blocked_until) - %(now)s), 0)::float8 AS 
 FROM throttle
 WHERE key = ANY(%(keys)s) AND blocked_until > %(now)s
 
+-- name: count_failures
+-- How many failures in a row there were under a key.
+SELECT failures FROM throttle WHERE key = %(key)s
+
 -- name: note_delayed_failure
 -- From the 5th failure in a row on, a wait that doubles from one second to 15 minutes.
 INSERT INTO throttle (key, failures, last_failed_at) VALUES (%(key)s, 1, %(now)s)

@@ -1,0 +1,45 @@
+"""Keys and signatures of webhooks, by the Standard Webhooks specification."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from standardwebhooks import Webhook
+
+from application.webhooks import NewKey, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+SECRET_BYTES = 32
+"""The specification asks for 24 to 64."""
+
+
+class StandardSignatures:
+    """HMAC-SHA256 (`v1`) by the specification's library; Ed25519 (`v1a`), which it does not have, beside it."""
+
+    def new_key(self, signature: Signature) -> NewKey:
+        """Make a key, and show of it what a receiver verifies with: `whsec_…` is secret, `whpk_…` is public."""
+        secret = secrets.token_bytes(SECRET_BYTES)
+        if signature is Signature.HMAC:
+            return NewKey(secret, f"whsec_{base64.b64encode(secret).decode()}")
+        public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+        return NewKey(secret, f"whpk_{base64.b64encode(public).decode()}")
+
+    def sign(self, signature: Signature, secrets: Sequence[bytes], message_id: str, at: datetime, body: str) -> str:
+        """Return the header that has a signature by each of these. `at` is in UTC."""
+        sign = _hmac if signature is Signature.HMAC else _ed25519
+        return " ".join(sign(secret, message_id, at, body) for secret in secrets)
+
+
+def _hmac(secret: bytes, message_id: str, at: datetime, body: str) -> str:
+    return Webhook(secret).sign(message_id, at, body)
+
+
+def _ed25519(secret: bytes, message_id: str, at: datetime, body: str) -> str:
+    content = f"{message_id}.{int(at.timestamp())}.{body}".encode()
+    return f"v1a,{base64.b64encode(Ed25519PrivateKey.from_private_bytes(secret).sign(content)).decode()}"

@@ -1,0 +1,52 @@
+// What makes the pages handier where scripts run. Everything essential works without.
+"use strict";
+
+// The time zone that times are shown in, unless the visitor has chosen another.
+document.cookie = "subusers-browser-time-zone=" + Intl.DateTimeFormat().resolvedOptions().timeZone
+  + "; path=/; max-age=31536000; samesite=lax" + (location.protocol === "https:" ? "; secure" : "");
+
+// As the service makes them: 25 of 31 characters, none that looks like another (123 bits).
+const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
+
+function madeUp() {
+  const groups = [];
+  while (groups.length < 5) {
+    let group = "";
+    while (group.length < 5) {
+      const [byte] = crypto.getRandomValues(new Uint8Array(1));
+      if (byte < 256 - 256 % ALPHABET.length) group += ALPHABET[byte % ALPHABET.length];
+    }
+    groups.push(group);
+  }
+  return groups.join("-");
+}
+
+function setShown(field, shown) {
+  const button = field.querySelector("[data-show]");
+  field.querySelector("input").type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+  button.textContent = shown ? button.dataset.whenShown : button.dataset.whenHidden;
+}
+
+for (const field of document.querySelectorAll("[data-password]")) {
+  const input = field.querySelector("input");
+  const show = field.querySelector("[data-show]");
+  const generate = field.querySelector("[data-generate]");
+  show.hidden = false;
+  show.addEventListener("click", () => setShown(field, input.type === "password"));
+  if (generate) {
+    generate.hidden = false;
+    generate.addEventListener("click", () => { input.value = madeUp(); setShown(field, true); input.focus(); });
+  }
+  // A browser offers to remember what is in a field of type password only.
+  input.form.addEventListener("submit", () => setShown(field, false));
+}
+
+// A form is sent once, however often its button is pressed; a page that comes back from the browser's memory is alive.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+}
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

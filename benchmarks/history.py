@@ -1,0 +1,99 @@
+"""A long history for benchmarks, written straight into the store: what it holds is plausible, and opens with no key."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+from rich.progress import track
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACCOUNTS = 1000
+SUB_USERS = 10
+"""Of each account."""
+
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+COLUMNS = "originator_id, originator_version, topic, state"
+
+
+class Historian:
+    """Makes up events: six in ten are activities, the others what accounts of ten sub-users record most."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._chance = random.Random(seed)
+        self._accounts = [self._id() for _ in range(ACCOUNTS)]
+        self._sub_users = {one: [str(self._id()) for _ in range(SUB_USERS)] for one in self._accounts}
+        self._versions = dict.fromkeys(self._accounts, 0)
+        self._sealed = {size: [self._sealed_text(size) for _ in range(1000)] for size in (12, 60, 120)}
+
+    def rows(self, events: int) -> Iterator[tuple[UUID, int, str, bytes]]:
+        """Return so many events, in the order in which they are recorded."""
+        for number in range(events):
+            account_id = self._chance.choice(self._accounts)
+            sub_user_id = self._chance.choice(self._sub_users[account_id])
+            timestamp = (BEGINNING + timedelta(seconds=3 * number)).isoformat(timespec="microseconds")
+            if self._chance.random() < 0.6:
+                yield self._id(), 1, "SubUserActivityRecorded", self._activity(timestamp, account_id, sub_user_id)
+            else:
+                topic, own = self._chance.choice(self._decisions())
+                self._versions[account_id] += 1
+                state = self._decision(timestamp, sub_user_id, own)
+                yield account_id, self._versions[account_id], topic, state
+
+    def _decisions(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        return (
+            ("SubUserLoggedIn", {"session_id": str(self._id()), "with_temporary_password": False}),
+            ("SubUserLoggedOut", {"session_id": str(self._id())}),
+            ("SubUserLoginRefused", {"why": "wrong_password", "failures": 1}),
+            ("SubUserVisibilityChanged", {"visible": False}),
+            ("SubUserDetailsChanged", {"name": self._text(12), "surname": self._text(12)}),
+        )
+
+    def _activity(self, timestamp: str, account_id: UUID, sub_user_id: str) -> bytes:
+        return _json(
+            timestamp=timestamp,
+            account_id=str(account_id),
+            sub_user_id=sub_user_id,
+            action="assistant.edited",
+            target=self._text(12),
+            occurred_at=timestamp,
+            **self._origin(),
+        )
+
+    def _decision(self, timestamp: str, sub_user_id: str, own: dict[str, Any]) -> bytes:
+        actor = {"actor_type": "sub_user", "actor_id": sub_user_id}
+        return _json(timestamp=timestamp, **actor, **self._origin(), sub_user_id=sub_user_id, **own)
+
+    def _origin(self) -> dict[str, str]:
+        return {"request_id": str(self._id()), "ip": self._text(12), "user_agent": self._text(120)}
+
+    def _text(self, size: int) -> str:
+        return self._chance.choice(self._sealed[size])
+
+    def _sealed_text(self, size: int) -> str:
+        """Return what a text of so many bytes looks like when it is sealed: a nonce and a tag go with it."""
+        return "1." + base64.urlsafe_b64encode(self._chance.randbytes(12 + size + 16)).decode().rstrip("=")
+
+    def _id(self) -> UUID:
+        return UUID(bytes=self._chance.randbytes(16), version=4)
+
+
+def write_history(url: str, events: int) -> None:
+    """Write so many events into the store of a migrated database."""
+    rows = track(Historian().rows(events), f"{events:,} events", total=events)
+    with psycopg.connect(url, autocommit=True) as connection:
+        with connection.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        connection.execute("VACUUM ANALYZE stored_events")
+
+
+def _json(**state: Any) -> bytes:
+    return json.dumps(state, separators=(",", ":")).encode()

@@ -1,0 +1,28 @@
+"""A broker, and on it an exchange for each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.rabbitmq import any_broker, exchange_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.rabbitmq import Exchange
+
+
+@pytest.fixture(scope="session")
+def broker_url() -> Iterator[str]:
+    """Lend a broker that tests share."""
+    with any_broker() as url:
+        yield url
+
+
+@pytest.fixture
+def exchange(broker_url: str) -> Iterator[Exchange]:
+    """Lend an exchange of the test's own."""
+    with exchange_on(broker_url) as exchange:
+        yield exchange

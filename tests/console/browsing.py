@@ -1,0 +1,155 @@
+"""A browser without scripts: it keeps cookies, follows redirects, and sends the forms that it finds on pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bs4 import Tag
+    from flask import Flask
+    from werkzeug.test import TestResponse
+
+HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a browser shows."""
+
+    response: TestResponse
+    path: str
+    soup: BeautifulSoup
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def text(self) -> str:
+        """All that can be read in the page's main part, with single spaces."""
+        return " ".join(self.find("main").get_text(" ").split())
+
+    @property
+    def notice(self) -> str:
+        """What it tells of the last command; nothing if it tells nothing."""
+        told = self.soup.select_one("main > .notice.done")
+        return " ".join(told.get_text(" ").split()) if told else ""
+
+    def find(self, selector: str) -> Tag:
+        """Return the one element that a CSS selector finds."""
+        found = self.soup.select(selector)
+        assert len(found) == 1, (selector, len(found), self.status, str(self.soup)[:3000])
+        return found[0]
+
+    def error(self, field: str) -> str:
+        """Return what is wrong with a field of a form; nothing if it was not refused."""
+        told = self.soup.select_one(f"#{field}-error")
+        return told.get_text(" ", strip=True) if told else ""
+
+    def form(self, action: str | None = None) -> Tag:
+        """Return the one form in the main part, or the one that is sent to a path that ends like this."""
+        forms = [
+            form
+            for form in self.soup.select("main form, header form" if action else "main form")
+            if action is None or urlsplit(str(form.get("action") or self.path)).path.endswith(action)
+        ]
+        assert len(forms) == 1, (action, [str(form.get("action")) for form in forms], self.text[:500])
+        return forms[0]
+
+
+class Browser:
+    """Somebody's browser."""
+
+    def __init__(
+        self, app: Flask, language: str = "en", address: str = "198.51.100.7", host: str = "portal.example"
+    ) -> None:
+        self._client = app.test_client()
+        self._headers = {"Accept": HTML, "Accept-Language": language, "User-Agent": "Mozilla/5.0 (X11) Firefox/140"}
+        self._environment = {"REMOTE_ADDR": address}
+        self._base_url = f"https://{host}"
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Page:
+        """Open an address, wherever it leads."""
+        return self._open(path, headers=headers)
+
+    def submit(
+        self, page: Page, action: str | None = None, /, *, leave_out: tuple[str, ...] = (), **fields: Any
+    ) -> Page:
+        """Send a form of a page with what is in it, but for these fields. True checks a box, False unchecks it."""
+        form = page.form(action)
+        values = {name: value for name, value in _values(form).items() if name not in leave_out}
+        for name, value in fields.items():
+            assert form.select(f'[name="{name}"]'), (name, str(form))
+            if value is False:
+                values.pop(name, None)
+            else:
+                values[name] = "on" if value is True else value
+        target = str(form.get("action") or page.path)
+        if str(form.get("method", "get")).lower() == "get":
+            return self._open(target.partition("?")[0], query_string=values)
+        return self._open(target, method="POST", data=values)
+
+    def post(self, path: str, data: Mapping[str, str] | bytes, headers: Mapping[str, str] | None = None) -> Page:
+        """Send a form that is on no page, or bytes in place of one."""
+        form = "application/x-www-form-urlencoded"
+        return self._open(path, method="POST", data=data, headers=headers, content_type=form)
+
+    def cookie(self, name: str) -> str | None:
+        """Return a cookie's value, by the last part of its name."""
+        cookie = self._client.get_cookie(f"__Host-subusers-{name}", domain=urlsplit(self._base_url).netloc)
+        return cookie.value if cookie else None
+
+    def set_cookie(self, name: str, value: str) -> None:
+        """Have a cookie of that full name."""
+        self._client.set_cookie(name, value, domain=urlsplit(self._base_url).netloc, secure=True)
+
+    def log_in(self, email: str, password: str) -> Page:
+        """Log in as an account's owner."""
+        return self.submit(self.get("/login"), email=email, password=password)
+
+    def log_in_as_sub_user(self, account_email: str, email: str, password: str) -> Page:
+        """Log in as a sub-user."""
+        form = self.get("/login?as=sub-user")
+        return self.submit(form, account_email=account_email, email=email, password=password)
+
+    def _open(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> Page:
+        every = {**self._headers, **(headers or {})}
+        response = self._client.open(
+            path,
+            base_url=self._base_url,
+            headers=every,
+            environ_overrides=self._environment,
+            follow_redirects=True,
+            buffered=True,
+            **request,
+        )
+        query = response.request.query_string.decode()
+        shown = response.request.path + (f"?{query}" if query else "")
+        return Page(response, shown, BeautifulSoup(response.text, "html.parser"))
+
+
+def _values(form: Tag) -> dict[str, str]:
+    """Return what a browser would send of a form that nobody touched."""
+    values: dict[str, str] = {}
+    for field in form.select("input[name], textarea[name], select[name]"):
+        name = str(field["name"])
+        if field.has_attr("disabled"):
+            continue
+        if field.name == "select":
+            chosen = field.select_one("option[selected]") or field.select_one("option")
+            if chosen is not None:
+                values[name] = str(chosen.get("value", chosen.get_text(strip=True)))
+        elif field.name == "textarea":
+            values[name] = field.get_text()
+        elif field.get("type") in {"checkbox", "radio"}:
+            if field.has_attr("checked"):
+                values[name] = str(field.get("value", "on"))
+        else:
+            values[name] = str(field.get("value", ""))
+    return values

@@ -1,0 +1,115 @@
+"""A receiver of webhooks, as somebody else would run one: it takes what comes, and answers as a test wants."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from standardwebhooks import Webhook
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Callable, Iterator, Mapping
+
+    Answer = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        event: dict[str, Any] = json.loads(self.body)
+        return event
+
+    @property
+    def signatures(self) -> list[str]:
+        return self.headers["webhook-signature"].split(" ")
+
+    def verified_with(self, secret: str) -> dict[str, Any]:
+        """Return the event as a receiver would that has this secret. Raises WebhookVerificationError."""
+        event: dict[str, Any] = Webhook(secret).verify(self.body, dict(self.headers))
+        return event
+
+
+class Receiver:
+    """Keeps what it gets. The first answers are those that were told beforehand; then it answers `usually`."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.usually: Answer = status(204)
+        self.first: list[Answer] = []
+        self.over = threading.Event()
+        self.url = ""
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the events, in the order in which they came."""
+        return [one.headers["webhook-id"] for one in list(self.received)]
+
+    @property
+    def types(self) -> list[str]:
+        """The types of the events, in the order in which they came."""
+        return [one.event["type"] for one in list(self.received)]
+
+    def take(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers["Content-Length"]))
+        answer = self.first.pop(0) if self.first else self.usually
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.received.append(Received(request.path, headers, body))
+        with suppress(OSError):
+            answer(request.connection)
+
+
+def status(code: int, *headers: str) -> Answer:
+    """Return the answer that has this status, and no body."""
+    lines = "".join(f"{header}\r\n" for header in headers)
+    return raw(f"HTTP/1.1 {code} Told\r\nContent-Length: 0\r\n{lines}\r\n".encode())
+
+
+def raw(data: bytes) -> Answer:
+    """Return the answer that is these bytes, after which the connection ends."""
+    return lambda connection: connection.sendall(data)
+
+
+@contextmanager
+def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Run a receiver on this machine, encrypted if a context is given."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            receiver.take(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+        def handle_error(self, *_: object) -> None:
+            pass  # who sends may be gone: that is what some tests are about
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        receiver.url = f"{'http' if context is None else 'https'}://localhost:{server.server_port}/hook"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.over.set()
+            server.shutdown()
+            thread.join()
