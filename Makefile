@@ -11,7 +11,7 @@ CODE = $(wildcard domain application projections adapters api tests examples ben
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version=3.11 --generate-hashes \
 	--custom-compile-command='make lock' $(UPGRADE) --group=pyproject.toml:build pyproject.toml
 
-.PHONY: help run test test-long check format lock screenshots install install-dev clean
+.PHONY: help run test test-long check format lock bench bench-short screenshots install install-dev clean
 
 help:
 	@echo 'make run          start the service, with a Postgres of its own, on http://127.0.0.1:8000'
@@ -20,6 +20,8 @@ help:
 	@echo 'make check        formatting, lint, types, layers'
 	@echo 'make format       put the formatting right'
 	@echo 'make lock         write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)'
+	@echo 'make bench        measure every line of docs/performance.md, for an hour or two, and write it'
+	@echo 'make bench-short  try every line on less data, within 10 minutes'
 	@echo 'make screenshots  take the pictures of the console anew, with the Chromium of the machine'
 	@echo 'make clean        remove .venv and the caches'
 
@@ -45,6 +47,12 @@ format: install-dev
 lock: install-dev
 	$(COMPILE) --output-file=requirements.lock
 	$(COMPILE) --group=pyproject.toml:dev --constraint=requirements.lock --output-file=requirements-dev.lock
+
+bench: install-dev
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-short: install-dev
+	$(BIN)/python -m benchmarks.run --short $(ARGS)
 
 screenshots: install-dev
 	$(BIN)/python -m tests.browser.screenshots
