@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from contextlib import contextmanager, suppress
@@ -12,75 +13,85 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
+LOOK_SECONDS = 0.05
+"""How often a connection sees whether it is held."""
+
 
 class Wire:
-    """Passes on what comes from either side; what the server says can be held back. `connections` counts them."""
+    """Passes on what comes from either side; what the server says can be held back.
+
+    Each connection has one thread, which alone touches its sockets: whatever ends one harms no other. `connections`
+    counts them, and `said` is the end of what clients have said.
+    """
 
     def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None) -> None:
         self._server = server
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._flows = threading.Event()
-        self._flows.set()
-        self._sockets: list[socket.socket] = []
+        self._held = False
+        self._cut_after: int | None = None
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
+        self.said = b""
         self._thread = threading.Thread(target=self._accept, name="wire", daemon=True)
         self._thread.start()
 
     def hold(self) -> None:
         """Keep back what the server says, until `release`."""
-        self._flows.clear()
+        self._held = True
 
     def release(self) -> None:
         """Pass on what was held back."""
-        self._flows.set()
+        self._held = False
 
-    def cut(self) -> None:
-        """End every connection, both ways."""
-        for one in self._sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-        self._sockets.clear()
+    def cut_after(self, size: int) -> None:
+        """End the connection whose client says so many bytes more, as soon as it has."""
+        self._cut_after = size
 
     def close(self) -> None:
-        """Accept no more, and end what there is."""
+        """Accept no more. A connection ends with either of its sides."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
-        self.release()
-        self.cut()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 self.connections += 1
-                threading.Thread(target=self._pass_on, args=[client], daemon=True).start()
+                threading.Thread(target=self._connect, args=[client], daemon=True).start()
 
-    def _pass_on(self, client: socket.socket) -> None:
+    def _connect(self, client: socket.socket) -> None:
         try:
             near = self._tls.wrap_socket(client, server_side=True) if self._tls is not None else client
         except OSError:  # the client did not like the certificate
             client.close()
             return
-        far = socket.create_connection(self._server)
-        self._sockets += [near, far]
-        threading.Thread(target=self._copy, args=[far, near, self._flows], daemon=True).start()
-        self._copy(near, far, None)
+        with near, socket.create_connection(self._server) as far, suppress(OSError):
+            while self._pass_on(near, far):
+                pass
 
-    @staticmethod
-    def _copy(source: socket.socket, sink: socket.socket, flows: threading.Event | None) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if flows is not None:
-                    flows.wait()
-                sink.sendall(data)
-        for one in (source, sink):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+    def _pass_on(self, near: socket.socket, far: socket.socket) -> bool:
+        """Pass on what has come; return False where the connection is over."""
+        readable, _, _ = select.select([near] if self._held else [near, far], [], [], LOOK_SECONDS)
+        for source in readable:
+            data = source.recv(65536)  # more than TLS packs together: nothing is left that `select` does not see
+            if not data or (source is near and self._is_to_be_cut(data)):
+                return False
+            if source is near:
+                self.said = (self.said + data)[-1000:]
+            (far if source is near else near).sendall(data)
+        return True
+
+    def _is_to_be_cut(self, data: bytes) -> bool:
+        if self._cut_after is None:
+            return False
+        self._cut_after -= len(data)
+        if self._cut_after > 0:
+            return False
+        self._cut_after = None
+        return True
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pytest
 from adapters.amqp.rabbitmq import RabbitMq
 from projections.publisher import BrokerUnavailable, Message
 from tests.mail_server import write_certificate
+from tests.waiting import eventually
 from tests.wire import wire_to
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 TYPE = "subusers.sub_user.logged_in.v1"
 GO_ON = threading.Event()
 """Never set: nobody tells these publishers to stop."""
+
+HEARTBEAT = b"\x08\0\0\0\0\0\0\xce"
+"""As AMQP 0-9-1 has it: a frame of type 8, without anything in it."""
 
 SOON = 0.3
 """Seconds without a confirm after which these publishers give up."""
@@ -139,20 +143,19 @@ def test_a_late_confirm_counts_for_nothing(exchange: Exchange) -> None:
             line.publish(messages(1), GO_ON)
         assert wire.connections == 2
         wire.release()
-        assert publish(broker, messages(1))
+        assert publish(exchange.broker(through(wire.port)), messages(1))
 
 
-@pytest.mark.parametrize("after", [0, 1])
-def test_a_lost_connection_confirms_nothing(exchange: Exchange, after: int) -> None:
-    """Cut before or amid a batch."""
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("size", [1, 50_000], ids=["at its beginning", "in its middle"])
+def test_a_lost_connection_confirms_nothing(exchange: Exchange, before: int, size: int) -> None:
+    """Cut amid a batch of some 100 kB, the first on its line or not; the next connection is as good as any."""
     with wire_to(exchange.url) as wire:
         broker = exchange.broker(through(wire.port))
         with pytest.raises(BrokerUnavailable), broker.connected() as line:  # noqa: PT012  # within one line
-            assert line.publish(messages(after), GO_ON)
-            wire.hold()
-            threading.Timer(0.1, wire.cut).start()
+            assert line.publish(messages(before), GO_ON)
+            wire.cut_after(size)
             line.publish(messages(500), GO_ON)
-        wire.release()
         assert publish(broker, messages(1))
 
 
@@ -168,12 +171,14 @@ def test_a_silent_broker_is_found_out(exchange: Exchange) -> None:
 
 
 def test_heartbeats_keep_an_idle_line(exchange: Exchange) -> None:
-    """The broker gives up who says nothing for two beats."""
-    with exchange.broker(heartbeat_seconds=1).connected() as line:
-        until = time.monotonic() + 3
-        while time.monotonic() < until:
+    """Each half a beat has one, with nothing to publish; the broker gives up who says nothing for two beats."""
+    with wire_to(exchange.url) as wire, exchange.broker(through(wire.port), heartbeat_seconds=2).connected() as line:
+
+        def beats(count: int) -> bool:
             line.keep_alive()
-            threading.Event().wait(0.1)
+            return wire.said.endswith(HEARTBEAT * count)
+
+        eventually(lambda: beats(2), pause=0.1)
         assert line.publish(messages(1), GO_ON)
 
 
