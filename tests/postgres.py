@@ -127,9 +127,10 @@ FROM (SELECT concat_ws(' ', c.oid, relname, relnatts, relacl, reloptions)
       WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
       UNION ALL SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%'
       UNION ALL SELECT concat_ws(' ', attrelid, attname, atttypid, attnotnull) FROM pg_attribute WHERE attrelid >= 16384
+      UNION ALL SELECT concat_ws(' ', oid, tgname) FROM pg_trigger WHERE NOT tgisinternal
       UNION ALL SELECT m::text FROM schema_migrations m) AS things (thing)
 """
-"""What a database is besides its rows: relations, columns, privileges, and which migrations have run."""
+"""What a database is besides its rows: relations, columns, triggers, privileges, and which migrations have run."""
 
 
 def _empty(url: str) -> None:

@@ -17,9 +17,8 @@ import httpx
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from adapters.postgres.recorder import APPENDING
 from application.errors import VersionConflict
-from tests.postgres import ask, connect
+from tests.postgres import ask
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
@@ -30,32 +29,35 @@ if TYPE_CHECKING:
 
 WRITERS, READERS = 16, 8
 STREAMS = str(2 * READERS)
-STATE = json.dumps({"timestamp": "2026-01-01T00:00:00+00:00", "actor_type": "system", "sub_user_id": str(UUID(int=1))})
-INSERT = "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 'SubUserDeleted', %s)"
-SLOW = "SELECT pg_sleep(0.01)"
-"""What a slow writer does between drawing a position and committing."""
+STATE = {"timestamp": "2026-01-01T00:00:00+00:00", "actor_type": "system", "sub_user_id": str(UUID(int=1))}
+DAWDLE = """
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(random() * 0.02);
+    RETURN new;
+END $$;
+CREATE TRIGGER dawdle BEFORE INSERT ON stored_events FOR EACH ROW
+WHEN (position('"slow"' IN convert_from(new.state, 'UTF8')) > 0) EXECUTE FUNCTION dawdle();
+"""
+"""Has whoever writes an event that is marked so be slow after its position was drawn, however that is guarded."""
 
-SECONDS = [3, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(300)])]
+TIMES = [20, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 
 
-def write(service: Service, until: float) -> None:
-    """Record events until that time: one and several at once, some after all not, as when two commands collide."""
-    taken = StoredEvent(uuid4(), 1, "SubUserDeleted", STATE.encode())
-    service.main_accounts.recorder.insert_events([taken])
-    while time.monotonic() < until:
-        new = [StoredEvent(uuid4(), 1, "SubUserDeleted", STATE.encode()) for _ in range(random.randint(1, 5))]
+def event() -> StoredEvent:
+    """Return an event in a stream of its own, one in eight of them slow to be written."""
+    slow = {"slow": True} if random.random() < 1 / 8 else {}
+    return StoredEvent(uuid4(), 1, "SubUserDeleted", json.dumps({**STATE, **slow}).encode())
+
+
+def write(service: Service, times: int) -> None:
+    """Record events so often: one and several at once, some after all not, as when two commands collide."""
+    recorder, taken = service.main_accounts.recorder, event()
+    recorder.insert_events([taken])
+    for _ in range(times):
+        new = [event() for _ in range(random.randint(1, 5))]
         with suppress(VersionConflict):
-            service.main_accounts.recorder.insert_events([*new, taken] if random.random() < 0.3 else new)
-
-
-def write_slowly(url: str, until: float) -> None:
-    """Record events until that time, each long under way, every other one in vain."""
-    with connect(url) as connection:
-        while time.monotonic() < until:
-            with connection.transaction(force_rollback=random.random() < 0.5):
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", [APPENDING])
-                connection.execute(INSERT, [STATE.encode()])
-                connection.execute(SLOW)
+            recorder.insert_events([*new, taken] if random.random() < 0.3 else new)
 
 
 class Readers:
@@ -64,31 +66,32 @@ class Readers:
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
         self._headers = {"Authorization": f"Bearer {api_key}"}
+        self.read: list[list[int]] = [[] for _ in range(READERS)]
         self.end = 0
         self.over = threading.Event()
 
-    def read_pages(self) -> list[int]:
-        positions: list[int] = []
-        with httpx.Client(base_url=self._url, headers=self._headers, timeout=30) as client:
+    def run(self, number: int) -> None:
+        """Read as one of them."""
+        (self._read_pages if number % 2 else self._read_streams)(self.read[number])
+
+    def _read_pages(self, positions: list[int]) -> None:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=60) as client:
             after = 0
             while not self._is_done(positions):
                 query = {"after": after, "limit": random.randint(1, 1000), "wait": 0.5}
                 page = client.get("/v1/events", params=query).raise_for_status().json()
                 positions += [item["position"] for item in page["items"]]
                 after = page["next_after"]
-        return positions
 
-    def read_streams(self) -> list[int]:
+    def _read_streams(self, positions: list[int]) -> None:
         """Come back every few hundred events, as a reader that is cut off does."""
-        positions: list[int] = []
         while not self._is_done(positions):
             self._read_stream(positions)
-        return positions
 
     def _read_stream(self, positions: list[int]) -> None:
         enough = len(positions) + 500
         headers = {**self._headers, "Last-Event-ID": str(positions[-1] if positions else 0)}
-        with httpx.stream("GET", f"{self._url}/v1/events/stream", headers=headers, timeout=30) as answer:
+        with httpx.stream("GET", f"{self._url}/v1/events/stream", headers=headers, timeout=60) as answer:
             if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # those who left still have their places
                 return
             assert answer.status_code == httpx.codes.OK
@@ -102,35 +105,33 @@ class Readers:
         return self.over.is_set() or (self.end > 0 and bool(positions) and positions[-1] >= self.end)
 
 
-@pytest.mark.parametrize("seconds", SECONDS)
+@pytest.mark.parametrize("times", TIMES)
 def test_no_reader_misses_an_event(
-    deploy: Callable[..., Deployment], service: Service, database_url: str, seconds: float
+    deploy: Callable[..., Deployment], build: Callable[..., Service], database_url: str, times: int
 ) -> None:
     """16 write, some slowly, some in vain; 8 read: each has every event, once, in the order of positions."""
-    deployment = deploy(streams=STREAMS, master_key=as_setting(service))
-    api_key = deployment.api_key("analytics")
+    ask(database_url, DAWDLE)
+    one, other = build(), build()
+    deployment = deploy(streams=STREAMS, master_key=as_setting(one))
+    readers = Readers(deployment.url, deployment.api_key("analytics"))
     deployment.serve("api")
-    readers = Readers(deployment.url, api_key)
-    until = time.monotonic() + seconds
-    with ThreadPoolExecutor(WRITERS + READERS) as threads:
+    with ThreadPoolExecutor(READERS) as reading, ThreadPoolExecutor(WRITERS) as writing:
         try:
-            reads = [
-                threads.submit(read) for read in (readers.read_pages, readers.read_streams) for _ in range(READERS // 2)
-            ]
-            writes = [threads.submit(write, service, until) for _ in range(WRITERS - 4)]
-            writes += [threads.submit(write_slowly, database_url, until) for _ in range(4)]
-            for one in writes:
-                one.result()
+            reads = [reading.submit(readers.run, number) for number in range(READERS)]
+            one.main_accounts.recorder.insert_events([event()])
+            eventually(lambda: all(readers.read) or any(read.done() for read in reads))
+            for written in [writing.submit(write, (one, other)[number % 2], times) for number in range(WRITERS)]:
+                written.result()
             # The last event may have come in vain: one more that did not tells where to stop.
-            ask(database_url, INSERT, STATE.encode())
-            stored = [row[0] for row in ask(database_url, "SELECT notification_id FROM stored_events ORDER BY 1")]
-            readers.end = stored[-1]
-            found = [one.result(60) for one in reads]
+            readers.end = (one.main_accounts.recorder.insert_events([event()]) or [0])[-1]
+            for read in reads:
+                read.result(60)
         finally:
             readers.over.set()
-    assert len(stored) > 100
+    stored = [row[0] for row in ask(database_url, "SELECT notification_id FROM stored_events ORDER BY 1")]
+    assert len(stored) > WRITERS * times
     assert len(stored) < stored[-1], "nothing was rolled back"
-    for positions in found:
+    for positions in readers.read:
         assert positions == stored
 
 
