@@ -28,12 +28,16 @@ PREFIX = "subusers."
 CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ID: Schema = {"type": "string", "format": "uuid"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 DAY: Schema = {"type": "string", "format": "date"}
 FLAG: Schema = {"type": "boolean"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 WORD: Schema = {"type": "string"}
+
+
+WHERE = "Where in the whole history it stands: a number of up to 63 bits, which CloudEvents' own are not."
 
 
 def one_of(words: type[Notice | Via | ActorType | Resource]) -> Schema:
@@ -237,24 +241,28 @@ class Envelopes:
             "source": self._source,
             "time": "",
             "datacontenttype": "application/json",
-            "dataschema": self.schema_address(kind),
+            "dataschema": self._address(kind),
             "position": 0,
         }
 
-    def schema_address(self, kind: PublishedEvent) -> str:
-        """Return where the JSON Schema of a kind of event is served."""
-        return f"{self._source}/schemas/{kind.type}.json"
+    def _address(self, kind: PublishedEvent, folder: str = "") -> str:
+        return f"{self._source}/schemas/{folder}{kind.type}.json"
+
+    def data_schema(self, kind: PublishedEvent) -> Schema:
+        """Return the JSON Schema of the `data` of that kind: of nothing else, as CloudEvents has it."""
+        told = {"title": f"data of {kind.type}", "description": kind.summary}
+        return {"$schema": DIALECT, "$id": self._address(kind), **told, **_data_schema(kind)}
 
     def schema(self, kind: PublishedEvent) -> Schema:
-        """Return the JSON Schema of an envelope of that kind."""
+        """Return the JSON Schema of a whole envelope of that kind."""
         required = ["specversion", "id", "type", "source", "time", "datacontenttype", "dataschema", "position"]
         if kind.topic not in OF_WEBHOOKS:
             required.append("accountid")
         if kind.topic not in FACTS | OF_WEBHOOKS:
             required.append("accountversion")
         return {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "$id": self.schema_address(kind),
+            "$schema": DIALECT,
+            "$id": self._address(kind, "envelopes/"),
             "title": kind.type,
             "description": kind.summary,
             "type": "object",
@@ -267,8 +275,8 @@ class Envelopes:
                 "subject": {**ID, "description": "The sub-user, where it is about one."},
                 "time": {**TIME, "description": "When it was recorded."},
                 "datacontenttype": {"const": "application/json"},
-                "dataschema": {"type": "string", "format": "uri"},
-                "position": {"type": "integer", "minimum": 1, "description": "Where in the whole history it stands."},
+                "dataschema": {"type": "string", "format": "uri", "description": "Where the schema of `data` is."},
+                "position": {"type": "integer", "minimum": 1, "description": WHERE},
                 "accountid": {**ID, "description": "The main account."},
                 "accountversion": {"type": "integer", "minimum": 1, "description": "Where in the account's history."},
                 "data": _data_schema(kind),

@@ -42,10 +42,27 @@ def asyncapi() -> Response:
 
 @routes.door("GET", "/schemas/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
 def event_schema(event_type: str) -> Response:
-    """Describe one type of event, as a JSON Schema: where `dataschema` leads."""
+    """Describe the `data` of one type of event, as a JSON Schema: where `dataschema` leads."""
+    return _served(_envelopes().data_schema(_kind(event_type)))
+
+
+@routes.door("GET", "/schemas/envelopes/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
+def envelope_schema(event_type: str) -> Response:
+    """Describe one type of event whole, with all its attributes, as a JSON Schema."""
+    return _served(_envelopes().schema(_kind(event_type)))
+
+
+def _envelopes() -> Envelopes:
+    return Envelopes(service().settings.public_url)
+
+
+def _kind(event_type: str) -> PublishedEvent:
     if event_type not in BY_TYPE:
         raise NotFound
-    schema = Envelopes(service().settings.public_url).schema(BY_TYPE[event_type])
+    return BY_TYPE[event_type]
+
+
+def _served(schema: Schema) -> Response:
     return Response(json.dumps(schema), content_type="application/schema+json")
 
 

@@ -164,6 +164,7 @@ OTHER_CONTENT: dict[str, dict[str, Any]] = {
     "/v1/events/stream": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
     "/asyncapi.json": {"application/json": {"schema": {"type": "object"}}},
     "/schemas/{event_type}.json": {"application/schema+json": {"schema": {"type": "object"}}},
+    "/schemas/envelopes/{event_type}.json": {"application/schema+json": {"schema": {"type": "object"}}},
     "/metrics": {"text/plain": {"schema": {"type": "string"}}},
     "/openapi.json": {"application/json": {"schema": {"type": "object"}}},
     "/docs": {"text/html": {"schema": {"type": "string"}}},

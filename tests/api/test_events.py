@@ -388,22 +388,26 @@ def test_asking_for_the_head_of_a_stream_keeps_no_place(doors: Doors) -> None:
 
 
 def test_envelopes_are_what_the_schemas_served_beside_them_say(doors: Doors, account: Account) -> None:
-    """Where `dataschema` leads."""
+    """`dataschema` leads to that of the data, as CloudEvents has it; there is one of the whole, too."""
     account.let_in_settled()
     for item in everything(doors.analytics):
-        path = item["dataschema"].removeprefix("https://portal.example")
-        answer = doors.stranger.get(path)
-        assert (answer.status_code, answer.content_type) == (200, "application/schema+json")
-        jsonschema_rs.Draft202012Validator(answer.json or False, validate_formats=True).validate(item)
+        of_data = item["dataschema"].removeprefix("https://portal.example")
+        for path, part in ((of_data, item["data"]), (f"/schemas/envelopes/{item['type']}.json", item)):
+            answer = doors.stranger.get(path)
+            assert (answer.status_code, answer.content_type) == (200, "application/schema+json")
+            assert (answer.json or {})["$id"] == f"https://portal.example{path}"
+            jsonschema_rs.Draft202012Validator(answer.json or False, validate_formats=True).validate(part)
 
 
 @pytest.mark.parametrize("name", ["nothing", "subusers.sub_user.created.v2", "..%2f..", "subusers.sub_user.created.v1"])
 def test_there_is_a_schema_of_each_type_and_of_nothing_else(doors: Doors, name: str) -> None:
-    assert doors.stranger.get(f"/schemas/{name}.json").status_code == (200 if name in BY_TYPE else 404)
+    for folder in ("", "envelopes/"):
+        answer = doors.stranger.get(f"/schemas/{folder}{name}.json")
+        assert answer.status_code == (200 if name in BY_TYPE else 404)
 
 
 def test_the_example_of_the_documents_is_one(doors: Doors) -> None:
-    schema = doors.stranger.get(f"/schemas/{EVENT_EXAMPLE['type']}.json").json
+    schema = doors.stranger.get(f"/schemas/envelopes/{EVENT_EXAMPLE['type']}.json").json
     jsonschema_rs.Draft202012Validator(schema or False, validate_formats=True).validate(EVENT_EXAMPLE)
 
 

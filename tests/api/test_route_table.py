@@ -47,6 +47,7 @@ DESIGNED = {
     "GET /v1/accounts/{account_id}/events": {"portal"},
     "GET /asyncapi.json": set(),
     "GET /schemas/{event_type}.json": set(),
+    "GET /schemas/envelopes/{event_type}.json": set(),
     "POST /v1/webhooks": {"portal", "analytics"},
     "GET /v1/webhooks": {"portal", "analytics"},
     "GET /v1/webhooks/{webhook_id}": {"portal", "analytics"},

@@ -69,11 +69,17 @@ def test_the_service_publishes(deployment: Deployment, broker: OwnBroker) -> Non
             broker.start()
         eventually(lambda: has_account(consumer, second.path))
         eventually(lambda: metric(portal, "subusers_publisher_connected") == 1)
-    envelopes = Envelopes(deployment.url)
-    for event in consumer.events.values():
-        schema = envelopes.schema(BY_TYPE[event["type"]])
-        jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(event)
+    require_valid(consumer)
     assert "guest:guest" not in deployment.said
+
+
+def require_valid(consumer: Consumer) -> None:
+    """What came is what the schemas of its types say."""
+    envelopes = Envelopes("https://portal.example")
+    schemas = {event["type"]: envelopes.schema(BY_TYPE[event["type"]]) for event in consumer.events.values()}
+    validators = {name: jsonschema_rs.Draft202012Validator(one, validate_formats=True) for name, one in schemas.items()}
+    for event in consumer.events.values():
+        validators[event["type"]].validate(event)
 
 
 def has_account(consumer: Consumer, path: str) -> bool:
@@ -115,6 +121,7 @@ def require_all_arrive(deployment: Deployment, service: Service, broker: OwnBrok
                 work = deployment.start("work")
         eventually_within(lambda: len(consumer.events) == events, within=300, pause=0.05)
     history.require_in_order(list(consumer.events.values()))
+    require_valid(consumer)
     print(f"{events} events, {kills} kills of each, {consumer.repeated} repeated")
 
 

@@ -34,7 +34,9 @@ CREATED = "subusers.sub_user.created.v1"
 @contextmanager
 def tailing(deployment: Deployment, *arguments: str) -> Iterator[Program]:
     """Run it, and end it as Ctrl-C does: quietly, with exit code 0."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
     program = deployment.start("tail", *arguments)
+    signal.signal(signal.SIGINT, former)
     try:
         yield program
         program.process.send_signal(signal.SIGINT)

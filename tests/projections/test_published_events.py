@@ -6,6 +6,7 @@ import json
 import re
 from copy import deepcopy
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -19,6 +20,11 @@ from tests.projections.published_schemas import all_broken_promises, broken_prom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+CLOUD_EVENT = jsonschema_rs.Draft7Validator(
+    json.loads(Path(__file__).with_name("cloudevents.json").read_text()), validate_formats=True
+)
+"""The JSON Schema that the specification comes with (cloudevents/formats/cloudevents.json, Apache License 2.0)."""
 
 ENVELOPES = Envelopes("https://portal.example")
 POSITION = 12_345
@@ -108,8 +114,12 @@ def test_every_field_is_told_or_there_is_a_reason(event_class: Any) -> None:
 def test_an_envelope_is_what_its_schema_says(row: Pinned) -> None:
     """Neither less nor more."""
     envelope = enveloped(row)
+    kind = BY_TYPE[envelope["type"]]
     validator(envelope).validate(envelope)
-    assert list(names_in(envelope, ENVELOPES.schema(BY_TYPE[envelope["type"]]))) == []
+    of_data = ENVELOPES.data_schema(kind)
+    jsonschema_rs.Draft202012Validator(of_data, validate_formats=True).validate(envelope["data"])
+    assert of_data["$id"] == envelope["dataschema"]
+    assert list(names_in(envelope, ENVELOPES.schema(kind))) == []
 
 
 @pinned_events
@@ -124,8 +134,9 @@ def test_an_envelope_tells_of_no_person(row: Pinned) -> None:
 
 @pinned_events
 def test_an_envelope_is_a_cloud_event(row: Pinned) -> None:
-    """CloudEvents 1.0: the attributes it demands, names of lower-case letters and digits, times in RFC 3339."""
+    """CloudEvents 1.0: by its JSON Schema, with names of lower-case letters and digits, times in RFC 3339."""
     envelope = enveloped(row)
+    CLOUD_EVENT.validate(envelope)
     assert envelope["specversion"] == "1.0"
     assert envelope["source"] == "https://portal.example"
     assert envelope["id"] == f"{row.stream}:{row.version}"
@@ -204,7 +215,11 @@ def test_a_schema_lets_more_be_said_later() -> None:
 
 @pytest.mark.parametrize("kind", CATALOG, ids=lambda kind: kind.type)
 def test_a_schema_is_one(kind: Any) -> None:
-    jsonschema_rs.meta.validate(ENVELOPES.schema(kind))
+    """That of the data is a part of that of the whole: what is promised of the one holds for the other."""
+    whole, of_data = ENVELOPES.schema(kind), ENVELOPES.data_schema(kind)
+    for schema in (whole, of_data):
+        jsonschema_rs.meta.validate(schema)
+    assert whole["properties"]["data"].items() <= of_data.items()
 
 
 def test_what_was_published_stays_as_it_was() -> None:

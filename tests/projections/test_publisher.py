@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import jsonschema_rs
 import pytest
 import structlog
 from eventsourcing.persistence import StoredEvent
@@ -15,8 +16,10 @@ from eventsourcing.persistence import StoredEvent
 from adapters.postgres.signals import CHANNEL
 from projections import leadership
 from projections import publisher as module
-from projections.published_events import Envelopes
+from projections.event_feed import FeedFilter
+from projections.published_events import BY_TYPE, Envelopes
 from projections.publisher import NAME, BrokerUnavailable, Message, Publisher
+from tests.domain.pinned_events import FACTS, HISTORY
 from tests.jobs import at_work
 from tests.postgres import ask, connect, cut_off
 from tests.waiting import eventually
@@ -36,6 +39,7 @@ class PaperBroker:
 
     def __init__(self) -> None:
         self.taken: list[int] = []
+        self.messages: list[Message] = []
         self.attempts: list[int] = []
         self.lines = 0
         self.refuses: BrokerUnavailable | None = None
@@ -56,6 +60,7 @@ class PaperBroker:
         if self.refuses is not None:
             raise self.refuses
         self.taken += positions
+        self.messages += messages
         return True
 
     def keep_alive(self) -> None:
@@ -116,6 +121,23 @@ def test_everything_from_the_beginning_then_what_comes(
     assert broker.taken == first + second
     assert broker.lines == 1
     assert eventually(lambda: (state := told(service)) is not None and not state.led)
+
+
+def test_messages_of_every_kind_are_what_their_schemas_say(
+    service: Service, broker: PaperBroker, database_url: str
+) -> None:
+    """What is handed to the broker, byte by byte: the feed's envelope, under its type, known by its id."""
+    rows = [StoredEvent(uuid4(), 1, row.topic, row.payload.encode()) for row in (*HISTORY, *FACTS)]
+    service.main_accounts.recorder.insert_events(rows)
+    with publishing(database_url, broker):
+        eventually(lambda: standing(database_url)[0] == service.event_feed.end())
+    assert {one.type for one in broker.messages} == BY_TYPE.keys()
+    bodies = [json.loads(one.body) for one in broker.messages]
+    assert bodies == service.event_feed.page(0, 1000, FeedFilter()).items
+    for message, body in zip(broker.messages, bodies, strict=True):
+        assert (message.message_id, message.type) == (body["id"], body["type"])
+        schema = ENVELOPES.schema(BY_TYPE[message.type])
+        jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(body)
 
 
 def test_it_goes_on_where_it_stopped(service: Service, broker: PaperBroker, database_url: str) -> None:
