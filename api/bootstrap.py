@@ -40,6 +40,7 @@ from adapters.postgres.webhooks import PostgresWebhooks, WebhookSeals
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signatures import StandardSignatures
 from api.config import ConfigError, Settings
+from api.demo.mark import demo_account
 from application.accounts import Accounts
 from application.activities import Activities
 from application.errors import StoreUnavailable
@@ -71,6 +72,7 @@ from projections.usage_queries import UsageQueries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
 
     from application.mail import MailTransport
     from application.ports import Clock, PersonKey
@@ -126,6 +128,9 @@ class Service:
     webhook_deliveries: WebhookDeliveries
     mailbox: Mailbox | None
     """The mails that were written as files, where a service with a database of its own has no mail server."""
+
+    demo_account_id: UUID | None
+    """The account that is a demo: with a database of its own alone."""
 
     def clear_away(self) -> int:
         """Delete some of what has had its time, and return how many rows that was."""
@@ -327,6 +332,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
             clock,
         ),
         mailbox=Mailbox(settings.mail_folder) if settings.embedded and settings.smtp_url is None else None,
+        demo_account_id=demo_account(settings),
     )
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from api import bootstrap, config
 from api.cli.ready import ready_service
 from api.config import ConfigError
-from api.demo import create_demo
+from api.demo.first_start import create_demo
 from api.http.server import serve as serve_http
 from api.processes import end_with, stop_on_signals
 from api.supervisor import supervise
@@ -19,7 +19,7 @@ from api.worker import work as do_work
 
 if TYPE_CHECKING:
     from api.config import Settings
-    from api.demo import Demo
+    from api.demo.first_start import Demo
 
 
 Parent = Annotated[int | None, typer.Option(hidden=True, help="The process that this one ends with.")]
@@ -91,10 +91,19 @@ def _welcome(settings: Settings, demo: Demo | None) -> None:
     if settings.embedded:
         console.print(f"  data    is in {settings.data_dir}")
     if demo is not None:
-        console.print("\n[bold]A demo account to log in to the console with, and API keys. Shown this once.[/bold]")
-        console.print(f"  account    {demo.account_id}")
-        console.print(f"  e-mail     {demo.email}")
-        console.print(f"  password   {demo.password}")
-        for scope, key in demo.keys.items():
-            console.print(f"  {scope:<10} {key}")
-        console.print()
+        _show_demo(console, demo)
+
+
+def _show_demo(console: Console, demo: Demo) -> None:
+    console.print("\n[bold]A demo account to log in to the console with, and API keys. Shown this once.[/bold]")
+    if demo.sub_user is not None:
+        console.print("Its sub-users, and the month that they have behind them, are made up.")
+    console.print(f"  account    {demo.account_id}")
+    console.print(f"  e-mail     {demo.email}")
+    console.print(f"  password   {demo.password}")
+    if demo.sub_user is not None:
+        console.print(f"  sub-user   {demo.sub_user.email}")
+        console.print(f"  password   {demo.sub_user.password}")
+    for scope, key in demo.keys.items():
+        console.print(f"  {scope:<10} {key}")
+    console.print()

@@ -29,6 +29,7 @@ def test_one_folder_from_start_to_start(deployment: Deployment) -> None:
     """Keys are shown at the first start alone; a database that dies comes back; data outlast an end and a kill."""
     (first,) = deployment.serve()
     assert "owner@example.com" in first.output
+    assert "made up" in first.output
     key = shown_key(first)
     company = with_a_sub_user(deployment, key)
     assert (deployment.folder / "master.key").stat().st_mode & 0o777 == 0o600
