@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 LARGEST = 200_000
 """Bytes that a picture in the README may have."""
 
+
 def take(page: Page, name: str, path: str) -> None:
     """Take the picture of a page in each of its looks."""
     page.goto(path)
