@@ -13,6 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from adapters.amqp.rabbitmq import RabbitMq
+from adapters.ed25519 import Ed25519Signer
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
 from adapters.event_mapper import EventMapper
@@ -55,13 +56,16 @@ from application.webhooks import Webhooks
 from projections.audit_counts import AuditCounts
 from projections.audit_log import AuditLog
 from projections.audit_queries import AuditQueries
+from projections.checkpoints import Checkpointer, Checkpoints
 from projections.cursors import Cursors
 from projections.event_feed import EventFeed, FeedFilter
 from projections.event_tail import EventTail
 from projections.follower import Follower, View
 from projections.freshness import Freshness
 from projections.mail_queue import MailQueueView
+from projections.merkle_tree import MerkleLeaves
 from projections.progress import Progress
+from projections.proofs import Proofs
 from projections.published_events import Envelopes
 from projections.publisher import Publisher
 from projections.rebuild import drop_abandoned
@@ -120,6 +124,9 @@ class Service:
     audit_counts: AuditCounts
     usage_queries: UsageQueries
     progress: Progress
+    checkpoints: Checkpoints
+    checkpointer: Checkpointer
+    proofs: Proofs
     views: Sequence[View]
     followers: Sequence[Follower]
     publisher: Publisher | None
@@ -279,7 +286,14 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         progress.settled_position,
         clock,
     )
-    views: tuple[View, ...] = (SubUserList(mapper, vault), AuditLog(mapper), UsageView(mapper), MailQueueView(mapper))
+    views: tuple[View, ...] = (
+        SubUserList(mapper, vault),
+        AuditLog(mapper),
+        UsageView(mapper),
+        MailQueueView(mapper),
+        MerkleLeaves(),
+    )
+    checkpoints = Checkpoints(database, cursors)
     return Service(
         settings=settings,
         clock=clock,
@@ -310,6 +324,9 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         audit_counts=AuditCounts(database, freshness),
         usage_queries=UsageQueries(database, freshness, clock),
         progress=progress,
+        checkpoints=checkpoints,
+        checkpointer=Checkpointer(database, lambda: [Ed25519Signer(one) for one in settings.signing_keys], clock),
+        proofs=Proofs(database, checkpoints),
         views=views,
         followers=[Follower(view, lambda: connect_to_follow(url), CHANNEL) for view in views],
         publisher=_publisher(settings),

@@ -53,6 +53,7 @@ class Settings:
     broker_url: str | None = field(default=None, repr=False)
     streams: int = USUAL_STREAMS
     webhook_receivers: Receivers = field(default_factory=Receivers)
+    signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def mail_folder(self) -> Path:

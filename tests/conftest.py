@@ -120,6 +120,7 @@ def settings_on(database_url: str, data_dir: Path) -> Settings:
         smtp_url=None,
         mail_from="no-reply@portal.example",
         master_keys=(secrets.token_bytes(32),),
+        signing_keys=(secrets.token_bytes(32),),
         data_dir=data_dir,
         host="127.0.0.1",
         port=8000,

@@ -20,7 +20,7 @@ def test_who_is_behind_and_by_how_much(service: Service, company: Company) -> No
 
     behind = {one.name: one.behind for one in service.progress.followers()}
 
-    assert behind == {"audit-log": 0, "mail-queue": 3, "sub-users": 3, "usage": 3}
+    assert behind == {"audit-log": 0, "mail-queue": 3, "merkle-tree": 3, "sub-users": 3, "usage": 3}
     assert service.progress.settled_position() == max(one.position for one in service.progress.followers())
 
 

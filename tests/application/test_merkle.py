@@ -1,0 +1,120 @@
+"""The Merkle tree is that of RFC 6962: by the vectors of Certificate Transparency, and by pymerkle."""
+
+from __future__ import annotations
+
+import random
+
+import pymerkle
+import pytest
+
+from application.merkle import (
+    EMPTY_ROOT,
+    Frontier,
+    Range,
+    consistency_ranges,
+    inclusion_ranges,
+    is_consistent,
+    leaf_hash,
+    root_by_inclusion,
+    root_of,
+)
+
+LEAVES = [bytes.fromhex(one) for one in (
+    "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"
+)]  # fmt: skip
+ROOTS = [
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+"""Those of certificate-transparency's own tests (merkletree/merkle_tree_test.cc)."""
+
+LARGEST = 70
+"""Leaves: past a few powers of two."""
+
+DATA = [number.to_bytes(2, "big") for number in range(LARGEST)]
+HASHES = [leaf_hash(one) for one in DATA]
+
+
+@pytest.fixture(scope="module")
+def oracle() -> pymerkle.InmemoryTree:
+    """Give an independent tree of the same leaves."""
+    tree = pymerkle.InmemoryTree(algorithm="sha256")
+    for one in DATA:
+        tree.append_entry(one)
+    return tree
+
+
+def path_of(ranges: list[Range]) -> list[bytes]:
+    return [root_of(HASHES[start:end]) for start, end in ranges]
+
+
+def test_the_vectors_of_certificate_transparency() -> None:
+    """Eight leaves, and the root after each."""
+    frontier = Frontier()
+    assert frontier.root() == EMPTY_ROOT
+    for leaf, root in zip(LEAVES, ROOTS, strict=True):
+        frontier.append(leaf_hash(leaf))
+        assert frontier.root().hex() == root
+
+
+def test_roots_are_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
+    for size in range(1, LARGEST + 1):
+        assert root_of(HASHES[:size]) == oracle.get_root(size)
+
+
+def test_inclusion_proofs_are_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
+    """Every leaf of every size: the same path, which leads to the root."""
+    for size in range(1, LARGEST + 1):
+        for index in range(size):
+            path = path_of(inclusion_ranges(index, size))
+            assert [HASHES[index], *path] == list(oracle.prove_inclusion(index + 1, size).path)
+            assert root_by_inclusion(HASHES[index], index, size, path) == oracle.get_root(size)
+
+
+def test_consistency_proofs_hold_between_the_roots_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
+    """Every two sizes: from its root of the one to its root of the other."""
+    for second in range(1, LARGEST + 1):
+        for first in range(1, second + 1):
+            path = path_of(consistency_ranges(first, second))
+            assert is_consistent(first, oracle.get_root(first), second, oracle.get_root(second), path)
+            assert not is_consistent(first, HASHES[0][::-1], second, oracle.get_root(second), path)
+
+
+def test_no_proof_is_good_for_anything_else() -> None:
+    """Another leaf, place, size, a hash too few, too many, or another one: none leads to the root."""
+    chance = random.Random(6962)
+    for _ in range(500):
+        size = chance.randrange(2, LARGEST + 1)
+        index = chance.randrange(size)
+        path, root = path_of(inclusion_ranges(index, size)), root_of(HASHES[:size])
+        altered = path.copy()
+        altered[chance.randrange(len(path))] = chance.randbytes(32)
+        assert root_by_inclusion(HASHES[index], index, size, altered) != root
+        assert root_by_inclusion(HASHES[index - 1], index, size, path) != root
+        assert root_by_inclusion(HASHES[index], (index + 1) % size, size, path) != root
+        assert root_by_inclusion(HASHES[index], index, size, path[:-1]) != root
+        assert root_by_inclusion(HASHES[index], index, size, [*path, root]) != root
+    assert root_by_inclusion(HASHES[0], 1, 1, []) is None
+    assert root_by_inclusion(HASHES[0], -1, 1, []) is None
+
+
+def test_trees_that_went_different_ways_are_never_consistent() -> None:
+    """One leaf of the first is another in the second: neither's proof will do."""
+    chance = random.Random(9162)
+    for _ in range(300):
+        second = chance.randrange(2, LARGEST + 1)
+        first = chance.randrange(1, second)
+        rewritten = HASHES.copy()
+        rewritten[chance.randrange(first)] = chance.randbytes(32)
+        roots = root_of(HASHES[:first]), root_of(rewritten[:second])
+        for hashes in (HASHES, rewritten):
+            path = [root_of(hashes[start:end]) for start, end in consistency_ranges(first, second)]
+            assert not is_consistent(first, roots[0], second, roots[1], path)
+    assert is_consistent(0, EMPTY_ROOT, 5, ROOTS[4].encode(), [])
+    assert not is_consistent(5, HASHES[0], 4, HASHES[0], [])
