@@ -44,6 +44,7 @@ from api.config import ConfigError, Settings
 from api.demo.mark import demo_account
 from application.accounts import Accounts
 from application.activities import Activities
+from application.audit_reads import AuditReads
 from application.errors import StoreUnavailable
 from application.mailing import Mailing
 from application.main_accounts import MainAccounts
@@ -119,6 +120,7 @@ class Service:
     vault: PostgresVault
     sub_user_queries: SubUserQueries
     audit_queries: AuditQueries
+    audit_reads: AuditReads
     event_feed: EventFeed
     event_tail: EventTail
     audit_counts: AuditCounts
@@ -319,6 +321,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         vault=vault,
         sub_user_queries=SubUserQueries(database, freshness, cursors),
         audit_queries=AuditQueries(database, freshness, cursors, mapper, vault),
+        audit_reads=AuditReads(main_accounts, vault, clock),
         event_feed=event_feed,
         event_tail=EventTail(lambda: connect(url, "event tail"), CHANNEL),
         audit_counts=AuditCounts(database, freshness),

@@ -18,6 +18,7 @@ class ActorType(StrEnum):
     SUPPORT = "support"
     SYSTEM = "system"
     ANONYMOUS = "anonymous"
+    AUDITOR = "auditor"
 
 
 class Via(StrEnum):
@@ -25,6 +26,13 @@ class Via(StrEnum):
 
     PASSWORD = "password"
     LINK = "link"
+
+
+class Reading(StrEnum):
+    """What there is to read of what was recorded."""
+
+    AUDIT_LOG = "audit_log"
+    HISTORY = "history"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, AggregateCreated, CanMutateAggregate, DomainEvent
 from eventsourcing.utils import register_topic
 
-from domain.cause import ActorType, Sealed, Via
+from domain.cause import ActorType, Reading, Sealed, Via
 from domain.plan import Resource
 from domain.sub_user import Notice
 
@@ -378,3 +378,53 @@ register_topic(WebhookCreated.TOPIC, WebhookCreated)
 register_topic(WebhookDisabled.TOPIC, WebhookDisabled)
 register_topic(WebhookEnabled.TOPIC, WebhookEnabled)
 register_topic(WebhookDeleted.TOPIC, WebhookDeleted)
+
+
+@dataclass(frozen=True)
+class AuditEvent(CanMutateAggregate[UUID], DomainEvent):
+    """Somebody looked at what is recorded. Each is a stream of its own; without an account it was all of them.
+
+    What they asked for is here as they asked it: `sub_user_id` and `wanted_action` are filters, as are the times.
+    """
+
+    account_id: UUID | None
+    sub_user_id: UUID | None
+    actor_type: ActorType
+    actor_id: str | None
+    request_id: str | None
+    ip: Sealed | None
+    user_agent: Sealed | None
+    wanted_action: str | None
+    since: datetime | None
+    until: datetime | None
+
+    @property
+    def subject_id(self) -> UUID | None:
+        """The sub-user whose part of it was asked for, if it was one's."""
+        return self.sub_user_id
+
+    def sealed_for(self, field: str) -> UUID:  # noqa: ARG002  # the same for every field: it was the account's that was read
+        """Return the id of the person under whose key this field is encrypted; without an account there is no field."""
+        return self.account_id or self.originator_id
+
+
+@dataclass(frozen=True)
+class AuditLogRead(AuditEvent):
+    """Somebody other than the owner read the audit log or the history, from its first page on."""
+
+    TOPIC: ClassVar[str] = "AuditLogRead"
+    what: Reading
+    as_of: datetime | None
+
+
+@dataclass(frozen=True)
+class AuditLogExported(AuditEvent):
+    """Somebody took a copy of what is recorded, from a position on (`after`)."""
+
+    TOPIC: ClassVar[str] = "AuditLogExported"
+    format: str
+    after: int
+
+
+register_topic(AuditLogRead.TOPIC, AuditLogRead)
+register_topic(AuditLogExported.TOPIC, AuditLogExported)

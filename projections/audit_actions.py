@@ -34,8 +34,10 @@ ACTIONS = {
     "WebhookDisabled": "webhook.disabled",
     "WebhookEnabled": "webhook.enabled",
     "WebhookDeleted": "webhook.deleted",
+    "AuditLogRead": "audit_log.read",
+    "AuditLogExported": "audit_log.exported",
 }
 """Topic to action. An activity goes by the portal's own word, which is why those may not begin like one of these."""
 
-RESERVED = ("sub_user.", "main_account.", "webhook.")
+RESERVED = ("sub_user.", "main_account.", "webhook.", "audit_log.")
 """Beginnings that an activity's word may not have, or it could pass for something that this service saw itself."""

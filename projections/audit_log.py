@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from domain import events
-from projections.audit_actions import ACTIONS
+from projections.audit_rows import place_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eventsourcing.persistence import Mapper
     from psycopg import Connection
 
+    from projections.audit_rows import Recorded
     from projections.event_log import Positioned
 
 SQL = statements("projections", "audit_log")
@@ -56,30 +57,8 @@ class AuditLog:
 
     def _row(self, positioned: Positioned) -> dict[str, Any] | None:
         """Return what is shown of an event; nothing of one that is of no account, or of all."""
-        event = cast("object", self._mapper.to_domain_event(positioned.stored))
-        match event:
-            case events.SubUserActivityRecorded() | events.UsageRecorded():
-                return {
-                    "position": positioned.position,
-                    "account_id": event.account_id,
-                    "action": ACTIONS[positioned.stored.topic]
-                    if isinstance(event, events.UsageRecorded)
-                    else event.action,
-                    "sub_user_id": event.sub_user_id,
-                    "occurred_at": event.occurred_at,
-                }
-            case events.WebhookEvent(account_id=None):
-                return None
-            case events.Event() | events.WebhookEvent():
-                return {
-                    "position": positioned.position,
-                    "account_id": event.account_id,
-                    "action": ACTIONS[positioned.stored.topic],
-                    "sub_user_id": event.subject_id,
-                    "occurred_at": event.timestamp,
-                }
-            case _:
-                raise TypeError(positioned.stored.topic)
+        place = place_of(cast("Recorded", self._mapper.to_domain_event(positioned.stored)))
+        return None if place is None else {"position": positioned.position, **vars(place)}
 
 
 def _of_quarters(facts: Iterable[tuple[dict[str, Any], str]]) -> Iterable[tuple[Key, str]]:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
-from application.resources import ERASED
-from domain import events
-from domain.cause import ActorType
 from domain.refusals import AccountNotFound
+from projections.audit_rows import Recorded, audit_row, people_of, place_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.persistence import Mapper
     from psycopg.rows import DictRow
 
-    from application.ports import Vault, VaultEntry
+    from application.ports import Vault
+    from projections.audit_rows import AuditRow
     from projections.cursors import Cursors
     from projections.freshness import Database, Freshness
 
@@ -33,12 +31,6 @@ STREAMED_AT_A_TIME = 500
 
 MOST_ACTIONS = 500
 """An account has some dozens; should its portal put numbers into the words for activities, a choice has to end."""
-
-NOT_DETAILS = frozenset(
-    {"originator_id", "originator_version", "originator_topic", "timestamp", "sub_user_id", "account_id", "email_hash"}
-    | {"actor_type", "actor_id", "request_id", "ip", "user_agent", "reason", "action", "target", "occurred_at"}
-)
-"""Fields that have a place of their own in a row, or that mean nothing outside."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +45,6 @@ class AuditFilter:
     def scope(self, account_id: UUID) -> list[str]:
         """Return what a cursor of this list is bound to."""
         return [str(part) for part in (account_id, self.sub_user_id, self.action, self.since, self.until)]
-
-
-@dataclass(frozen=True)
-class AuditRow:
-    """One thing that happened. `details` holds what only this kind of event has."""
-
-    position: int
-    occurred_at: datetime
-    recorded_at: datetime
-    action: str
-    actor: dict[str, str | None]
-    sub_user_id: UUID | None
-    target: str | None
-    ip: str | None
-    user_agent: str | None
-    reason: str | None
-    details: Any
 
 
 class AuditQueries:
@@ -95,10 +70,16 @@ class AuditQueries:
         more = len(rows) > limit
         return shown, self._cursors.write(wanted.scope(account_id), [shown[-1].position]) if more else None
 
-    def stream(self, account_id: UUID, wanted: AuditFilter, at_least: int | None = None) -> Iterator[AuditRow]:
-        """Return every row there is, holding but a few at a time. Raises `AccountNotFound` before the first."""
+    def stream(
+        self, account_id: UUID, wanted: AuditFilter, at_least: int | None = None, note: Callable[[], int] | None = None
+    ) -> Iterator[AuditRow]:
+        """Return every row there is, holding but a few at a time. Raises `AccountNotFound` before the first.
+
+        That it is read is recorded by `note` once it can be, and at the position that it returns: what comes from
+        there on is left out.
+        """
         self._require_fresh(account_id, at_least)
-        return self._streamed(account_id, wanted)
+        return self._streamed(account_id, wanted, note() if note is not None else None)
 
     def actions(self, account_id: UUID) -> list[str]:
         """Return the actions that occur in an account, each once, sorted, 500 at most. Raises `AccountNotFound`."""
@@ -108,8 +89,7 @@ class AuditQueries:
             rows = connection.execute(SQL["actions"], wanted, prepare=True).fetchall()
         return sorted(row["action"] for row in rows)
 
-    def _streamed(self, account_id: UUID, wanted: AuditFilter) -> Iterator[AuditRow]:
-        before: int | None = None
+    def _streamed(self, account_id: UUID, wanted: AuditFilter, before: int | None) -> Iterator[AuditRow]:
         while rows := self._rows(account_id, wanted, STREAMED_AT_A_TIME, before):
             yield from self._shown(account_id, rows)
             before = rows[-1]["position"]
@@ -140,18 +120,15 @@ class AuditQueries:
             return connection.execute(query, parameters, prepare=timeless).fetchall()
 
     def _shown(self, account_id: UUID, rows: Sequence[DictRow]) -> list[AuditRow]:
-        decoded = [
-            self._mapper.to_domain_event(
-                StoredEvent(row["originator_id"], row["originator_version"], row["topic"], bytes(row["state"]))
-            )
-            for row in rows
-        ]
-        people = {account_id} | {row["sub_user_id"] for row in rows if row["sub_user_id"] is not None}
-        entries = self._vault.entries(list(people))
+        found = [(row["position"], self._event(row)) for row in rows]
+        placed = [(position, event, place) for position, event in found if (place := place_of(event)) is not None]
+        entries = self._vault.entries(list({person for _, _, place in placed for person in people_of(place)}))
         names = self._names(account_id)
-        return [
-            _row(row, cast("events.Event", event), entries, names) for row, event in zip(rows, decoded, strict=True)
-        ]
+        return [audit_row(position, event, place, entries, names) for position, event, place in placed]
+
+    def _event(self, row: DictRow) -> Recorded:
+        stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], bytes(row["state"]))
+        return cast("Recorded", self._mapper.to_domain_event(stored))
 
     def _names(self, account_id: UUID) -> dict[str, str]:
         with self._database.get_connection() as connection:
@@ -159,57 +136,3 @@ class AuditQueries:
         if not rows:
             raise AccountNotFound
         return {row["id"]: row["name"] for row in rows}
-
-
-def _row(row: DictRow, event: events.Event, entries: Mapping[UUID, VaultEntry], names: Mapping[str, str]) -> AuditRow:
-    opened = {name: _opened(event, name, entries) for name in _sealed_fields(type(event))}
-    is_activity = isinstance(event, events.SubUserActivityRecorded)
-    details = (
-        _details_of_activity(opened["details"])
-        if is_activity
-        else {name: opened.get(name, value) for name, value in vars(event).items() if _is_detail(name, value)}
-    )
-    return AuditRow(
-        position=row["position"],
-        occurred_at=row["occurred_at"],
-        recorded_at=event.timestamp,
-        action=row["action"],
-        actor=_actor(event, names),
-        sub_user_id=row["sub_user_id"],
-        target=opened.get("target"),
-        ip=opened.get("ip"),
-        user_agent=opened.get("user_agent"),
-        reason=opened.get("reason"),
-        details=details,
-    )
-
-
-def _is_detail(name: str, value: object) -> bool:
-    return name not in NOT_DETAILS and value is not None
-
-
-def _details_of_activity(text: str | None) -> Any:
-    return json.loads(text) if text is not None and text != ERASED else text
-
-
-def _actor(event: events.Event | events.ReportedEvent, names: Mapping[str, str]) -> dict[str, str | None]:
-    if isinstance(event, events.ReportedEvent):
-        actor_type, actor_id = str(ActorType.SUB_USER), str(event.sub_user_id)
-    else:
-        actor_type, actor_id = str(event.actor_type), event.actor_id or ""
-    name = names.get(actor_id)
-    if name is None and actor_type == ActorType.SUB_USER:
-        name = ERASED
-    return {"type": actor_type, "id": actor_id or None, "name": name}
-
-
-def _sealed_fields(event_class: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(event_class) if "Sealed" in str(field.type))
-
-
-def _opened(event: Any, name: str, entries: Mapping[UUID, VaultEntry]) -> str | None:
-    sealed = getattr(event, name)
-    if sealed is None:
-        return None
-    entry = entries.get(event.sealed_for(name))
-    return ERASED if entry is None else entry.key.open(name, sealed)

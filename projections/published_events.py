@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from domain import events
-from domain.cause import ActorType, Via
+from domain.cause import ActorType, Reading, Via
 from domain.plan import THRESHOLDS, Resource
 from domain.sub_user import Notice
 from projections.audit_actions import ACTIONS
@@ -40,7 +40,7 @@ WORD: Schema = {"type": "string"}
 WHERE = "Where in the whole history it stands: a number of up to 63 bits, which CloudEvents' own are not."
 
 
-def one_of(words: type[Notice | Via | ActorType | Resource]) -> Schema:
+def one_of(words: type[Notice | Via | ActorType | Resource | Reading]) -> Schema:
     """Return the schema of one of some words; more may be added later."""
     return {"type": "string", "examples": [str(word) for word in words]}
 
@@ -198,6 +198,24 @@ CATALOG: tuple[PublishedEvent, ...] = (
     ),
     _event(events.WebhookEnabled, "Events are sent again to a receiver that was disabled.", webhook_id=ID),
     _event(events.WebhookDeleted, "A webhook was removed for good.", webhook_id=ID),
+    _event(
+        events.AuditLogRead,
+        "Somebody other than its owner read an account's audit log or history; subject, times and `as_of` are filters.",
+        ("since", "until", "as_of"),
+        what=one_of(Reading),
+        since=TIME,
+        until=TIME,
+        as_of=TIME,
+    ),
+    _event(
+        events.AuditLogExported,
+        "Somebody took a copy of what is recorded, of one account or without one of all, from a position on (`after`).",
+        ("since", "until"),
+        format={"type": "string", "examples": ["jsonl", "csv", "ocsf", "ndjson"]},
+        after=COUNT,
+        since=TIME,
+        until=TIME,
+    ),
 )
 """Every kind of event there is, in the order in which documents list them."""
 
@@ -226,7 +244,7 @@ class Envelopes:
             envelope["subject"] = state["sub_user_id"]
         if "account_id" in state:  # a fact in a stream of its own
             envelope["accountid"] = state["account_id"]
-        elif kind.topic not in OF_WEBHOOKS:  # one without an account is of all of them
+        elif kind.topic not in APART:  # one without an account is of all of them
             envelope["accountid"] = stream
             envelope["accountversion"] = stored.originator_version
         envelope["data"] = _data(kind, state)
@@ -256,9 +274,9 @@ class Envelopes:
     def schema(self, kind: PublishedEvent) -> Schema:
         """Return the JSON Schema of a whole envelope of that kind."""
         required = ["specversion", "id", "type", "source", "time", "datacontenttype", "dataschema", "position"]
-        if kind.topic not in OF_WEBHOOKS:
+        if kind.topic not in APART:
             required.append("accountid")
-        if kind.topic not in FACTS | OF_WEBHOOKS:
+        if kind.topic not in FACTS | APART:
             required.append("accountversion")
         return {
             "$schema": DIALECT,
@@ -296,10 +314,14 @@ ACTOR: Schema = {
 FACTS = frozenset({events.SubUserActivityRecorded.TOPIC, events.UsageRecorded.TOPIC})
 """Kinds that are streams of their own: they have no place in an account's stream, and the sub-user is who acts."""
 
-OF_WEBHOOKS = frozenset(
-    one.TOPIC for one in (events.WebhookCreated, events.WebhookDisabled, events.WebhookEnabled, events.WebhookDeleted)
+APART = frozenset(
+    one.TOPIC
+    for one in (
+        *(events.WebhookCreated, events.WebhookDisabled, events.WebhookEnabled, events.WebhookDeleted),
+        *(events.AuditLogRead, events.AuditLogExported),
+    )
 )
-"""Kinds that stand in a webhook's stream: of one account, or of all, and then without one."""
+"""Kinds that stand in another stream than an account's: of one account, or of all, and then without one."""
 
 
 def _data_schema(kind: PublishedEvent) -> Schema:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import request, url_for
 
-from api.console.action_words import FIRST, OWN_ACTIONS, People, label, person
+from api.action_words import FIRST, OWN_ACTIONS
+from api.console.action_words import People, label, person
 from api.console.charts import day_chart, person_bars
 from api.console.monitoring_filter import Wanted, asked_for
 from api.console.pages import say, show, site, visitor_time_zone
@@ -18,6 +20,7 @@ from api.console.visitors import OWNER, visitor
 from api.http.audit_csv import csv_answer
 from api.http.doors import service
 from api.http.schemas import HIGHEST_LIMIT, USUAL_PAGE
+from application.audit_reads import Asked
 from application.errors import InvalidValue
 from projections.sub_user_queries import Sort, SubUserFilter
 
@@ -49,7 +52,9 @@ class Choices:
     @property
     def labels(self) -> dict[str, list[tuple[str, str]]]:
         """The actions and what each is called, in the order of the alphabet, by what they are about."""
-        groups: dict[str, list[tuple[str, str]]] = {"main_account": [], "sub_user": [], "webhook": [], "activity": []}
+        groups: dict[str, list[tuple[str, str]]] = {
+            name: [] for name in ("main_account", "sub_user", "webhook", "audit_log", "activity")
+        }
         for action in self.actions:
             groups[action.partition(".")[0] if action in OWN_ACTIONS else "activity"].append((action, label(action)))
         return {name: sorted(group, key=lambda one: one[1].lower()) for name, group in groups.items() if group}
@@ -81,7 +86,10 @@ def monitoring_export() -> Response:
     if wanted is None:
         return _refused(form)
     account_id = visitor().account_id
-    rows = service().audit_queries.stream(account_id, wanted.in_log(visitor_time_zone()))
+    in_log = wanted.in_log(visitor_time_zone())
+    asked = Asked(account_id, in_log.sub_user_id, in_log.action, in_log.since, in_log.until)
+    note = partial(service().audit_reads.note_exported, "csv", asked, visitor().origin)
+    rows = service().audit_queries.stream(account_id, in_log, note=note)
     return csv_answer(rows, f"audit-log-{account_id}")
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from api.action_words import OWN_ACTIONS
 from api.console import times
-from api.console.action_words import OWN_ACTIONS, fact_label, fact_value, label, sentence, who
+from api.console.action_words import fact_label, fact_value, label, sentence, who
 from api.console.pages import say, visitor_language, visitor_time_zone
 from application.resources import ERASED
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.console.action_words import People
-    from projections.audit_queries import AuditRow
+    from projections.audit_rows import AuditRow
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from api.http.schemas import AuditRowAnswer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from projections.audit_queries import AuditRow
+    from projections.audit_rows import AuditRow
 
 ROW = AuditRowAnswer()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,13 @@ from flask import request
 
 from api.http.answers import answer, body_of, demanded_position
 from api.http.audit_csv import CSV, ROW, csv_answer, file_answer
-from api.http.doors import service
+from api.http.doors import api_key, origin, service
 from api.http.problems import Problem
 from api.http.routes import EVENT_POSITION, Routes
 from api.http.schemas import AuditLogAnswer, AuditLogQuery
 from application.api_keys import Scope
+from application.audit_reads import Asked
+from domain.cause import Reading
 from projections.audit_queries import AuditFilter
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
-    from projections.audit_queries import AuditRow
+    from projections.audit_rows import AuditRow
 
 routes = Routes("audit-log", "What happened in an account")
 PAGE = AuditLogAnswer()
@@ -45,9 +48,11 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
     """Read what happened in an account, newest first.
 
     As `application/json` in pages; as `text/csv` or `application/x-ndjson` whole, streamed, without `limit` and
-    `cursor`. `since` is included, `until` is not.
+    `cursor`. `since` is included, `until` is not. That an auditor reads it is recorded, and so is every copy that is
+    taken whole, by whomever: as `audit_log.read` and `audit_log.exported`.
     """
     wanted = AuditFilter(query["sub_user_id"], query["action"], query["since"], query["until"])
+    asked = Asked(account_id, query["sub_user_id"], query["action"], query["since"], query["until"])
     kind = request.accept_mimetypes.best_match(OFFERED) if request.accept_mimetypes else OFFERED[0]
     if kind is None:
         raise Problem(HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", f"This can be had as {', '.join(OFFERED)}.")
@@ -55,8 +60,16 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
         items, next_cursor = service().audit_queries.page(
             account_id, wanted, query["limit"], query["cursor"], demanded_position()
         )
+        if query["cursor"] is None and api_key().scope is Scope.AUDITOR:
+            service().audit_reads.note_read(Reading.AUDIT_LOG, asked, origin(account_id))
         return answer(body_of(PAGE, {"items": items, "next_cursor": next_cursor}))
-    rows = service().audit_queries.stream(account_id, wanted, demanded_position())
+    form = "csv" if kind == CSV else "ndjson"
+    rows = service().audit_queries.stream(
+        account_id,
+        wanted,
+        demanded_position(),
+        note=partial(service().audit_reads.note_exported, form, asked, origin(account_id)),
+    )
     name = f"audit-log-{account_id}"
     return csv_answer(rows, name) if kind == CSV else file_answer(_ndjson_lines(rows), f"{name}.ndjson", NDJSON)
 

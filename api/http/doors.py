@@ -62,8 +62,10 @@ def api_key() -> ApiKey:
 
 
 def origin(account_id: UUID | None = None, reason: str | None = None) -> Origin:
-    """Return where this request comes from: the account's owner through the portal, or support in person."""
+    """Return where this request comes from: the account's owner through the portal, support or an auditor in person."""
     key = api_key()
+    if key.scope is Scope.AUDITOR:
+        return Origin(ActorType.AUDITOR, str(key.api_key_id), g.request_id, g.client_ip, g.client_agent)
     if key.scope is Scope.SUPPORT:
         return Origin(ActorType.SUPPORT, str(key.api_key_id), g.request_id, g.client_ip, g.client_agent, reason)
     actor_id = str(account_id) if account_id is not None else None

@@ -28,4 +28,4 @@ SELECT account_id::text AS id, company_name AS name FROM account_view WHERE acco
 UNION ALL
 SELECT sub_user_id::text, name || ' ' || surname FROM sub_user_view WHERE account_id = %(account_id)s
 UNION ALL
-SELECT api_key_id::text, name FROM api_keys WHERE scope = 'support'
+SELECT api_key_id::text, name FROM api_keys WHERE scope IN ('support', 'auditor')

@@ -11,14 +11,14 @@ import pytest
 
 import application
 import domain
-from api.console.action_words import OWN_ACTIONS, VARIANTS
+from api.action_words import OWN_ACTIONS, VARIANTS
 from api.console.language import LANGUAGES, words
 from application.webhooks import Why
 from domain import events
-from domain.cause import ActorType, Via
+from domain.cause import ActorType, Reading, Via
 from domain.plan import Resource
 from domain.sub_user import Notice
-from projections.audit_queries import NOT_DETAILS
+from projections.audit_rows import NOT_DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ SENTENCES: Mapping[str, AbstractSet[str]] = {
     "sub_user.credentials_mailed": MAILED,
     "sub_user.credentials_mail_failed": MAILED,
     "sub_user.personal_data_erased": {"owner", "sub_user"},
+    "audit_log.read": set(Reading),
 }
 """Of the actions that there are several sentences for."""
 
@@ -67,7 +68,8 @@ def test_every_detail_has_a_name(language: str) -> None:
     details = {
         field.name
         for event in vars(events).values()
-        if isinstance(event, type) and issubclass(event, events.Event | events.WebhookEvent | events.UsageRecorded)
+        if isinstance(event, type)
+        and issubclass(event, events.Event | events.WebhookEvent | events.AuditEvent | events.UsageRecorded)
         for field in fields(event)
     }
     assert details - NOT_DETAILS - below(language, "actions.fact") == set()
@@ -78,6 +80,7 @@ def test_every_value_that_can_only_be_one_of_a_few_has_words(language: str) -> N
     assert below(language, "actions.value.notice") == set(Notice)
     assert below(language, "actions.value.via") == set(Via)
     assert below(language, "actions.value.resource") == set(Resource)
+    assert below(language, "actions.value.what") == set(Reading)
     assert below(language, "actions.actor") == set(ActorType)
     assert below(language, "actions.person") == below(language, "actions.person_first")
     assert below(language, "actions.value.why") == reasons() | set(Why)

@@ -16,6 +16,7 @@ from jinja2 import Environment, nodes
 from marshmallow import Schema, ValidationError, fields
 
 import api.console
+from api import action_words
 from api.console.language import FOLDER, LANGUAGES, words
 from api.http.fields import Time
 from api.http.problems import STATUS_OF_REFUSAL, TITLES
@@ -51,7 +52,7 @@ class Uses:
 def uses() -> Uses:
     """Return what the templates and the modules of the console ask for."""
     found = Uses()
-    for file in sorted(CONSOLE.rglob("*.py")):
+    for file in (*sorted(CONSOLE.rglob("*.py")), Path(action_words.__file__)):
         _scan_module(ast.parse(file.read_text(encoding="utf-8")), found)
     for file in sorted((CONSOLE / "templates").rglob("*.html")):
         _scan_template(Environment(autoescape=True).parse(file.read_text(encoding="utf-8")), found)

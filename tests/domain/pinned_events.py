@@ -15,7 +15,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import resolve_topic
 
 from domain import events
-from domain.cause import ActorType, Sealed, Via
+from domain.cause import ActorType, Reading, Sealed, Via
 from domain.plan import Resource
 from domain.sub_user import Notice
 
@@ -27,6 +27,7 @@ SUB_USER = UUID("7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978")
 SESSION = UUID("c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b")
 ACTIVITY = UUID("e0a1b2c3-d4e5-4f60-8a7b-9c0d1e2f3a4b")
 WEBHOOK = UUID("5d2c1b0a-9f8e-4d7c-8b6a-594837261504")
+LOOK = UUID("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
 TIME = datetime(2026, 3, 2, 9, 30, 0, 125000, tzinfo=UTC)
 EXPIRY = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
 
@@ -35,6 +36,11 @@ OWNER = {**BARE, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "portal"}
 SUPPORT = {**OWNER, "actor_type": ActorType.SUPPORT, "actor_id": "desk", "reason": Sealed("c2VhbGVkIHJlYXNvbg")}
 SYSTEM = {**BARE, "actor_type": ActorType.SYSTEM, "actor_id": "mailer"}
 THEMSELVES = {**BARE, "actor_type": ActorType.SUB_USER, "actor_id": "7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}
+OF_LOOK = {
+    **dict.fromkeys(("account_id", "sub_user_id", "request_id", "ip", "user_agent", "wanted_action", "since", "until")),
+    "actor_type": ActorType.SYSTEM,
+    "actor_id": "operator",
+}
 OF_WEBHOOK = {
     **dict.fromkeys(("request_id", "ip", "user_agent")),
     "webhook_id": WEBHOOK,
@@ -551,5 +557,51 @@ FACTS = [
             "user_agent": Sealed("c2VhbGVkIGFnZW50"),
         },
         stream=ACTIVITY,
+    ),
+    Pinned(
+        events.AuditLogRead,
+        "AuditLogRead",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","actor_type":"auditor","actor_id":"key",'
+            '"request_id":"r-4","ip":"c2VhbGVkIGlw","user_agent":"c2VhbGVkIGFnZW50",'
+            '"wanted_action":"sub_user.activated","since":"2026-03-02T09:30:00.125000+00:00",'
+            '"until":"2026-12-31T23:00:00+00:00","what":"audit_log"}'
+        ),
+        {
+            "account_id": ACCOUNT,
+            "sub_user_id": SUB_USER,
+            "actor_type": ActorType.AUDITOR,
+            "actor_id": "key",
+            "request_id": "r-4",
+            "ip": Sealed("c2VhbGVkIGlw"),
+            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
+            "wanted_action": "sub_user.activated",
+            "since": TIME,
+            "until": EXPIRY,
+            "what": Reading.AUDIT_LOG,
+            "as_of": None,
+        },
+        stream=LOOK,
+    ),
+    Pinned(
+        events.AuditLogRead,
+        "AuditLogRead",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
+            '"actor_type":"system","actor_id":"operator","what":"history","as_of":"2026-12-31T23:00:00+00:00"}'
+        ),
+        {**OF_LOOK, "account_id": ACCOUNT, "what": Reading.HISTORY, "as_of": EXPIRY},
+        stream=LOOK,
+    ),
+    Pinned(
+        events.AuditLogExported,
+        "AuditLogExported",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system","actor_id":"operator",'
+            '"format":"jsonl","after":0}'
+        ),
+        {**OF_LOOK, "format": "jsonl", "after": 0},
+        stream=LOOK,
     ),
 ]

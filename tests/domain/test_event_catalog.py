@@ -14,7 +14,7 @@ from eventsourcing.utils import TopicError, construct_topic, resolve_topic
 
 from adapters.event_mapper import KEPT_IN_COLUMNS, EventMapper
 from domain import events
-from domain.cause import ActorType, Cause, Sealed, Via
+from domain.cause import ActorType, Cause, Reading, Sealed, Via
 from domain.main_account import MainAccount
 from domain.main_account_snapshot import MainAccountSnapshot
 from domain.plan import Resource
@@ -33,7 +33,7 @@ EVENT_CLASSES = {
     if isinstance(one, type)
     and issubclass(one, DomainEvent)
     and one.__module__ == events.__name__
-    and one not in {events.Event, events.ReportedEvent, events.WebhookEvent}
+    and one not in {events.Event, events.ReportedEvent, events.WebhookEvent, events.AuditEvent}
 }
 CHANGE_NOTHING = {
     *("SubUserLoginRefused", "SubUserLoggedOut", "PersonalDataErased"),
@@ -59,7 +59,10 @@ PERSONAL = {
     "target",
     "details",
 }
-NOT_PERSONAL = {"originator_topic", "actor_id", "request_id", "email_hash", "language", "why", "action"}
+NOT_PERSONAL = {
+    *("originator_topic", "actor_id", "request_id", "email_hash", "language", "why", "action"),
+    *("wanted_action", "format"),
+}
 SECRETS = ("password_hash", "token", "key", "secret")
 NOT_SECRET = {"llm_tokens", "included_tokens"}
 """Tokens of another kind: what language models count in."""
@@ -98,7 +101,7 @@ def forgotten_places(event_class: type) -> list[str]:
     if not any(issubclass(event_class, row.event_class) for row in PINNED):
         missing.append(f"{name} is not pinned: add what the store holds of it to tests/domain/pinned_events.py")
     if not issubclass(event_class, events.Event):
-        if name not in STAND_ALONE and not issubclass(event_class, events.WebhookEvent):
+        if name not in STAND_ALONE and not issubclass(event_class, events.WebhookEvent | events.AuditEvent):
             missing.append(f"{name} is no `Event` of an account: say in STAND_ALONE that it is a fact of its own")
         if resolved(topic) is not event_class:
             missing.append(f"{name} cannot be read: call register_topic({name}.TOPIC, {name}) in domain/events.py")
@@ -188,13 +191,14 @@ def test_the_pinned_history_can_be_replayed() -> None:
 @pytest.mark.parametrize(
     ("words", "stored"),
     [
-        (ActorType, "main_account sub_user support system anonymous"),
+        (ActorType, "main_account sub_user support system anonymous auditor"),
         (Notice, "none activation reactivation send_again reset password_changed"),
         (CredentialsMailState, "none pending sent failed"),
         (Via, "password link"),
         (Resource, "conversation_ms llm_tokens"),
+        (Reading, "audit_log history"),
     ],
-    ids=["actor types", "notices", "states of a mail", "ways of the owner", "what a plan includes"],
+    ids=["actor types", "notices", "states of a mail", "ways of the owner", "what a plan includes", "what is read"],
 )
 def test_a_word_once_stored_is_a_word_for_ever(words: type[StrEnum], stored: str) -> None:
     """Events and snapshots hold these; one may be added, none changed."""
@@ -241,9 +245,9 @@ def test_an_event_is_flat(event_class: type) -> None:
 
 @every_event_class
 def test_an_event_tells_its_origin(event_class: type) -> None:
-    """Who, from where, and why; of what the portal reports it is known who, and nobody says why, nor of a webhook."""
+    """Who, from where, and why; of what the portal reports it is known who. Nobody says why of these, nor of a look."""
     known = {"actor_type", "actor_id", "reason"} if event_class.__name__ in STAND_ALONE else set[str]()
-    known |= {"reason"} if issubclass(event_class, events.WebhookEvent) else set()
+    known |= {"reason"} if issubclass(event_class, events.WebhookEvent | events.AuditEvent) else set()
     assert {field.name for field in fields(Cause)} - known <= set(_hints(event_class))
 
 

@@ -16,11 +16,12 @@ from application.resources import ERASED
 from domain.cause import ActorType
 from domain.refusals import LoginRefused
 from projections import audit_queries
-from projections.audit_queries import AuditFilter, AuditRow
+from projections.audit_queries import AuditFilter
 from tests.people import PORTAL, SUPPORT, Company, catch_up, client, deliver_mails
 
 if TYPE_CHECKING:
     from api.bootstrap import Service
+    from projections.audit_rows import AuditRow
     from tests.conftest import TravelingClock
 
 

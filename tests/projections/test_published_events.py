@@ -46,6 +46,7 @@ NOT_TOLD = {
     "email_hash": "a person could be recognized by it",
     "originator_topic": "Python's own business",
     "request_id": "the portal's own word for a request, and whatever that may say",
+    "wanted_action": "whatever an auditor typed into a filter",
 }
 """What is neither sealed nor told, and why."""
 
