@@ -1,4 +1,4 @@
-"""A wire between a client and a server that tests can hold, cut and encrypt."""
+"""A wire between a client and a server that tests can hold, cut, shut and encrypt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOK_SECONDS = 0.05
-"""How often a connection sees whether it is held."""
+"""How often a connection sees whether it is held or shut."""
 
 
 class Wire:
@@ -24,13 +24,17 @@ class Wire:
     counts them, and `said` is the end of what clients have said.
     """
 
-    def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None) -> None:
-        self._server = server
+    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
+        parts = urlsplit(url)
+        self._server = (parts.hostname or "", parts.port or 5672)
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._held = False
+        self._shut = False
         self._cut_after: int | None = None
+        self._connected: list[threading.Thread] = []
         self.port: int = self._listener.getsockname()[1]
+        self.url = parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self.port}").geturl()
         self.connections = 0
         self.said = b""
         self._thread = threading.Thread(target=self._accept, name="wire", daemon=True)
@@ -43,6 +47,16 @@ class Wire:
     def release(self) -> None:
         """Pass on what was held back."""
         self._held = False
+
+    def shut(self) -> None:
+        """End every connection, and whatever comes, until `open`: to its clients the server is gone."""
+        self._shut = True
+        for one in list(self._connected):
+            one.join()
+
+    def open(self) -> None:
+        """Have the server back."""
+        self._shut = False
 
     def cut_after(self, size: int) -> None:
         """End the connection whose client says so many bytes more, as soon as it has."""
@@ -60,7 +74,8 @@ class Wire:
             while True:
                 client, _ = self._listener.accept()
                 self.connections += 1
-                threading.Thread(target=self._connect, args=[client], daemon=True).start()
+                self._connected.append(threading.Thread(target=self._connect, args=[client], daemon=True))
+                self._connected[-1].start()
 
     def _connect(self, client: socket.socket) -> None:
         try:
@@ -69,7 +84,7 @@ class Wire:
             client.close()
             return
         with near, socket.create_connection(self._server) as far, suppress(OSError):
-            while self._pass_on(near, far):
+            while not self._shut and self._pass_on(near, far):
                 pass
 
     def _pass_on(self, near: socket.socket, far: socket.socket) -> bool:
@@ -97,8 +112,7 @@ class Wire:
 @contextmanager
 def wire_to(url: str, tls: ssl.SSLContext | None = None) -> Iterator[Wire]:
     """Lend a wire to the server at a URL; with `tls`, the client's end of it is encrypted."""
-    parts = urlsplit(url)
-    wire = Wire((parts.hostname or "", parts.port or 5672), tls)
+    wire = Wire(url, tls)
     try:
         yield wire
     finally:

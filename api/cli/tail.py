@@ -31,6 +31,7 @@ LOOK_UP_SECONDS = 0.5
 """How often it looks whether anybody still reads."""
 
 AGAIN_AFTER_SECONDS = 1.0
+LONGEST_WORD = max(len(one.removeprefix(PREFIX)) for one in BY_TYPE)
 COLORS = {
     "login_refused": "red",
     "locked_out": "red",
@@ -116,7 +117,7 @@ def _print_line(console: Console, event: dict[str, Any]) -> None:
         Text.assemble(
             (f"{event['position']:>8} ", "dim"),
             f"{event['time'][:19].replace('T', ' ')} ",
-            (f"{word:<34} ", color),
+            (f"{word:<{LONGEST_WORD}} ", color),
             f"{event.get('accountid', ''):<36} {event.get('subject', ''):<36} ",
             (f"{actor:<12} ", "cyan"),
             (" ".join(f"{name}={json.dumps(value)}" for name, value in data.items()), "dim"),

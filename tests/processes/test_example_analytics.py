@@ -9,14 +9,18 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.amqp.topology import Names, declare
 from tests.postgres import ask
+from tests.processes.deployment import SECONDS_TO_END
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
 from tests.rabbitmq import dial
+from tests.wire import wire_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.processes.conftest import Running
     from tests.processes.deployment import Deployment
     from tests.rabbitmq import OwnBroker
 
@@ -24,13 +28,12 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "analytics.py"
 
 
 @contextmanager
-def analytics(deployment: Deployment, file: Path, api_key: str | None = None) -> Iterator[subprocess.Popen[str]]:
+def analytics(url: str, broker: str, file: Path, api_key: str) -> Iterator[subprocess.Popen[str]]:
     """Run the example, and end it."""
-    broker, api_key = deployment.environment["SUBUSERS_BROKER_URL"], api_key or deployment.api_key("analytics")
     with (
         file.with_suffix(".log").open("w") as said,
         subprocess.Popen(
-            [sys.executable, EXAMPLE, deployment.url, "--broker", broker, "--file", file],
+            [sys.executable, EXAMPLE, url, "--broker", broker, "--file", file],
             stdout=said,
             stderr=subprocess.STDOUT,
             env={"ANALYTICS_API_KEY": api_key, "PYTHONUTF8": "1"},
@@ -41,6 +44,11 @@ def analytics(deployment: Deployment, file: Path, api_key: str | None = None) ->
             yield example
         finally:
             example.terminate()
+
+
+def said(file: Path) -> str:
+    """Return what the example has printed since it was started last."""
+    return file.with_suffix(".log").read_text()
 
 
 def counted(file: Path) -> int:
@@ -55,12 +63,14 @@ def test_every_login_counts_once(
 ) -> None:
     """History before it came, what comes, what came while it was gone and its queue too, and while the broker was."""
     url, file = broker.vhost(), tmp_path / "analytics.sqlite"
-    deployment = deploy(broker_url=url)
-    deployment.serve("api", "work")
-    with Portal(deployment.url, deployment.api_key()) as portal:
+    deployment = deploy()
+    api_key = deployment.api_key("analytics")
+    with wire_to(url) as wire, Portal(deployment.url, deployment.api_key()) as portal:
+        deployment.environment["SUBUSERS_BROKER_URL"] = wire.url
+        deployment.serve("api", "work")
         person = portal.register().add_settled()
         eventually(lambda: count_in_history(database_url) > 0)
-        with analytics(deployment, file):
+        with analytics(deployment.url, wire.url, file, api_key):
             eventually(lambda: counted(file) == count_in_history(database_url))
             person.log_in()
             eventually(lambda: counted(file) == count_in_history(database_url))
@@ -70,17 +80,15 @@ def test_every_login_counts_once(
         connection.channel().queue_delete("analytics.logins")
         connection.close()
         person.log_in()
-        with analytics(deployment, file):
+        with analytics(deployment.url, wire.url, file, api_key):
             eventually(lambda: counted(file) == count_in_history(database_url))
-            broker.kill()
-            try:
-                person.log_in()
-            finally:
-                broker.start()
+            wire.shut()
+            person.log_in()
+            wire.open()
             eventually(lambda: counted(file) == count_in_history(database_url))
-    total = count_in_history(database_url)
-    assert total >= 5
-    assert f"{total:6}" in file.with_suffix(".log").read_text().splitlines()[-1]
+            total = count_in_history(database_url)
+            assert total >= 5
+            eventually(lambda: f"{total:6}" in said(file).splitlines()[-1])
 
 
 def count_in_history(database_url: str) -> int:
@@ -88,11 +96,12 @@ def count_in_history(database_url: str) -> int:
     return int(count)
 
 
-def test_a_key_that_opens_nothing_is_told(deploy: Callable[..., Deployment], broker: OwnBroker, tmp_path: Path) -> None:
+def test_a_key_that_opens_nothing_is_told(running: Running, broker: OwnBroker, tmp_path: Path) -> None:
     """In one line, and with an exit code."""
-    deployment = deploy(broker_url=broker.vhost())
-    deployment.serve("api", "work")
-    file = tmp_path / "analytics.sqlite"
-    with analytics(deployment, file, api_key="no such key") as example:
-        assert example.wait(30) == 1
-    assert file.with_suffix(".log").read_text().splitlines()[-1].startswith("the feed says no: 401 ")
+    url, file = broker.vhost(), tmp_path / "analytics.sqlite"
+    connection = dial(url)
+    declare(connection, Names())
+    connection.close()
+    with analytics(running.deployment.url, url, file, api_key="no such key") as example:
+        assert example.wait(SECONDS_TO_END) == 1
+    assert said(file).splitlines()[-1].startswith("the feed says no: 401 ")

@@ -26,6 +26,7 @@ from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
 from tests.rabbitmq import Consumer, exchange_on
 from tests.waiting import eventually as eventually_within
+from tests.wire import wire_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,23 +51,22 @@ def deployment(deploy: Callable[..., Deployment], settings: Settings) -> Deploym
 
 def test_the_service_publishes(deployment: Deployment, broker: OwnBroker) -> None:
     """What a portal does gets to consumers; without the broker commands go on, and everybody who asks is told."""
-    url = deployment.environment["SUBUSERS_BROKER_URL"] = broker.vhost()
-    deployment.serve("api", "work")
-    with Portal(deployment.url, deployment.api_key()) as portal, Consumer(url, Names()) as consumer:
+    url, api_key = broker.vhost(), deployment.api_key()
+    with wire_to(url) as wire, Consumer(url, Names()) as consumer, Portal(deployment.url, api_key) as portal:
+        deployment.environment["SUBUSERS_BROKER_URL"] = wire.url
+        deployment.serve("api", "work")
         first = portal.register()
         eventually(lambda: has_account(consumer, first.path))
-        assert "broker: takes events since" in deployment.run("status").output
+        eventually(lambda: metric(portal, "subusers_publisher_published_total") == 1)
         assert metric(portal, "subusers_publisher_connected") == 1
-        assert metric(portal, "subusers_publisher_published_total") == 1
+        assert "broker: takes events since" in deployment.run("status").output
 
-        broker.kill()
+        wire.shut()
         second = portal.register()
-        try:
-            eventually(lambda: metric(portal, "subusers_publisher_connected") == 0)
-            assert metric(portal, "subusers_publisher_behind") == 1
-            assert "broker: takes no events since" in deployment.run("status").output
-        finally:
-            broker.start()
+        eventually(lambda: metric(portal, "subusers_publisher_connected") == 0)
+        assert metric(portal, "subusers_publisher_behind") == 1
+        assert "broker: takes no events since" in deployment.run("status").output
+        wire.open()
         eventually(lambda: has_account(consumer, second.path))
         eventually(lambda: metric(portal, "subusers_publisher_connected") == 1)
     require_valid(consumer)

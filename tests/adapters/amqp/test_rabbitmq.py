@@ -45,10 +45,6 @@ def publish(broker: RabbitMq, what: list[Message]) -> bool:
         return line.publish(what, GO_ON)
 
 
-def through(port: int) -> str:
-    return f"amqp://guest:guest@127.0.0.1:{port}"
-
-
 def test_a_message_on_the_wire(exchange: Exchange) -> None:
     """Persistent, of its type, known by its id, in order: to queues that are bound for it and to the stream."""
     queue, other = exchange.bind(TYPE), exchange.bind("subusers.main_account.*.v1")
@@ -133,7 +129,7 @@ def test_what_is_refused_is_not_confirmed(exchange: Exchange) -> None:
 def test_a_late_confirm_counts_for_nothing(exchange: Exchange) -> None:
     """After a timeout the connection is given up: what it would have heard is not taken for another message's."""
     with wire_to(exchange.url) as wire:
-        broker = exchange.broker(through(wire.port), confirm_seconds=SOON)
+        broker = exchange.broker(wire.url, confirm_seconds=SOON)
         with pytest.raises(BrokerUnavailable, match="no confirm"), broker.connected() as line:  # noqa: PT012  # within one line
             wire.hold()
             line.publish(messages(1), GO_ON)
@@ -143,7 +139,7 @@ def test_a_late_confirm_counts_for_nothing(exchange: Exchange) -> None:
             line.publish(messages(1), GO_ON)
         assert wire.connections == 2
         wire.release()
-        assert publish(exchange.broker(through(wire.port)), messages(1))
+        assert publish(exchange.broker(wire.url), messages(1))
 
 
 @pytest.mark.parametrize("before", [0, 1])
@@ -151,7 +147,7 @@ def test_a_late_confirm_counts_for_nothing(exchange: Exchange) -> None:
 def test_a_lost_connection_confirms_nothing(exchange: Exchange, before: int, size: int) -> None:
     """Cut amid a batch of some 100 kB, the first on its line or not; the next connection is as good as any."""
     with wire_to(exchange.url) as wire:
-        broker = exchange.broker(through(wire.port))
+        broker = exchange.broker(wire.url)
         with pytest.raises(BrokerUnavailable), broker.connected() as line:  # noqa: PT012  # within one line
             assert line.publish(messages(before), GO_ON)
             wire.cut_after(size)
@@ -162,7 +158,7 @@ def test_a_lost_connection_confirms_nothing(exchange: Exchange, before: int, siz
 def test_a_silent_broker_is_found_out(exchange: Exchange) -> None:
     """With nothing to publish, by the heartbeats that do not come."""
     with wire_to(exchange.url) as wire:
-        broker = exchange.broker(through(wire.port), heartbeat_seconds=1)
+        broker = exchange.broker(wire.url, heartbeat_seconds=1)
         with pytest.raises(BrokerUnavailable, match="heartbeats"), broker.connected() as line:  # noqa: PT012  # in a loop
             wire.hold()
             while True:
@@ -172,7 +168,7 @@ def test_a_silent_broker_is_found_out(exchange: Exchange) -> None:
 
 def test_heartbeats_keep_an_idle_line(exchange: Exchange) -> None:
     """Each half a beat has one, with nothing to publish; the broker gives up who says nothing for two beats."""
-    with wire_to(exchange.url) as wire, exchange.broker(through(wire.port), heartbeat_seconds=2).connected() as line:
+    with wire_to(exchange.url) as wire, exchange.broker(wire.url, heartbeat_seconds=2).connected() as line:
 
         def beats(count: int) -> bool:
             line.keep_alive()
@@ -188,14 +184,14 @@ def test_connecting_to_a_silent_broker_ends(exchange: Exchange, monkeypatch: pyt
     with wire_to(exchange.url) as wire:
         wire.hold()
         with pytest.raises(BrokerUnavailable, match="timed out"):
-            publish(exchange.broker(through(wire.port)), messages(1))
+            publish(exchange.broker(wire.url), messages(1))
         assert wire.connections == 1
 
 
 def test_stopping_does_not_wait_for_confirms(exchange: Exchange) -> None:
     """And does not take them for given."""
     stop = threading.Event()
-    with wire_to(exchange.url) as wire, exchange.broker(through(wire.port)).connected() as line:
+    with wire_to(exchange.url) as wire, exchange.broker(wire.url).connected() as line:
         wire.hold()
         threading.Timer(0.1, stop.set).start()
         assert not line.publish(messages(1), stop)
