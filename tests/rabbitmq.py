@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -49,6 +50,12 @@ def answers(url: str) -> bool:
     return True
 
 
+def is_listening(port: int) -> bool:
+    """Say whether anybody takes connections at a port of this machine."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def any_broker() -> Iterator[str]:
     """Lend the URL of a broker: the one that is named, the machine's, or one of our own."""
@@ -71,6 +78,7 @@ def own_broker() -> Iterator[OwnBroker]:
     folder = Path(tempfile.mkdtemp(prefix="subusers-rabbitmq-"))
     broker = OwnBroker(folder)
     try:
+        broker.register()
         broker.start()
         yield broker
     finally:
@@ -86,6 +94,7 @@ class OwnBroker:
         self._port, self._epmd_port = free_port(), free_port()
         self._node = f"subusers-{uuid4().hex[:8]}@localhost"
         self._process: subprocess.Popen[bytes] | None = None
+        self._names: subprocess.Popen[bytes] | None = None
         self._as_user: dict[str, Any] = {}
         if os.geteuid() == 0:
             shutil.chown(folder, "rabbitmq", "rabbitmq")
@@ -96,19 +105,14 @@ class OwnBroker:
         """Where it answers."""
         return f"amqp://guest:guest@127.0.0.1:{self._port}"
 
+    def register(self) -> None:
+        """Start Erlang's register of names, which a broker would start for itself and leave behind."""
+        self._names = self._launch("epmd", "-port", str(self._epmd_port))
+        eventually(lambda: is_listening(self._epmd_port), within=SECONDS_TO_START)
+
     def start(self) -> None:
         """Start it, again if it was killed, and wait until it answers."""
-        with (self._folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(
-                [self._program("rabbitmq-server")],
-                env=self._environment,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                **self._as_user,
-            )
+        self._process = self._launch("rabbitmq-server")
         eventually(lambda: answers(self.url), within=SECONDS_TO_START, pause=0.1)
 
     def kill(self) -> None:
@@ -126,10 +130,12 @@ class OwnBroker:
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """End it, and what it started for all brokers of its kind."""
+        """End it, and leave nothing behind."""
         self.thaw()
         self.kill()
-        subprocess.run(["epmd", "-kill"], env=self._environment, check=False, capture_output=True)
+        if self._names is not None:
+            self._names.kill()
+            self._names.wait()
 
     def ask(self, *command: str) -> str:
         """Run a command of rabbitmqctl's, and return what it prints."""
@@ -165,6 +171,19 @@ class OwnBroker:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "plugins"),
             "LANG": "C.UTF-8",
         }
+
+    def _launch(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self._folder / "output").open("ab") as output:
+            return subprocess.Popen(
+                [self._program(program), *arguments],
+                env=self._environment,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                **self._as_user,
+            )
 
     def _program(self, name: str) -> str:
         found = shutil.which(name, path=PROGRAMS)
