@@ -43,9 +43,10 @@ def dial(url: str) -> Any:
 
 def answers(url: str) -> bool:
     """Say whether a broker lets us in there."""
+    client = Connection(url, connect_timeout=5)
     try:
-        dial(url).collect()
-    except OSError:
+        client.transport.establish_connection().collect()
+    except (OSError, *client.connection_errors, *client.channel_errors):
         return False
     return True
 

@@ -243,6 +243,6 @@ def _retry_after(text: str | None) -> timedelta | None:
         return timedelta(seconds=int(text))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or a year that no clock here comes to
         return None
     return moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)

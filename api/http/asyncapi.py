@@ -22,6 +22,8 @@ VERSION = "1.0.0"
 """Of what is published, as the document has it: it grows, and what was there stays."""
 
 EXCHANGE = "subusers.events"
+QUEUE = f"{EXCHANGE}.stream"
+AMQP_BINDING = "0.3.0"
 
 DESCRIPTION = """\
 Everything that happens in main accounts and to their sub-users, as CloudEvents 1.0, without personal data.
@@ -80,13 +82,18 @@ def document(public_url: str) -> dict[str, Any]:
         "info": {"title": "subusers", "version": VERSION, "description": DESCRIPTION},
         "defaultContentType": CONTENT_TYPE,
         "servers": _servers(public_url),
-        "channels": {"exchange": _exchange(messages), "stream": _stream(messages)},
+        "channels": {"exchange": _exchange(messages), "queue": _queue(messages), "stream": _stream(messages)},
         "operations": {
             "publishEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/exchange"},
                 "summary": "Publish every event, as a persistent message, under its type as routing key.",
-                "bindings": {"amqp": {"deliveryMode": 2, "bindingVersion": "0.3.0"}},
+                "bindings": {"amqp": {"deliveryMode": 2, "bindingVersion": AMQP_BINDING}},
+            },
+            "keepEvents": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/queue"},
+                "summary": "Keep every event of the last days, to be read again from any offset.",
             },
             "streamEvents": {
                 "action": "send",
@@ -134,7 +141,25 @@ def _exchange(messages: dict[str, Any]) -> dict[str, Any]:
             "amqp": {
                 "is": "routingKey",
                 "exchange": {"name": EXCHANGE, "type": "topic", "durable": True, "autoDelete": False},
-                "bindingVersion": "0.3.0",
+                "bindingVersion": AMQP_BINDING,
+            }
+        },
+    }
+
+
+def _queue(messages: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "address": QUEUE,
+        "title": "The queue of the last days",
+        "description": "A queue of RabbitMQ's type `stream`, where the broker has those. Consume it with a prefetch "
+        "and the argument `x-stream-offset`.",
+        "servers": [{"$ref": "#/servers/broker"}],
+        "messages": messages,
+        "bindings": {
+            "amqp": {
+                "is": "queue",
+                "queue": {"name": QUEUE, "durable": True, "exclusive": False, "autoDelete": False},
+                "bindingVersion": AMQP_BINDING,
             }
         },
     }

@@ -107,6 +107,8 @@ def test_anything_else_is_not(receiver: Receiver, code: int) -> None:
         ("soon", None),
         ("-5", None),
         ("9" * 30, None),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2030 00:00:00 +99999999999999999999", None),
         ("", None),
     ],
 )
