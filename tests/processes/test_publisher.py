@@ -8,6 +8,7 @@ import random
 import time
 from collections import defaultdict
 from contextlib import contextmanager
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     from tests.rabbitmq import OwnBroker
 
 ACCOUNTS = 20
-LONGEST_COMMAND = 2.0
-"""Seconds that a command may take here; whoever waited for the broker would wait for longer."""
+CONFIRM_SECONDS = 1.0
+LONGEST_COMMAND = CONFIRM_SECONDS
+"""Seconds that one of several commands may take here; whoever waited for the broker would do so with each."""
 
 
 @pytest.fixture
@@ -194,23 +196,27 @@ def test_a_broker_that_takes_nothing(
     with (
         exchange_on(broker.url) as exchange,
         Consumer(broker.url, exchange.names) as consumer,
-        publishing(database_url, exchange.broker(confirm_seconds=1.0)),
+        publishing(database_url, exchange.broker(confirm_seconds=CONFIRM_SECONDS)),
     ):
         eventually(lambda: len(consumer.events) == 1)
         with fault(broker) as reason:
             company.let_in()
             eventually(lambda: tells(service, reason))
             before = position(database_url)
-            for _ in range(5):
-                began = time.monotonic()
-                company.let_in()
-                assert time.monotonic() - began < LONGEST_COMMAND
+            assert median(seconds(company.let_in) for _ in range(5)) < LONGEST_COMMAND
             assert position(database_url) == before < settled(service)
             assert len(consumer.events) == 1
         eventually(lambda: position(database_url) == settled(service))
         eventually(lambda: len(consumer.events) == 7)
         exchange.delete_queue(f"{exchange.prefix}.consumer")
     assert [event["accountversion"] for event in consumer.events.values()] == list(range(1, 8))
+
+
+def seconds(command: Callable[[], object]) -> float:
+    """Return how long a command takes."""
+    began = time.monotonic()
+    command()
+    return time.monotonic() - began
 
 
 def publishing(database_url: str, rabbit: RabbitMq) -> AbstractContextManager[None]:

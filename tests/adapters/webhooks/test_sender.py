@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 THIS_MACHINE = Receivers((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
 PUBLIC = "93.184.216.34"
 SECONDS = 1.0
+LATE = 10.0
+"""By how much later a busy machine may notice that the time is over; whoever did not look would go on for ever."""
+
 BODY = b'{"data":{}}'
 
 
@@ -142,7 +145,7 @@ def test_who_never_answers_is_given_up(receiver: Receiver, drop: bytes) -> None:
     receiver.usually = drip(receiver, b"", drop)
     began = time.monotonic()
     assert send(receiver.url) == Receipt(error="timed-out")
-    assert SECONDS <= time.monotonic() - began < SECONDS + 2
+    assert SECONDS <= time.monotonic() - began < SECONDS + LATE
 
 
 def test_headers_without_end_are_given_up(receiver: Receiver) -> None:
@@ -156,7 +159,7 @@ def test_a_body_without_end_keeps_nobody(receiver: Receiver, length: bytes) -> N
     receiver.usually = drip(receiver, b"HTTP/1.1 200 OK\r\n" + length + b"\r\n", b"1\r\nx\r\n")
     began = time.monotonic()
     assert send(receiver.url).succeeded
-    assert time.monotonic() - began < SECONDS + 2
+    assert time.monotonic() - began < SECONDS + LATE
 
 
 def test_a_large_body_is_not_read_to_its_end(receiver: Receiver) -> None:
