@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from adapters.amqp.rabbitmq import RabbitMq
 from adapters.ed25519 import Ed25519Signer
+from adapters.ed25519 import verify as verify_signature
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
 from adapters.event_mapper import EventMapper
@@ -42,10 +43,12 @@ from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signatures import StandardSignatures
 from api.config import ConfigError, Settings
 from api.demo.mark import demo_account
+from api.signing_keys import SigningKeys, generated_in
 from application.accounts import Accounts
 from application.activities import Activities
 from application.audit_reads import AuditReads
 from application.errors import StoreUnavailable
+from application.first_bad import CannotTell
 from application.mailing import Mailing
 from application.main_accounts import MainAccounts
 from application.owner_sessions import OwnerSessions
@@ -57,7 +60,7 @@ from application.webhooks import Webhooks
 from projections.audit_counts import AuditCounts
 from projections.audit_log import AuditLog
 from projections.audit_queries import AuditQueries
-from projections.checkpoints import Checkpointer, Checkpoints
+from projections.checkpoints import Checkpointer, Checkpoints, KeyNotHeld
 from projections.cursors import Cursors
 from projections.event_feed import EventFeed, FeedFilter
 from projections.event_tail import EventTail
@@ -66,10 +69,11 @@ from projections.freshness import Freshness
 from projections.mail_queue import MailQueueView
 from projections.merkle_tree import MerkleLeaves
 from projections.progress import Progress
-from projections.proofs import Proofs
+from projections.proofs import Proofs, consistency
 from projections.published_events import Envelopes
 from projections.publisher import Publisher
 from projections.rebuild import drop_abandoned
+from projections.store_check import StoreCheck
 from projections.sub_user_list import SubUserList
 from projections.sub_user_queries import SubUserQueries
 from projections.usage import UsageView
@@ -79,9 +83,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
+    from application.checkpoints import Checkpoint
     from application.mail import MailTransport
     from application.ports import Clock, PersonKey
+    from application.signed_notes import VerifierKey
     from application.webhooks import Webhook
+    from projections.store_check import Kept, Verdict
 
 __all__ = [
     "EmbeddedPostgresError",
@@ -94,6 +101,7 @@ __all__ = [
     "opened",
     "pending_migrations",
     "run_migrations",
+    "verify_signature",
 ]
 """What else of the outside the doors may know: errors and mails, which they show, and connections of their own."""
 
@@ -328,7 +336,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         usage_queries=UsageQueries(database, freshness, clock),
         progress=progress,
         checkpoints=checkpoints,
-        checkpointer=Checkpointer(database, lambda: [Ed25519Signer(one) for one in settings.signing_keys], clock),
+        checkpointer=Checkpointer(database, lambda: _signers(settings), clock),
         proofs=Proofs(database, checkpoints),
         views=views,
         followers=[Follower(view, lambda: connect_to_follow(url), CHANNEL) for view in views],
@@ -354,6 +362,70 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         mailbox=Mailbox(settings.mail_folder) if settings.embedded and settings.smtp_url is None else None,
         demo_account_id=demo_account(settings),
     )
+
+
+def require_signing_key(service: Service) -> None:
+    """Raise `ConfigError` unless this service can sign the checkpoints of its store."""
+    try:
+        service.checkpointer.require_key()
+    except KeyNotHeld:
+        msg = "SUBUSERS_SIGNING_KEY is not the key that signs the checkpoints of this database"
+        raise ConfigError(msg) from None
+
+
+def held_signing_keys(settings: Settings) -> SigningKeys:
+    """Return the keys that sign checkpoints, as they are now: an embedded service's may change while it runs."""
+    if settings.signing_keys.private or not settings.embedded:
+        return settings.signing_keys
+    return generated_in(settings.signing_key_file)
+
+
+def public_keys(settings: Settings) -> Sequence[bytes]:
+    """Return the public halves of the private keys that are held, in their order."""
+    return [one.public_key for one in _signers(settings)]
+
+
+def trusted_keys(settings: Settings) -> Sequence[bytes | VerifierKey]:
+    """Return the public keys that the settings name; none for an embedded service that has not signed yet."""
+    if not settings.signing_keys.private and not settings.signing_key_file.exists():
+        return ()
+    return [*public_keys(settings), *held_signing_keys(settings).public]
+
+
+def check_store(
+    settings: Settings,
+    trusted: Sequence[bytes | VerifierKey],
+    elsewhere: Sequence[Kept],
+    progress: Callable[[int, int], None],
+) -> Verdict:
+    """Check the whole store. Raises `CannotTell`, `StoreUnavailable`."""
+    url = settings.database_url or ""
+    try:
+        if pending_migrations(url):
+            msg = "the database's schema is not up to date: run `subusers migrate` first"
+            raise CannotTell(msg)
+        with connect(url, "verify") as events, connect(url, "verify") as kept:
+            return StoreCheck(events, kept, trusted, verify_signature, elsewhere, progress).run()
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable from error
+
+
+def consistency_proof(settings: Settings, old: Checkpoint, new: Checkpoint) -> Sequence[bytes] | None:
+    """Return what the store has to show that one checkpoint continues another, None if it has nothing.
+
+    Raises `StoreUnavailable`.
+    """
+    try:
+        with connect(settings.database_url or "", "verify") as connection:
+            return consistency(connection, old.tree_size, new.tree_size)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable from error
+    except KeyError:  # some of what was kept is gone
+        return None
+
+
+def _signers(settings: Settings) -> Sequence[Ed25519Signer]:
+    return [Ed25519Signer(one) for one in held_signing_keys(settings).private]
 
 
 def _wanted_by(webhook: Webhook) -> FeedFilter:

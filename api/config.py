@@ -14,6 +14,7 @@ import psycopg
 from environs import Env, EnvError, validate
 from psycopg.conninfo import conninfo_to_dict
 
+from api.signing_keys import SigningKeys
 from application.webhook_receivers import HOST, Receivers
 
 MASTER_KEY_BYTES = 32
@@ -53,7 +54,7 @@ class Settings:
     broker_url: str | None = field(default=None, repr=False)
     streams: int = USUAL_STREAMS
     webhook_receivers: Receivers = field(default_factory=Receivers)
-    signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    signing_keys: SigningKeys = field(default_factory=SigningKeys)
 
     @property
     def mail_folder(self) -> Path:
@@ -71,18 +72,26 @@ class Settings:
         return self.data_dir / "master.key"
 
     @property
+    def signing_key_file(self) -> Path:
+        """Where the generated signing key is kept, with an embedded Postgres."""
+        return self.data_dir / "signing.key"
+
+    @property
     def public_host(self) -> str:
         """The host by which the outside knows this service."""
         return urlsplit(self.public_url).hostname or "localhost"
 
 
-def load() -> Settings:
-    """Return the settings. Raises `ConfigError`."""
+def load(*, with_master_key: bool = True) -> Settings:
+    """Return the settings; what reads nothing that is encrypted needs no master key. Raises `ConfigError`."""
     env = Env(prefix="SUBUSERS_")
     try:
-        return _read(env)
+        settings = _read(env)
     except EnvError as error:
         raise ConfigError(" ".join(str(error).split())) from None
+    if with_master_key:
+        _require_master_key(settings)
+    return settings
 
 
 def share_metrics_in(folder: Path) -> None:
@@ -102,7 +111,7 @@ def _read(env: Env) -> Settings:
     database_url = env.str("DATABASE_URL", None)
     data_dir = Path(env.str("DATA_DIR", ".subusers")).resolve()
     public_url = env.str("PUBLIC_URL", f"http://{_reachable(host)}:{port}").rstrip("/")
-    settings = Settings(
+    return Settings(
         database_url=_database_url(database_url),
         smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
         mail_from=env.str("MAIL_FROM", None),
@@ -118,15 +127,18 @@ def _read(env: Env) -> Settings:
         proxies=_networks(env.str("PROXIES", "")),
         webhook_receivers=_webhook_receivers(env.str("WEBHOOK_ALLOW", "")),
         broker_url=_url("BROKER_URL", env.str("BROKER_URL", None), "amqp", "amqps"),
+        signing_keys=_signing_keys(env.str("SIGNING_KEY", None)),
         streams=env.int("STREAMS", USUAL_STREAMS, validate=validate.Range(1, 128)),
     )
+
+
+def _require_master_key(settings: Settings) -> None:
     if not settings.embedded and not settings.master_keys:
         msg = (
             "SUBUSERS_MASTER_KEY is missing: with SUBUSERS_DATABASE_URL set it must be 32 random bytes in base64, "
             "for example from `openssl rand -base64 32`"
         )
         raise ConfigError(msg)
-    return settings
 
 
 def _reachable(host: str) -> str:
@@ -206,6 +218,26 @@ def _split(url: str) -> SplitResult:
         return urlsplit(url)
     except ValueError:  # a bracket without its counterpart
         return urlsplit("")
+
+
+def require_signing_key(settings: Settings) -> None:
+    """Raise `ConfigError` where checkpoints are to be signed and there is nothing to do it with."""
+    if not settings.embedded and not settings.signing_keys.private:
+        msg = (
+            "SUBUSERS_SIGNING_KEY is missing: with SUBUSERS_DATABASE_URL set it must be 32 random bytes in base64, "
+            "for example from `openssl rand -base64 32`"
+        )
+        raise ConfigError(msg)
+
+
+def _signing_keys(text: str | None) -> SigningKeys:
+    if not text:
+        return SigningKeys()
+    try:
+        return SigningKeys.parse(text)
+    except ValueError as error:
+        msg = f"SUBUSERS_SIGNING_KEY {error}"
+        raise ConfigError(msg) from None
 
 
 def _master_keys(text: str | None) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""What runs beside the doors: followers, the publisher, mailers, deliveries to webhooks, and clearing away."""
+"""What runs beside the doors: followers, publisher, mailers, deliveries to webhooks, checkpoints, clearing away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from application.errors import ServiceError
+from projections.checkpoints import KeyNotHeld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ DELIVERERS = 4
 MAIL_POLL_SECONDS = 0.2
 USAGE_POLL_SECONDS = 0.5
 WEBHOOK_POLL_SECONDS = 0.5
+CHECKPOINT_POLL_SECONDS = 0.5
+LOOK_FOR_KEY_SECONDS = 10.0
 CLEAR_AWAY_SECONDS = 60.0
 CALM_DOWN_SECONDS = 1.0
 
@@ -37,6 +40,7 @@ def work(service: Service, stop: threading.Event) -> None:
         *(("publisher", publisher.run) for publisher in [service.publisher] if publisher is not None),
         *((f"deliverer {number + 1}", lambda stop: _deliver(service, stop)) for number in range(DELIVERERS)),
         ("usage checks", lambda stop: _check_usage(service, stop)),
+        ("checkpoints", lambda stop: _sign_checkpoints(service, stop)),
         ("clearing away", lambda stop: _clear_away(service, stop)),
     ]
     threads = [
@@ -78,6 +82,16 @@ def _check_usage(service: Service, stop: threading.Event) -> None:
     while not stop.is_set():
         if not service.usage.check_next():
             stop.wait(USAGE_POLL_SECONDS)
+
+
+def _sign_checkpoints(service: Service, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            if not service.checkpointer.make_due():
+                stop.wait(CHECKPOINT_POLL_SECONDS)
+        except KeyNotHeld:  # another key has taken over since this process started: it leaves signing to others
+            log.warning("checkpoint.key_not_held")
+            stop.wait(LOOK_FOR_KEY_SECONDS)
 
 
 def _clear_away(service: Service, stop: threading.Event) -> None:

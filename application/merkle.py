@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 EMPTY_ROOT = sha256().digest()
 """The root of a tree without leaves."""
 
+LEVELS_APART = 4
+ARITY = 1 << LEVELS_APART
+"""Of complete subtrees those are kept that are so many levels high, or a multiple: each is made of so many others."""
+
 
 class Range(NamedTuple):
     """Leaves from `start` up to, and without, `end`, counted from 0."""
@@ -53,11 +57,11 @@ class Frontier:
 
     def __init__(self) -> None:
         self.size = 0
-        self._hashes: list[bytes] = []
+        self.hashes: list[bytes] = []
 
     def append(self, leaf: bytes) -> None:
         """Take in the next leaf's hash: it completes as many subtrees as the size has ones at its end."""
-        size, hashes = self.size, self._hashes
+        size, hashes = self.size, self.hashes
         self.size = size + 1
         while size & 1:
             leaf = sha256(b"\x01" + hashes.pop() + leaf).digest()
@@ -66,13 +70,47 @@ class Frontier:
 
     def root(self) -> bytes:
         """Return the root of the tree so far."""
-        return joined(self._hashes)
+        return joined(self.hashes)
 
-    def copy(self) -> Frontier:
-        """Return another one that goes on from here."""
-        copy = Frontier()
-        copy.size, copy._hashes = self.size, self._hashes.copy()
-        return copy
+
+class GrowingTree:
+    """A tree that tells of the complete subtrees that it comes to have, `LEVELS_APART` levels apart."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._rows: list[list[bytes]] = [[]]
+
+    def append(self, leaf: bytes) -> Sequence[tuple[Subtree, bytes]]:
+        """Take in the next leaf's hash, and return what it completed, from below."""
+        self.size += 1
+        row = self._rows[0]
+        row.append(leaf)
+        return self._completed() if len(row) == ARITY else ()
+
+    def root(self) -> bytes:
+        """Return the root of the tree so far."""
+        return joined([one for row in reversed(self._rows) for one in _frontier(row)])
+
+    def _completed(self) -> list[tuple[Subtree, bytes]]:
+        completed, level = [], 0
+        while len(self._rows[level]) == ARITY:
+            digest = root_of(self._rows[level])
+            self._rows[level].clear()
+            level += 1
+            if level == len(self._rows):
+                self._rows.append([])
+            self._rows[level].append(digest)
+            height = level * LEVELS_APART
+            completed.append((Subtree(height, (self.size >> height) - 1), digest))
+        return completed
+
+
+def _frontier(hashes: Sequence[bytes]) -> list[bytes]:
+    """Return the complete subtrees over some hashes, the largest first."""
+    frontier = Frontier()
+    for one in hashes:
+        frontier.append(one)
+    return frontier.hashes
 
 
 def joined(hashes: Sequence[bytes]) -> bytes:

@@ -99,12 +99,19 @@ class Checkpoints:
 
 
 class Checkpointer:
-    """Signs checkpoints. `signers` gives the private keys at hand, as they are now."""
+    """Signs checkpoints. `signers` gives the private keys at hand, as they are now; a new store is named once."""
 
-    def __init__(self, database: Database, signers: Callable[[], Sequence[Signer]], clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        signers: Callable[[], Sequence[Signer]],
+        clock: Clock,
+        new_name: Callable[[], str] = lambda: f"subusers/{uuid4()}",
+    ) -> None:
         self._database = database
         self._signers = signers
         self._clock = clock
+        self._new_name = new_name
 
     def make_due(self) -> int:
         """Sign what is due, and return how many checkpoints that was. Raises `KeyNotHeld`."""
@@ -113,6 +120,10 @@ class Checkpointer:
     def make_now(self) -> int:
         """Sign a checkpoint of what has none yet, due or not. Raises `KeyNotHeld`."""
         return self._make(lambda newest, size, _: [size] if size > _size(newest) else [])
+
+    def make_of(self, sizes: Sequence[int]) -> int:
+        """Sign checkpoints of these sizes, as far as the tree has come. Raises `KeyNotHeld`."""
+        return self._make(lambda _newest, size, _at: [one for one in sizes if one <= size])
 
     def verifier_key(self) -> VerifierKey:
         """Return the public key that signs now; the first of those at hand, if none has signed yet."""
@@ -173,7 +184,7 @@ class Checkpointer:
         signers = self._signers()
         if not signers:
             raise KeyNotHeld
-        first = VerifierKey(f"subusers/{uuid4()}", signers[0].public_key)
+        first = VerifierKey(self._new_name(), signers[0].public_key)
         self._add_key(connection, first, 0)
         return first
 

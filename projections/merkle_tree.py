@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from psycopg.rows import tuple_row
 
 from application.leaves import event_hash
-from application.merkle import Range, Subtree, joined, root_of, subtrees
+from application.merkle import ARITY, LEVELS_APART, Range, Subtree, joined, root_of, subtrees
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from projections.event_log import Positioned
 
 SQL = statements("projections", "merkle_tree")
-
-LEVELS_APART = 4
-ARITY = 1 << LEVELS_APART
 
 
 class MerkleLeaves:

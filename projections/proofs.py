@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from application.merkle import Range, consistency_ranges, inclusion_ranges
+from application.merkle import consistency_ranges, inclusion_ranges
 from application.proof_lines import EACH, WHOLE, event_line, header_line, proof_of
 from projections.merkle_tree import leaves_at, range_hashes, tree_size
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
     from uuid import UUID
+
+    from psycopg import Connection
 
     from projections.checkpoints import Checkpoints
     from projections.event_log import Positioned
@@ -92,11 +94,16 @@ class Proofs:
     def consistency(self, first: int, second: int) -> list[bytes] | None:
         """Return what shows that `first` leaves begin the tree of `second`, None if it has not grown so far."""
         with self._database.get_connection() as connection:
-            if not 0 <= first <= second <= tree_size(connection):
-                return None
-            ranges: list[Range] = consistency_ranges(first, second)
-            hashes = range_hashes(connection, ranges)
-        return [hashes[one] for one in ranges]
+            return consistency(connection, first, second)
+
+
+def consistency(connection: Connection[Any], first: int, second: int) -> list[bytes] | None:
+    """Return what shows that `first` leaves begin the tree of `second`, None if it has not grown so far."""
+    if not 0 <= first <= second <= tree_size(connection):
+        return None
+    ranges = consistency_ranges(first, second)
+    hashes = range_hashes(connection, ranges)
+    return [hashes[one] for one in ranges]
 
 
 def whole_lines(events: Sequence[Positioned], shown: Shown = lambda _: None) -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ from adapters import passwords
 from adapters.embedded_postgres import EmbeddedPostgres
 from api import bootstrap
 from api.config import Settings
+from api.signing_keys import SigningKeys
 from tests.api.callers import Doors
 from tests.people import Company
 from tests.postgres import Databases, copy_of, embedded, start, stop_leftover, template
@@ -120,7 +121,7 @@ def settings_on(database_url: str, data_dir: Path) -> Settings:
         smtp_url=None,
         mail_from="no-reply@portal.example",
         master_keys=(secrets.token_bytes(32),),
-        signing_keys=(secrets.token_bytes(32),),
+        signing_keys=SigningKeys((secrets.token_bytes(32),)),
         data_dir=data_dir,
         host="127.0.0.1",
         port=8000,

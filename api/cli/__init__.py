@@ -9,7 +9,7 @@ import typer
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.cli import api_keys, running, tail, views
+from api.cli import api_keys, running, signing_key, tail, verify, views
 from api.config import ConfigError
 from application.errors import StoreUnavailable
 
@@ -33,7 +33,9 @@ app.command()(running.migrate)
 app.command()(views.status)
 app.command()(views.rebuild)
 app.command()(tail.tail)
+app.command()(verify.verify)
 app.add_typer(api_keys.app, name="api-key")
+app.add_typer(signing_key.app, name="signing-key")
 
 
 def main() -> None:

@@ -29,12 +29,14 @@ def serve() -> None:
     """Run everything: the database if none is configured, the doors, and the work beside them."""
     stop = stop_on_signals()
     settings = config.load()
+    config.require_signing_key(settings)
     _require_free_port(settings)
     with bootstrap.kept_running(settings) as run_database:
         ready = run_database()
         bootstrap.run_migrations(ready.database_url or "")
         service = bootstrap.build(ready)
         try:
+            bootstrap.require_signing_key(service)
             demo = create_demo(service) if ready.embedded else None
         finally:
             service.close()
@@ -55,11 +57,14 @@ def api(parent: Parent = None) -> None:
 
 
 def work(parent: Parent = None) -> None:
-    """Run the work alone: followers, mailers, clearing away."""
+    """Run the work alone: followers, mailers, checkpoints, clearing away."""
     stop = stop_on_signals()
     if parent is not None:
         end_with(parent)
-    with ready_service() as service:
+    settings = config.load()
+    config.require_signing_key(settings)
+    with ready_service(settings) as service:
+        bootstrap.require_signing_key(service)
         do_work(service, stop)
 
 

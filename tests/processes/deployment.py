@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import random
 import secrets
@@ -31,6 +32,11 @@ PORTS = range(20000, 30000)
 def master_key() -> str:
     """Return a master key, as the setting has it."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def signing_key(database_url: str) -> str:
+    """Return the signing key of every deployment on a database, as the setting has it."""
+    return base64.b64encode(hashlib.sha256(database_url.encode()).digest()).decode()
 
 
 def free_port() -> int:
@@ -129,6 +135,8 @@ class Deployment:
         self.port = free_port()
         outside = {name: value for name, value in os.environ.items() if not name.startswith("SUBUSERS_")}
         given = {"port": self.port, "data_dir": folder, "processes": 2, **settings}
+        if "database_url" in settings:
+            given.setdefault("signing_key", signing_key(str(settings["database_url"])))
         self.environment = outside | {f"SUBUSERS_{name.upper()}": str(value) for name, value in given.items()}
         self.environment["TMPDIR"] = str(folder)  # what a killed process leaves there goes with the folder
         self.programs: list[Program] = []
