@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from adapters.amqp.rabbitmq import RabbitMq
 from adapters.ed25519 import Ed25519Signer
@@ -24,6 +24,7 @@ from adapters.mail.mailbox import FiledMail, Mailbox
 from adapters.mail.sender import default_sender
 from adapters.mail.smtp import SmtpTransport
 from adapters.passwords import Argon2Passwords
+from adapters.postgres import roles
 from adapters.postgres.account_directory import PostgresAccountDirectory
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
@@ -32,6 +33,7 @@ from adapters.postgres.database import NOTICING_A_LOST_PEER, OPTIONS, Database, 
 from adapters.postgres.housekeeping import clear_away
 from adapters.postgres.mail_queue import PostgresMailQueue
 from adapters.postgres.migrations import MigrationError, migrate, pending
+from adapters.postgres.roles import ServiceRole
 from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.signals import CHANNEL, Signals
 from adapters.postgres.throttle import PostgresThrottle
@@ -100,6 +102,7 @@ __all__ = [
     "connect",
     "opened",
     "pending_migrations",
+    "role_script",
     "run_migrations",
     "verify_signature",
 ]
@@ -155,6 +158,11 @@ class Service:
             drop_abandoned([view for view in self.views if view.tables], connection)
         return clear_away(self.database, self.clock())
 
+    def may_alter_history(self) -> bool:
+        """Say whether the role that this runs as could alter or delete events."""
+        with self.database.get_connection() as connection:
+            return roles.may_alter_history(connection)
+
     def person_key(self, person_id: Any) -> PersonKey | None:
         """Return a person's key, None if they were forgotten."""
         entry = self.vault.entries([person_id]).get(person_id)
@@ -188,11 +196,18 @@ def connect(url: str, purpose: str) -> psycopg.Connection[Any]:
     return psycopg.connect(told, autocommit=True)
 
 
-def run_migrations(url: str) -> Sequence[str]:
-    """Bring the schema up to date, and return what was run. Raises `MigrationError`, `StoreUnavailable`."""
+def run_migrations(settings: Settings) -> Sequence[str]:
+    """Bring the schema, and what the service's role may do, up to date, and return what was run.
+
+    Raises `MigrationError`, `StoreUnavailable`.
+    """
+    role = None
+    if settings.admin_database_url is not None:
+        named = conninfo_to_dict(settings.database_url or "")
+        role = ServiceRole(str(named["user"]), str(named["password"]) if named.get("password") else None)
     try:
-        with connect(url, "migrate") as connection:
-            return migrate(connection)
+        with connect(settings.owner_url, "migrate") as connection:
+            return migrate(connection, role)
     except psycopg.OperationalError as error:
         raise StoreUnavailable from error
 
@@ -202,6 +217,15 @@ def pending_migrations(url: str) -> Sequence[str]:
     try:
         with connect(url, "status") as connection:
             return pending(connection)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable from error
+
+
+def role_script(settings: Settings, name: str) -> str:
+    """Return the SQL that sets up a role for the service. Raises `StoreUnavailable`."""
+    try:
+        with connect(settings.owner_url, "migrate") as connection:
+            return roles.script(connection, name)
     except psycopg.OperationalError as error:
         raise StoreUnavailable from error
 
@@ -230,9 +254,10 @@ def kept_running(settings: Settings) -> Iterator[Callable[[], Settings]]:
     postgres = EmbeddedPostgres(settings.postgres_folder)
 
     def run() -> Settings:
-        url = postgres.start()
+        owner_url = postgres.start()
         keys = settings.master_keys or (generated_master_key(settings),)
-        return replace(settings, database_url=url, master_keys=keys)
+        url = postgres.service_url
+        return replace(settings, database_url=url, admin_database_url=owner_url, master_keys=keys)
 
     try:
         yield run

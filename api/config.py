@@ -35,7 +35,8 @@ class Settings:
     means that mails are written as files, `mail_from` None that they come from no-reply at the public host, and
     `broker_url` None that events are not published. What `proxies` say of a visitor of the console, by X-Forwarded-For,
     is believed. A process has `threads` for requests, and `streams` for readers who wait for events.
-    `webhook_receivers` are those whom events may be sent to, besides the public Internet.
+    `webhook_receivers` are those whom events may be sent to, besides the public Internet. `admin_database_url` is for
+    migrations and rebuilds alone: without one, the service runs as the owner of its tables.
     """
 
     database_url: str | None = field(repr=False)
@@ -55,6 +56,12 @@ class Settings:
     streams: int = USUAL_STREAMS
     webhook_receivers: Receivers = field(default_factory=Receivers)
     signing_keys: SigningKeys = field(default_factory=SigningKeys)
+    admin_database_url: str | None = field(default=None, repr=False)
+
+    @property
+    def owner_url(self) -> str:
+        """The database as the owner of its tables: another role than the service's, or else the same."""
+        return self.admin_database_url or self.database_url or ""
 
     @property
     def mail_folder(self) -> Path:
@@ -108,11 +115,12 @@ def _read(env: Env) -> Settings:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     host = env.str("HOST", "") or "127.0.0.1"
     port = env.int("PORT", 8000, validate=validate.Range(PORTS.start, PORTS.stop - 1))
-    database_url = env.str("DATABASE_URL", None)
+    database_url = _database_url("DATABASE_URL", env.str("DATABASE_URL", None))
     data_dir = Path(env.str("DATA_DIR", ".subusers")).resolve()
     public_url = env.str("PUBLIC_URL", f"http://{_reachable(host)}:{port}").rstrip("/")
     return Settings(
-        database_url=_database_url(database_url),
+        database_url=database_url,
+        admin_database_url=_admin_database_url(env.str("ADMIN_DATABASE_URL", None), database_url),
         smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
         mail_from=env.str("MAIL_FROM", None),
         master_keys=_master_keys(env.str("MASTER_KEY", None)),
@@ -157,9 +165,21 @@ def _url(name: str, url: str | None, *schemes: str) -> str | None:
     return url
 
 
-def _database_url(url: str | None) -> str | None:
+def _admin_database_url(url: str | None, database_url: str | None) -> str | None:
+    """Return the URL of the tables' owner, None if that is the one that the service runs as."""
+    url = _database_url("ADMIN_DATABASE_URL", url)
+    if url is None:
+        return None
+    service = conninfo_to_dict(database_url or "").get("user")
+    if service is None:
+        msg = "SUBUSERS_ADMIN_DATABASE_URL needs SUBUSERS_DATABASE_URL beside it, which names the service's own role"
+        raise ConfigError(msg)
+    return url if conninfo_to_dict(url).get("user") != service else None
+
+
+def _database_url(name: str, url: str | None) -> str | None:
     """Return the URL if libpq can make sense of it, and no piece of a password was taken for another part."""
-    url = _url("DATABASE_URL", url, "postgresql", "postgres")
+    url = _url(name, url, "postgresql", "postgres")
     if url is None:
         return None
     try:
@@ -169,7 +189,7 @@ def _database_url(url: str | None) -> str | None:
     misplaced = "@" in _split(url).path or _split(url).fragment
     if misplaced or not ports or not all(port.isdecimal() and int(port) in PORTS for port in ports):
         msg = (
-            "SUBUSERS_DATABASE_URL must be of the form postgresql://user:password@host:port/database, with special "
+            f"SUBUSERS_{name} must be of the form postgresql://user:password@host:port/database, with special "
             "characters percent-encoded"
         )
         raise ConfigError(msg)

@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000_000)
     given = parser.parse_args()
     with ready_settings() as settings:
-        url = settings.database_url or ""
+        url = settings.owner_url
         write_history(url, given.events)
         service = bootstrap.build(settings)
         api_key = service.api_keys.create(Scope.ANALYTICS, "benchmark", service.clock())

@@ -170,7 +170,7 @@ def ready_settings() -> Iterator[config.Settings]:
     settings = replace(config.load(), database_url=None, embedded=True, data_dir=folder, master_keys=(), processes=1)
     try:
         with bootstrap.opened(settings) as ready:
-            bootstrap.run_migrations(ready.database_url or "")
+            bootstrap.run_migrations(ready)
             yield ready
     finally:
         shutil.rmtree(folder, ignore_errors=True)

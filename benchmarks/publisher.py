@@ -92,7 +92,7 @@ def publish_with_confirms(service: Service, broker: RabbitMq, end: int) -> float
     envelopes = Envelopes(service.settings.public_url)
     publisher = Publisher(lambda: bootstrap.connect_to_follow(url), CHANNEL, envelopes, broker)
     thread = threading.Thread(target=publisher.run, args=[stop])
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(service.settings.owner_url, autocommit=True) as connection:
         connection.execute("DELETE FROM followers WHERE name = 'publisher'")
         began = time.perf_counter()
         thread.start()
@@ -124,7 +124,7 @@ def main() -> int:
     given = parser.parse_args()
     with ready_settings() as settings:
         url = settings.broker_url or USUAL_BROKER
-        write_history(settings.database_url or "", given.events)
+        write_history(settings.owner_url, given.events)
         service = bootstrap.build(settings)
         confirmed, bare = [], []
         with target_on(url) as target:

@@ -44,12 +44,15 @@ def rebuild(view: View, connection: Connection[Any], progress: Callable[[int, in
 
 
 def drop_abandoned(views: Iterable[View], connection: Connection[Any]) -> None:
-    """Drop what rebuilds left behind that were killed: it holds names that nobody would forget there."""
+    """Drop what rebuilds left behind that were killed: it holds names that nobody would erase there.
+
+    This is for the running service, whose role may define and drop nothing by itself.
+    """
     for view in views:
         cursor = connection.cursor(row_factory=tuple_row)
         left = cursor.execute(SQL["abandoned"], {"schema": _schema(view), "name": view.name}).fetchone()
         if left is not None and left[0]:
-            _drop(connection, _schema(view))
+            connection.execute(SQL["drop"], {"schema": _schema(view)})
             connection.execute(SQL["not_alone"], {"name": view.name})
 
 

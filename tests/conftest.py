@@ -23,7 +23,7 @@ from api.config import Settings
 from api.signing_keys import SigningKeys
 from tests.api.callers import Doors
 from tests.people import Company
-from tests.postgres import Databases, copy_of, embedded, start, stop_leftover, template
+from tests.postgres import Databases, copy_of, embedded, for_service, start, stop_leftover, template
 from tests.receiver import receiving
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SERVER = pytest.StashKey[EmbeddedPostgres]()
 """Held on to until the end: another worker may go on using the process that this one started."""
 
 EXTERNAL_SERVER = "SUBUSERS_TEST_DATABASE_URL"
-"""Names a server to use instead of the embedded one; its user must be allowed to create databases."""
+"""Names a server to use instead of the embedded one; its user must be allowed to create databases and roles."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -114,10 +114,11 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 def settings_on(database_url: str, data_dir: Path) -> Settings:
-    """Return the settings of a service on a database."""
+    """Return the settings of a service on a database, whose URL is its owner's."""
     return Settings(
         embedded=False,
-        database_url=database_url,
+        database_url=for_service(database_url),
+        admin_database_url=database_url,
         smtp_url=None,
         mail_from="no-reply@portal.example",
         master_keys=(secrets.token_bytes(32),),

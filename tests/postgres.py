@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 
 from adapters.embedded_postgres import EmbeddedPostgres, launch
+from adapters.embedded_postgres.session import service_password
+from adapters.postgres import roles
 from adapters.postgres.migrations import migrate, migrations
+from adapters.postgres.roles import ServiceRole
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -54,9 +58,24 @@ def ask(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description is not None else []
 
 
+def for_service(url: str) -> str:
+    """Return the URL of the same database for the role that services run as, which is not its owner."""
+    role = service_role(url)
+    parts = urlsplit(url)
+    _, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{quote(role.name, safe='')}:{role.password}@{host}").geturl()
+
+
+def service_role(url: str) -> ServiceRole:
+    """Return the role that services run as, on the server of that URL: an embedded one has it already."""
+    owner = urlsplit(url)
+    return ServiceRole(f"{unquote(owner.username or '')}_service", service_password(unquote(owner.password or "")))
+
+
 def template(server_url: str) -> str:
     """Return the name of the migrated database that others are copied from; the first to ask makes it."""
     scripts = "".join(migration.checksum for migration in migrations())
+    scripts += inspect.getsource(roles) + service_role(server_url).name
     name = f"subusers_template_{hashlib.sha256(scripts.encode()).hexdigest()[:16]}"
     with connect(server_url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
@@ -175,8 +194,12 @@ def _make_template(connection: psycopg.Connection[Any], server_url: str, name: s
     draft = f"{name}_draft"
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(draft)))
     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(draft)))
+    role = service_role(server_url)
     with connect(url_of(server_url, draft)) as inside:
-        migrate(inside)
+        is_embedded = inside.execute("SELECT FROM pg_roles WHERE rolname = %s", [role.name]).rowcount
+        migrate(inside, role)
+        if not is_embedded:  # there it is so already: tests may end connections of services
+            inside.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role.name)))
     connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name)))
 
 

@@ -17,7 +17,7 @@ from adapters.embedded_postgres.home import find_home, leave_pointer
 from adapters.embedded_postgres.launch import Launch
 from adapters.embedded_postgres.locks import Presence, alone
 from adapters.embedded_postgres.postmaster import find_running
-from adapters.embedded_postgres.session import url
+from adapters.embedded_postgres.session import service_url, url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ class EmbeddedPostgres:
         return self._folder if self._home is None else self._home.folder
 
     def start(self) -> str:
-        """Make sure that the server runs, and return the URL of its database, with the password.
+        """Make sure that the server runs, and return the URL of its database for its owner, with the password.
 
         The cluster and the database `subusers` are created at first use. Raises `EmbeddedPostgresError`.
         """
@@ -67,6 +67,13 @@ class EmbeddedPostgres:
                 except BaseException:
                     self._leave(self._home)
                     raise
+
+    @property
+    def service_url(self) -> str:
+        """Return the URL for the running service, whose role owns nothing, once the server was started."""
+        if self._home is None or (port := self._home.remembered_port()) is None:
+            raise EmbeddedPostgresError("PostgreSQL was not started")
+        return service_url(port, self._home.password())
 
     def stop(self) -> None:
         """Stop using the server, which stops it unless others use it. Harmless when it was not started.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 ADMINISTRATOR: Final = "postgres"
 ROLE: Final = "subusers"
+SERVICE_ROLE: Final = f"{ROLE}_service"
 DATABASE: Final = "subusers"
 
 
@@ -29,8 +31,18 @@ class Answer(Enum):
 
 
 def url(port: int, password: str) -> str:
-    """Return the address of our database."""
+    """Return the address of our database, for the owner of what is in it."""
     return f"postgresql://{ROLE}:{quote(password, safe='')}@{HOST}:{port}/{DATABASE}"
+
+
+def service_url(port: int, password: str) -> str:
+    """Return the address of our database, for the running service."""
+    return f"postgresql://{SERVICE_ROLE}:{service_password(password)}@{HOST}:{port}/{DATABASE}"
+
+
+def service_password(password: str) -> str:
+    """Return the password of the service's role, which tells nothing of the owner's."""
+    return hmac.digest(password.encode(), SERVICE_ROLE.encode(), "sha256").hex()
 
 
 def connect(port: int, password: str) -> psycopg.Connection[TupleRow]:

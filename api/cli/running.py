@@ -33,7 +33,7 @@ def serve() -> None:
     _require_free_port(settings)
     with bootstrap.kept_running(settings) as run_database:
         ready = run_database()
-        bootstrap.run_migrations(ready.database_url or "")
+        bootstrap.run_migrations(ready)
         service = bootstrap.build(ready)
         try:
             bootstrap.require_signing_key(service)
@@ -68,10 +68,21 @@ def work(parent: Parent = None) -> None:
         do_work(service, stop)
 
 
-def migrate() -> None:
-    """Bring the database's schema up to date."""
+def migrate(
+    print_role: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Run nothing; print the SQL that sets up this role for the service."),
+    ] = None,
+) -> None:
+    """Bring the database's schema up to date, and what the service's role may do with it."""
     with bootstrap.opened(config.load()) as ready:
-        done = bootstrap.run_migrations(ready.database_url or "")
+        if print_role is not None:
+            if bootstrap.pending_migrations(ready.owner_url):
+                msg = "the database's schema is not up to date: run `subusers migrate` first"
+                raise ConfigError(msg)
+            typer.echo(bootstrap.role_script(ready, print_role), nl=False)
+            return
+        done = bootstrap.run_migrations(ready)
     typer.echo("\n".join(f"ran {name}" for name in done) or "nothing to do")
 
 

@@ -29,6 +29,7 @@ def status() -> None:
             settled, followers = service.progress.settled_position(), service.progress.followers()
             queued, retried = service.progress.queued_mails()
             publisher = service.progress.publisher() if ready.broker_url is not None else None
+            mighty = service.may_alter_history()
         finally:
             service.close()
     table = Table("follower", "position", "behind", "moved", Column("stopped by", overflow="fold"))
@@ -40,6 +41,10 @@ def status() -> None:
     typer.echo(f"mails: {queued} waiting, {retried} of them after a failed attempt")
     if ready.broker_url is not None:
         typer.echo(f"broker: {_of_broker(publisher)}")
+    if mighty:
+        typer.echo(
+            "database: this role could alter the history, give the service one of its own (`subusers migrate --help`)"
+        )
     raise typer.Exit(1 if any(one.failure is not None for one in followers) else 0)
 
 
@@ -61,7 +66,7 @@ def rebuild(view: Annotated[str, typer.Argument(help="`sub-users`, `audit-log` o
         if wanted is None:
             typer.echo(f"subusers: there is no view {view} that can be rebuilt", err=True)
             raise typer.Exit(2)
-        with bootstrap.connect(service.settings.database_url or "", "rebuild") as connection, ProgressBar() as bar:
+        with bootstrap.connect(service.settings.owner_url, "rebuild") as connection, ProgressBar() as bar:
             task = bar.add_task(f"rebuilding {view}")
             position = rebuild_view(
                 wanted, connection, lambda done, of: bar.update(task, completed=done, total=max(of, 1))

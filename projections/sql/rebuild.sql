@@ -42,6 +42,10 @@ WHERE n.nspname = %(schema)s AND t.relname = %(table)s
 SELECT CASE WHEN to_regnamespace(%(schema)s) IS NULL THEN false
        ELSE pg_try_advisory_lock(723982, hashtext(%(name)s)) END
 
+-- name: drop
+-- As the owner of what is dropped, whoever this is.
+SELECT drop_rebuild(substr(%(schema)s, length('rebuild_') + 1))
+
 -- name: not_alone
 -- Somebody may rebuild again.
 SELECT pg_advisory_unlock(723982, hashtext(%(name)s))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.postgres import copy_of
+from tests.postgres import copy_of, for_service
 from tests.processes.deployment import Deployment, an_open_folder, deployed, master_key
 from tests.processes.portal import Portal
 from tests.rabbitmq import OwnBroker, own_broker
@@ -31,8 +31,10 @@ class Running:
 def running(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Lend a service of two server processes and one worker, with mails as files, that the tests here share."""
     folder = tmp_path_factory.mktemp("service")
-    settings = {"master_key": master_key()}
-    with copy_of(server_url, migrated_template) as url, deployed(folder, database_url=url, **settings) as deployment:
+    with (
+        copy_of(server_url, migrated_template) as url,
+        deployed(folder, database_url=for_service(url), admin_database_url=url, master_key=master_key()) as deployment,
+    ):
         deployment.serve("api", "work")
         api_key = deployment.api_key()
         with Portal(deployment.url, api_key) as portal:
@@ -42,7 +44,8 @@ def running(server_url: str, migrated_template: str, tmp_path_factory: pytest.Te
 @pytest.fixture
 def deploy(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
     """Give a function that prepares a deployment on the test's own database; its programs are ended after."""
-    with deployed(tmp_path, database_url=database_url, master_key=master_key()) as deployment:
+    urls = {"database_url": for_service(database_url), "admin_database_url": database_url}
+    with deployed(tmp_path, **urls, master_key=master_key()) as deployment:
 
         def prepare(**settings: str) -> Deployment:
             deployment.environment.update({f"SUBUSERS_{name.upper()}": value for name, value in settings.items()})

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from adapters.postgres.migrations import migrations
-from tests.postgres import ask
+from tests.postgres import ask, for_service
 from tests.processes.portal import Portal
 from tests.waiting import at_once
 
@@ -59,13 +59,21 @@ def test_status_tells_of_a_stopped_follower(deploy: Callable[..., Deployment], d
 
 def test_several_migrate_at_once(deploy: Callable[..., Deployment], empty_database_url: str) -> None:
     """However many processes migrate an empty database together, each script runs once, and all of them succeed."""
-    deployment = deploy(database_url=empty_database_url)
+    deployment = deploy(database_url=for_service(empty_database_url), admin_database_url=empty_database_url)
     programs = [deployment.start("migrate") for _ in range(4)]
     assert [program.wait() for program in programs] == [0] * 4, deployment.said
     ran = Counter(line for program in programs for line in program.output.splitlines())
     assert {line: count for line, count in ran.items() if line.startswith("ran")} == {
         f"ran {migration.name}": 1 for migration in migrations()
     }
+
+
+def test_status_tells_of_a_role_that_could_alter_the_history(
+    deploy: Callable[..., Deployment], database_url: str
+) -> None:
+    """A service that runs as the owner of its tables is told so; one with a role of its own is not."""
+    assert "could alter the history" not in deploy().run("status").output
+    assert "could alter the history" in deploy(database_url=database_url).run("status").output
 
 
 def test_views_are_rebuilt_while_the_service_goes_on(running: Running) -> None:

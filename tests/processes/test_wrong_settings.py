@@ -41,6 +41,8 @@ def complaint(deployment: Deployment, *command: str, exit_code: int = 2) -> str:
         ("port", "eighty", "SUBUSERS_PORT"),
         ("database_url", f"postgresql://user:1234/{SECRET}@host/name", "SUBUSERS_DATABASE_URL"),
         ("database_url", f"postgresql://user:{SECRET}@host/name?{SECRET}=1", "SUBUSERS_DATABASE_URL"),
+        ("admin_database_url", f"postgresql://user:1234/{SECRET}@host/name", "SUBUSERS_ADMIN_DATABASE_URL"),
+        ("admin_database_url", f"mysql://user:{SECRET}@host/name", "SUBUSERS_ADMIN_DATABASE_URL"),
         ("smtp_url", f"smtp://user:{SECRET}@host:{SECRET}", "SUBUSERS_SMTP_URL"),
         ("broker_url", f"amqp://user:1234/{SECRET}@host", "SUBUSERS_BROKER_URL"),
         ("broker_url", f"redis://user:{SECRET}@host", "SUBUSERS_BROKER_URL"),
@@ -80,7 +82,7 @@ def test_an_unknown_database_user(deploy: Callable[..., Deployment], database_ur
     """What the database says of a user whom it does not let in is told, and their password is not."""
     parts = urlsplit(database_url)
     stranger = parts._replace(netloc=f"stranger:{SECRET}@{parts.hostname}:{parts.port}").geturl()
-    assert "FATAL" in complaint(deploy(database_url=stranger), "serve", exit_code=1)
+    assert "FATAL" in complaint(deploy(database_url=stranger, admin_database_url=""), "serve", exit_code=1)
 
 
 def test_a_wrong_master_key(deploy: Callable[..., Deployment]) -> None:

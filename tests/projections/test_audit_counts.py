@@ -327,6 +327,7 @@ def test_an_older_database_is_counted(service: Service, company: Company, databa
 
     ask(database_url, "DROP TABLE audit_counts, audit_day_counts")
     ask(database_url, script)
+    bootstrap.run_migrations(service.settings)  # the service may use them
     catch_up(service)
 
     counted = contents(database_url)

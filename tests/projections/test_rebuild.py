@@ -208,14 +208,17 @@ def test_an_interrupted_rebuild_changes_nothing(
 
 
 def test_what_a_killed_rebuild_left_is_dropped(service: Service, company: Company, database_url: str) -> None:
-    """It holds names that would outlive whom they belong to; what somebody is at is left alone."""
+    """By the service, which may drop nothing else: it holds names that would outlive whom they belong to.
+
+    What somebody is at is left alone.
+    """
     live_a_little(company)
     catch_up(service)
     ask(database_url, "CREATE SCHEMA rebuild_audit_log")
     ask(database_url, "CREATE TABLE rebuild_audit_log.audit_view ()")
     ask(database_url, "CREATE SCHEMA rebuild_sub_users")
     left = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rebuild%' ORDER BY 1"
-    with connect(database_url) as at_it, connect(database_url) as connection:
+    with connect(database_url) as at_it, connect(service.settings.database_url or "") as connection:
         at_it.execute("SELECT pg_advisory_lock(723982, hashtext('sub-users'))")
         drop_abandoned(service.views, connection)
         assert ask(database_url, left) == [("rebuild_sub_users",)]
