@@ -20,6 +20,8 @@ from api.http.schemas import Query
 from domain.plan import THRESHOLDS, Resource, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from flask import Response
 
     from projections.usage_queries import PlanStanding, UsageOverview
@@ -105,9 +107,17 @@ def _told(found: UsageOverview, *, is_running: bool) -> dict[str, Any]:
             for resource in Resource
         },
         "unlisted": unlisted,
+        "shown": _shown,
+        "part_of_most": _parts([*(one.used for one in found.sub_users), found.deleted]),
         "nothing": Usage(),
         "is_unused": is_running and found.total == Usage() and _is_unused(found.last_day),
     }
+
+
+def _parts(of_each: Sequence[Usage]) -> Callable[[Resource, Usage], float]:
+    """Return what tells how long the bar of one person is, of 100, if that of who used most is as long as there is."""
+    most = {resource: max(used.of(resource) for used in of_each) for resource in Resource}
+    return lambda resource, used: round(100 * used.of(resource) / (most[resource] or 1), 1)
 
 
 def _is_unused(today: date) -> bool:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tests.browser.service import Shown
     from tests.processes.portal import Person
 
-NOBODY, OWNER, NEW_OWNER, SUB_USER, RESTRICTED = "nobody", "owner", "new owner", "sub-user", "restricted"
+NOBODY, OWNER, NEW_OWNER, DEMO = "nobody", "owner", "new owner", "owner of the demo"
+SUB_USER, RESTRICTED = "sub-user", "restricted"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ SIGHTS = (
     Sight("no such page", "/no-such-page", status=404),
     Sight("nobody yet", "/sub-users", NEW_OWNER),
     Sight("nothing yet", "/monitoring", NEW_OWNER),
+    Sight("demo's sub-users", "/sub-users", DEMO),
+    Sight("demo's month", "/monitoring", DEMO),
     Sight("sub-users", "/sub-users", OWNER),
     Sight("no sub-user found", "/sub-users?q=nobody-at-all", OWNER),
     Sight("new sub-user", "/sub-users/new", OWNER),
@@ -115,9 +118,14 @@ class Gallery:
         new = service.company(company_name="Nobody Yet")
         self.ids = {"sub_user_id": settled.sub_user_id, "inactive_id": inactive.sub_user_id, "unknown": uuid4()}
         self.states: dict[str, Any] = {NOBODY: None}
-        for whose, email in ((OWNER, company.email), (NEW_OWNER, new.email)):
+        owners = (
+            (OWNER, company.email, OWNERS),
+            (NEW_OWNER, new.email, OWNERS),
+            (DEMO, service.email, service.password),
+        )
+        for whose, email, password in owners:
             page = visits.new()
-            log_in(page, email, OWNERS)
+            log_in(page, email, password)
             self._keep(whose, page)
         for whose, person, password in ((SUB_USER, settled, OWN), (RESTRICTED, restricted, TEMPORARY)):
             page = visits.new()

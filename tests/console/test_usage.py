@@ -89,6 +89,7 @@ def test_a_month_by_day_and_by_sub_user(house: House) -> None:
         ["Grace Hopper", "90.3", "1,500"],
         ["Everybody", "90.3", "2,000"],
     ]
+    assert [bar["width"] for bar in page.soup.select("td.amount rect.activities")] == ["0.0", "33.3", "100.0", "100.0"]
     assert page.soup.select(f'a[href="/sub-users/{grace.sub_user_id}"]')
     minutes, tokens = page.soup.select("figure.chart")
     assert (len(minutes.select("g")), len(minutes.select("rect.activities"))) == (31, 1)
