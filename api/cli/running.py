@@ -35,12 +35,14 @@ def serve() -> None:
         ready = run_database()
         bootstrap.run_migrations(ready)
         service = bootstrap.build(ready)
+        _welcome(ready)
         try:
             bootstrap.require_signing_key(service)
             demo = create_demo(service) if ready.embedded else None
         finally:
             service.close()
-        _welcome(ready, demo)
+        if demo is not None:
+            _show(demo)
         supervise(("api", "work"), run_database, stop)
 
 
@@ -97,8 +99,8 @@ def _require_free_port(settings: Settings) -> None:
             raise ConfigError(msg) from None
 
 
-def _welcome(settings: Settings, demo: Demo | None) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+def _welcome(settings: Settings) -> None:
+    console = _terminal()
     console.print(f"[bold]subusers[/bold] is coming up on {settings.public_url}", style="green")
     console.print(f"  console {settings.public_url}")
     console.print(f"  docs    {settings.public_url}/docs")
@@ -106,11 +108,10 @@ def _welcome(settings: Settings, demo: Demo | None) -> None:
         console.print(f"  mails   are written to {settings.mail_folder}")
     if settings.embedded:
         console.print(f"  data    is in {settings.data_dir}")
-    if demo is not None:
-        _show_demo(console, demo)
 
 
-def _show_demo(console: Console, demo: Demo) -> None:
+def _show(demo: Demo) -> None:
+    console = _terminal()
     console.print("\n[bold]A demo account to log in to the console with, and API keys. Shown this once.[/bold]")
     if demo.sub_user is not None:
         console.print("Its sub-users, and the month that they have behind them, are made up.")
@@ -123,3 +124,7 @@ def _show_demo(console: Console, demo: Demo) -> None:
     for scope, key in demo.keys.items():
         console.print(f"  {scope:<10} {key}")
     console.print()
+
+
+def _terminal() -> Console:
+    return Console(highlight=False, soft_wrap=True)
