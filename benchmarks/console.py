@@ -52,6 +52,8 @@ ROWS, A_TIME = 100_000, 1_000
 DAYS = 365
 """In which it all happened."""
 
+POLL_SECONDS = 0.2
+
 ACTIONS = [f"assistant.{verb}" for verb in ("opened", "tested", "changed", "published")]
 EMAIL, PASSWORD, OWN = "owner@company.example", "seven slow barges pass", "seven quiet rivers meet"
 ORIGIN = Origin(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="Mozilla/5.0 (X11) Firefox/140.0")
@@ -219,6 +221,8 @@ def main() -> int:
         structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
         with followers_of(service):
             people = fill(service)
+            while any(follower.behind for follower in service.progress.followers()):
+                time.sleep(POLL_SECONDS)
             every = visits(service, create_app(service), people[0])
             for number in track(range(given.looks + 2), "looks"):
                 for visit in every:

@@ -21,6 +21,9 @@ FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 LARGEST = 200_000
 """Bytes that a picture in the README may have."""
 
+TALL_PHONE = {**chromium.PHONE, "height": 2 * chromium.PHONE["height"]}
+"""Shows what a phone shows after some scrolling, too."""
+
 
 def take(page: Page, name: str, path: str) -> None:
     """Take the picture of a page in each of its looks."""
@@ -28,7 +31,7 @@ def take(page: Page, name: str, path: str) -> None:
     for look, dark, size in (
         ("light", False, chromium.WIDE),
         ("dark", True, chromium.WIDE),
-        ("phone", False, chromium.PHONE),
+        ("phone", False, TALL_PHONE),
     ):
         page.emulate_media(color_scheme="dark" if dark else "light")
         page.set_viewport_size(size)  # type: ignore[arg-type]  # a TypedDict of the library's own
