@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.people import NOTICE, edit, log_in
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tests.browser.service import Shown
 
 MOST_STEPS = 60
+
+pytestmark = pytest.mark.long
 
 
 def tab_to(page: Page, selector: str) -> None:

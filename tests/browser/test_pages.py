@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 NOT_SEEN = {"/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"}
 """They lead elsewhere, or are no pages; a mail's body is what the mail's sender made it."""
 
-AT_ONCE = {"login refused", "sub-users", "edit", "monitoring", "profile"}
-"""Looked at whenever the tests are run; the others take minutes, and are for `make test-long ARGS=tests/browser`."""
-
 
 @pytest.fixture(scope="session")
 def gallery(browser: Browser, service: Shown) -> Gallery:
@@ -43,9 +40,8 @@ def test_every_page_is_looked_at() -> None:
     assert declared - forms_alone - NOT_SEEN <= looked_at
 
 
-@pytest.mark.parametrize(
-    "sight", [one if str(one) in AT_ONCE else pytest.param(one, marks=pytest.mark.long) for one in SIGHTS], ids=str
-)
+@pytest.mark.long
+@pytest.mark.parametrize("sight", SIGHTS, ids=str)
 def test_a_page_can_be_used_by_everybody(
     sight: Sight, gallery: Gallery, visits: Visits, axe: Callable[..., None]
 ) -> None:
@@ -61,6 +57,7 @@ def test_a_page_can_be_used_by_everybody(
     axe(page, looks_alone=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
 def test_the_longest_names_leave_room_for_the_rest(service: Shown, visits: Visits, phone: bool) -> None:
     """Of somebody without a single space in them: what can be done with them stays in the window."""

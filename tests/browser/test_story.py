@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 
 OWN = "seven quiet rivers meet"
 
+WITH_SCRIPTS = pytest.param(True, id="with scripts")
+WITHOUT_SCRIPTS = pytest.param(False, id="without scripts", marks=pytest.mark.long)
+
 
 def h1(page: Page, text: str) -> None:
     """Require that this is the page's heading."""
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
 def test_the_whole_story(service: Shown, visits: Visits, scripts: bool) -> None:
     """Added, activated, let in by the mail, refused what is not theirs, shut out at the next click, deleted."""
     owner, colleague = (visits.new(java_script_enabled=scripts) for _ in range(2))
@@ -69,7 +72,8 @@ def test_the_whole_story(service: Shown, visits: Visits, scripts: bool) -> None:
     h1(owner, "Log in")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
 def test_a_name_is_changed(service: Shown, visits: Visits, scripts: bool) -> None:
     """What was refused is said at its field, what was typed is kept, and the list then shows the new truth."""
     page = visits.new(java_script_enabled=scripts)
@@ -87,6 +91,7 @@ def test_a_name_is_changed(service: Shown, visits: Visits, scripts: bool) -> Non
     expect(page.get_by_role("row").filter(has_text="Amazing Grace Hopper")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_going_back_in_the_list_after_the_session_has_ended(service: Shown, visits: Visits) -> None:
     """What was searched for before is shown again, to somebody logged in; anybody else is led to the login."""
     page = visits.new()
@@ -103,6 +108,7 @@ def test_going_back_in_the_list_after_the_session_has_ended(service: Shown, visi
     h1(page, "Log in")
 
 
+@pytest.mark.long
 def test_an_export_after_the_session_has_ended_leads_to_the_login(service: Shown, visits: Visits) -> None:
     """It saves no page in place of the file."""
     page = visits.new()
@@ -113,6 +119,7 @@ def test_an_export_after_the_session_has_ended_leads_to_the_login(service: Shown
     h1(page, "Log in")
 
 
+@pytest.mark.long
 def test_a_password_is_made_up_and_shown(service: Shown, visits: Visits) -> None:
     """By the button that only a script reveals; another hides it again, and it is good enough to be taken."""
     page = visits.new()
