@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -34,6 +34,7 @@ PROGRAMS = f"/usr/lib/rabbitmq/bin:{os.environ.get('PATH', '')}"
 """The scripts themselves come first: Debian's in /usr/sbin may be run by two users only."""
 
 SECONDS_TO_START = 60.0
+ATTEMPTS = 3
 
 
 def dial(url: str) -> Any:
@@ -76,15 +77,28 @@ def own_broker() -> Iterator[OwnBroker]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    with ExitStack() as stack:
+        yield _started(stack, ATTEMPTS)
+
+
+def _started(stack: ExitStack, attempts: int) -> OwnBroker:
+    """Return a broker that answers; somebody may take one of its ports between looking for it and starting."""
     folder = Path(tempfile.mkdtemp(prefix="subusers-rabbitmq-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
     broker = OwnBroker(folder)
+    stack.callback(broker.end)
+    broker.register()
     try:
-        broker.register()
         broker.start()
-        yield broker
-    finally:
-        broker.end()
-        shutil.rmtree(folder, ignore_errors=True)
+    except EndedAtOnce:
+        if attempts == 1:
+            raise
+        return _started(stack, attempts - 1)
+    return broker
+
+
+class EndedAtOnce(Exception):
+    """A broker did not come up: with what it said."""
 
 
 class OwnBroker:
@@ -113,8 +127,10 @@ class OwnBroker:
 
     def start(self) -> None:
         """Start it, again if it was killed, and wait until it answers."""
-        self._process = self._launch("rabbitmq-server")
-        eventually(lambda: answers(self.url), within=SECONDS_TO_START, pause=0.1)
+        process = self._process = self._launch("rabbitmq-server")
+        eventually(lambda: process.poll() is not None or answers(self.url), within=SECONDS_TO_START, pause=0.1)
+        if process.poll() is not None:
+            raise EndedAtOnce((self._folder / "output").read_text(errors="replace")[-2000:])
 
     def kill(self) -> None:
         """Give it no chance to do anything more."""
