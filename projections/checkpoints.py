@@ -78,6 +78,12 @@ class Checkpoints:
         with self._database.get_connection() as connection:
             return _newest(connection)
 
+    def of_size(self, size: int) -> StoredCheckpoint | None:
+        """Return the checkpoint of so many events, None if there is none."""
+        with self._database.get_connection() as connection:
+            rows = _checkpoints(connection, "of_size", {"size": size})
+        return rows[0] if rows else None
+
     def page(self, limit: int, cursor: str | None) -> tuple[Sequence[StoredCheckpoint], str | None]:
         """Return a page, newest first, and the cursor of the next. Raises `InvalidValue`."""
         before = self._cursors.read(SCOPE, cursor)[0] if cursor else 2**63 - 1

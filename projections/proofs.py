@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from application.merkle import consistency_ranges, inclusion_ranges
 from application.proof_lines import EACH, WHOLE, event_line, header_line, proof_of
+from projections.event_log import events_after
 from projections.merkle_tree import leaves_at, range_hashes, tree_size
 
 if TYPE_CHECKING:
@@ -81,6 +82,15 @@ class Proofs:
         for one in events:
             proof = proofs[one.position]
             yield _line(one, shown, proof_of(proof.leaf, proof.path))
+
+    def line_at(self, position: int, tree_size: int) -> dict[str, Any] | None:
+        """Return the line of the event at a position, with its proof in a tree of that size; None if it has none."""
+        proof = self.of([position], tree_size).get(position)
+        with self._database.get_connection() as connection:
+            found = events_after(connection, position - 1, 1)
+        if proof is None or not found or found[0].position != position:
+            return None
+        return _line(found[0], lambda _: None, proof_of(proof.leaf, proof.path))
 
     def of(self, positions: Sequence[int], tree_size: int) -> dict[int, Inclusion]:
         """Return the proofs of those of these positions that a tree of that size has."""

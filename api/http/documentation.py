@@ -154,6 +154,15 @@ EVENT_EXAMPLE = {
     },
 }
 STREAM_EXAMPLE = f"id: 8\nevent: {EVENT_EXAMPLE['type']}\ndata: {json.dumps(EVENT_EXAMPLE)}\n\n"
+CHECKPOINT_EXAMPLE = """\
+subusers/9b1f2e7a-6c3d-4f58-8a0e-2d7c4b5a6e90
+1042
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+position 1057
+time 2026-05-01T12:00:00Z
+
+\u2014 subusers/9b1f2e7a-6c3d-4f58-8a0e-2d7c4b5a6e90 TlZgcW\u2026
+"""
 ANSWER_EXAMPLES = {"EventsAnswer": {"items": [EVENT_EXAMPLE], "next_cursor": None, "next_after": 8}}
 
 OTHER_CONTENT: dict[str, dict[str, Any]] = {
@@ -161,6 +170,7 @@ OTHER_CONTENT: dict[str, dict[str, Any]] = {
         "text/csv": {"schema": {"type": "string"}},
         "application/x-ndjson": {"schema": {"type": "string"}},
     },
+    "/v1/audit/checkpoints/latest": {"text/plain": {"schema": {"type": "string"}, "example": CHECKPOINT_EXAMPLE}},
     "/v1/events/stream": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
     "/asyncapi.json": {"application/json": {"schema": {"type": "object"}}},
     "/schemas/{event_type}.json": {"application/schema+json": {"schema": {"type": "object"}}},

@@ -6,11 +6,11 @@ SELECT pg_advisory_xact_lock(723984)
 -- The last checkpoint that was signed.
 SELECT number, tree_size, position, signed_at, note FROM checkpoints ORDER BY number DESC LIMIT 1
 
--- name: first_that_covers
--- The first checkpoint that a position is in.
+-- name: of_size
+-- The checkpoint of so many events: the first, where a key took over from another at the same size.
 SELECT number, tree_size, position, signed_at, note FROM checkpoints
-WHERE tree_size > %(index)s
-ORDER BY tree_size, number
+WHERE tree_size = %(size)s
+ORDER BY number
 LIMIT 1
 
 -- name: page
@@ -33,9 +33,10 @@ SELECT number, verifier_key, tree_size, since FROM signing_keys ORDER BY number
 -- From now on the current one.
 INSERT INTO signing_keys (verifier_key, tree_size, since) VALUES (%(verifier_key)s, %(tree_size)s, %(since)s)
 
--- name: to_be_published
--- Checkpoints after one, whose events have all been published.
-SELECT number, tree_size, position, signed_at, note FROM checkpoints
-WHERE number > %(after)s AND position <= %(position)s
-ORDER BY number
-LIMIT %(limit)s
+-- name: progress
+-- The newest checkpoint, and how many leaves have none.
+SELECT c.tree_size, c.position, c.signed_at,
+       (SELECT coalesce(max(leaf_index) + 1, 0) FROM merkle_leaves) - c.tree_size AS unsigned
+FROM checkpoints c
+ORDER BY c.number DESC
+LIMIT 1
