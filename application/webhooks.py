@@ -152,16 +152,6 @@ class Signatures(Protocol):
         """Return the header that has a signature by each of these."""
 
 
-class History(Protocol):
-    """Where the history ends."""
-
-    def settled_position(self) -> int:
-        """Return the position of the last event before which nothing can appear any more."""
-
-    def recorded_position(self) -> int:
-        """Return the position of the last event there is."""
-
-
 class Webhooks:
     """The commands. `of_all` is whoever sees webhooks of all accounts, and no others; everybody else sees the rest."""
 
@@ -172,7 +162,7 @@ class Webhooks:
         store: WebhookStore,
         signatures: Signatures,
         receivers: Receivers,
-        history: History,
+        settled_position: Callable[[], int],
         clock: Clock,
     ) -> None:
         self._accounts = accounts
@@ -180,7 +170,7 @@ class Webhooks:
         self._store = store
         self._signatures = signatures
         self._receivers = receivers
-        self._history = history
+        self._settled_position = settled_position
         self._clock = clock
 
     def create(self, new: NewWebhook, origin: Origin) -> Outcome[tuple[Webhook, str]]:
@@ -306,11 +296,10 @@ class Webhooks:
             raise AccountIsClosed
 
     def _position(self, after: int | None) -> int:
-        if after is None:
-            return self._history.settled_position()
-        if after > self._history.recorded_position():
+        settled = self._settled_position()
+        if after is not None and after > settled:
             raise InvalidValue("after", "must be a position from an earlier event")
-        return after
+        return settled if after is None else after
 
     def _added(self, new: NewWebhook, webhook_id: UUID, after: int, at: datetime) -> WebhookAdded:
         most = MOST_OF_ALL if new.account_id is None else MOST_OF_AN_ACCOUNT

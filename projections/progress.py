@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from projections.event_log import recorded_position, settled_position
+from projections.event_log import settled_position
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PUBLISHER_SQL = statements("projections", "publisher")
 FOLLOWER_SQL = statements("projections", "follower")
+CHECKPOINT_SQL = statements("projections", "checkpoints")
 MAIL_SQL = statements("projections", "mail_queue")
 
 
@@ -47,6 +48,16 @@ class PublisherProgress:
     led: bool
 
 
+@dataclass(frozen=True)
+class CheckpointProgress:
+    """The newest checkpoint: how many events it has, up to which position, and how many have come since."""
+
+    tree_size: int
+    position: int
+    signed_at: datetime
+    unsigned: int
+
+
 class Progress:
     """Reads what `subusers status` and the metrics show."""
 
@@ -57,11 +68,6 @@ class Progress:
         """Return the position up to which the history is settled."""
         with self._database.get_connection() as connection:
             return settled_position(connection)
-
-    def recorded_position(self) -> int:
-        """Return the position of the last event there is, settled or not."""
-        with self._database.get_connection() as connection:
-            return recorded_position(connection)
 
     def followers(self) -> list[FollowerProgress]:
         """Return every follower there is."""
@@ -75,6 +81,12 @@ class Progress:
         with self._database.get_connection() as connection:
             row = connection.execute(MAIL_SQL["count_queued"]).fetchone()
         return (int(row["queued"]), int(row["retried"])) if row is not None else (0, 0)
+
+    def checkpoint(self) -> CheckpointProgress | None:
+        """Return the newest checkpoint, and what has none yet; None if nothing was ever signed."""
+        with self._database.get_connection() as connection:
+            row = connection.execute(CHECKPOINT_SQL["progress"]).fetchone()
+        return CheckpointProgress(**row) if row is not None else None
 
     def publisher(self) -> PublisherProgress | None:
         """Return how the publisher gets on; None if there has never been any."""

@@ -227,7 +227,7 @@ class Envelopes:
     """Puts stored events into envelopes. `source` is the URL by which the outside knows this service."""
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._blank = {kind.topic: self._blank_of(kind) for kind in CATALOG}
 
     def of(self, positioned: Positioned) -> dict[str, Any]:
@@ -256,7 +256,7 @@ class Envelopes:
             "specversion": "1.0",
             "id": "",
             "type": kind.type,
-            "source": self._source,
+            "source": self.source,
             "time": "",
             "datacontenttype": "application/json",
             "dataschema": self._address(kind),
@@ -264,7 +264,7 @@ class Envelopes:
         }
 
     def _address(self, kind: PublishedEvent, folder: str = "") -> str:
-        return f"{self._source}/schemas/{folder}{kind.type}.json"
+        return f"{self.source}/schemas/{folder}{kind.type}.json"
 
     def data_schema(self, kind: PublishedEvent) -> Schema:
         """Return the JSON Schema of the `data` of that kind: of nothing else, as CloudEvents has it."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 from psycopg.rows import tuple_row
 
+from projections import published_checkpoints
 from projections.event_log import events_after
 from projections.follower import EventNotApplied
 from projections.leadership import lead, show_failure
@@ -122,6 +123,7 @@ class Publisher:
                 stop.wait(LOOK_AGAIN_SECONDS)
                 continue
             teller.tell_available()
+            self._publish_checkpoints(connection, line, stop)
             if published < BATCH:
                 for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass
@@ -138,6 +140,13 @@ class Publisher:
                 connection.execute(SQL["move"], {"before": before, "position": reached})
                 connection.execute(SQL["tell_available"], {"published": len(messages)})
         return len(messages)
+
+    def _publish_checkpoints(self, connection: Connection[Any], line: Line, stop: threading.Event) -> None:
+        """Publish the checkpoints whose events have been. Raises `BrokerUnavailable`."""
+        due = published_checkpoints.due(connection)
+        messages = [_message(published_checkpoints.envelope(self._envelopes.source, one)) for one in due]
+        if messages and line.publish(messages, stop):
+            published_checkpoints.move(connection, due[-1])
 
     def _messages(self, events: Sequence[Positioned]) -> list[Message]:
         """Return the messages of these events, up to the first that has no envelope. Raises `EventNotApplied`."""

@@ -20,6 +20,7 @@ from kombu import Connection
 
 from adapters.amqp.rabbitmq import RabbitMq
 from adapters.amqp.topology import Names, declare
+from projections.published_checkpoints import TYPE as CHECKPOINT
 from tests.processes.deployment import free_port
 from tests.waiting import eventually
 
@@ -269,6 +270,7 @@ class Consumer:
         self._url = url
         self._queue = f"{names.prefix}.consumer"
         self.events: dict[str, dict[str, Any]] = {}
+        self.checkpoints: dict[str, dict[str, Any]] = {}
         self.repeated = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer")
@@ -307,6 +309,7 @@ class Consumer:
 
     def _note(self, channel: Any, message: Any) -> None:
         event = json.loads(message.body)
+        known = self.checkpoints if event["type"] == CHECKPOINT else self.events
         self.repeated += event["id"] in self.events
-        self.events.setdefault(event["id"], event)
+        known.setdefault(event["id"], event)
         channel.basic_ack(message.delivery_tag)

@@ -14,7 +14,7 @@ from api.cli.tables import show
 from projections.rebuild import rebuild as rebuild_view
 
 if TYPE_CHECKING:
-    from projections.progress import PublisherProgress
+    from projections.progress import CheckpointProgress, PublisherProgress
 
 
 def status() -> None:
@@ -28,6 +28,7 @@ def status() -> None:
         try:
             settled, followers = service.progress.settled_position(), service.progress.followers()
             queued, retried = service.progress.queued_mails()
+            checkpoint = service.progress.checkpoint()
             publisher = service.progress.publisher() if ready.broker_url is not None else None
             mighty = service.may_alter_history()
         finally:
@@ -39,6 +40,7 @@ def status() -> None:
     typer.echo(f"history: {settled} positions")
     show(table)
     typer.echo(f"mails: {queued} waiting, {retried} of them after a failed attempt")
+    typer.echo(f"checkpoint: {_of_checkpoint(checkpoint)}")
     if ready.broker_url is not None:
         typer.echo(f"broker: {_of_broker(publisher)}")
     if mighty:
@@ -46,6 +48,13 @@ def status() -> None:
             "database: this role could alter the history, give the service one of its own (`subusers migrate --help`)"
         )
     raise typer.Exit(1 if any(one.failure is not None for one in followers) else 0)
+
+
+def _of_checkpoint(checkpoint: CheckpointProgress | None) -> str:
+    if checkpoint is None:
+        return "nothing was signed yet"
+    signed = f"{checkpoint.tree_size} events, up to position {checkpoint.position}"
+    return f"{signed}, signed {checkpoint.signed_at:%Y-%m-%d %H:%M:%S}; {checkpoint.unsigned} have none yet"
 
 
 def _of_broker(publisher: PublisherProgress | None) -> str:

@@ -13,7 +13,8 @@ from werkzeug.exceptions import NotFound
 
 from api.http.doors import service
 from api.http.routes import Routes
-from projections.published_events import BY_TYPE, CATALOG, CONTENT_TYPE, Envelopes
+from projections import published_checkpoints
+from projections.published_events import BY_TYPE, CATALOG, CONTENT_TYPE, DIALECT, Envelopes
 
 if TYPE_CHECKING:
     from projections.published_events import PublishedEvent, Schema
@@ -24,6 +25,8 @@ VERSION = "1.0.0"
 EXCHANGE = "subusers.events"
 QUEUE = f"{EXCHANGE}.stream"
 AMQP_BINDING = "0.3.0"
+
+CHECKPOINT = published_checkpoints.TYPE
 
 DESCRIPTION = """\
 Everything that happens in main accounts and to their sub-users, as CloudEvents 1.0, without personal data.
@@ -45,12 +48,16 @@ def asyncapi() -> Response:
 @routes.door("GET", "/schemas/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
 def event_schema(event_type: str) -> Response:
     """Describe the `data` of one type of event, as a JSON Schema: where `dataschema` leads."""
+    if event_type == published_checkpoints.TYPE:
+        return _served({"$schema": DIALECT, **published_checkpoints.DATA_SCHEMA})
     return _served(_envelopes().data_schema(_kind(event_type)))
 
 
 @routes.door("GET", "/schemas/envelopes/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
 def envelope_schema(event_type: str) -> Response:
     """Describe one type of event whole, with all its attributes, as a JSON Schema."""
+    if event_type == published_checkpoints.TYPE:
+        return _served({"$schema": DIALECT, **published_checkpoints.schema()})
     return _served(_envelopes().schema(_kind(event_type)))
 
 
@@ -77,12 +84,13 @@ def document(public_url: str) -> dict[str, Any]:
     """Return the AsyncAPI document of a service that the outside knows by this URL."""
     envelopes = Envelopes(public_url)
     messages = {kind.type: {"$ref": f"#/components/messages/{kind.type}"} for kind in CATALOG}
+    published = messages | {CHECKPOINT: {"$ref": f"#/components/messages/{CHECKPOINT}"}}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "subusers", "version": VERSION, "description": DESCRIPTION},
         "defaultContentType": CONTENT_TYPE,
         "servers": _servers(public_url),
-        "channels": {"exchange": _exchange(messages), "queue": _queue(messages), "stream": _stream(messages)},
+        "channels": {"exchange": _exchange(published), "queue": _queue(published), "stream": _stream(messages)},
         "operations": {
             "publishEvents": {
                 "action": "send",
@@ -102,11 +110,21 @@ def document(public_url: str) -> dict[str, Any]:
             },
         },
         "components": {
-            "messages": {kind.type: _message(kind) for kind in CATALOG},
-            "schemas": {kind.type: _schema(envelopes, kind) for kind in CATALOG},
+            "messages": {kind.type: _message(kind) for kind in CATALOG} | {CHECKPOINT: _CHECKPOINT_MESSAGE},
+            "schemas": {kind.type: _schema(envelopes, kind) for kind in CATALOG}
+            | {CHECKPOINT: published_checkpoints.schema()},
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+_CHECKPOINT_MESSAGE = {
+    "name": CHECKPOINT,
+    "title": "audit.checkpoint",
+    "summary": published_checkpoints.SUMMARY,
+    "contentType": CONTENT_TYPE,
+    "payload": {"$ref": f"#/components/schemas/{CHECKPOINT}"},
+}
 
 
 def _servers(public_url: str) -> dict[str, Any]:
@@ -135,7 +153,7 @@ def _exchange(messages: dict[str, Any]) -> dict[str, Any]:
         "title": "The exchange",
         "description": "Bind a queue of your own: with the types that you want, or with `subusers.sub_user.#`.",
         "servers": [{"$ref": "#/servers/broker"}],
-        "parameters": {"type": {"description": "The type of the event.", "enum": [kind.type for kind in CATALOG]}},
+        "parameters": {"type": {"description": "The type of the event.", "enum": list(messages)}},
         "messages": messages,
         "bindings": {
             "amqp": {

@@ -74,11 +74,21 @@ class _DatabaseMetrics(Collector):
         yield behind
         yield stopped
         yield from self._of_publisher(sum(one.behind for one in followers if one.name == PUBLISHER))
+        yield from self._of_checkpoint()
         yield GaugeMetricFamily("subusers_mails_queued", "Mails that wait to be sent", value=queued)
         yield GaugeMetricFamily("subusers_mails_retried", "Mails that wait for another attempt", value=retried)
         yield GaugeMetricFamily(
             "subusers_settled_position", "Where the history ends", value=self._progress.settled_position()
         )
+
+    def _of_checkpoint(self) -> Iterable[Metric]:
+        newest = self._progress.checkpoint()
+        if newest is None:
+            return
+        signed, at = newest.tree_size, newest.signed_at.timestamp()
+        yield GaugeMetricFamily("subusers_checkpoint_tree_size", "Events in the newest checkpoint", value=signed)
+        yield GaugeMetricFamily("subusers_checkpoint_signed_at", "When it was signed, in seconds since 1970", value=at)
+        yield GaugeMetricFamily("subusers_checkpoint_unsigned", "Events that have none yet", value=newest.unsigned)
 
     def _of_publisher(self, behind: int) -> Iterable[Metric]:
         state = self._progress.publisher()

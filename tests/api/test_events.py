@@ -13,7 +13,7 @@ import jsonschema_rs
 import pytest
 
 from adapters.amqp.topology import Names
-from api.http.asyncapi import EXCHANGE, document
+from api.http.asyncapi import CHECKPOINT, EXCHANGE, document
 from api.http.documentation import EVENT_EXAMPLE
 from projections import event_feed
 from projections.published_events import BY_TYPE, CATALOG, CONTENT_TYPE
@@ -411,6 +411,14 @@ def test_the_example_of_the_documents_is_one(doors: Doors) -> None:
     jsonschema_rs.Draft202012Validator(schema or False, validate_formats=True).validate(EVENT_EXAMPLE)
 
 
+def test_checkpoints_have_schemas_like_events(doors: Doors) -> None:
+    """Though they are none: `dataschema` leads somewhere, and so does the envelope's."""
+    for folder in ("", "envelopes/"):
+        schema = doors.stranger.get(f"/schemas/{folder}{CHECKPOINT}.json").json
+        assert schema is not None
+        jsonschema_rs.meta.validate(schema)
+
+
 def test_the_asyncapi_document_is_whole(doors: Doors) -> None:
     """Every type is a message of each channel, and every reference leads somewhere."""
     answer = doors.stranger.get("/asyncapi.json")
@@ -419,8 +427,8 @@ def test_the_asyncapi_document_is_whole(doors: Doors) -> None:
     assert shown == json.loads(json.dumps(document("https://portal.example")))
     assert shown["asyncapi"] == "3.0.0"
     types = [kind.type for kind in CATALOG]
-    for channel in shown["channels"].values():
-        assert list(channel["messages"]) == types
+    for name, channel in shown["channels"].items():
+        assert list(channel["messages"]) == (types if name == "stream" else [*types, CHECKPOINT])
         assert channel["servers"]
     assert {one["action"] for one in shown["operations"].values()} == {"send"}
     assert {one["channel"]["$ref"] for one in shown["operations"].values()} == {
@@ -450,7 +458,7 @@ def test_the_asyncapi_document_names_what_there_is(doors: Doors) -> None:
     shown = document("https://portal.example/subusers")
     exchange, stream = shown["channels"]["exchange"], shown["channels"]["stream"]
     assert exchange["bindings"]["amqp"]["exchange"]["name"] == EXCHANGE == Names().events
-    assert exchange["parameters"]["type"]["enum"] == list(BY_TYPE)
+    assert exchange["parameters"]["type"]["enum"] == [*BY_TYPE, CHECKPOINT]
     queue = shown["channels"]["queue"]
     assert queue["bindings"]["amqp"]["queue"]["name"] == queue["address"] == Names().stream
     assert stream["address"] in {rule.rule for rule in doors.app.url_map.iter_rules()}

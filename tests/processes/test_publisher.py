@@ -60,6 +60,9 @@ def test_the_service_publishes(deployment: Deployment, broker: OwnBroker) -> Non
         first = portal.register()
         eventually(lambda: has_account(consumer, first.path))
         eventually(lambda: metric(portal, "subusers_publisher_published_total") == 1)
+        (checkpoint,) = eventually(lambda: list(consumer.checkpoints.values()))
+        assert (checkpoint["position"], checkpoint["data"]["tree_size"]) == (1, 1)
+        assert metric(portal, "subusers_checkpoint_tree_size") == 1
         assert metric(portal, "subusers_publisher_connected") == 1
         assert "broker: takes events since" in deployment.run("status").output
 
