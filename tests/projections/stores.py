@@ -74,6 +74,9 @@ class Store:
         with self.own.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:
             for one in events:
                 copy.write_row((one.position, one.stream_id, one.version, one.topic, one.state))
+        self.own.execute(  # as if the positions had been drawn: what the sequence has not come to is not settled
+            "SELECT setval('stored_events_notification_id_seq', greatest(max(notification_id), 1)) FROM stored_events"
+        )
 
     def rewrite(self, events: Events) -> None:
         """Have these events stand in the place of all that are there."""

@@ -60,10 +60,10 @@ def leaf_of(line: dict[str, Any]) -> bytes:
 
 
 @pytest.fixture(params=[1, 7, 500])
-def grown(request: pytest.FixtureRequest, service: Service) -> Service:
+def grown(request: pytest.FixtureRequest, service: Service, database_url: str) -> Service:
     """Give a service whose tree has 300 leaves, taken in so many at a time; positions have gaps."""
     record(service, 150)
-    ask(service.settings.database_url or "", "SELECT setval('stored_events_notification_id_seq', 1000)")
+    ask(database_url, "SELECT setval('stored_events_notification_id_seq', 1000)")
     record(service, 150)
     follow(service, request.param)
     return service
