@@ -61,6 +61,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/processes/", "tests/adapters/test_embedded_")))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _brief_logs() -> None:
     """Have exceptions logged without the values of all variables: of a deep recursion those take minutes to print."""

@@ -61,6 +61,22 @@ def folder(place: Path) -> Path:
     return place / "postgres"
 
 
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """Return the folder of a server that was started once, for tests to copy: making one takes most of their time."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        with EmbeddedPostgres(Path(name, "postgres"), elsewhere=Path(name, "elsewhere")):
+            pass
+        yield Path(name, "postgres")
+
+
+@pytest.fixture
+def started_before(made: Path, folder: Path) -> None:
+    """Have the test's server be one that was started before."""
+    subprocess.run(["cp", "-a", made, folder], check=True)
+
+
 @pytest.fixture
 def server(folder: Path, elsewhere: Path) -> Iterator[EmbeddedPostgres]:
     """Return a server not started yet; it is stopped after the test, if it can be."""
@@ -199,6 +215,7 @@ def test_password_file_is_private(server: EmbeddedPostgres, folder: Path) -> Non
     assert [path.name for path in files if password.encode() in path.read_bytes()] == ["password"]
 
 
+@pytest.mark.usefixtures("started_before")
 def test_start_is_idempotent(server: EmbeddedPostgres, folder: Path) -> None:
     """Starting a running server changes nothing."""
     url = server.start()
@@ -218,6 +235,7 @@ def test_stop_is_harmless_when_not_started(server: EmbeddedPostgres, folder: Pat
     server.stop()
 
 
+@pytest.mark.usefixtures("started_before")
 def test_data_survive_a_restart(server: EmbeddedPostgres) -> None:
     """What was committed is there at the next start, under the same URL."""
     url = server.start()
@@ -230,6 +248,7 @@ def test_data_survive_a_restart(server: EmbeddedPostgres) -> None:
     assert ask(url, "SELECT text FROM note") == "kept"
 
 
+@pytest.mark.usefixtures("started_before")
 def test_server_outliving_its_parent_is_adopted(folder: Path, elsewhere: Path) -> None:
     """After its parent was killed, the server is found running, and can be stopped."""
     with another_user(folder, elsewhere) as parent:
@@ -257,6 +276,7 @@ def test_start_that_was_killed_half_way(server: EmbeddedPostgres, folder: Path, 
     assert is_up(server.start())
 
 
+@pytest.mark.usefixtures("started_before")
 def test_killed_server_recovers(server: EmbeddedPostgres, folder: Path) -> None:
     """After `kill -9` of the server, with a client connected, the next start has every committed row."""
     url = server.start()
@@ -269,6 +289,7 @@ def test_killed_server_recovers(server: EmbeddedPostgres, folder: Path) -> None:
     assert ask(url, "SELECT text FROM note") == "kept"
 
 
+@pytest.mark.usefixtures("started_before")
 def test_stale_pid_file_with_a_pid_in_use(server: EmbeddedPostgres, folder: Path) -> None:
     """A pid file left behind, whose number is another process's of the same account by now, is no hindrance."""
     url = server.start()
@@ -289,6 +310,7 @@ def test_stale_pid_file_with_a_pid_in_use(server: EmbeddedPostgres, folder: Path
         assert stranger.poll() is None
 
 
+@pytest.mark.usefixtures("started_before")
 def test_hanging_server_is_not_run_over(
     server: EmbeddedPostgres, folder: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +344,7 @@ def test_concurrent_first_starts_give_one_server(folder: Path, elsewhere: Path) 
         assert not is_up(url)
 
 
+@pytest.mark.usefixtures("started_before")
 def test_interrupt_of_the_parent_does_not_reach_the_server(
     server: EmbeddedPostgres, folder: Path, elsewhere: Path
 ) -> None:
@@ -335,6 +358,7 @@ def test_interrupt_of_the_parent_does_not_reach_the_server(
     assert is_up(url)
 
 
+@pytest.mark.usefixtures("started_before")
 def test_taken_port_is_replaced(server: EmbeddedPostgres) -> None:
     """If somebody else has taken the port, the server starts on another, and stays with that one."""
     first = server.start()
@@ -348,6 +372,7 @@ def test_taken_port_is_replaced(server: EmbeddedPostgres) -> None:
     assert server.start() == second
 
 
+@pytest.mark.usefixtures("started_before")
 def test_copied_folder_is_a_server_of_its_own(server: EmbeddedPostgres, folder: Path, place: Path) -> None:
     """A copy of the folder, with the same password and port, is not confused with the original."""
     server.start()
@@ -369,6 +394,7 @@ def test_folder_that_cannot_be_made(place: Path) -> None:
         EmbeddedPostgres(place / "file" / "postgres", elsewhere=place).start()
 
 
+@pytest.mark.usefixtures("started_before")
 def test_lost_password(server: EmbeddedPostgres, folder: Path) -> None:
     """Without its password a cluster is not silently given another."""
     server.start()
@@ -379,6 +405,7 @@ def test_lost_password(server: EmbeddedPostgres, folder: Path) -> None:
         EmbeddedPostgres(folder, elsewhere=folder).start()
 
 
+@pytest.mark.usefixtures("started_before")
 def test_server_that_does_not_come_up(server: EmbeddedPostgres, folder: Path) -> None:
     """When the server fails to start, the error has the line of its log that tells why."""
     server.start()
@@ -432,6 +459,7 @@ def test_lost_files_elsewhere(tmp_path: Path, elsewhere: Path) -> None:
 
 
 @as_root
+@pytest.mark.usefixtures("started_before")
 def test_unreachable_binaries(
     server: EmbeddedPostgres, tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -453,6 +481,7 @@ def test_unreachable_binaries(
 
 
 @as_root
+@pytest.mark.usefixtures("started_before")
 def test_server_has_no_rights_of_root(server: EmbeddedPostgres, folder: Path) -> None:
     """As root, the server runs as an ordinary account, in none of root's groups."""
     server.start()
