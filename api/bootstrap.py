@@ -318,7 +318,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         PostgresWebhooks(database, seals, cursors),
         signatures,
         settings.webhook_receivers,
-        progress.settled_position,
+        progress,
         clock,
     )
     views: tuple[View, ...] = (

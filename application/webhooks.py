@@ -152,6 +152,16 @@ class Signatures(Protocol):
         """Return the header that has a signature by each of these."""
 
 
+class History(Protocol):
+    """Where the history ends."""
+
+    def settled_position(self) -> int:
+        """Return the position of the last event before which nothing can appear any more."""
+
+    def recorded_position(self) -> int:
+        """Return the position of the last event there is."""
+
+
 class Webhooks:
     """The commands. `of_all` is whoever sees webhooks of all accounts, and no others; everybody else sees the rest."""
 
@@ -162,7 +172,7 @@ class Webhooks:
         store: WebhookStore,
         signatures: Signatures,
         receivers: Receivers,
-        settled_position: Callable[[], int],
+        history: History,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
@@ -170,7 +180,7 @@ class Webhooks:
         self._store = store
         self._signatures = signatures
         self._receivers = receivers
-        self._settled_position = settled_position
+        self._history = history
         self._clock = clock
 
     def create(self, new: NewWebhook, origin: Origin) -> Outcome[tuple[Webhook, str]]:
@@ -296,10 +306,11 @@ class Webhooks:
             raise AccountIsClosed
 
     def _position(self, after: int | None) -> int:
-        settled = self._settled_position()
-        if after is not None and after > settled:
+        if after is None:
+            return self._history.settled_position()
+        if after > self._history.recorded_position():
             raise InvalidValue("after", "must be a position from an earlier event")
-        return settled if after is None else after
+        return after
 
     def _added(self, new: NewWebhook, webhook_id: UUID, after: int, at: datetime) -> WebhookAdded:
         most = MOST_OF_ALL if new.account_id is None else MOST_OF_AN_ACCOUNT

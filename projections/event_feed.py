@@ -12,7 +12,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 
 from application.errors import InvalidValue
-from projections.event_log import Positioned, settled_position
+from projections.event_log import Positioned, recorded_position, settled_position
 from projections.published_events import BY_TYPE
 from projections.statements import statements
 
@@ -77,9 +77,12 @@ class EventFeed:
     def require_reached(self, position: int) -> None:
         """Raise `InvalidValue` for a position that nobody can have been given.
 
-        It is of another history, and to wait there would pass over in silence whatever comes until then.
+        It is of another history, and to wait there would pass over in silence whatever comes until then. One of an
+        event that is recorded, but not settled yet, has been told to whoever recorded it.
         """
-        if position > self.end():
+        with self._database.get_connection() as connection:
+            reached = recorded_position(connection)
+        if position > reached:
             raise InvalidValue("after", "is beyond the end of the history")
 
     def end(self) -> int:

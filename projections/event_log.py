@@ -28,8 +28,20 @@ class Positioned:
 
 
 def settled_position(connection: Connection[Any]) -> int:
-    """Return the position up to which nothing can appear any more. It depends on how events are appended."""
-    row = connection.cursor(row_factory=tuple_row).execute(SQL["settled_position"]).fetchone()
+    """Return the position of the last event before which nothing can appear any more; what to read, read after this.
+
+    It may be a little lower than it was a moment ago, when a writer has been slow; what was settled is so still.
+    """
+    return _position(connection, "settled_position")
+
+
+def recorded_position(connection: Connection[Any]) -> int:
+    """Return the position of the last event there is; earlier ones may still appear before it."""
+    return _position(connection, "recorded_position")
+
+
+def _position(connection: Connection[Any], statement: str) -> int:
+    row = connection.cursor(row_factory=tuple_row).execute(SQL[statement], prepare=True).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from application.errors import InvalidValue, ViewBehind
 from domain.refusals import AccountNotFound
-from projections.event_log import settled_position
+from projections.event_log import recorded_position
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ class Freshness:
             self.of_view("sub-users", at_least)
 
     def of_view(self, name: str, at_least: int | None = None) -> None:
-        """Wait until a view has everything that was settled when this was asked, and the position asked for."""
+        """Wait until a view has everything that was recorded when this was asked, or the position asked for.
+
+        What is recorded is not all settled yet: a view has it as soon as writers that were there before have ended.
+        """
         if at_least is not None:
             self._require_drawn(at_least)
         wanted = at_least
@@ -68,7 +71,7 @@ class Freshness:
         def is_fresh(connection: Connection[DictRow]) -> bool:
             nonlocal wanted
             if wanted is None:
-                wanted = settled_position(connection)
+                wanted = recorded_position(connection)
             row = connection.execute(SQL["view_position"], {"name": name}, prepare=True).fetchone()
             return row is not None and row["position"] >= wanted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from projections.event_log import settled_position
+from projections.event_log import recorded_position, settled_position
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class Progress:
         """Return the position up to which the history is settled."""
         with self._database.get_connection() as connection:
             return settled_position(connection)
+
+    def recorded_position(self) -> int:
+        """Return the position of the last event there is, settled or not."""
+        with self._database.get_connection() as connection:
+            return recorded_position(connection)
 
     def followers(self) -> list[FollowerProgress]:
         """Return every follower there is."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from projections.event_log import events_after, settled_position
+from projections.event_log import events_after, recorded_position, settled_position
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -72,14 +72,20 @@ def _rebuild_in(schema: str, view: View, connection: Connection[Any], progress: 
         position = _apply_next(view, connection, position)
         progress(position, bound)
     with connection.transaction():
-        connection.execute(SQL["hold_live_view"], {"name": view.name})
-        while (following := _apply_next(view, connection, position)) != position:
+        reached = min(_hold_live_view(view, connection), recorded_position(connection))
+        while (following := _apply_next(view, connection, position)) != position or position < reached:
             position = following
         _swap(view, connection, schema)
         connection.execute(SQL["set_position"], {"name": view.name, "position": position})
     connection.execute("RESET search_path")
     progress(position, position)
     return position
+
+
+def _hold_live_view(view: View, connection: Connection[Any]) -> int:
+    """Have the live view stand still, and return where: the new one is not to stand before it."""
+    row = connection.cursor(row_factory=tuple_row).execute(SQL["hold_live_view"], {"name": view.name}).fetchone()
+    return int(row[0]) if row is not None else 0
 
 
 def _apply_next(view: View, connection: Connection[Any], position: int) -> int:

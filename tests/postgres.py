@@ -18,11 +18,14 @@ from adapters.embedded_postgres.session import service_password
 from adapters.postgres import roles
 from adapters.postgres.migrations import migrate, migrations
 from adapters.postgres.roles import ServiceRole
+from projections.statements import statements
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from eventsourcing.persistence import StoredEvent
 
 TEMPLATE_LOCK = 7239811432777
 """Key of the advisory lock under which the template is made; any number will do."""
@@ -70,6 +73,14 @@ def service_role(url: str) -> ServiceRole:
     """Return the role that services run as, on the server of that URL: an embedded one has it already."""
     owner = urlsplit(url)
     return ServiceRole(f"{unquote(owner.username or '')}_service", service_password(unquote(owner.password or "")))
+
+
+def append(connection: psycopg.Connection[Any], event: StoredEvent) -> int:
+    """Append an event as the service does, in whatever transaction is open, and return its position."""
+    row = connection.execute(statements("adapters.postgres", "appending")["append_one"], vars(event)).fetchone()
+    if row is None:
+        raise LookupError(event)
+    return int(row[0])
 
 
 def template(server_url: str) -> str:

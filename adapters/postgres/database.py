@@ -29,6 +29,8 @@ SECONDS_TO_LOCK = 5
 SECONDS_A_STATEMENT = 15
 """Longer than anything that a request does; a lost lock or plan ends here, as a 503."""
 
+PATIENCE = f"-c lock_timeout={SECONDS_TO_LOCK}s -c statement_timeout={SECONDS_A_STATEMENT}s"
+
 
 NOTICING_A_LOST_PEER = {
     "connect_timeout": SECONDS_TO_CONNECT,
@@ -41,9 +43,11 @@ NOTICING_A_LOST_PEER = {
 
 OPTIONS = (
     "-c timezone=UTC -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
-    "-c tcp_user_timeout=30000"
+    r"-c tcp_user_timeout=30000 -c default_transaction_isolation=read\ committed"
 )
-"""The same the other way round: what a lost client held, leadership of a follower above all, is soon free again."""
+"""The same the other way round: what a lost client held, leadership of a follower above all, is soon free again.
+
+And the isolation on which reading by position relies, whatever a server has for a default (sql/appending.sql)."""
 
 
 class Database(PostgresDatastore):
@@ -59,7 +63,6 @@ class Database(PostgresDatastore):
             connect_timeout=SECONDS_TO_CONNECT,
             pool_size=1,
             max_overflow=pool_size - 1,
-            lock_timeout=SECONDS_TO_LOCK,
             idle_in_transaction_session_timeout=SECONDS_TO_LOCK,  # nobody holds up the others for longer
         )
         self.pool.reconnect_timeout = SECONDS_TO_RECONNECT
@@ -72,7 +75,7 @@ class Database(PostgresDatastore):
         kwargs.setdefault("application_name", "subusers")
         for name, value in NOTICING_A_LOST_PEER.items():
             kwargs.setdefault(name, value)
-        kwargs["options"] = f"{kwargs.get('options', '')} {OPTIONS} -c statement_timeout={SECONDS_A_STATEMENT}s"
+        kwargs["options"] = f"{kwargs.get('options', '')} {OPTIONS} {PATIENCE}"
 
     @contextmanager
     def get_connection(self) -> Iterator[Connection[DictRow]]:

@@ -6,22 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from eventsourcing.postgres import PostgresApplicationRecorder
-from psycopg.sql import SQL
 
+from adapters.postgres.round_trips import RoundTrips
 from application.errors import AnswerAlreadyKept, VersionConflict
 from application.records import AnswerKept
 from domain.refusals import AccountEmailTaken
+from projections.event_log import settled_position
 from projections.statements import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eventsourcing.persistence import StoredEvent
+    from eventsourcing.persistence import Notification, StoredEvent
     from eventsourcing.postgres import PostgresDatastore
-    from psycopg import Connection, Cursor
-    from psycopg.rows import DictRow
+    from psycopg.pq.abc import PGresult
 
+    from adapters.postgres.round_trips import Statement
     from application.records import Record
+
+RECORDS = statements("adapters.postgres", "records")
+APPENDING = statements("adapters.postgres", "appending")
 
 CONFLICTS: dict[str, type[Exception]] = {
     "stored_events_pkey": VersionConflict,
@@ -32,26 +36,17 @@ CONFLICTS: dict[str, type[Exception]] = {
 """What a violated constraint means."""
 
 
-APPENDING = 723983
-"""Key of the advisory lock under which events are appended, one transaction at a time."""
-
-
 class Recorder(PostgresApplicationRecorder):
-    """The library's recorder, with records beside the events.
+    """The library's recorder, with records beside the events, and with many transactions appending at once.
 
-    The events go last, under a lock of their own: positions become visible in their order, and nobody who waits for
-    the lock holds one that its holder still needs. It is an advisory lock, not the library's lock on the table, which
-    would have commands wait for every VACUUM and ANALYZE. Whoever replaces it replaces `lock_table_statements`.
+    How readers miss nothing all the same stands in `sql/appending.sql`. All of a transaction goes to the server in one
+    round trip, the events last: nobody holds up readers while waiting for somebody else's records.
     """
 
     def __init__(self, datastore: PostgresDatastore, on_commit: Callable[[], None]) -> None:
         super().__init__(datastore)
-        self.lock_table_statements = [
-            SQL("SET LOCAL lock_timeout = '{0}s'").format(datastore.lock_timeout),
-            SQL("SELECT pg_advisory_xact_lock({0})").format(APPENDING),
-        ]
         self._on_commit = on_commit
-        self._record_statements = statements("adapters.postgres", "records")
+        self._round_trips = RoundTrips()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Write the events and `records` in one transaction, once: whether to try again is the caller's to know.
@@ -61,43 +56,63 @@ class Recorder(PostgresApplicationRecorder):
         records: Sequence[Record] = kwargs.get("records", ())
         if not stored_events and not records:
             return []
+        asked = [_written(record) for record in records]
+        if stored_events:
+            asked += [_appended(stored_events), *(_placed(one) for one in records if isinstance(one, AnswerKept))]
         with self.datastore.get_connection() as connection:
             try:
-                positions = self._write(connection, stored_events, records)
+                results = self._round_trips.make(connection, asked)
             except psycopg.errors.UniqueViolation as violation:
                 conflict = CONFLICTS.get(violation.diag.constraint_name or "")
                 if conflict is None:
                     raise
                 raise conflict from violation
         self._on_commit()
-        return positions
+        return _positions(results[len(records)]) if stored_events else []
 
-    def _write(
-        self, connection: Connection[DictRow], stored_events: Sequence[StoredEvent], records: Sequence[Record]
-    ) -> list[int]:
-        positions: list[int] = []
-        failure: Exception | None = None
-        with connection.pipeline() as pipeline, connection.transaction(), connection.cursor() as cursor:
-            try:
-                for record in records:
-                    connection.execute(self._record_statements[type(record).__name__], vars(record))
-                if stored_events:
-                    self._insert_stored_events(cursor, stored_events)
-                pipeline.sync()
-                if stored_events:
-                    positions = [row["notification_id"] for row in cursor.fetchall()]
-                    self._place_answers(connection, records, positions[-1])
-            except Exception as error:  # raised below, once the pipeline is closed and rolled back
-                failure = error
-                raise psycopg.Rollback from error
-        if failure is not None:
-            raise failure
-        return positions
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Return events after a position, as far as they are settled."""
+        with self.datastore.get_connection() as connection:
+            settled = settled_position(connection)
+        upto = settled if stop is None else min(stop, settled)
+        found: Sequence[Notification] = super().select_notifications(
+            start, limit, upto, topics, inclusive_of_start=inclusive_of_start
+        )
+        return found
 
-    def _place_answers(self, connection: Connection[DictRow], records: Sequence[Record], position: int) -> None:
-        for record in records:
-            if isinstance(record, AnswerKept):
-                connection.execute(self._record_statements["place_answer"], {**vars(record), "position": position})
+    def max_notification_id(self) -> int | None:
+        """Return the last position that is settled; None if there is none."""
+        with self.datastore.get_connection() as connection:
+            return settled_position(connection) or None
 
-    def _notify_channel(self, curs: Cursor[DictRow]) -> None:
-        """Do nothing: followers are signaled after the commit, never inside it."""
+
+def _written(record: Record) -> Statement:
+    return RECORDS[type(record).__name__], vars(record)
+
+
+def _placed(kept: AnswerKept) -> Statement:
+    return RECORDS["place_answer"], vars(kept)
+
+
+def _appended(stored_events: Sequence[StoredEvent]) -> Statement:
+    if len(stored_events) == 1:
+        return APPENDING["append_one"], vars(stored_events[0])
+    return APPENDING["append_many"], {
+        "originator_ids": [one.originator_id for one in stored_events],
+        "originator_versions": [one.originator_version for one in stored_events],
+        "topics": [one.topic for one in stored_events],
+        "states": [one.state for one in stored_events],
+    }
+
+
+def _positions(result: PGresult) -> list[int]:
+    """Return what a statement returned that appends: in the order of the events, which is that of their positions."""
+    return sorted(int(result.get_value(row, 0) or 0) for row in range(result.ntuples))

@@ -19,11 +19,9 @@ SQL = statements("adapters.postgres", "snapshots")
 class SnapshotRecorder(PostgresAggregateRecorder):
     """The library's recorder, which drops what a newer snapshot makes superfluous."""
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """Write snapshots, and delete those that came before them."""
-        super().insert_events(stored_events, **kwargs)
         with self.datastore.get_connection() as connection:
             for stored in stored_events:
-                older = {"account_id": stored.originator_id, "version": stored.originator_version}
-                connection.execute(SQL["drop_older"], older)
+                connection.execute(SQL["keep"], vars(stored), prepare=True)
         return None

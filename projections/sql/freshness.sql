@@ -14,4 +14,4 @@ SELECT position FROM followers WHERE name = %(name)s
 
 -- name: last_position
 -- The highest position that was ever drawn, whatever became of the transaction.
-SELECT last_value FROM stored_events_notification_id_seq
+SELECT coalesce(pg_sequence_last_value('stored_events_notification_id_seq'), 0) AS last_value

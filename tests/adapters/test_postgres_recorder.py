@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pytest
@@ -219,28 +217,6 @@ def test_a_failure_signals_nobody(service: Service) -> None:
         recorder.insert_events([event(stream)])
 
     assert len(signals) == 1
-
-
-def test_positions_appear_in_their_order(recorder: Recorder, database_url: str) -> None:
-    """A reader who goes on from the last position it saw misses nothing, while eight writers append at once."""
-    seen: list[int] = []
-
-    def write(_: int) -> Any:
-        return recorder.insert_events([event(), event()], records=[person()])
-
-    def read() -> None:
-        with connect(database_url) as connection:
-            query = "SELECT notification_id FROM stored_events WHERE notification_id > %s ORDER BY 1"
-            until = time.monotonic() + 30
-            while len(seen) < 400 and time.monotonic() < until:
-                seen.extend(row[0] for row in connection.execute(query, [seen[-1] if seen else 0]))
-
-    with ThreadPoolExecutor(9) as threads:
-        reader = threads.submit(read)
-        written = [position for positions in threads.map(write, range(200)) for position in positions]
-        reader.result(timeout=30)
-
-    assert seen == sorted(written)
 
 
 def test_errors_of_the_service_itself_are_not_hidden(recorder: Recorder, database_url: str) -> None:

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from adapters.postgres.recorder import APPENDING
 from application.activities import Activity
 from application.errors import InvalidValue, ViewBehind
 from domain.refusals import AccountNotFound
@@ -18,7 +17,7 @@ from projections import event_feed as module
 from projections import freshness
 from projections.event_feed import FeedFilter, FeedPage
 from tests.people import PORTAL, Company, catch_up
-from tests.postgres import ask, connect
+from tests.postgres import append, ask, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,19 +184,19 @@ def test_there_is_no_feed_of_an_account_that_there_is_not(service: Service, busy
 
 def test_nothing_is_passed_over_while_a_slow_writer_is_under_way(service: Service, database_url: str) -> None:
     """A position that was drawn and is not committed yet holds up all that could come after it."""
-    insert = "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 'SubUserDeleted', %s)"
     state = json.dumps({"timestamp": "2026-01-01T00:00:00+00:00", "actor_type": "system"}).encode()
+    deleted = [StoredEvent(uuid4(), 1, "SubUserDeleted", state) for _ in range(4)]
     with connect(database_url) as slow:
         with slow.transaction():
-            slow.execute("SELECT pg_advisory_xact_lock(%s)", [APPENDING])
-            slow.execute(insert, [state])
+            append(slow, deleted[0])
+            assert service.main_accounts.recorder.insert_events(deleted[1:2]) == [2]
             assert service.event_feed.page(0, 10, ALL).items == []
+            service.event_feed.require_reached(2)  # as whoever recorded it was told
         with slow.transaction(force_rollback=True):
-            slow.execute("SELECT pg_advisory_xact_lock(%s)", [APPENDING])
-            slow.execute(insert, [state])
-        positions = service.main_accounts.recorder.insert_events([StoredEvent(uuid4(), 1, "SubUserDeleted", state)])
-        assert positions == [3]
-    assert [item["position"] for item in service.event_feed.page(0, 10, ALL).items] == [1, 3]
+            append(slow, deleted[2])
+            assert service.main_accounts.recorder.insert_events(deleted[3:4]) == [4]
+            assert service.event_feed.page(0, 10, ALL).position == 2
+    assert [item["position"] for item in service.event_feed.page(0, 10, ALL).items] == [1, 2, 4]
 
 
 def test_an_event_that_the_catalog_does_not_have_is_never_passed_over(service: Service, company: Company) -> None:

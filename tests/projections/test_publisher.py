@@ -264,4 +264,4 @@ def test_one_leads_and_another_takes_over(
         eventually(lambda: new.taken == second)
         old.holds.set()
         eventually(lambda: old.taken == first + second)
-        assert standing(database_url)[0] == second[-1]
+        eventually(lambda: standing(database_url)[0] == second[-1])

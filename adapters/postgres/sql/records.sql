@@ -82,8 +82,8 @@ VALUES (%(api_key_id)s, %(idempotency_key)s, %(fingerprint)s, %(status)s, %(head
         %(answered_at)s)
 
 -- name: place_answer
--- Where the last of its events came to stand: known once they are inserted.
-UPDATE kept_answers SET position = %(position)s
+-- Where the last of its events came to stand: the last position that this session has drawn, just before.
+UPDATE kept_answers SET position = currval('stored_events_notification_id_seq')
 WHERE api_key_id = %(api_key_id)s AND idempotency_key = %(idempotency_key)s
 
 -- name: MailSettled
