@@ -97,7 +97,7 @@ class ActionWords:
 
     def whom(self, row: AuditRow, place: str = WITHIN) -> str:
         """Return what the sub-user is called whom a row is about."""
-        return self.names.get(str(row.sub_user_id)) or self.say(f"actions.{place}.erased")
+        return self.person(self.names.get(str(row.sub_user_id)), place) or self.say(f"actions.{place}.erased")
 
     def who(self, row: AuditRow, place: str = WITHIN) -> str:
         """Return what whoever did it is called, in that place of a sentence."""

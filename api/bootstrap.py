@@ -68,6 +68,8 @@ from projections.event_feed import EventFeed, FeedFilter
 from projections.event_tail import EventTail
 from projections.follower import Follower, View
 from projections.freshness import Freshness
+from projections.history import History
+from projections.history_walk import Source
 from projections.mail_queue import MailQueueView
 from projections.merkle_tree import MerkleLeaves
 from projections.progress import Progress
@@ -132,6 +134,7 @@ class Service:
     sub_user_queries: SubUserQueries
     audit_queries: AuditQueries
     audit_reads: AuditReads
+    history: History
     event_feed: EventFeed
     event_tail: EventTail
     audit_counts: AuditCounts
@@ -355,6 +358,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         sub_user_queries=SubUserQueries(database, freshness, cursors),
         audit_queries=AuditQueries(database, freshness, cursors, mapper, vault),
         audit_reads=AuditReads(main_accounts, vault, clock),
+        history=History(Source(database, mapper, vault), freshness, cursors, clock),
         event_feed=event_feed,
         event_tail=EventTail(lambda: connect(url, "event tail"), CHANNEL),
         audit_counts=AuditCounts(database, freshness),

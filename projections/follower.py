@@ -64,6 +64,13 @@ class Follower:
         """Follow until told to stop, through lost connections and events that cannot be applied."""
         lead(self.view.name, self._connect, stop, self._follow)
 
+    def catch_up(self) -> None:
+        """Apply what there is, whether or not some process leads: for whoever cannot wait for one that does."""
+        with self._connect() as connection:
+            connection.execute(SQL["start"], {"name": self.view.name})
+            while self.step(connection):
+                pass
+
     def step(self, connection: Connection[Any], limit: int = BATCH) -> int:
         """Apply one batch, and return how many events it had. Raises `EventNotApplied`."""
         with connection.transaction():

@@ -9,9 +9,10 @@ import typer
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.cli import api_keys, running, signing_key, tail, verify, views
+from api.cli import api_keys, replay, running, signing_key, tail, verify, views
 from api.config import ConfigError
-from application.errors import StoreUnavailable
+from application.errors import ServiceError
+from domain.refusals import AccountNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ app.command()(running.migrate)
 app.command()(views.status)
 app.command()(views.rebuild)
 app.command()(tail.tail)
+app.command()(replay.replay)
 app.command()(verify.verify)
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(signing_key.app, name="signing-key")
@@ -51,7 +53,10 @@ def _exit_code(command: Callable[[], object]) -> int:
     except (ConfigError, EmbeddedPostgresError, MigrationError) as error:
         typer.echo(f"subusers: {error}", err=True)
         return WRONG_SETTING
-    except StoreUnavailable as error:
+    except AccountNotFound as error:
+        typer.echo(f"subusers: {error}", err=True)
+        return FAILED
+    except ServiceError as error:
         cause = str(error.__cause__ or "").strip().splitlines()
         typer.echo(f"subusers: {error} {cause[0] if cause else ''}".rstrip(), err=True)
         return FAILED

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from api.config import Settings
 
 
+READ_FROM = frozenset({"sub-users", "audit-log"})
+"""The views that reading an account's history waits for."""
+
+
 @contextmanager
 def ready_service(settings: Settings | None = None) -> Iterator[Service]:
     """Put the service together, on the settings of the environment unless others are given."""
@@ -27,3 +31,10 @@ def ready_service(settings: Settings | None = None) -> Iterator[Service]:
             yield service
         finally:
             service.close()
+
+
+def catch_up(service: Service) -> None:
+    """Have the views that are read from take over what there is: nobody else may be at work."""
+    for follower in service.followers:
+        if follower.view.name in READ_FROM:
+            follower.catch_up()

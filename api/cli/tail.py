@@ -68,7 +68,7 @@ def tail(
         for event in _events(service, end if start is None else start, wanted):
             if account is None or event.get("accountid") == str(account):
                 show(event)
-    _let_go_of_stdout()
+    let_go_of_stdout()
 
 
 def _known(types: list[str] | None) -> frozenset[str] | None:
@@ -132,7 +132,7 @@ def _reader_is_gone() -> bool:
     return any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0))
 
 
-def _let_go_of_stdout() -> None:
+def let_go_of_stdout() -> None:
     """Have what could not be written any more not be missed when Python ends."""
     with suppress(BrokenPipeError):
         sys.stdout.flush()

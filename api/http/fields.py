@@ -246,6 +246,13 @@ class Facts(fields.Field[Any]):
         return {name: _plain(fact) for name, fact in value.items()} if isinstance(value, dict) else value
 
 
+class Fact(fields.Field[Any]):
+    """One thing that an event tells."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return _plain(value)
+
+
 def _plain(fact: Any) -> Any:
     if isinstance(fact, datetime):
         return _written(fact)

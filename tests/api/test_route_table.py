@@ -42,6 +42,7 @@ DESIGNED = {
     "GET /v1/accounts/{account_id}/usage": {"portal"},
     "PUT /v1/accounts/{account_id}/plan": {"portal"},
     "GET /v1/accounts/{account_id}/audit-log": {"portal", "auditor"},
+    "GET /v1/accounts/{account_id}/history": {"auditor"},
     "GET /v1/events": {"analytics", "auditor"},
     "GET /v1/events/stream": {"analytics", "auditor"},
     "GET /v1/accounts/{account_id}/events": {"portal"},
