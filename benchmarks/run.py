@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmarks.lines import Line, Scale
 
-SUBJECTS: tuple[str, ...] = ()
+SUBJECTS: tuple[str, ...] = ("hot_paths", "logins", "growth", "memory")
 """Modules of this folder, each with a `measure(scale) -> list[Line]`, in the order of the table."""
 
 DOCS = Path(__file__).parent.parent / "docs"
