@@ -12,10 +12,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
+from adapters.hashing_turns import HashingTurns
 from application.errors import InvalidValue, TooBusy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 SHORTEST = 15
 LONGEST = 128
@@ -46,11 +48,11 @@ LONGEST_QUEUE = 256
 
 
 class Argon2Passwords:
-    """argon2id with OWASP's parameters, so many at a time as there are cores."""
+    """argon2id with OWASP's parameters, so many at a time as there are cores, in all processes that share a folder."""
 
-    def __init__(self, cores: int) -> None:
+    def __init__(self, cores: int, shared: Path | None = None) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-        self._free_cores = threading.BoundedSemaphore(cores)
+        self._turns = HashingTurns(cores, shared)
         self._places = threading.BoundedSemaphore(LONGEST_QUEUE)
         self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
 
@@ -94,12 +96,8 @@ class Argon2Passwords:
         if not self._places.acquire(blocking=False):
             raise TooBusy
         try:
-            if not self._free_cores.acquire(timeout=LONGEST_WAIT):
-                raise TooBusy
-            try:
+            with self._turns.one(LONGEST_WAIT):
                 yield
-            finally:
-                self._free_cores.release()
         finally:
             self._places.release()
 

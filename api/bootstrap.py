@@ -26,6 +26,7 @@ from adapters.mail.smtp import SmtpTransport
 from adapters.passwords import Argon2Passwords
 from adapters.postgres import roles
 from adapters.postgres.account_directory import PostgresAccountDirectory
+from adapters.postgres.ahead import PostgresAhead
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
 from adapters.postgres.console_links import PostgresConsoleLinks
@@ -43,7 +44,7 @@ from adapters.postgres.webhook_queue import PostgresWebhookQueue
 from adapters.postgres.webhooks import PostgresWebhooks, WebhookSeals
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signatures import StandardSignatures
-from api.config import ConfigError, Settings
+from api.config import ConfigError, Settings, shared_folder
 from api.demo.mark import demo_account
 from api.signing_keys import SigningKeys, generated_in
 from application.accounts import Accounts
@@ -129,6 +130,7 @@ class Service:
     usage: UsageReports
     answers: PostgresAnswers
     api_keys: PostgresApiKeys
+    ahead: PostgresAhead
     fingerprints: KeyedFingerprints
     vault: PostgresVault
     sub_user_queries: SubUserQueries
@@ -305,7 +307,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     signals = Signals(lambda: connect(url, "signals"))
     mapper = EventMapper()
     main_accounts = MainAccounts(Factory(database, signals.signal), mapper)
-    passwords = Argon2Passwords(max(1, settings.cores // settings.processes))
+    shared = shared_folder()
+    passwords = Argon2Passwords(settings.cores if shared else max(1, settings.cores // settings.processes), shared)
     common = (main_accounts, vault, fingerprints, passwords, clock)
     sessions = PostgresSessions(database)
     directory = PostgresAccountDirectory(database)
@@ -353,6 +356,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         usage=UsageReports(main_accounts, vault, PostgresUsageCounts(database), clock),
         answers=PostgresAnswers(database),
         api_keys=PostgresApiKeys(database),
+        ahead=PostgresAhead(database, vault),
         fingerprints=fingerprints,
         vault=vault,
         sub_user_queries=SubUserQueries(database, freshness, cursors),

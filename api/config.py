@@ -101,14 +101,15 @@ def load(*, with_master_key: bool = True) -> Settings:
     return settings
 
 
-def share_metrics_in(folder: Path) -> None:
+def share_in(folder: Path) -> None:
     """Have prometheus_client, which reads the environment by itself, keep its values in files that processes share."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
-def metrics_are_shared() -> bool:
-    """Say whether several processes keep their metrics together."""
-    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
+def shared_folder() -> Path | None:
+    """Return the folder in which processes keep their metrics, and what else they share; None if there is but one."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None
 
 
 def _read(env: Env) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -11,7 +12,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, g
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from api.config import metrics_are_shared
+from api.config import shared_folder
 from projections.publisher import NAME as PUBLISHER
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ SECONDS = Histogram(
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Those that are counted by name: anybody can make up others, and each would be a series of its own."""
 
-log = structlog.get_logger(__name__)
+
+@cache
+def _log() -> Any:
+    """Return a logger that has been put together: `get_logger` gives one that does so for every line."""
+    return structlog.get_logger(__name__).bind()
 
 
 def measure(app: Flask) -> None:
@@ -44,7 +49,7 @@ def measure(app: Flask) -> None:
 
 def exposition(progress: Progress | None) -> bytes:
     """Return every metric, of all processes together."""
-    if not metrics_are_shared():
+    if shared_folder() is None:
         own = generate_latest(REGISTRY)
     else:
         shared = CollectorRegistry()
@@ -107,6 +112,17 @@ class _DatabaseMetrics(Collector):
         )
 
 
+@cache
+def _counted(method: str, route: str, status: int) -> Counter:
+    """Return what counts such answers; there are no more of them than routes, methods and statuses make."""
+    return REQUESTS.labels(method, route, str(status))
+
+
+@cache
+def _timed(route: str) -> Histogram:
+    return SECONDS.labels(route)
+
+
 def _start() -> None:
     g.arrived = time.perf_counter()
 
@@ -115,10 +131,10 @@ def _finish(response: Response) -> Response:
     seconds = time.perf_counter() - g.get("arrived", time.perf_counter())
     route = request.url_rule.rule if request.url_rule is not None else "none"
     method = request.method if request.method in METHODS else "other"
-    REQUESTS.labels(method, route, str(response.status_code)).inc()
-    SECONDS.labels(route).observe(seconds)
+    _counted(method, route, response.status_code).inc()
+    _timed(route).observe(seconds)
     key: Any = g.get("api_key")
-    log.info(
+    _log().info(
         "request",
         method=request.method,
         route=route,

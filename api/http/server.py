@@ -29,7 +29,7 @@ SECONDS_TO_FINISH = 10
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     with tempfile.TemporaryDirectory(prefix="subusers-metrics-") as folder:
-        config.share_metrics_in(Path(folder))
+        config.share_in(Path(folder))
         Server(
             "api.http.server:application",
             factory=True,
@@ -47,7 +47,7 @@ def serve(settings: Settings) -> None:
 
 def application() -> Flask:
     """Return the application for one server process, which owns it until it ends."""
-    from api.http.app import create_app  # noqa: PLC0415  # its metrics look for `share_metrics_in` when imported
+    from api.http.app import create_app  # noqa: PLC0415  # its metrics look for `share_in` when imported
 
     logs.configure()
     end_on_signals()  # the server sets its own once this returns; those of its parent, copied, would do nothing
