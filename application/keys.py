@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from domain.refusals import AccountNotFound, SubUserNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from application.ports import PersonKey, Vault, VaultEntry
@@ -27,7 +28,11 @@ def owner_entry(vault: Vault, account_id: UUID) -> VaultEntry:
 
 def owner_and_sub_user_keys(vault: Vault, account_id: UUID, sub_user_id: UUID) -> tuple[PersonKey, PersonKey]:
     """Return the keys of an account's owner and a sub-user. Raises `AccountNotFound`, `SubUserNotFound`."""
-    entries = vault.entries([account_id, sub_user_id])
+    return keys_among(vault.entries([account_id, sub_user_id]), account_id, sub_user_id)
+
+
+def keys_among(entries: Mapping[UUID, VaultEntry], account_id: UUID, sub_user_id: UUID) -> tuple[PersonKey, PersonKey]:
+    """Return the keys of an account's owner and a sub-user. Raises `AccountNotFound`, `SubUserNotFound`."""
     owner, sub_user = entries.get(account_id), entries.get(sub_user_id)
     if owner is None or owner.account_id != account_id:
         raise AccountNotFound

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
     from eventsourcing.application import ProcessingEvent
     from eventsourcing.domain import DomainEventProtocol
-    from eventsourcing.persistence import InfrastructureFactory, Mapper
+    from eventsourcing.persistence import InfrastructureFactory, Mapper, StoredEvent
     from eventsourcing.utils import EnvType
 
     from application.records import Record
+    from domain.events import Event
 
 R = TypeVar("R")
 
@@ -97,20 +99,47 @@ class MainAccounts(Application[UUID]):
         """Save a new account, and return its position."""
         return self._save(account, records)
 
-    def change(self, account_id: UUID, decide: Callable[[MainAccount], Decision[R]]) -> Outcome[R]:
+    def version_at_hand(self, account_id: UUID) -> int | None:
+        """Return up to which version this process knows an account already, None if it does not."""
+        known = self._at_hand(account_id)
+        return known.version if known is not None else None
+
+    def change(
+        self, account_id: UUID, decide: Callable[[MainAccount], Decision[R]], newer: Sequence[StoredEvent] | None = None
+    ) -> Outcome[R]:
         """Have an account decide, and save that with the records given; decide anew if another process came first.
+
+        `newer` is what has been read already of what the account has recorded since its `version_at_hand`.
 
         Raises what `decide` raises, `AccountNotFound`, and `TooBusy` after too many conflicts.
         """
         with self._turns.of(account_id.int):
             for attempt in range(ATTEMPTS):
-                account = self._load(account_id)
+                account = (newer is not None and self._advanced(account_id, newer)) or self._load(account_id)
+                newer = None
                 value, records = decide(account)
                 try:
                     return Outcome(value, self._save(account, records))
                 except VersionConflict:
                     time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311  # spreads rivals, no secret
         raise TooBusy
+
+    def _at_hand(self, account_id: UUID) -> MainAccount | None:
+        if self.repository.cache is None:
+            return None
+        with contextlib.suppress(KeyError):
+            return cast("MainAccount", self.repository.cache.get(account_id))
+        return None
+
+    def _advanced(self, account_id: UUID, newer: Sequence[StoredEvent]) -> MainAccount | None:
+        """Return a copy of the account at hand with these events applied, as far as it has not got them."""
+        known = self._at_hand(account_id)
+        if known is None:
+            return None
+        for stored in newer:
+            if stored.originator_version == known.version + 1:
+                cast("Event", self.mapper.to_domain_event(stored)).mutate(known)
+        return deepcopy(known)
 
     def _load(self, account_id: UUID) -> MainAccount:
         try:

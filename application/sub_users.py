@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.attempts import attempt_keys
-from application.keys import owner_and_sub_user_keys, owner_key
+from application.keys import keys_among, owner_and_sub_user_keys, owner_key
 from application.records import AttemptsForgiven, PasswordSet, Record, TemporaryPasswordExpirySet
 from application.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
 from domain.refusals import RevisionMismatch, SubUserIsInactive
@@ -18,6 +18,7 @@ from domain.sub_user import SubUser, SubUserEdit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from application.ahead import Ahead
     from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
     from application.ports import Clock, Fingerprints, Passwords, PersonKey, Sessions, Vault
@@ -112,17 +113,24 @@ class SubUsers:
         return self._accounts.change(account_id, decide)
 
     def change(
-        self, account_id: UUID, sub_user_id: UUID, changes: SubUserChanges, origin: Origin
+        self,
+        account_id: UUID,
+        sub_user_id: UUID,
+        changes: SubUserChanges,
+        origin: Origin,
+        ahead: Ahead | None = None,
     ) -> Outcome[SubUserDetails]:
         """Change several things of a sub-user at once, all or nothing. Raises `RevisionMismatch`."""
-        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        entries = ahead.entries if ahead is not None else self._vault.entries([account_id, sub_user_id])
+        owner, key = keys_among(entries, account_id, sub_user_id)
         temporary = cache(lambda: changes.password or self._passwords.generate())
         hashed = cache(lambda: self._passwords.hash(temporary()))
-        before = self._accounts.load(account_id)
-        if changes.password is not None:
-            self._require_good(changes, before.sub_user(sub_user_id), key)
-        if changes.password is not None or before.needs_new_password(sub_user_id, SubUserEdit(active=changes.active)):
-            hashed()  # now, while nobody waits for this account
+        if changes.password is not None or changes.active:
+            before = self._accounts.load(account_id)
+            if changes.password is not None:
+                self._require_good(changes, before.sub_user(sub_user_id), key)
+            if changes.password is not None or before.needs_new_password(sub_user_id, SubUserEdit(active=True)):
+                hashed()  # now, while nobody waits for this account
 
         def decide(account: MainAccount) -> tuple[SubUserDetails, list[Record]]:
             at = self._clock()
@@ -147,7 +155,7 @@ class SubUsers:
                 ]
             return sub_user_details(account_id, after, key), records
 
-        return self._accounts.change(account_id, decide)
+        return self._accounts.change(account_id, decide, ahead.newer if ahead is not None else None)
 
     def send_credentials_again(
         self,

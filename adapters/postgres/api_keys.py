@@ -29,7 +29,7 @@ class PostgresApiKeys:
     def create(self, scope: Scope, name: str, now: datetime) -> str:
         """Return a new key: nobody can show it again."""
         secret = f"subusers_{scope}_{secrets.token_urlsafe(KEY_BYTES)}"
-        row = {"api_key_id": uuid4(), "name": name, "scope": scope, "key_hash": _hash(secret), "created_at": now}
+        row = {"api_key_id": uuid4(), "name": name, "scope": scope, "key_hash": hash_of(secret), "created_at": now}
         with self._database.get_connection() as connection:
             connection.execute(SQL["add_api_key"], row)
         return secret
@@ -37,7 +37,7 @@ class PostgresApiKeys:
     def find(self, secret: str) -> ApiKey | None:
         """Return the key that this secret is, unless it has been revoked."""
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["find_api_key"], {"key_hash": _hash(secret)}, prepare=True).fetchone()
+            row = connection.execute(SQL["find_api_key"], {"key_hash": hash_of(secret)}, prepare=True).fetchone()
         return ApiKey(row["api_key_id"], row["name"], Scope(row["scope"])) if row is not None else None
 
     def is_good(self, api_key_id: UUID) -> bool:
@@ -58,5 +58,6 @@ class PostgresApiKeys:
         return done.rowcount == 1
 
 
-def _hash(secret: str) -> bytes:
+def hash_of(secret: str) -> bytes:
+    """Return what the store keeps of a key: 256 random bits need no salt."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

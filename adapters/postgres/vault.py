@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import tuple_row
 
 from adapters.encryption import DataKey, UnknownMasterKey, new_key
 from application.errors import MasterKeyMissing
 from application.ports import VaultEntry
 from application.records import PersonAdded
-from domain.cause import Sealed
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
-    from psycopg.rows import DictRow
 
     from adapters.encryption import MasterKeys
     from application.ports import PersonKey
@@ -40,8 +40,9 @@ class PostgresVault:
     def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
         """Return the entries of those who have one."""
         with self._database.get_connection() as connection:
-            rows = connection.execute(SQL["find_entries"], {"person_ids": list(person_ids)}, prepare=True).fetchall()
-        return {row["person_id"]: self._entry(row) for row in rows}
+            cursor = connection.cursor(row_factory=tuple_row)
+            rows = cursor.execute(SQL["find_entries"], {"person_ids": list(person_ids)}, prepare=True).fetchall()
+        return {row[0]: self.entry(*row) for row in rows}
 
     def service_key(self, name: str) -> bytes:
         """Return a key of the service's own, made when first asked for. Raises `UnknownMasterKey`."""
@@ -55,20 +56,12 @@ class PostgresVault:
             raise LookupError(name)
         return self._master_keys.unwrap(owner, row["master_key_id"], row["wrapped_key"])
 
-    def _entry(self, row: DictRow) -> VaultEntry:
-        person_id: UUID = row["person_id"]
+    def entry(
+        self, person_id: UUID, account_id: UUID, master_key_id: str, wrapped_key: bytes, *rest: Any
+    ) -> VaultEntry:
+        """Return an entry of its row: the rest is what `VaultEntry` has besides the key, in its order."""
         try:
-            key = self._master_keys.unwrap(str(person_id), row["master_key_id"], row["wrapped_key"])
+            key = self._master_keys.unwrap(str(person_id), master_key_id, wrapped_key)
         except UnknownMasterKey as error:
             raise MasterKeyMissing from error
-        sealed_password = row["sealed_password"]
-        return VaultEntry(
-            person_id=person_id,
-            account_id=row["account_id"],
-            key=DataKey(person_id, key),
-            password_hash=row["password_hash"],
-            must_change=row["must_change"],
-            password_expires_at=row["password_expires_at"],
-            credentials=row["credentials"],
-            sealed_password=Sealed(sealed_password) if sealed_password is not None else None,
-        )
+        return VaultEntry(person_id, account_id, DataKey(person_id, key), *rest)

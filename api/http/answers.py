@@ -32,9 +32,12 @@ ETAG = re.compile(r'"(\d{1,18})"')
 LARGEST_POSITION = 2**63 - 1
 
 
+written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def body_of(schema: Schema, value: object) -> bytes:
     """Return a value as JSON."""
-    return json.dumps(schema.dump(value), separators=(",", ":"), ensure_ascii=False).encode()
+    return written(schema.dump(value)).encode()
 
 
 def answer(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
+from flask.sessions import NullSession, SessionInterface
 from flask_smorest import Api
 
 from api.console.site import add_console
@@ -31,14 +32,47 @@ from api.http.problems import register_error_handlers
 from api.http.schemas import ProblemAnswer
 
 if TYPE_CHECKING:
-    from flask import Response
+    from collections.abc import Callable
+
+    from flask import Request, Response
 
     from api.bootstrap import Service
 
 A_YEAR_IN_SECONDS = 365 * 24 * 3600
+HARDENED = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Headers of every answer that does not say otherwise: nothing personal is stored on the way, and nothing is taken for
+what it is not."""
 
 VERSION = "1.0.0"
 """Of the interface, not of the software."""
+
+
+class NoSessions(SessionInterface):
+    """Flask's own sessions, which nothing here uses: the console has cookies of its own."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002  # as the library has it
+        """Return the one session that holds nothing."""
+        return self._none
+
+    def save_session(self, *_: Any) -> None:
+        """Do nothing."""
+
+
+class Application(Flask):
+    """Flask without what it does at every request for things that are not used here."""
+
+    session_interface = NoSessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is: no view here is a coroutine, and to look takes time for each hook and view."""
+        return func
 
 
 class ProblemApi(Api):  # type: ignore[misc]  # the library is not typed
@@ -50,7 +84,7 @@ class ProblemApi(Api):  # type: ignore[misc]  # the library is not typed
 
 def create_app(service: Service) -> Flask:
     """Return the application on a service."""
-    app = Flask("api.http", static_folder=None)
+    app = Application("api.http", static_folder=None)
     app.config.update(
         API_TITLE="subusers",
         API_VERSION=VERSION,
@@ -97,11 +131,10 @@ def _document(app: Flask) -> str:
 
 
 def _harden(response: Response) -> Response:
-    """Have nothing personal stored on the way, and nothing taken for what it is not."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    headers = response.headers
+    for name, value in HARDENED.items():
+        if name not in headers:
+            headers.add(name, value)
     if service().settings.public_url.startswith("https://"):
-        response.headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR_IN_SECONDS}")
+        headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR_IN_SECONDS}")
     return response

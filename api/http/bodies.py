@@ -6,6 +6,8 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from flask import request
+from marshmallow import ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -13,7 +15,7 @@ from api.http.problems import Problem, unprocessable
 
 if TYPE_CHECKING:
     from flask import Request
-    from marshmallow import Schema, ValidationError
+    from marshmallow import Schema
 
 LARGEST_BODY = 2 * 1024 * 1024
 """Bytes: a thousand activities with details fit in."""
@@ -61,6 +63,23 @@ class BodyParser(FlaskParser):
         if len(errors) == 1 and isinstance(inner := next(iter(errors.values())), dict):
             errors = inner  # the library puts the errors of each location under its name
         raise unprocessable(_printable(errors)) from None
+
+
+PARSER = BodyParser()
+
+
+def read_body(schema: Schema) -> Any:
+    """Return the body of this request as a schema has it. Raises a `Problem`."""
+    body = PARSER.load_json(request, schema)
+    try:
+        return schema.load(body)
+    except ValidationError as error:
+        raise unprocessable(_printable(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # not typed there
+
+
+def read_query(schema: Schema) -> Any:
+    """Return the query of this request as a schema has it. Raises a `Problem`."""
+    return PARSER.parse(schema, request, location="query")
 
 
 def _refuse_constant(name: str) -> NoReturn:

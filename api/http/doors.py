@@ -94,7 +94,7 @@ def _admit() -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden", "This route is open to nobody.")
     if scopes == PUBLIC:
         return
-    g.api_key = key_of_request()
+    g.api_key = key_of_request(getattr(current_app.view_functions[request.endpoint], "finds_key", None))
     if g.api_key.scope not in scopes:
         log.info("request.forbidden", scope=g.api_key.scope, route=request.endpoint)
         raise Problem(
@@ -103,10 +103,14 @@ def _admit() -> None:
     _believe_headers(g.api_key)
 
 
-def key_of_request() -> ApiKey:
-    """Return the key that this request came with, as it is now. Raises the problem that it opens nothing."""
+def key_of_request(find: Callable[[str], ApiKey | None] | None = None) -> ApiKey:
+    """Return the key that this request came with, as it is now. Raises the problem that it opens nothing.
+
+    `find` looks a key up together with what its route will need.
+    """
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    found = service().api_keys.find(secret.strip()) if scheme.lower() == "bearer" and secret else None
+    find = find or service().api_keys.find
+    found = find(secret.strip()) if scheme.lower() == "bearer" and secret else None
     if found is None:
         headers = {"WWW-Authenticate": 'Bearer realm="subusers"'}
         raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", UNKNOWN_KEY, headers=headers)

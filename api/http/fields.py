@@ -133,7 +133,7 @@ class Time(fields.Field[datetime]):
         super().__init__(metadata=metadata, **kwargs)
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else _written(value)
+        return None if value is None else written(value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
@@ -255,13 +255,14 @@ class Fact(fields.Field[Any]):
 
 def _plain(fact: Any) -> Any:
     if isinstance(fact, datetime):
-        return _written(fact)
+        return written(fact)
     if isinstance(fact, date):
         return fact.isoformat()
     return str(fact) if isinstance(fact, UUID) else fact
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """Return a moment as answers have it."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

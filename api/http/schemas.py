@@ -8,6 +8,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_dump, validate, vali
 from marshmallow.exceptions import ValidationError
 from webargs.fields import DelimitedList
 
+from api.http import plain
 from api.http.fields import (
     Day,
     Details,
@@ -170,6 +171,10 @@ class SubUserAnswer(Answer):
     credentials_mail = fields.String(required=True, validate=validate.OneOf(list(CredentialsMailState)))
     locked = fields.Boolean(required=True)
 
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """Return what the fields would, without asking each of them: this is answered often, and many at a time."""
+        return [plain.sub_user(one) for one in obj] if many else plain.sub_user(obj)
+
 
 class Paging(Query):
     """Which page of a list."""
@@ -201,6 +206,10 @@ class SubUserListAnswer(Answer):
 
     items = fields.List(fields.Nested(SubUserAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:  # noqa: ARG002  # as the library has it
+        """Return what the fields would."""
+        return {"items": [plain.sub_user(one) for one in obj.items], "next_cursor": obj.next_cursor}
 
 
 class SessionRow(Answer):
@@ -244,8 +253,12 @@ class OpenedSessionAnswer(Answer):
 class Introspection(Request):
     """Whether a session is good, and for what."""
 
-    token = fields.String(required=True, validate=validate.Length(1, 1000))
+    token = fields.String(required=True, validate=validate.Length(1, plain.LONGEST_TOKEN))
     permission = fields.String(validate=validate.OneOf(list(Permission)), load_default=None)
+
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        """Return what the fields would, and ask them only about what is not plain."""
+        return plain.introspection(data) or super().load(data, **kwargs)
 
 
 class IntrospectionAnswer(Answer):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from flask import g, request
+
 from api.http.answers import (
     Once,
     answer,
@@ -23,7 +25,7 @@ from api.http.schemas import (
     SubUserListQuery,
     SubUserPatch,
 )
-from application.api_keys import Scope
+from application.api_keys import ApiKey, Scope
 from application.sub_users import SubUserChanges
 from projections.sub_user_queries import SubUserFilter, sort_order
 
@@ -100,6 +102,14 @@ def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     return answer(body_of(SUB_USER, one), headers={"ETag": etag(one.revision)})
 
 
+def _key_and_sub_user(secret: str) -> ApiKey | None:
+    """Find the API key, and in the same read what a change of the sub-user begins with."""
+    account_id, sub_user_id = (request.view_args or {})["account_id"], (request.view_args or {})["sub_user_id"]
+    version = service().main_accounts.version_at_hand(account_id)
+    found, g.ahead = service().ahead.find(secret, account_id, sub_user_id, version)
+    return found
+
+
 @routes.door(
     "PATCH",
     ONE,
@@ -109,6 +119,7 @@ def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     body=SubUserPatch,
     gives=(200, SubUserAnswer),
     tells=(ETAG, POSITION),
+    finds_key=_key_and_sub_user,
 )
 def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Response:
     """Change a sub-user: several things at once, all or nothing.
@@ -117,7 +128,7 @@ def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -
     once. Activating them mails them access data.
     """
     changes = SubUserChanges(**body, expiry_given="access_expires_at" in body, if_revision=demanded_revision())
-    outcome = service().sub_users.change(account_id, sub_user_id, changes, origin(account_id))
+    outcome = service().sub_users.change(account_id, sub_user_id, changes, origin(account_id), g.ahead)
     headers = {"ETag": etag(outcome.value.revision)}
     return answer(body_of(SUB_USER, outcome.value), position=outcome.position, headers=headers)
 

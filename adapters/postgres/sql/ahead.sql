@@ -1,0 +1,15 @@
+-- name: find_ahead
+-- A key that has not been revoked; beside it an account's events after a version, a column an array, and a row for each
+-- of an account's owner and a sub-user whom the vault knows, one at least.
+SELECT k.api_key_id, k.name, k.scope, e.versions, e.topics, e.states,
+       v.person_id, v.account_id, v.master_key_id, v.wrapped_key, v.password_hash, v.must_change, v.password_expires_at,
+       v.credentials, v.sealed_password
+FROM api_keys k
+LEFT JOIN vault v ON v.person_id IN (%(account_id)s, %(sub_user_id)s)
+CROSS JOIN (
+    SELECT array_agg(originator_version) AS versions, array_agg(topic) AS topics, array_agg(state) AS states
+    FROM (SELECT originator_version, topic, state FROM stored_events
+          WHERE originator_id = %(account_id)s AND originator_version > %(version)s
+          ORDER BY originator_version) AS newer
+) AS e
+WHERE k.key_hash = %(key_hash)s AND k.revoked_at IS NULL

@@ -1,0 +1,90 @@
+"""What is written and read without its schema is the same as with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import Schema
+
+from api.http import plain
+from api.http.answers import written
+from api.http.schemas import Introspection, IntrospectionAnswer, SubUserAnswer, SubUserListAnswer
+from application.ports import Session
+from application.resources import SubUserDetails
+from domain.permissions import OPERATIONAL, Permission
+from projections.sub_user_queries import Page
+
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+NAMES = st.text(max_size=5)
+SUB_USERS = st.builds(
+    SubUserDetails,
+    sub_user_id=st.uuids(),
+    account_id=st.uuids(),
+    email=NAMES,
+    name=NAMES,
+    surname=NAMES,
+    status=st.sampled_from(["active", "inactive"]),
+    visible=st.booleans(),
+    created_at=MOMENTS,
+    last_login_at=st.none() | MOMENTS,
+    access_expires_at=st.none() | MOMENTS,
+    must_change_password=st.booleans(),
+    locked=st.booleans(),
+    revision=st.integers(1),
+    credentials_mail=st.sampled_from(["none", "pending", "sent", "failed"]),
+)
+TOKENS = st.text(max_size=3) | st.sampled_from(["t" * 1000, "t" * 1001, "\ud800"])
+ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=1)
+QUESTIONS = st.dictionaries(
+    st.sampled_from(["token", "permission", "tokens"]), TOKENS | ANYTHING | st.sampled_from(Permission).map(str)
+)
+
+
+def as_fields_have_it(schema: Schema, value: object) -> Any:
+    return Schema.dump(schema, value)
+
+
+@given(SUB_USERS)
+def test_a_sub_user_is_written_as_the_fields_have_it(one: SubUserDetails) -> None:
+    """Each field is there, as its schema, and so the OpenAPI document, says."""
+    assert written(SubUserAnswer().dump(one)) == written(as_fields_have_it(SubUserAnswer(), one))
+
+
+@given(st.lists(SUB_USERS, max_size=3), st.none() | NAMES)
+def test_a_list_of_sub_users_is_written_as_the_fields_have_it(items: list[SubUserDetails], cursor: str | None) -> None:
+    """The page, and the cursor of the next."""
+    page = Page(items, cursor)
+    assert written(SubUserListAnswer().dump(page)) == written(as_fields_have_it(SubUserListAnswer(), page))
+
+
+@pytest.mark.parametrize("asked", [None, Permission.TOOLS, Permission.BILLING_SETTINGS])
+@pytest.mark.parametrize("permissions", [OPERATIONAL, ()])
+def test_a_session_is_written_as_the_fields_have_it(
+    asked: Permission | None, permissions: tuple[Permission, ...]
+) -> None:
+    """With whether it allows what was asked about, where something was."""
+    now = datetime.now(UTC)
+    session = Session(uuid4(), uuid4(), uuid4(), not permissions, now, now, now, None, None)
+    told = {
+        "active": True,
+        "account_id": session.account_id,
+        "sub_user_id": session.person_id,
+        "permissions": permissions,
+        "must_change_password": session.restricted,
+        "expires_at": now,
+    } | ({} if asked is None else {"allowed": asked in permissions})
+    expected = as_fields_have_it(IntrospectionAnswer(), told)
+    assert written(plain.session(session, permissions, asked)) == written(expected)
+
+
+@given(QUESTIONS)
+def test_a_question_is_read_as_the_fields_have_it(body: dict[str, Any]) -> None:
+    """What is plain is taken as the schema takes it; nothing is taken for plain that the schema refuses."""
+    found = plain.introspection(body)
+    if found is not None:
+        assert found == Schema.load(Introspection(), body)
