@@ -35,7 +35,7 @@ class EventMapper(Mapper[UUID]):
             originator_id=domain_event.originator_id,
             originator_version=domain_event.originator_version,
             topic=get_topic(type(domain_event)),
-            state=json.dumps(state, default=_primitive, separators=(",", ":"), ensure_ascii=False).encode(),
+            state=_written(state).encode(),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
@@ -52,6 +52,9 @@ class EventMapper(Mapper[UUID]):
 
 def _primitive(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+_written = json.JSONEncoder(default=_primitive, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @cache

@@ -77,16 +77,15 @@ class MainAccounts(Application[UUID]):
         return self._given_mapper
 
     def _take_snapshots(self, processing_event: ProcessingEvent[UUID]) -> None:
+        """Keep the state of every account that was saved."""
+        accounts = [one for one in processing_event.aggregates.values() if isinstance(one, MainAccount)]
+        self._keep_state(processing_event.events, accounts)
+
+    def _keep_state(self, decided: Sequence[DomainEventProtocol[UUID]], accounts: Sequence[MainAccount]) -> None:
         """Keep the state every so many events. It only saves time later, so the command stands if this fails."""
-        if self.snapshots is None or not any(
-            e.originator_version % SNAPSHOT_EVERY == 0 for e in processing_event.events
-        ):
+        if self.snapshots is None or not any(e.originator_version % SNAPSHOT_EVERY == 0 for e in decided):
             return
-        snapshots = [
-            MainAccountSnapshot.take(one)
-            for one in processing_event.aggregates.values()
-            if isinstance(one, MainAccount)
-        ]
+        snapshots = [MainAccountSnapshot.take(one) for one in accounts]
         with contextlib.suppress(StoreUnavailable):
             self.snapshots.put(snapshots)
 
@@ -149,6 +148,11 @@ class MainAccounts(Application[UUID]):
         return account
 
     def _save(self, account: MainAccount, records: Sequence[Record]) -> int | None:
-        recorded: Sequence[DomainEventProtocol[UUID]] = list(account.pending_events)
-        recordings = self.save(account, records=[*consequences(recorded), *records])
-        return recordings[-1].notification.id if recordings else None
+        """Save what an account has decided, as `save` would, which looks for more than there is here, and at length."""
+        decided = account.collect_events()
+        stored = [self.mapper.to_stored_event(one) for one in decided]
+        positions = self.recorder.insert_events(stored, records=[*consequences(decided), *records])
+        self._keep_state(decided, [account])
+        if self.repository.cache is not None:
+            self.repository.cache.put(account.id, account)  # nobody has it any more who could change it
+        return positions[-1] if positions else None

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from application.resources import SubUserDetails
 
 LONGEST_TOKEN = 1000
+LONGEST_NAME = 100
+NAMES = frozenset({"name", "surname"})
+FLAGS = frozenset({"active", "visible"})
 INTROSPECTED = frozenset({"token", "permission"})
 PERMISSIONS: tuple[object, ...] = tuple(Permission)
 """Compared one by one: what is asked about may be anything, and not everything can be looked up in a set."""
@@ -48,6 +51,24 @@ def introspection(body: object) -> dict[str, Any] | None:
     if permission not in PERMISSIONS and "permission" in body:
         return None
     return {"token": token, "permission": permission}
+
+
+def sub_user_patch(body: object) -> dict[str, Any] | None:
+    """Return a body as `SubUserPatch` has it, None if that takes a closer look."""
+    if type(body) is not dict or not all(_is_plain(name, value) for name, value in body.items()):
+        return None
+    return dict(body)
+
+
+def _is_plain(name: str, value: object) -> bool:
+    if name in NAMES:
+        return isinstance(value, str) and 1 <= len(value) <= LONGEST_NAME and _is_plain_text(value)
+    return name in FLAGS and isinstance(value, bool)
+
+
+def _is_plain_text(text: str) -> bool:
+    """Say whether a text has nothing in it that would be refused, or changed."""
+    return text.isascii() and text.isprintable() and text.strip() == text
 
 
 def session(one: Session, permissions: tuple[Permission, ...], asked: str | None) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from projections.usage_queries import VISIBILITIES
 if TYPE_CHECKING:
     from uuid import UUID
 
-LONGEST_NAME = 100
+LONGEST_NAME = plain.LONGEST_NAME
 LONGEST_CURSOR = 2000
 LARGEST_PAGE = 200
 USUAL_PAGE = 50
@@ -153,6 +153,11 @@ class SubUserPatch(Request):
     visible = Flag()
     access_expires_at = Time(allow_none=True)
 
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        """Return what the fields would, and ask them only about what is not plain."""
+        found = plain.sub_user_patch(data)
+        return super().load(data, **kwargs) if found is None else found
+
 
 class SubUserAnswer(Answer):
     """A sub-user."""
@@ -258,7 +263,8 @@ class Introspection(Request):
 
     def load(self, data: Any, **kwargs: Any) -> Any:
         """Return what the fields would, and ask them only about what is not plain."""
-        return plain.introspection(data) or super().load(data, **kwargs)
+        found = plain.introspection(data)
+        return super().load(data, **kwargs) if found is None else found
 
 
 class IntrospectionAnswer(Answer):

@@ -13,7 +13,7 @@ from marshmallow import Schema
 
 from api.http import plain
 from api.http.answers import written
-from api.http.schemas import Introspection, IntrospectionAnswer, SubUserAnswer, SubUserListAnswer
+from api.http.schemas import Introspection, IntrospectionAnswer, SubUserAnswer, SubUserListAnswer, SubUserPatch
 from application.ports import Session
 from application.resources import SubUserDetails
 from domain.permissions import OPERATIONAL, Permission
@@ -42,6 +42,11 @@ TOKENS = st.text(max_size=3) | st.sampled_from(["t" * 1000, "t" * 1001, "\ud800"
 ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=1)
 QUESTIONS = st.dictionaries(
     st.sampled_from(["token", "permission", "tokens"]), TOKENS | ANYTHING | st.sampled_from(Permission).map(str)
+)
+NEW_NAMES = st.text(max_size=4) | st.sampled_from([" Grace", "Grace Hopper", "n" * 100, "n" * 101, "Zoë", "a\u200bb"])
+PATCHES = st.dictionaries(
+    st.sampled_from(["name", "surname", "active", "visible", "email", "password", "access_expires_at"]),
+    NEW_NAMES | st.booleans() | ANYTHING,
 )
 
 
@@ -88,3 +93,11 @@ def test_a_question_is_read_as_the_fields_have_it(body: dict[str, Any]) -> None:
     found = plain.introspection(body)
     if found is not None:
         assert found == Schema.load(Introspection(), body)
+
+
+@given(PATCHES)
+def test_a_change_is_read_as_the_fields_have_it(body: dict[str, Any]) -> None:
+    """What is plain is taken as the schema takes it; nothing is taken for plain that the schema refuses."""
+    found = plain.sub_user_patch(body)
+    if found is not None:
+        assert found == Schema.load(SubUserPatch(), body)
