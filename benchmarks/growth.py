@@ -70,7 +70,7 @@ def _asked_of(stack: ExitStack, rows: int, accounts: int) -> Kinds:
     service = bootstrap.build(settings)
     accounts_of(service, REAL, SUB_USERS)
     caught_up(service)
-    real, befores = _filled(settings.database_url or "", rows, max(0, accounts - REAL))
+    real, befores = _filled(settings.owner_url, rows, max(0, accounts - REAL))
     api_key = service.api_keys.create(Scope.PORTAL, "benchmark", service.clock())
     pages = [_page(service, account_id, before) for account_id, before in zip(real, befores, strict=True)]
     lists = [f"/v1/accounts/{account_id}/sub-users" for account_id in real]

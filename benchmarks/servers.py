@@ -53,7 +53,7 @@ def work(settings: Settings) -> Iterator[None]:
 @contextmanager
 def floor(settings: Settings) -> Iterator[str]:
     """Run the floor with as many processes and threads, and yield where it is."""
-    url, port = settings.database_url or "", _free_port()
+    url, port = settings.owner_url, _free_port()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(floor_module.TABLES)
     shape = [str(settings.cores), str(settings.threads)]
