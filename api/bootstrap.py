@@ -19,6 +19,7 @@ from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import MasterKeys, UnknownMasterKey, new_key
 from adapters.event_mapper import EventMapper
 from adapters.fingerprints import KeyedFingerprints
+from adapters.mail.erased import FiledMailsOfErased
 from adapters.mail.files import FileTransport
 from adapters.mail.mailbox import FiledMail, Mailbox
 from adapters.mail.sender import default_sender
@@ -32,6 +33,7 @@ from adapters.postgres.api_keys import PostgresApiKeys
 from adapters.postgres.console_links import PostgresConsoleLinks
 from adapters.postgres.database import NOTICING_A_LOST_PEER, OPTIONS, Database, Factory
 from adapters.postgres.housekeeping import clear_away
+from adapters.postgres.legal_holds import PostgresLegalHolds
 from adapters.postgres.mail_queue import PostgresMailQueue
 from adapters.postgres.migrations import MigrationError, migrate, pending
 from adapters.postgres.roles import ServiceRole
@@ -50,6 +52,7 @@ from api.signing_keys import SigningKeys, generated_in
 from application.accounts import Accounts
 from application.activities import Activities
 from application.audit_reads import AuditReads
+from application.erasures import Erasures
 from application.errors import StoreUnavailable
 from application.first_bad import CannotTell
 from application.mailing import Mailing
@@ -123,6 +126,8 @@ class Service:
     main_accounts: MainAccounts
     accounts: Accounts
     sub_users: SubUsers
+    erasures: Erasures
+    legal_holds: PostgresLegalHolds
     sessions: SubUserSessions
     owner_sessions: OwnerSessions
     open_sessions: PostgresSessions
@@ -151,6 +156,7 @@ class Service:
     mailing: Mailing
     webhooks: Webhooks
     webhook_deliveries: WebhookDeliveries
+    filed_mails: FiledMailsOfErased | None
     mailbox: Mailbox | None
     """The mails that were written as files, where a service with a database of its own has no mail server."""
 
@@ -162,6 +168,10 @@ class Service:
         with self.database.get_connection() as connection:
             drop_abandoned([view for view in self.views if view.tables], connection)
         return clear_away(self.database, self.clock())
+
+    def clear_away_mails(self) -> int:
+        """Remove the files of mails to people who have been erased, and return how many there were."""
+        return self.filed_mails.remove() if self.filed_mails is not None else 0
 
     def may_alter_history(self) -> bool:
         """Say whether the role that this runs as could alter or delete events."""
@@ -311,6 +321,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     passwords = Argon2Passwords(settings.cores if shared else max(1, settings.cores // settings.processes), shared)
     common = (main_accounts, vault, fingerprints, passwords, clock)
     sessions = PostgresSessions(database)
+    legal_holds, mail_queue = PostgresLegalHolds(database), PostgresMailQueue(database)
     directory = PostgresAccountDirectory(database)
     throttle = PostgresThrottle(database)
     freshness = Freshness(database)
@@ -342,7 +353,9 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         signals=signals,
         main_accounts=main_accounts,
         accounts=Accounts(*common),
-        sub_users=SubUsers(*common, sessions=sessions),
+        sub_users=SubUsers(*common, sessions=sessions, erasure_delay=settings.erasure_delay),
+        erasures=Erasures(main_accounts, vault, legal_holds, clock),
+        legal_holds=legal_holds,
         sessions=SubUserSessions(*common, sessions=sessions, directory=directory, throttle=throttle),
         owner_sessions=OwnerSessions(
             *common,
@@ -377,7 +390,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         mailing=Mailing(
             main_accounts,
             vault,
-            PostgresMailQueue(database),
+            mail_queue,
             _transport(settings),
             clock,
             login_url=f"{settings.public_url}/login?as=sub-user",
@@ -392,6 +405,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
             WebhookSender(settings.webhook_receivers),
             clock,
         ),
+        filed_mails=None if settings.smtp_url else FiledMailsOfErased(settings.mail_folder, mail_queue.of_erased),
         mailbox=Mailbox(settings.mail_folder) if settings.embedded and settings.smtp_url is None else None,
         demo_account_id=demo_account(settings),
     )

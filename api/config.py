@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -14,10 +15,12 @@ import psycopg
 from environs import Env, EnvError, validate
 from psycopg.conninfo import conninfo_to_dict
 
+from api.durations import duration
 from api.signing_keys import SigningKeys
 from application.webhook_receivers import HOST, Receivers
 
 MASTER_KEY_BYTES = 32
+LONGEST_HOLD = timedelta(days=3660)
 MOST_THREADS_ON_A_CORE = 16
 USUAL_STREAMS = 16
 PORTS = range(1, 65536)
@@ -36,7 +39,8 @@ class Settings:
     `broker_url` None that events are not published. What `proxies` say of a visitor of the console, by X-Forwarded-For,
     is believed. A process has `threads` for requests, and `streams` for readers who wait for events.
     `webhook_receivers` are those whom events may be sent to, besides the public Internet. `admin_database_url` is for
-    migrations and rebuilds alone: without one, the service runs as the owner of its tables.
+    migrations and rebuilds alone: without one, the service runs as the owner of its tables. The data of deleted
+    sub-users is kept for `erasure_delay`.
     """
 
     database_url: str | None = field(repr=False)
@@ -57,6 +61,7 @@ class Settings:
     webhook_receivers: Receivers = field(default_factory=Receivers)
     signing_keys: SigningKeys = field(default_factory=SigningKeys)
     admin_database_url: str | None = field(default=None, repr=False)
+    erasure_delay: timedelta = timedelta()
 
     @property
     def owner_url(self) -> str:
@@ -121,6 +126,7 @@ def _read(env: Env) -> Settings:
     public_url = env.str("PUBLIC_URL", f"http://{_reachable(host)}:{port}").rstrip("/")
     return Settings(
         database_url=database_url,
+        erasure_delay=_duration("ERASURE_DELAY", env.str("ERASURE_DELAY", "") or "0", LONGEST_HOLD),
         admin_database_url=_admin_database_url(env.str("ADMIN_DATABASE_URL", None), database_url),
         smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
         mail_from=env.str("MAIL_FROM", None),
@@ -207,6 +213,15 @@ def _public_url(url: str) -> str:
         msg = "SUBUSERS_PUBLIC_URL must be of the form https://host or https://host:port"
         raise ConfigError(msg)
     return url
+
+
+def _duration(name: str, text: str, most: timedelta, least: timedelta = timedelta()) -> timedelta:
+    length = duration(text.strip())
+    if length is None or not least <= length <= most:
+        bounds = f"{least.days} to {most.days} days" if least else f"up to {most.days} days"
+        msg = f"SUBUSERS_{name} must be a length of time such as P30D, PT36H or 3600 (seconds), {bounds}"
+        raise ConfigError(msg)
+    return length
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -26,6 +26,7 @@ USAGE_POLL_SECONDS = 0.5
 WEBHOOK_POLL_SECONDS = 0.5
 CHECKPOINT_POLL_SECONDS = 0.5
 LOOK_FOR_KEY_SECONDS = 10.0
+ERASURE_POLL_SECONDS = 15.0
 CLEAR_AWAY_SECONDS = 60.0
 CALM_DOWN_SECONDS = 1.0
 
@@ -41,6 +42,7 @@ def work(service: Service, stop: threading.Event) -> None:
         *((f"deliverer {number + 1}", lambda stop: _deliver(service, stop)) for number in range(DELIVERERS)),
         ("usage checks", lambda stop: _check_usage(service, stop)),
         ("checkpoints", lambda stop: _sign_checkpoints(service, stop)),
+        ("legal holds", lambda stop: _erase(service, stop)),
         ("clearing away", lambda stop: _clear_away(service, stop)),
     ]
     threads = [
@@ -92,6 +94,13 @@ def _sign_checkpoints(service: Service, stop: threading.Event) -> None:
         except KeyNotHeld:  # another key has taken over since this process started: it leaves signing to others
             log.warning("checkpoint.key_not_held")
             stop.wait(LOOK_FOR_KEY_SECONDS)
+
+
+def _erase(service: Service, stop: threading.Event) -> None:
+    while not stop.is_set():
+        service.clear_away_mails()
+        if not service.erasures.erase_next():
+            stop.wait(ERASURE_POLL_SECONDS)
 
 
 def _clear_away(service: Service, stop: threading.Event) -> None:

@@ -55,6 +55,9 @@ class Vault(Protocol):
     def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
         """Return the entries of those who have one."""
 
+    def people_of(self, account_id: UUID) -> set[UUID]:
+        """Return everybody in an account who has an entry: its owner, and sub-users who were not erased."""
+
 
 class Fingerprints(Protocol):
     """Keyed hashes: the same for the same text, and telling nothing without the key."""
@@ -179,6 +182,22 @@ class MailJob:
     asked_at: datetime
     attempts: int
     first_attempt_at: datetime
+
+
+@dataclass(frozen=True)
+class LegalHold:
+    """A deleted sub-user whose data is kept until then."""
+
+    person_id: UUID
+    account_id: UUID
+    due_at: datetime
+
+
+class LegalHolds(Protocol):
+    """Knows who is deleted and not erased yet; holds begin and end as records."""
+
+    def claim(self, now: datetime) -> LegalHold | None:
+        """Return a hold that is over, and keep others off it for a while."""
 
 
 class MailQueue(Protocol):

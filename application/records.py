@@ -30,9 +30,18 @@ class PersonAdded(Record):
 
 @dataclass(frozen=True)
 class PersonForgotten(Record):
-    """A person's data key is deleted, and everything else that the vault and the stored answers hold of them."""
+    """A person's data key is deleted, and everything else that is held of them in whatever table."""
 
     person_id: UUID
+
+
+@dataclass(frozen=True)
+class PersonHeld(Record):
+    """A deleted sub-user's data key is kept until then, and nothing else that the vault and stored answers hold."""
+
+    person_id: UUID
+    account_id: UUID
+    due_at: datetime
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from application.attempts import attempt_keys
 from application.keys import keys_among, owner_and_sub_user_keys, owner_key
-from application.records import AttemptsForgiven, PasswordSet, Record, TemporaryPasswordExpirySet
+from application.records import AttemptsForgiven, PasswordSet, PersonHeld, Record, TemporaryPasswordExpirySet
 from application.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
 from domain.refusals import RevisionMismatch, SubUserIsInactive
 from domain.sub_user import SubUser, SubUserEdit
@@ -57,6 +57,7 @@ class SubUsers:
         clock: Clock,
         *,
         sessions: Sessions,
+        erasure_delay: timedelta = timedelta(),
     ) -> None:
         self._accounts = accounts
         self._vault = vault
@@ -64,6 +65,7 @@ class SubUsers:
         self._passwords = passwords
         self._clock = clock
         self._sessions = sessions
+        self._erasure_delay = erasure_delay
 
     def create(
         self,
@@ -185,15 +187,20 @@ class SubUsers:
     def delete(
         self, account_id: UUID, sub_user_id: UUID, origin: Origin, *, if_revision: int | None = None
     ) -> Outcome[None]:
-        """Remove a sub-user for good: every session ends, and what is known of them becomes unreadable, at once."""
+        """Remove a sub-user for good: every session ends at once, and what is known of them becomes unreadable.
+
+        That too is at once, unless the operator has it held for a while.
+        """
         owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
 
         def decide(account: MainAccount) -> tuple[None, list[Record]]:
             sub_user = account.sub_user(sub_user_id)
             if if_revision not in {None, sub_user.revision}:
                 raise RevisionMismatch
-            account.delete_sub_user(sub_user_id, at=self._clock(), cause=origin.sealed_with(owner))
-            return None, [self._attempts_forgiven(account, sub_user, key)]
+            at, held = self._clock(), self._erasure_delay > timedelta()
+            account.delete_sub_user(sub_user_id, held=held, at=at, cause=origin.sealed_with(owner))
+            hold = PersonHeld(sub_user_id, account_id, at + self._erasure_delay)
+            return None, [self._attempts_forgiven(account, sub_user, key), *([hold] if held else [])]
 
         return self._accounts.change(account_id, decide)
 
@@ -208,8 +215,9 @@ class SubUsers:
         return self._accounts.change(account_id, decide)
 
     def sessions(self, account_id: UUID, sub_user_id: UUID) -> list[SessionDetails]:
-        """Return a sub-user's sessions that are good now, newest first."""
+        """Return a sub-user's sessions that are good now, newest first. Raises `SubUserNotFound`."""
         _, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        self._accounts.load(account_id).sub_user(sub_user_id)
         return [session_details(session, key) for session in self._sessions.of_person(sub_user_id, self._clock())]
 
     def _attempts_forgiven(self, account: MainAccount, sub_user: SubUser, key: PersonKey) -> AttemptsForgiven:

@@ -47,7 +47,7 @@ class Run:
 def follow(settings: Settings, events: int) -> float:
     """Have the tree take in the history, sign checkpoints of it, and return how many events a second that were."""
     service = bootstrap.build(settings)
-    url = settings.database_url or ""
+    url = settings.owner_url
     follower = Follower(MerkleLeaves(), lambda: bootstrap.connect_to_follow(url), CHANNEL)
     with bootstrap.connect_to_follow(url) as connection, Progress() as bar:
         task = bar.add_task("the tree", total=events)

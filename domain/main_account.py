@@ -18,6 +18,7 @@ from domain.plan import REMEMBERED, Plan, Threshold, thresholds
 from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date, datetime
     from uuid import UUID
 
@@ -264,11 +265,28 @@ class MainAccount(Aggregate):
             raise refusals.SubUserIsInactive
         self._issue_password(sub_user, Notice.SEND_AGAIN, at, cause)
 
-    def delete_sub_user(self, sub_user_id: UUID, *, at: datetime, cause: Cause) -> None:
-        """Remove a sub-user for good, and with them all that could be read of them: in a closed account too."""
+    def delete_sub_user(self, sub_user_id: UUID, *, held: bool = False, at: datetime, cause: Cause) -> None:
+        """Remove a sub-user for good, and with them all that could be read of them: in a closed account too.
+
+        Where it is `held`, what can be read of them is erased later.
+        """
         self.sub_user(sub_user_id)
         self._record(self.SubUserDeleted, at, cause, sub_user_id=sub_user_id)
+        if not held:
+            self._record(self.PersonalDataErased, at, cause, sub_user_id=sub_user_id)
+
+    def erase_sub_user(self, sub_user_id: UUID, *, at: datetime, cause: Cause) -> None:
+        """Have nothing be readable of a sub-user any more, who is deleted with that if they live."""
+        if sub_user_id in self.sub_users:
+            self._record(self.SubUserDeleted, at, cause, sub_user_id=sub_user_id)
         self._record(self.PersonalDataErased, at, cause, sub_user_id=sub_user_id)
+
+    def erase_everybody(self, sub_user_ids: Iterable[UUID], *, at: datetime, cause: Cause) -> None:
+        """Have nothing be readable of these sub-users, of any others who live, and of the owner; close the account."""
+        self.close(at=at, cause=cause)
+        for sub_user_id in dict.fromkeys([*sub_user_ids, *self.sub_users]):
+            self.erase_sub_user(sub_user_id, at=at, cause=cause)
+        self._record(self.PersonalDataErased, at, cause, sub_user_id=None)
 
     def log_in(self, sub_user_id: UUID, session_id: UUID, *, at: datetime, cause: Cause) -> None:
         """Open a session for a sub-user whose password was right. Raises `LoginRefused` unless they have access."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SQL = statements("projections", "sub_user_list")
 Change = tuple[str, dict[str, Any]]
 
+OF_NOBODY = {"email": ERASED, "company_name": ERASED, "language": None}
+"""What is shown of an account whose owner has been erased."""
+
 
 class SubUserList:
     """Follows every event of an account."""
@@ -115,6 +118,8 @@ def _changes(event: events.Event, opened: Callable[[str], str | None]) -> Iterat
             yield "unlock", one
         case events.SubUserDeleted():
             yield "remove_sub_user", one
+        case events.PersonalDataErased() if event.sub_user_id is None:
+            yield "change_account", {"account_id": event.account_id, **OF_NOBODY}
         case events.CredentialsMailed():
             yield "settle_mail", {**one, "mail_version": event.caused_by, "state": "sent"}
         case events.CredentialsMailFailed():

@@ -11,7 +11,9 @@ from application.ports import MailJob
 from projections.statements import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
 
@@ -34,6 +36,13 @@ class PostgresMailQueue:
         with self._database.get_connection() as connection:
             row = connection.execute(SQL["claim_mail"], {"now": now, "again_at": now + CLAIMED_FOR}).fetchone()
         return MailJob(**row) if row is not None else None
+
+    def of_erased(self, asked: Sequence[tuple[UUID, int]]) -> Sequence[tuple[UUID, int]]:
+        """Return those of these mails (account, and what caused them) that were to somebody who has been erased."""
+        columns = {"account_ids": [account_id for account_id, _ in asked], "caused_bys": [cause for _, cause in asked]}
+        with self._database.get_connection() as connection:
+            rows = connection.execute(SQL["of_erased"], columns).fetchall()
+        return [(row["account_id"], row["caused_by"]) for row in rows]
 
     def postpone(self, job: MailJob, until: datetime, reply: str) -> None:
         """Have it tried again later. Of the reply only its code is logged: the rest may name the person."""

@@ -44,6 +44,12 @@ class PostgresVault:
             rows = cursor.execute(SQL["find_entries"], {"person_ids": list(person_ids)}, prepare=True).fetchall()
         return {row[0]: self.entry(*row) for row in rows}
 
+    def people_of(self, account_id: UUID) -> set[UUID]:
+        """Return everybody in an account who has an entry: its owner, and sub-users who were not erased."""
+        with self._database.get_connection() as connection:
+            rows = connection.execute(SQL["people_of"], {"account_id": account_id}).fetchall()
+        return {row["person_id"] for row in rows}
+
     def service_key(self, name: str) -> bytes:
         """Return a key of the service's own, made when first asked for. Raises `UnknownMasterKey`."""
         owner = f"service key {name}"

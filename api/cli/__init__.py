@@ -9,7 +9,7 @@ import typer
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.cli import api_keys, replay, running, signing_key, tail, verify, views
+from api.cli import api_keys, erasing, replay, running, signing_key, tail, verify, views
 from api.config import ConfigError
 from application.errors import ServiceError
 from domain.refusals import AccountNotFound
@@ -36,6 +36,9 @@ app.command()(views.rebuild)
 app.command()(tail.tail)
 app.command()(replay.replay)
 app.command()(verify.verify)
+app.command()(erasing.erase_account)
+app.command()(erasing.erasures)
+app.command()(erasing.erase)
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(signing_key.app, name="signing-key")
 

@@ -30,7 +30,7 @@ def status() -> None:
             queued, retried = service.progress.queued_mails()
             checkpoint = service.progress.checkpoint()
             publisher = service.progress.publisher() if ready.broker_url is not None else None
-            mighty = service.may_alter_history()
+            mighty, held = service.may_alter_history(), service.legal_holds.count()
         finally:
             service.close()
     table = Table("follower", "position", "behind", "moved", Column("stopped by", overflow="fold"))
@@ -43,6 +43,8 @@ def status() -> None:
     typer.echo(f"checkpoint: {_of_checkpoint(checkpoint)}")
     if ready.broker_url is not None:
         typer.echo(f"broker: {_of_broker(publisher)}")
+    if held:
+        typer.echo(f"legal holds: {held} deleted sub-users are yet to be erased")
     if mighty:
         typer.echo(
             "database: this role could alter the history, give the service one of its own (`subusers migrate --help`)"

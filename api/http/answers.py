@@ -143,7 +143,7 @@ class Once(Generic[R]):
         if found is None:
             return None
         key = service().person_key(found.person_id)
-        if key is None:  # and no second person comes of a retry that is late
+        if key is None or not found.sealed_body:  # and no second person comes of a retry that is late
             raise Problem(HTTPStatus.CONFLICT, "answer-erased", "The person this answer was about has been erased.")
         if found.fingerprint != _fingerprint():
             raise unprocessable({"Idempotency-Key": ["was used for another request"]})

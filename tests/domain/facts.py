@@ -103,6 +103,9 @@ def deleted(sub_user_id: UUID) -> Fact:
     return fact(events.SubUserDeleted, sub_user_id=sub_user_id)
 
 
+OWNER_ERASED = fact(events.PersonalDataErased, sub_user_id=None)
+
+
 def erased(sub_user_id: UUID) -> Fact:
     return fact(events.PersonalDataErased, sub_user_id=sub_user_id)
 

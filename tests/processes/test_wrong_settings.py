@@ -51,6 +51,7 @@ def complaint(deployment: Deployment, *command: str, exit_code: int = 2) -> str:
         ("webhook_allow", f"10.0.0.0/8,https://user:{SECRET}@host/", "SUBUSERS_WEBHOOK_ALLOW"),
         ("webhook_allow", "10.0.0.1/8", "SUBUSERS_WEBHOOK_ALLOW"),
         ("proxies", "10.0.0.0/99", "SUBUSERS_PROXIES"),
+        ("erasure_delay", "a month", "SUBUSERS_ERASURE_DELAY"),
     ],
 )
 def test_a_malformed_setting(tmp_path: Path, setting: str, value: str, told: str) -> None:

@@ -10,6 +10,14 @@ WHERE (account_id, caused_by) = (
     FOR UPDATE SKIP LOCKED)
 RETURNING account_id, caused_by, sub_user_id, notice, credentials, asked_at, attempts, first_attempt_at
 
+-- name: of_erased
+-- Those of these mails that were to somebody whose key is gone.
+SELECT account_id, caused_by
+FROM mail_queue q
+JOIN unnest(%(account_ids)s::uuid[], %(caused_bys)s::bigint[]) AS asked (account_id, caused_by)
+    USING (account_id, caused_by)
+WHERE NOT EXISTS (SELECT FROM vault v WHERE v.person_id = q.sub_user_id)
+
 -- name: postpone_mail
 -- To be tried again, unless another worker has tried it since.
 UPDATE mail_queue SET due_at = %(until)s

@@ -6,9 +6,22 @@ INSERT INTO vault (person_id, account_id, wrapped_key, master_key_id)
 VALUES (%(person_id)s, %(account_id)s, %(wrapped_key)s, %(master_key_id)s)
 
 -- name: PersonForgotten
--- Everything encrypted under this key is unreadable from here on; the stored answers keep only that there was one.
-WITH answers AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WHERE person_id = %(person_id)s)
+-- Everything encrypted under this key is unreadable from here on; the stored answers keep only that there was one. What
+-- views hold in the clear goes at once, their followers may be behind or have stopped.
+WITH answers AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WHERE person_id = %(person_id)s),
+    opened AS (DELETE FROM sessions WHERE person_id = %(person_id)s),
+    hold AS (DELETE FROM legal_holds WHERE person_id = %(person_id)s),
+    listed AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s),
+    named AS (UPDATE account_view SET email = '[erased]', company_name = '[erased]' WHERE account_id = %(person_id)s)
 DELETE FROM vault WHERE person_id = %(person_id)s
+
+-- name: PersonHeld
+-- The key alone is kept, and opens what is recorded.
+WITH answers AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WHERE person_id = %(person_id)s),
+    credentials AS (UPDATE vault SET password_hash = NULL, sealed_password = NULL WHERE person_id = %(person_id)s),
+    listed AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s)
+INSERT INTO legal_holds (person_id, account_id, due_at, again_at)
+VALUES (%(person_id)s, %(account_id)s, %(due_at)s, %(due_at)s)
 
 -- name: PasswordSet
 -- Replaces a person's password.

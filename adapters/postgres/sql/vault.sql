@@ -5,6 +5,10 @@ SELECT person_id, account_id, master_key_id, wrapped_key, password_hash, must_ch
 FROM vault
 WHERE person_id = ANY(%(person_ids)s)
 
+-- name: people_of
+-- Everybody in an account of whom anything can be read.
+SELECT person_id FROM vault WHERE account_id = %(account_id)s
+
 -- name: add_service_key
 -- A key of the service's own; whoever comes first makes it.
 INSERT INTO service_keys (name, master_key_id, wrapped_key)

@@ -1,0 +1,14 @@
+-- name: claim
+-- Somebody whose hold is over, for one worker: they come due again, should that worker die with it.
+UPDATE legal_holds SET again_at = %(again_at)s
+WHERE person_id = (
+    SELECT person_id FROM legal_holds WHERE again_at <= %(now)s ORDER BY again_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING person_id, account_id, due_at
+
+-- name: due_at
+-- When a deleted sub-user of an account is erased.
+SELECT due_at FROM legal_holds WHERE account_id = %(account_id)s AND person_id = %(person_id)s
+
+-- name: count_held
+-- How many are held.
+SELECT count(*) AS held FROM legal_holds
