@@ -92,7 +92,9 @@ def visitor_language() -> str:
 
 def visitor_time_zone() -> ZoneInfo:
     """Return the time zone of the page that is being made: the visitor's choice, or the browser's."""
-    return times.time_zone(request.cookies.get(TIME_ZONE.name), request.cookies.get(BROWSER_TIME_ZONE))
+    if "time_zone" not in g:
+        g.time_zone = times.time_zone(request.cookies.get(TIME_ZONE.name), request.cookies.get(BROWSER_TIME_ZONE))
+    return cast("ZoneInfo", g.time_zone)
 
 
 def say(key: str, /, **values: Any) -> str:
