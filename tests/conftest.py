@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 import structlog
@@ -223,12 +224,20 @@ def doors(server_url: str, migrated_template: str, tmp_path_factory: pytest.Temp
     A database of one's own takes half a second; a test that moves the clock or harms the database uses `own_doors`.
     """
     with copy_of(server_url, migrated_template) as url:
-        service = bootstrap.build(settings_on(url, tmp_path_factory.mktemp("doors")))
-        try:
-            with following(service):
-                yield Doors.of(service)
-        finally:
-            service.close()
+        with patch.object(passwords, "PasswordHasher", QuickHasher):
+            service = bootstrap.build(settings_on(url, tmp_path_factory.mktemp("doors")))
+        with opened_doors(service) as doors:
+            yield doors
+
+
+@contextmanager
+def opened_doors(service: bootstrap.Service) -> Iterator[Doors]:
+    """Lend the doors of a service, its followers running, and close it after."""
+    try:
+        with following(service):
+            yield Doors.of(service)
+    finally:
+        service.close()
 
 
 @pytest.fixture

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api import bootstrap
 from application.attempts import attempt_keys
 from tests.api.callers import SubUser, require_problem
+from tests.conftest import opened_doors, settings_on
+from tests.postgres import copy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from werkzeug.test import TestResponse
 
@@ -33,6 +36,15 @@ addresses = count(int(ipaddress.ip_address("2001:db8::1")), 2**64)
 """Each login comes from another network, so that none is made to wait."""
 
 Credentials = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def doors(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """Give doors that are nobody else's: behind them it takes as long to verify a password as it does in earnest."""
+    with copy_of(server_url, migrated_template) as url:
+        service = bootstrap.build(settings_on(url, tmp_path_factory.mktemp("doors")))
+        with opened_doors(service) as doors:
+            yield doors
 
 
 @pytest.fixture(scope="module")
