@@ -36,6 +36,7 @@ from adapters.postgres.housekeeping import clear_away
 from adapters.postgres.legal_holds import PostgresLegalHolds
 from adapters.postgres.mail_queue import PostgresMailQueue
 from adapters.postgres.migrations import MigrationError, migrate, pending
+from adapters.postgres.rewrap import Rewrapping
 from adapters.postgres.roles import ServiceRole
 from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.signals import CHANNEL, Signals
@@ -46,6 +47,7 @@ from adapters.postgres.webhook_queue import PostgresWebhookQueue
 from adapters.postgres.webhooks import PostgresWebhooks, WebhookSeals
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signatures import StandardSignatures
+from api import config
 from api.config import ConfigError, Settings, shared_folder
 from api.demo.mark import demo_account
 from api.signing_keys import SigningKeys, generated_in
@@ -104,6 +106,7 @@ __all__ = [
     "Mailbox",
     "MigrationError",
     "Service",
+    "UnknownMasterKey",
     "build",
     "connect",
     "opened",
@@ -128,6 +131,7 @@ class Service:
     sub_users: SubUsers
     erasures: Erasures
     legal_holds: PostgresLegalHolds
+    rewrapping: Rewrapping
     sessions: SubUserSessions
     owner_sessions: OwnerSessions
     open_sessions: PostgresSessions
@@ -270,7 +274,7 @@ def kept_running(settings: Settings) -> Iterator[Callable[[], Settings]]:
 
     def run() -> Settings:
         owner_url = postgres.start()
-        keys = settings.master_keys or (generated_master_key(settings),)
+        keys = settings.master_keys or generated_master_keys(settings)
         url = postgres.service_url
         return replace(settings, database_url=url, admin_database_url=owner_url, master_keys=keys)
 
@@ -280,8 +284,11 @@ def kept_running(settings: Settings) -> Iterator[Callable[[], Settings]]:
         postgres.stop()
 
 
-def generated_master_key(settings: Settings) -> bytes:
-    """Return the master key of an embedded Postgres, made the first time, readable by its owner alone."""
+def generated_master_keys(settings: Settings) -> tuple[bytes, ...]:
+    """Return the master key of an embedded Postgres, made the first time, readable by its owner alone.
+
+    It may have been replaced since: then there are several for a while, as in the setting. Raises `ConfigError`.
+    """
     file = settings.master_key_file
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
@@ -297,7 +304,7 @@ def generated_master_key(settings: Settings) -> bytes:
             pass
         finally:
             draft.unlink()
-    return base64.b64decode(file.read_text())
+    return config.master_keys(str(file), file.read_text().strip())
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> Service:
@@ -356,6 +363,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         sub_users=SubUsers(*common, sessions=sessions, erasure_delay=settings.erasure_delay),
         erasures=Erasures(main_accounts, vault, legal_holds, clock),
         legal_holds=legal_holds,
+        rewrapping=Rewrapping(database, master_keys),
         sessions=SubUserSessions(*common, sessions=sessions, directory=directory, throttle=throttle),
         owner_sessions=OwnerSessions(
             *common,

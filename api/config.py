@@ -130,7 +130,7 @@ def _read(env: Env) -> Settings:
         admin_database_url=_admin_database_url(env.str("ADMIN_DATABASE_URL", None), database_url),
         smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
         mail_from=env.str("MAIL_FROM", None),
-        master_keys=_master_keys(env.str("MASTER_KEY", None)),
+        master_keys=master_keys("SUBUSERS_MASTER_KEY", env.str("MASTER_KEY", None)),
         data_dir=data_dir,
         host=host,
         port=port,
@@ -276,24 +276,23 @@ def _signing_keys(text: str | None) -> SigningKeys:
         raise ConfigError(msg) from None
 
 
-def _master_keys(text: str | None) -> tuple[bytes, ...]:
+def master_keys(name: str, text: str | None) -> tuple[bytes, ...]:
+    """Return the keys that a setting, or a file of that name, holds. Raises `ConfigError`."""
     if not text:
         return ()
-    keys = tuple(_master_key(part.strip()) for part in text.split(","))
+    keys = tuple(_master_key(name, part.strip()) for part in text.split(","))
     if len(set(keys)) < len(keys):
-        msg = "SUBUSERS_MASTER_KEY names the same key twice"
+        msg = f"{name} names the same key twice"
         raise ConfigError(msg)
     return keys
 
 
-def _master_key(text: str) -> bytes:
+def _master_key(name: str, text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != MASTER_KEY_BYTES:
-        msg = (
-            "SUBUSERS_MASTER_KEY must be 32 random bytes in base64, several separated by commas, the current one first"
-        )
+        msg = f"{name} must be 32 random bytes in base64, several separated by commas, the current one first"
         raise ConfigError(msg)
     return key

@@ -9,7 +9,7 @@ import typer
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.cli import api_keys, erasing, replay, running, signing_key, tail, verify, views
+from api.cli import api_keys, erasing, master_keys, replay, running, signing_key, tail, verify, views
 from api.config import ConfigError
 from application.errors import ServiceError
 from domain.refusals import AccountNotFound
@@ -39,6 +39,7 @@ app.command()(verify.verify)
 app.command()(erasing.erase_account)
 app.command()(erasing.erasures)
 app.command()(erasing.erase)
+app.command()(master_keys.rotate_master_key)
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(signing_key.app, name="signing-key")
 

@@ -31,6 +31,7 @@ def status() -> None:
             checkpoint = service.progress.checkpoint()
             publisher = service.progress.publisher() if ready.broker_url is not None else None
             mighty, held = service.may_alter_history(), service.legal_holds.count()
+            older = service.rewrapping.older()
         finally:
             service.close()
     table = Table("follower", "position", "behind", "moved", Column("stopped by", overflow="fold"))
@@ -45,6 +46,8 @@ def status() -> None:
         typer.echo(f"broker: {_of_broker(publisher)}")
     if held:
         typer.echo(f"legal holds: {held} deleted sub-users are yet to be erased")
+    if older:
+        typer.echo(f"master keys: {older} keys are wrapped by older ones (`subusers rotate-master-key`)")
     if mighty:
         typer.echo(
             "database: this role could alter the history, give the service one of its own (`subusers migrate --help`)"
