@@ -59,6 +59,7 @@ def follow(settings: Settings, events: int) -> float:
         while service.checkpointer.make_due():
             pass
         service.checkpointer.make_now()
+    with bootstrap.connect(settings.owner_url, "benchmark") as connection:
         connection.execute("VACUUM ANALYZE merkle_leaves")
     newest = service.checkpoints.newest()
     (settings.data_dir / "checkpoint").write_text(newest.note if newest is not None else "")

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.ed25519 import Ed25519Signer
+from application.activities import Activity
 from application.first_bad import CannotTell
 from projections.checkpoints import Checkpointer
+from tests.jobs import at_work
+from tests.people import PORTAL
 from tests.projections.stores import TAMPERINGS, Store, connections, covered, first_difference
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
 
     from api.bootstrap import Service
     from projections.store_check import Kept
+    from tests.people import Company
 
 EVENTS = 90
 """In the store that is tampered with: past the first subtrees that are kept."""
@@ -200,3 +206,24 @@ def test_what_cannot_be_told(store: Store, service: Service) -> None:
     store.own.execute(b"UPDATE signing_keys SET verifier_key = replace(verifier_key, 'subusers/', 'subusers/x')")
     with pytest.raises(CannotTell, match="is of another store"):
         store.check(kept)
+
+
+def test_a_store_that_is_written_to_meanwhile_raises_no_alarm(
+    service: Service, company: Company, followers: None, store: Store
+) -> None:
+    """Writers append side by side, the tree follows, checkpoints are signed: each check is as of one moment."""
+    someone = company.let_in()
+    rows = [Activity(someone.sub_user_id, "tool.used", None, None, None)] * 3
+    eventually(service.checkpointer.make_now)
+    kept = [store.newest("kept")]
+
+    def write(stop: threading.Event) -> None:
+        while not stop.is_set():
+            service.activities.record(company.account_id, rows, PORTAL)
+
+    with at_work(write, write, write):
+        for _ in range(10):
+            eventually(service.checkpointer.make_now)
+            kept.append(store.newest("kept"))
+            assert store.check(*kept[-3:]).findings == []
+    assert kept[-1].checkpoint.tree_size >= kept[0].checkpoint.tree_size + 10
