@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import signal
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from rich.console import Console
 
+from api.cli import tail
 from application.errors import StoreUnavailable
 from tests.postgres import cut_off
 from tests.processes.deployment import SECONDS_TO_END
@@ -109,6 +112,17 @@ def test_lines_for_people(running: Running) -> None:
     assert lines[1][5:] == [person.sub_user_id, "main_account", "visible=true"]
     assert re.fullmatch(r"\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", " ".join(lines[1][:3]))
     assert "\x1b" not in program.output
+
+
+@pytest.mark.parametrize(
+    ("word", "color"), [("sub_user.deleted", 35), ("sub_user.created", 32), ("sub_user.edited", 34)]
+)
+def test_colors_on_a_terminal(word: str, color: int) -> None:
+    """What matters most stands out; words stand below one another."""
+    shown = io.StringIO()
+    event = {"position": 7, "time": "2026-11-23T21:09:34.4Z", "type": f"subusers.{word}.v1", "data": {"visible": True}}
+    tail._print_line(Console(file=shown, force_terminal=True, color_system="standard", width=500), event)  # noqa: SLF001  # where there is no terminal it prints none
+    assert f"\x1b[{color}m{word}.v1".ljust(tail.LONGEST_WORD + 5) in shown.getvalue()
 
 
 @pytest.mark.parametrize(
