@@ -78,6 +78,7 @@ def story(doors: Doors) -> Story:
         deliver_mails(doors.service)
     replace(colleague, password=RESET).token()
     one.change(active=False)
+    audit(doors, account)
     rows = account.rows()
     assert owner.delete(one.path).status_code == 204
     assert owner.delete(account.path).status_code == 204
@@ -141,6 +142,12 @@ def use_up(doors: Doors, one: SubUser) -> None:
     assert one.account.portal.post(f"{one.account.path}/usage", json={"usage": [usage]}).status_code == 201
     while not any(row["action"] == REACHED for row in one.account.rows()):
         doors.service.usage.check_next()
+
+
+def audit(doors: Doors, account: Account) -> None:
+    """Have an auditor read what is recorded, and take a copy."""
+    for accepted in ("application/json", "text/csv"):
+        assert doors.auditor.get(f"{account.path}/audit-log", headers={"Accept": accepted}).status_code == 200
 
 
 def told(where: tuple[str, str]) -> dict[str, str]:
