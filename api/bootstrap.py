@@ -78,6 +78,7 @@ from projections.history import History
 from projections.history_walk import Source
 from projections.mail_queue import MailQueueView
 from projections.merkle_tree import MerkleLeaves
+from projections.personal_data import PersonalData
 from projections.progress import Progress
 from projections.proofs import Proofs, consistency
 from projections.published_events import Envelopes
@@ -131,6 +132,7 @@ class Service:
     sub_users: SubUsers
     erasures: Erasures
     legal_holds: PostgresLegalHolds
+    personal_data: PersonalData
     rewrapping: Rewrapping
     sessions: SubUserSessions
     owner_sessions: OwnerSessions
@@ -363,6 +365,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         sub_users=SubUsers(*common, sessions=sessions, erasure_delay=settings.erasure_delay),
         erasures=Erasures(main_accounts, vault, legal_holds, clock),
         legal_holds=legal_holds,
+        personal_data=PersonalData(database, freshness),
         rewrapping=Rewrapping(database, master_keys),
         sessions=SubUserSessions(*common, sessions=sessions, directory=directory, throttle=throttle),
         owner_sessions=OwnerSessions(

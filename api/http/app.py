@@ -19,6 +19,7 @@ from api.http import (
     events,
     history,
     operations,
+    personal_data,
     proofs,
     sessions,
     sub_users,
@@ -114,6 +115,7 @@ def _document(app: Flask) -> str:
     for module in (
         accounts,
         sub_users,
+        personal_data,
         sessions,
         activities,
         usage,

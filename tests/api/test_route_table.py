@@ -33,6 +33,7 @@ DESIGNED = {
     f"POST {SUB_USERS}/{{sub_user_id}}/credentials-mail": {"portal"},
     f"GET {SUB_USERS}/{{sub_user_id}}/sessions": {"portal"},
     f"DELETE {SUB_USERS}/{{sub_user_id}}/sessions": {"portal"},
+    f"GET {SUB_USERS}/{{sub_user_id}}/personal-data": {"portal"},
     "POST /v1/sessions": {"portal"},
     "POST /v1/sessions/introspect": {"portal"},
     "PUT /v1/sessions/current/password": {"portal"},
