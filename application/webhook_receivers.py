@@ -24,6 +24,9 @@ FIRST_FREE_PORT = 1024
 EMBEDDING_IPV4 = ipaddress.ip_network("64:ff9b::/96")
 """RFC 6052: a gateway forwards what is sent there to the IPv4 address in its last 32 bits."""
 
+DOCUMENTATION = ipaddress.ip_network("3fff::/20")
+"""RFC 9637: newer than what some versions of Python know."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -70,7 +73,8 @@ def is_public(address: Address) -> bool:
     if inner is not None:
         return is_public(inner)
     return address.is_global and not (
-        address.is_multicast
+        address in DOCUMENTATION
+        or address.is_multicast
         or address.is_reserved
         or address.is_unspecified
         or address.is_loopback
