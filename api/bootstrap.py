@@ -68,6 +68,7 @@ from application.webhooks import Webhooks
 from projections.audit_counts import AuditCounts
 from projections.audit_log import AuditLog
 from projections.audit_queries import AuditQueries
+from projections.audit_retention import AuditRetention
 from projections.checkpoints import Checkpointer, Checkpoints, KeyNotHeld
 from projections.cursors import Cursors
 from projections.event_feed import EventFeed, FeedFilter
@@ -151,6 +152,7 @@ class Service:
     event_feed: EventFeed
     event_tail: EventTail
     audit_counts: AuditCounts
+    audit_retention: AuditRetention
     usage_queries: UsageQueries
     progress: Progress
     checkpoints: Checkpoints
@@ -173,7 +175,7 @@ class Service:
         """Delete some of what has had its time, and return how many rows that was."""
         with self.database.get_connection() as connection:
             drop_abandoned([view for view in self.views if view.tables], connection)
-        return clear_away(self.database, self.clock())
+        return clear_away(self.database, self.clock()) + self.audit_retention.step(self.database)
 
     def clear_away_mails(self) -> int:
         """Remove the files of mails to people who have been erased, and return how many there were."""
@@ -330,6 +332,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     passwords = Argon2Passwords(settings.cores if shared else max(1, settings.cores // settings.processes), shared)
     common = (main_accounts, vault, fingerprints, passwords, clock)
     sessions = PostgresSessions(database)
+    audit_retention = AuditRetention(settings.audit_retention, clock)
     legal_holds, mail_queue = PostgresLegalHolds(database), PostgresMailQueue(database)
     directory = PostgresAccountDirectory(database)
     throttle = PostgresThrottle(database)
@@ -349,7 +352,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     )
     views: tuple[View, ...] = (
         SubUserList(mapper, vault),
-        AuditLog(mapper),
+        AuditLog(mapper, audit_retention),
         UsageView(mapper),
         MailQueueView(mapper),
         MerkleLeaves(),
@@ -390,6 +393,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         event_feed=event_feed,
         event_tail=EventTail(lambda: connect(url, "event tail"), CHANNEL),
         audit_counts=AuditCounts(database, freshness),
+        audit_retention=audit_retention,
         usage_queries=UsageQueries(database, freshness, clock),
         progress=progress,
         checkpoints=checkpoints,

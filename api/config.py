@@ -21,6 +21,7 @@ from application.webhook_receivers import HOST, Receivers
 
 MASTER_KEY_BYTES = 32
 LONGEST_HOLD = timedelta(days=3660)
+LEAST_RETENTION, LONGEST_RETENTION = timedelta(days=7), timedelta(days=36600)
 MOST_THREADS_ON_A_CORE = 16
 USUAL_STREAMS = 16
 PORTS = range(1, 65536)
@@ -40,7 +41,7 @@ class Settings:
     is believed. A process has `threads` for requests, and `streams` for readers who wait for events.
     `webhook_receivers` are those whom events may be sent to, besides the public Internet. `admin_database_url` is for
     migrations and rebuilds alone: without one, the service runs as the owner of its tables. The data of deleted
-    sub-users is kept for `erasure_delay`.
+    sub-users is kept for `erasure_delay`; the audit log shows what was recorded for `audit_retention`, or for ever.
     """
 
     database_url: str | None = field(repr=False)
@@ -62,6 +63,7 @@ class Settings:
     signing_keys: SigningKeys = field(default_factory=SigningKeys)
     admin_database_url: str | None = field(default=None, repr=False)
     erasure_delay: timedelta = timedelta()
+    audit_retention: timedelta | None = None
 
     @property
     def owner_url(self) -> str:
@@ -126,6 +128,7 @@ def _read(env: Env) -> Settings:
     public_url = env.str("PUBLIC_URL", f"http://{_reachable(host)}:{port}").rstrip("/")
     return Settings(
         database_url=database_url,
+        audit_retention=_optional_duration("AUDIT_RETENTION", env.str("AUDIT_RETENTION", "")),
         erasure_delay=_duration("ERASURE_DELAY", env.str("ERASURE_DELAY", "") or "0", LONGEST_HOLD),
         admin_database_url=_admin_database_url(env.str("ADMIN_DATABASE_URL", None), database_url),
         smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
@@ -222,6 +225,10 @@ def _duration(name: str, text: str, most: timedelta, least: timedelta = timedelt
         msg = f"SUBUSERS_{name} must be a length of time such as P30D, PT36H or 3600 (seconds), {bounds}"
         raise ConfigError(msg)
     return length
+
+
+def _optional_duration(name: str, text: str) -> timedelta | None:
+    return _duration(name, text, LONGEST_RETENTION, LEAST_RETENTION) if text.strip() else None
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eventsourcing.persistence import Mapper
     from psycopg import Connection
 
+    from projections.audit_retention import AuditRetention
     from projections.audit_rows import Recorded
     from projections.event_log import Positioned
 
@@ -40,25 +41,30 @@ class AuditLog:
     """Follows every event."""
 
     name = "audit-log"
-    tables = ("audit_view", "audit_counts", "audit_day_counts")
+    tables = ("audit_view", "audit_counts", "audit_day_counts", "audit_older")
 
-    def __init__(self, mapper: Mapper[UUID]) -> None:
+    def __init__(self, mapper: Mapper[UUID], retention: AuditRetention) -> None:
         self._mapper = mapper
+        self._retention = retention
 
     def apply(self, connection: Connection[Any], batch: Sequence[Positioned]) -> None:
         """Take over these events, in the transaction that is open."""
-        shown = [(row, one.stored.topic) for one in batch if (row := self._row(one)) is not None]
+        begins = self._retention.begins
+        found = [(row, one.stored.topic) for one in batch if (row := self._row(one)) is not None]
         with connection.cursor() as cursor:
-            cursor.executemany(SQL["add_row"], [row for row, _ in shown])
-        facts = [(row, topic) for row, topic in shown if topic in COUNTED]
+            cursor.executemany(SQL["add_row"], [row for row, _ in found if row["recorded_at"] >= begins])
+            cursor.executemany(SQL["add_older"], [row for row, _ in found if row["recorded_at"] < begins])
+        facts = [(row, topic) for row, topic in found if topic in COUNTED and row["occurred_at"] >= begins]
         if facts:
             connection.execute(SQL["add_to_quarters"], _summed(_of_quarters(facts)))
             connection.execute(SQL["add_to_days"], _summed(_of_days(facts)))
 
     def _row(self, positioned: Positioned) -> dict[str, Any] | None:
         """Return what is shown of an event; nothing of one that is of no account, or of all."""
-        place = place_of(cast("Recorded", self._mapper.to_domain_event(positioned.stored)))
-        return None if place is None else {"position": positioned.position, **vars(place)}
+        event = cast("Recorded", self._mapper.to_domain_event(positioned.stored))
+        place = place_of(event)
+        told = {"position": positioned.position, "recorded_at": event.timestamp}
+        return None if place is None else {**told, **vars(place)}
 
 
 def _of_quarters(facts: Iterable[tuple[dict[str, Any], str]]) -> Iterable[tuple[Key, str]]:

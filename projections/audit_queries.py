@@ -81,6 +81,17 @@ class AuditQueries:
         self._require_fresh(account_id, at_least)
         return self._streamed(account_id, wanted, note() if note is not None else None)
 
+    def older(self, account_id: UUID, sub_user_id: UUID) -> Iterator[AuditRow]:
+        """Return what has left the log by its retention of what it told of a sub-user, newest first."""
+        wanted: dict[str, object] = {"account_id": account_id, "limit": STREAMED_AT_A_TIME, "before": None}
+        while True:
+            with self._database.get_connection() as connection:
+                rows = connection.execute(SQL["list_older"], wanted).fetchall()
+            if not rows:
+                return
+            yield from (row for row in self._shown(account_id, rows) if row.sub_user_id == sub_user_id)
+            wanted["before"] = rows[-1]["position"]
+
     def actions(self, account_id: UUID) -> list[str]:
         """Return the actions that occur in an account, each once, sorted, 500 at most. Raises `AccountNotFound`."""
         self._require_fresh(account_id, None)

@@ -211,9 +211,9 @@ def test_every_table_was_looked_at(story: Story, database_url: str) -> None:
     """The story reaches every table there is, so that a new one is not forgotten."""
     empty = {table for table, text in contents(database_url).items() if not text}
 
-    # No broker, no checkpointer and no legal hold are part of this story: they hold numbers, hashes, ids, times, and
-    # why a broker was lost.
-    assert empty == {"publisher_state", "checkpoints", "signing_keys", "legal_holds"}
+    # No broker, no checkpointer, no legal hold and no retention are part of this story: they hold numbers, hashes, ids,
+    # times, and why a broker was lost.
+    assert empty == {"publisher_state", "checkpoints", "signing_keys", "legal_holds", "audit_older"}
 
 
 def test_the_mails_themselves_are_the_only_place_for_a_password(story: Story) -> None:

@@ -100,7 +100,8 @@ def export_personal_data(account_id: UUID, sub_user_id: UUID) -> Response:
         "mails": held.mails,
         "usage": [{**one, "conversation_minutes": one["conversation_ms"] / MILLISECONDS} for one in held.usage],
     }
-    lines = chain([body_of(PERSON, told)[:-1], b',"audit_log":['], _rows(rows), [b"]}"])
+    every = chain(rows, service().audit_queries.older(account_id, sub_user_id))
+    lines = chain([body_of(PERSON, told)[:-1], b',"audit_log":['], _rows(every), [b"]}"])
     return file_answer(lines, f"personal-data-{sub_user_id}.json", "application/json")
 
 

@@ -10,6 +10,15 @@ JOIN audit_view a USING (position)
 JOIN stored_events e ON e.notification_id = a.position
 ORDER BY a.position DESC
 
+-- name: list_older
+-- What has left the log, newest first, of the whole account.
+SELECT a.position, e.originator_id, e.originator_version, e.topic, e.state
+FROM audit_older a
+JOIN stored_events e ON e.notification_id = a.position
+WHERE a.account_id = %(account_id)s AND (%(before)s::bigint IS NULL OR a.position < %(before)s)
+ORDER BY a.position DESC
+LIMIT %(limit)s
+
 -- name: actions
 -- The first of the actions that occur in an account, by jumping from one to the next in the index.
 WITH RECURSIVE found AS (

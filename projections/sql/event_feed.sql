@@ -8,7 +8,8 @@ LIMIT 1 OFFSET %(window)s - 1
 
 -- name: end_of_window_of_account
 -- The same among an account's events.
-SELECT position FROM audit_view
+SELECT position
+FROM (SELECT account_id, position FROM audit_view UNION ALL SELECT account_id, position FROM audit_older) AS a
 WHERE account_id = %(account_id)s AND position > %(after)s AND position <= %(upto)s
 ORDER BY position
 LIMIT 1 OFFSET %(window)s - 1
@@ -25,7 +26,7 @@ LIMIT %(limit)s
 -- name: events_of_account
 -- The same of an account's: the audit log's view knows where they stand.
 SELECT a.position, e.originator_id, e.originator_version, e.topic, e.state
-FROM audit_view a
+FROM (SELECT account_id, position FROM audit_view UNION ALL SELECT account_id, position FROM audit_older) AS a
 JOIN stored_events e ON e.notification_id = a.position
 WHERE a.account_id = %(account_id)s AND a.position > %(after)s AND a.position <= %(upto)s
   AND (%(topics)s::text[] IS NULL OR e.topic = ANY(%(topics)s))

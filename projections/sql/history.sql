@@ -39,7 +39,8 @@ WITH page AS (
      WHERE originator_id = %(account_id)s AND originator_version > %(version)s AND originator_version <= %(upto_version)s
      ORDER BY originator_version LIMIT %(limit)s)
     UNION
-    (SELECT position FROM audit_view
+    (SELECT position
+     FROM (SELECT account_id, position FROM audit_view UNION ALL SELECT account_id, position FROM audit_older) AS a
      WHERE account_id = %(account_id)s AND position > %(position)s AND position <= %(upto)s
      ORDER BY position LIMIT %(limit)s)
 )

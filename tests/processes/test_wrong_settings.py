@@ -52,6 +52,7 @@ def complaint(deployment: Deployment, *command: str, exit_code: int = 2) -> str:
         ("webhook_allow", "10.0.0.1/8", "SUBUSERS_WEBHOOK_ALLOW"),
         ("proxies", "10.0.0.0/99", "SUBUSERS_PROXIES"),
         ("erasure_delay", "a month", "SUBUSERS_ERASURE_DELAY"),
+        ("audit_retention", "P1D", "SUBUSERS_AUDIT_RETENTION must be a length of time"),
     ],
 )
 def test_a_malformed_setting(tmp_path: Path, setting: str, value: str, told: str) -> None:

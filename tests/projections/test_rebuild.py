@@ -82,7 +82,7 @@ def test_the_rebuilt_view_equals_the_live_one(service: Service, company: Company
     position = rebuilt(service, name, database_url)
 
     assert contents(database_url, view) == before
-    assert all(before.values())
+    assert {table for table, rows in before.items() if not rows} <= {"audit_older"}  # that takes a retention
     assert shape(database_url) == shaped
     assert ask(database_url, "SELECT position FROM followers WHERE name = %s", name) == [(position,)]
     assert position == service.progress.settled_position()

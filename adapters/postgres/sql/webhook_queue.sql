@@ -7,7 +7,8 @@ WHERE webhook_id = (
     WHERE disabled_at IS NULL AND due_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
       AND CASE WHEN account_id IS NULL
           THEN position < (SELECT max(notification_id) FROM stored_events)
-          ELSE EXISTS (SELECT FROM audit_view a WHERE a.account_id = w.account_id AND a.position > w.position) END
+          ELSE EXISTS (SELECT FROM audit_view a WHERE a.account_id = w.account_id AND a.position > w.position)
+            OR EXISTS (SELECT FROM audit_older a WHERE a.account_id = w.account_id AND a.position > w.position) END
     ORDER BY due_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED)

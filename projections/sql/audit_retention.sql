@@ -1,0 +1,27 @@
+-- name: retire_rows
+-- Of the oldest rows those that were recorded before then: some at a time, so that none is held for long. Positions
+-- follow the time of recording, so that there are no others as long as there are none among these.
+WITH oldest AS (
+    SELECT a.position, (convert_from(e.state, 'UTF8')::json ->> 'timestamp')::timestamptz AS recorded_at
+    FROM (SELECT position FROM audit_view ORDER BY position LIMIT %(limit)s) AS a
+    JOIN stored_events e ON e.notification_id = a.position
+), retired AS (
+    DELETE FROM audit_view
+    WHERE position IN (SELECT position FROM oldest WHERE recorded_at < %(before)s)
+    RETURNING account_id, position
+)
+INSERT INTO audit_older (account_id, position) SELECT account_id, position FROM retired
+ON CONFLICT DO NOTHING
+
+-- name: drop_counts
+-- Some days of sub-users, and the quarters of an hour in them, also those of the whole account.
+WITH days AS (
+    DELETE FROM audit_day_counts
+    WHERE (account_id, day, sub_user_id) IN (
+        SELECT account_id, day, sub_user_id FROM audit_day_counts WHERE day < %(before)s ORDER BY day LIMIT %(limit)s)
+    RETURNING account_id, day, sub_user_id
+)
+DELETE FROM audit_counts c
+USING days d
+WHERE c.account_id = d.account_id AND c.person_id IN (d.sub_user_id, d.account_id)
+  AND c.quarter >= d.day AND c.quarter < d.day + interval '24 hours'
