@@ -35,7 +35,7 @@ NAME = "Example Voices (demo)"
 EXPIRES_IN = timedelta(days=60)
 
 POLL_SECONDS = 0.05
-LONGEST_WAIT_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 30.0
 """Without their mail people can log in as well: it is the list that would tell of no mail."""
 
 
