@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import g
 
 from api.action_words import WITHIN, ActionWords
 from api.console.pages import visitor_language, visitor_time_zone
@@ -40,7 +42,7 @@ def person(name: str | None, place: str = WITHIN) -> str | None:
 
 def sentence(row: AuditRow, people: People) -> str:
     """Return what happened, as one plain sentence."""
-    return _words(people.names).sentence(row)
+    return replace(_words(), names=people.names).sentence(row)
 
 
 def label(action: str) -> str:
@@ -58,5 +60,8 @@ def fact_value(name: str, value: Any) -> str:
     return _words().fact_value(name, value)
 
 
-def _words(names: Mapping[str, str] | None = None) -> ActionWords:
-    return ActionWords(visitor_language(), visitor_time_zone(), names or {})
+def _words() -> ActionWords:
+    """Return the words of the page that is being made: it asks for hundreds."""
+    if "action_words" not in g:
+        g.action_words = ActionWords(visitor_language(), visitor_time_zone(), {})
+    return cast("ActionWords", g.action_words)
