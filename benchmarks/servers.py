@@ -81,9 +81,9 @@ def _up(url: str, path: str) -> Iterator[str]:
 
 
 def _children(pid: int) -> tuple[int, ...]:
-    """Return a process's children that serve: all but what Python keeps beside them to clear up after them."""
+    """Return the server processes of an `api`: children that are copies of it."""
     children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return tuple(one for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes())
+    return tuple(one for one in children if b"api.cli" in Path(f"/proc/{one}/cmdline").read_bytes())
 
 
 def _free_port() -> int:
