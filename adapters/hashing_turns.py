@@ -6,13 +6,13 @@ import fcntl
 import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from application.errors import TooBusy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 LOOK_AGAIN = 0.001
@@ -22,13 +22,14 @@ LOOK_AGAIN = 0.001
 class HashingTurns:
     """So many turns as there are cores: locks on files in a folder that processes share, or none but one's own.
 
-    A lock on a file ends with the process that has it, however that ends. Within a process those who wait do so
-    without looking at files, but for as many as there are cores.
+    A lock on a file ends with the process that has it, however that ends. One of each process is in the queue of all,
+    and one of those looks for a core that is free: turns come in about the order in which they were asked for.
     """
 
     def __init__(self, cores: int, shared: Path | None) -> None:
-        self._own = threading.BoundedSemaphore(cores)
-        self._files = [shared / f"hashing-{number}" for number in range(cores)] if shared is not None else []
+        self._own = threading.BoundedSemaphore(cores if shared is None else 1)
+        self._queue = shared / "hashing" if shared is not None else None
+        self._cores = [shared / f"hashing-{number}" for number in range(cores)] if shared is not None else []
 
     @contextmanager
     def one(self, patience: float) -> Iterator[None]:
@@ -36,28 +37,37 @@ class HashingTurns:
         deadline = time.monotonic() + patience
         if not self._own.acquire(timeout=patience):
             raise TooBusy
-        try:
-            descriptor = self._locked(deadline)
-            try:
+        with ExitStack() as own:
+            own.callback(self._own.release)
+            if self._queue is None:
                 yield
-            finally:
-                if descriptor is not None:
-                    os.close(descriptor)  # and with it the lock goes
+                return
+            core = _one_of(self._cores, self._queue, deadline)
+        try:
+            yield
         finally:
-            self._own.release()
+            os.close(core)  # and with it the lock goes
 
-    def _locked(self, deadline: float) -> int | None:
-        """Return a file that is locked, None where nothing is shared."""
-        while self._files:
-            for file in self._files:
-                descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+def _one_of(cores: Sequence[Path], queue: Path, deadline: float) -> int:
+    """Return a file that is locked, once it is this process's turn and there is one. Raises `TooBusy`."""
+    first = _opened(queue)
+    try:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        while time.monotonic() <= deadline:
+            for file in cores:
+                descriptor = _opened(file)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     os.close(descriptor)
                 else:
                     return descriptor
-            if time.monotonic() > deadline:
-                raise TooBusy
             time.sleep(LOOK_AGAIN)
-        return None
+    finally:
+        os.close(first)
+    raise TooBusy
+
+
+def _opened(file: Path) -> int:
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

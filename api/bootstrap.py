@@ -213,6 +213,13 @@ def connect_to_follow(url: str) -> psycopg.Connection[Any]:
     return connection
 
 
+def connect_to_hint(url: str) -> psycopg.Connection[Any]:
+    """Return a connection for signals to followers: none of them need wait for the disk, as what it is about has."""
+    connection = connect(url, "signals")
+    connection.execute("SET synchronous_commit = off")
+    return connection
+
+
 def connect(url: str, purpose: str) -> psycopg.Connection[Any]:
     """Return a connection of one's own, in autocommit mode and without a limit on how long a statement takes."""
     told = make_conninfo(url, application_name=f"subusers {purpose}", options=OPTIONS, **NOTICING_A_LOST_PEER)
@@ -325,7 +332,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     except UnknownMasterKey:
         msg = "SUBUSERS_MASTER_KEY is not the key that this database was set up with"
         raise ConfigError(msg) from None
-    signals = Signals(lambda: connect(url, "signals"))
+    signals = Signals(lambda: connect_to_hint(url))
     mapper = EventMapper()
     main_accounts = MainAccounts(Factory(database, signals.signal), mapper)
     shared = shared_folder()

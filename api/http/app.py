@@ -134,8 +134,9 @@ def _document(app: Flask) -> str:
 
 def _harden(response: Response) -> Response:
     headers = response.headers
+    said = {name.lower() for name, _ in headers}  # to ask for one that is not there raises, and takes as long
     for name, value in HARDENED.items():
-        if name not in headers:
+        if name.lower() not in said:
             headers.add(name, value)
     if service().settings.public_url.startswith("https://"):
         headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR_IN_SECONDS}")

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import request
+from flask.globals import request_ctx
 from marshmallow import ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -70,7 +71,7 @@ PARSER = BodyParser()
 
 def read_body(schema: Schema) -> Any:
     """Return the body of this request as a schema has it. Raises a `Problem`."""
-    body = PARSER.load_json(request, schema)
+    body = PARSER.load_json(request_ctx.request, schema)
     try:
         return schema.load(body)
     except ValidationError as error:

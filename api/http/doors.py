@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 from flask import current_app, g, request
+from flask.globals import app_ctx, request_ctx
 
 from api.http.problems import Problem, unprocessable
 from application.api_keys import ApiKey, Scope
@@ -81,26 +82,29 @@ def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:
 
 def _identify() -> None:
     """Give the request an id before anything can go wrong with it."""
-    g.request_id = str(uuid4())
+    g.request_id = request_id = str(uuid4())
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def _admit() -> None:
-    if request.routing_exception is not None or request.endpoint is None:
+    asked = request_ctx.request  # itself: `request` looks it up anew each time that it is named
+    endpoint = asked.endpoint
+    if asked.routing_exception is not None or endpoint is None:
         return
-    scopes = scopes_of(current_app, request.endpoint)
+    view = current_app.view_functions[endpoint]
+    scopes = getattr(view, "scopes", None)
     if scopes is None:
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden", "This route is open to nobody.")
     if scopes == PUBLIC:
         return
-    g.api_key = key_of_request(getattr(current_app.view_functions[request.endpoint], "finds_key", None))
-    if g.api_key.scope not in scopes:
-        log.info("request.forbidden", scope=g.api_key.scope, route=request.endpoint)
+    g.api_key = key = key_of_request(getattr(view, "finds_key", None))
+    if key.scope not in scopes:
+        log.info("request.forbidden", scope=key.scope, route=endpoint)
         raise Problem(
             HTTPStatus.FORBIDDEN, "wrong-scope", f"This needs an API key of scope {' or '.join(sorted(scopes))}."
         )
-    _believe_headers(g.api_key)
+    _believe_headers(key)
 
 
 def key_of_request(find: Callable[[str], ApiKey | None] | None = None) -> ApiKey:
@@ -119,15 +123,16 @@ def key_of_request(find: Callable[[str], ApiKey | None] | None = None) -> ApiKey
 
 def _believe_headers(key: ApiKey) -> None:
     """Take from a portal what it says of its client; of anybody else only what the connection itself shows."""
+    asked, here = request_ctx.request, app_ctx.g
     if key.scope is not Scope.PORTAL:
-        g.client_ip = request.remote_addr
-        g.client_agent = user_agent(request.headers.get("User-Agent"))
+        here.client_ip = asked.remote_addr
+        here.client_agent = user_agent(asked.headers.get("User-Agent"))
         return
-    g.client_ip = _client_ip(request.headers.get("X-Client-IP"))
-    g.client_agent = user_agent(request.headers.get("X-Client-User-Agent"))
-    told = request.headers.get("X-Request-Id", "")
+    here.client_ip = _client_ip(asked.headers.get("X-Client-IP"))
+    here.client_agent = user_agent(asked.headers.get("X-Client-User-Agent"))
+    told = asked.headers.get("X-Request-Id", "")
     if REQUEST_ID.fullmatch(told):
-        g.request_id = told
+        here.request_id = told
         structlog.contextvars.bind_contextvars(request_id=told)
 
 
@@ -164,7 +169,10 @@ def _address(text: str) -> str:
 
 def user_agent(text: str | None) -> str | None:
     """Return what a client says that it is, in a form that can be shown and kept."""
-    return "".join(c for c in text if c.isprintable())[:LONGEST_USER_AGENT] or None if text else None
+    if not text:
+        return None
+    shown = text if text.isprintable() else "".join(c for c in text if c.isprintable())
+    return shown[:LONGEST_USER_AGENT] or None
 
 
 def _tell_request_id(response: Any) -> Any:

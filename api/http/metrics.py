@@ -7,7 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import g, request
+from flask import g
+from flask.globals import app_ctx, request_ctx
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -128,15 +129,16 @@ def _start() -> None:
 
 
 def _finish(response: Response) -> Response:
-    seconds = time.perf_counter() - g.get("arrived", time.perf_counter())
-    route = request.url_rule.rule if request.url_rule is not None else "none"
-    method = request.method if request.method in METHODS else "other"
+    asked, here = request_ctx.request, app_ctx.g
+    seconds = time.perf_counter() - here.get("arrived", time.perf_counter())
+    route = asked.url_rule.rule if asked.url_rule is not None else "none"
+    method = asked.method if asked.method in METHODS else "other"
     _counted(method, route, response.status_code).inc()
     _timed(route).observe(seconds)
-    key: Any = g.get("api_key")
+    key: Any = here.get("api_key")
     _log().info(
         "request",
-        method=request.method,
+        method=asked.method,
         route=route,
         status=response.status_code,
         milliseconds=round(seconds * 1000, 1),

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g, request
+from flask.globals import request_ctx
 
 from api.http import plain
 from api.http.answers import answer, body_of, written
@@ -82,13 +83,13 @@ def log_in(body: dict[str, Any]) -> Response:
 
 def _key_and_session(secret: str) -> ApiKey | None:
     """Find the API key, and in the same read the session that is asked about, if that can be told already."""
-    body = None
-    if (request.content_length or LARGEST_QUESTION) < LARGEST_QUESTION:
+    body, asked, behind = None, request_ctx.request, service()
+    if (asked.content_length or LARGEST_QUESTION) < LARGEST_QUESTION:
         with suppress(ValueError, RecursionError):  # what is wrong with it is told to those alone whom the key lets in
-            body = plain.introspection(json.loads(request.get_data(cache=True)))
+            body = plain.introspection(json.loads(asked.get_data(cache=True)))
     if body is None:
-        return service().api_keys.find(secret)
-    found, g.session_ahead = service().open_sessions.find_with_key(secret, token_hash(body["token"]), service().clock())
+        return behind.api_keys.find(secret)
+    found, g.session_ahead = behind.open_sessions.find_with_key(secret, token_hash(body["token"]), behind.clock())
     return found
 
 

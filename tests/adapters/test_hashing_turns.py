@@ -26,9 +26,9 @@ with HashingTurns(1, pathlib.Path(sys.argv[1])).one(5.0):
 def test_processes_that_share_a_folder_have_no_more_turns_than_cores(tmp_path: Path) -> None:
     """Each may use every core, and all of them together no more than there are."""
     one, other = HashingTurns(2, tmp_path), HashingTurns(2, tmp_path)
-    with one.one(0.0), other.one(0.0), pytest.raises(TooBusy), other.one(0.01):
+    with one.one(1.0), other.one(1.0), pytest.raises(TooBusy), other.one(0.01):
         pass
-    with other.one(0.0), other.one(0.0):
+    with other.one(1.0), other.one(1.0):
         pass
 
 
@@ -48,7 +48,7 @@ def test_a_process_that_is_killed_leaves_its_turn_to_others(tmp_path: Path) -> N
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(TooBusy), turns.one(0.0):
+        with pytest.raises(TooBusy), turns.one(0.01):
             pass
         holder.kill()
     with turns.one(5.0):
