@@ -80,7 +80,7 @@ class Program:
     """One command of the service while it runs, and what it and its children said."""
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str], folder: Path) -> None:
-        name = f"{'-'.join(arguments)}-{secrets.token_hex(4)}"
+        name = f"{'-'.join(arguments[:2]).replace('/', '_')}-{secrets.token_hex(4)}"
         self._output, self._errors = folder / f"{name}.out", folder / f"{name}.err"
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
