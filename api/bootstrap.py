@@ -69,7 +69,8 @@ from projections.audit_counts import AuditCounts
 from projections.audit_log import AuditLog
 from projections.audit_queries import AuditQueries
 from projections.audit_retention import AuditRetention
-from projections.checkpoints import Checkpointer, Checkpoints, KeyNotHeld
+from projections.checkpointer import Checkpointer, KeyNotHeld
+from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
 from projections.event_feed import EventFeed, FeedFilter
 from projections.event_tail import EventTail
@@ -404,7 +405,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         usage_queries=UsageQueries(database, freshness, clock),
         progress=progress,
         checkpoints=checkpoints,
-        checkpointer=Checkpointer(database, lambda: _signers(settings), clock),
+        checkpointer=Checkpointer(database, lambda: _signers(settings), verify_signature, clock),
         proofs=Proofs(database, checkpoints),
         views=views,
         followers=[Follower(view, lambda: connect_to_follow(url), CHANNEL) for view in views],

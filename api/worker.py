@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from application.errors import ServiceError
-from projections.checkpoints import KeyNotHeld
+from projections.checkpointer import HistoryRewritten, KeyNotHeld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ MAIL_POLL_SECONDS = 0.2
 USAGE_POLL_SECONDS = 0.5
 WEBHOOK_POLL_SECONDS = 0.5
 CHECKPOINT_POLL_SECONDS = 0.5
-LOOK_FOR_KEY_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 10.0
 ERASURE_POLL_SECONDS = 15.0
 CLEAR_AWAY_SECONDS = 60.0
 CALM_DOWN_SECONDS = 1.0
@@ -93,7 +93,10 @@ def _sign_checkpoints(service: Service, stop: threading.Event) -> None:
                 stop.wait(CHECKPOINT_POLL_SECONDS)
         except KeyNotHeld:  # another key has taken over since this process started: it leaves signing to others
             log.warning("checkpoint.key_not_held")
-            stop.wait(LOOK_FOR_KEY_SECONDS)
+            stop.wait(LOOK_AGAIN_SECONDS)
+        except HistoryRewritten as error:
+            log.warning("checkpoint.refused", reason=str(error))
+            stop.wait(LOOK_AGAIN_SECONDS)
 
 
 def _erase(service: Service, stop: threading.Event) -> None:

@@ -12,7 +12,7 @@ from api import bootstrap, signing_keys
 from api.cli.ready import ready_service
 from api.config import ConfigError
 from api.signing_keys import SigningKeys, new_private_key
-from projections.checkpoints import KeyNotHeld
+from projections.checkpointer import HistoryRewritten, KeyNotHeld
 
 if TYPE_CHECKING:
     from api.bootstrap import Service
@@ -62,6 +62,9 @@ def rotate(
             former, current = service.checkpointer.hand_over(without_former=lost)
         except KeyNotHeld:
             raise ConfigError(NOT_HELD) from None
+        except HistoryRewritten as error:
+            typer.echo(f"subusers: nothing is signed: {error}; `subusers verify` tells more", err=True)
+            raise typer.Exit(1) from None
         if not service.settings.signing_keys.private:
             retire_in_file(service, former)
     typer.echo(f"former  {former}\ncurrent {current}")

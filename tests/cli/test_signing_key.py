@@ -14,7 +14,7 @@ from api.cli import signing_key
 from api.config import ConfigError
 from api.signing_keys import SigningKeys, generated_in
 from application.signed_notes import VerifierKey
-from projections.checkpoints import KeyNotHeld
+from projections.checkpointer import KeyNotHeld
 from tests.cli.conftest import as_setting
 from tests.cli.test_verify import act, signed
 

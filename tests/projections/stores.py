@@ -9,7 +9,7 @@ from uuid import UUID
 from adapters.ed25519 import Ed25519Signer, verify
 from application.checkpoints import Checkpoint
 from application.signed_notes import SignedNote
-from projections.checkpoints import Checkpointer
+from projections.checkpointer import Checkpointer
 from projections.follower import Follower
 from projections.merkle_tree import MerkleLeaves
 from projections.store_check import Kept, StoreCheck, Verdict
@@ -134,7 +134,9 @@ class Store:
         signer = Ed25519Signer(chance.randbytes(32))
         name = ask(self.url, "SELECT split_part(verifier_key, '+', 1) FROM signing_keys")[0][0]
         self.own.execute("DELETE FROM checkpoints; DELETE FROM signing_keys")
-        forger = Checkpointer(self.service.database, lambda: [signer], self.service.clock, new_name=lambda: name)
+        forger = Checkpointer(
+            self.service.database, lambda: [signer], verify, self.service.clock, new_name=lambda: name
+        )
         forger.make_of(sizes)
 
     @property

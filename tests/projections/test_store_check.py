@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.ed25519 import Ed25519Signer
+from adapters.ed25519 import Ed25519Signer, verify
 from application.activities import Activity
 from application.first_bad import CannotTell
-from projections.checkpoints import Checkpointer
+from projections.checkpointer import Checkpointer
 from tests.jobs import at_work
 from tests.people import PORTAL
 from tests.projections.stores import TAMPERINGS, Store, connections, covered, first_difference
@@ -189,7 +189,9 @@ def test_two_histories_signed_with_the_key_itself(store: Store, kept: list[Kept]
     store.own.execute(b"DELETE FROM checkpoints")
     signers = [Ed25519Signer(one) for one in store.service.settings.signing_keys.private]
     assert name is not None
-    forger = Checkpointer(store.service.database, lambda: signers, store.service.clock, new_name=lambda: name[0])
+    forger = Checkpointer(
+        store.service.database, lambda: signers, verify, store.service.clock, new_name=lambda: name[0]
+    )
     forger.make_of([20, 94])
     found = store.check(*kept).findings[0]
     assert (found.first, found.last) == (kept[1].checkpoint.position + 1, kept[2].checkpoint.position)
