@@ -359,8 +359,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         clock,
     )
     views: tuple[View, ...] = (
-        SubUserList(mapper, vault),
-        AuditLog(mapper, audit_retention),
+        SubUserList(vault),
+        AuditLog(audit_retention),
         UsageView(mapper),
         MailQueueView(mapper),
         MerkleLeaves(),

@@ -5,36 +5,44 @@ What charts are made of is counted along with it: logins and activities, of each
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain import events
-from projections.audit_rows import place_of
+from projections.audit_actions import ACTIONS
 from projections.statements import statements
+from projections.stored_events import REPORTED, account_of, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from uuid import UUID
+    from collections.abc import Sequence
 
-    from eventsourcing.persistence import Mapper
     from psycopg import Connection
 
     from projections.audit_retention import AuditRetention
-    from projections.audit_rows import Recorded
     from projections.event_log import Positioned
 
 SQL = statements("projections", "audit_log")
 
-COUNTED = {events.SubUserLoggedIn.TOPIC: (1, 0), events.SubUserActivityRecorded.TOPIC: (0, 1)}
-"""Topic to what it adds: logins, activities."""
+ACTIVITY, LOGIN = events.SubUserActivityRecorded.TOPIC, events.SubUserLoggedIn.TOPIC
+COUNTED = {LOGIN, ACTIVITY}
 
-QUARTER = timedelta(minutes=15)
-DAY = timedelta(days=1)
-BEGINNING = datetime.min.replace(tzinfo=UTC)
+SHOWN = 5
+"""Fields of a `Row` that are columns of the view."""
 
-Key = tuple["UUID", "UUID", datetime]
-"""An account, a person (or the account again, for all of them), and when a quarter of an hour or a day begins."""
+
+class Row(NamedTuple):
+    """What is shown of an event: ids and times as the store has them."""
+
+    position: int
+    account_id: str
+    action: str
+    sub_user_id: str | None
+    occurred_at: str
+    recorded_at: str
+
+    def is_recorded_since(self, moment: datetime) -> bool:
+        """Say whether it is that recent."""
+        return datetime.fromisoformat(self.recorded_at) >= moment
 
 
 class AuditLog:
@@ -43,59 +51,38 @@ class AuditLog:
     name = "audit-log"
     tables = ("audit_view", "audit_counts", "audit_day_counts", "audit_older")
 
-    def __init__(self, mapper: Mapper[UUID], retention: AuditRetention) -> None:
-        self._mapper = mapper
+    def __init__(self, retention: AuditRetention) -> None:
         self._retention = retention
 
     def apply(self, connection: Connection[Any], batch: Sequence[Positioned]) -> None:
         """Take over these events, in the transaction that is open."""
         begins = self._retention.begins
-        found = [(row, one.stored.topic) for one in batch if (row := self._row(one)) is not None]
-        with connection.cursor() as cursor:
-            cursor.executemany(SQL["add_row"], [row for row, _ in found if row["recorded_at"] >= begins])
-            cursor.executemany(SQL["add_older"], [row for row, _ in found if row["recorded_at"] < begins])
-        facts = [(row, topic) for row, topic in found if topic in COUNTED and row["occurred_at"] >= begins]
-        if facts:
-            connection.execute(SQL["add_to_quarters"], _summed(_of_quarters(facts)))
-            connection.execute(SQL["add_to_days"], _summed(_of_days(facts)))
-
-    def _row(self, positioned: Positioned) -> dict[str, Any] | None:
-        """Return what is shown of an event; nothing of one that is of no account, or of all."""
-        event = cast("Recorded", self._mapper.to_domain_event(positioned.stored))
-        place = place_of(event)
-        told = {"position": positioned.position, "recorded_at": event.timestamp}
-        return None if place is None else {**told, **vars(place)}
+        found = [row for one in batch if (row := row_of(one)) is not None]
+        shown = [row for row in found if row.is_recorded_since(begins)]
+        _copy(connection, "add_rows", [row[:SHOWN] for row in shown])
+        if len(shown) < len(found):
+            _copy(connection, "add_older", [row[:2] for row in found if not row.is_recorded_since(begins)])
+        if any(one.stored.topic in COUNTED for one in batch):
+            added = {"first": batch[0].position, "last": batch[-1].position, "begins": begins}
+            topics = {"login": LOGIN, "activity": ACTIVITY}
+            # Not prepared: to be planned for as many rows as there are by then.
+            connection.execute(SQL["count"], added | topics, prepare=False)
 
 
-def _of_quarters(facts: Iterable[tuple[dict[str, Any], str]]) -> Iterable[tuple[Key, str]]:
-    for row, topic in facts:
-        for whose in (row["sub_user_id"], row["account_id"]):
-            yield (row["account_id"], whose, _beginning(row["occurred_at"], QUARTER)), topic
+def _copy(connection: Connection[Any], statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        with connection.cursor() as cursor, cursor.copy(SQL[statement]) as copy:
+            for row in rows:
+                copy.write_row(row)
 
 
-def _of_days(facts: Iterable[tuple[dict[str, Any], str]]) -> Iterable[tuple[Key, str]]:
-    for row, topic in facts:
-        yield (row["account_id"], row["sub_user_id"], _beginning(row["occurred_at"], DAY)), topic
-
-
-def _beginning(moment: datetime, length: timedelta) -> datetime:
-    """Return when the quarter of an hour, or the UTC day, begins that a moment is in."""
-    moment = moment.astimezone(UTC)
-    return moment - (moment - BEGINNING) % length
-
-
-def _summed(facts: Iterable[tuple[Key, str]]) -> dict[str, list[Any]]:
-    """Return the columns of rows to add, each key once."""
-    logins: Counter[Key] = Counter()
-    activities: Counter[Key] = Counter()
-    for key, topic in facts:
-        more_logins, more_activities = COUNTED[topic]
-        logins[key] += more_logins
-        activities[key] += more_activities
-    return {
-        "account_ids": [account_id for account_id, _, _ in logins],
-        "person_ids": [person_id for _, person_id, _ in logins],
-        "times": [beginning for _, _, beginning in logins],
-        "logins": list(logins.values()),
-        "activities": list(activities.values()),
-    }
+def row_of(positioned: Positioned) -> Row | None:
+    """Return what is shown of an event; nothing of one that is of no account, or of all."""
+    stored = positioned.stored
+    state = state_of(stored)
+    account_id = account_of(stored, state)
+    if account_id is None:
+        return None
+    action = state["action"] if stored.topic == ACTIVITY else ACTIONS[stored.topic]
+    occurred_at = state["occurred_at" if stored.topic in REPORTED else "timestamp"]
+    return Row(positioned.position, account_id, action, state.get("sub_user_id"), occurred_at, state["timestamp"])

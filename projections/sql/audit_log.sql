@@ -1,24 +1,36 @@
--- name: add_row
--- Where an event stands.
-INSERT INTO audit_view (position, account_id, action, sub_user_id, occurred_at)
-VALUES (%(position)s, %(account_id)s, %(action)s, %(sub_user_id)s, %(occurred_at)s)
+-- name: add_rows
+-- Where events stand.
+COPY audit_view (position, account_id, action, sub_user_id, occurred_at) FROM STDIN
 
 -- name: add_older
--- Where one stands that is too old for the log.
-INSERT INTO audit_older (account_id, position) VALUES (%(account_id)s, %(position)s)
+-- Where events stand that are too old for the log.
+COPY audit_older (position, account_id) FROM STDIN
 
--- name: add_to_quarters
--- What a batch adds, a column an array, each quarter of an hour of an account, and of a person there, once.
-INSERT INTO audit_counts AS c (account_id, person_id, quarter, logins, activities)
-SELECT * FROM unnest(%(account_ids)s::uuid[], %(person_ids)s::uuid[], %(times)s::timestamptz[],
-                     %(logins)s::integer[], %(activities)s::integer[])
-ON CONFLICT (account_id, person_id, quarter)
-DO UPDATE SET logins = c.logins + excluded.logins, activities = c.activities + excluded.activities
-
--- name: add_to_days
--- The same for the UTC days of sub-users.
+-- name: count
+-- Logins and activities among the rows that were just added: by quarter of an hour, of each sub-user and, under its own
+-- id, of the account; and by UTC day. What occurred before the log begins is not counted. The topic tells an activity, not the action: that is the portal's own word.
+WITH facts AS MATERIALIZED (
+    SELECT a.account_id, a.sub_user_id, date_bin('15 minutes', a.occurred_at, '0001-01-01T00:00:00Z') AS quarter,
+           (count(*) FILTER (WHERE e.topic = %(login)s))::integer AS logins,
+           (count(*) FILTER (WHERE e.topic = %(activity)s))::integer AS activities
+    FROM stored_events e
+    JOIN audit_view a ON a.position = e.notification_id
+    WHERE e.notification_id >= %(first)s AND e.notification_id <= %(last)s
+      AND a.position >= %(first)s AND a.position <= %(last)s
+      AND e.topic IN (%(login)s, %(activity)s) AND a.occurred_at >= %(begins)s
+    GROUP BY a.account_id, a.sub_user_id, quarter
+), by_quarter AS (
+    INSERT INTO audit_counts AS c (account_id, person_id, quarter, logins, activities)
+    SELECT account_id, sub_user_id, quarter, logins, activities FROM facts
+    UNION ALL
+    SELECT account_id, account_id, quarter, sum(logins), sum(activities) FROM facts GROUP BY account_id, quarter
+    ON CONFLICT (account_id, person_id, quarter)
+    DO UPDATE SET logins = c.logins + excluded.logins, activities = c.activities + excluded.activities
+)
 INSERT INTO audit_day_counts AS c (account_id, sub_user_id, day, logins, activities)
-SELECT * FROM unnest(%(account_ids)s::uuid[], %(person_ids)s::uuid[], %(times)s::timestamptz[],
-                     %(logins)s::integer[], %(activities)s::integer[])
+SELECT account_id, sub_user_id, date_bin('24 hours', quarter, '0001-01-01T00:00:00Z') AS day,
+       sum(logins), sum(activities)
+FROM facts
+GROUP BY account_id, sub_user_id, day
 ON CONFLICT (account_id, day, sub_user_id)
 DO UPDATE SET logins = c.logins + excluded.logins, activities = c.activities + excluded.activities

@@ -30,7 +30,8 @@ WHERE name = %(name)s
 
 -- name: indexes
 -- A table's indexes: the name of each, and what it indexes, which is the same for the live table and its copy.
-SELECT c.relname, regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', '') || i.indisprimary::text
+SELECT c.relname AS name, regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', '') AS definition,
+       i.indisprimary AS is_primary, i.indisunique AS is_unique
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class t ON t.oid = i.indrelid

@@ -1,94 +1,32 @@
--- How the tables account_view and sub_user_view follow events.
+-- How the tables account_view and sub_user_view follow events: rows come as JSON, and go back as JSON.
 
--- name: add_account
--- A main account was registered.
-INSERT INTO account_view (account_id, version, email, company_name, language, sub_user_limit, created_at)
-VALUES (%(account_id)s, %(version)s, %(email)s, %(company_name)s, %(language)s, %(sub_user_limit)s, %(created_at)s)
+-- name: find_accounts
+-- The rows that there are, by their ids.
+SELECT account_id::text, to_jsonb(a) FROM account_view a WHERE account_id = ANY(%(ids)s::uuid[])
 
--- name: set_version
--- How far this account's stream is in the view: what a read compares.
-UPDATE account_view SET version = %(version)s WHERE account_id = %(account_id)s
+-- name: find_sub_users
+-- The same of sub-users.
+SELECT sub_user_id::text, to_jsonb(s) FROM sub_user_view s WHERE sub_user_id = ANY(%(ids)s::uuid[])
 
--- name: change_account
--- Null means unchanged.
-UPDATE account_view
-SET email = coalesce(%(email)s, email), company_name = coalesce(%(company_name)s, company_name),
-    language = coalesce(%(language)s, language)
-WHERE account_id = %(account_id)s
+-- name: put_accounts
+-- New rows, and what has become of others. The version says how far the account's stream is in the view: what a read
+-- compares.
+INSERT INTO account_view
+SELECT * FROM json_populate_recordset(NULL::account_view, %(rows)s::json)
+ON CONFLICT (account_id) DO UPDATE
+SET version = excluded.version, email = excluded.email, company_name = excluded.company_name,
+    language = excluded.language, sub_user_limit = excluded.sub_user_limit, closed_at = excluded.closed_at
 
--- name: close_account
--- Closed for good.
-UPDATE account_view SET closed_at = %(closed_at)s WHERE account_id = %(account_id)s
+-- name: put_sub_users
+-- New rows, and what has become of others; who they are and since when does not change.
+INSERT INTO sub_user_view
+SELECT * FROM json_populate_recordset(NULL::sub_user_view, %(rows)s::json)
+ON CONFLICT (sub_user_id) DO UPDATE
+SET name = excluded.name, surname = excluded.surname, active = excluded.active, visible = excluded.visible,
+    last_login_at = excluded.last_login_at, access_expires_at = excluded.access_expires_at,
+    must_change_password = excluded.must_change_password, credentials_mail = excluded.credentials_mail,
+    mail_version = excluded.mail_version, locked = excluded.locked, revision = excluded.revision
 
--- name: raise_limit
--- Support allowed more sub-users.
-UPDATE account_view SET sub_user_limit = %(sub_user_limit)s WHERE account_id = %(account_id)s
-
--- name: add_sub_user
--- A sub-user was created, inactive.
-INSERT INTO sub_user_view (sub_user_id, account_id, email, name, surname, visible, created_at, access_expires_at)
-VALUES (%(sub_user_id)s, %(account_id)s, %(email)s, %(name)s, %(surname)s, %(visible)s, %(created_at)s,
-        %(access_expires_at)s)
-
--- name: change_names
--- Null means unchanged.
-UPDATE sub_user_view
-SET name = coalesce(%(name)s, name), surname = coalesce(%(surname)s, surname), revision = revision + 1
-WHERE sub_user_id = %(sub_user_id)s
-
--- name: set_visible
--- Hidden, or shown again.
-UPDATE sub_user_view SET visible = %(visible)s, revision = revision + 1 WHERE sub_user_id = %(sub_user_id)s
-
--- name: set_access_expiry
--- Null means no end.
-UPDATE sub_user_view SET access_expires_at = %(access_expires_at)s, revision = revision + 1
-WHERE sub_user_id = %(sub_user_id)s
-
--- name: activate
--- Access data goes out with every activation, so a password of one's own is needed again.
-UPDATE sub_user_view SET active = true, must_change_password = true, revision = revision + 1
-WHERE sub_user_id = %(sub_user_id)s
-
--- name: deactivate
--- No access for now, and a mail that has not gone out does not.
-UPDATE sub_user_view
-SET active = false, revision = revision + 1,
-    credentials_mail = CASE WHEN credentials_mail = 'pending' THEN 'none' ELSE credentials_mail END
-WHERE sub_user_id = %(sub_user_id)s
-
--- name: reset_password
--- A temporary password replaced theirs.
-UPDATE sub_user_view SET must_change_password = true, revision = revision + 1 WHERE sub_user_id = %(sub_user_id)s
-
--- name: change_password
--- They have a password of their own; a mail with an earlier one that has not gone out does not.
-UPDATE sub_user_view
-SET must_change_password = false, revision = revision + 1,
-    credentials_mail = CASE WHEN credentials_mail = 'pending' THEN 'none' ELSE credentials_mail END
-WHERE sub_user_id = %(sub_user_id)s
-
--- name: expect_mail
--- A mail with access data is on its way.
-UPDATE sub_user_view SET credentials_mail = 'pending', mail_version = %(mail_version)s WHERE sub_user_id = %(sub_user_id)s
-
--- name: settle_mail
--- What came of the last mail with access data; an earlier one's outcome, or another kind's, changes nothing.
-UPDATE sub_user_view SET credentials_mail = %(state)s
-WHERE sub_user_id = %(sub_user_id)s AND mail_version = %(mail_version)s
-
--- name: log_in
--- Their last login.
-UPDATE sub_user_view SET last_login_at = %(last_login_at)s WHERE sub_user_id = %(sub_user_id)s
-
--- name: lock
--- Locked after too many failed logins.
-UPDATE sub_user_view SET locked = true WHERE sub_user_id = %(sub_user_id)s
-
--- name: unlock
--- New access data lifted the lock.
-UPDATE sub_user_view SET locked = false WHERE sub_user_id = %(sub_user_id)s
-
--- name: remove_sub_user
+-- name: remove_sub_users
 -- Gone from lists for good.
-DELETE FROM sub_user_view WHERE sub_user_id = %(sub_user_id)s
+DELETE FROM sub_user_view WHERE sub_user_id = ANY(%(ids)s::uuid[])
