@@ -29,7 +29,7 @@ class Historian:
     def __init__(self, seed: int = 1) -> None:
         self._chance = random.Random(seed)
         self._accounts = [self._id() for _ in range(ACCOUNTS)]
-        self._sub_users = {one: [str(self._id()) for _ in range(SUB_USERS)] for one in self._accounts}
+        self.sub_users = {one: [str(self._id()) for _ in range(SUB_USERS)] for one in self._accounts}
         self._versions = dict.fromkeys(self._accounts, 0)
         self._sealed = {size: [self._sealed_text(size) for _ in range(1000)] for size in (12, 60, 120)}
 
@@ -37,7 +37,7 @@ class Historian:
         """Return so many events, in the order in which they are recorded."""
         for number in range(events):
             account_id = self._chance.choice(self._accounts)
-            sub_user_id = self._chance.choice(self._sub_users[account_id])
+            sub_user_id = self._chance.choice(self.sub_users[account_id])
             timestamp = (BEGINNING + timedelta(seconds=3 * number)).isoformat(timespec="microseconds")
             if self._chance.random() < 0.6:
                 yield self._id(), 1, "SubUserActivityRecorded", self._activity(timestamp, account_id, sub_user_id)

@@ -50,7 +50,6 @@ def events_after(connection: Connection[Any], position: int, limit: int) -> Sequ
     bound = settled_position(connection)
     if bound <= position:
         return []
-    rows = connection.cursor(row_factory=tuple_row).execute(
-        SQL["events_between"], {"after": position, "upto": bound, "limit": limit}, prepare=True
-    )
-    return [Positioned(row[0], StoredEvent(row[1], row[2], row[3], row[4])) for row in rows]
+    cursor = connection.cursor(row_factory=tuple_row, binary=True)  # what a batch costs is mostly the reading of rows
+    rows = cursor.execute(SQL["events_between"], {"after": position, "upto": bound, "limit": limit}, prepare=True)
+    return [Positioned(row[0], StoredEvent(row[1], row[2], row[3], row[4])) for row in rows.fetchall()]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from projections.follower import View
 
 SQL = statements("projections", "rebuild")
-BATCH = 10_000
+BATCH = 20_000
 """Events that are applied in one transaction: a view that writes rows anew writes each of them once in so many."""
 
 CLOSE_ENOUGH = 500
