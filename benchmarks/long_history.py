@@ -163,19 +163,6 @@ def over_http(settings: config.Settings, api_key: str) -> Iterator[Rename]:
 
 
 @contextmanager
-def working(settings: config.Settings) -> Iterator[None]:
-    """Run the followers in a process of their own."""
-    environment = os.environ | {"SUBUSERS_DATA_DIR": str(settings.data_dir)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "work"], env=environment, stderr=subprocess.DEVNULL
-    ) as work:
-        try:
-            yield
-        finally:
-            work.terminate()
-
-
-@contextmanager
 def ready_settings() -> Iterator[config.Settings]:
     """Run a database in a folder of its own; yield the settings with which to reach it."""
     folder = Path(tempfile.mkdtemp(prefix="subusers-benchmark-"))

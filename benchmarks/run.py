@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from benchmarks.lines import Line, Scale
 
-SUBJECTS: tuple[str, ...] = ("hot_paths", "logins", "growth", "memory")
+SUBJECTS: tuple[str, ...] = (
+    "appends",
+    "hot_paths",
+    "logins",
+    "visibility",
+    "rebuild",
+    "old_accounts",
+    "growth",
+    "memory",
+)
 """Modules of this folder, each with a `measure(scale) -> list[Line]`, in the order of the table."""
 
 DOCS = Path(__file__).parent.parent / "docs"

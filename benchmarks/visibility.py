@@ -19,7 +19,8 @@ import psycopg
 from api import bootstrap
 from application.sub_users import SubUserChanges
 from benchmarks.lines import Line, median_of
-from benchmarks.long_history import ORIGIN, make, ready_settings, working
+from benchmarks.long_history import ORIGIN, make, ready_settings
+from benchmarks.servers import work
 
 if TYPE_CHECKING:
     from api.bootstrap import Service
@@ -39,7 +40,7 @@ LONGEST_WAIT = 10.0
 
 def measure(scale: Scale) -> list[Line]:
     """Send commands at their rate, and look at the view all the while."""
-    with ready_settings() as settings, working(settings):
+    with ready_settings() as settings, work(settings):
         service = bootstrap.build(settings)
         accounts = [make(service, 2) for _ in range(ACCOUNTS)]
         of_run(service, accounts, 1)  # connections, prepared statements and first accounts

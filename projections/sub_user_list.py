@@ -50,7 +50,6 @@ class Change(NamedTuple):
     state: State
 
 
-
 class SubUserList:
     """Follows every event of an account."""
 
