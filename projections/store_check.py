@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from heapq import merge
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,8 @@ from psycopg import IsolationLevel, sql
 from psycopg.rows import tuple_row
 
 from application.checkpoints import Checkpoint, MalformedCheckpoint, trusted_keys
-from application.first_bad import CannotTell, Difference, Finding, Roots, SignedRoot, first_bad
+from application.first_bad import CannotTell, Finding, Roots, SignedRoot, first_bad
+from application.history_reading import HistoryReading, RootComparison
 from application.merkle import GrowingTree
 from application.signed_notes import BadSignature, MalformedNote, SignedNote, VerifierKey
 from projections.statements import statements
@@ -31,22 +31,11 @@ if TYPE_CHECKING:
 SQL = statements("projections", "store_check")
 
 ROWS_AT_A_TIME = 5000
-TELL_EVERY = 5000
-"""Events between two words about the progress."""
-
 COPY_HEADER = 19
 """Bytes before the first row: a signature of 11, flags, and the length of an extension that there is not."""
 
 FIELDS = b"\x00\x05"
 """The count of fields before each row; after the last one comes -1."""
-
-GONE = "the event is gone"
-ADDED = "the event was not recorded there: it was put in later"
-CHANGED = "the event is not what was recorded"
-MOVED = "what was kept of the event stands in another place"
-
-Leaf = tuple[int, int, bytes]
-"""Which leaf, at what position, and its hash."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +68,16 @@ class StoreCheck:
     progress: Callable[[int, int], None] = lambda _done, _of: None
     _findings: list[Finding] = field(default_factory=list)
     _keys: set[VerifierKey] = field(default_factory=set)
+    _stored: int = 0
     _reads: Iterator[int] = field(default_factory=count)
 
     def run(self) -> Verdict:
         """Check everything. Raises `CannotTell`."""
         with self._one_moment():
             self._keys = self._trusted_keys()
-            reading = _Reading(self._rows("leaves"), self._rows("nodes"), self._kept_leaves())
+            reading = HistoryReading(self._rows("leaves"), self._rows("nodes"), self._kept_leaves())
             roots = reading.read(self._event_rows(), self._signed_roots(), self.progress)
+            self._note_lost_checkpoints()
             if roots.signed == 0 and not self._findings:
                 raise CannotTell("nothing was signed yet: this store has no checkpoint, and none was given")
             leaves = self._read_leaves() if roots.bad is not None else Roots()
@@ -94,6 +85,12 @@ class StoreCheck:
         findings = [*([worst] if worst is not None else []), *self._findings]
         signed = roots.good.size if roots.good is not None else 0
         return Verdict(reading.tree.size, signed, roots.signed, findings)
+
+    def _note_lost_checkpoints(self) -> None:
+        """Note where there are none: one that somebody kept was in the store before they had it."""
+        if self.elsewhere and self._stored == 0:
+            last = max(one.checkpoint.position for one in self.elsewhere)
+            self._findings.append(Finding(1, max(1, last), "the checkpoints of this store are gone"))
 
     @contextmanager
     def _one_moment(self) -> Iterator[None]:
@@ -148,7 +145,7 @@ class StoreCheck:
     def _read_leaves(self) -> Roots:
         """Compare the roots that the kept leaves give with those that are signed."""
         roots, tree = Roots(), GrowingTree()
-        comparison = _Comparison(roots, tree, self._signed_roots(noting=False))
+        comparison = RootComparison(roots, tree, self._signed_roots(noting=False))
         for number, _, digest in self._rows("leaves"):
             if number != tree.size:
                 break
@@ -177,6 +174,7 @@ class StoreCheck:
     def _stored_roots(self, *, noting: bool) -> Iterator[SignedRoot]:
         before = 0
         for number, size, position, text in self._rows("checkpoints"):
+            self._stored += noting
             name = f"checkpoint {number} of this store ({size} events)"
             try:
                 root = self._genuine_root(text, size, position)
@@ -195,100 +193,3 @@ class StoreCheck:
         if not note.signed_by(self._keys, self.verify):
             raise MalformedCheckpoint("it is signed by no key that is trusted")
         return checkpoint.root_hash
-
-
-class _Comparison:
-    """Compares a tree as it grows with the roots that were signed."""
-
-    def __init__(self, roots: Roots, tree: GrowingTree, signed: Iterator[SignedRoot]) -> None:
-        self._roots = roots
-        self._tree = tree
-        self._signed = signed
-        self._next = next(signed, None)
-        self.at = -1
-        self.grown()
-
-    def grown(self) -> None:
-        """Compare, if there is a root of this size."""
-        while self._next is not None and self._next.size <= self._tree.size:
-            self._roots.compare(self._next, self._tree.root() if self._next.size == self._tree.size else None)
-            self._next = next(self._signed, None)
-        self.at = self._next.size if self._next is not None else -1
-
-    def end(self) -> None:
-        """Have it told which roots the tree never came to."""
-        while self._next is not None:
-            self._roots.compare(self._next, None)
-            self._next = next(self._signed, None)
-
-
-class _Reading:
-    """Reads events beside what was kept of them, and remembers the first difference."""
-
-    def __init__(self, leaves: Iterator[Leaf], nodes: Iterator[tuple[int, int, bytes]], kept: int) -> None:
-        self.tree = GrowingTree()
-        self.difference: Difference | None = None
-        self._leaves = leaves
-        self._nodes = nodes
-        self._kept = kept
-        self._altered: tuple[int, str] | None = None
-        self._first_without: tuple[int, int] | None = None
-
-    def read(self, rows: Iterator[bytes], signed: Iterator[SignedRoot], progress: Callable[[int, int], None]) -> Roots:
-        """Read to the end, and return how the signed roots compare."""
-        roots, tree = Roots(), self.tree
-        comparison = _Comparison(roots, tree, signed)
-        leaf = next(self._leaves, None)
-        for data in rows:
-            expected = (tree.size, int.from_bytes(data[4:12]), sha256(b"\x00" + data).digest())
-            leaf = next(self._leaves, None) if leaf == expected else self._differing(leaf, expected)
-            completed = tree.append(expected[2])
-            if completed:
-                self._compare_nodes(completed, expected[1])
-            if tree.size == comparison.at:
-                comparison.grown()
-            if tree.size % TELL_EVERY == 0:
-                progress(tree.size, self._kept)
-        if leaf is not None:
-            self._differs(leaf[0], leaf[1], GONE)
-        comparison.end()
-        progress(tree.size, tree.size)
-        return roots
-
-    def altered(self, roots: Roots) -> Finding | None:
-        """Say what was altered of that which was kept, where the events are right."""
-        if self._altered is not None:
-            return Finding(self._altered[0], self._altered[0], self._altered[1])
-        if self._first_without is not None and roots.good is not None and roots.good.size > self._first_without[0]:
-            position = self._first_without[1]
-            return Finding(position, position, "what was kept for proofs is missing from here on")
-        return None
-
-    def _differing(self, leaf: Leaf | None, expected: Leaf) -> Leaf | None:
-        """Say what is different at this event, or before it, and return the next leaf."""
-        number, position, digest = expected
-        while leaf is not None and leaf[1] < position:
-            self._differs(leaf[0], leaf[1], GONE)
-            leaf = next(self._leaves, None)
-        if leaf is None:
-            self._first_without = self._first_without or (number, position)
-            return None
-        if leaf[1] > position:
-            self._differs(number, position, ADDED)
-            return leaf
-        if leaf[2] != digest:
-            self._differs(number, position, CHANGED)
-        elif leaf[0] != number:
-            self._differs(number, position, MOVED)
-        return next(self._leaves, None)
-
-    def _differs(self, leaf: int, position: int, what: str) -> None:
-        self.difference = self.difference or Difference(leaf, position, what)
-
-    def _compare_nodes(self, completed: Sequence[tuple[Any, bytes]], position: int) -> None:
-        if self.difference is not None or self._altered is not None or self.tree.size > self._kept:
-            return
-        for (level, number), digest in completed:
-            if next(self._nodes, None) != (level, number, digest):
-                what = f"what was kept for proofs was altered: the subtree of {1 << level} events that ends here"
-                self._altered = self._altered or (position, what)

@@ -178,6 +178,14 @@ def test_without_a_checkpoint_from_elsewhere_those_of_the_store_tell(store: Stor
     assert (found.first, found.what.endswith("no checkpoint has it yet")) == (newer, True)
 
 
+def test_checkpoints_that_are_gone(store: Store, kept: list[Kept]) -> None:
+    """The events are right by those that were kept elsewhere; that the store's own are gone is told."""
+    store.own.execute(b"DELETE FROM checkpoints")
+    verdict = store.check(*kept)
+    assert [str(one) for one in verdict.findings] == ["positions 1 to 145: the checkpoints of this store are gone"]
+    assert verdict.signed == EVENTS
+
+
 def test_two_histories_signed_with_the_key_itself(store: Store, kept: list[Kept]) -> None:
     """Somebody has the key: those of the store bound nothing any more, and those kept elsewhere do."""
     events = dict(store.events)
