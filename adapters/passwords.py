@@ -12,12 +12,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
-from adapters.hashing_turns import HashingTurns
 from application.errors import InvalidValue, TooBusy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 SHORTEST = 15
 LONGEST = 128
@@ -48,11 +46,15 @@ LONGEST_QUEUE = 256
 
 
 class Argon2Passwords:
-    """argon2id with OWASP's parameters, so many at a time as there are cores, in all processes that share a folder."""
+    """argon2id with OWASP's parameters, so many at a time as there are cores, in the order in which they are asked for.
 
-    def __init__(self, cores: int, shared: Path | None = None) -> None:
+    Several processes share the cores out among them beforehand: locks that they would have in common could not be had
+    in order, would outlast a process that stands still, and at eight logins at once gained nothing.
+    """
+
+    def __init__(self, cores: int) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-        self._turns = HashingTurns(cores, shared)
+        self._free_cores = threading.BoundedSemaphore(cores)
         self._places = threading.BoundedSemaphore(LONGEST_QUEUE)
         self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
 
@@ -96,8 +98,12 @@ class Argon2Passwords:
         if not self._places.acquire(blocking=False):
             raise TooBusy
         try:
-            with self._turns.one(LONGEST_WAIT):
+            if not self._free_cores.acquire(timeout=LONGEST_WAIT):
+                raise TooBusy
+            try:
                 yield
+            finally:
+                self._free_cores.release()
         finally:
             self._places.release()
 

@@ -48,7 +48,7 @@ from adapters.postgres.webhooks import PostgresWebhooks, WebhookSeals
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signatures import StandardSignatures
 from api import config
-from api.config import ConfigError, Settings, shared_folder
+from api.config import ConfigError, Settings
 from api.demo.mark import demo_account
 from api.signing_keys import SigningKeys, generated_in
 from application.accounts import Accounts
@@ -336,8 +336,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     signals = Signals(lambda: connect_to_hint(url))
     mapper = EventMapper()
     main_accounts = MainAccounts(Factory(database, signals.signal), mapper)
-    shared = shared_folder()
-    passwords = Argon2Passwords(settings.cores if shared else max(1, settings.cores // settings.processes), shared)
+    passwords = Argon2Passwords(max(1, settings.cores // settings.processes))
     common = (main_accounts, vault, fingerprints, passwords, clock)
     sessions = PostgresSessions(database)
     audit_retention = AuditRetention(settings.audit_retention, clock)

@@ -114,7 +114,7 @@ def share_in(folder: Path) -> None:
 
 
 def shared_folder() -> Path | None:
-    """Return the folder in which processes keep their metrics, and what else they share; None if there is but one."""
+    """Return the folder in which several processes keep their metrics together; None if there is but one."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(folder) if folder else None
 
