@@ -55,7 +55,7 @@ from application.accounts import Accounts
 from application.activities import Activities
 from application.audit_reads import AuditReads
 from application.erasures import Erasures
-from application.errors import StoreUnavailable
+from application.errors import StoreUnavailable, TreeDamaged
 from application.first_bad import CannotTell
 from application.mailing import Mailing
 from application.main_accounts import MainAccounts
@@ -489,7 +489,7 @@ def consistency_proof(settings: Settings, old: Checkpoint, new: Checkpoint) -> S
             return consistency(connection, old.tree_size, new.tree_size)
     except psycopg.OperationalError as error:
         raise StoreUnavailable from error
-    except KeyError:  # some of what was kept is gone
+    except TreeDamaged:
         return None
 
 

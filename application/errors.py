@@ -39,6 +39,12 @@ class MasterKeyMissing(ServiceError):
     code = "master-key-missing"
 
 
+class TreeDamaged(ServiceError):
+    """Some of what is kept for proofs is gone: the service's operator has to find out why."""
+
+    code = "tree-damaged"
+
+
 class VersionConflict(Exception):
     """Somebody else recorded an event of the same stream first."""
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 
 from application.checkpoints import Checkpoint, Handover, MalformedCheckpoint
+from application.errors import TreeDamaged
 from application.merkle import is_consistent
 from application.signed_notes import BadSignature, MalformedKey, MalformedNote, SignedNote, VerifierKey, sign
 from projections.checkpoints import SQL, newest_checkpoint, signing_keys
@@ -187,7 +188,7 @@ def _state(connection: Connection[Any], size: int) -> tuple[bytes, int]:
     """Return the root of so many leaves, and where the last of them stands."""
     try:
         return root_at(connection, size), position_of_leaf(connection, size - 1)
-    except KeyError:
+    except TreeDamaged:
         raise HistoryRewritten("some of the tree is gone") from None
 
 
@@ -196,7 +197,7 @@ def _require_continuing(connection: Connection[Any], before: Sequence[Checkpoint
     for one in before:
         try:
             path = consistency(connection, one.tree_size, next_one.tree_size)
-        except KeyError:
+        except TreeDamaged:
             path = None
         if path is None or not is_consistent(
             one.tree_size, one.root_hash, next_one.tree_size, next_one.root_hash, path

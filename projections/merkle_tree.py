@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from psycopg.rows import tuple_row
 
+from application.errors import TreeDamaged
 from application.leaves import event_hash
 from application.merkle import ARITY, LEVELS_APART, Range, Subtree, joined, root_of, subtrees
 from projections.statements import statements
@@ -55,7 +56,7 @@ def tree_size(connection: Connection[Any]) -> int:
 
 
 def root_at(connection: Connection[Any], size: int) -> bytes:
-    """Return the root that the tree had when it had so many leaves. Raises KeyError if it never had."""
+    """Return the root that the tree had when it had so many leaves. Raises `TreeDamaged` if it has not."""
     whole = Range(0, size)
     return range_hashes(connection, [whole])[whole]
 
@@ -73,7 +74,7 @@ def leaves_at(connection: Connection[Any], positions: Sequence[int]) -> dict[int
 
 
 def range_hashes(connection: Connection[Any], ranges: Iterable[Range]) -> Mapping[Range, bytes]:
-    """Return the hashes of ranges of leaves. Raises KeyError where the tree has not that many."""
+    """Return the hashes of ranges of leaves. Raises `TreeDamaged` where some are not there."""
     parts = {one: list(subtrees(one)) for one in ranges}
     kept = _kept(connection, {node for some in parts.values() for part in some for node in _made_of(part)})
     return {one: joined([_hash(part, kept) for part in some]) for one, some in parts.items()}
@@ -92,7 +93,15 @@ def _made_of(part: Subtree) -> list[Subtree]:
 
 
 def _hash(part: Subtree, kept: Mapping[Subtree, bytes]) -> bytes:
-    return root_of([kept[one] for one in _made_of(part)])
+    return root_of(_those(_made_of(part), kept))
+
+
+def _those(wanted: Iterable[Subtree], kept: Mapping[Subtree, bytes]) -> list[bytes]:
+    """Return these hashes. Raises `TreeDamaged`."""
+    try:
+        return [kept[one] for one in wanted]
+    except KeyError:
+        raise TreeDamaged from None
 
 
 def _kept(connection: Connection[Any], wanted: set[Subtree]) -> dict[Subtree, bytes]:
@@ -114,7 +123,7 @@ def _unfinished(connection: Connection[Any], size: int) -> dict[int, list[bytes]
     """Return, by level, the kept hashes that are not yet sixteen: those that the next ones complete."""
     wanted = {level: list(_last(level, size)) for level in range(0, size.bit_length(), LEVELS_APART)}
     kept = _kept(connection, {one for some in wanted.values() for one in some})
-    return {level: [kept[one] for one in some] for level, some in wanted.items()}
+    return {level: _those(some, kept) for level, some in wanted.items()}
 
 
 def _last(level: int, size: int) -> Iterator[Subtree]:

@@ -13,6 +13,7 @@ from application.merkle import is_consistent, root_by_inclusion
 from application.signed_notes import SignedNote, VerifierKey
 from projections.freshness import Freshness
 from tests.api.callers import require_problem
+from tests.postgres import ask
 
 if TYPE_CHECKING:
     from tests.api.callers import Caller, Doors
@@ -92,15 +93,24 @@ def test_what_is_not_there(doors: Doors) -> None:
     checkpoint = signed(doors)
     for position in ("0", str(2**62), "9" * 30, "-1", "x", "\u0661"):
         require_problem(doors.auditor.get(f"{AUDIT}/proofs/{position}"), 404, "event-not-found")
-    ask = doors.auditor.get
-    wrong = ask(f"{AUDIT}/proofs/1", query_string={"tree_size": checkpoint.tree_size + 999})
+    get = doors.auditor.get
+    wrong = get(f"{AUDIT}/proofs/1", query_string={"tree_size": checkpoint.tree_size + 999})
     require_problem(wrong, 422, "invalid-input", "tree_size")
     beyond = {"first": 1, "second": checkpoint.tree_size + 99_999}
-    require_problem(ask(f"{AUDIT}/consistency", query_string=beyond), 422, "invalid-input", "second")
+    require_problem(get(f"{AUDIT}/consistency", query_string=beyond), 422, "invalid-input", "second")
     backwards = {"first": checkpoint.tree_size, "second": checkpoint.tree_size - 1}
-    require_problem(ask(f"{AUDIT}/consistency", query_string=backwards), 422, "invalid-input", "first")
-    require_problem(ask(f"{AUDIT}/consistency"), 422, "invalid-input", "first")
-    require_problem(ask(f"{AUDIT}/checkpoints", query_string={"cursor": "x"}), 422, "invalid-input", "cursor")
+    require_problem(get(f"{AUDIT}/consistency", query_string=backwards), 422, "invalid-input", "first")
+    require_problem(get(f"{AUDIT}/consistency"), 422, "invalid-input", "first")
+    require_problem(get(f"{AUDIT}/checkpoints", query_string={"cursor": "x"}), 422, "invalid-input", "cursor")
+
+
+def test_a_tree_that_is_damaged(own_doors: Doors, database_url: str) -> None:
+    """503: it is no fault of whoever asks."""
+    checkpoint = signed(own_doors)
+    ask(database_url, "DELETE FROM merkle_leaves WHERE leaf_index = 0")
+    answer = own_doors.auditor.get(f"{AUDIT}/proofs/{checkpoint.position}")
+    require_problem(answer, 503, "tree-damaged")
+    assert answer.headers["Retry-After"]
 
 
 def test_nothing_was_signed_yet(own_doors: Doors) -> None:
