@@ -74,6 +74,7 @@ from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
 from projections.event_feed import EventFeed, FeedFilter
 from projections.event_tail import EventTail
+from projections.exports import Exports
 from projections.follower import Follower, View
 from projections.freshness import Freshness
 from projections.history import History
@@ -150,6 +151,7 @@ class Service:
     audit_queries: AuditQueries
     audit_reads: AuditReads
     history: History
+    exports: Exports
     event_feed: EventFeed
     event_tail: EventTail
     audit_counts: AuditCounts
@@ -365,6 +367,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         MerkleLeaves(),
     )
     checkpoints = Checkpoints(database, cursors)
+    proofs, source = Proofs(database, checkpoints), Source(database, mapper, vault)
     return Service(
         settings=settings,
         clock=clock,
@@ -396,7 +399,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         sub_user_queries=SubUserQueries(database, freshness, cursors),
         audit_queries=AuditQueries(database, freshness, cursors, mapper, vault),
         audit_reads=AuditReads(main_accounts, vault, clock),
-        history=History(Source(database, mapper, vault), freshness, cursors, clock),
+        history=History(source, freshness, cursors, clock),
+        exports=Exports(source, freshness, cursors, proofs),
         event_feed=event_feed,
         event_tail=EventTail(lambda: connect(url, "event tail"), CHANNEL),
         audit_counts=AuditCounts(database, freshness),
@@ -405,7 +409,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         progress=progress,
         checkpoints=checkpoints,
         checkpointer=Checkpointer(database, lambda: _signers(settings), verify_signature, clock),
-        proofs=Proofs(database, checkpoints),
+        proofs=proofs,
         views=views,
         followers=[Follower(view, lambda: connect_to_follow(url), CHANNEL) for view in views],
         publisher=_publisher(settings),

@@ -140,7 +140,7 @@ class EquivalentView(PostgresTrackingRecorder):
 
     def _changes(self, event: Any, position: int) -> Iterator[tuple[str, dict[str, Any]]]:
         place = place_of(event)
-        if place is None:
+        if place.account_id is None:
             return
         yield "add_row", {"position": position, **vars(place)}
         if isinstance(event, events.SubUserLoggedIn | events.SubUserActivityRecorded):

@@ -132,7 +132,7 @@ class AuditQueries:
 
     def _shown(self, account_id: UUID, rows: Sequence[DictRow]) -> list[AuditRow]:
         found = [(row["position"], self._event(row)) for row in rows]
-        placed = [(position, event, place) for position, event in found if (place := place_of(event)) is not None]
+        placed = [(position, event, place_of(event)) for position, event in found]
         entries = self._vault.entries(list({person for _, _, place in placed for person in people_of(place)}))
         names = self._names(account_id)
         return [audit_row(position, event, place, entries, names) for position, event, place in placed]

@@ -31,9 +31,9 @@ NOT_DETAILS = frozenset(
 
 @dataclass(frozen=True)
 class Place:
-    """What an event is filed under in its account's audit log."""
+    """What an event is filed under in its account's audit log; one without an account is of all, and in none."""
 
-    account_id: UUID
+    account_id: UUID | None
     action: str
     sub_user_id: UUID | None
     occurred_at: datetime
@@ -56,18 +56,15 @@ class AuditRow:
     details: Any
 
 
-def place_of(event: Recorded) -> Place | None:
-    """Return what an event is filed under; None for one that is of no account, or of all."""
+def place_of(event: Recorded) -> Place:
+    """Return what an event is filed under."""
     match event:
         case events.SubUserActivityRecorded():
             return Place(event.account_id, event.action, event.sub_user_id, event.occurred_at)
         case events.UsageRecorded():
             return Place(event.account_id, ACTIONS[event.TOPIC], event.sub_user_id, event.occurred_at)
-        case events.WebhookEvent(account_id=None) | events.AuditEvent(account_id=None):
-            return None
         case events.Event() | events.WebhookEvent() | events.AuditEvent():
-            account_id: Any = event.account_id
-            return Place(account_id, ACTIONS[_topic(event)], event.subject_id, event.timestamp)
+            return Place(event.account_id, ACTIONS[_topic(event)], event.subject_id, event.timestamp)
         case _:
             raise TypeError(type(event).__name__)
 
@@ -100,7 +97,7 @@ def audit_row(
 
 def people_of(place: Place) -> set[UUID]:
     """Return those whose keys it takes to show an event."""
-    return {place.account_id} | ({place.sub_user_id} if place.sub_user_id is not None else set())
+    return {one for one in (place.account_id, place.sub_user_id) if one is not None}
 
 
 @cache

@@ -110,13 +110,13 @@ class Walk:
         """Take one step after the other, and tell of each; None of what is not wanted, or was recorded later."""
         events_of_steps = [self._source.event(row) for row in steps]
         places = [place_of(event) for event in events_of_steps]
-        people = {self._account_id, *(one for place in places if place is not None for one in people_of(place))}
+        people = {self._account_id, *(one for place in places for one in people_of(place))}
         entries = self._source.vault.entries(list(people))
         key_names = {row["id"]: row["name"] for row in self._source.rows("key_names")}
         for row, event, place in zip(steps, events_of_steps, places, strict=True):
             self.reached.position = row["position"]
             later = event.originator_version > self.cut.version if _is_own(event) else event.timestamp > self.cut.at
-            if later or place is None:
+            if later:
                 yield None
             else:
                 told = self._step(row, event, place, entries, key_names)

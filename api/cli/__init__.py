@@ -9,7 +9,7 @@ import typer
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.cli import api_keys, erasing, master_keys, replay, running, signing_key, tail, verify, views
+from api.cli import api_keys, erasing, export, master_keys, replay, running, signing_key, tail, verify, views
 from api.config import ConfigError
 from application.errors import ServiceError
 from domain.refusals import AccountNotFound
@@ -35,6 +35,7 @@ app.command()(views.status)
 app.command()(views.rebuild)
 app.command()(tail.tail)
 app.command()(replay.replay)
+app.command()(export.export)
 app.command()(verify.verify)
 app.command()(erasing.erase_account)
 app.command()(erasing.erasures)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from api.config import Settings
 
 
-READ_FROM = frozenset({"sub-users", "audit-log"})
-"""The views that reading an account's history waits for."""
+READ_FROM = frozenset({"sub-users", "audit-log", "merkle-tree"})
+"""What reading an account's history, and proving it, waits for."""
 
 
 @contextmanager

@@ -42,16 +42,23 @@ def file_answer(lines: Iterable[bytes], name: str, content_type: str) -> Respons
 
 
 def _lines(rows: Iterable[AuditRow]) -> Iterator[bytes]:
-    yield _line(CSV_COLUMNS)
+    yield csv_line(CSV_COLUMNS)
     for row in rows:
-        shown = ROW.dump(row)
-        actor = shown.pop("actor")
-        shown |= {f"actor_{name}": value for name, value in actor.items()}
-        shown["details"] = json.dumps(shown["details"], ensure_ascii=False, default=str)
-        yield _line(tuple(shown[column] for column in CSV_COLUMNS))
+        cells = flat(row)
+        yield csv_line(tuple(cells[column] for column in CSV_COLUMNS))
 
 
-def _line(values: tuple[Any, ...]) -> bytes:
+def flat(row: AuditRow) -> dict[str, Any]:
+    """Return a row as its cells, by column."""
+    shown: dict[str, Any] = ROW.dump(row)
+    actor = shown.pop("actor")
+    shown |= {f"actor_{name}": value for name, value in actor.items()}
+    shown["details"] = json.dumps(shown["details"], ensure_ascii=False, default=str)
+    return shown
+
+
+def csv_line(values: tuple[Any, ...]) -> bytes:
+    """Return a line of a table, of whose cells no spreadsheet takes any for a formula."""
     line = io.StringIO()
     csv.writer(line).writerow([_harmless(value) for value in values])
     return line.getvalue().encode()

@@ -112,6 +112,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "The sub-user's own revision, for `If-Match`.",
         "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
     },
+    "Export-Cursor": {
+        "required": True,
+        "description": "With it as `cursor` an export that broke off goes on.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+    },
     "WWW-Authenticate": {
         "description": "What kind of key is needed, where the API key is to blame.",
         "schema": {"type": "string"},

@@ -81,7 +81,7 @@ PORTAL_HEADERS = [
 ]
 """Believed of a portal key alone."""
 
-LOCATION, ETAG, POSITION = "Location", "ETag", "Event-Position"
+LOCATION, ETAG, POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"
 """Headers that an answer may have besides those that every answer has."""
 
 

@@ -44,6 +44,8 @@ DESIGNED = {
     "PUT /v1/accounts/{account_id}/plan": {"portal"},
     "GET /v1/accounts/{account_id}/audit-log": {"portal", "auditor"},
     "GET /v1/accounts/{account_id}/history": {"auditor"},
+    "GET /v1/accounts/{account_id}/export": {"auditor"},
+    "GET /v1/audit/export": {"auditor"},
     "GET /v1/events": {"analytics", "auditor"},
     "GET /v1/events/stream": {"analytics", "auditor"},
     "GET /v1/accounts/{account_id}/events": {"portal"},

@@ -31,7 +31,8 @@ def test_an_event_is_filed_where_it_says_itself(one: Pinned) -> None:
         sub_user_id = UUID(row.sub_user_id) if row.sub_user_id is not None else None
         told = Place(UUID(row.account_id), row.action, sub_user_id, datetime.fromisoformat(row.occurred_at))
 
-    assert told == place_of(cast("Recorded", EventMapper().to_domain_event(one.stored)))
+    place = place_of(cast("Recorded", EventMapper().to_domain_event(one.stored)))
+    assert told == (place if place.account_id is not None else None)
 
 
 def test_every_kind_of_event_is_known() -> None:
