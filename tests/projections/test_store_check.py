@@ -112,7 +112,7 @@ def test_whoever_covers_up_is_found_between_two_checkpoints_that_were_kept(store
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_a_thousand_tamperings(store: Store, kept: list[Kept]) -> None:
     """All of them are found."""
     for seed in range(800):
@@ -131,7 +131,7 @@ def test_clean_runs_raise_no_alarm(store: Store) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_a_thousand_clean_runs(store: Store) -> None:
     """None raises an alarm."""
     chance = random.Random(2)
