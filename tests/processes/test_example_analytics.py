@@ -9,6 +9,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from adapters.amqp.topology import Names, declare
 from tests.postgres import ask
 from tests.processes.deployment import SECONDS_TO_END
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from tests.processes.conftest import Running
     from tests.processes.deployment import Deployment
     from tests.rabbitmq import OwnBroker
+
+pytestmark = pytest.mark.timeout(300)
+"""Where a machine is busy, RabbitMQ alone may take a minute to start."""
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "analytics.py"
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from tests.processes.deployment import Deployment
     from tests.rabbitmq import OwnBroker
 
+pytestmark = pytest.mark.timeout(300)
+"""Where a machine is busy, RabbitMQ alone may take a minute to start."""
+
 ACCOUNTS = 20
 CONFIRM_SECONDS = 1.0
 LONGEST_COMMAND = CONFIRM_SECONDS
