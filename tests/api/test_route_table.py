@@ -104,6 +104,15 @@ def test_every_route_says_whom_it_opens_to(route: Route) -> None:
         assert bool(route.audience) != (str(route) in DESIGNED or route.rule.startswith("/docs/"))
 
 
+def test_an_auditor_changes_nothing() -> None:
+    """All that the scope opens is read, and it opens all that there is to audit by; that it was read is recorded."""
+    opened = [route for route in GUARDED if Scope.AUDITOR in (route.scopes or ())]
+    assert {route.method for route in opened} == {"GET"}
+    of_account = {f"GET /v1/accounts/{{account_id}}/{what}" for what in ("audit-log", "history", "export")}
+    of_all = {f"GET /v1/audit/{what}" for what in ("export", "checkpoints", "proofs/{position}", "consistency")}
+    assert of_account | of_all <= {str(route) for route in opened}
+
+
 @each(GUARDED)
 def test_a_key_of_another_scope_does_not_open_a_route(doors: Doors, route: Route) -> None:
     """403 before anything else is looked at, and the answer says which scope it takes."""
