@@ -12,6 +12,7 @@ from api.cli.moments import written
 from api.cli.tables import show
 from api.cli.tail import COLORS
 from api.history_words import in_words
+from application.resources import ERASED
 from domain.cause import ActorType
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def show_state(console: Console, state: AccountState | None) -> None:
         console.print("There was no account yet.")
         return
     console.print(Text(f"{state.company_name} as of {written(state.as_of)} UTC", style="bold"))
-    console.print(f"  {state.email}, {state.status}, at most {state.sub_user_limit} sub-users, id {state.account_id}")
+    facts = (state.email, state.status, f"at most {state.sub_user_limit} sub-users", f"id {state.account_id}")
+    console.print(Text(f"  {', '.join(facts)}"))  # as it is: [erased] is no markup
     console.print(Text(f"  {state.with_access} had access", style="green" if state.with_access else "yellow"))
     table = Table("name", "e-mail", "access", "ends", "last login", "id", box=None)
     for one in state.sub_users:
@@ -63,7 +65,8 @@ def show_state(console: Console, state: AccountState | None) -> None:
 def _cells(one: SubUserState) -> tuple[Any, ...]:
     access = Text("yes", "green") if one.has_access else Text(f"no: {WHY_NOT[one.why_no_access or '']}", "red")
     times = [written(at) if at is not None else "" for at in (one.access_expires_at, one.last_login_at)]
-    return Text(f"{one.name} {one.surname}"), Text(one.email), access, *times, str(one.sub_user_id)
+    name = one.name if one.name == ERASED else f"{one.name} {one.surname}"
+    return Text(name), Text(one.email), access, *times, str(one.sub_user_id)
 
 
 def _circumstances(entry: HistoryEntry) -> Iterator[str]:
