@@ -8,9 +8,8 @@ from uuid import UUID, uuid4
 
 from application.keys import owner_key
 from application.main_accounts import Outcome
-from application.origin import Origin
 from application.reports import keys_of_reported
-from domain.cause import ActorType
+from domain.cause import ActorType, Cause
 from domain.events import UsageRecorded
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from application.main_accounts import MainAccounts
+    from application.origin import Origin
     from application.ports import Clock, PersonKey, UsageCounts, Vault
     from application.records import Record
     from domain.main_account import MainAccount
@@ -83,14 +83,13 @@ class UsageReports:
         return account_id is not None
 
     def _check(self, account_id: UUID) -> None:
-        key = owner_key(self._vault, account_id)
+        cause = Cause(ActorType.SYSTEM, "usage")  # nothing to seal: it takes no key, which an erased account has not
 
         def decide(account: MainAccount) -> tuple[None, list[Record]]:
             now = self._clock()
             if account.plan is not None:
                 period = account.plan.period_of(now.date())
                 used = self._counts.used(account_id, period)
-                cause = Origin(ActorType.SYSTEM, "usage").sealed_with(key)
                 account.note_usage(period, used, at=now, cause=cause)
             return None, []
 

@@ -184,6 +184,23 @@ def test_what_lies_ahead_is_told_when_its_day_comes(
     assert [percent for _, percent, _, _ in told(company)] == [80, 100]
 
 
+def test_an_erased_account_keeps_no_other_from_being_looked_at(
+    service: Service, company: Company, one: Collaborator, clock: TravelingClock
+) -> None:
+    """What was reported of it is still to be paid for, and there is no key left to its name."""
+    other = Company.register(service)
+    service.usage.set_plan(other.account_id, PLAN, PORTAL)
+    used(other.let_in(), tokens=900)
+    used(one, minutes=80, at=service.clock() + timedelta(days=1))
+    service.erasures.erase_account(company.account_id)
+    clock.advance(days=1)
+    check(service)
+    assert [told(one) for one in (other, company)] == [
+        [(Resource.TOKENS, 80, 900, 1000)],
+        [(Resource.CONVERSATION, 80, 80 * MINUTE, 100 * MINUTE)],
+    ]
+
+
 def test_a_new_period_begins_at_nothing(
     service: Service, company: Company, one: Collaborator, clock: TravelingClock
 ) -> None:
