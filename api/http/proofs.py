@@ -66,7 +66,7 @@ def prove_event(query: dict[str, Any], position: str) -> Response:
     It is given as it is stored, personal data encrypted, with the hashes that lead from it to the root.
     """
     checkpoint = _newest() if query["tree_size"] is None else _of_size(query["tree_size"])
-    if not (position.isascii() and position.isdigit() and int(position[:20]) <= HIGHEST_POSITION):
+    if not (position.isascii() and position.isdigit() and len(position) < 20 and int(position) <= HIGHEST_POSITION):
         raise _no_event()
     line = service().proofs.line_at(int(position), checkpoint.tree_size)
     if line is None:
