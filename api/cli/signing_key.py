@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import bootstrap, signing_keys
+from api import bootstrap, config, signing_keys
 from api.cli.ready import ready_service
 from api.config import ConfigError
 from api.signing_keys import SigningKeys, new_private_key
@@ -32,7 +32,11 @@ def show(
 ) -> None:
     """Print the public key by which auditors verify checkpoints."""
     with ready_service() as service:
-        current = service.checkpointer.verifier_key()
+        try:
+            current = service.checkpointer.verifier_key()
+        except KeyNotHeld:  # nothing has signed yet, and there is nothing to do it with
+            config.require_signing_key(service.settings)
+            raise
         keys = service.checkpoints.signing_keys() if every else []
     for one in keys:
         typer.echo(f"{one.verifier_key}  since {one.since:%Y-%m-%d %H:%M:%S}, after {one.tree_size} events")
@@ -53,6 +57,7 @@ def rotate(
 ) -> None:
     """Have the new key sign from now on, after a checkpoint that the former and the new one sign both."""
     with ready_service() as service:
+        config.require_signing_key(service.settings)
         try:
             former = service.checkpointer.verifier_key()
             if service.settings.signing_keys.private:

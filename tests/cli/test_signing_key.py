@@ -143,3 +143,14 @@ def test_a_setting_with_a_public_key() -> None:
     former = VerifierKey("subusers/x", public(b"2" * 32))
     keys = SigningKeys((b"1" * 32,), (former,))
     assert SigningKeys.parse(str(keys)) == keys
+
+
+@pytest.mark.parametrize("signed_before", [False, True])
+def test_no_key_is_set(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, *, signed_before: bool) -> None:
+    """What needs none is told, where there is something to tell; a new one is asked for."""
+    if signed_before:
+        service.checkpointer.require_key()
+    monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
+    missing = "ConfigError: SUBUSERS_SIGNING_KEY is missing"
+    assert run("signing-key", "rotate")[1].startswith(missing)
+    assert run("signing-key", "show")[1].startswith("subusers/" if signed_before else missing)
