@@ -51,21 +51,20 @@ def let_in(doors: Doors) -> SubUser:
 def answers(doors: Doors, one: SubUser) -> Iterator[tuple[str, bytes]]:
     """Ask every route that reads of this person and their account, in every form, as whoever may."""
     ids = {"account_id": one.account.account_id, "sub_user_id": one.sub_user_id}
-    asked = [
-        (route, scope, form)
-        for route in READING
-        for scope in route.scopes or ()
-        for form in (FORMS if route.rule.endswith("/audit-log") else FORMS[:1])
-    ]
-    for route, scope, form in asked:
-        caller = doors.with_scope(scope).sending(Accept=form)
-        answer = caller.get(route.path(**ids), query_string=query(route))
+    asked = [(route, scope, form) for route in READING for scope in route.scopes or () for form in forms_of(route)]
+    for route, scope, (accept, query) in asked:
+        answer = doors.with_scope(scope).sending(Accept=accept).get(route.path(**ids), query_string=query)
         assert answer.status_code < 500, (str(route), answer.text)
-        yield f"{route} {form}", answer.data
+        assert answer.status_code == 200 or not query, (str(route), answer.text)
+        yield f"{route} {accept} {query}", answer.data
 
 
-def query(route: Route) -> dict[str, Any]:
-    return {"limit": 200} if route.rule.endswith(("audit-log", "sub-users", "events")) else {}
+def forms_of(route: Route) -> list[tuple[str, dict[str, Any]]]:
+    """Return the forms in which a route may answer, and what asks for as much as it gives."""
+    if route.rule.endswith("/export"):
+        return [("*/*", {"format": form}) for form in ("jsonl", "csv", "ocsf")]
+    most = {"limit": 200} if route.rule.endswith(("audit-log", "sub-users", "events", "history")) else {}
+    return [(accept, most) for accept in (FORMS if route.rule.endswith("/audit-log") else FORMS[:1])]
 
 
 def tells(text: bytes, needle: str) -> bool:
