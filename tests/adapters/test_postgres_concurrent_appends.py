@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -167,6 +168,10 @@ def test_readers_do_not_depend_on_the_server_s_isolation(service: Service, datab
         connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_isolation").format(name))
 
 
+AT_LEAST = 20
+"""Rounds of each writer, however slow the machine is."""
+
+
 class Crowd:
     """Writers of all kinds, and readers, on one database until the time is over."""
 
@@ -180,7 +185,7 @@ class Crowd:
 
     def write(self) -> None:
         """Record one event, or some; at times in vain, as when two commands collide."""
-        while time.monotonic() < self._until:
+        for _ in self._rounds():
             new = [event() for _ in range(random.choice([1, 1, 1, 2, 5]))]
             with suppress(VersionConflict):
                 self._recorder.insert_events([*new, self._taken] if random.random() < 0.2 else new)
@@ -188,8 +193,8 @@ class Crowd:
     def write_slowly(self) -> None:
         """Have each transaction take its time, some between announcing and drawing, and every other one fail."""
         with connect(self._url) as connection:
-            while time.monotonic() < self._until:
-                with connection.transaction(force_rollback=random.random() < 0.5):
+            for number in self._rounds():
+                with connection.transaction(force_rollback=number % 2 == 1):
                     append(connection, event())
                     connection.execute("SELECT pg_sleep(random() * 0.02)")
                     append(connection, event())
@@ -223,6 +228,12 @@ class Crowd:
         stored = [row[0] for row in ask(self._url, "SELECT notification_id FROM stored_events ORDER BY 1")]
         self._end = stored[-1]
         return stored
+
+    def _rounds(self) -> Iterator[int]:
+        for number in count():
+            if number >= AT_LEAST and time.monotonic() > self._until:
+                return
+            yield number
 
     def _kill(self, pid: int) -> None:
         ask(self._url, "SELECT pg_terminate_backend(%s)", pid)
