@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import psycopg
 from psycopg.rows import tuple_row
 
 from application.errors import StoreUnavailable
@@ -48,8 +49,14 @@ class EventNotApplied(Exception):
     """A view failed on the event at `position`."""
 
     def __init__(self, position: int, failure: Exception) -> None:
-        super().__init__(f"{type(failure).__name__}: {failure}")
+        super().__init__(f"{type(failure).__name__}: {_told(failure)}")
         self.position = position
+
+
+def _told(failure: Exception) -> str:
+    """Return what went wrong, without what PostgreSQL adds in detail: that has whole rows, with names in the clear."""
+    primary = failure.diag.message_primary if isinstance(failure, psycopg.Error) else None
+    return primary or str(failure)
 
 
 class Follower:

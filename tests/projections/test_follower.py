@@ -120,6 +120,16 @@ def test_every_event_is_applied_once_in_order(
     assert standing(database_url) == (later[-1], None, None)
 
 
+def test_a_row_that_is_refused_is_not_told(service: Service, company: Company, database_url: str) -> None:
+    """A failure goes to the log, and to a table that nobody would erase it from."""
+    company.let_in("canary@company.example")
+    ask(database_url, "ALTER TABLE sub_user_view ADD CHECK (NOT active AND active)")
+    (view,) = (one for one in service.followers if one.view.name == "sub-users")
+    with pytest.raises(EventNotApplied, match=r"^CheckViolation: new row .* violates") as failure:
+        view.catch_up()
+    assert "canary" not in str(failure.value)
+
+
 def test_it_is_woken_rather_than_waiting_for_its_poll(
     service: Service, follower: Follower, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
