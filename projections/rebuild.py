@@ -62,11 +62,11 @@ def drop_abandoned(views: Iterable[View], connection: Connection[Any]) -> None:
     This is for the running service, whose role may define and drop nothing by itself.
     """
     for view in views:
-        cursor = connection.cursor(row_factory=tuple_row)
-        left = cursor.execute(SQL["abandoned"], {"schema": _schema(view), "name": view.name}).fetchone()
-        if left is not None and left[0]:
-            connection.execute(SQL["drop"], {"schema": _schema(view)})
-            connection.execute(SQL["not_alone"], {"name": view.name})
+        with connection.transaction():
+            cursor = connection.cursor(row_factory=tuple_row)
+            left = cursor.execute(SQL["abandoned"], {"schema": _schema(view), "name": view.name}).fetchone()
+            if left is not None and left[0]:
+                connection.execute(SQL["drop"], {"schema": _schema(view)})
 
 
 def _schema(view: View) -> str:

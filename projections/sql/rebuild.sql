@@ -39,14 +39,10 @@ JOIN pg_namespace n ON n.oid = t.relnamespace
 WHERE n.nspname = %(schema)s AND t.relname = %(table)s
 
 -- name: abandoned
--- Whether there is something left of a rebuild that nobody is at: then this session holds its lock.
+-- Whether there is something left of a rebuild that nobody is at: then nobody begins one in this transaction.
 SELECT CASE WHEN to_regnamespace(%(schema)s) IS NULL THEN false
-       ELSE pg_try_advisory_lock(723982, hashtext(%(name)s)) END
+       ELSE pg_try_advisory_xact_lock(723982, hashtext(%(name)s)) END
 
 -- name: drop
 -- As the owner of what is dropped, whoever this is.
 SELECT drop_rebuild(substr(%(schema)s, length('rebuild_') + 1))
-
--- name: not_alone
--- Somebody may rebuild again.
-SELECT pg_advisory_unlock(723982, hashtext(%(name)s))

@@ -229,6 +229,20 @@ def test_what_a_killed_rebuild_left_is_dropped(service: Service, company: Compan
         rebuilt(service, "sub-users", database_url)
 
 
+def test_what_cannot_be_dropped_is_left_for_another_time(service: Service, database_url: str) -> None:
+    """And keeps nobody from rebuilding: the connection lives on in its pool."""
+    ask(database_url, "CREATE SCHEMA rebuild_audit_log")
+    ask(database_url, "CREATE TABLE rebuild_audit_log.audit_view ()")
+    with connect(database_url) as at_it, connect(service.settings.database_url or "") as connection:
+        connection.execute("SET lock_timeout = '10ms'")
+        with at_it.transaction():
+            at_it.execute("LOCK TABLE rebuild_audit_log.audit_view")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                drop_abandoned(service.views, connection)
+        at_it.execute("SET lock_timeout = '1s'")
+        rebuild(view_of(service, "audit-log"), at_it, lambda _, __: None)
+
+
 def recovered(service: Service, name: str, url: str) -> bool:
     """Rebuild with the first connection that was not cut off."""
     try:
