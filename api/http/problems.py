@@ -106,6 +106,11 @@ def answer_error(error: Exception) -> Response:
     return problem_response(problem_of(error))
 
 
+def _cause(error: ServiceError) -> str | None:
+    """Return what the driver said, in one line, None where there was none: of connections and limits, never of rows."""
+    return next(iter(str(error.__cause__).splitlines()), None) if error.__cause__ is not None else None
+
+
 def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for each kind of error
     """Return what an exception comes to, and write a line about it where it may interest the operator."""
     match error:
@@ -123,7 +128,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for 
             detail = "There is no such session, or it has ended."
             return Problem(HTTPStatus.UNAUTHORIZED, "session-ended", detail)
         case ServiceError():
-            log.warning("request.unavailable", code=error.code, route=request.endpoint)
+            log.warning("request.unavailable", code=error.code, route=request.endpoint, cause=_cause(error))
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), headers=headers)
         case AnswerAlreadyKept():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from psycopg import sql
+from structlog.testing import capture_logs
 
 from tests.api.callers import is_active, require_problem
 from tests.api.route_table import STAND_IN, routes
@@ -94,6 +95,14 @@ def test_cut_connections_cost_a_few_requests_at_the_most(own_doors: Doors, datab
         assert statuses[-1] == 201
         assert len(statuses) < 20
     assert len(account.portal.get(f"{account.path}/sub-users").json["items"]) == 3  # type: ignore[index]
+
+
+def test_the_log_says_why_the_database_could_not_be_had(own_doors: Doors, server_url: str, database_url: str) -> None:
+    """In the driver's own words: the caller is told no more than that."""
+    with gone(server_url, database_url), capture_logs() as lines:
+        require_problem(own_doors.stranger.get("/readyz"), 503, "store-unavailable")
+    (line,) = [line for line in lines if line["event"] == "request.unavailable"]
+    assert line["cause"]
 
 
 def test_an_unexpected_failure_tells_nothing_of_the_insides(own_doors: Doors, database_url: str) -> None:
