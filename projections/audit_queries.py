@@ -81,9 +81,9 @@ class AuditQueries:
         self._require_fresh(account_id, at_least)
         return self._streamed(account_id, wanted, note() if note is not None else None)
 
-    def older(self, account_id: UUID, sub_user_id: UUID) -> Iterator[AuditRow]:
+    def older(self, account_id: UUID, sub_user_id: UUID, before: int | None = None) -> Iterator[AuditRow]:
         """Return what has left the log by its retention of what it told of a sub-user, newest first."""
-        wanted: dict[str, object] = {"account_id": account_id, "limit": STREAMED_AT_A_TIME, "before": None}
+        wanted: dict[str, object] = {"account_id": account_id, "limit": STREAMED_AT_A_TIME, "before": before}
         while True:
             with self._database.get_connection() as connection:
                 rows = connection.execute(SQL["list_older"], wanted).fetchall()

@@ -21,7 +21,7 @@ from projections.audit_queries import AuditFilter
 from projections.personal_data import about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from uuid import UUID
 
     from flask import Response
@@ -100,9 +100,18 @@ def export_personal_data(account_id: UUID, sub_user_id: UUID) -> Response:
         "mails": held.mails,
         "usage": [{**one, "conversation_minutes": one["conversation_ms"] / MILLISECONDS} for one in held.usage],
     }
-    every = chain(rows, service().audit_queries.older(account_id, sub_user_id))
+    every = _every(rows, partial(service().audit_queries.older, account_id, sub_user_id))
     lines = chain([body_of(PERSON, told)[:-1], b',"audit_log":['], _rows(every), [b"]}"])
     return file_answer(lines, f"personal-data-{sub_user_id}.json", "application/json")
+
+
+def _every(shown: Iterable[AuditRow], older: Callable[[int | None], Iterable[AuditRow]]) -> Iterator[AuditRow]:
+    """Return what the log shows, and what it shows no more; what leaves it meanwhile is told once."""
+    last: int | None = None
+    for row in shown:
+        last = row.position
+        yield row
+    yield from older(last)
 
 
 def _rows(rows: Iterable[AuditRow]) -> Iterator[bytes]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.http import audit_csv
 from projections import audit_queries
 from tests.api.callers import OWN, Doors, require_problem
 from tests.conftest import following
@@ -88,6 +90,24 @@ def test_it_is_streamed(account: Account, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(audit_queries, "STREAMED_AT_A_TIME", 2)
 
     assert len(held_about(one)["audit_log"]) == len(account.rows(sub_user_id=one.sub_user_id)) - 1
+
+
+def test_what_leaves_the_log_meanwhile_is_told_once(
+    build: Callable[..., Service], settings: Settings, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its retention, while the rows that are older still are looked up."""
+    monkeypatch.setattr(audit_csv, "ROWS_AT_A_TIME", 1)
+    service = build(replace(settings, audit_retention=timedelta(days=30)))
+    with following(service):
+        one = let_in(Doors.of(service).account())
+        portal = one.account.portal
+        answer = portal.app.test_client().get(f"{one.path}/personal-data", headers=portal.headers)  # not read ahead
+        chunks = answer.iter_encoded()
+        told = list(islice(chunks, len(one.account.rows(sub_user_id=one.sub_user_id)) + 1))
+        clock.advance(days=32)
+        assert service.audit_retention.step(service.database)
+        positions = [row["position"] for row in json.loads(b"".join([*told, *chunks]))["audit_log"]]
+    assert positions == sorted(set(positions), reverse=True)
 
 
 def test_nobody_else_gets_it(doors: Doors, account: Account) -> None:
