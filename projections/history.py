@@ -128,17 +128,17 @@ class History:
             self._freshness.of_view("audit-log", at_least)
         at = wanted.as_of or self._clock()
         if wanted.as_of is None:
-            return Cut(self._number("length", account_id), self._settled(), at)
+            return Cut(self._number("length", account_id), self._settled(), at, by_time=False)
         version = self._number("version_at", account_id, at=at)
         beyond = self._number("version_at", account_id, at=min(at, END_OF_TIME) + CLOCKS_DIFFER) + 1
         later = self._position_of(account_id, beyond)
-        return Cut(version, self._settled() if later is None else later, at)
+        return Cut(version, self._settled() if later is None else later, at, by_time=True)
 
     def _gone_on(self, account_id: UUID, wanted: HistoryFilter, cursor: str) -> tuple[Cut, Reached]:
         """Return how far it goes, and how far it was told, as a cursor has it."""
         position, version, upto, upto_version, at = self._cursors.read(wanted.scope(account_id), cursor)
         reached = Reached(position, version, self._account_at(account_id, version))
-        return Cut(upto_version, upto, datetime.fromisoformat(at)), reached
+        return Cut(upto_version, upto, datetime.fromisoformat(at), by_time=wanted.as_of is not None), reached
 
     def _state(self, account_id: UUID, cut: Cut, wanted: HistoryFilter) -> AccountState | None:
         account = self._account_at(account_id, cut.version)

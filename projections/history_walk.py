@@ -50,11 +50,21 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Cut:
-    """How far a history is told: so much of the account's own stream, nothing beyond a position, as of a moment."""
+    """How far a history is told: so much of the account's own stream, nothing beyond a position, as of a moment.
+
+    Of the present nothing is left out by its time: the clock of whoever recorded it may be ahead of this one.
+    """
 
     version: int
     position: int
     at: datetime
+    by_time: bool
+
+    def leaves_out(self, event: Recorded) -> bool:
+        """Say whether an event was recorded later."""
+        if _is_own(event):
+            return event.originator_version > self.version
+        return self.by_time and event.timestamp > self.at
 
 
 @dataclass
@@ -115,8 +125,7 @@ class Walk:
         key_names = {row["id"]: row["name"] for row in self._source.rows("key_names")}
         for row, event, place in zip(steps, events_of_steps, places, strict=True):
             self.reached.position = row["position"]
-            later = event.originator_version > self.cut.version if _is_own(event) else event.timestamp > self.cut.at
-            if later:
+            if self.cut.leaves_out(event):
                 yield None
             else:
                 told = self._step(row, event, place, entries, key_names)

@@ -12,6 +12,7 @@ from tests.api.callers import require_problem
 
 if TYPE_CHECKING:
     from tests.api.callers import Account, Doors, SubUser
+    from tests.conftest import TravelingClock
 
 NDJSON = {"Accept": "application/x-ndjson"}
 
@@ -74,6 +75,20 @@ def test_it_amounts_to_who_had_access_when(doors: Doors, account: Account, grace
     assert states[1]["sub_users"][0]["why_no_access"] == "inactive"
     assert (states[2]["sub_users"][0]["name"], states[4]["sub_users"][0]["name"]) == ("Grace", "Ada")
     assert [state["as_of"] for state in states] == [item["recorded_at"] for item in items]
+
+
+def test_what_another_clock_dates_ahead_is_told_of_the_present(own_doors: Doors, clock: TravelingClock) -> None:
+    """By whichever process it was recorded: no read lacks what had been answered before."""
+    account = own_doors.account()
+    one = account.let_in()
+    clock.advance(hours=1)
+    body = {"activities": [{"sub_user_id": one.sub_user_id, "action": "tool.used"}]}
+    assert account.portal.post(f"{account.path}/activities", json=body).status_code == 201
+    clock.advance(hours=-1)
+    pages = [history(own_doors, account, limit=1)]
+    while cursor := pages[-1]["next_cursor"]:
+        pages.append(history(own_doors, account, limit=1, cursor=cursor))
+    assert [item["action"] for page in pages for item in page["items"]][2:] == ["tool.used"]
 
 
 def test_before_there_was_an_account_there_is_nothing(doors: Doors, account: Account) -> None:
