@@ -89,7 +89,8 @@ def rights(connection: Connection[Any], name: str) -> Iterator[sql.Composed]:
         named = sql.Identifier("public", sequence)
         yield sql.SQL("REVOKE ALL ON SEQUENCE {} FROM {}").format(named, role)
         yield sql.SQL("GRANT USAGE, SELECT ON SEQUENCE {} TO {}").format(named, role)
-    yield sql.SQL("GRANT EXECUTE ON FUNCTION public.drop_rebuild TO {}").format(role)
+    for function in ("drop_rebuild", "draw_positions"):
+        yield sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.Identifier("public", function), role)
 
 
 def may_alter_history(connection: Connection[Any]) -> bool:
