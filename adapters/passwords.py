@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
+from adapters.orderly_turns import OrderlyTurns
 from application.errors import InvalidValue, TooBusy
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Argon2Passwords:
 
     def __init__(self, cores: int) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-        self._free_cores = threading.BoundedSemaphore(cores)
+        self._turns = OrderlyTurns(cores)
         self._places = threading.BoundedSemaphore(LONGEST_QUEUE)
         self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
 
@@ -98,12 +99,12 @@ class Argon2Passwords:
         if not self._places.acquire(blocking=False):
             raise TooBusy
         try:
-            if not self._free_cores.acquire(timeout=LONGEST_WAIT):
+            if not self._turns.begin(LONGEST_WAIT):
                 raise TooBusy
             try:
                 yield
             finally:
-                self._free_cores.release()
+                self._turns.end()
         finally:
             self._places.release()
 
