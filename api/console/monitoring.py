@@ -16,7 +16,7 @@ from api.console.monitoring_filter import Wanted, asked_for
 from api.console.pages import say, show, site, visitor_time_zone
 from api.console.sub_user_form import full_name
 from api.console.time_line import time_line
-from api.console.visitors import OWNER, visitor
+from api.console.visitors import OWNER, session_stays_open, visitor
 from api.http.audit_csv import csv_answer
 from api.http.doors import service
 from api.http.schemas import HIGHEST_LIMIT, USUAL_PAGE
@@ -90,7 +90,7 @@ def monitoring_export() -> Response:
     asked = Asked(account_id, in_log.sub_user_id, in_log.action, in_log.since, in_log.until)
     note = partial(service().audit_reads.note_exported, "csv", asked, visitor().origin)
     rows = service().audit_queries.stream(account_id, in_log, note=note)
-    return csv_answer(rows, f"audit-log-{account_id}")
+    return csv_answer(rows, f"audit-log-{account_id}", session_stays_open())
 
 
 def _charts(wanted: Wanted) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from domain.cause import ActorType
 from domain.refusals import AccountNotFound, SubUserNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from application.resources import AccountDetails, SubUserDetails
@@ -94,6 +95,12 @@ class Visitor:
 
 
 NOBODY_KNOWN = Visitor(Audience.NOBODY_KNOWN)
+
+
+def session_stays_open() -> Callable[[], bool]:
+    """Return what tells whether this visitor's session is open still: of a long answer no more is given than that."""
+    behind, hashed = service(), token_hash(visitor().token or "")
+    return lambda: behind.open_sessions.find(hashed, behind.clock()) is not None
 
 
 def visitor() -> Visitor:

@@ -12,7 +12,7 @@ from flask import Response
 from api.http.schemas import AuditRowAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from projections.audit_rows import AuditRow
 
@@ -30,15 +30,22 @@ ROWS_AT_A_TIME = 100
 """Rows written to the connection at once."""
 
 
-def csv_answer(rows: Iterable[AuditRow], name: str) -> Response:
+class AccessEnded(Exception):
+    """Whoever took a file may not have the rest of it: their access has ended meanwhile."""
+
+
+def csv_answer(rows: Iterable[AuditRow], name: str, may_go_on: Callable[[], bool]) -> Response:
     """Return these rows as a file to keep, by that name without its ending."""
-    return file_answer(_lines(rows), f"{name}.csv", f"{CSV}; charset=utf-8")
+    return file_answer(_lines(rows), f"{name}.csv", f"{CSV}; charset=utf-8", may_go_on)
 
 
-def file_answer(lines: Iterable[bytes], name: str, content_type: str) -> Response:
-    """Return lines as a file to keep, written to the connection some at a time."""
+def file_answer(lines: Iterable[bytes], name: str, content_type: str, may_go_on: Callable[[], bool]) -> Response:
+    """Return lines as a file to keep, written to the connection some at a time, for as long as it may go on.
+
+    After that it breaks off, and is no whole answer.
+    """
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(_chunks(lines), content_type=content_type, headers=headers)
+    return Response(_chunks(lines, may_go_on), content_type=content_type, headers=headers)
 
 
 def _lines(rows: Iterable[AuditRow]) -> Iterator[bytes]:
@@ -69,11 +76,13 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
-def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
+def _chunks(lines: Iterable[bytes], may_go_on: Callable[[], bool]) -> Iterator[bytes]:
     chunk: list[bytes] = []
     for line in lines:
         chunk.append(line)
         if len(chunk) == ROWS_AT_A_TIME:
             yield b"".join(chunk)
+            if not may_go_on():
+                raise AccessEnded
             chunk = []
     yield b"".join(chunk)

@@ -10,7 +10,7 @@ from flask import request
 
 from api.http.answers import answer, body_of, demanded_position
 from api.http.audit_csv import CSV, ROW, csv_answer, file_answer
-from api.http.doors import api_key, origin, service
+from api.http.doors import api_key, key_stays_good, origin, service
 from api.http.problems import Problem
 from api.http.routes import EVENT_POSITION, Routes
 from api.http.schemas import AuditLogAnswer, AuditLogQuery
@@ -71,7 +71,9 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
         note=partial(service().audit_reads.note_exported, form, asked, origin(account_id)),
     )
     name = f"audit-log-{account_id}"
-    return csv_answer(rows, name) if kind == CSV else file_answer(_ndjson_lines(rows), f"{name}.ndjson", NDJSON)
+    if kind == CSV:
+        return csv_answer(rows, name, key_stays_good())
+    return file_answer(_ndjson_lines(rows), f"{name}.ndjson", NDJSON, key_stays_good())
 
 
 def _ndjson_lines(rows: Iterator[AuditRow]) -> Iterator[bytes]:

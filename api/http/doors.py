@@ -62,6 +62,12 @@ def api_key() -> ApiKey:
     return cast("ApiKey", g.api_key)
 
 
+def key_stays_good() -> Callable[[], bool]:
+    """Return what tells whether this request's key is good still: of a long answer no more is given than it opens."""
+    api_keys, key = service().api_keys, api_key()
+    return lambda: api_keys.is_good(key.api_key_id)
+
+
 def origin(account_id: UUID | None = None, reason: str | None = None) -> Origin:
     """Return where this request comes from: the account's owner through the portal, support or an auditor in person."""
     key = api_key()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.export_lines import lines
 from api.http.audit_csv import file_answer
-from api.http.doors import origin, service
+from api.http.doors import key_stays_good, origin, service
 from api.http.export_schemas import ExportQuery
 from api.http.routes import EXPORT_CURSOR, Routes
 from application.api_keys import Scope
@@ -64,6 +64,6 @@ def _export(query: dict[str, Any], account_id: UUID | None) -> Response:
     asked = Asked(account_id, since=wanted.since, until=wanted.until)
     service().audit_reads.note_exported(form, asked, origin(account_id), export.position)
     name = f"export-{account_id or 'all'}.{form.ending}"
-    response = file_answer(lines(export, form, at), name, form.content_type)
+    response = file_answer(lines(export, form, at), name, form.content_type, key_stays_good())
     response.headers[EXPORT_CURSOR] = export.cursor
     return response

@@ -10,7 +10,7 @@ from flask import request
 from api.history_words import told
 from api.http.answers import answer, body_of, demanded_position
 from api.http.audit_csv import file_answer
-from api.http.doors import origin, service
+from api.http.doors import key_stays_good, origin, service
 from api.http.history_schemas import HistoryAnswer, HistoryEndAnswer, HistoryEntryAnswer, HistoryQuery
 from api.http.problems import Problem
 from api.http.routes import EVENT_POSITION, Routes
@@ -57,7 +57,7 @@ def read_history(query: dict[str, Any], account_id: UUID) -> Response:
     if kind == NDJSON:
         replay = service().history.replay(account_id, wanted, demanded_position())
         _note(account_id, wanted)
-        return file_answer(_lines(replay), f"history-{account_id}.ndjson", NDJSON)
+        return file_answer(_lines(replay), f"history-{account_id}.ndjson", NDJSON, key_stays_good())
     page = service().history.page(account_id, wanted, query["limit"], query["cursor"], demanded_position())
     if query["cursor"] is None:
         _note(account_id, wanted)

@@ -11,7 +11,7 @@ from marshmallow import fields
 
 from api.http.answers import body_of
 from api.http.audit_csv import ROW, file_answer
-from api.http.doors import origin, service
+from api.http.doors import key_stays_good, origin, service
 from api.http.fields import Time
 from api.http.routes import Routes
 from api.http.schemas import Answer, AuditRowAnswer, SessionRow, SubUserAnswer
@@ -102,7 +102,7 @@ def export_personal_data(account_id: UUID, sub_user_id: UUID) -> Response:
     }
     every = _every(rows, partial(service().audit_queries.older, account_id, sub_user_id))
     lines = chain([body_of(PERSON, told)[:-1], b',"audit_log":['], _rows(every), [b"]}"])
-    return file_answer(lines, f"personal-data-{sub_user_id}.json", "application/json")
+    return file_answer(lines, f"personal-data-{sub_user_id}.json", "application/json", key_stays_good())
 
 
 def _every(shown: Iterable[AuditRow], older: Callable[[int | None], Iterable[AuditRow]]) -> Iterator[AuditRow]:

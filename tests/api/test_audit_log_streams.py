@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.http.audit_csv import AccessEnded
+from application.api_keys import Scope
 from tests.api.callers import require_problem
 
 if TYPE_CHECKING:
@@ -92,6 +94,25 @@ def test_a_long_log_is_sent_piece_by_piece(long: Account) -> None:
         first = next(iter(answer.response))
         assert isinstance(first, bytes)
         assert 0 < first.count(b"\n") < LONG / 2
+    finally:
+        answer.close()
+
+
+@pytest.mark.parametrize("form", [CSV, NDJSON])
+def test_it_breaks_off_where_its_key_is_revoked(doors: Doors, long: Account, form: dict[str, str]) -> None:
+    """What has not been sent by then is not, and nobody takes the rest for a whole answer."""
+    keys, clock = doors.service.api_keys, doors.service.clock
+    secret = keys.create(Scope.PORTAL, "one that is revoked", clock())
+    key = keys.find(secret)
+    assert key is not None
+    headers = {"Authorization": f"Bearer {secret}", **form}
+    answer = long.portal.app.test_client().get(f"{long.path}/audit-log", headers=headers)
+    try:
+        pieces = iter(answer.response)
+        assert next(pieces)
+        assert keys.revoke(key.api_key_id, clock())
+        with pytest.raises(AccessEnded):
+            next(pieces)
     finally:
         answer.close()
 
