@@ -20,6 +20,13 @@ QUERIED = {
 }
 TAKING = [(route, name) for route in routes() for name in QUERIED.get(str(route), [])]
 ROUTES = [route for route in routes() if route.rule.startswith("/v1/")]
+BRIEFLY = {
+    "GET /v1/events": "?limit=1",
+    "GET /v1/events/stream": "?after={end}",
+    "GET /v1/audit/export": "?since=2999-01-01T00:00:00Z",
+}
+"""What spares routes that tell of all accounts from telling everything, hundreds of times."""
+
 HEADERS = {
     *("Authorization", "Idempotency-Key", "If-Match", "Event-Position", "Session-Token", "Accept", "Content-Type"),
     *("X-Client-IP", "X-Client-User-Agent", "X-Request-Id", "User-Agent", "Cookie", "If-None-Match", "Range"),
@@ -97,7 +104,8 @@ def test_an_unknown_parameter_is_refused(doors: Doors, one: SubUser, route: Rout
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_no_header_breaks_a_route(doors: Doors, streams_end: None, route: Route) -> None:
     """Whatever is in it, also NUL, which some servers let through: never a 5xx, and errors are problems."""
-    path = route.path(account_id=uuid4(), sub_user_id=uuid4())
+    briefly = BRIEFLY.get(str(route), "").format(end=doors.service.event_feed.end())
+    path = route.path(account_id=uuid4(), sub_user_id=uuid4()) + briefly
     caller = doors.with_scope(min(route.scopes or ()))
     for header in sorted(HEADERS):
         for value in ODD:
