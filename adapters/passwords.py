@@ -50,7 +50,7 @@ class Argon2Passwords:
     """argon2id with OWASP's parameters, so many at a time as there are cores, in the order in which they are asked for.
 
     Several processes share the cores out among them beforehand: locks that they would have in common could not be had
-    in order, would outlast a process that stands still, and at eight logins at once gained nothing.
+    in order, and would outlast a process that stands still.
     """
 
     def __init__(self, cores: int) -> None:
