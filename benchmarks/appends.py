@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 THREADS, PROCESSES = 8, 4
 READERS = 2
+LOOK, PAUSE = 5000, 0.05
+"""Events and seconds: a reader is to find out what it misses, and to take little from the writers beside it."""
+
 BAR_OF_LIBRARY, BAR_OF_PGBENCH = 3.5, 0.5
 
 TOPIC = "SubUserVisibilityChanged"
@@ -146,12 +149,11 @@ def follow(url: str) -> list[int]:
     with psycopg.connect(url, autocommit=True) as connection:
         while True:
             ended = _over[0].is_set()
-            found = events_after(connection, positions[-1] if positions else 0, 500)
+            found = events_after(connection, positions[-1] if positions else 0, LOOK)
             positions += [one.position for one in found]
             if ended and not found:
                 return positions
-            if not found:
-                time.sleep(0.005)
+            time.sleep(PAUSE if len(found) < LOOK else 0)
 
 
 def of_the_library(url: str, seconds: float) -> float:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from eventsourcing.persistence import InterfaceError, OperationalError
+import psycopg
+from eventsourcing.persistence import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InternalError,
+    NotSupportedError,
+    PersistenceError,
+    ProgrammingError,
+)
 from eventsourcing.postgres import PostgresDatastore, PostgresFactory
 from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
@@ -50,6 +59,17 @@ OPTIONS = (
 And the isolation on which reading by position relies, whatever a server has for a default (sql/appending.sql)."""
 
 
+ERRORS: dict[type[psycopg.Error], type[PersistenceError]] = {
+    psycopg.DataError: DataError,
+    psycopg.IntegrityError: IntegrityError,
+    psycopg.InternalError: InternalError,
+    psycopg.ProgrammingError: ProgrammingError,
+    psycopg.NotSupportedError: NotSupportedError,
+    psycopg.DatabaseError: DatabaseError,
+}
+"""What the library calls the driver's errors."""
+
+
 class Database(PostgresDatastore):
     """The library's datastore on any connection string, raising `StoreUnavailable` where Postgres cannot be had."""
 
@@ -79,12 +99,22 @@ class Database(PostgresDatastore):
 
     @contextmanager
     def get_connection(self) -> Iterator[Connection[DictRow]]:
-        """Lend a connection in autocommit mode. Raises `StoreUnavailable`."""
+        """Lend a connection in autocommit mode. Raises `StoreUnavailable`, and else what the library makes of errors.
+
+        It is the library's method with less around it, as every request comes here several times.
+        """
         try:
-            with super().get_connection() as connection:
+            self.pool.open()
+            connection = self.pool.getconn()
+            try:
                 yield connection
-        except (InterfaceError, OperationalError) as error:
+            finally:
+                self.pool.putconn(connection)
+        except (psycopg.InterfaceError, psycopg.OperationalError) as error:
             raise StoreUnavailable from error
+        except psycopg.Error as error:
+            as_library = next((ours for theirs, ours in ERRORS.items() if isinstance(error, theirs)), PersistenceError)
+            raise as_library(str(error)) from error
 
 
 class Factory(PostgresFactory):

@@ -102,7 +102,7 @@ def _positional(query: str) -> tuple[bytes, tuple[str, ...]]:
 def _exchange(pgconn: PGconn) -> PQGen[list[PGresult]]:
     """Send what is queued, receiving meanwhile, and return the results up to the end of the transaction."""
     results: list[PGresult] = []
-    sent = False
+    sent = pgconn.flush() == 0
     while True:
         ready = yield Wait.R if sent else Wait.RW
         if ready & Ready.R:
