@@ -1,7 +1,8 @@
 """Appending one event a transaction: beside the library's own recorder, and beside pgbench inserting the same row.
 
-Ours is what every command ends with, on the connections that the service has. While its threads append, readers in a
-process of their own follow by position: each has to have every event in the end, once, in order.
+Ours is what every command ends with, on the connections that the service has. While threads of one process append,
+ours or the library's, readers in processes of their own follow by position: each has to have every event in the end,
+once, in order.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from uuid import uuid4
 import psycopg
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from adapters.embedded_postgres.binaries import INSTALLATION, PACKAGE
 from adapters.postgres.database import Database
@@ -32,7 +33,7 @@ from projections.event_log import events_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.synchronize import Event
+    from multiprocessing.synchronize import Barrier, Event
 
     from benchmarks.lines import Scale
 
@@ -101,25 +102,38 @@ def rate(append: Callable[[], object], seconds: float) -> float:
         return sum(threads.map(run, range(THREADS))) / (time.perf_counter() - began)
 
 
-def rate_of_ours(url: str, seconds: float) -> float:
-    """Append through the recorder."""
+def rate_once_all_are_there(
+    recorder: PostgresApplicationRecorder, seconds: float, begin: Callable[[], object]
+) -> float:
+    """Append one event a transaction, after some by which connections and prepared statements are there too."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(lambda _: recorder.insert_events([event()]), range(THREADS * 50)))
+    begin()
+    return rate(lambda: recorder.insert_events([event()]), seconds)
+
+
+def rate_of_ours(url: str, seconds: float, begin: Callable[[], object]) -> float:
+    """Append through the recorder, once all who are to be there are."""
     database = Database(url, pool_size=THREADS)
     recorder = Recorder(database, lambda: None)
     try:
-        with ThreadPoolExecutor(THREADS) as threads:  # connections and prepared statements are not what is compared
-            list(threads.map(lambda _: recorder.insert_events([event()]), range(THREADS * 20)))
-        return rate(lambda: recorder.insert_events([event()]), seconds)
+        return rate_once_all_are_there(recorder, seconds, begin)
     finally:
         database.close()
 
 
 def ours_of_one_process(url: str, seconds: float) -> float:
-    """Return the rate; exit where a reader has missed an event, or has read one twice."""
+    """Return the rate of one process."""
+    return beside_readers(url, lambda begin: rate_of_ours(url, seconds, begin))
+
+
+def beside_readers(url: str, measured: Callable[[Callable[[], object]], float]) -> float:
+    """Return what was measured; exit where a reader has missed an event meanwhile, or has read one twice."""
     spawn = multiprocessing.get_context("spawn")
-    over = spawn.Event()
-    with spawn.Pool(READERS, initializer=_be_told, initargs=(over,)) as readers:
-        reading = readers.map_async(follow, [url] * READERS)
-        ours = rate_of_ours(url, seconds)
+    over, ready = spawn.Event(), spawn.Barrier(READERS + 1)
+    with spawn.Pool(READERS, _be_told, (ready, over)) as readers:
+        reading = readers.map_async(follow, [url] * READERS, chunksize=1)
+        rate = measured(ready.wait)
         over.set()
         found = reading.get()
     with psycopg.connect(url) as connection:
@@ -127,28 +141,37 @@ def ours_of_one_process(url: str, seconds: float) -> float:
     if any(positions != stored for positions in found):
         msg = "a reader missed an event"
         raise SystemExit(msg)
-    return ours
+    return rate
 
 
 def ours_of_processes(url: str, seconds: float) -> float:
     """Return the rate of several processes together."""
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as processes:
-        return sum(processes.starmap(rate_of_ours, [(url, seconds)] * PROCESSES, chunksize=1))
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(PROCESSES, _be_told, (spawn.Barrier(PROCESSES), spawn.Event())) as processes:
+        return sum(processes.starmap(rate_in_company, [(url, seconds)] * PROCESSES, chunksize=1))
 
 
-_over: list[Event] = []
+def rate_in_company(url: str, seconds: float) -> float:
+    """Append through the recorder of this process, while the other ones do."""
+    return rate_of_ours(url, seconds, _told[0][0].wait)
 
 
-def _be_told(over: Event) -> None:
-    _over.append(over)
+_told: list[tuple[Barrier, Event]] = []
+"""What a process goes by: when all are there, and when it is over."""
+
+
+def _be_told(ready: Barrier, over: Event) -> None:
+    _told.append((ready, over))
 
 
 def follow(url: str) -> list[int]:
     """Read on from position to position until told that it is over and there is nothing more."""
     positions: list[int] = []
+    ready, over = _told[0]
     with psycopg.connect(url, autocommit=True) as connection:
+        ready.wait()
         while True:
-            ended = _over[0].is_set()
+            ended = over.is_set()
             found = events_after(connection, positions[-1] if positions else 0, LOOK)
             positions += [one.position for one in found]
             if ended and not found:
@@ -166,7 +189,10 @@ def of_the_library(url: str, seconds: float) -> float:
     recorder = PostgresApplicationRecorder(datastore)
     recorder.create_table()
     try:
-        return rate(lambda: recorder.insert_events([event()]), seconds)
+        return beside_readers(
+            make_conninfo(url, options=f"-c search_path={AS_LIBRARY}"),
+            lambda begin: rate_once_all_are_there(recorder, seconds, begin),
+        )
     finally:
         datastore.close()
 
