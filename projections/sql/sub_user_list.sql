@@ -1,12 +1,15 @@
 -- How the tables account_view and sub_user_view follow events: rows come as JSON, and go back as JSON.
 
 -- name: find_accounts
--- The rows that there are, by their ids.
+-- The rows that there are, by their ids. Whoever forgets a person waits until they are put back: else what was read before
+-- would bring the names back that were deleted meanwhile.
 SELECT account_id::text, to_jsonb(a) FROM account_view a WHERE account_id = ANY(%(ids)s::uuid[])
+ORDER BY account_id FOR UPDATE
 
 -- name: find_sub_users
 -- The same of sub-users.
 SELECT sub_user_id::text, to_jsonb(s) FROM sub_user_view s WHERE sub_user_id = ANY(%(ids)s::uuid[])
+ORDER BY sub_user_id FOR UPDATE
 
 -- name: put_accounts
 -- New rows, and what has become of others. The version says how far the account's stream is in the view: what a read

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,8 +14,11 @@ import pytest
 from application.accounts import AccountChanges
 from application.errors import InvalidValue
 from application.resources import account_details, sub_user_details
+from projections.sub_user_list import SQL
 from projections.sub_user_queries import Sort, SubUserFilter, sort_order
 from tests.people import PORTAL, Company, catch_up, deliver_mails
+from tests.postgres import ask, connect
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -239,3 +244,20 @@ def test_a_closed_account_can_still_be_read(service: Service, company: Company) 
     catch_up(service)
 
     assert service.sub_user_queries.account(company.account_id).closed_at is not None
+
+
+def test_a_name_that_was_read_before_its_erasure_does_not_come_back(
+    service: Service, company: Company, database_url: str
+) -> None:
+    """Whoever forgets a person waits for the follower that is about to write them down again."""
+    one = company.let_in()
+    catch_up(service)
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deletion = threading.Thread(target=one.delete)
+    with connect(database_url) as follower, follower.transaction():
+        ((_, row),) = follower.execute(SQL["find_sub_users"], {"ids": [str(one.sub_user_id)]}).fetchall()
+        deletion.start()
+        eventually(lambda: ask(database_url, waiting))
+        follower.execute(SQL["put_sub_users"], {"rows": json.dumps([row])})
+    deletion.join()
+    assert ask(database_url, "SELECT name FROM sub_user_view") == []
