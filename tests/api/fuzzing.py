@@ -15,6 +15,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import TestPhase
 
 from application.api_keys import Scope
+from projections.freshness import Freshness
 from tests.api.callers import OWN, Account, SubUser
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Aim:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._account = self._new_account()
+        self._signed = signed_position(doors)
         self._sub_user: SubUser | None = None
         self._paths: Mapping[str, Callable[[], dict[str, str]]] = {
             "close_account": self._new_account_s_path,
@@ -125,8 +127,8 @@ class Aim:
             "record_activities": self._about_sub_user,
             "record_usage": self._about_sub_user,
             "show_usage": _of_these_days,
-            "prove_event": _in_newest_tree,
-            "prove_consistency": _in_newest_tree,
+            "prove_event": self._in_newest_tree,
+            "prove_consistency": self._in_newest_tree,
             "create_webhook": self._to_receiver,
             "replay_webhook": self._from_the_beginning,
         }
@@ -205,6 +207,15 @@ class Aim:
         body: Any = case.body
         body["after"] = 0
 
+    def _in_newest_tree(self, case: Case[Any]) -> None:
+        """Ask of the tree that was signed last, for an event in it: there is none of a made-up size or position."""
+        if "position" in case.path_parameters:
+            case.path_parameters["position"] = str(self._signed)
+        for name in ("tree_size", "second"):
+            case.query.pop(name, None)
+        if "first" in case.query:
+            case.query["first"] = 0
+
     def _about_sub_user(self, case: Case[Any]) -> None:
         body: Any = case.body
         sub_user_id = self._living().sub_user_id
@@ -226,12 +237,13 @@ def without_what_depends(case: Case[Any]) -> None:
             case.body[name] = GOOD_PASSWORD
 
 
-def _in_newest_tree(case: Case[Any]) -> None:
-    """Ask of the tree that was signed last: there are few others, and none of a made-up size."""
-    for name in ("tree_size", "second"):
-        case.query.pop(name, None)
-    if "first" in case.query:
-        case.query["first"] = 0
+def signed_position(doors: Doors) -> int:
+    """Have what there is be signed, and return the position of an event that is."""
+    Freshness(doors.service.database).of_view("merkle-tree")
+    doors.service.checkpointer.make_now()
+    newest = doors.service.checkpoints.newest()
+    assert newest is not None
+    return newest.position
 
 
 def _of_these_days(case: Case[Any]) -> None:
