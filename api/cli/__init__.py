@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import psycopg
 import typer
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
 from api.cli import api_keys, erasing, export, master_keys, replay, running, signing_key, tail, verify, views
 from api.config import ConfigError
-from application.errors import ServiceError
+from application.errors import ServiceError, StoreUnavailable
 from domain.refusals import AccountNotFound
 
 if TYPE_CHECKING:
@@ -62,7 +63,14 @@ def _exit_code(command: Callable[[], object]) -> int:
         typer.echo(f"subusers: {error}", err=True)
         return FAILED
     except ServiceError as error:
-        cause = str(error.__cause__ or "").strip().splitlines()
-        typer.echo(f"subusers: {error} {cause[0] if cause else ''}".rstrip(), err=True)
+        _tell(error, error.__cause__)
+        return FAILED
+    except psycopg.OperationalError as error:  # of a connection that a command has of its own
+        _tell(StoreUnavailable(), error)
         return FAILED
     return 0
+
+
+def _tell(error: ServiceError, cause: BaseException | None) -> None:
+    lines = str(cause or "").strip().splitlines()
+    typer.echo(f"subusers: {error} {lines[0] if lines else ''}".rstrip(), err=True)
