@@ -23,7 +23,7 @@ ROUTES = [route for route in routes() if route.rule.startswith("/v1/")]
 BRIEFLY = {
     "GET /v1/events": "?limit=1",
     "GET /v1/events/stream": "?after={end}",
-    "GET /v1/audit/export": "?since=2999-01-01T00:00:00Z",
+    "GET /v1/audit/export": "?format=csv&since=2999-01-01T00:00:00Z",
 }
 """What spares routes that tell of all accounts from telling everything, hundreds of times."""
 
