@@ -123,7 +123,8 @@ def test_a_body_that_nobody_asked_for_is_not_read(
     doors: Doors, streams_end: None, account: Account, route: Route
 ) -> None:
     """A route without one answers as ever, though ten megabytes of nonsense come along."""
-    path = route.path(account_id=account.account_id, sub_user_id=uuid4())
+    briefly = BRIEFLY.get(str(route), "").format(end=doors.service.event_feed.end())
+    path = route.path(account_id=account.account_id, sub_user_id=uuid4()) + briefly
     caller = doors.with_scope(min(route.scopes or ()))
     headers = {"Session-Token": "x" * 43}
     plain = caller.ask(route.method, path, headers=headers)
