@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from application.errors import InvalidValue, ViewBehind
 from domain.refusals import AccountNotFound
 from projections.event_log import recorded_position
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ class Freshness:
 
         def is_fresh(connection: Connection[DictRow]) -> bool:
             nonlocal wanted
-            row = connection.execute(SQL["account_versions"], {"account_id": account_id}, prepare=True).fetchone()
-            if row is None or row["stored"] is None:
+            ((stored, seen),) = rows_of(connection, SQL["account_versions"], {"account_id": account_id})
+            if stored is None:
                 raise AccountNotFound
-            wanted = row["stored"] if wanted is None else wanted
-            return row["seen"] is not None and row["seen"] >= wanted
+            wanted = stored if wanted is None else wanted
+            return seen is not None and seen >= wanted
 
         self._wait(is_fresh)
         if at_least is not None:

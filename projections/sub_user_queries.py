@@ -8,11 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from psycopg.rows import tuple_row
 
 from application.errors import InvalidValue
 from application.resources import AccountDetails, SubUserDetails
 from domain.refusals import AccountNotFound, SubUserNotFound
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -96,10 +96,10 @@ class SubUserQueries:
         self._freshness.of_account(account_id, at_least)
         key = {"account_id": account_id, "sub_user_id": sub_user_id}
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["find_sub_user"], key, prepare=True).fetchone()
-        if row is None:
+            rows = rows_of(connection, SQL["find_sub_user"], key)
+        if not rows:
             raise SubUserNotFound
-        return SubUserDetails(**row)
+        return SubUserDetails(*rows[0])
 
     def list(
         self, account_id: UUID, wanted: SubUserFilter, limit: int, cursor: str | None, at_least: int | None = None
@@ -122,7 +122,7 @@ class SubUserQueries:
         """Return how long the account's stream is, how much of it the view has, and some sub-users with their keys."""
         query, parameters = _listing(account_id, wanted, limit, last)
         with self._database.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(query, parameters, prepare=True).fetchall()
+            rows = rows_of(connection, query, parameters)
         stored, seen = rows[0][:2]
         return stored, seen, [(SubUserDetails(*row[2:-1]), row[-1]) for row in rows if row[2] is not None]
 
@@ -137,7 +137,7 @@ def sort_order(text: str) -> tuple[Sort, bool]:
 
 def _listing(
     account_id: UUID, wanted: SubUserFilter, limit: int, last: Sequence[Any] | None
-) -> tuple[bytes, dict[str, Any]]:
+) -> tuple[str, dict[str, Any]]:
     parameters: dict[str, Any] = {"account_id": account_id, "limit": limit}
     if wanted.q:
         parameters["q"] = wanted.q
@@ -148,7 +148,7 @@ def _listing(
 
 
 @cache
-def _statement(status: str | None, visibility: str, searched: bool, sort: Sort, descending: bool, later: bool) -> bytes:  # noqa: FBT001, PLR0913, PLR0917  # all that tells one statement from another
+def _statement(status: str | None, visibility: str, searched: bool, sort: Sort, descending: bool, later: bool) -> str:  # noqa: FBT001, PLR0913, PLR0917  # all that tells one statement from another
     """Return the statement for a kind of list: putting it together takes longer than the server does to answer it."""
     order = sql.SQL("DESC") if descending else sql.SQL("ASC")
     where: list[sql.Composable] = [sql.SQL("account_id = %(account_id)s")]
@@ -167,4 +167,4 @@ def _statement(status: str | None, visibility: str, searched: bool, sort: Sort, 
             )
         )
     listing = sql.SQL(SQL["list_sub_users"]).format(key=key, where=sql.SQL(" AND ").join(where), order=order)
-    return listing.as_bytes()
+    return listing.as_string()

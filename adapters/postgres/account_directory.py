@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -23,5 +24,5 @@ class PostgresAccountDirectory:
     def find(self, email_hash: str) -> UUID | None:
         """Return the account with that e-mail."""
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["find_account"], {"email_hash": email_hash}, prepare=True).fetchone()
-        return row["account_id"] if row is not None else None
+            rows = rows_of(connection, SQL["find_account"], {"email_hash": email_hash})
+        return next((account_id for (account_id,) in rows), None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventsourcing.persistence import StoredEvent
-from psycopg.rows import tuple_row
 
 from adapters.postgres.api_keys import hash_of
 from application.ahead import Ahead
 from application.api_keys import ApiKey, Scope
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PostgresAhead:
             "version": version,
         }
         with self._database.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(SQL["find_ahead"], asked, prepare=True).fetchall()
+            rows = rows_of(connection, SQL["find_ahead"], asked)
         if not rows:
             return None, None
         api_key_id, name, scope, versions, topics, states = rows[0][:6]

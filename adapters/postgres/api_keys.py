@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.api_keys import ApiKey, Scope
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class PostgresApiKeys:
     def find(self, secret: str) -> ApiKey | None:
         """Return the key that this secret is, unless it has been revoked."""
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["find_api_key"], {"key_hash": hash_of(secret)}, prepare=True).fetchone()
-        return ApiKey(row["api_key_id"], row["name"], Scope(row["scope"])) if row is not None else None
+            rows = rows_of(connection, SQL["find_api_key"], {"key_hash": hash_of(secret)})
+        return next((ApiKey(api_key_id, name, Scope(scope)) for api_key_id, name, scope in rows), None)
 
     def is_good(self, api_key_id: UUID) -> bool:
         """Say whether a key has not been revoked."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from eventsourcing.postgres import PostgresApplicationRecorder
 
-from adapters.postgres.round_trips import RoundTrips
 from application.errors import AnswerAlreadyKept, VersionConflict
 from application.records import AnswerKept
 from domain.refusals import AccountEmailTaken
 from projections.event_log import settled_position
+from projections.round_trips import in_one_transaction
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from eventsourcing.postgres import PostgresDatastore
     from psycopg.pq.abc import PGresult
 
-    from adapters.postgres.round_trips import Statement
     from application.records import Record
+    from projections.round_trips import Statement
 
 RECORDS = statements("adapters.postgres", "records")
 APPENDING = statements("adapters.postgres", "appending")
@@ -46,7 +46,6 @@ class Recorder(PostgresApplicationRecorder):
     def __init__(self, datastore: PostgresDatastore, on_commit: Callable[[], None]) -> None:
         super().__init__(datastore)
         self._on_commit = on_commit
-        self._round_trips = RoundTrips()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Write the events and `records` in one transaction, once: whether to try again is the caller's to know.
@@ -61,7 +60,7 @@ class Recorder(PostgresApplicationRecorder):
             asked += [_appended(stored_events), *(_placed(one) for one in records if isinstance(one, AnswerKept))]
         with self.datastore.get_connection() as connection:
             try:
-                results = self._round_trips.make(connection, asked)
+                results = in_one_transaction(connection, asked)
             except psycopg.errors.UniqueViolation as violation:
                 conflict = CONFLICTS.get(violation.diag.constraint_name or "")
                 if conflict is None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from psycopg.rows import tuple_row
-
 from adapters.postgres.api_keys import hash_of
 from application.api_keys import ApiKey, Scope
 from application.ports import Session
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -33,29 +32,24 @@ class PostgresSessions:
         """Return the session of that token if it is good now, and note that it was used."""
         key = {"token_hash": token_hash, "now": now}
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["find_session"], key, prepare=True).fetchone()
-            if row is not None and now - row["last_used_at"] > NOTE_USE_AFTER:
+            session = next((Session(*row) for row in rows_of(connection, SQL["find_session"], key)), None)
+            if session is not None and now - session.last_used_at > NOTE_USE_AFTER:
                 connection.execute(SQL["note_use"], key)
-        return Session(**row) if row is not None else None
+        return session
 
     def find_with_key(self, api_key: str, token_hash: bytes, now: datetime) -> tuple[ApiKey | None, Session | None]:
         """Return the API key, unless it has been revoked, and the session of that token, as `find` does."""
         key = {"key_hash": hash_of(api_key), "token_hash": token_hash, "now": now}
         with self._database.get_connection() as connection:
-            row = (
-                connection.cursor(row_factory=tuple_row)
-                .execute(SQL["find_key_and_session"], key, prepare=True)
-                .fetchone()
-            )
-            if row is None:
-                return None, None
-            found = ApiKey(row[0], row[1], Scope(row[2]))
-            if row[3] is None:
-                return found, None
-            session = Session(*row[3:])
-            if now - session.last_used_at > NOTE_USE_AFTER:
-                connection.execute(SQL["note_use"], key)
-        return found, session
+            for row in rows_of(connection, SQL["find_key_and_session"], key):
+                found = ApiKey(row[0], row[1], Scope(row[2]))
+                if row[3] is None:
+                    return found, None
+                session = Session(*row[3:])
+                if now - session.last_used_at > NOTE_USE_AFTER:
+                    connection.execute(SQL["note_use"], key)
+                return found, session
+        return None, None
 
     def of_person(self, person_id: UUID, now: datetime) -> Sequence[Session]:
         """Return a person's good sessions, newest first."""

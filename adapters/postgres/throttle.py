@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class PostgresThrottle:
     def seconds_to_wait(self, keys: Sequence[bytes], now: datetime) -> float:
         """Return for how long none of these may try, 0 if they may."""
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["longest_block"], {"keys": list(keys), "now": now}, prepare=True).fetchone()
-        return float(row["seconds"]) if row is not None else 0.0
+            ((seconds,),) = rows_of(connection, SQL["longest_block"], {"keys": list(keys), "now": now})
+        return float(seconds)
 
     def failures(self, key: bytes) -> int:
         """Return how many failures in a row there were under this key."""

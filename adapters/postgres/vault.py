@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycopg.rows import tuple_row
-
 from adapters.encryption import DataKey, UnknownMasterKey, new_key
 from application.errors import MasterKeyMissing
 from application.ports import VaultEntry
 from application.records import PersonAdded
+from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
@@ -40,8 +39,7 @@ class PostgresVault:
     def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
         """Return the entries of those who have one."""
         with self._database.get_connection() as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
-            rows = cursor.execute(SQL["find_entries"], {"person_ids": list(person_ids)}, prepare=True).fetchall()
+            rows = rows_of(connection, SQL["find_entries"], {"person_ids": list(person_ids)})
         return {row[0]: self.entry(*row) for row in rows}
 
     def people_of(self, account_id: UUID) -> set[UUID]:

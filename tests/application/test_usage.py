@@ -12,13 +12,14 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from adapters.postgres.round_trips import RoundTrips
+from adapters.postgres import recorder
 from application.errors import InvalidValue, ServiceError
 from application.main_accounts import MainAccounts
 from application.usage import UsageReport
 from domain.events import UsageThresholdReached
 from domain.plan import Plan, Resource
 from domain.refusals import AccountIsClosed, AccountNotFound
+from projections.round_trips import in_one_transaction
 from tests.people import PORTAL, Company, catch_up, kinds
 from tests.postgres import ask, cut_off
 from tests.waiting import at_once
@@ -26,8 +27,8 @@ from tests.waiting import at_once
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from adapters.postgres.round_trips import Statement
     from api.bootstrap import Service
+    from projections.round_trips import Statement
     from tests.conftest import TravelingClock
     from tests.people import Collaborator
 
@@ -92,19 +93,19 @@ def test_a_report_of_a_thousand_is_one_insert(
 ) -> None:
     """One statement inserts them all, whatever their number."""
     sent: list[str] = []
-    execute, make = psycopg.Cursor.execute, RoundTrips.make
+    execute = psycopg.Cursor.execute
 
     def noting(cursor: psycopg.Cursor[Any], query: Any, *args: Any, **named: Any) -> psycopg.Cursor[Any]:
         sent.append(query if isinstance(query, str) else query.as_string())
         return execute(cursor, query, *args, **named)
 
-    def noting_all(trips: RoundTrips, connection: Any, statements: Sequence[Statement]) -> Any:
+    def noting_all(connection: Any, statements: Sequence[Statement]) -> Any:
         sent.extend(query for query, _ in statements)
-        return make(trips, connection, statements)
+        return in_one_transaction(connection, statements)
 
     one = company.let_in()
     monkeypatch.setattr(psycopg.Cursor, "execute", noting)
-    monkeypatch.setattr(RoundTrips, "make", noting_all)
+    monkeypatch.setattr(recorder, "in_one_transaction", noting_all)
     service.usage.record(company.account_id, [UsageReport(one.sub_user_id, MINUTE)] * 1000, PORTAL)
     assert len([query for query in sent if "INSERT INTO" in query]) == 1
     assert len(sent) < 50  # a few reads
