@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
+from flask import has_app_context
+from flask.globals import app_ctx
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
 
 
 def configure() -> None:
@@ -19,7 +25,7 @@ def configure() -> None:
     exceptions = [] if on_terminal else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            with_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *exceptions,
@@ -32,3 +38,10 @@ def configure() -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format='{"level":"%(levelname)s","logger":"%(name)s"}'
     )
+
+
+def with_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add the id of the request that is being answered, if any is."""
+    if has_app_context() and "request_id" in app_ctx.g:
+        event["request_id"] = app_ctx.g.request_id
+    return event

@@ -21,6 +21,7 @@ from adapters import passwords
 from adapters.embedded_postgres import EmbeddedPostgres
 from api import bootstrap
 from api.config import Settings
+from api.logs import with_request_id
 from api.signing_keys import SigningKeys
 from tests.api.callers import Doors
 from tests.people import Company
@@ -71,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _brief_logs() -> None:
     """Have exceptions logged without the values of all variables: of a deep recursion those take minutes to print."""
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, renderer])
+    structlog.configure(processors=[with_request_id, structlog.stdlib.add_log_level, renderer])
 
 
 @pytest.fixture(scope="session")

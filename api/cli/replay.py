@@ -16,7 +16,6 @@ from api.cli.ready import catch_up, ready_service
 from api.cli.tail import let_go_of_stdout
 from api.cli.time_line import show_entry, show_state
 from api.history_words import told
-from api.http.answers import body_of
 from api.http.history_schemas import HistoryEndAnswer, HistoryEntryAnswer
 from application.audit_reads import OPERATOR, Asked
 from application.origin import Origin
@@ -52,8 +51,8 @@ def replay(
 
 def _print_json(history: Replay) -> None:
     for entry in history:
-        _print_line(body_of(ENTRY, told(entry)))
-    _print_line(body_of(END, history))
+        _print_line(ENTRY.written(told(entry)))
+    _print_line(END.written(history))
 
 
 def _print_line(line: bytes) -> None:

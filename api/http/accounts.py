@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from api.http.answers import Once, answer, body_of, demanded_position
+from api.http.answers import Once, answer, demanded_position
 from api.http.doors import origin, service
 from api.http.routes import EVENT_POSITION, IDEMPOTENCY_KEY, LOCATION, POSITION, Routes
 from api.http.schemas import AccountAnswer, AccountPatch, ConsoleLinkAnswer, NewAccount, NewLimit
@@ -46,7 +46,7 @@ def register_account(body: dict[str, Any]) -> Response:
 )
 def show_account(account_id: UUID) -> Response:
     """Show a main account."""
-    return answer(body_of(ACCOUNT, service().sub_user_queries.account(account_id, demanded_position())))
+    return answer(ACCOUNT.written(service().sub_user_queries.account(account_id, demanded_position())))
 
 
 @routes.door(
@@ -61,7 +61,7 @@ def show_account(account_id: UUID) -> Response:
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
     """Change a main account's e-mail, company name, language or password."""
     outcome = service().accounts.change(account_id, AccountChanges(**body), origin(account_id))
-    return answer(body_of(ACCOUNT, outcome.value), position=outcome.position)
+    return answer(ACCOUNT.written(outcome.value), position=outcome.position)
 
 
 @routes.door("DELETE", PATH, Scope.PORTAL, problems=(HTTPStatus.NOT_FOUND,), gives=(204, None), tells=(POSITION,))
@@ -90,7 +90,7 @@ def raise_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     """
     by = origin(account_id, reason=body["reason"])
     outcome = service().accounts.raise_sub_user_limit(account_id, body["limit"], by)
-    return answer(body_of(ACCOUNT, outcome.value), position=outcome.position)
+    return answer(ACCOUNT.written(outcome.value), position=outcome.position)
 
 
 @routes.door(
@@ -109,4 +109,4 @@ def offer_console_link(account_id: UUID) -> Response:
     expires_at = service().clock() + LINK_LIFETIME  # taken first, so that it is never later than the truth
     secret = service().owner_sessions.offer_link(account_id)
     offered = {"url": f"{service().settings.public_url}/console/link/{secret}", "expires_at": expires_at}
-    return answer(body_of(CONSOLE_LINK, offered), HTTPStatus.CREATED)
+    return answer(CONSOLE_LINK.written(offered), HTTPStatus.CREATED)

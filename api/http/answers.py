@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from marshmallow import Schema
-
+    from api.http.schemas import Answer
     from application.main_accounts import Outcome
     from application.ports import PersonKey
     from application.records import Record
@@ -30,14 +29,6 @@ R = TypeVar("R")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 ETAG = re.compile(r'"(\d{1,18})"')
 LARGEST_POSITION = 2**63 - 1
-
-
-written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-
-
-def body_of(schema: Schema, value: object) -> bytes:
-    """Return a value as JSON."""
-    return written(schema.dump(value)).encode()
 
 
 def answer(
@@ -87,7 +78,7 @@ class Once(Generic[R]):
     """
 
     def __init__(
-        self, schema: Schema, status: HTTPStatus, headers: Callable[[R], dict[str, str]] = lambda _: {}
+        self, schema: Answer, status: HTTPStatus, headers: Callable[[R], dict[str, str]] = lambda _: {}
     ) -> None:
         self._schema = schema
         self._status = status
@@ -108,7 +99,7 @@ class Once(Generic[R]):
                     fingerprint=_fingerprint(),
                     status=self._status.value,
                     headers=json.dumps(self._headers(value)),
-                    sealed_body=person_key.seal("answer", body_of(self._schema, value).decode()),
+                    sealed_body=person_key.seal("answer", self._schema.written(value).decode()),
                     person_id=person_id(value),
                     answered_at=service().clock(),
                 )
@@ -130,7 +121,7 @@ class Once(Generic[R]):
                 raise
             return kept
         return answer(
-            body_of(self._schema, outcome.value),
+            self._schema.written(outcome.value),
             self._status,
             position=outcome.position,
             headers=self._headers(outcome.value),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from flask.sessions import NullSession, SessionInterface
 from flask_smorest import Api
+from werkzeug.routing import MapAdapter
 
 from api.console.site import add_console
 from api.http import (
@@ -28,13 +30,13 @@ from api.http import (
     webhooks,
 )
 from api.http.bodies import LARGEST_BODY
-from api.http.doors import guard, service
+from api.http.doors import guard
 from api.http.metrics import measure
 from api.http.problems import register_error_handlers
 from api.http.schemas import ProblemAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flask import Request, Response
 
@@ -72,6 +74,16 @@ class Application(Flask):
 
     session_interface = NoSessions()
 
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what finds the route of a request: by method and path, whatever host was asked."""
+        if request is None:
+            return None
+        told = request.environ
+        host, query = told.get("HTTP_HOST", ""), told.get("QUERY_STRING", "")
+        return MapAdapter(
+            self.url_map, host, request.root_path, "", request.scheme, request.path, request.method, query
+        )
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is: no view here is a coroutine, and to look takes time for each hook and view."""
         return func
@@ -103,7 +115,7 @@ def create_app(service: Service) -> Flask:
     add_console(app)
     measure(app)
     guard(app)
-    app.after_request(_harden)
+    app.after_request(partial(_harden, _usual_headers(service)))
     app.extensions["subusers-openapi"] = _document(app)
     return app
 
@@ -134,12 +146,18 @@ def _document(app: Flask) -> str:
     return documentation.finished(api.spec.to_dict())
 
 
-def _harden(response: Response) -> Response:
+def _usual_headers(service: Service) -> dict[str, tuple[str, str]]:
+    """Return headers by their names in lower case."""
+    usual = dict(HARDENED)
+    if service.settings.public_url.startswith("https://"):
+        usual["Strict-Transport-Security"] = f"max-age={A_YEAR_IN_SECONDS}"
+    return {name.lower(): (name, value) for name, value in usual.items()}
+
+
+def _harden(usual: Mapping[str, tuple[str, str]], response: Response) -> Response:
     headers = response.headers
     said = {name.lower() for name, _ in headers}  # to ask for one that is not there raises, and takes as long
-    for name, value in HARDENED.items():
-        if name.lower() not in said:
+    for lower, (name, value) in usual.items():
+        if lower not in said:
             headers.add(name, value)
-    if service().settings.public_url.startswith("https://"):
-        headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR_IN_SECONDS}")
     return response

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
-from api.http.answers import answer, body_of, demanded_position
+from api.http.answers import answer, demanded_position
 from api.http.audit_csv import CSV, ROW, csv_answer, file_answer
 from api.http.doors import api_key, key_stays_good, origin, service
 from api.http.problems import Problem
@@ -62,7 +62,7 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
         )
         if query["cursor"] is None and api_key().scope is Scope.AUDITOR:
             service().audit_reads.note_read(Reading.AUDIT_LOG, asked, origin(account_id))
-        return answer(body_of(PAGE, {"items": items, "next_cursor": next_cursor}))
+        return answer(PAGE.written({"items": items, "next_cursor": next_cursor}))
     form = "csv" if kind == CSV else "ndjson"
     rows = service().audit_queries.stream(
         account_id,
@@ -78,4 +78,4 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
 
 def _ndjson_lines(rows: Iterator[AuditRow]) -> Iterator[bytes]:
     for row in rows:
-        yield body_of(ROW, row) + b"\n"
+        yield ROW.written(row) + b"\n"

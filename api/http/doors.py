@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
@@ -18,10 +19,10 @@ from application.origin import Origin
 from domain.cause import ActorType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from flask import Flask
+    from flask import Flask, Request
 
     from api.bootstrap import Service
 
@@ -29,6 +30,9 @@ View = TypeVar("View", bound="Callable[..., Any]")
 
 PUBLIC: frozenset[Scope] = frozenset()
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+IP_V4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}", re.ASCII)
+"""The one spelling that such an address has."""
+
 LONGEST_USER_AGENT = 400
 UNKNOWN_KEY = "A valid API key is needed: Authorization: Bearer <api key>."
 
@@ -48,7 +52,7 @@ def opens_to(*scopes: Scope) -> Callable[[View], View]:
 def guard(app: Flask) -> None:
     """Check every request before its route sees it."""
     app.before_request(_identify)
-    app.before_request(_admit)
+    app.before_request(partial(_admit, app.view_functions))
     app.after_request(_tell_request_id)
 
 
@@ -88,29 +92,28 @@ def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:
 
 def _identify() -> None:
     """Give the request an id before anything can go wrong with it."""
-    g.request_id = request_id = str(uuid4())
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    app_ctx.g.request_id = str(uuid4())
 
 
-def _admit() -> None:
+def _admit(views: Mapping[str, Any]) -> None:
     asked = request_ctx.request  # itself: `request` looks it up anew each time that it is named
-    endpoint = asked.endpoint
-    if asked.routing_exception is not None or endpoint is None:
+    rule = asked.url_rule
+    if rule is None:
         return
-    view = current_app.view_functions[endpoint]
+    view = views[rule.endpoint]
     scopes = getattr(view, "scopes", None)
     if scopes is None:
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden", "This route is open to nobody.")
     if scopes == PUBLIC:
         return
-    g.api_key = key = key_of_request(getattr(view, "finds_key", None))
+    here = app_ctx.g
+    here.api_key = key = key_of_request(getattr(view, "finds_key", None))
     if key.scope not in scopes:
-        log.info("request.forbidden", scope=key.scope, route=endpoint)
+        log.info("request.forbidden", scope=key.scope, route=rule.endpoint)
         raise Problem(
             HTTPStatus.FORBIDDEN, "wrong-scope", f"This needs an API key of scope {' or '.join(sorted(scopes))}."
         )
-    _believe_headers(key)
+    _believe_headers(key, asked, here)
 
 
 def key_of_request(find: Callable[[str], ApiKey | None] | None = None) -> ApiKey:
@@ -118,7 +121,7 @@ def key_of_request(find: Callable[[str], ApiKey | None] | None = None) -> ApiKey
 
     `find` looks a key up together with what its route will need.
     """
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = request_ctx.request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     find = find or service().api_keys.find
     found = find(secret.strip()) if scheme.lower() == "bearer" and secret else None
     if found is None:
@@ -127,19 +130,18 @@ def key_of_request(find: Callable[[str], ApiKey | None] | None = None) -> ApiKey
     return found
 
 
-def _believe_headers(key: ApiKey) -> None:
+def _believe_headers(key: ApiKey, asked: Request, here: Any) -> None:
     """Take from a portal what it says of its client; of anybody else only what the connection itself shows."""
-    asked, here = request_ctx.request, app_ctx.g
+    told = asked.environ  # where headers are as they came: `headers` takes some time to find them there
     if key.scope is not Scope.PORTAL:
         here.client_ip = asked.remote_addr
-        here.client_agent = user_agent(asked.headers.get("User-Agent"))
+        here.client_agent = user_agent(told.get("HTTP_USER_AGENT"))
         return
-    here.client_ip = _client_ip(asked.headers.get("X-Client-IP"))
-    here.client_agent = user_agent(asked.headers.get("X-Client-User-Agent"))
-    told = asked.headers.get("X-Request-Id", "")
-    if REQUEST_ID.fullmatch(told):
-        here.request_id = told
-        structlog.contextvars.bind_contextvars(request_id=told)
+    here.client_ip = _client_ip(told.get("HTTP_X_CLIENT_IP"))
+    here.client_agent = user_agent(told.get("HTTP_X_CLIENT_USER_AGENT"))
+    request_id = told.get("HTTP_X_REQUEST_ID")
+    if request_id is not None and REQUEST_ID.fullmatch(request_id):
+        here.request_id = request_id
 
 
 def visitor_address() -> str | None:
@@ -167,6 +169,8 @@ def _client_ip(text: str | None) -> str | None:
 
 def _address(text: str) -> str:
     """Return an IP address in the one spelling that a client has here. Raises ValueError."""
+    if IP_V4.fullmatch(text):
+        return text
     if "%" in text:  # a zone means something on one machine only, and may be any text
         raise ValueError(text)
     address = ipaddress.ip_address(text.strip())
@@ -182,5 +186,5 @@ def user_agent(text: str | None) -> str | None:
 
 
 def _tell_request_id(response: Any) -> Any:
-    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.add("X-Request-Id", app_ctx.g.get("request_id", ""))
     return response

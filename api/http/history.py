@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 
 from api.history_words import told
-from api.http.answers import answer, body_of, demanded_position
+from api.http.answers import answer, demanded_position
 from api.http.audit_csv import file_answer
 from api.http.doors import key_stays_good, origin, service
 from api.http.history_schemas import HistoryAnswer, HistoryEndAnswer, HistoryEntryAnswer, HistoryQuery
@@ -62,7 +62,7 @@ def read_history(query: dict[str, Any], account_id: UUID) -> Response:
     if query["cursor"] is None:
         _note(account_id, wanted)
     items = [told(entry) for entry in page.entries]
-    return answer(body_of(PAGE, {"items": items, "next_cursor": page.next_cursor, "state": page.state}))
+    return answer(PAGE.written({"items": items, "next_cursor": page.next_cursor, "state": page.state}))
 
 
 def _note(account_id: UUID, wanted: HistoryFilter) -> None:
@@ -72,5 +72,5 @@ def _note(account_id: UUID, wanted: HistoryFilter) -> None:
 
 def _lines(replay: Replay) -> Iterator[bytes]:
     for entry in replay:
-        yield body_of(ENTRY, told(entry)) + b"\n"
-    yield body_of(END, replay) + b"\n"
+        yield ENTRY.written(told(entry)) + b"\n"
+    yield END.written(replay) + b"\n"

@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import g
 from flask.globals import app_ctx, request_ctx
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -125,22 +124,22 @@ def _timed(route: str) -> Histogram:
 
 
 def _start() -> None:
-    g.arrived = time.perf_counter()
+    app_ctx.g.arrived = time.perf_counter()
 
 
 def _finish(response: Response) -> Response:
     asked, here = request_ctx.request, app_ctx.g
     seconds = time.perf_counter() - here.get("arrived", time.perf_counter())
-    route = asked.url_rule.rule if asked.url_rule is not None else "none"
-    method = asked.method if asked.method in METHODS else "other"
-    _counted(method, route, response.status_code).inc()
+    rule, method, status = asked.url_rule, asked.method, response.status_code
+    route = rule.rule if rule is not None else "none"
+    _counted(method if method in METHODS else "other", route, status).inc()
     _timed(route).observe(seconds)
     key: Any = here.get("api_key")
     _log().info(
         "request",
-        method=asked.method,
+        method=method,
         route=route,
-        status=response.status_code,
+        status=status,
         milliseconds=round(seconds * 1000, 1),
         api_key=str(key.api_key_id) if key is not None else None,
     )

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from flask import Response
 
-from api.http.answers import answer, body_of
+from api.http.answers import answer
 from api.http.doors import service
 from api.http.metrics import exposition
 from api.http.routes import Routes
@@ -20,7 +20,7 @@ HEALTH = HealthAnswer()
 @routes.door("GET", "/healthz", gives=(200, HealthAnswer))
 def healthz() -> Response:
     """Say whether this process answers."""
-    return answer(body_of(HEALTH, {"status": "ok"}))
+    return answer(HEALTH.written({"status": "ok"}))
 
 
 @routes.door("GET", "/readyz", problems=(HTTPStatus.SERVICE_UNAVAILABLE,), gives=(200, HealthAnswer))
@@ -30,7 +30,7 @@ def readyz() -> Response:
     A follower that has stopped makes its own view late, and no more: `/metrics` and `subusers status` show it.
     """
     service().progress.settled_position()
-    return answer(body_of(HEALTH, {"status": "ready"}))
+    return answer(HEALTH.written({"status": "ready"}))
 
 
 @routes.door("GET", "/metrics", gives=(200, None))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from marshmallow import fields
 
-from api.http.answers import body_of
 from api.http.audit_csv import ROW, file_answer
 from api.http.doors import key_stays_good, origin, service
 from api.http.fields import Time
@@ -101,7 +100,7 @@ def export_personal_data(account_id: UUID, sub_user_id: UUID) -> Response:
         "usage": [{**one, "conversation_minutes": one["conversation_ms"] / MILLISECONDS} for one in held.usage],
     }
     every = _every(rows, partial(service().audit_queries.older, account_id, sub_user_id))
-    lines = chain([body_of(PERSON, told)[:-1], b',"audit_log":['], _rows(every), [b"]}"])
+    lines = chain([PERSON.written(told)[:-1], b',"audit_log":['], _rows(every), [b"]}"])
     return file_answer(lines, f"personal-data-{sub_user_id}.json", "application/json", key_stays_good())
 
 
@@ -117,5 +116,5 @@ def _every(shown: Iterable[AuditRow], older: Callable[[int | None], Iterable[Aud
 def _rows(rows: Iterable[AuditRow]) -> Iterator[bytes]:
     comma = b""
     for row in rows:
-        yield comma + body_of(ROW, about(row))
+        yield comma + ROW.written(about(row))
         comma = b","

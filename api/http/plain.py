@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from api.http.fields import written
+import orjson
+
 from domain.permissions import Permission
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from application.ports import Session
     from application.resources import SubUserDetails
+    from projections.sub_user_queries import Page
 
 LONGEST_TOKEN = 1000
 LONGEST_NAME = 100
@@ -22,21 +22,34 @@ PERMISSIONS: tuple[object, ...] = tuple(Permission)
 """Compared one by one: what is asked about may be anything, and not everything can be looked up in a set."""
 
 
-def sub_user(one: SubUserDetails) -> dict[str, Any]:
+NO_SESSION, NOTHING_ALLOWED = b'{"active":false}', b'{"active":false,"allowed":false}'
+"""What is told of a session that is not good, without and with a question about a permission."""
+
+
+def sub_user(one: SubUserDetails) -> bytes:
     """Return a sub-user as `SubUserAnswer` has them."""
+    return _written(_told(one))
+
+
+def sub_users(page: Page) -> bytes:
+    """Return a page of sub-users as `SubUserListAnswer` has it."""
+    return _written({"items": [_told(one) for one in page.items], "next_cursor": page.next_cursor})
+
+
+def _told(one: SubUserDetails) -> dict[str, Any]:
     return {
-        "sub_user_id": str(one.sub_user_id),
-        "account_id": str(one.account_id),
+        "sub_user_id": one.sub_user_id,
+        "account_id": one.account_id,
         "email": one.email,
         "name": one.name,
         "surname": one.surname,
         "status": one.status,
         "visible": one.visible,
-        "created_at": written(one.created_at),
-        "last_login_at": _written(one.last_login_at),
-        "access_expires_at": _written(one.access_expires_at),
+        "created_at": one.created_at,
+        "last_login_at": one.last_login_at,
+        "access_expires_at": one.access_expires_at,
         "must_change_password": one.must_change_password,
-        "credentials_mail": str(one.credentials_mail),
+        "credentials_mail": one.credentials_mail,
         "locked": one.locked,
     }
 
@@ -71,18 +84,20 @@ def _is_plain_text(text: str) -> bool:
     return text.isascii() and text.isprintable() and text.strip() == text
 
 
-def session(one: Session, permissions: tuple[Permission, ...], asked: str | None) -> dict[str, Any]:
+def session(one: Session, permissions: tuple[Permission, ...], asked: str | None) -> bytes:
     """Return a good session as `IntrospectionAnswer` has it, and whether it allows what was asked about."""
-    found = {
+    found: dict[str, Any] = {
         "active": True,
-        "account_id": str(one.account_id),
-        "sub_user_id": str(one.person_id),
+        "account_id": one.account_id,
+        "sub_user_id": one.person_id,
         "permissions": permissions,
         "must_change_password": one.restricted,
-        "expires_at": written(one.expires_at),
+        "expires_at": one.expires_at,
     }
-    return found if asked is None else {**found, "allowed": asked in permissions}
+    if asked is not None:
+        found["allowed"] = asked in permissions
+    return _written(found)
 
 
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else written(moment)
+def _written(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)

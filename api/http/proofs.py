@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from api.http.answers import answer, body_of
+from api.http.answers import answer
 from api.http.doors import service
 from api.http.problems import Problem, unprocessable
 from api.http.proof_schemas import (
@@ -36,7 +36,7 @@ NOT_FOUND = (HTTPStatus.NOT_FOUND,)
 def list_checkpoints(query: dict[str, Any]) -> Response:
     """List signed checkpoints, newest first."""
     rows, cursor = service().checkpoints.page(query["limit"], query["cursor"])
-    return answer(body_of(CHECKPOINTS, {"items": rows, "next_cursor": cursor}))
+    return answer(CHECKPOINTS.written({"items": rows, "next_cursor": cursor}))
 
 
 @routes.door("GET", "/v1/audit/checkpoints/latest", Scope.AUDITOR, problems=NOT_FOUND)
@@ -54,7 +54,7 @@ def list_signing_keys() -> Response:
 
     Have them confirmed by another way than this one: `subusers signing-key show` prints the current one.
     """
-    return answer(body_of(KEYS, {"items": service().checkpoints.signing_keys(), "next_cursor": None}))
+    return answer(KEYS.written({"items": service().checkpoints.signing_keys(), "next_cursor": None}))
 
 
 @routes.door(
@@ -72,7 +72,7 @@ def prove_event(query: dict[str, Any], position: str) -> Response:
     if line is None:
         raise _no_event()
     keys = [one.verifier_key for one in service().checkpoints.signing_keys()]
-    return answer(body_of(PROOF, {"checkpoint": checkpoint.note, "keys": keys, "event": line}))
+    return answer(PROOF.written({"checkpoint": checkpoint.note, "keys": keys, "event": line}))
 
 
 @routes.door(
@@ -96,7 +96,7 @@ def prove_consistency(query: dict[str, Any]) -> Response:
     if path is None:
         raise unprocessable({"first": ["is beyond the second"]})
     told = {"first": first, "second": second, "path": [base64.b64encode(one).decode() for one in path]}
-    return answer(body_of(CONSISTENCY, told))
+    return answer(CONSISTENCY.written(told))
 
 
 def _newest() -> StoredCheckpoint:

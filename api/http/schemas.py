@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_dump, validate, validates_schema
@@ -55,6 +56,9 @@ LANGUAGES = ("en", "it")
 ACTION = "^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 class Request(Schema):
     """A body whose unknown fields are refused: a misspelled name must not pass for a change that was made."""
 
@@ -74,6 +78,10 @@ class Answer(Schema):
 
     class Meta:
         unknown = EXCLUDE
+
+    def written(self, value: object) -> bytes:
+        """Return a value as JSON."""
+        return _json(self.dump(value)).encode()
 
 
 class ProblemAnswer(Answer):
@@ -176,9 +184,9 @@ class SubUserAnswer(Answer):
     credentials_mail = fields.String(required=True, validate=validate.OneOf(list(CredentialsMailState)))
     locked = fields.Boolean(required=True)
 
-    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Return what the fields would, without asking each of them: this is answered often, and many at a time."""
-        return [plain.sub_user(one) for one in obj] if many else plain.sub_user(obj)
+    def written(self, value: Any) -> bytes:
+        """Return what the fields would, without asking each of them: this is answered often."""
+        return plain.sub_user(value)
 
 
 class Paging(Query):
@@ -212,9 +220,9 @@ class SubUserListAnswer(Answer):
     items = fields.List(fields.Nested(SubUserAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
-    def dump(self, obj: Any, *, many: bool | None = None) -> Any:  # noqa: ARG002  # as the library has it
+    def written(self, value: Any) -> bytes:
         """Return what the fields would."""
-        return {"items": [plain.sub_user(one) for one in obj.items], "next_cursor": obj.next_cursor}
+        return plain.sub_users(value)
 
 
 class SessionRow(Answer):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app, g, request
-from flask.globals import request_ctx
+from flask import current_app, request
+from flask.globals import app_ctx, request_ctx
 
 from api.http import plain
-from api.http.answers import answer, body_of, written
+from api.http.answers import answer
+from api.http.bodies import JSON, read_json
 from api.http.doors import origin, service
 from api.http.problems import unprocessable
 from api.http.routes import POSITION, SESSION_TOKEN, Routes
@@ -78,18 +78,20 @@ def log_in(body: dict[str, Any]) -> Response:
     """
     with login_place():
         outcome = service().sessions.log_in(body["account_email"], body["email"], body["password"], origin())
-    return answer(body_of(OPENED, outcome.value), HTTPStatus.CREATED, position=outcome.position)
+    return answer(OPENED.written(outcome.value), HTTPStatus.CREATED, position=outcome.position)
 
 
 def _key_and_session(secret: str) -> ApiKey | None:
     """Find the API key, and in the same read the session that is asked about, if that can be told already."""
     body, asked, behind = None, request_ctx.request, service()
-    if (asked.content_length or LARGEST_QUESTION) < LARGEST_QUESTION:
+    if asked.environ.get("CONTENT_TYPE") == JSON and (asked.content_length or LARGEST_QUESTION) < LARGEST_QUESTION:
         with suppress(ValueError, RecursionError):  # what is wrong with it is told to those alone whom the key lets in
-            body = plain.introspection(json.loads(asked.get_data(cache=True)))
+            body = plain.introspection(read_json(asked.get_data(cache=True)))
     if body is None:
         return behind.api_keys.find(secret)
-    found, g.session_ahead = behind.open_sessions.find_with_key(secret, token_hash(body["token"]), behind.clock())
+    found, session = behind.open_sessions.find_with_key(secret, token_hash(body["token"]), behind.clock())
+    here = app_ctx.g
+    here.body, here.session_ahead = body, session
     return found
 
 
@@ -106,12 +108,13 @@ def introspect(body: dict[str, Any]) -> Response:
 
     `allowed` is answered where a permission is asked about.
     """
-    session = g.session_ahead if "session_ahead" in g else _session_of(body["token"])
+    here = app_ctx.g
+    session = here.session_ahead if "session_ahead" in here else _session_of(body["token"])
     asked = body["permission"]
     if session is None or session.of_owner:
-        return answer(written({"active": False} if asked is None else {"active": False, "allowed": False}).encode())
+        return answer(plain.NO_SESSION if asked is None else plain.NOTHING_ALLOWED)
     permissions = permissions_of(restricted=session.restricted)
-    return answer(written(plain.session(session, permissions, asked)).encode())
+    return answer(plain.session(session, permissions, asked))
 
 
 def _session_of(token: str) -> Session | None:
@@ -138,7 +141,7 @@ def change_own_password(body: dict[str, Any]) -> Response:
     """
     token = _session_token()
     outcome = service().sessions.change_own_password(token, body["current_password"], body["new_password"], origin())
-    return answer(body_of(OPENED, outcome.value), position=outcome.position)
+    return answer(OPENED.written(outcome.value), position=outcome.position)
 
 
 @routes.door(

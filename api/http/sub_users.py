@@ -10,7 +10,6 @@ from flask import g, request
 from api.http.answers import (
     Once,
     answer,
-    body_of,
     demanded_position,
     demanded_revision,
     etag,
@@ -84,7 +83,7 @@ def list_sub_users(query: dict[str, Any], account_id: UUID) -> Response:
     sort, descending = sort_order(query["sort"])
     wanted = SubUserFilter(query["status"], query["visibility"], query["q"], sort, descending)
     page = service().sub_user_queries.list(account_id, wanted, query["limit"], query["cursor"], demanded_position())
-    return answer(body_of(SUB_USER_LIST, page))
+    return answer(SUB_USER_LIST.written(page))
 
 
 @routes.door(
@@ -99,7 +98,7 @@ def list_sub_users(query: dict[str, Any], account_id: UUID) -> Response:
 def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     """Show a sub-user."""
     one = service().sub_user_queries.sub_user(account_id, sub_user_id, demanded_position())
-    return answer(body_of(SUB_USER, one), headers={"ETag": etag(one.revision)})
+    return answer(SUB_USER.written(one), headers={"ETag": etag(one.revision)})
 
 
 def _key_and_sub_user(secret: str) -> ApiKey | None:
@@ -130,7 +129,7 @@ def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -
     changes = SubUserChanges(**body, expiry_given="access_expires_at" in body, if_revision=demanded_revision())
     outcome = service().sub_users.change(account_id, sub_user_id, changes, origin(account_id), g.ahead)
     headers = {"ETag": etag(outcome.value.revision)}
-    return answer(body_of(SUB_USER, outcome.value), position=outcome.position, headers=headers)
+    return answer(SUB_USER.written(outcome.value), position=outcome.position, headers=headers)
 
 
 @routes.door(
@@ -176,7 +175,7 @@ def send_credentials_again(account_id: UUID, sub_user_id: UUID) -> Response:
 def list_sessions(account_id: UUID, sub_user_id: UUID) -> Response:
     """List a sub-user's sessions, newest first."""
     rows = service().sub_users.sessions(account_id, sub_user_id)
-    return answer(body_of(SESSION_LIST, {"items": rows, "next_cursor": None}))
+    return answer(SESSION_LIST.written({"items": rows, "next_cursor": None}))
 
 
 @routes.door("DELETE", f"{ONE}/sessions", Scope.PORTAL, problems=CONFLICT, gives=(204, None), tells=(POSITION,))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from api.http.answers import Once, answer, body_of, demanded_position
+from api.http.answers import Once, answer, demanded_position
 from api.http.doors import origin, service
 from api.http.problems import unprocessable
 from api.http.routes import EVENT_POSITION, IDEMPOTENCY_KEY, POSITION, Routes
@@ -74,7 +74,7 @@ def show_usage(query: dict[str, Any], account_id: UUID) -> Response:
     overview = service().usage_queries.overview(
         account_id, query["since"], last, query["visibility"], demanded_position()
     )
-    return answer(body_of(USAGE, overview))
+    return answer(USAGE.written(overview))
 
 
 @routes.door(
@@ -93,7 +93,7 @@ def set_plan(body: dict[str, Any], account_id: UUID) -> Response:
     and 100 % of what is included are used in the running period, each is told once, as an event.
     """
     outcome = service().usage.set_plan(account_id, Plan(**body), origin(account_id))
-    return answer(body_of(PLAN, outcome.value), position=outcome.position)
+    return answer(PLAN.written(outcome.value), position=outcome.position)
 
 
 def _day_before(day: date) -> date:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from api.http.answers import answer, body_of
+from api.http.answers import answer
 from api.http.doors import api_key, origin, service
 from api.http.problems import unprocessable
 from api.http.routes import LOCATION, POSITION, Routes
@@ -64,7 +64,7 @@ def create_webhook(body: dict[str, Any]) -> Response:
     headers = {"Location": f"{ALL}/{webhook.webhook_id}"}
     own = {**vars(webhook), "status": webhook.status, "next_attempt_at": webhook.next_attempt_at}
     told = {**own, **_key(webhook.signature, shown)}
-    return answer(body_of(CREATED, told), HTTPStatus.CREATED, position=outcome.position, headers=headers)
+    return answer(CREATED.written(told), HTTPStatus.CREATED, position=outcome.position, headers=headers)
 
 
 @routes.door("GET", ALL, Scope.PORTAL, Scope.ANALYTICS, query=WebhookListQuery, gives=(200, WebhookListAnswer))
@@ -74,13 +74,13 @@ def list_webhooks(query: dict[str, Any]) -> Response:
     With a portal key those of accounts, with an analytics key those of all accounts.
     """
     rows, cursor = service().webhooks.page(of_all=_of_all(), **query)
-    return answer(body_of(WEBHOOK_LIST, {"items": rows, "next_cursor": cursor}))
+    return answer(WEBHOOK_LIST.written({"items": rows, "next_cursor": cursor}))
 
 
 @routes.door("GET", ONE, Scope.PORTAL, Scope.ANALYTICS, problems=NOT_FOUND, gives=(200, WebhookAnswer))
 def show_webhook(webhook_id: UUID) -> Response:
     """Show a webhook, and how far it has come."""
-    return answer(body_of(WEBHOOK, service().webhooks.show(webhook_id, of_all=_of_all())))
+    return answer(WEBHOOK.written(service().webhooks.show(webhook_id, of_all=_of_all())))
 
 
 @routes.door("DELETE", ONE, Scope.PORTAL, Scope.ANALYTICS, problems=NOT_FOUND, gives=(204, None), tells=(POSITION,))
@@ -99,7 +99,7 @@ def add_webhook_secret(webhook_id: UUID) -> Response:
     """
     webhook, shown = service().webhooks.add_secret(webhook_id, of_all=_of_all())
     told = {"webhook_id": webhook_id, **_key(webhook.signature, shown)}
-    return answer(body_of(KEY, told), HTTPStatus.CREATED)
+    return answer(KEY.written(told), HTTPStatus.CREATED)
 
 
 @routes.door(
@@ -119,7 +119,7 @@ def replay_webhook(body: dict[str, Any], webhook_id: UUID) -> Response:
     was disabled is enabled.
     """
     outcome = service().webhooks.replay(webhook_id, body["after"], _by(), of_all=_of_all())
-    return answer(body_of(WEBHOOK, outcome.value), position=outcome.position)
+    return answer(WEBHOOK.written(outcome.value), position=outcome.position)
 
 
 @routes.door(
@@ -137,7 +137,7 @@ def enable_webhook(webhook_id: UUID) -> Response:
     It goes on where it stopped: nothing is left out. One that waits for another attempt is tried at once.
     """
     outcome = service().webhooks.enable(webhook_id, _by(), of_all=_of_all())
-    return answer(body_of(WEBHOOK, outcome.value), position=outcome.position)
+    return answer(WEBHOOK.written(outcome.value), position=outcome.position)
 
 
 @routes.door(
@@ -155,7 +155,7 @@ def list_webhook_deliveries(query: dict[str, Any], webhook_id: UUID) -> Response
     The newest 1,000, for 30 days.
     """
     rows, cursor = service().webhooks.deliveries(webhook_id, of_all=_of_all(), **query)
-    return answer(body_of(DELIVERY_LIST, {"items": rows, "next_cursor": cursor}))
+    return answer(DELIVERY_LIST.written({"items": rows, "next_cursor": cursor}))
 
 
 def _of_all() -> bool:

@@ -58,7 +58,7 @@ class Route:
 
 def routes() -> list[Route]:
     """Return every route, by path and method. Nothing is behind this application: it is there to be read."""
-    app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, streams=1))))
+    app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, streams=1, public_url=""))))
     document = json.loads(app.extensions["subusers-openapi"])
     found = []
     for rule in app.url_map.iter_rules():
