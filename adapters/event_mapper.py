@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import types
 from dataclasses import fields
 from datetime import date, datetime
@@ -11,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+import orjson
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from eventsourcing.utils import get_topic, resolve_topic
 
@@ -35,26 +35,19 @@ class EventMapper(Mapper[UUID]):
             originator_id=domain_event.originator_id,
             originator_version=domain_event.originator_version,
             topic=get_topic(type(domain_event)),
-            state=_written(state).encode(),
+            state=orjson.dumps(state),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         """Return the event that was stored."""
         event_class = resolve_topic(stored_event.topic)
-        state = json.loads(stored_event.state)
+        state = orjson.loads(stored_event.state)
         values = {name: to_field(state.get(name)) for name, to_field in _fields(event_class).items()}
         values["originator_id"] = stored_event.originator_id
         values["originator_version"] = stored_event.originator_version
         event: DomainEventProtocol[UUID] = object.__new__(event_class)
         object.__setattr__(event, "__dict__", values)
         return event
-
-
-def _primitive(value: object) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)
-
-
-_written = json.JSONEncoder(default=_primitive, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @cache

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
     from application.ports import Clock, Fingerprints, Passwords, PersonKey, Sessions, Vault
+    from domain.cause import Sealed
     from domain.main_account import MainAccount
 
 TEMPORARY_PASSWORD_LIFETIME = timedelta(days=7)
@@ -236,17 +237,19 @@ class SubUsers:
 
 def _edit(changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> SubUserEdit:
     """Return what really changes, sealed: a name that stays the same is no change."""
-    new_name = changes.name if changes.name not in {None, key.open("name", sub_user.name)} else None
-    new_surname = changes.surname if changes.surname not in {None, key.open("surname", sub_user.surname)} else None
     return SubUserEdit(
-        name=key.seal("name", new_name) if new_name is not None else None,
-        surname=key.seal("surname", new_surname) if new_surname is not None else None,
+        name=_sealed_anew("name", changes.name, sub_user.name, key),
+        surname=_sealed_anew("surname", changes.surname, sub_user.surname, key),
         visible=changes.visible,
         active=changes.active,
         expiry_given=changes.expiry_given,
         access_expires_at=changes.access_expires_at,
         new_password=changes.password is not None,
     )
+
+
+def _sealed_anew(field: str, new: str | None, sealed: Sealed, key: PersonKey) -> Sealed | None:
+    return key.seal(field, new) if new is not None and new != key.open(field, sealed) else None
 
 
 def _password_set(

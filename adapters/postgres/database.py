@@ -19,6 +19,7 @@ from eventsourcing.postgres import PostgresDatastore, PostgresFactory
 from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
 
+from adapters.postgres.at_hand import ConnectionsAtHand
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.snapshot_recorder import SnapshotRecorder
 from application.errors import StoreUnavailable
@@ -96,20 +97,21 @@ class Database(PostgresDatastore):
         for name, value in NOTICING_A_LOST_PEER.items():
             kwargs.setdefault(name, value)
         kwargs["options"] = f"{kwargs.get('options', '')} {OPTIONS} {PATIENCE}"
+        self._at_hand = ConnectionsAtHand(self.pool)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._at_hand.close()
 
     @contextmanager
     def get_connection(self) -> Iterator[Connection[DictRow]]:
-        """Lend a connection in autocommit mode. Raises `StoreUnavailable`, and else what the library makes of errors.
-
-        It is the library's method with less around it, as every request comes here several times.
-        """
+        """Lend a connection in autocommit mode. Raises `StoreUnavailable`, or what the library makes of an error."""
         try:
-            self.pool.open()
-            connection = self.pool.getconn()
+            lent = self._at_hand.take()
             try:
-                yield connection
+                yield lent[0]
             finally:
-                self.pool.putconn(connection)
+                self._at_hand.give_back(lent)
         except (psycopg.InterfaceError, psycopg.OperationalError) as error:
             raise StoreUnavailable from error
         except psycopg.Error as error:

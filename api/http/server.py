@@ -53,7 +53,7 @@ def application() -> Flask:
     """Return the application for one server process, which owns it until it ends."""
     from api.http.app import create_app  # noqa: PLC0415  # its metrics look for `share_in` when imported
 
-    logs.configure()
+    logs.configure(gathered=True)
     end_on_signals()  # the server sets its own once this returns; those of its parent, copied, would do nothing
     server = parent_process()
     if server is not None and server.pid is not None:
