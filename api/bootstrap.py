@@ -345,6 +345,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
     legal_holds, mail_queue = PostgresLegalHolds(database), PostgresMailQueue(database)
     directory = PostgresAccountDirectory(database)
     throttle = PostgresThrottle(database)
+    ahead = PostgresAhead(database, vault)
     freshness = Freshness(database)
     cursors = Cursors(fingerprints)
     event_feed = EventFeed(database, freshness, Envelopes(settings.public_url))
@@ -380,7 +381,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         legal_holds=legal_holds,
         personal_data=PersonalData(database, freshness),
         rewrapping=Rewrapping(database, master_keys),
-        sessions=SubUserSessions(*common, sessions=sessions, directory=directory, throttle=throttle),
+        sessions=SubUserSessions(*common, sessions=sessions, throttle=throttle, ahead=ahead),
         owner_sessions=OwnerSessions(
             *common,
             sessions=sessions,
@@ -393,7 +394,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Service:
         usage=UsageReports(main_accounts, vault, PostgresUsageCounts(database), clock),
         answers=PostgresAnswers(database),
         api_keys=PostgresApiKeys(database),
-        ahead=PostgresAhead(database, vault),
+        ahead=ahead,
         fingerprints=fingerprints,
         vault=vault,
         sub_user_queries=SubUserQueries(database, freshness, cursors),

@@ -1,16 +1,18 @@
-"""What a command on a sub-user begins with, read before it is run, in one question to the database."""
+"""What a command begins with, read before it is run, in one question to the database."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.persistence import StoredEvent
 
+    from application.attempts import AttemptKeys
     from application.ports import VaultEntry
 
 
@@ -24,3 +26,22 @@ class Ahead:
 
     entries: Mapping[UUID, VaultEntry] = field(repr=False)
     newer: Sequence[StoredEvent] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AttemptAhead:
+    """For how many seconds an attempt to log in has to wait, whether any failed before it, and in which account."""
+
+    seconds_to_wait: float
+    others_failed: bool
+    account_id: UUID | None
+
+
+class AheadOfLogin(Protocol):
+    """Reads what a login begins with."""
+
+    def of_attempt(self, account_email_hash: str, keys: AttemptKeys, now: datetime) -> AttemptAhead:
+        """Return what is known before anything is looked at."""
+
+    def of_sub_user(self, account_id: UUID, sub_user_id: UUID, version: int | None) -> Ahead:
+        """Return what is known of an account and a sub-user: of its events those after `version`; without one, none."""

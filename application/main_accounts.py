@@ -98,17 +98,25 @@ class MainAccounts(Application[UUID]):
         """Save a new account, and return its position."""
         return self._save(account, records)
 
-    def version_at_hand(self, account_id: UUID) -> int | None:
-        """Return up to which version this process knows an account already, None if it does not."""
-        known = self._at_hand(account_id)
-        return known.version if known is not None else None
+    def at_hand(self, account_id: UUID) -> MainAccount | None:
+        """Return an account as this process knows it already, if it does: to look at, and maybe out of date."""
+        if self.repository.cache is None:
+            return None
+        with contextlib.suppress(KeyError):
+            return cast("MainAccount", self.repository.cache.get(account_id))
+        return None
+
+    def brought_up(self, account_id: UUID, newer: Sequence[StoredEvent]) -> MainAccount:
+        """Return an account, at hand or not, that has at least these events. Raises `AccountNotFound`."""
+        with self._turns.of(account_id.int):
+            return self._advanced(account_id, newer) or self._load(account_id)
 
     def change(
         self, account_id: UUID, decide: Callable[[MainAccount], Decision[R]], newer: Sequence[StoredEvent] | None = None
     ) -> Outcome[R]:
         """Have an account decide, and save that with the records given; decide anew if another process came first.
 
-        `newer` is what has been read already of what the account has recorded since its `version_at_hand`.
+        `newer` is what has been read already of what the account has recorded since it was `at_hand`.
 
         Raises what `decide` raises, `AccountNotFound`, and `TooBusy` after too many conflicts.
         """
@@ -123,16 +131,9 @@ class MainAccounts(Application[UUID]):
                     time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311  # spreads rivals, no secret
         raise TooBusy
 
-    def _at_hand(self, account_id: UUID) -> MainAccount | None:
-        if self.repository.cache is None:
-            return None
-        with contextlib.suppress(KeyError):
-            return cast("MainAccount", self.repository.cache.get(account_id))
-        return None
-
     def _advanced(self, account_id: UUID, newer: Sequence[StoredEvent]) -> MainAccount | None:
         """Return a copy of the account at hand with these events applied, as far as it has not got them."""
-        known = self._at_hand(account_id)
+        known = self.at_hand(account_id)
         if known is None:
             return None
         for stored in newer:

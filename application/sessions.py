@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from application.attempts import AttemptKeys, attempt_keys
-from application.errors import SessionEnded, TooBusy
+from application.errors import SessionEnded, TooBusy, TooManyAttempts
 from application.new_session import NewSession, token_hash
 from application.password_checks import PasswordChecks
 from application.records import AttemptsForgiven, PasswordSet, Record
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from application.ahead import AheadOfLogin
     from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
     from application.ports import (
-        AccountDirectory,
         Clock,
         Fingerprints,
         Passwords,
@@ -65,13 +65,18 @@ class Attempt:
     email: str = field(repr=False)
     password: str = field(repr=False)
     keys: AttemptKeys = field(repr=False)
+    others_failed: bool = False
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """Whom an attempt claims to be, as far as there is such a person."""
+    """Whom an attempt claims to be, as far as there is such a person, and their password.
+
+    As long as the account is of that `version`, the password is the same: it changes with an event.
+    """
 
     account_id: UUID | None = None
+    version: int = 0
     sub_user: SubUser | None = None
     entry: VaultEntry | None = None
 
@@ -88,8 +93,8 @@ class SubUserSessions:
         clock: Clock,
         *,
         sessions: Sessions,
-        directory: AccountDirectory,
         throttle: Throttle,
+        ahead: AheadOfLogin,
     ) -> None:
         self._accounts = accounts
         self._vault = vault
@@ -97,8 +102,8 @@ class SubUserSessions:
         self._passwords = passwords
         self._clock = clock
         self._sessions = sessions
-        self._directory = directory
         self._throttle = throttle
+        self._ahead = ahead
         self._checks = PasswordChecks(vault, fingerprints, passwords, clock, throttle)
         self._turns = Turns()
 
@@ -112,8 +117,11 @@ class SubUserSessions:
             return self._log_in(attempt, origin)
 
     def _log_in(self, attempt: Attempt, origin: Origin) -> Outcome[OpenedSession]:
-        self._checks.require_patience(attempt.keys)
-        claimed = self._claimed(attempt)
+        ahead = self._ahead.of_attempt(attempt.account_email_hash, attempt.keys, self._clock())
+        if ahead.seconds_to_wait > 0:
+            raise TooManyAttempts(ahead.seconds_to_wait)
+        attempt = replace(attempt, others_failed=ahead.others_failed)
+        claimed = self._claimed(ahead.account_id, attempt.email)
         entry = claimed.entry
         verified = self._passwords.verify(entry.password_hash if entry else None, attempt.password)
         try:
@@ -121,7 +129,7 @@ class SubUserSessions:
                 raise LoginRefused("unknown")
             if not verified:
                 raise LoginRefused("wrong_password")
-            return self._open_session(claimed.account_id, entry, attempt, origin)
+            return self._open_session(claimed, entry, attempt, origin)
         except (SubUserNotFound, AccountNotFound):
             self._note_refusal(claimed, "unknown", attempt, origin)
             raise LoginRefused("unknown") from None
@@ -181,18 +189,31 @@ class SubUserSessions:
         keys = attempt_keys(self._fingerprints, account_email_hash, email_hash, origin.ip)
         return Attempt(account_email_hash, email, password, keys)
 
-    def _claimed(self, attempt: Attempt) -> Claimed:
-        account_id = self._directory.find(attempt.account_email_hash)
+    def _claimed(self, account_id: UUID | None, email: str) -> Claimed:
         if account_id is None:
             return Claimed()
-        email_hash = self._fingerprints.sub_user_email(account_id, attempt.email)
-        sub_user = self._accounts.load(account_id).sub_user_with_email(email_hash)
+        email_hash = self._fingerprints.sub_user_email(account_id, email)
+        known = self._accounts.at_hand(account_id)
+        sub_user = known.sub_user_with_email(email_hash) if known is not None else None
+        if known is None or sub_user is None:
+            return self._looked_up(account_id, email_hash)
+        version = known.version
+        read = self._ahead.of_sub_user(account_id, sub_user.sub_user_id, version)
+        account = self._accounts.brought_up(account_id, read.newer)
+        if sub_user.sub_user_id not in account.sub_users:  # somebody else may have the e-mail now
+            return self._looked_up(account_id, email_hash)
+        return Claimed(account_id, version + len(read.newer), sub_user, read.entries.get(sub_user.sub_user_id))
+
+    def _looked_up(self, account_id: UUID, email_hash: str) -> Claimed:
+        account = self._accounts.load(account_id)
+        sub_user = account.sub_user_with_email(email_hash)
         if sub_user is None:
             return Claimed(account_id)
-        return Claimed(account_id, sub_user, self._vault.entries([sub_user.sub_user_id]).get(sub_user.sub_user_id))
+        entry = self._vault.entries([sub_user.sub_user_id]).get(sub_user.sub_user_id)
+        return Claimed(account_id, account.version, sub_user, entry)
 
     def _open_session(
-        self, account_id: UUID, entry: VaultEntry, attempt: Attempt, origin: Origin
+        self, claimed: Claimed, entry: VaultEntry, attempt: Attempt, origin: Origin
     ) -> Outcome[OpenedSession]:
         cause = origin.by_sub_user(entry.person_id).sealed_with(entry.key)
         rehashed = self._checks.rehashed(entry, attempt.password)
@@ -201,13 +222,15 @@ class SubUserSessions:
             at = self._clock()
             if entry.must_change and entry.password_expires_at is not None and entry.password_expires_at <= at:
                 raise LoginRefused("temporary_password_expired")
-            self._checks.require_same(entry)
+            if account.version != claimed.version:
+                self._checks.require_same(entry)
             sub_user = account.sub_user(entry.person_id)
             new = _new_session(account, sub_user, restricted=sub_user.must_change_password)
             account.log_in(entry.person_id, new.session_id, at=at, cause=cause)
-            return _opened(new, at), [new.record(at, cause), *rehashed, AttemptsForgiven(attempt.keys.in_a_row)]
+            forgiven = [AttemptsForgiven(attempt.keys.in_a_row)] if attempt.others_failed else []
+            return _opened(new, at), [new.record(at, cause), *rehashed, *forgiven]
 
-        return self._accounts.change(account_id, decide)
+        return self._accounts.change(entry.account_id, decide, newer=())
 
     def _note_refusal(self, claimed: Claimed, why: str, attempt: Attempt, origin: Origin) -> None:
         failures = self._throttle.failed(attempt.keys, self._clock())

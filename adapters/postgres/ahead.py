@@ -1,29 +1,32 @@
-"""Reads what a command on a sub-user begins with, and the API key that asks for it, in one round trip."""
+"""Reads what a command begins with in one round trip."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eventsourcing.persistence import StoredEvent
 
 from adapters.postgres.api_keys import hash_of
-from application.ahead import Ahead
+from application.ahead import Ahead, AttemptAhead
 from application.api_keys import ApiKey, Scope
 from projections.round_trips import rows_of
 from projections.statements import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
 
     from adapters.postgres.vault import PostgresVault
+    from application.attempts import AttemptKeys
 
 SQL = statements("adapters.postgres", "ahead")
 
 
 class PostgresAhead:
-    """Reads the tables `api_keys`, `vault` and `stored_events`."""
+    """Reads the tables `api_keys`, `vault`, `stored_events`, `throttle` and `account_directory`."""
 
     def __init__(self, database: PostgresDatastore, vault: PostgresVault) -> None:
         self._database = database
@@ -46,7 +49,31 @@ class PostgresAhead:
             rows = rows_of(connection, SQL["find_ahead"], asked)
         if not rows:
             return None, None
-        api_key_id, name, scope, versions, topics, states = rows[0][:6]
-        entries = [self._vault.entry(*row[6:]) for row in rows if row[6] is not None]
+        api_key_id, name, scope = rows[0][:3]
+        return ApiKey(api_key_id, name, Scope(scope)), self._ahead(account_id, [row[3:] for row in rows])
+
+    def of_sub_user(self, account_id: UUID, sub_user_id: UUID, version: int | None) -> Ahead:
+        """Return what is known of an account and a sub-user: of its events those after `version`; without one, none."""
+        asked = {"account_id": account_id, "sub_user_id": sub_user_id, "version": version}
+        with self._database.get_connection() as connection:
+            return self._ahead(account_id, rows_of(connection, SQL["find_known"], asked))
+
+    def of_attempt(self, account_email_hash: str, keys: AttemptKeys, now: datetime) -> AttemptAhead:
+        """Return for how long an attempt to log in has to wait, whether any failed before it, and in which account."""
+        asked = {
+            "email_hash": account_email_hash,
+            "keys": [*keys.waiting, keys.counted],
+            "waiting": keys.waiting,
+            "in_a_row": keys.in_a_row,
+            "now": now,
+        }
+        with self._database.get_connection() as connection:
+            ((seconds, failed, account_id),) = rows_of(connection, SQL["find_attempt"], asked)
+        return AttemptAhead(seconds, failed, account_id)
+
+    def _ahead(self, account_id: UUID, rows: Sequence[Sequence[Any]]) -> Ahead:
+        """Return what was read: columns of events, an array each, and then those of the vault."""
+        versions, topics, states = rows[0][:3]
+        entries = [self._vault.entry(*row[3:]) for row in rows if row[3] is not None]
         newer = [StoredEvent(account_id, *one) for one in zip(versions or (), topics or (), states or (), strict=True)]
-        return ApiKey(api_key_id, name, Scope(scope)), Ahead({entry.person_id: entry for entry in entries}, newer)
+        return Ahead({entry.person_id: entry for entry in entries}, newer)

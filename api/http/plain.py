@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,12 +12,16 @@ from domain.permissions import Permission
 if TYPE_CHECKING:
     from application.ports import Session
     from application.resources import SubUserDetails
+    from application.sessions import OpenedSession
     from projections.sub_user_queries import Page
 
 LONGEST_TOKEN = 1000
 LONGEST_NAME = 100
+LONGEST_PASSWORD = 1000
 NAMES = frozenset({"name", "surname"})
 FLAGS = frozenset({"active", "visible"})
+TRIED = frozenset({"account_email", "email", "password"})
+PLAIN_EMAIL = re.compile(r"[a-z0-9._+-]{1,64}@[a-z0-9.-]{1,255}", re.ASCII)
 INTROSPECTED = frozenset({"token", "permission"})
 PERMISSIONS: tuple[object, ...] = tuple(Permission)
 """Compared one by one: what is asked about may be anything, and not everything can be looked up in a set."""
@@ -66,6 +71,23 @@ def introspection(body: object) -> dict[str, Any] | None:
     return {"token": token, "permission": permission}
 
 
+def login(body: object) -> dict[str, Any] | None:
+    """Return a body as `Login` has it, None if that takes a closer look."""
+    if type(body) is not dict or body.keys() != TRIED:
+        return None
+    account_email, email, password = body["account_email"], body["email"], body["password"]
+    if not (_is_plain_email(account_email) and _is_plain_email(email)):
+        return None
+    if not (isinstance(password, str) and 1 <= len(password) <= LONGEST_PASSWORD and _is_plain_text(password)):
+        return None
+    return body
+
+
+def _is_plain_email(text: object) -> bool:
+    """Say whether an address, or what is tried for one, has no other form that it is to be brought into."""
+    return isinstance(text, str) and PLAIN_EMAIL.fullmatch(text) is not None
+
+
 def sub_user_patch(body: object) -> dict[str, Any] | None:
     """Return a body as `SubUserPatch` has it, None if that takes a closer look."""
     if type(body) is not dict or not all(_is_plain(name, value) for name, value in body.items()):
@@ -97,6 +119,20 @@ def session(one: Session, permissions: tuple[Permission, ...], asked: str | None
     if asked is not None:
         found["allowed"] = asked in permissions
     return _written(found)
+
+
+def opened_session(one: OpenedSession) -> bytes:
+    """Return a new session as `OpenedSessionAnswer` has it."""
+    return _written(
+        {
+            "token": one.token,
+            "expires_at": one.expires_at,
+            "account_id": one.account_id,
+            "sub_user_id": one.sub_user_id,
+            "must_change_password": one.must_change_password,
+            "permissions": one.permissions,
+        }
+    )
 
 
 def _written(value: object) -> bytes:

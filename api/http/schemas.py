@@ -251,6 +251,11 @@ class Login(Request):
     email = TriedEmail(required=True, validate=validate.Length(1, 1000))
     password = Password(required=True)
 
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        """Return what the fields would, and ask them only about what is not plain."""
+        found = plain.login(data)
+        return super().load(data, **kwargs) if found is None else found
+
 
 class OpenedSessionAnswer(Answer):
     """A session that was opened."""
@@ -261,6 +266,10 @@ class OpenedSessionAnswer(Answer):
     sub_user_id = fields.UUID(required=True)
     must_change_password = fields.Boolean(required=True)
     permissions = fields.List(fields.String(validate=validate.OneOf(list(Permission))), required=True)
+
+    def written(self, value: Any) -> bytes:
+        """Return what the fields would."""
+        return plain.opened_session(value)
 
 
 class Introspection(Request):

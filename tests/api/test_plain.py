@@ -12,9 +12,19 @@ from hypothesis import strategies as st
 from marshmallow import Schema
 
 from api.http import plain
-from api.http.schemas import Answer, Introspection, IntrospectionAnswer, SubUserAnswer, SubUserListAnswer, SubUserPatch
+from api.http.schemas import (
+    Answer,
+    Introspection,
+    IntrospectionAnswer,
+    Login,
+    OpenedSessionAnswer,
+    SubUserAnswer,
+    SubUserListAnswer,
+    SubUserPatch,
+)
 from application.ports import Session
 from application.resources import SubUserDetails
+from application.sessions import OpenedSession
 from domain.permissions import OPERATIONAL, Permission
 from projections.sub_user_queries import Page
 
@@ -41,6 +51,15 @@ TOKENS = st.text(max_size=3) | st.sampled_from(["t" * 1000, "t" * 1001, "\ud800"
 ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=1)
 QUESTIONS = st.dictionaries(
     st.sampled_from(["token", "permission", "tokens"]), TOKENS | ANYTHING | st.sampled_from(Permission).map(str)
+)
+TRIED_EMAILS = st.from_regex(plain.PLAIN_EMAIL, fullmatch=True)
+LOGINS = st.fixed_dictionaries(
+    {
+        "account_email": TRIED_EMAILS | st.emails() | TOKENS | ANYTHING,
+        "email": TRIED_EMAILS | st.sampled_from(["Grace@COMPANY.example", "grace@münchen.example", "a@b@c"]),
+        "password": st.text(max_size=4) | ANYTHING | st.sampled_from(["\0", "\ud800", "p" * 1001]),
+    },
+    optional={"more": ANYTHING},
 )
 NEW_NAMES = st.text(max_size=4) | st.sampled_from([" Grace", "Grace Hopper", "n" * 100, "n" * 101, "Zoë", "a\u200bb"])
 PATCHES = st.dictionaries(
@@ -91,6 +110,29 @@ def test_a_question_is_read_as_the_fields_have_it(body: dict[str, Any]) -> None:
     found = plain.introspection(body)
     if found is not None:
         assert found == Schema.load(Introspection(), body)
+
+
+@given(LOGINS)
+def test_an_attempt_is_read_as_the_fields_have_it(body: dict[str, Any]) -> None:
+    """Whatever is tried for an address is in the form that the schema brings it into."""
+    found = plain.login(body)
+    if found is not None:
+        assert found == Schema.load(Login(), body)
+
+
+@given(TRIED_EMAILS)
+def test_a_plain_address_has_one_form(email: str) -> None:
+    """As have nearly all that people log in with."""
+    body = {"account_email": email, "email": "grace@company.example", "password": "p"}
+    assert Schema.load(Login(), body) == body
+    assert plain.login(body) == body
+
+
+def test_a_new_session_is_written_as_the_fields_have_it() -> None:
+    """With its token."""
+    for restricted in (True, False):
+        opened = OpenedSession("token", datetime.now(UTC), uuid4(), uuid4(), restricted)
+        assert OpenedSessionAnswer().written(opened) == as_fields_have_it(OpenedSessionAnswer(), opened)
 
 
 @given(PATCHES)

@@ -24,7 +24,8 @@ def read_ahead(one: Collaborator) -> Ahead:
     """Read what a change of this sub-user begins with, as the doors do."""
     service, account_id = one.company.service, one.company.account_id
     api_key = service.api_keys.create(Scope.PORTAL, "a portal", datetime.now(UTC))
-    version = service.main_accounts.version_at_hand(account_id)
+    known = service.main_accounts.at_hand(account_id)
+    version = known.version if known is not None else None
     found, ahead = service.ahead.find(api_key, account_id, one.sub_user_id, version)
     assert found is not None
     assert ahead is not None

@@ -16,3 +16,28 @@ CROSS JOIN (
           ORDER BY originator_version) AS newer
 ) AS e
 WHERE k.key_hash = %(key_hash)s AND k.revoked_at IS NULL
+
+-- name: find_known
+-- The same without a key: an account's events after a version, and a row for each of its owner and a sub-user whom the
+-- vault knows, one at least.
+SELECT e.versions, e.topics, e.states,
+       v.person_id, v.account_id, v.master_key_id, v.wrapped_key, v.password_hash, v.must_change, v.password_expires_at,
+       v.credentials, v.sealed_password
+FROM (
+    SELECT array_agg(originator_version) AS versions, array_agg(topic) AS topics, array_agg(state) AS states
+    FROM (SELECT originator_version, topic, state FROM stored_events
+          WHERE originator_id = %(account_id)s
+            AND originator_version > %(version)s AND originator_version <= %(version)s::bigint + 200
+          ORDER BY originator_version) AS newer
+) AS e
+LEFT JOIN vault v ON v.person_id IN (%(account_id)s, %(sub_user_id)s)
+
+-- name: find_attempt
+-- For how many seconds the longest-blocked of some keys must still wait, whether there were failures under others that
+-- are among `keys` too, and the account registered with an e-mail.
+SELECT coalesce(extract(epoch FROM max(blocked_until) FILTER (
+           WHERE key = ANY(%(waiting)s) AND blocked_until > %(now)s) - %(now)s), 0)::float8 AS seconds,
+       coalesce(bool_or(key = ANY(%(in_a_row)s)), false) AS failed,
+       (SELECT account_id FROM account_directory WHERE email_hash = %(email_hash)s) AS account_id
+FROM throttle
+WHERE key = ANY(%(keys)s)
