@@ -62,9 +62,9 @@ class PostgresAhead:
         """Return for how long an attempt to log in has to wait, whether any failed before it, and in which account."""
         asked = {
             "email_hash": account_email_hash,
-            "keys": [*keys.waiting, keys.counted],
-            "waiting": keys.waiting,
-            "in_a_row": keys.in_a_row,
+            "delayed": keys.delayed,
+            "counted": keys.counted,
+            "per_minute": keys.per_minute or b"",
             "now": now,
         }
         with self._database.get_connection() as connection:

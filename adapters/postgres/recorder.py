@@ -8,7 +8,7 @@ import psycopg
 from eventsourcing.postgres import PostgresApplicationRecorder
 
 from application.errors import AnswerAlreadyKept, VersionConflict
-from application.records import AnswerKept
+from application.records import AnswerKept, SessionOpened
 from domain.refusals import AccountEmailTaken
 from projections.event_log import settled_position
 from projections.round_trips import in_one_transaction
@@ -55,9 +55,7 @@ class Recorder(PostgresApplicationRecorder):
         records: Sequence[Record] = kwargs.get("records", ())
         if not stored_events and not records:
             return []
-        asked = [_written(record) for record in records]
-        if stored_events:
-            asked += [_appended(stored_events), *(_placed(one) for one in records if isinstance(one, AnswerKept))]
+        asked = _statements(stored_events, records)
         with self.datastore.get_connection() as connection:
             try:
                 results = in_one_transaction(connection, asked)
@@ -67,7 +65,7 @@ class Recorder(PostgresApplicationRecorder):
                     raise
                 raise conflict from violation
         self._on_commit()
-        return _positions(results[len(records)]) if stored_events else []
+        return _positions(next(result for result in results if result.ntuples)) if stored_events else []
 
     def select_notifications(
         self,
@@ -91,6 +89,16 @@ class Recorder(PostgresApplicationRecorder):
         """Return the last position that is settled; None if there is none."""
         with self.datastore.get_connection() as connection:
             return settled_position(connection) or None
+
+
+def _statements(stored_events: Sequence[StoredEvent], records: Sequence[Record]) -> list[Statement]:
+    """Return what writes all of this. Of what that returns, only the positions of events have rows."""
+    if len(stored_events) == len(records) == 1 and isinstance(records[0], SessionOpened):
+        return [(APPENDING["append_with_session"], vars(stored_events[0]) | vars(records[0]))]
+    written = [_written(record) for record in records]
+    if not stored_events:
+        return written
+    return [*written, _appended(stored_events), *(_placed(one) for one in records if isinstance(one, AnswerKept))]
 
 
 def _written(record: Record) -> Statement:

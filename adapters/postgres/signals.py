@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import psycopg
 import structlog
 
+from projections.round_trips import rows_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHANNEL = "subusers_events"
-AT_MOST_EVERY = 0.005
+AT_MOST_EVERY = 0.01
 """Seconds between two signals: a NOTIFY serializes commits, so many commits share one."""
 
 RECONNECT_AFTER = 1.0
@@ -62,5 +64,5 @@ class Signals:
         while not self._closing.is_set():
             self._wanted.wait()
             self._wanted.clear()
-            connection.execute(f"NOTIFY {CHANNEL}")
+            rows_of(connection, f"NOTIFY {CHANNEL}", {})
             self._closing.wait(AT_MOST_EVERY)

@@ -33,11 +33,11 @@ FROM (
 LEFT JOIN vault v ON v.person_id IN (%(account_id)s, %(sub_user_id)s)
 
 -- name: find_attempt
--- For how many seconds the longest-blocked of some keys must still wait, whether there were failures under others that
--- are among `keys` too, and the account registered with an e-mail.
+-- For how many seconds whoever tries must still wait, whether others failed in a row before, and the account registered
+-- with an e-mail. The keys are told apart: of an array PostgreSQL does not know how long it is, and plans anew each time.
 SELECT coalesce(extract(epoch FROM max(blocked_until) FILTER (
-           WHERE key = ANY(%(waiting)s) AND blocked_until > %(now)s) - %(now)s), 0)::float8 AS seconds,
-       coalesce(bool_or(key = ANY(%(in_a_row)s)), false) AS failed,
+           WHERE key <> %(counted)s AND blocked_until > %(now)s) - %(now)s), 0)::float8 AS seconds,
+       coalesce(bool_or(key <> %(per_minute)s), false) AS failed,
        (SELECT account_id FROM account_directory WHERE email_hash = %(email_hash)s) AS account_id
 FROM throttle
-WHERE key = ANY(%(keys)s)
+WHERE key IN (%(delayed)s, %(counted)s, %(per_minute)s)
