@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 PARENT_CHECK_SECONDS = 0.5
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -52,3 +54,22 @@ def end_with(parent: int) -> None:
                 os.kill(os.getpid(), signal.SIGTERM)  # again and again: one that came too early had no effect
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def keep_to_a_core(folder: Path) -> None:
+    """Have this process run on one core, which no other one has that was given this folder; where that can be had.
+
+    Only one thread of a process runs Python at a time: on several cores they take what they work on from each other's
+    caches.
+    """
+    if not hasattr(os, "sched_setaffinity"):  # other systems than Linux
+        return
+    for core in sorted(os.sched_getaffinity(0)):
+        lock = os.open(folder / f"core-{core}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until the process ends, however it does
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        os.sched_setaffinity(0, {core})
+        return

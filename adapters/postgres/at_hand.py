@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
     from psycopg_pool import ConnectionPool
 
-MOST = 4
+MOST = 8
 """So many are kept: those that the threads of one interpreter have in use at a time, mostly. More go back to the pool,
 which closes what is idle."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import psycopg
 from eventsourcing.postgres import PostgresApplicationRecorder
 
+from adapters.postgres.shared_appends import SharedAppends
 from application.errors import AnswerAlreadyKept, VersionConflict
 from application.records import AnswerKept, SessionOpened
 from domain.refusals import AccountEmailTaken
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from eventsourcing.postgres import PostgresDatastore
     from psycopg.pq.abc import PGresult
 
+    from adapters.postgres.shared_appends import Place
     from application.records import Record
     from projections.round_trips import Statement
 
@@ -46,6 +50,7 @@ class Recorder(PostgresApplicationRecorder):
     def __init__(self, datastore: PostgresDatastore, on_commit: Callable[[], None]) -> None:
         super().__init__(datastore)
         self._on_commit = on_commit
+        self._shared = SharedAppends(self._append_each)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Write the events and `records` in one transaction, once: whether to try again is the caller's to know.
@@ -53,8 +58,11 @@ class Recorder(PostgresApplicationRecorder):
         Raises `VersionConflict`, `AccountEmailTaken`, `AnswerAlreadyKept` or `StoreUnavailable`.
         """
         records: Sequence[Record] = kwargs.get("records", ())
-        if not stored_events and not records:
-            return []
+        if not records:
+            if not stored_events:
+                return []
+            if len(stored_events) == 1:
+                return [self._shared.append(stored_events[0])]
         asked = _statements(stored_events, records)
         with self.datastore.get_connection() as connection:
             try:
@@ -66,6 +74,22 @@ class Recorder(PostgresApplicationRecorder):
                 raise conflict from violation
         self._on_commit()
         return _positions(next(result for result in results if result.ntuples)) if stored_events else []
+
+    def _append_each(self, stored_events: Sequence[StoredEvent]) -> dict[Place, int]:
+        """Append events of commands that have nothing to do with each other; return the positions of all that could."""
+        statement, names = _for_each(len(stored_events))
+        values = [
+            value
+            for one in stored_events
+            for value in (one.originator_id, one.originator_version, one.topic, one.state)
+        ]
+        asked = statement, dict(zip(names, values, strict=True))
+        with self.datastore.get_connection() as connection:
+            (result,) = in_one_transaction(connection, [asked])
+        if result.ntuples:
+            self._on_commit()
+        placed = (_appended_at(result, row) for row in range(result.ntuples))
+        return dict(placed)
 
     def select_notifications(
         self,
@@ -112,12 +136,30 @@ def _placed(kept: AnswerKept) -> Statement:
 def _appended(stored_events: Sequence[StoredEvent]) -> Statement:
     if len(stored_events) == 1:
         return APPENDING["append_one"], vars(stored_events[0])
-    return APPENDING["append_many"], {
+    return APPENDING["append_many"], _columns(stored_events)
+
+
+@cache
+def _for_each(events: int) -> tuple[str, tuple[str, ...]]:
+    """Return the statement that appends so many events, and the names of its parameters, those of an event together."""
+    columns = (("originator_id", "uuid"), ("originator_version", "bigint"), ("topic", "text"), ("state", "bytea"))
+    rows = [", ".join(f"%({name}_{number})s::{kind}" for name, kind in columns) for number in range(events)]
+    names = tuple(f"{name}_{number}" for number in range(events) for name, _ in columns)
+    return APPENDING["append_each"].replace("{rows}", ", ".join(f"({row})" for row in rows)), names
+
+
+def _columns(stored_events: Sequence[StoredEvent]) -> dict[str, list[Any]]:
+    return {
         "originator_ids": [one.originator_id for one in stored_events],
         "originator_versions": [one.originator_version for one in stored_events],
         "topics": [one.topic for one in stored_events],
         "states": [one.state for one in stored_events],
     }
+
+
+def _appended_at(result: PGresult, row: int) -> tuple[Place, int]:
+    stream_id, version, position = (result.get_value(row, column) or b"" for column in range(3))
+    return (UUID(stream_id.decode()), int(version)), int(position)
 
 
 def _positions(result: PGresult) -> list[int]:

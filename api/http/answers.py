@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from flask import Response, g, request
 
+from api.http.bodies import JSON
 from api.http.doors import api_key, service
 from api.http.problems import Problem, unprocessable
 from application.errors import AnswerAlreadyKept, InvalidValue
@@ -16,8 +17,9 @@ from application.records import AnswerKept
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from api.http.schemas import Answer
     from application.main_accounts import Outcome
@@ -31,6 +33,19 @@ ETAG = re.compile(r'"(\d{1,18})"')
 LARGEST_POSITION = 2**63 - 1
 
 
+class WholeAnswer(Response):
+    """An answer whose body is there from the beginning: it goes to the server as it is."""
+
+    default_mimetype = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as WSGI has it; Werkzeug looks at each header first, and copies all of them."""
+        if environ["REQUEST_METHOD"] == "HEAD" or self.status_code == HTTPStatus.NO_CONTENT:
+            return super().__call__(environ, start_response)
+        start_response(self.status, self.headers.to_wsgi_list())
+        return cast("list[bytes]", self.response)
+
+
 def answer(
     body: bytes | None,
     status: HTTPStatus = HTTPStatus.OK,
@@ -39,12 +54,12 @@ def answer(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Return an answer; `position` is where in the history it can be read."""
-    response = Response(body, status.value, headers=headers, content_type="application/json")
-    if body is None:
-        del response.headers["Content-Type"]
+    told = dict(headers) if headers else {}
+    if body is not None:
+        told["Content-Type"] = JSON
     if position is not None:
-        response.headers["Event-Position"] = str(position)
-    return response
+        told["Event-Position"] = str(position)
+    return WholeAnswer(body, status.value, told)
 
 
 def demanded_position() -> int | None:

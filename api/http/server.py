@@ -16,7 +16,7 @@ from granian.server import Server
 
 from api import config, logs
 from api.bootstrap import build, opened
-from api.processes import end_on_signals, end_with, when_told_to_end
+from api.processes import end_on_signals, end_with, keep_to_a_core, when_told_to_end
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -60,7 +60,11 @@ def application() -> Flask:
         end_with(server.pid)
     held = ExitStack()
     atexit.register(held.close)
-    service = build(held.enter_context(opened(config.load())))
+    settings = config.load()
+    folder = config.shared_folder()
+    if folder is not None and settings.processes == settings.cores:
+        keep_to_a_core(folder)
+    service = build(held.enter_context(opened(settings)))
     held.callback(service.close)
     when_told_to_end(service.event_tail.end)  # the server waits for those who wait for events
     app = create_app(service)

@@ -39,6 +39,19 @@ INSERT INTO stored_events (originator_id, originator_version, topic, state)
 SELECT %(originator_id)s::uuid, %(originator_version)s::bigint, %(topic)s::text, %(state)s::bytea FROM announced
 RETURNING notification_id
 
+-- name: append_each
+-- Events that have nothing to do with each other, each by itself, where nothing stands yet. `rows` are placeholders: an
+-- array for each column would take longer to write than all the rest.
+WITH announced AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(
+        (x'5375'::bigint << 48) + coalesce(pg_sequence_last_value('stored_events_notification_id_seq'), 0))
+)
+INSERT INTO stored_events (originator_id, originator_version, topic, state)
+SELECT one.*
+FROM announced, (VALUES {rows}) AS one
+ON CONFLICT (originator_id, originator_version) DO NOTHING
+RETURNING originator_id, originator_version, notification_id
+
 -- name: append_with_session
 -- One event, and the session that it opens: what every login ends with.
 WITH announced AS MATERIALIZED (
