@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 from uuid import UUID
 
 from flask import Flask, Response, json, request
@@ -17,7 +19,9 @@ from granian.server import Server
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-DATABASE, THREADS = "FLOOR_DATABASE_URL", "FLOOR_THREADS"
+from api.processes import keep_to_a_core
+
+DATABASE, THREADS, FOLDER = "FLOOR_DATABASE_URL", "FLOOR_THREADS", "FLOOR_FOLDER"
 """By which the server tells its processes."""
 
 TABLES = """
@@ -40,6 +44,7 @@ FROM sub_user_view WHERE account_id = %s ORDER BY created_at, sub_user_id LIMIT 
 
 def application() -> Flask:
     """Return the application for one server process."""
+    keep_to_a_core(Path(os.environ[FOLDER]))
     app = Flask("floor", static_folder=None)
     threads = int(os.environ[THREADS])
     pool = ConnectionPool(
@@ -80,17 +85,18 @@ def answer(value: object) -> Response:
 def main() -> None:
     """Serve until told to stop."""
     url, port, processes, threads = sys.argv[1:]
-    os.environ[DATABASE], os.environ[THREADS] = url, threads
-    Server(
-        "benchmarks.floor:application",
-        factory=True,
-        port=int(port),
-        interface=Interfaces.WSGI,
-        workers=int(processes),
-        blocking_threads=int(threads),
-        websockets=False,
-        log_level=LogLevels.error,
-    ).serve()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[DATABASE], os.environ[THREADS], os.environ[FOLDER] = url, threads, folder
+        Server(
+            "benchmarks.floor:application",
+            factory=True,
+            port=int(port),
+            interface=Interfaces.WSGI,
+            workers=int(processes),
+            blocking_threads=int(threads),
+            websockets=False,
+            log_level=LogLevels.error,
+        ).serve()
 
 
 if __name__ == "__main__":
