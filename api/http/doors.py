@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import random
 import re
 from functools import partial
@@ -35,6 +36,12 @@ IP_V4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|
 
 LONGEST_USER_AGENT = 400
 UNKNOWN_KEY = "A valid API key is needed: Authorization: Bearer <api key>."
+
+_numbers = random.Random()  # noqa: S311  # no secrets
+"""For ids of requests: to ask the system for random bytes is to let others have the interpreter, and to wait for it.
+
+A generator of their own, as anybody may set the module's back."""
+os.register_at_fork(after_in_child=_numbers.seed)
 
 log = structlog.get_logger(__name__)
 
@@ -92,8 +99,7 @@ def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:
 
 def _identify() -> None:
     """Give the request an id before anything can go wrong with it."""
-    # No secret: what asks the system for random bytes lets others have the interpreter, and waits to have it again.
-    app_ctx.g.request_id = str(UUID(int=random.getrandbits(128), version=4))
+    app_ctx.g.request_id = str(UUID(int=_numbers.getrandbits(128), version=4))
 
 
 def _admit(views: Mapping[str, Any]) -> None:
