@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import unicodedata
 from typing import TYPE_CHECKING
@@ -27,11 +26,9 @@ class KeyedFingerprints:
 
     def of(self, purpose: str, *parts: str) -> bytes:
         """Return the hash of some text, used for one purpose."""
-        mac = hmac.new(self._key, digestmod=hashlib.sha256)
-        for part in (purpose, *parts):
-            encoded = part.encode("utf-8", "surrogatepass")
-            mac.update(len(encoded).to_bytes(8, "big") + encoded)
-        return mac.digest()
+        encoded = [part.encode("utf-8", "surrogatepass") for part in (purpose, *parts)]
+        told = b"".join([part for one in encoded for part in (len(one).to_bytes(8, "big"), one)])
+        return hmac.digest(self._key, told, "sha256")
 
 
 def _folded(address: str) -> str:

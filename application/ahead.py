@@ -29,19 +29,31 @@ class Ahead:
 
 
 @dataclass(frozen=True)
+class Guess:
+    """Whom an attempt to log in is probably about, and up to which version this process knows the account."""
+
+    account_id: UUID
+    sub_user_id: UUID
+    version: int
+
+
+@dataclass(frozen=True)
 class AttemptAhead:
-    """For how many seconds an attempt to log in has to wait, whether any failed before it, and in which account."""
+    """For how many seconds an attempt to log in has to wait, whether any failed before it, and in which account.
+
+    `of_guess` is what the vault holds of whom it was guessed to be about, and what their account has recorded since.
+    """
 
     seconds_to_wait: float
     others_failed: bool
     account_id: UUID | None
+    of_guess: Ahead
 
 
 class AheadOfLogin(Protocol):
     """Reads what a login begins with."""
 
-    def of_attempt(self, account_email_hash: str, keys: AttemptKeys, now: datetime) -> AttemptAhead:
-        """Return what is known before anything is looked at."""
-
-    def of_sub_user(self, account_id: UUID, sub_user_id: UUID, version: int | None) -> Ahead:
-        """Return what is known of an account and a sub-user: of its events those after `version`; without one, none."""
+    def of_attempt(
+        self, account_email_hash: str, keys: AttemptKeys, now: datetime, guess: Guess | None
+    ) -> AttemptAhead:
+        """Return what is known before a password is looked at."""

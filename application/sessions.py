@@ -6,6 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from eventsourcing.application import LRUCache
+
+from application.ahead import Guess
 from application.attempts import AttemptKeys, attempt_keys
 from application.errors import SessionEnded, TooBusy, TooManyAttempts
 from application.new_session import NewSession, token_hash
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from application.ahead import AheadOfLogin
+    from application.ahead import AheadOfLogin, AttemptAhead
     from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
     from application.ports import (
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
     )
     from domain.main_account import MainAccount
     from domain.sub_user import SubUser
+
+
+ACCOUNTS_REMEMBERED = 1000
+"""By the hash of their e-mail: as many as are kept at hand."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,7 @@ class SubUserSessions:
         self._ahead = ahead
         self._checks = PasswordChecks(vault, fingerprints, passwords, clock, throttle)
         self._turns = Turns()
+        self._account_ids: LRUCache[str, UUID] = LRUCache(ACCOUNTS_REMEMBERED)
 
     def log_in(self, account_email: str, email: str, password: str, origin: Origin) -> Outcome[OpenedSession]:
         """Open a session. Raises `LoginRefused`, the same whatever was wrong, or `TooManyAttempts`.
@@ -117,11 +125,12 @@ class SubUserSessions:
             return self._log_in(attempt, origin)
 
     def _log_in(self, attempt: Attempt, origin: Origin) -> Outcome[OpenedSession]:
-        ahead = self._ahead.of_attempt(attempt.account_email_hash, attempt.keys, self._clock())
+        guess = self._guess(attempt)
+        ahead = self._ahead.of_attempt(attempt.account_email_hash, attempt.keys, self._clock(), guess)
         if ahead.seconds_to_wait > 0:
             raise TooManyAttempts(ahead.seconds_to_wait)
         attempt = replace(attempt, others_failed=ahead.others_failed)
-        claimed = self._claimed(ahead.account_id, attempt.email)
+        claimed = self._claimed(ahead, guess, attempt)
         entry = claimed.entry
         verified = self._passwords.verify(entry.password_hash if entry else None, attempt.password)
         try:
@@ -189,20 +198,29 @@ class SubUserSessions:
         keys = attempt_keys(self._fingerprints, account_email_hash, email_hash, origin.ip)
         return Attempt(account_email_hash, email, password, keys)
 
-    def _claimed(self, account_id: UUID | None, email: str) -> Claimed:
+    def _guess(self, attempt: Attempt) -> Guess | None:
+        """Return whom an attempt is about if nothing has changed since this process has seen their account."""
+        try:
+            account_id = self._account_ids.get(attempt.account_email_hash)
+        except KeyError:
+            return None
+        known = self._accounts.at_hand(account_id)
+        email_hash = self._fingerprints.sub_user_email(account_id, attempt.email)
+        sub_user = known.sub_user_with_email(email_hash) if known is not None else None
+        return Guess(account_id, sub_user.sub_user_id, known.version) if known is not None and sub_user else None
+
+    def _claimed(self, ahead: AttemptAhead, guess: Guess | None, attempt: Attempt) -> Claimed:
+        account_id = ahead.account_id
         if account_id is None:
             return Claimed()
-        email_hash = self._fingerprints.sub_user_email(account_id, email)
-        known = self._accounts.at_hand(account_id)
-        sub_user = known.sub_user_with_email(email_hash) if known is not None else None
-        if known is None or sub_user is None:
-            return self._looked_up(account_id, email_hash)
-        version = known.version
-        read = self._ahead.of_sub_user(account_id, sub_user.sub_user_id, version)
-        account = self._accounts.brought_up(account_id, read.newer)
-        if sub_user.sub_user_id not in account.sub_users:  # somebody else may have the e-mail now
-            return self._looked_up(account_id, email_hash)
-        return Claimed(account_id, version + len(read.newer), sub_user, read.entries.get(sub_user.sub_user_id))
+        if guess is not None and guess.account_id == account_id:
+            account = self._accounts.brought_up(account_id, ahead.of_guess.newer)
+            sub_user = account.sub_users.get(guess.sub_user_id)
+            if sub_user is not None:  # else somebody else may have the e-mail now
+                version = guess.version + len(ahead.of_guess.newer)
+                return Claimed(account_id, version, sub_user, ahead.of_guess.entries.get(guess.sub_user_id))
+        self._account_ids.put(attempt.account_email_hash, account_id)
+        return self._looked_up(account_id, self._fingerprints.sub_user_email(account_id, attempt.email))
 
     def _looked_up(self, account_id: UUID, email_hash: str) -> Claimed:
         account = self._accounts.load(account_id)

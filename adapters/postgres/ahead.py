@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
 from adapters.postgres.api_keys import hash_of
-from application.ahead import Ahead, AttemptAhead
+from application.ahead import Ahead, AttemptAhead, Guess
 from application.api_keys import ApiKey, Scope
 from projections.round_trips import rows_of
 from projections.statements import statements
@@ -15,7 +16,6 @@ from projections.statements import statements
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from application.attempts import AttemptKeys
 
 SQL = statements("adapters.postgres", "ahead")
+NOBODY = Guess(UUID(int=0), UUID(int=0), 0)
 
 
 class PostgresAhead:
@@ -52,24 +53,25 @@ class PostgresAhead:
         api_key_id, name, scope = rows[0][:3]
         return ApiKey(api_key_id, name, Scope(scope)), self._ahead(account_id, [row[3:] for row in rows])
 
-    def of_sub_user(self, account_id: UUID, sub_user_id: UUID, version: int | None) -> Ahead:
-        """Return what is known of an account and a sub-user: of its events those after `version`; without one, none."""
-        asked = {"account_id": account_id, "sub_user_id": sub_user_id, "version": version}
-        with self._database.get_connection() as connection:
-            return self._ahead(account_id, rows_of(connection, SQL["find_known"], asked))
-
-    def of_attempt(self, account_email_hash: str, keys: AttemptKeys, now: datetime) -> AttemptAhead:
-        """Return for how long an attempt to log in has to wait, whether any failed before it, and in which account."""
+    def of_attempt(
+        self, account_email_hash: str, keys: AttemptKeys, now: datetime, guess: Guess | None
+    ) -> AttemptAhead:
+        """Return what is known before a password is looked at."""
+        guessed = guess or NOBODY
         asked = {
             "email_hash": account_email_hash,
             "delayed": keys.delayed,
             "counted": keys.counted,
             "per_minute": keys.per_minute or b"",
             "now": now,
+            "guessed_account_id": guessed.account_id,
+            "sub_user_id": guessed.sub_user_id,
+            "version": guessed.version,
         }
         with self._database.get_connection() as connection:
-            ((seconds, failed, account_id),) = rows_of(connection, SQL["find_attempt"], asked)
-        return AttemptAhead(seconds, failed, account_id)
+            (row,) = rows_of(connection, SQL["find_attempt"], asked)
+        seconds, failed, account_id = row[:3]
+        return AttemptAhead(seconds, failed, account_id, self._ahead(guessed.account_id, [row[3:]]))
 
     def _ahead(self, account_id: UUID, rows: Sequence[Sequence[Any]]) -> Ahead:
         """Return what was read: columns of events, an array each, and then those of the vault."""
