@@ -257,13 +257,14 @@ class SubUserSessions:
         if claimed.entry is None:  # counted together, or guessing e-mails would lengthen the history without end
             nobody = attempt_keys(self._fingerprints, attempt.account_email_hash, "nobody known", None)
             failures = self._throttle.failed(nobody, self._clock())
-        entry = claimed.entry
-        person_id = entry.person_id if entry is not None else claimed.account_id
-        key = entry.key if entry is not None else self._vault.entries([person_id])[person_id].key
-        cause = origin.by_nobody_known().sealed_with(key)
+        person_id = claimed.entry.person_id if claimed.entry is not None else claimed.account_id
+        entry = claimed.entry or self._vault.entries([person_id]).get(person_id)
+        if entry is None:  # the owner has been erased meanwhile
+            return
+        cause = origin.by_nobody_known().sealed_with(entry.key)
 
         def decide(account: MainAccount) -> tuple[None, list[Record]]:
-            sub_user_id = entry.person_id if entry is not None else None
+            sub_user_id = claimed.entry.person_id if claimed.entry is not None else None
             if sub_user_id is None or sub_user_id in account.sub_users:
                 account.note_refused_login(sub_user_id, why, failures, at=self._clock(), cause=cause)
             return None, []

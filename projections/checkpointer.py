@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from projections.checkpoints import StoredCheckpoint
     from projections.freshness import Database
 
+Made = list[tuple[Checkpoint, str]]
+"""Checkpoints that were signed, and their notes."""
+
 MOST_EVENTS = 1000
 LONGEST = timedelta(seconds=60)
 """A checkpoint is made as soon as so many events have no other yet, or when the last one is so old."""
@@ -91,6 +94,7 @@ class Checkpointer:
 
         Both sign a checkpoint that says so, unless the former is lost. Raises `KeyNotHeld`, `HistoryRewritten`.
         """
+        made: Made = []
         with self._turn() as connection:
             former = self._current(connection)
             current = VerifierKey(former.name, self._signers()[0].public_key)
@@ -98,28 +102,31 @@ class Checkpointer:
                 signers = [] if without_former else [self._signer(former)]
                 size = tree_size(connection)
                 handover = None if without_former else Handover(former, current)
-                self._sign(connection, current, [size], [*signers, self._signer(current)], handover)
+                made = self._signed(connection, current, [size], [*signers, self._signer(current)], handover)
                 self._add_key(connection, current, size)
+        self._tell(made)
         return former, current
 
     def _make(self, sizes: Callable[[StoredCheckpoint | None, int, datetime], Sequence[int]]) -> int:
+        made: Made = []
         with self._turn() as connection:
             wanted = sizes(newest_checkpoint(connection), tree_size(connection), self._clock())
             if wanted:
                 key = self._current(connection)
-                self._sign(connection, key, wanted, [self._signer(key)])
+                made = self._signed(connection, key, wanted, [self._signer(key)])
+        self._tell(made)
         return len(wanted)
 
-    def _sign(
+    def _signed(
         self,
         connection: Connection[Any],
         key: VerifierKey,
         sizes: Sequence[int],
         signers: Sequence[Signer],
         handover: Handover | None = None,
-    ) -> None:
+    ) -> Made:
         before = self._signed_before(connection)
-        made = []
+        made: Made = []
         for size in sizes:
             root, position = _state(connection, size)
             at = self._clock().astimezone(UTC).replace(microsecond=0)
@@ -130,9 +137,13 @@ class Checkpointer:
             connection.execute(SQL["add"], kept)
             made.append((checkpoint, note))
             before = [checkpoint]
+        return made
+
+    def _tell(self, made: Made) -> None:
+        """Say what has been signed, once the store has it."""
         for checkpoint, note in made:
             log.info("checkpoint.signed", tree_size=checkpoint.tree_size, position=checkpoint.position, note=note)
-        self._last = made[-1][0]
+            self._last = checkpoint
 
     def _signed_before(self, connection: Connection[Any]) -> list[Checkpoint]:
         """Return what the next checkpoint has to continue: the newest in the store, and this process's own last one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from projections.statements import statements
@@ -19,6 +20,9 @@ SQL = statements("adapters.postgres", "rewrap")
 TABLES = ("service_keys", "vault", "webhooks", "webhook_secrets")
 STEP = 200
 """Rows at a time: some milliseconds, during which commands on these few people wait."""
+
+PAUSE = 0.1
+"""Seconds until the next look, where there was nothing but what a command holds."""
 
 
 class Rewrapping:
@@ -54,10 +58,13 @@ class Rewrapping:
         """
         total = 0
         while self.older():
+            before = total
             for table in TABLES:
                 for done in self._passes(table):
                     total += done
                     progress(done)
+            if total == before:  # what is left is being written by somebody else
+                time.sleep(PAUSE)
         return total
 
     def _passes(self, table: str) -> Iterator[int]:

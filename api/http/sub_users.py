@@ -146,7 +146,8 @@ def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -
 def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     """Delete a sub-user for good.
 
-    Their sessions end, their e-mail is free again, and their personal data is unreadable from here on, everywhere.
+    Their sessions end, their e-mail is free again, and their personal data is unreadable from here on, everywhere; what
+    is recorded, where the operator has it held for a while, at the end of that.
     """
     by = origin(account_id)
     outcome = service().sub_users.delete(account_id, sub_user_id, by, if_revision=demanded_revision())

@@ -25,20 +25,23 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Where events are appended, a transaction at a time, each of which waits until it is let through."""
+    """Where events are appended, a transaction at a time, each of which waits until it is let through.
 
-    def __init__(self) -> None:
+    Some fail, by their number.
+    """
+
+    def __init__(self, **fails: BaseException) -> None:
         self.transactions: list[list[StoredEvent]] = []
         self.taken: dict[Place, int] = {}
-        self.fails: BaseException | None = None
+        self._fails = fails
         self.shared = SharedAppends(self._append)
         self._let_through = threading.Semaphore(0)
 
     def _append(self, events: Sequence[StoredEvent]) -> dict[Place, int]:
         self.transactions.append(list(events))
         assert self._let_through.acquire(timeout=20)
-        if self.fails is not None:
-            failure, self.fails = self.fails, None
+        failure = self._fails.get(f"number_{len(self.transactions)}")
+        if failure is not None:
             raise failure
         written: dict[Place, int] = {}
         for one in events:
@@ -125,51 +128,39 @@ def test_of_two_for_one_place_one_gets_it() -> None:
 
 def test_a_failure_is_told_to_all_whom_it_is_about() -> None:
     """And to nobody else: later ones begin anew."""
-    store = Store()
-    with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(store.shared.append, event())
-        eventually(lambda: store.is_at(1))
-        store.fails = StoreUnavailable()
-        store.let_through()
-        with pytest.raises(StoreUnavailable):
-            first.result(timeout=20)
-    outcomes = while_one_is_under_way_that_fails(store)
+    store = Store(number_2=StoreUnavailable())
+    outcomes = while_one_is_under_way(store, [event() for _ in range(3)])
     assert [type(one) for one in outcomes] == [StoreUnavailable] * 3
     store.let_through()
     assert store.shared.append(event()) == 2
 
 
-def while_one_is_under_way_that_fails(store: Store) -> list[object]:
-    """Have three come meanwhile, and the transaction that they have in common fail."""
-    store.transactions.clear()
-    ends = store.let_through
-
-    def fail_the_second(transactions: int = 1) -> None:
-        ends()
-        eventually(lambda: store.is_at(2))
-        store.fails = StoreUnavailable()
-        ends(transactions - 1)
-
-    store.let_through = fail_the_second  # type: ignore[method-assign]
-    try:
-        return while_one_is_under_way(store, [event() for _ in range(3)])
-    finally:
-        store.let_through = ends  # type: ignore[method-assign]
-
-
 def test_who_is_interrupted_leaves_nobody_waiting() -> None:
-    """What became of the events nobody knows then; the next ones go on."""
-    store = Store()
+    """What became of their event nobody knows then; those who have come meanwhile go on."""
+    store = Store(number_1=KeyboardInterrupt())
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(store.shared.append, event())
         eventually(lambda: store.is_at(1))
         second = threads.submit(store.shared.append, event())
         eventually(lambda: store.waiting() == 1)
-        store.fails = KeyboardInterrupt()
         store.let_through(2)
         with pytest.raises(KeyboardInterrupt):
             first.result(timeout=20)
         assert second.result(timeout=20) == 1
+
+
+def test_what_an_interruption_takes_along_is_not_said_to_be_written() -> None:
+    """Those whose events were in the transaction are told that the store could not be had."""
+    store = Store(number_2=KeyboardInterrupt())
+    with ThreadPoolExecutor(4) as threads:
+        tasks = [threads.submit(store.shared.append, event())]
+        eventually(lambda: store.is_at(1))
+        for number in range(1, 4):
+            tasks.append(threads.submit(store.shared.append, event()))
+            eventually(partial(lambda number: store.waiting() == number, number))
+        store.let_through(2)
+        raised = [type(task.exception(timeout=20)) for task in tasks[1:]]
+    assert sorted(one.__name__ for one in raised) == ["KeyboardInterrupt", "StoreUnavailable", "StoreUnavailable"]
 
 
 def test_a_place_that_is_taken_is_refused_by_itself(service: Service, database_url: str) -> None:
