@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import StoredEvent
 
+    from application.api_keys import ApiKey
     from application.attempts import AttemptKeys
     from application.ports import VaultEntry
 
@@ -48,12 +49,13 @@ class AttemptAhead:
     others_failed: bool
     account_id: UUID | None
     of_guess: Ahead
+    api_key: ApiKey | None = None
 
 
 class AheadOfLogin(Protocol):
     """Reads what a login begins with."""
 
     def of_attempt(
-        self, account_email_hash: str, keys: AttemptKeys, now: datetime, guess: Guess | None
+        self, account_email_hash: str, keys: AttemptKeys, now: datetime, guess: Guess | None, api_key: str = ""
     ) -> AttemptAhead:
-        """Return what is known before a password is looked at."""
+        """Return what is known before a password is looked at, and the API key, if one is asked for and is good."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from application.ahead import AheadOfLogin, AttemptAhead
+    from application.api_keys import ApiKey
     from application.main_accounts import MainAccounts, Outcome
     from application.origin import Origin
     from application.ports import (
@@ -74,6 +75,21 @@ class Attempt:
     keys: AttemptKeys = field(repr=False)
     others_failed: bool = False
 
+    @property
+    def number(self) -> int:
+        """The number of turns at the same person."""
+        return int.from_bytes(self.keys.counted)
+
+
+@dataclass(frozen=True)
+class LookedAhead:
+    """What an attempt begins with, read when so many turns at the same person had ended; None if there was one."""
+
+    attempt: Attempt
+    ended: int | None
+    guess: Guess | None
+    ahead: AttemptAhead
+
 
 @dataclass(frozen=True)
 class Claimed:
@@ -115,18 +131,36 @@ class SubUserSessions:
         self._turns = Turns()
         self._account_ids: LRUCache[str, UUID] = LRUCache(ACCOUNTS_REMEMBERED)
 
-    def log_in(self, account_email: str, email: str, password: str, origin: Origin) -> Outcome[OpenedSession]:
+    def look_ahead(
+        self, api_key: str, account_email: str, email: str, password: str, ip: str | None
+    ) -> tuple[ApiKey | None, LookedAhead]:
+        """Return an API key, if it is good, and in the same read what logging in begins with."""
+        attempt = self._attempt(account_email, email, password, ip)
+        ended = self._turns.ended(attempt.number)
+        guess, ahead = self._look_ahead(attempt, api_key)
+        return ahead.api_key, LookedAhead(attempt, ended, guess, ahead)
+
+    def log_in(
+        self, account_email: str, email: str, password: str, origin: Origin, looked: LookedAhead | None = None
+    ) -> Outcome[OpenedSession]:
         """Open a session. Raises `LoginRefused`, the same whatever was wrong, or `TooManyAttempts`.
 
-        The password is verified whether there is such a sub-user or not, outside any transaction.
+        The password is verified whether there is such a sub-user or not, outside any transaction. What was `looked` up
+        ahead counts if nobody has tried the same since.
         """
-        attempt = self._attempt(account_email, email, password, origin)
-        with self._turns.of(int.from_bytes(attempt.keys.counted)):  # or many guesses at once would count as one
-            return self._log_in(attempt, origin)
+        attempt = looked.attempt if looked is not None else self._attempt(account_email, email, password, origin.ip)
+        with self._turns.of(attempt.number) as ended:  # or many guesses at once would count as one
+            if looked is not None and looked.ended == ended:
+                return self._log_in(attempt, looked.guess, looked.ahead, origin)
+            return self._log_in(attempt, *self._look_ahead(attempt), origin)
 
-    def _log_in(self, attempt: Attempt, origin: Origin) -> Outcome[OpenedSession]:
+    def _look_ahead(self, attempt: Attempt, api_key: str = "") -> tuple[Guess | None, AttemptAhead]:
         guess = self._guess(attempt)
-        ahead = self._ahead.of_attempt(attempt.account_email_hash, attempt.keys, self._clock(), guess)
+        return guess, self._ahead.of_attempt(attempt.account_email_hash, attempt.keys, self._clock(), guess, api_key)
+
+    def _log_in(
+        self, attempt: Attempt, guess: Guess | None, ahead: AttemptAhead, origin: Origin
+    ) -> Outcome[OpenedSession]:
         if ahead.seconds_to_wait > 0:
             raise TooManyAttempts(ahead.seconds_to_wait)
         attempt = replace(attempt, others_failed=ahead.others_failed)
@@ -193,9 +227,9 @@ class SubUserSessions:
 
         return self._accounts.change(session.account_id, decide)
 
-    def _attempt(self, account_email: str, email: str, password: str, origin: Origin) -> Attempt:
+    def _attempt(self, account_email: str, email: str, password: str, ip: str | None) -> Attempt:
         account_email_hash, email_hash = self._fingerprints.email(account_email), self._fingerprints.email(email)
-        keys = attempt_keys(self._fingerprints, account_email_hash, email_hash, origin.ip)
+        keys = attempt_keys(self._fingerprints, account_email_hash, email_hash, ip)
         return Attempt(account_email_hash, email, password, keys)
 
     def _guess(self, attempt: Attempt) -> Guess | None:

@@ -23,14 +23,26 @@ class Turns:
 
     def __init__(self) -> None:
         self._locks = [threading.Lock() for _ in range(LOCKS)]
+        self._ended = [0] * LOCKS
 
     @contextmanager
-    def of(self, number: int) -> Iterator[None]:
-        """Hold a turn. Raises `TooBusy`."""
-        lock = self._locks[number % LOCKS]
+    def of(self, number: int) -> Iterator[int]:
+        """Hold a turn, and tell how many ended before it. Raises `TooBusy`."""
+        at = number % LOCKS
+        lock = self._locks[at]
         if not lock.acquire(timeout=LONGEST_WAIT):
             raise TooBusy
         try:
-            yield
+            yield self._ended[at]
         finally:
+            self._ended[at] += 1
             lock.release()
+
+    def ended(self, number: int) -> int | None:
+        """Return how many turns have ended, None while there is one.
+
+        If it is what a later turn is told, nobody has had one in between.
+        """
+        at = number % LOCKS
+        ended = self._ended[at]
+        return None if self._locks[at].locked() else ended

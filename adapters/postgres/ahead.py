@@ -54,11 +54,12 @@ class PostgresAhead:
         return ApiKey(api_key_id, name, Scope(scope)), self._ahead(account_id, [row[3:] for row in rows])
 
     def of_attempt(
-        self, account_email_hash: str, keys: AttemptKeys, now: datetime, guess: Guess | None
+        self, account_email_hash: str, keys: AttemptKeys, now: datetime, guess: Guess | None, api_key: str = ""
     ) -> AttemptAhead:
-        """Return what is known before a password is looked at."""
+        """Return what is known before a password is looked at, and the API key, if one is asked for and is good."""
         guessed = guess or NOBODY
         asked = {
+            "key_hash": hash_of(api_key),
             "email_hash": account_email_hash,
             "delayed": keys.delayed,
             "counted": keys.counted,
@@ -70,8 +71,9 @@ class PostgresAhead:
         }
         with self._database.get_connection() as connection:
             (row,) = rows_of(connection, SQL["find_attempt"], asked)
-        seconds, failed, account_id = row[:3]
-        return AttemptAhead(seconds, failed, account_id, self._ahead(guessed.account_id, [row[3:]]))
+        api_key_id, name, scope, seconds, failed, account_id = row[:6]
+        key = ApiKey(api_key_id, name, Scope(scope)) if api_key_id is not None else None
+        return AttemptAhead(seconds, failed, account_id, self._ahead(guessed.account_id, [row[6:]]), key)
 
     def _ahead(self, account_id: UUID, rows: Sequence[Sequence[Any]]) -> Ahead:
         """Return what was read: columns of events, an array each, and then those of the vault."""

@@ -165,6 +165,12 @@ def visitor_address() -> str | None:
     return address
 
 
+def plain_client_ip(asked: Request) -> tuple[str | None, bool]:
+    """Return the address that a portal tells of its client, and whether that can be said before the key is known."""
+    text = asked.environ.get("HTTP_X_CLIENT_IP")
+    return text, text is None or IP_V4.fullmatch(text) is not None
+
+
 def _client_ip(text: str | None) -> str | None:
     if not text:
         return None

@@ -13,7 +13,7 @@ from flask.globals import app_ctx, request_ctx
 from api.http import plain
 from api.http.answers import answer
 from api.http.bodies import JSON, read_json
-from api.http.doors import origin, service
+from api.http.doors import origin, plain_client_ip, service
 from api.http.problems import unprocessable
 from api.http.routes import POSITION, SESSION_TOKEN, Routes
 from api.http.schemas import Introspection, IntrospectionAnswer, Login, OpenedSessionAnswer, OwnPassword
@@ -25,7 +25,7 @@ from domain.refusals import LoginRefused
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from flask import Response
 
@@ -61,6 +61,27 @@ def login_place() -> Iterator[None]:
         places.release()
 
 
+def _plain_body(read: Callable[[object], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """Return the body of somebody who has not been let in yet, if there is nothing to be said about it."""
+    asked = request_ctx.request
+    if asked.environ.get("CONTENT_TYPE") == JSON and (asked.content_length or LARGEST_QUESTION) < LARGEST_QUESTION:
+        with suppress(ValueError, RecursionError):  # what is wrong with it is told to those alone whom the key lets in
+            return read(read_json(asked.get_data(cache=True)))
+    return None
+
+
+def _key_and_attempt(secret: str) -> ApiKey | None:
+    """Find the API key, and in the same read what the attempt to log in begins with, if that can be told already."""
+    behind, body = service(), _plain_body(plain.login)
+    ip, is_plain = plain_client_ip(request_ctx.request)
+    if body is None or not is_plain:
+        return behind.api_keys.find(secret)
+    here = app_ctx.g
+    found, here.looked = behind.sessions.look_ahead(secret, **body, ip=ip)
+    here.body = body
+    return found
+
+
 @routes.door(
     "POST",
     "/v1/sessions",
@@ -69,6 +90,7 @@ def login_place() -> Iterator[None]:
     body=Login,
     gives=(201, OpenedSessionAnswer),
     tells=(POSITION,),
+    finds_key=_key_and_attempt,
 )
 def log_in(body: dict[str, Any]) -> Response:
     """Log a sub-user in.
@@ -77,16 +99,13 @@ def log_in(body: dict[str, Any]) -> Response:
     one's own, and for nothing else.
     """
     with login_place():
-        outcome = service().sessions.log_in(body["account_email"], body["email"], body["password"], origin())
+        outcome = service().sessions.log_in(**body, origin=origin(), looked=app_ctx.g.get("looked"))
     return answer(OPENED.written(outcome.value), HTTPStatus.CREATED, position=outcome.position)
 
 
 def _key_and_session(secret: str) -> ApiKey | None:
     """Find the API key, and in the same read the session that is asked about, if that can be told already."""
-    body, asked, behind = None, request_ctx.request, service()
-    if asked.environ.get("CONTENT_TYPE") == JSON and (asked.content_length or LARGEST_QUESTION) < LARGEST_QUESTION:
-        with suppress(ValueError, RecursionError):  # what is wrong with it is told to those alone whom the key lets in
-            body = plain.introspection(read_json(asked.get_data(cache=True)))
+    behind, body = service(), _plain_body(plain.introspection)
     if body is None:
         return behind.api_keys.find(secret)
     found, session = behind.open_sessions.find_with_key(secret, token_hash(body["token"]), behind.clock())

@@ -18,10 +18,11 @@ CROSS JOIN (
 WHERE k.key_hash = %(key_hash)s AND k.revoked_at IS NULL
 
 -- name: find_attempt
--- For how many seconds whoever tries must still wait, whether others failed in a row before, and the account registered
--- with an e-mail; beside it an account's events after a version, and what the vault has of a sub-user: of those whom this
--- is guessed to be about. The keys are told apart: of an array PostgreSQL does not know how long it is, and plans anew.
-SELECT a.seconds, a.failed, a.account_id, e.versions, e.topics, e.states,
+-- An API key that has not been revoked, if there is one; for how many seconds whoever tries must still wait, whether others
+-- failed in a row before, and the account registered with an e-mail; beside it an account's events after a version, and
+-- what the vault has of a sub-user: of those whom this is guessed to be about. The keys are told apart: of an array
+-- PostgreSQL does not know how long it is, and plans anew.
+SELECT k.api_key_id, k.name, k.scope, a.seconds, a.failed, a.account_id, e.versions, e.topics, e.states,
        v.person_id, v.account_id, v.master_key_id, v.wrapped_key, v.password_hash, v.must_change, v.password_expires_at,
        v.credentials, v.sealed_password
 FROM (
@@ -40,3 +41,4 @@ CROSS JOIN (
           ORDER BY originator_version) AS newer
 ) AS e
 LEFT JOIN vault v ON v.person_id = %(sub_user_id)s
+LEFT JOIN api_keys k ON k.key_hash = %(key_hash)s AND k.revoked_at IS NULL
