@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from benchmarks.lines import Line
 
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+Row = tuple[str, ...]
+"""Of the table: what is under each of its headings."""
+
 HEADINGS = ("what", "ours", "limit or peer", "ratio", "bar", "")
 
 ROW, LABEL, WIDTH, WIDEST = 34, 380, 820, 3.0
@@ -32,21 +35,30 @@ def table(lines: Sequence[Line]) -> Table:
 
 
 def write(lines: Sequence[Line], docs: Path) -> None:
-    """Replace the table in docs/performance.md, and its plot."""
+    """Put these into the table in docs/performance.md, each in the place of an earlier one, and draw its plot."""
     page = docs / "performance.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(before + BEGIN + _markdown(lines) + END + after, encoding="utf-8")
-    (docs / "performance.svg").write_text(_plot(lines), encoding="utf-8")
+    measured, _, after = rest.partition(END)
+    rows = _rows(measured) | {line.what: _cells(line) for line in lines}
+    page.write_text(before + BEGIN + _markdown(rows.values()) + END + after, encoding="utf-8")
+    (docs / "performance.svg").write_text(_plot(list(rows.values())), encoding="utf-8")
 
 
-def _markdown(lines: Sequence[Line]) -> str:
-    rows = [HEADINGS, ("---",) * len(HEADINGS), *map(_cells, lines)]
+def _rows(measured: str) -> dict[str, Row]:
+    """Return the rows of a table that was written before, by what was measured."""
+    cells = [tuple(line.strip("| ").split(" | ")) for line in measured.splitlines() if line.startswith("| ")]
+    return {one[0]: one for one in cells[2:]}
+
+
+def _markdown(rows: Iterable[Row]) -> str:
     told = f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, Python {platform.python_version()}."
-    return f"{told}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    table = [HEADINGS, ("---",) * len(HEADINGS), *rows]
+    return f"{told}\n\n![Each ratio beside its bar](performance.svg)\n\n" + "".join(
+        f"| {' | '.join(row)} |\n" for row in table
+    )
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: Line) -> Row:
     limit = f"{_number(line.limit)} {line.unit}, {line.against}"
     bar = f"{'≥' if line.at_least else '≤'} {line.bar:g}"
     return (
@@ -63,11 +75,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _plot(lines: Sequence[Line]) -> str:
+def _plot(rows: Sequence[Row]) -> str:
     """Return each ratio as a bar, scaled so that what the line has to meet is the same mark for all."""
-    height = ROW * len(lines) + 40
+    height = ROW * len(rows) + 40
     one = (WIDTH - LABEL) / WIDEST
-    bars = "".join(_bar(line, 30 + ROW * number, one) for number, line in enumerate(lines))
+    bars = "".join(_bar(row, 30 + ROW * number, one) for number, row in enumerate(rows))
     mark = LABEL + one
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
@@ -78,12 +90,14 @@ def _plot(lines: Sequence[Line]) -> str:
     )
 
 
-def _bar(line: Line, y: int, one: float) -> str:
-    reached = line.ratio / line.bar
-    color = "#2a7" if line.met else "#c33"
-    sense = "more" if line.at_least else "less"
+def _bar(row: Row, y: int, one: float) -> str:
+    what, _, _, ratio, bar, met = row
+    sense, _, number = bar.partition(" ")
+    reached = float(ratio) / float(number)
+    color = "#2a7" if met == "met" else "#c33"
+    better = "more" if sense == "≥" else "less"
     return (
-        f'<text x="{LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(line.what)}</text>'
+        f'<text x="{LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(what)}</text>'
         f'<rect x="{LABEL}" y="{y}" width="{one * min(reached, WIDEST):.0f}" height="18" fill="{color}"/>'
-        f'<text x="{LABEL + 6}" y="{y + 13}" fill="#fff">{line.ratio:.2f}, {sense} is better</text>'
+        f'<text x="{LABEL + 6}" y="{y + 13}" fill="#fff">{ratio}, {better} is better</text>'
     )
