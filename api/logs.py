@@ -7,7 +7,6 @@ import logging
 import sys
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict
 
 
-WRITTEN_EVERY = 0.02
-"""Seconds for which lines are gathered."""
+GATHERED_FOR = 0.02
+"""Seconds: of more lines than one in so many, those are written together."""
 
 
 class GatheredLines:
-    """A stream whose lines a thread of its own writes, many at once.
+    """A stream to which lines go at once where few come, and together, from a thread of its own, where many do.
 
     Whoever writes lets go of the interpreter, and waits to have it again: among many requests that takes longer than
     anything else that is done for a line.
@@ -32,31 +31,51 @@ class GatheredLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lines: deque[str] = deque()
-        self._some = threading.Event()
+        self._lines: list[str] = []
+        self._written_at = -GATHERED_FOR
+        self._gathering = False
+        self._lock = threading.Lock()
+        self._begun = threading.Event()
         threading.Thread(target=self._run, name="log", daemon=True).start()
-        atexit.register(self._write_all)
+        atexit.register(self._end)
 
     def write(self, line: str) -> None:
-        """Have a line written soon."""
-        self._lines.append(line)
-        if not self._some.is_set():
-            self._some.set()
+        """Write a line, or have it written soon."""
+        with self._lock:
+            if self._gathering:
+                self._lines.append(line)
+                return
+            now = time.monotonic()
+            if now - self._written_at >= GATHERED_FOR:
+                self._written_at = now
+                self._put(line)
+                return
+            self._lines.append(line)
+            self._gathering = True
+        self._begun.set()
 
     def flush(self) -> None:
         """Do nothing: it is a matter of milliseconds."""
 
     def _run(self) -> None:
-        while self._some.wait():
-            time.sleep(WRITTEN_EVERY)
-            self._some.clear()
-            with suppress(OSError):  # nobody reads them any more
-                self._write_all()
+        while self._begun.wait():
+            self._begun.clear()
+            while self._gathering:
+                time.sleep(GATHERED_FOR)
+                with self._lock:
+                    lines, self._lines = self._lines, []
+                    self._gathering = bool(lines)
+                self._put("".join(lines))
 
-    def _write_all(self) -> None:
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        self._stream.write("".join(lines))
-        self._stream.flush()
+    def _end(self) -> None:
+        with self._lock:
+            lines, self._lines = self._lines, []
+        self._put("".join(lines))
+
+    def _put(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def configure(*, gathered: bool = False) -> None:

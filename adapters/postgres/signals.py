@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -61,8 +62,12 @@ class Signals:
                 self._closing.wait(RECONNECT_AFTER)
 
     def _serve(self, connection: psycopg.Connection) -> None:
+        sent = time.monotonic() - AT_MOST_EVERY
         while not self._closing.is_set():
             self._wanted.wait()
+            pause = sent + AT_MOST_EVERY - time.monotonic()
+            if pause > 0:
+                self._closing.wait(pause)
             self._wanted.clear()
+            sent = time.monotonic()
             rows_of(connection, f"NOTIFY {CHANNEL}", {})
-            self._closing.wait(AT_MOST_EVERY)
