@@ -36,7 +36,9 @@ REAL = 50
 
 SUB_USERS = 10
 PAGE = 20
-CONNECTIONS = 2
+CONNECTIONS = 1
+"""Of two, both are one server process's as often as not, and each waits for the other then."""
+
 SHARE = 100
 
 LIST, LAST_PAGE = "list of sub-users", "last page of the audit log"
