@@ -109,7 +109,7 @@ class MainAccounts(Application[UUID]):
     def brought_up(self, account_id: UUID, newer: Sequence[StoredEvent]) -> MainAccount:
         """Return an account, at hand or not, that has at least these events. Raises `AccountNotFound`."""
         with self._turns.of(account_id.int):
-            return self._advanced(account_id, newer) or self._load(account_id)
+            return self._brought_up(account_id, newer)
 
     def change(
         self, account_id: UUID, decide: Callable[[MainAccount], Decision[R]], newer: Sequence[StoredEvent] | None = None
@@ -122,7 +122,7 @@ class MainAccounts(Application[UUID]):
         """
         with self._turns.of(account_id.int):
             for attempt in range(ATTEMPTS):
-                account = (newer is not None and self._advanced(account_id, newer)) or self._load(account_id)
+                account = self._brought_up(account_id, newer)
                 newer = None
                 value, records = decide(account)
                 try:
@@ -130,6 +130,9 @@ class MainAccounts(Application[UUID]):
                 except VersionConflict:
                     time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311  # spreads rivals, no secret
         raise TooBusy
+
+    def _brought_up(self, account_id: UUID, newer: Sequence[StoredEvent] | None) -> MainAccount:
+        return (newer is not None and self._advanced(account_id, newer)) or self._load(account_id)
 
     def _advanced(self, account_id: UUID, newer: Sequence[StoredEvent]) -> MainAccount | None:
         """Return a copy of the account at hand with these events applied, as far as it has not got them."""

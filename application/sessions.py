@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eventsourcing.application import LRUCache
@@ -19,6 +19,7 @@ from domain.permissions import OPERATIONAL, Permission
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -73,7 +74,6 @@ class Attempt:
     email: str = field(repr=False)
     password: str = field(repr=False)
     keys: AttemptKeys = field(repr=False)
-    others_failed: bool = False
 
     @property
     def number(self) -> int:
@@ -100,7 +100,6 @@ class Claimed:
 
     account_id: UUID | None = None
     version: int = 0
-    sub_user: SubUser | None = None
     entry: VaultEntry | None = None
 
 
@@ -163,16 +162,18 @@ class SubUserSessions:
     ) -> Outcome[OpenedSession]:
         if ahead.seconds_to_wait > 0:
             raise TooManyAttempts(ahead.seconds_to_wait)
-        attempt = replace(attempt, others_failed=ahead.others_failed)
         claimed = self._claimed(ahead, guess, attempt)
         entry = claimed.entry
         verified = self._passwords.verify(entry.password_hash if entry else None, attempt.password)
         try:
-            if entry is None or claimed.sub_user is None or claimed.account_id is None:
+            if entry is None:
                 raise LoginRefused("unknown")
             if not verified:
                 raise LoginRefused("wrong_password")
-            return self._open_session(claimed, entry, attempt, origin)
+            forgiven = [AttemptsForgiven(attempt.keys.in_a_row)] if ahead.others_failed else []
+            return self._open_session(
+                entry, claimed.version, [*self._checks.rehashed(entry, attempt.password), *forgiven], origin
+            )
         except (SubUserNotFound, AccountNotFound):
             self._note_refusal(claimed, "unknown", attempt, origin)
             raise LoginRefused("unknown") from None
@@ -249,10 +250,9 @@ class SubUserSessions:
             return Claimed()
         if guess is not None and guess.account_id == account_id:
             account = self._accounts.brought_up(account_id, ahead.of_guess.newer)
-            sub_user = account.sub_users.get(guess.sub_user_id)
-            if sub_user is not None:  # else somebody else may have the e-mail now
+            if guess.sub_user_id in account.sub_users:  # else somebody else may have the e-mail now
                 version = guess.version + len(ahead.of_guess.newer)
-                return Claimed(account_id, version, sub_user, ahead.of_guess.entries.get(guess.sub_user_id))
+                return Claimed(account_id, version, ahead.of_guess.entries.get(guess.sub_user_id))
         self._account_ids.put(attempt.account_email_hash, account_id)
         return self._looked_up(account_id, self._fingerprints.sub_user_email(account_id, attempt.email))
 
@@ -262,25 +262,24 @@ class SubUserSessions:
         if sub_user is None:
             return Claimed(account_id)
         entry = self._vault.entries([sub_user.sub_user_id]).get(sub_user.sub_user_id)
-        return Claimed(account_id, account.version, sub_user, entry)
+        return Claimed(account_id, account.version, entry)
 
     def _open_session(
-        self, claimed: Claimed, entry: VaultEntry, attempt: Attempt, origin: Origin
+        self, entry: VaultEntry, version: int, records: Sequence[Record], origin: Origin
     ) -> Outcome[OpenedSession]:
+        """Open a session for whom the password was right when their account was of this version."""
         cause = origin.by_sub_user(entry.person_id).sealed_with(entry.key)
-        rehashed = self._checks.rehashed(entry, attempt.password)
 
         def decide(account: MainAccount) -> tuple[OpenedSession, list[Record]]:
             at = self._clock()
             if entry.must_change and entry.password_expires_at is not None and entry.password_expires_at <= at:
                 raise LoginRefused("temporary_password_expired")
-            if account.version != claimed.version:
+            if account.version != version:
                 self._checks.require_same(entry)
             sub_user = account.sub_user(entry.person_id)
             new = _new_session(account, sub_user, restricted=sub_user.must_change_password)
             account.log_in(entry.person_id, new.session_id, at=at, cause=cause)
-            forgiven = [AttemptsForgiven(attempt.keys.in_a_row)] if attempt.others_failed else []
-            return _opened(new, at), [new.record(at, cause), *rehashed, *forgiven]
+            return _opened(new, at), [new.record(at, cause), *records]
 
         return self._accounts.change(entry.account_id, decide, newer=())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from psycopg import OperationalError
@@ -20,11 +20,13 @@ from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.waiting import Ready, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from psycopg import Connection, abc
     from psycopg.abc import Buffer, PQGen
     from psycopg.pq.abc import PGconn, PGresult
+
+R = TypeVar("R")
 
 Statement = tuple[str, "Mapping[str, Any]"]
 """A statement with named placeholders, and their values."""
@@ -52,7 +54,8 @@ def rows_of(connection: Connection[Any], query: str, parameters: Mapping[str, An
     The connection is to be in autocommit mode.
     """
     transformer = Transformer(connection)
-    result = _executed_again_if_forgotten(connection, _bound(transformer, (query, parameters)), BINARY)
+    bound = _bound(transformer, (query, parameters))
+    result = _again_if_forgotten(connection, lambda: _executed(connection, bound, BINARY))
     transformer.set_pgresult(result)
     return transformer.load_rows(0, result.ntuples, tuple)
 
@@ -67,20 +70,16 @@ def in_one_transaction(connection: Connection[Any], statements: Sequence[Stateme
     transformer = Transformer(connection)
     bound = [_bound(transformer, statement) for statement in statements]  # before anything is on its way
     if len(bound) == 1:
-        return [_executed_again_if_forgotten(connection, bound[0], TEXT)]
+        return [_again_if_forgotten(connection, lambda: _executed(connection, bound[0], TEXT))]
+    return _again_if_forgotten(connection, lambda: _piped(connection, bound))
+
+
+def _again_if_forgotten(connection: Connection[Any], execute: Callable[[], R]) -> R:
     try:
-        return _piped(connection, bound)
+        return execute()
     except InvalidSqlStatementName:  # psycopg, whose connection it is, may have had everything deallocated
         _prepared.pop(connection, None)
-        return _piped(connection, bound)
-
-
-def _executed_again_if_forgotten(connection: Connection[Any], bound: Bound, form: int) -> PGresult:
-    try:
-        return _executed(connection, bound, form)
-    except InvalidSqlStatementName:
-        _prepared.pop(connection, None)
-        return _executed(connection, bound, form)
+        return execute()
 
 
 def _executed(connection: Connection[Any], bound: Bound, form: int) -> PGresult:

@@ -36,12 +36,14 @@ class ConnectionsAtHand:
         self._pool = pool
         self._idle: list[Lent] = []
         self._asking = 0
+        self._closed = False
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Give all back to the pool, and close it."""
         with self._lock:
             idle, self._idle = self._idle, []
+            self._closed = True
         for connection, _ in idle:
             self._pool.putconn(connection)
         self._pool.close()
@@ -65,7 +67,8 @@ class ConnectionsAtHand:
         pgconn = connection.pgconn
         if pgconn.status == OK and pgconn.transaction_status == IDLE and time.monotonic() - since < LONGEST:
             with self._lock:
-                if not self._asking and len(self._idle) < MOST:  # whoever asks the pool is to be given what comes back
+                asked_for = self._closed or self._asking  # whoever asks the pool is to be given what comes back
+                if not asked_for and len(self._idle) < MOST:
                     self._idle.append(lent)
                     return
         self._pool.putconn(connection)

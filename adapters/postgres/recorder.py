@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RECORDS = statements("adapters.postgres", "records")
 APPENDING = statements("adapters.postgres", "appending")
+APPEND_WITH_SESSION = APPENDING["append_with_session"].replace("{opened}", RECORDS["SessionOpened"])
 
 CONFLICTS: dict[str, type[Exception]] = {
     "stored_events_pkey": VersionConflict,
@@ -118,7 +119,7 @@ class Recorder(PostgresApplicationRecorder):
 def _statements(stored_events: Sequence[StoredEvent], records: Sequence[Record]) -> list[Statement]:
     """Return what writes all of this. Of what that returns, only the positions of events have rows."""
     if len(stored_events) == len(records) == 1 and isinstance(records[0], SessionOpened):
-        return [(APPENDING["append_with_session"], vars(stored_events[0]) | vars(records[0]))]
+        return [(APPEND_WITH_SESSION, vars(stored_events[0]) | vars(records[0]))]
     written = [_written(record) for record in records]
     if not stored_events:
         return written

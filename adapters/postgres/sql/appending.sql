@@ -53,15 +53,12 @@ ON CONFLICT (originator_id, originator_version) DO NOTHING
 RETURNING originator_id, originator_version, notification_id
 
 -- name: append_with_session
--- One event, and the session that it opens: what every login ends with.
+-- One event, and the session that it opens: what every login ends with. `opened` is what records.sql has for it.
 WITH announced AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(
         (x'5375'::bigint << 48) + coalesce(pg_sequence_last_value('stored_events_notification_id_seq'), 0))
 ), opened AS (
-    INSERT INTO sessions (token_hash, session_id, account_id, person_id, restricted, opened_at, last_used_at,
-                          expires_at, access_expires_at, ip, user_agent)
-    VALUES (%(token_hash)s, %(session_id)s, %(account_id)s, %(person_id)s, %(restricted)s, %(opened_at)s,
-            %(opened_at)s, %(expires_at)s, %(access_expires_at)s, %(ip)s, %(user_agent)s)
+    {opened}
 )
 INSERT INTO stored_events (originator_id, originator_version, topic, state)
 SELECT %(originator_id)s::uuid, %(originator_version)s::bigint, %(topic)s::text, %(state)s::bytea FROM announced
