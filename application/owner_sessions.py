@@ -144,6 +144,7 @@ class OwnerSessions:
         """
         session = self.current(token)
         entry = self._entry(session.account_id)
+        self.current(token)  # what ended it meanwhile may have put another password into this entry
         self._checks.require_current(entry, current_password)
         account = self._accounts.load(session.account_id)
         about = [entry.key.open(name, getattr(account, name)) for name in ("email", "company_name")]

@@ -197,6 +197,7 @@ class SubUserSessions:
         """
         session = self.current(token)
         entry = self._entry(session)
+        self.current(token)  # what ended it meanwhile may have put another password into this entry
         sub_user = self._accounts.load(session.account_id).sub_user(session.person_id)
         self._checks.require_current(entry, current_password)
         about = [entry.key.open(name, getattr(sub_user, name)) for name in ("email", "name", "surname")]

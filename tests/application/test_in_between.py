@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from adapters.passwords import Argon2Passwords
+from adapters.postgres.sessions import PostgresSessions
+from application.accounts import AccountChanges
 from application.errors import SessionEnded
 from domain.refusals import LoginRefused, SubUserNotFound
-from tests.people import PORTAL
+from tests.people import PORTAL, client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,17 +52,22 @@ def end_sessions(one: Collaborator) -> None:
 HAPPENINGS = [reset, deactivate, deactivate_and_activate, let_expire, delete, close_account]
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, method: str, happen: Callable[[], None]) -> None:
-    """Have something happen while a password is worked on, the first time that one is."""
-    work = getattr(Argon2Passwords, method)
+def after(monkeypatch: pytest.MonkeyPatch, worker: type, method: str, happen: Callable[[], object]) -> None:
+    """Have something happen between a piece of work and what is made of it, the first time that it is done."""
+    work = getattr(worker, method)
 
-    def work_and_let_happen(self: Argon2Passwords, *arguments: Any) -> Any:
+    def work_and_let_happen(self: object, *arguments: Any) -> Any:
         worked = work(self, *arguments)
-        monkeypatch.setattr(Argon2Passwords, method, work)
+        monkeypatch.setattr(worker, method, work)
         happen()
         return worked
 
-    monkeypatch.setattr(Argon2Passwords, method, work_and_let_happen)
+    monkeypatch.setattr(worker, method, work_and_let_happen)
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, method: str, happen: Callable[[], object]) -> None:
+    """Have something happen while a password is worked on, the first time that one is."""
+    after(monkeypatch, Argon2Passwords, method, happen)
 
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
@@ -117,3 +125,34 @@ def test_a_password_chosen_meanwhile_is_the_one_that_counts(company: Company, mo
 
     assert len(sessions_of(one)) == 1
     assert one.log_in("a newly chosen phrase").token
+
+
+def test_who_changes_a_password_that_was_just_changed_hears_of_an_ended_session(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of a wrong current password, which it was not when they sent it and would count against them."""
+    one = company.let_in_settled()
+    token = one.log_in().token
+    change = partial(company.service.sessions.change_own_password, token, one.password)
+    after(monkeypatch, PostgresSessions, "find", lambda: change("a newly chosen phrase", PORTAL))
+
+    with pytest.raises(SessionEnded):
+        change("another one at that moment", PORTAL)
+
+    assert one.log_in("a newly chosen phrase").token
+
+
+def test_an_owner_who_changes_a_password_that_was_just_changed_hears_of_an_ended_session(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a sub-user does."""
+    sessions, here = company.service.owner_sessions, client("192.0.2.1")
+    company.service.accounts.change(company.account_id, AccountChanges(password="seven wet umbrellas"), PORTAL)
+    token = sessions.log_in(company.email, "seven wet umbrellas", here).value.token
+    change = partial(sessions.change_password, token, "seven wet umbrellas")
+    after(monkeypatch, PostgresSessions, "find", lambda: change("eight dry umbrellas", here))
+
+    with pytest.raises(SessionEnded):
+        change("nine old umbrellas", here)
+
+    assert sessions.log_in(company.email, "eight dry umbrellas", here).value.token
