@@ -7,7 +7,7 @@ import random
 import time
 from bisect import bisect_left, bisect_right
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations, count
+from itertools import chain, combinations, count
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -116,14 +116,20 @@ def timed(doors: Doors, credentials: Credentials) -> float:
 
 
 def timings(doors: Doors, refused: Mapping[str, Credentials], rounds: int) -> dict[str, list[float]]:
-    """Return how long each kind took, so many times, in an order left to chance and several at once."""
+    """Return how long each kind took, so many times, several at once.
+
+    Each round tries every kind once, in an order left to chance: of one kind many in a row would wait for each other,
+    as those do who try the same credentials, and tell apart nothing but their place.
+    """
     taken: dict[str, list[float]] = {why: [] for why in refused}
     with ThreadPoolExecutor(SIMULTANEOUS) as threads:
         for begun in range(0, rounds, ROUNDS_UNTIL_FORGIVEN):
             with doors.service.database.get_connection() as connection:
                 connection.execute("DELETE FROM throttle")
-            tries = [*refused] * min(ROUNDS_UNTIL_FORGIVEN, rounds - begun)
-            random.shuffle(tries)
+            in_rounds = [
+                random.sample([*refused], len(refused)) for _ in range(min(ROUNDS_UNTIL_FORGIVEN, rounds - begun))
+            ]
+            tries = [*chain.from_iterable(in_rounds)]
             for why, seconds in zip(tries, threads.map(lambda why: timed(doors, refused[why]), tries), strict=True):
                 taken[why].append(seconds)
     return taken
