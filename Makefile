@@ -8,7 +8,8 @@ BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 # Twice as many workers as cores: many tests wait for processes, servers and clocks.
 WORKERS = $(shell $(BIN)/python -c 'import os; print(min(8, 2 * os.cpu_count()))' 2>/dev/null || echo 4)
-PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
+# With a cache of bytecode, or each of the two hundred processes that tests start would compile the service anew.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 CODE = $(wildcard domain application projections adapters api tests examples benchmarks tools)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version=3.11 --generate-hashes \
 	--custom-compile-command='make lock' $(UPGRADE) --group=pyproject.toml:build pyproject.toml

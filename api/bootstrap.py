@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from adapters.amqp.rabbitmq import RabbitMq
 from adapters.ed25519 import Ed25519Signer
 from adapters.ed25519 import verify as verify_signature
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -97,6 +96,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
+    from adapters.amqp.rabbitmq import RabbitMq
     from application.checkpoints import Checkpoint
     from application.mail import MailTransport
     from application.ports import Clock, PersonKey
@@ -531,6 +531,8 @@ def _publisher(settings: Settings) -> Publisher | None:
 def _broker(settings: Settings) -> RabbitMq | None:
     if settings.broker_url is None:
         return None
+    from adapters.amqp.rabbitmq import RabbitMq  # noqa: PLC0415  # a library that nobody else has to load
+
     try:
         return RabbitMq(settings.broker_url)
     except ValueError as error:

@@ -11,11 +11,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
-from flask import has_app_context
-from flask.globals import app_ctx
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict
+    from structlog.typing import Processor
 
 
 GATHERED_FOR = 0.02
@@ -78,8 +76,11 @@ class GatheredLines:
             self._stream.flush()
 
 
-def configure(*, gathered: bool = False) -> None:
-    """Set logging up for this process; of many lines a second many are written at once, a moment later, `gathered`."""
+def configure(*processors: Processor, gathered: bool = False) -> None:
+    """Set logging up for this process: what is to be done with each line beside what always is, and how it is written.
+
+    Of many lines a second many are written at once, a moment later, if they are `gathered`.
+    """
     on_terminal = sys.stderr.isatty()
     renderer = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -89,7 +90,7 @@ def configure(*, gathered: bool = False) -> None:
     exceptions = [] if on_terminal else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[
-            with_request_id,
+            *processors,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *exceptions,
@@ -104,10 +105,3 @@ def configure(*, gathered: bool = False) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format='{"level":"%(levelname)s","logger":"%(name)s"}'
     )
-
-
-def with_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Add the id of the request that is being answered, if any is."""
-    if has_app_context() and "request_id" in app_ctx.g:
-        event["request_id"] = app_ctx.g.request_id
-    return event

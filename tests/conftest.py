@@ -21,7 +21,7 @@ from adapters import passwords
 from adapters.embedded_postgres import EmbeddedPostgres
 from api import bootstrap
 from api.config import Settings
-from api.logs import with_request_id
+from api.http.doors import with_request_id
 from api.signing_keys import SigningKeys
 from tests.api.callers import Doors
 from tests.people import Company

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from api import logs
 from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.cli import api_keys, erasing, export, master_keys, replay, running, signing_key, tail, verify, views
 from api.config import ConfigError
 from application.errors import ServiceError, StoreUnavailable
 from domain.refusals import AccountNotFound
@@ -21,29 +22,55 @@ if TYPE_CHECKING:
 WRONG_SETTING = 2
 FAILED = 1
 
+LOADED_FROM = {
+    "serve": "running",
+    "api": "running",
+    "work": "running",
+    "migrate": "running",
+    "status": "views",
+    "rebuild": "views",
+    "tail": "tail",
+    "replay": "replay",
+    "export": "export",
+    "verify": "verify",
+    "erase-account": "erasing",
+    "erasures": "erasing",
+    "erase": "erasing",
+    "rotate-master-key": "master_keys",
+    "api-key": "api_key",
+    "signing-key": "signing_key",
+}
+"""Each command, and the module that has it under its own name: a function, or a `Typer` of several."""
+
+
+class Commands(TyperGroup):
+    """The commands, each loaded once it is asked for: what some need takes longer to load than others take to run."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands.update({name: TyperCommand(name) for name in LOADED_FROM})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # as the library calls it
+        """Return a command by its name, if there is such a one."""
+        if cmd_name not in LOADED_FROM:
+            return None
+        command = getattr(import_module(f"api.cli.{LOADED_FROM[cmd_name]}"), cmd_name.replace("-", "_"))
+        holder = typer.Typer()
+        if isinstance(command, typer.Typer):
+            holder.add_typer(command, name=cmd_name)
+        else:
+            holder.command(cmd_name)(command)
+        return typer.main.get_group(holder).commands[cmd_name]
+
+
 app = typer.Typer(
-    name="subusers",
-    help="Sub-users of main accounts: who may in, and what they did.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+    cls=Commands, name="subusers", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
-app.command()(running.serve)
-app.command()(running.api)
-app.command()(running.work)
-app.command()(running.migrate)
-app.command()(views.status)
-app.command()(views.rebuild)
-app.command()(tail.tail)
-app.command()(replay.replay)
-app.command()(export.export)
-app.command()(verify.verify)
-app.command()(erasing.erase_account)
-app.command()(erasing.erasures)
-app.command()(erasing.erase)
-app.command()(master_keys.rotate_master_key)
-app.add_typer(api_keys.app, name="api-key")
-app.add_typer(signing_key.app, name="signing-key")
+
+
+@app.callback()
+def _subusers() -> None:
+    """Sub-users of main accounts: who may in, and what they did."""
 
 
 def main() -> None:

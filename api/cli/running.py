@@ -12,7 +12,6 @@ from api import bootstrap, config
 from api.cli.ready import ready_service
 from api.config import ConfigError
 from api.demo.first_start import create_demo
-from api.http.server import serve as serve_http
 from api.processes import end_with, stop_on_signals
 from api.supervisor import supervise
 from api.worker import work as do_work
@@ -48,6 +47,8 @@ def serve() -> None:
 
 def api(parent: Parent = None) -> None:
     """Run the doors alone: the HTTP interface."""
+    from api.http.server import serve as serve_http  # noqa: PLC0415  # takes as long to load as all the other commands need
+
     if parent is not None:
         end_with(parent)
     settings = config.load()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from api.bootstrap import Service
     from application.signed_notes import VerifierKey
 
-app = typer.Typer(
+signing_key = typer.Typer(
     help="The key that signs checkpoints: what auditors verify with, and a new one.", no_args_is_help=True
 )
 
@@ -26,7 +26,7 @@ NOT_HELD = "SUBUSERS_SIGNING_KEY does not hold the key that signs now: keep it i
 SIGNS_ALREADY = "SUBUSERS_SIGNING_KEY begins with the key that signs already: put a new one before it"
 
 
-@app.command()
+@signing_key.command()
 def show(
     *, every: Annotated[bool, typer.Option("--all", help="Former keys too, the current one last.")] = False
 ) -> None:
@@ -44,13 +44,13 @@ def show(
         typer.echo(str(current))
 
 
-@app.command()
+@signing_key.command()
 def generate() -> None:
     """Print a new private key, to be put first into SUBUSERS_SIGNING_KEY."""
     typer.echo(base64.b64encode(new_private_key()).decode())
 
 
-@app.command()
+@signing_key.command()
 def rotate(
     *,
     lost: Annotated[bool, typer.Option("--former-is-lost", help="Go on without the former key's signature.")] = False,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 import structlog
-from flask import current_app, g, request
+from flask import current_app, g, has_app_context, request
 from flask.globals import app_ctx, request_ctx
 
 from api.http.problems import Problem, unprocessable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flask import Flask, Request
+    from structlog.typing import EventDict
 
     from api.bootstrap import Service
 
@@ -95,6 +96,13 @@ def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:
     view = app.view_functions.get(endpoint or "")
     scopes: frozenset[Scope] | None = getattr(view, "scopes", None)
     return scopes
+
+
+def with_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add to a line of the log the id of the request that is being answered, if any is."""
+    if has_app_context() and "request_id" in app_ctx.g:
+        event["request_id"] = app_ctx.g.request_id
+    return event
 
 
 def _identify() -> None:

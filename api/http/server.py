@@ -16,6 +16,7 @@ from granian.server import Server
 
 from api import config, logs
 from api.bootstrap import build, opened
+from api.http.doors import with_request_id
 from api.processes import end_on_signals, end_with, keep_to_a_core, when_told_to_end
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def application() -> Flask:
     """Return the application for one server process, which owns it until it ends."""
     from api.http.app import create_app  # noqa: PLC0415  # its metrics look for `share_in` when imported
 
-    logs.configure(gathered=True)
+    logs.configure(with_request_id, gathered=True)
     end_on_signals()  # the server sets its own once this returns; those of its parent, copied, would do nothing
     server = parent_process()
     if server is not None and server.pid is not None:

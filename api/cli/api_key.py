@@ -12,10 +12,10 @@ from api.cli.ready import ready_service
 from api.cli.tables import show
 from application.api_keys import Scope  # noqa: TC001  # as above
 
-app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+api_key = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 
-@app.command()
+@api_key.command()
 def create(
     scope: Annotated[Scope, typer.Option(help="What the key is for.")],
     name: Annotated[str, typer.Option(help="Who has it, for people to recognize it by.")],
@@ -25,7 +25,7 @@ def create(
         typer.echo(service.api_keys.create(scope, name, service.clock()))
 
 
-@app.command(name="list")
+@api_key.command(name="list")
 def list_keys() -> None:
     """List every key there ever was, without its secret."""
     with ready_service() as service:
@@ -37,7 +37,7 @@ def list_keys() -> None:
     show(table)
 
 
-@app.command()
+@api_key.command()
 def revoke(api_key_id: Annotated[UUID, typer.Argument(help="The key's id, from `api-key list`.")]) -> None:
     """Have a key open nothing any more, from now on."""
     with ready_service() as service:
