@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -250,3 +254,24 @@ def test_who_would_wait_too_long_is_told_to_come_again(
     assert all(answer is True or isinstance(answer, TooBusy) for answer in answers)
     with ThreadPoolExecutor(1) as threads:
         assert list(threads.map(lambda _: ask(), range(10))) == [True] * 10
+
+
+HASHES_AND_TELLS = """
+from adapters.passwords import Argon2Passwords
+passwords = Argon2Passwords(1)
+kept = passwords.hash("correct horse battery staple")
+assert all(passwords.verify(kept, "correct horse battery staple") for _ in range(3))
+mappings = open("/proc/self/smaps").read().split("VmFlags:")
+marked = [before for before, after in zip(mappings, mappings[1:]) if "hg" in after.splitlines()[0].split()]
+print(sum(int(line.split()[1]) for one in marked for line in one.splitlines() if line.startswith("Rss:")))
+"""
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or not Path("/sys/kernel/mm/transparent_hugepage").is_dir(),
+    reason="takes Linux, with its huge pages, and GNU's C library",
+)
+def test_hashes_have_their_memory_where_huge_pages_are_asked_for() -> None:
+    """All 19 MiB of it, and the same for each: else the marked place would have more, or less."""
+    done = subprocess.run([sys.executable, "-c", HASHES_AND_TELLS], capture_output=True, text=True, check=True)
+    assert 19456 - 8 <= int(done.stdout) <= 19456 + 2048
