@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import sql
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from psycopg.rows import class_row, tuple_row
 
 from projections.event_log import events_after, recorded_position, settled_position
@@ -24,6 +27,9 @@ BATCH = 20_000
 
 CLOSE_ENOUGH = 500
 """Events that may be left to apply while the live view stands still for the swap."""
+
+SECONDS_TO_LET_BY = 0.5
+"""For those who were at the tables when they were to be swapped."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +92,24 @@ def _rebuild_in(schema: str, view: View, connection: Connection[Any], progress: 
         progress(position, bound)
     for table in view.tables:
         _index(connection, schema, table)
-    with connection.transaction():
+    while (swapped := _swapped(schema, view, connection, position)) is None:
+        time.sleep(SECONDS_TO_LET_BY)
+    connection.execute("RESET search_path")
+    progress(swapped, swapped)
+    return swapped
+
+
+def _swapped(schema: str, view: View, connection: Connection[Any], position: int) -> int | None:
+    """Apply the rest, swap the new view in, and return where it stands; None if others were at the tables for long."""
+    with suppress(LockNotAvailable, DeadlockDetected), connection.transaction():
         reached = min(_hold_live_view(view, connection), recorded_position(connection))
         while (following := _apply_next(view, connection, position)) != position or position < reached:
             position = following
+        connection.execute(SQL["give_up_soon"])
         _swap(view, connection, schema)
         connection.execute(SQL["set_position"], {"name": view.name, "position": position})
-    connection.execute("RESET search_path")
-    progress(position, position)
-    return position
+        return position
+    return None
 
 
 def _hold_live_view(view: View, connection: Connection[Any]) -> int:

@@ -22,6 +22,11 @@ WHERE c.oid = to_regclass('public.' || quote_ident(%(table)s)) AND a.grantee NOT
 -- Its follower waits here, and then finds the position moved.
 SELECT position FROM followers WHERE name = %(name)s FOR UPDATE
 
+-- name: give_up_soon
+-- While this transaction waits for a table, whoever asks for that table waits behind it, and for one that it has already
+-- too: perhaps for each other. This is sooner than such a deadlock is looked for, and somebody else made to fail.
+SET LOCAL lock_timeout = '500ms'
+
 -- name: set_position
 -- The new view stands here, and nothing that stopped the old one is known to stop it.
 UPDATE followers

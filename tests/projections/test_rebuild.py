@@ -104,6 +104,33 @@ def test_a_view_can_be_rebuilt_again_and_again(
     assert shape(database_url) == shaped
 
 
+WAITING = (
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = %s)"
+)
+
+
+@pytest.mark.parametrize("name", REBUILDABLE)
+def test_who_reads_in_another_order_is_let_by(service: Service, company: Company, database_url: str, name: str) -> None:
+    """Neither the reader, who would wait for the new view for ever, nor the rebuild comes to harm."""
+    live_a_little(company)
+    catch_up(service)
+    first, *_, last = view_of(service, name).tables
+    before = contents(database_url, view_of(service, name))
+    with connect(database_url) as reader:
+        waiting = [reader.info.dbname]
+
+        def read() -> None:
+            with reader.transaction():
+                reader.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(last)))
+                eventually(lambda: ask(database_url, WAITING, *waiting) == [(1,)])  # for the table that is read here
+                reader.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(first)))
+
+        came_to = at_once([read, lambda: rebuilt(service, name, database_url)])
+
+    assert came_to == [None, service.progress.settled_position()]
+    assert contents(database_url, view_of(service, name)) == before
+
+
 @pytest.mark.parametrize("name", REBUILDABLE)
 def test_a_damaged_view_is_mended(service: Service, company: Company, database_url: str, name: str) -> None:
     """That is what it is for: whatever became of the rows, and of the follower."""
