@@ -12,6 +12,7 @@ from application.attempts import attempt_keys
 from application.keys import keys_among, owner_and_sub_user_keys, owner_key
 from application.records import AttemptsForgiven, PasswordSet, PersonHeld, Record, TemporaryPasswordExpirySet
 from application.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
+from application.turns import Turns
 from domain.refusals import RevisionMismatch, SubUserIsInactive
 from domain.sub_user import SubUser, SubUserEdit
 
@@ -67,6 +68,7 @@ class SubUsers:
         self._clock = clock
         self._sessions = sessions
         self._erasure_delay = erasure_delay
+        self._creating = Turns()
 
     def create(
         self,
@@ -89,13 +91,11 @@ class SubUsers:
         if password is not None:
             self._passwords.require_good("password", password, [email, name, surname])
         owner = owner_key(self._vault, account_id)
-        self._accounts.load(account_id).require_room_for(email_hash)
-        temporary = password or self._passwords.generate()
-        password_hash = self._passwords.hash(temporary)
         sub_user_id = uuid4()
         key, person = self._vault.new_person(sub_user_id, account_id)
+        temporary = password or self._passwords.generate()
 
-        def decide(account: MainAccount) -> tuple[SubUserDetails, list[Record]]:
+        def decide(account: MainAccount, password_hash: str) -> tuple[SubUserDetails, list[Record]]:
             at = self._clock()
             account.create_sub_user(
                 sub_user_id,
@@ -113,7 +113,10 @@ class SubUsers:
             details = sub_user_details(account_id, sub_user, key)
             return details, [person, password_set, *keep(details, key)]
 
-        return self._accounts.change(account_id, decide)
+        with self._creating.of(account_id.int):  # of many at once none hashes for the place that another has taken
+            self._accounts.load(account_id).require_room_for(email_hash)
+            password_hash = self._passwords.hash(temporary)
+            return self._accounts.change(account_id, lambda account: decide(account, password_hash))
 
     def change(
         self,

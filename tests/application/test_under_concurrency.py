@@ -6,6 +6,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from adapters.passwords import Argon2Passwords
 from application.accounts import AccountChanges
 from domain.refusals import AccountEmailTaken, SubUserEmailTaken, SubUserLimitReached
 from tests.people import PORTAL, SUPPORT, Company, kinds
@@ -14,6 +15,8 @@ from tests.waiting import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from api.bootstrap import Service
     from tests.conftest import TravelingClock
@@ -35,6 +38,23 @@ def test_sixty_four_creations_at_once_make_ten_sub_users(
     assert len(company.state().sub_users) == 10
     assert kinds(company).count("SubUserCreated") == 10
     assert ask(database_url, "SELECT count(*) FROM vault") == [(11,)]
+
+
+def test_who_comes_too_late_to_be_let_in_costs_no_hash(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though all were asked for at once: many such would keep the cores from those who log in."""
+    hashed: list[str] = []
+    hash_one = Argon2Passwords.hash
+
+    def count(self: Argon2Passwords, password: str) -> str:
+        hashed.append(password)
+        return hash_one(self, password)
+
+    monkeypatch.setattr(Argon2Passwords, "hash", count)
+
+    came_to = at_once([company.let_in] * 32)
+
+    assert outcomes(came_to) == {"Collaborator": 10, SubUserLimitReached.__name__: 22}
+    assert len(hashed) == 10
 
 
 def test_a_raised_limit_holds_as_well(service: Service, company: Company) -> None:
