@@ -13,6 +13,9 @@ from uuid import UUID
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
 
+SHORTEST_EMAIL = 5
+"""As a@b.c: a domain that mail can be sent to has a dot."""
+
 LONGEST_EMAIL = 254
 """RFC 5321, 4.5.3.1.3."""
 
@@ -99,7 +102,7 @@ class Email(Text):
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"format": "email", "examples": ["colleague@example.com"], **kwargs.pop("metadata", {})}
-        super().__init__(longest=LONGEST_EMAIL, shortest=3, metadata=metadata, **kwargs)
+        super().__init__(longest=LONGEST_EMAIL, shortest=SHORTEST_EMAIL, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
