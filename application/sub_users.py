@@ -91,32 +91,32 @@ class SubUsers:
         if password is not None:
             self._passwords.require_good("password", password, [email, name, surname])
         owner = owner_key(self._vault, account_id)
-        sub_user_id = uuid4()
-        key, person = self._vault.new_person(sub_user_id, account_id)
-        temporary = password or self._passwords.generate()
-
-        def decide(account: MainAccount, password_hash: str) -> tuple[SubUserDetails, list[Record]]:
-            at = self._clock()
-            account.create_sub_user(
-                sub_user_id,
-                email=key.seal("email", email),
-                email_hash=email_hash,
-                name=key.seal("name", name),
-                surname=key.seal("surname", surname),
-                visible=visible,
-                access_expires_at=access_expires_at,
-                at=at,
-                cause=origin.sealed_with(owner),
-            )
-            sub_user = account.sub_user(sub_user_id)
-            password_set = _password_set(sub_user, temporary, password_hash, key, at, to_be_mailed=True)
-            details = sub_user_details(account_id, sub_user, key)
-            return details, [person, password_set, *keep(details, key)]
-
         with self._creating.of(account_id.int):  # of many at once none hashes for the place that another has taken
             self._accounts.load(account_id).require_room_for(email_hash)
+            temporary = password or self._passwords.generate()
             password_hash = self._passwords.hash(temporary)
-            return self._accounts.change(account_id, lambda account: decide(account, password_hash))
+            sub_user_id = uuid4()
+            key, person = self._vault.new_person(sub_user_id, account_id)
+
+            def decide(account: MainAccount) -> tuple[SubUserDetails, list[Record]]:
+                at = self._clock()
+                account.create_sub_user(
+                    sub_user_id,
+                    email=key.seal("email", email),
+                    email_hash=email_hash,
+                    name=key.seal("name", name),
+                    surname=key.seal("surname", surname),
+                    visible=visible,
+                    access_expires_at=access_expires_at,
+                    at=at,
+                    cause=origin.sealed_with(owner),
+                )
+                sub_user = account.sub_user(sub_user_id)
+                password_set = _password_set(sub_user, temporary, password_hash, key, at, to_be_mailed=True)
+                details = sub_user_details(account_id, sub_user, key)
+                return details, [person, password_set, *keep(details, key)]
+
+            return self._accounts.change(account_id, decide)
 
     def change(
         self,
