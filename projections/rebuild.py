@@ -86,17 +86,24 @@ def _drop(connection: Connection[Any], schema: str) -> None:
 
 def _rebuild_in(schema: str, view: View, connection: Connection[Any], progress: Callable[[int, int], None]) -> int:
     connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
-    position = 0
-    while (bound := settled_position(connection)) - position > CLOSE_ENOUGH:
-        position = _apply_next(view, connection, position)
-        progress(position, bound)
+    position = _caught_up(view, connection, 0, progress)
     for table in view.tables:
         _index(connection, schema, table)
+    position = _caught_up(view, connection, position, progress)
     while (swapped := _swapped(schema, view, connection, position)) is None:
         time.sleep(SECONDS_TO_LET_BY)
+        position = _caught_up(view, connection, position, progress)
     connection.execute("RESET search_path")
     progress(swapped, swapped)
     return swapped
+
+
+def _caught_up(view: View, connection: Connection[Any], position: int, progress: Callable[[int, int], None]) -> int:
+    """Apply what has come by now but for a little, while the live view goes on, and return the position reached."""
+    while (bound := settled_position(connection)) - position > CLOSE_ENOUGH:
+        position = _apply_next(view, connection, position)
+        progress(position, bound)
+    return position
 
 
 def _swapped(schema: str, view: View, connection: Connection[Any], position: int) -> int | None:

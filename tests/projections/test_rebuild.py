@@ -131,6 +131,28 @@ def test_who_reads_in_another_order_is_let_by(service: Service, company: Company
     assert contents(database_url, view_of(service, name)) == before
 
 
+def test_what_comes_while_a_reader_stays_is_caught_up_with(
+    service: Service, company: Company, database_url: str
+) -> None:
+    """Before the next attempt to swap: the live view is not to stand still for all of it."""
+    one = company.let_in()
+    catch_up(service)
+    before, told = service.progress.settled_position(), list[int]()
+    activities = [Activity(one.sub_user_id, "assistant.opened")] * 1000
+
+    def stay() -> None:
+        with connect(database_url) as reader, reader.transaction():
+            reader.execute("SELECT FROM audit_view LIMIT 1")
+            eventually(lambda: ask(database_url, WAITING, reader.info.dbname) == [(1,)])  # for the reader to go
+            service.activities.record(company.account_id, activities, PORTAL)
+            eventually(lambda: told and told[-1] > before)
+
+    position = before + len(activities)
+    came_to = at_once([stay, lambda: rebuilt(service, "audit-log", database_url, lambda done, _: told.append(done))])
+
+    assert came_to == [None, position]
+
+
 @pytest.mark.parametrize("name", REBUILDABLE)
 def test_a_damaged_view_is_mended(service: Service, company: Company, database_url: str, name: str) -> None:
     """That is what it is for: whatever became of the rows, and of the follower."""
