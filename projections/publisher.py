@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 from psycopg.rows import tuple_row
 
+from application.checkpoints import MalformedCheckpoint
+from application.signed_notes import MalformedNote
 from projections import published_checkpoints
 from projections.event_log import events_after
 from projections.follower import EventNotApplied
@@ -142,11 +144,18 @@ class Publisher:
         return len(messages)
 
     def _publish_checkpoints(self, connection: Connection[Any], line: Line, stop: threading.Event) -> None:
-        """Publish the checkpoints whose events have been. Raises `BrokerUnavailable`."""
+        """Publish the checkpoints whose events have been, but for what is none any more. Raises `BrokerUnavailable`."""
         due = published_checkpoints.due(connection)
-        messages = [_message(published_checkpoints.envelope(self._envelopes.source, one)) for one in due]
-        if messages and line.publish(messages, stop):
+        messages, unreadable = [], []
+        for one in due:
+            try:
+                messages.append(_message(published_checkpoints.envelope(self._envelopes.source, one)))
+            except (MalformedNote, MalformedCheckpoint) as error:
+                unreadable.append((one, str(error)))
+        if due and (not messages or line.publish(messages, stop)):
             published_checkpoints.move(connection, due[-1])
+            for one, reason in unreadable:
+                log.error("checkpoint.unreadable", tree_size=one.tree_size, position=one.position, reason=reason)
 
     def _messages(self, events: Sequence[Positioned]) -> list[Message]:
         """Return the messages of these events, up to the first that has no envelope. Raises `EventNotApplied`."""

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import jsonschema_rs
+import structlog
 
 from projections import published_checkpoints
 from tests.people import catch_up
@@ -48,3 +49,20 @@ def test_each_goes_out_behind_its_events(service: Service, broker: PaperBroker, 
         validator.validate(body)
         before = broker.messages[: broker.messages.index(message)]
         assert body["position"] in [json.loads(one.body)["position"] for one in before]
+
+
+def test_what_is_no_checkpoint_any_more_holds_up_nothing(
+    service: Service, broker: PaperBroker, database_url: str
+) -> None:
+    """It is left out, and the log tells; the connection to the broker is not given up for it."""
+    good, bad, last = signed(service, 1), signed(service, 1), signed(service, 1)
+    ask(database_url, "ALTER TABLE checkpoints DISABLE TRIGGER USER")
+    ask(database_url, "UPDATE checkpoints SET note = 'no such note' WHERE note = %s", bad)
+    with structlog.testing.capture_logs() as lines, publishing(database_url, broker):
+        eventually(lambda: ask(database_url, "SELECT checkpoint FROM publisher_state") == [(3,)])
+        eventually(lambda: any(line["event"] == "checkpoint.unreadable" for line in lines))
+    went_out = [json.loads(one.body) for one in broker.messages if one.type == published_checkpoints.TYPE]
+    assert [one["data"]["note"] for one in went_out] == [good, last]
+    assert broker.lines == 1
+    (told,) = [line for line in lines if line["event"] == "checkpoint.unreadable"]
+    assert (told["tree_size"], told["log_level"]) == (2, "error")
