@@ -23,7 +23,7 @@ FORMAT = "1."
 """Begins every sealed text, so that another format can tell itself apart."""
 
 
-TO_URL, FROM_URL = str.maketrans("+/", "-_"), str.maketrans("-_", "+/")
+TO_URL, FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 """Base64's other alphabet: `base64` gets there in more steps."""
 
 NONCES_AT_ONCE = 256
@@ -90,12 +90,12 @@ class DataKey:
         """Encrypt a field."""
         nonce = _new_nonce()
         box = nonce + self._cipher.encrypt(nonce, text.encode(), self._bound_to(field))
-        return Sealed(FORMAT + b2a_base64(box, newline=False).decode().rstrip("=").translate(TO_URL))
+        return Sealed(FORMAT + b2a_base64(box, newline=False).translate(TO_URL).rstrip(b"=").decode())
 
     def open(self, field: str, sealed: Sealed) -> str:
         """Decrypt a field. Raises ValueError where it is not this person's, not that field, or was altered."""
-        encoded = sealed.removeprefix(FORMAT).translate(FROM_URL)
-        box = a2b_base64(encoded + "=" * (-len(encoded) % 4))
+        encoded = sealed.removeprefix(FORMAT).encode().translate(FROM_URL)
+        box = a2b_base64(encoded + b"=" * (-len(encoded) % 4))
         try:
             return self._cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], self._bound_to(field)).decode()
         except InvalidTag:

@@ -82,13 +82,15 @@ def key_stays_good() -> Callable[[], bool]:
 
 def origin(account_id: UUID | None = None, reason: str | None = None) -> Origin:
     """Return where this request comes from: the account's owner through the portal, support or an auditor in person."""
-    key = api_key()
+    here = app_ctx.g
+    key: ApiKey = here.api_key
+    told = here.request_id, here.client_ip, here.client_agent
     if key.scope is Scope.AUDITOR:
-        return Origin(ActorType.AUDITOR, str(key.api_key_id), g.request_id, g.client_ip, g.client_agent)
+        return Origin(ActorType.AUDITOR, str(key.api_key_id), *told)
     if key.scope is Scope.SUPPORT:
-        return Origin(ActorType.SUPPORT, str(key.api_key_id), g.request_id, g.client_ip, g.client_agent, reason)
+        return Origin(ActorType.SUPPORT, str(key.api_key_id), *told, reason)
     actor_id = str(account_id) if account_id is not None else None
-    return Origin(ActorType.MAIN_ACCOUNT, actor_id, g.request_id, g.client_ip, g.client_agent, reason)
+    return Origin(ActorType.MAIN_ACCOUNT, actor_id, *told, reason)
 
 
 def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:

@@ -103,7 +103,8 @@ def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
 
 def _key_and_sub_user(secret: str) -> ApiKey | None:
     """Find the API key, and in the same read what a change of the sub-user begins with."""
-    account_id, sub_user_id = (request.view_args or {})["account_id"], (request.view_args or {})["sub_user_id"]
+    path = request.view_args or {}
+    account_id, sub_user_id = path["account_id"], path["sub_user_id"]
     behind = service()
     known = behind.main_accounts.at_hand(account_id)
     version = known.version if known is not None else None
