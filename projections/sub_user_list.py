@@ -64,10 +64,10 @@ class SubUserList:
         changes = [_change(one) for one in batch if one.stored.topic not in APART]
         if not changes:
             return
-        self._open(changes)
         people = {one.state["sub_user_id"] for one in changes if one.topic in ON_SUB_USERS}
         accounts = _found(connection, "find_accounts", {one.account_id for one in changes})
         sub_users = _found(connection, "find_sub_users", people)
+        self._open(changes)  # once the rows are held: whoever has been forgotten before has no key now
         before = set(sub_users)
         for one in changes:
             _take_over(one, accounts, sub_users)

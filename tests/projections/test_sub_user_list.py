@@ -7,23 +7,27 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from adapters.postgres.signals import CHANNEL
 from application.accounts import AccountChanges
 from application.errors import InvalidValue
-from application.resources import account_details, sub_user_details
-from projections.sub_user_list import SQL
+from application.resources import ERASED, account_details, sub_user_details
+from projections.follower import Follower
+from projections.sub_user_list import SQL, SubUserList
 from projections.sub_user_queries import Sort, SubUserFilter, sort_order
 from tests.people import PORTAL, Company, catch_up, deliver_mails
 from tests.postgres import ask, connect
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from uuid import UUID
 
     from api.bootstrap import Service
+    from application.ports import Vault, VaultEntry
     from application.resources import SubUserDetails
     from tests.conftest import TravelingClock
 
@@ -246,18 +250,42 @@ def test_a_closed_account_can_still_be_read(service: Service, company: Company) 
     assert service.sub_user_queries.account(company.account_id).closed_at is not None
 
 
+WAITING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
 def test_a_name_that_was_read_before_its_erasure_does_not_come_back(
     service: Service, company: Company, database_url: str
 ) -> None:
     """Whoever forgets a person waits for the follower that is about to write them down again."""
     one = company.let_in()
     catch_up(service)
-    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     deletion = threading.Thread(target=one.delete)
     with connect(database_url) as follower, follower.transaction():
         ((_, row),) = follower.execute(SQL["find_sub_users"], {"ids": [str(one.sub_user_id)]}).fetchall()
         deletion.start()
-        eventually(lambda: ask(database_url, waiting))
+        eventually(lambda: ask(database_url, WAITING))
         follower.execute(SQL["put_sub_users"], {"rows": json.dumps([row])})
     deletion.join()
     assert ask(database_url, "SELECT name FROM sub_user_view") == []
+
+
+def test_a_name_that_was_opened_before_its_erasure_does_not_come_back(
+    service: Service, company: Company, database_url: str
+) -> None:
+    """Nor does what an event says of its owner: its key is taken once their row is held."""
+    catch_up(service)
+    service.accounts.change(company.account_id, AccountChanges(company_name="Canary & Co"), PORTAL)
+    erasure = threading.Thread(target=service.erasures.erase_account, args=[company.account_id])
+
+    class SlowVault:
+        def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
+            found = service.vault.entries(person_ids)
+            erasure.start()
+            eventually(lambda: not erasure.is_alive() or ask(database_url, WAITING))
+            return found
+
+    view = SubUserList(cast("Vault", SlowVault()))
+    with connect(database_url) as connection:
+        assert Follower(view, lambda: connect(database_url), CHANNEL).step(connection)
+    erasure.join()
+    assert ask(database_url, "SELECT company_name FROM account_view") == [(ERASED,)]
