@@ -11,7 +11,7 @@ from rich.console import Console
 from api import bootstrap, config
 from api.cli.ready import ready_service
 from api.config import ConfigError
-from api.demo.first_start import create_demo
+from api.demo.first_start import create_demo, is_half_made
 from api.processes import end_with, stop_on_signals
 from api.supervisor import supervise
 from api.worker import work as do_work
@@ -38,10 +38,13 @@ def serve() -> None:
         try:
             bootstrap.require_signing_key(service)
             demo = create_demo(service) if ready.embedded else None
+            half_made = demo is None and is_half_made(service)
         finally:
             service.close()
         if demo is not None:
             _show(demo)
+        if half_made:
+            _tell_half_made(ready)
         supervise(("api", "work"), run_database, stop)
 
 
@@ -125,6 +128,14 @@ def _show(demo: Demo) -> None:
     for scope, key in demo.keys.items():
         console.print(f"  {scope:<10} {key}")
     console.print()
+
+
+def _tell_half_made(settings: Settings) -> None:
+    _terminal().print(
+        "\n[bold]The first start was cut off while it made the demo account: its passwords and keys were never shown."
+        f"[/bold]\nTo begin anew, stop this and delete {settings.data_dir}, and before it the folder that "
+        "postgres/files-are-in in it names, if there is such a file.\n"
+    )
 
 
 def _terminal() -> Console:

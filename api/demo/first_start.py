@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.demo import company, people
 from api.demo.company import Company, made_up_password
-from api.demo.mark import mark_demo
+from api.demo.mark import demo_account, mark_demo
 from api.demo.month import report_month
 from application.api_keys import Scope
 
@@ -44,8 +44,23 @@ def create_demo(service: Service) -> Demo | None:
     account = Company.register(service, password)
     mark_demo(service.settings, account.account_id)
     sub_user = _with_people(account) if service.mailbox is not None else None  # a mail server is not for made-up mails
-    keys = {scope: service.api_keys.create(scope, f"demo {scope}", service.clock()) for scope in Scope}
+    keys = {scope: service.api_keys.create(scope, _key_name(scope), service.clock()) for scope in Scope}
     return Demo(account.account_id, company.EMAIL, password, sub_user, keys)
+
+
+def is_half_made(service: Service) -> bool:
+    """Say whether an earlier start was cut off while it made the demo, of which the keys come last.
+
+    Then nobody has seen its passwords, and nobody will.
+    """
+    if demo_account(service.settings) is None:
+        return False
+    made = {key.name for key in service.api_keys.list()}
+    return any(_key_name(scope) not in made for scope in Scope)
+
+
+def _key_name(scope: Scope) -> str:
+    return f"demo {scope}"
 
 
 def _with_people(account: Company) -> SubUserLogin:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.demo.first_start import create_demo
+from api.demo import first_start
+from api.demo.first_start import create_demo, is_half_made
 from api.demo.mark import demo_account
 from application.api_keys import Scope
 from application.origin import Origin
@@ -66,6 +67,24 @@ def test_people_with_a_month_behind_them(build: Callable[..., Service], embedded
     assert service.owner_sessions.log_in(demo.email, demo.password, CLIENT).value.token
     assert service.sessions.log_in(demo.email, demo.sub_user.email, demo.sub_user.password, CLIENT).value.token
     assert create_demo(service) is None
+    assert not is_half_made(service)
+
+
+def test_one_that_was_cut_off_is_known(
+    build: Callable[..., Service], embedded: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not begun again, among what is there of it, and whoever starts the service is to hear of it."""
+    service = build(embedded)
+    assert not is_half_made(service)
+
+    def cut_off(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(first_start, "report_month", cut_off)
+    with pytest.raises(SystemExit):
+        create_demo(service)
+    assert create_demo(service) is None
+    assert is_half_made(service)
 
 
 def test_none_where_there_is_anything(build: Callable[..., Service], embedded: Settings) -> None:
@@ -75,6 +94,7 @@ def test_none_where_there_is_anything(build: Callable[..., Service], embedded: S
     assert create_demo(service) is None
     assert demo_account(embedded) is None
     assert not service.api_keys.list()
+    assert not is_half_made(service)
 
 
 def test_no_people_where_mails_go_to_a_server(build: Callable[..., Service], embedded: Settings) -> None:
