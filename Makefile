@@ -23,7 +23,7 @@ help:
 	@echo 'make check        formatting, lint, types, layers'
 	@echo 'make format       put the formatting right'
 	@echo 'make lock         write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)'
-	@echo 'make bench        measure every line of docs/performance.md, for an hour or two, and write it'
+	@echo 'make bench        measure every line of docs/performance.md, for half an hour and more, and write it'
 	@echo 'make bench-short  try every line on less data, within 10 minutes'
 	@echo 'make screenshots  take the pictures of the console anew, with the Chromium of the machine'
 	@echo 'make clean        remove .venv and the caches'
