@@ -36,10 +36,11 @@ class DayCount:
 
 @dataclass(frozen=True)
 class PersonCount:
-    """What one sub-user did; `name` is "[erased]" once they have been deleted."""
+    """What one sub-user did; once they have been deleted `name` is "[erased]", and nothing of them is hidden."""
 
     sub_user_id: UUID
     name: str
+    visible: bool
     logins: int
     activities: int
 

@@ -26,6 +26,6 @@ WITH counts AS (
     FROM counts
     GROUP BY sub_user_id
 )
-SELECT sub_user_id, s.name || ' ' || s.surname AS name, logins, activities
+SELECT sub_user_id, s.name || ' ' || s.surname AS name, coalesce(s.visible, true) AS visible, logins, activities
 FROM sums
 LEFT JOIN sub_user_view s USING (sub_user_id)

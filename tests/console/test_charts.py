@@ -34,7 +34,7 @@ def days(*counts: tuple[int, int]) -> list[DayCount]:
 
 
 def person(logins: int, activities: int) -> PersonCount:
-    return PersonCount(uuid4(), "Grace Hopper", logins, activities)
+    return PersonCount(uuid4(), "Grace Hopper", True, logins, activities)
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,20 @@ def test_charts_count_logins_and_activities(house: House) -> None:
     assert "Logins and activities of Ada Lovelace" in of_one.text
 
 
+def test_hidden_sub_users_are_marked(house: House) -> None:
+    """Monitoring has everybody, as it tells what happened: but says of whom the account hides that it does."""
+    report(house.account.let_in(visible=False), {})
+    report(house.account.let_in(name="Ada", surname="Lovelace"), {})
+
+    page = house.owner().get("/monitoring")
+
+    named = [one.get_text() for one in page.soup.select(".person-chart li > div")]
+    assert named == ["Ada Lovelace", "Grace Hopper hidden"]
+    assert "Grace Hopper hidden" in [one.get_text() for one in page.soup.select("tbody th")]
+    chosen_from = [one.get_text() for one in page.soup.select("#sub_user_id option")]
+    assert chosen_from[1:] == ["Ada Lovelace", "Grace Hopper (hidden)"]
+
+
 def test_charts_show_the_days_that_are_asked_for(house: House) -> None:
     report(house.account.let_in(), {"occurred_at": "2026-05-02T12:00:00Z"})
     owner = house.owner()

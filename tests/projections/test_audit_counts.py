@@ -79,7 +79,7 @@ def test_an_account_in_which_nothing_happened(service: Service, company: Company
 def test_logins_and_activities(service: Service, company: Company, clock: TravelingClock) -> None:
     """Of each person, and of all together; whoever did most comes first. Refused logins are none."""
     clock.advance(hours=36 - clock().hour)  # midday, so that no midnight comes between
-    ada = company.let_in_active(name="Ada", surname="Lovelace")
+    ada = company.let_in_active(name="Ada", surname="Lovelace", visible=False)
     grace = company.let_in_active(name="Grace", surname="Hopper")
     company.let_in(name="Idle")
     for one in (ada, ada, grace):
@@ -96,8 +96,8 @@ def test_logins_and_activities(service: Service, company: Company, clock: Travel
     people = counts.per_person(company.account_id, utc_zone, yesterday, today)
 
     assert people == [
-        PersonCount(grace.sub_user_id, "Grace Hopper", 1, 3),
-        PersonCount(ada.sub_user_id, "Ada Lovelace", 2, 1),
+        PersonCount(grace.sub_user_id, "Grace Hopper", True, 1, 3),
+        PersonCount(ada.sub_user_id, "Ada Lovelace", False, 2, 1),
     ]
     assert counts.per_day(company.account_id, utc_zone, yesterday, today) == [
         DayCount(yesterday, 0, 1),
@@ -108,7 +108,7 @@ def test_logins_and_activities(service: Service, company: Company, clock: Travel
         DayCount(today, 2, 0),
     ]
     assert counts.per_person(company.account_id, utc_zone, yesterday, yesterday) == [
-        PersonCount(ada.sub_user_id, "Ada Lovelace", 0, 1)
+        PersonCount(ada.sub_user_id, "Ada Lovelace", False, 0, 1)
     ]
 
 
@@ -181,7 +181,7 @@ def test_somebody_erased_stays(service: Service, company: Company) -> None:
 
     people = service.audit_counts.per_person(company.account_id, ROME, day, day)
 
-    assert people == [PersonCount(one.sub_user_id, ERASED, 0, 1)]
+    assert people == [PersonCount(one.sub_user_id, ERASED, True, 0, 1)]
     assert activities_per_day(company, ROME, day, day) == {day: 1}
     assert activities_per_day(company, ROME, day, day, one) == {day: 1}
 
