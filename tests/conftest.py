@@ -16,6 +16,7 @@ from unittest.mock import patch
 import pytest
 import structlog
 from argon2 import PasswordHasher
+from hypothesis import settings as hypothesis_settings
 
 from adapters import passwords
 from adapters.embedded_postgres import EmbeddedPostgres
@@ -44,6 +45,9 @@ EXTERNAL_SERVER = "SUBUSERS_TEST_DATABASE_URL"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the folder of the run's server; pytest-xdist's workers use that of the process they were started by."""
+    # A slow machine is no failure.
+    hypothesis_settings.register_profile("patient", hypothesis_settings(), deadline=None)
+    hypothesis_settings.load_profile("patient")
     shared = getattr(config, "workerinput", {}).get("server_folder")
     config.stash[SERVER_FOLDER] = Path(shared or tempfile.mkdtemp(prefix="subusers-tests-"))
     config.stash[SERVER_FOLDER].chmod(0o711)  # as root, the server runs as somebody else
@@ -145,14 +149,19 @@ class TravelingClock:
 
     def __init__(self) -> None:
         self._ahead = timedelta()
+        self._stopped_at: datetime | None = None
 
     def __call__(self) -> datetime:
         """Tell the time."""
-        return datetime.now(UTC) + self._ahead
+        return (self._stopped_at or datetime.now(UTC)) + self._ahead
 
     def advance(self, **by: float) -> None:
         """Move on, by `seconds`, `minutes`, `hours` or `days`."""
         self._ahead += timedelta(**by)
+
+    def stand_still(self) -> None:
+        """Move by nothing but `advance` from now on, so that it does not matter how long anything really takes."""
+        self._stopped_at = self._stopped_at or datetime.now(UTC)
 
 
 @pytest.fixture

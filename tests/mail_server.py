@@ -65,7 +65,7 @@ def mail_server(folder: Path) -> Iterator[tuple[Mailbox, str]]:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
     options: Any = {"tls_context": tls, "require_starttls": True, "authenticator": accept, "auth_required": True}
-    server = AnyPort(mailbox, hostname="127.0.0.1", port=0, **options)
+    server = AnyPort(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
         yield mailbox, f"smtp://{CREDENTIALS}@localhost:{server.port}?ca={quote(str(certificate))}"

@@ -34,7 +34,7 @@ USUAL_BROKER = "amqp://guest:guest@127.0.0.1:5672"
 PROGRAMS = f"/usr/lib/rabbitmq/bin:{os.environ.get('PATH', '')}"
 """The scripts themselves come first: Debian's in /usr/sbin may be run by two users only."""
 
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = 180.0
 ATTEMPTS = 3
 
 

@@ -53,15 +53,23 @@ def where_is(held: dict[str, bytes], needle: str | bytes) -> set[str]:
     return {table for table, text in held.items() if any(shape in text.lower() for shape in shapes)}
 
 
+TELLING = 8
+"""Letters of base64 from which on a find is none by chance: four of them stand in everything that is sealed."""
+
+
 def shapes_of(needle: str | bytes) -> list[bytes]:
-    """Return what to look for in lower case: it as it is, in JSON, in a URL, in hex, and anywhere in base64."""
+    """Return what to look for in lower case: it as it is, in JSON, in a URL, in hex, and anywhere in base64.
+
+    Of a needle of less than nine bytes there is not enough in base64 wherever it begins.
+    """
     raw = needle if isinstance(needle, bytes) else needle.encode()
     text = [] if isinstance(needle, bytes) else [json.dumps(needle)[1:-1].encode(), quote(needle, safe="").encode()]
     shapes = [raw, raw.hex().encode(), *text]
     for before in range(3):  # it may begin at any of three places in a group of base64
         inner = base64.b64encode(b"?" * before + raw)[4 if before else 0 :]
         whole = inner[: len(inner) - 4] if (before + len(raw)) % 3 else inner
-        shapes += [whole, whole.translate(bytes.maketrans(b"+/", b"-_"))]
+        if len(whole) >= TELLING:
+            shapes += [whole, whole.translate(bytes.maketrans(b"+/", b"-_"))]
     return [shape.lower() for shape in shapes]
 
 
@@ -225,19 +233,20 @@ def test_the_mails_themselves_are_the_only_place_for_a_password(story: Story) ->
         assert "canary phrase two" not in text
 
 
+NEEDLE = b"needle in the hay"
+
+
 def test_the_search_finds_what_is_there(service: Service, company: Company, database_url: str) -> None:
     """In text, in bytes, in hex and in base64: or else the tests above would prove nothing."""
 
     def found() -> bool:
         held = contents(database_url)
         assert where_is(held, company.email) == set()
-        return where_is(held, "needle") == {"hay"}
+        return where_is(held, NEEDLE) == {"hay"}
 
     ask(database_url, "CREATE TABLE hay (a text, b bytea, c text[])")
     assert not found()
-    encoded = [
-        shape.decode() for shape in (b"NEEDLE", b"needle", b"needle".hex().encode(), base64.b64encode(b"needle"))
-    ]
+    encoded = [shape.decode() for shape in (NEEDLE.upper(), NEEDLE, NEEDLE.hex().encode(), base64.b64encode(NEEDLE))]
     for value in encoded:
         for column, stored in {"a": f"a {value}.", "b": f"a {value}.".encode(), "c": ["x", value]}.items():
             ask(database_url, "TRUNCATE hay")

@@ -53,7 +53,7 @@ class Inbox:
 @contextmanager
 def serving(**options: Any) -> Iterator[tuple[Inbox, int]]:
     inbox = Inbox()
-    server = AnyPort(inbox, hostname="127.0.0.1", port=0, **options)
+    server = AnyPort(inbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
         yield inbox, server.port

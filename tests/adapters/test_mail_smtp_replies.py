@@ -79,18 +79,19 @@ class Conversation(socketserver.StreamRequestHandler):
 
 @contextmanager
 def serving(**changes: str) -> Iterator[tuple[ScriptedServer, SmtpTransport]]:
+    patience = 0.5 if SILENCE in changes.values() else 30.0
     with ScriptedServer(POLITE | changes) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield server, to_port(server.server_address[1])
+            yield server, to_port(server.server_address[1], patience)
         finally:
             server.shutdown()
             thread.join()
 
 
-def to_port(port: int) -> SmtpTransport:
-    return SmtpTransport(f"smtp://127.0.0.1:{port}", sender="no-reply@portal.example", timeout=0.5)
+def to_port(port: int, patience: float = 30.0) -> SmtpTransport:
+    return SmtpTransport(f"smtp://127.0.0.1:{port}", sender="no-reply@portal.example", timeout=patience)
 
 
 def test_the_final_reply_is_returned_and_leave_is_taken() -> None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -19,9 +21,6 @@ from adapters import passwords as module
 from adapters.passwords import Argon2Passwords
 from application.errors import InvalidValue, TooBusy
 from tests.waiting import at_once
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ABOUT = ["Grace.Hopper@company.example", "Grace", "Hopper", "Jo"]
 
@@ -113,11 +112,11 @@ def test_one_about_its_owner_is_refused(passwords: Argon2Passwords, password: st
 
 def test_a_password_of_any_length_allowed_is_judged_quickly(passwords: Argon2Passwords) -> None:
     """No password makes the check itself slow, whatever it is made of."""
-    began = time.thread_time()
+    began = time.process_time()  # they are judged in a thread of their own
     for password in ["a" * 128, "ab" * 64, "0123456789" * 12, "@4a" * 42, "password1" * 14]:
         why_refused(passwords, password)
 
-    assert time.thread_time() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_password_is_told_from_every_other(passwords: Argon2Passwords) -> None:
@@ -157,9 +156,9 @@ def test_verifying_nobody_takes_as_long_as_somebody(passwords: Argon2Passwords) 
     kept = passwords.hash("the right one, of course")
 
     def worked(*arguments: Any) -> float:
-        began = time.thread_time()  # what the machine does besides does not count
+        began = time.process_time()  # what the machine does besides does not count; the thread that hashes does
         passwords.verify(*arguments)
-        return time.thread_time() - began
+        return time.process_time() - began
 
     right_one = "the right one, of course"
     rounds = [(worked(None, "a wrong one"), worked(kept, "a wrong one"), worked(kept, right_one)) for _ in range(30)]
@@ -237,17 +236,20 @@ def test_no_more_than_one_hash_a_core_is_made_at_a_time(monkeypatch: pytest.Monk
     assert Counting.most == cores
 
 
-@pytest.mark.parametrize(("name", "value"), [("LONGEST_QUEUE", 3), ("LONGEST_WAIT", 0.03)])
+@pytest.mark.parametrize(("name", "value"), [("LONGEST_QUEUE", 3), ("LONGEST_WAIT", 0.1)])
 def test_who_would_wait_too_long_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch, name: str, value: float
 ) -> None:
     """A full queue, or a turn that does not come, is `TooBusy`; the others are served, and later ones too."""
-    monkeypatch.setattr(module, name, value)
-    passwords = Argon2Passwords(1)
-    kept = passwords.hash("the right one, of course")
-    ask: Callable[[], bool] = lambda: passwords.verify(kept, "the right one, of course")  # noqa: E731
-
-    answers = at_once([ask] * 24)
+    right_one = "the right one, of course"
+    kept = Argon2Passwords(1).hash(right_one)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, name, value)
+        passwords = Argon2Passwords(1)
+        ask = partial(passwords.verify, kept, right_one)
+        with suppress(TooBusy):
+            ask()  # the first one has to wait for a thread to be started
+        answers = at_once([ask] * 24)
 
     assert any(isinstance(answer, TooBusy) for answer in answers)
     assert True in answers

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from api.bootstrap import Service
 
-SOON = 8.0
-"""Seconds within which a caller is told."""
+SOON = 12.0
+"""Seconds within which a caller is told: more than those for a lock, less than those for a statement."""
 
 WAITING_FOR_A_LOCK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 

@@ -70,8 +70,10 @@ def test_all_three_things_are_needed_to_log_in(account: Account, portal: Caller,
     require_problem(portal.post("/v1/sessions", json=body), 422, "invalid-input", missing)
 
 
-def test_five_failures_in_a_row_make_one_wait(account: Account) -> None:
+def test_five_failures_in_a_row_make_one_wait(own_doors: Doors, clock: TravelingClock) -> None:
     """429 with Retry-After, for this sub-user and client alone: elsewhere they may log in, and so may others here."""
+    clock.stand_still()
+    account = own_doors.account()
     one, other = account.let_in_active(), account.let_in_active()
     here = {"X-Client-IP": "198.51.100.7"}
     wrong = {**one.credentials, "password": "not what it is"}
@@ -86,8 +88,10 @@ def test_five_failures_in_a_row_make_one_wait(account: Account) -> None:
     assert one.log_in().status_code == 201
 
 
-def test_unknown_sub_users_are_made_to_wait_like_others(account: Account, portal: Caller) -> None:
+def test_unknown_sub_users_are_made_to_wait_like_others(own_doors: Doors, clock: TravelingClock) -> None:
     """So that the wait does not tell who there is."""
+    clock.stand_still()
+    account, portal = own_doors.account(), own_doors.portal
     body = {"account_email": account.email, "email": "nobody@company.example", "password": "whatever it may be"}
     here = {"X-Client-IP": "198.51.100.8"}
     statuses = [portal.post("/v1/sessions", json=body, headers=here).status_code for _ in range(6)]
@@ -181,8 +185,10 @@ def test_a_password_of_one_s_own_must_be_new_and_good(
     assert is_active(portal, token)
 
 
-def test_guessing_the_current_password_makes_one_wait(account: Account, portal: Caller) -> None:
+def test_guessing_the_current_password_makes_one_wait(own_doors: Doors, clock: TravelingClock) -> None:
     """429 with Retry-After after five wrong ones: a stolen session is no way to the password."""
+    clock.stand_still()
+    account, portal = own_doors.account(), own_doors.portal
     headers = {"Session-Token": account.let_in_active().token()}
     wrong = {"current_password": "not what it is", "new_password": OWN}
     for _ in range(5):

@@ -205,6 +205,7 @@ def test_an_outdated_hash_is_made_anew_at_login(owner: Owner) -> None:
 
 def test_from_the_fifth_failure_on_the_owner_waits(owner: Owner, clock: TravelingClock) -> None:
     """As a sub-user does: from that client alone, and a success ends the row."""
+    clock.stand_still()
     owner.fail(5)
     with pytest.raises(TooManyAttempts) as too_many:
         owner.log_in()
@@ -217,8 +218,9 @@ def test_from_the_fifth_failure_on_the_owner_waits(owner: Owner, clock: Travelin
     assert owner.log_in().token
 
 
-def test_waiting_is_the_same_for_an_account_that_does_not_exist(service: Service) -> None:
+def test_waiting_is_the_same_for_an_account_that_does_not_exist(service: Service, clock: TravelingClock) -> None:
     """It tells nothing."""
+    clock.stand_still()
     for _ in range(5):
         with pytest.raises(LoginRefused):
             service.owner_sessions.log_in("nobody@company.example", "a guess", HERE)
@@ -226,16 +228,18 @@ def test_waiting_is_the_same_for_an_account_that_does_not_exist(service: Service
         service.owner_sessions.log_in("nobody@company.example", "a guess", HERE)
 
 
-def test_guesses_at_the_same_moment_count_one_after_the_other(owner: Owner) -> None:
+def test_guesses_at_the_same_moment_count_one_after_the_other(owner: Owner, clock: TravelingClock) -> None:
     """Twelve at once from one client are five guesses, and then a wait."""
+    clock.stand_still()
     came_to = at_once([lambda: owner.log_in("not the right one")] * 12)
 
     assert sum(isinstance(answer, LoginRefused) for answer in came_to) == 5
     assert sum(isinstance(answer, TooManyAttempts) for answer in came_to) == 7
 
 
-def test_thirty_failures_a_minute_close_the_door_to_an_address(owner: Owner) -> None:
+def test_thirty_failures_a_minute_close_the_door_to_an_address(owner: Owner, clock: TravelingClock) -> None:
     """To owners and sub-users alike: the address is one."""
+    clock.stand_still()
     one = owner.company.let_in_settled()
     for n in range(30):
         with pytest.raises(LoginRefused):
@@ -342,6 +346,7 @@ def test_of_many_who_use_a_link_at_once_one_gets_in(owner: Owner, build: Callabl
 
 def test_a_link_is_good_for_a_minute(owner: Owner, clock: TravelingClock) -> None:
     """And then it is not."""
+    clock.stand_still()
     early, late = owner.link(), owner.link()
     assert timedelta(seconds=60) == LINK_LIFETIME
     clock.advance(seconds=58)
@@ -482,6 +487,7 @@ def test_a_password_that_will_not_do_is_refused(owner: Owner, new: str, reason: 
 
 def test_guessing_the_current_password_gets_slower_too(owner: Owner, clock: TravelingClock) -> None:
     """Who took over a session cannot try passwords without end."""
+    clock.stand_still()
     token = owner.log_in().token
 
     def guess() -> None:

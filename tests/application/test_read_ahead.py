@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from api.bootstrap import Service
     from application.ahead import Ahead
     from application.sessions import LookedAhead, OpenedSession
+    from tests.conftest import TravelingClock
     from tests.people import Collaborator, Company
 
 
@@ -119,8 +120,9 @@ def test_a_key_that_is_not_good_is_not_found(company: Company) -> None:
     assert found is None
 
 
-def test_many_guesses_that_were_looked_up_at_once_all_count(company: Company) -> None:
+def test_many_guesses_that_were_looked_up_at_once_all_count(company: Company, clock: TravelingClock) -> None:
     """What was read before another one's turn is read again in one's own."""
+    clock.stand_still()
     one = company.let_in_settled()
     looked = [look_ahead(one, f"guess number {number}") for number in range(8)]
     outcomes = at_once([partial(log_in, one, each) for each in looked])

@@ -57,6 +57,7 @@ def test_four_failures_cost_no_time(company: Company) -> None:
 
 def test_from_the_fifth_failure_the_wait_doubles(company: Company, clock: TravelingClock) -> None:
     """One second, two, four, up to fifteen minutes; the next attempt after that is taken."""
+    clock.stand_still()
     one = company.let_in_settled()
     fail(one, 4)
     waits = []
@@ -65,12 +66,13 @@ def test_from_the_fifth_failure_the_wait_doubles(company: Company, clock: Travel
         waits.append(seconds_to_wait(one))
         clock.advance(seconds=waits[-1] + 0.001)
 
-    assert [round(wait + 0.4) for wait in waits] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
     assert one.log_in(origin=HERE).token
 
 
-def test_a_wait_is_for_one_client(company: Company) -> None:
+def test_a_wait_is_for_one_client(company: Company, clock: TravelingClock) -> None:
     """Who keeps guessing does not keep the sub-user out, who comes from elsewhere."""
+    clock.stand_still()
     one = company.let_in_settled()
     fail(one, 5)
 
@@ -86,8 +88,9 @@ def test_a_wait_is_for_one_sub_user(company: Company) -> None:
     assert other.log_in(origin=HERE).token
 
 
-def test_guesses_at_the_same_moment_count_one_after_the_other(company: Company) -> None:
+def test_guesses_at_the_same_moment_count_one_after_the_other(company: Company, clock: TravelingClock) -> None:
     """Twenty at once from one client are five guesses, and then a wait: no more than in a row."""
+    clock.stand_still()
     one = company.let_in_settled()
 
     came_to = at_once([lambda: one.log_in("not the right one", HERE)] * 20)
@@ -96,8 +99,11 @@ def test_guesses_at_the_same_moment_count_one_after_the_other(company: Company) 
     assert sum(isinstance(answer, TooManyAttempts) for answer in came_to) == 15
 
 
-def test_a_client_does_not_get_round_the_wait_with_another_address_of_its_own(company: Company) -> None:
+def test_a_client_does_not_get_round_the_wait_with_another_address_of_its_own(
+    company: Company, clock: TravelingClock
+) -> None:
     """With IPv6 everybody has a whole network to choose from: it counts as one client."""
+    clock.stand_still()
     one = company.let_in_settled()
     for n in range(5):
         fail(one, ip=f"2001:db8:1:2::{n:x}")
@@ -116,8 +122,9 @@ def test_a_success_ends_the_row(company: Company) -> None:
     assert one.log_in(origin=HERE).token
 
 
-def test_waiting_is_the_same_for_somebody_who_does_not_exist(company: Company) -> None:
+def test_waiting_is_the_same_for_somebody_who_does_not_exist(company: Company, clock: TravelingClock) -> None:
     """An unknown e-mail, and an unknown account, meet the same delays: they tell nothing."""
+    clock.stand_still()
     for account_email in (company.email, "nobody@company.example"):
         for _ in range(5):
             with pytest.raises(LoginRefused):
@@ -206,6 +213,7 @@ def test_the_lock_takes_hold_in_another_process(build: Callable[..., Service], c
 
 def test_thirty_failures_a_minute_close_the_door_to_an_address(company: Company, clock: TravelingClock) -> None:
     """For everybody behind it, until the minute is over; others come and go."""
+    clock.stand_still()
     one = company.let_in_settled()
     for n in range(30):
         with pytest.raises(LoginRefused):
@@ -231,6 +239,7 @@ def test_thirty_failures_in_more_than_a_minute_do_not(company: Company, clock: T
 
 def test_guessing_the_current_password_gets_slower_too(company: Company, clock: TravelingClock) -> None:
     """Who took over a session cannot try passwords without end either."""
+    clock.stand_still()
     one = company.let_in_settled()
     token = one.log_in().token
 

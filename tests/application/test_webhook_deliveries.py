@@ -120,6 +120,7 @@ def test_the_schedule_is_that_of_the_specification(
     service: Service, company: Company, receiver: Receiver, clock: TravelingClock
 ) -> None:
     """Ten attempts over 75 hours and 35 minutes, then it is disabled, and that is an event."""
+    clock.stand_still()
     receiver.usually = status(500)
     hook = Hook.to(receiver, service, company)
     waits = []
@@ -186,8 +187,11 @@ def test_410_disables_at_once(service: Service, receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308, 404, 500, 502])
-def test_other_answers_are_failures(service: Service, company: Company, receiver: Receiver, code: int) -> None:
+def test_other_answers_are_failures(
+    service: Service, company: Company, receiver: Receiver, clock: TravelingClock, code: int
+) -> None:
     """Redirects as well: they are not followed."""
+    clock.stand_still()
     receiver.usually = status(code, f"Location: {receiver.url}/elsewhere", "Retry-After: 7000")
     hook = Hook.to(receiver, service, company)
     deliver(service)
@@ -205,6 +209,7 @@ def test_a_receiver_may_ask_for_more_time(
     service: Service, company: Company, receiver: Receiver, clock: TravelingClock, code: int, asked: str, waits: float
 ) -> None:
     """With Retry-After: longer than scheduled, never sooner, and for a day at most."""
+    clock.stand_still()
     receiver.first = [status(code, f"Retry-After: {asked}")]
     hook = Hook.to(receiver, service, company)
     deliver(service)
@@ -224,7 +229,10 @@ def test_a_connection_that_breaks_is_a_failure(service: Service, company: Compan
     assert entry.error in {"bad-answer", "no-connection"}
 
 
-def test_one_that_fails_holds_up_nobody_else(service: Service, company: Company, receiver: Receiver) -> None:
+def test_one_that_fails_holds_up_nobody_else(
+    service: Service, company: Company, receiver: Receiver, clock: TravelingClock
+) -> None:
+    clock.stand_still()
     with receiving() as other:
         other.usually = status(500)
         Hook.to(other, service, company)
@@ -397,6 +405,7 @@ def test_a_feed_that_cannot_be_read_lets_go(
     service: Service, company: Company, receiver: Receiver, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever comes next may have the webhook soon."""
+    clock.stand_still()
     Hook.to(receiver, service, company)
     catch_up(service)
 

@@ -19,6 +19,7 @@ from domain.refusals import SubUserLimitReached
 from tests.api.callers import require_problem
 from tests.api.test_database_faults import gone
 from tests.console.browsing import HTML
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,4 +222,4 @@ def test_without_the_database(own_house: House, server_url: str, database_url: s
             assert own_house.doors.stranger.get(asset).status_code == HTTPStatus.OK
         require_error_page(stranger.get("/no-such-page"), 404, "Nothing here")
         assert stranger.get("/login").status == 200
-    assert browser.get("/usage").status == 200
+    eventually(lambda: browser.get("/usage").status == HTTPStatus.OK)

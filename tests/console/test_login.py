@@ -16,6 +16,7 @@ from tests.console.conftest import OWNERS_PASSWORD
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
+    from tests.conftest import TravelingClock
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import House
 
@@ -139,8 +140,9 @@ def test_bytes_that_are_no_text_are_refused(house: House) -> None:
         assert page.status == status
 
 
-def test_who_fails_too_often_is_told_how_long_to_wait(own_house: House) -> None:
+def test_who_fails_too_often_is_told_how_long_to_wait(own_house: House, clock: TravelingClock) -> None:
     """On the form, not on a page that leads nowhere."""
+    clock.stand_still()
     browser = own_house.browser()
     for _ in range(5):
         assert browser.log_in(own_house.account.email, WRONG).status == 401

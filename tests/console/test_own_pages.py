@@ -11,6 +11,7 @@ from domain.permissions import Permission
 from tests.api.callers import OWN, TEMPORARY, is_active
 
 if TYPE_CHECKING:
+    from tests.conftest import TravelingClock
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import House
 
@@ -95,9 +96,10 @@ def test_what_is_wrong_stands_at_its_field(house: House, current: str, new: str,
     assert browser.get("/profile").path == "/profile"
 
 
-def test_guessing_the_current_password_has_to_wait(house: House) -> None:
+def test_guessing_the_current_password_has_to_wait(own_house: House, clock: TravelingClock) -> None:
     """The form says for how long."""
-    browser = house.sub_user()
+    clock.stand_still()
+    browser = own_house.sub_user()
     for _ in range(5):
         assert set_password(browser, "not what it is", ANOTHER).status == 422
     page = set_password(browser, OWN, ANOTHER)

@@ -24,9 +24,9 @@ from tests.processes.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SECONDS_TO_END = 30.0
-PORTS = range(20000, 30000)
-"""Below those that the system gives to outgoing connections."""
+SECONDS_TO_END = 90.0
+PORTS, PORTS_OF_ONE = range(20000, 30000), 1000
+"""Below those that the system gives to outgoing connections; so many of them are each worker's own."""
 
 
 def master_key() -> str:
@@ -40,9 +40,11 @@ def signing_key(database_url: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that nobody listens on, and that no other worker of this run is about to."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = range(PORTS[worker * PORTS_OF_ONE % len(PORTS)], PORTS.stop)[:PORTS_OF_ONE]
     while True:
-        port = random.choice(PORTS)
+        port = random.choice(own)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

@@ -194,7 +194,7 @@ def test_one_of_two_leads_and_the_other_takes_over(
 ) -> None:
     """Two processes follow the same view: one at a time, and each event is applied once."""
     monkeypatch.setattr(leadership, "LEADER_CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(leadership, "FIRST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(leadership, "FIRST_PAUSE_SECONDS", 10.0)
     other_ledger = Ledger()
     other = Follower(other_ledger, lambda: connect(database_url), CHANNEL)
     with running(follower, other):
@@ -330,4 +330,4 @@ def test_stopping_is_prompt(follower: Follower, database_url: str) -> None:
     with running(follower, second):
         eventually(lambda: backends(database_url))
 
-    eventually(lambda: not backends(database_url), within=3)
+    eventually(lambda: not backends(database_url))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tests.rabbitmq import Exchange
 
 TYPE = "subusers.sub_user.logged_in.v1"
+pytestmark = pytest.mark.timeout(300)
+"""A broker of one's own may take a minute, or two, to start."""
+
 GO_ON = threading.Event()
 """Never set: nobody tells these publishers to stop."""
 
@@ -78,7 +81,7 @@ def test_the_stream_can_be_read_from_its_beginning(exchange: Exchange) -> None:
             exchange.names.stream, callback=found.append, arguments={"x-stream-offset": "first"}, consumer_tag="reader"
         )
         while len(found) < len(sent):
-            channel.connection.drain_events(timeout=5)
+            channel.connection.drain_events(timeout=30)
         channel.close()
         assert [one.properties["message_id"] for one in found] == [one.message_id for one in sent]
 
@@ -121,7 +124,7 @@ def test_what_is_refused_is_not_confirmed(exchange: Exchange) -> None:
     began = time.monotonic()
     with pytest.raises(BrokerUnavailable, match="refused"):
         publish(exchange.broker(), sent)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     exchange.take(queue)
     assert publish(exchange.broker(), sent[:1])
 
