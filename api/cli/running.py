@@ -43,7 +43,7 @@ def serve() -> None:
             service.close()
         if demo is not None:
             _show(demo)
-        if half_made:
+        elif half_made:
             _tell_half_made(ready)
         supervise(("api", "work"), run_database, stop)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.demo import company, people
 from api.demo.company import Company, made_up_password
-from api.demo.mark import demo_account, mark_demo
+from api.demo.mark import mark_demo
 from api.demo.month import report_month
 from application.api_keys import Scope
 
@@ -53,7 +53,7 @@ def is_half_made(service: Service) -> bool:
 
     Then nobody has seen its passwords, and nobody will.
     """
-    if demo_account(service.settings) is None:
+    if service.demo_account_id is None:
         return False
     made = {key.name for key in service.api_keys.list()}
     return any(_key_name(scope) not in made for scope in Scope)
