@@ -80,7 +80,11 @@ def tell(portal: Portal, mail_folder: Path | None) -> None:
     portal.ask("what she does is reported", 201, "POST", f"{account}/activities", {"activities": [did]})
     log = portal.ask("her owner reads the audit log, newest first", 200, "GET", f"{account}/audit-log")["items"]
     done = {row["action"] for row in log}  # the mailer adds a line whenever a mail server has taken a mail
-    check("all of it is there", {"sub_user.created", "sub_user.logged_in", "assistant.published"} <= done, log)
+    check(
+        "all of it is there",
+        {"sub_user.created", "sub_user.logged_in", "assistant.published"} <= done and len(log) > 5,
+        log,
+    )
     print(*(f"    {row['occurred_at']}  {row['actor']['type']:12}  {row['action']}" for row in log), sep="\n")
 
     portal.ask("she is deactivated", 200, "PATCH", her, {"active": False})

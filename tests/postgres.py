@@ -54,6 +54,10 @@ def connect(url: str) -> psycopg.Connection[Any]:
     return psycopg.connect(url, autocommit=True)
 
 
+WAITING_FOR_A_LOCK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+"""Who does, in the database that is asked."""
+
+
 def ask(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a query, none for a statement that has none."""
     with connect(url) as connection:

@@ -15,7 +15,7 @@ from adapters.postgres.database import Database
 from application.errors import StoreUnavailable
 from projections.sub_user_queries import SubUserFilter
 from tests.people import Company, kinds
-from tests.postgres import ask, connect, cut_off
+from tests.postgres import WAITING_FOR_A_LOCK, ask, connect, cut_off
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from api.bootstrap import Service
 
-SOON = 12.0
-"""Seconds within which a caller is told: more than those for a lock, less than those for a statement."""
-
-WAITING_FOR_A_LOCK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+SOON = 8.0
+"""Seconds within which a caller is told."""
 
 
 def works(service: Service) -> bool:

@@ -53,8 +53,8 @@ def test_many_commits_share_a_signal(signals: Signals, listener: psycopg.Connect
     for _ in range(1000):
         signals.signal()
 
-    assert list(listener.notifies(timeout=20, stop_after=1))
-    assert heard(listener, 0.3) < 100
+    first = list(listener.notifies(timeout=20, stop_after=1))
+    assert 1 <= len(first) + heard(listener, 0.3) < 100
 
 
 def test_signaling_waits_for_nothing(database_url: str) -> None:

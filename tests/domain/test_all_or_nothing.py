@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from domain.refusals import Refusal
 from tests.domain.facts import registered
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tests.domain.histories import Command
 
 
-@settings(deadline=None)  # a slow machine is no failure
 @given(histories())
 def test_a_command_does_all_that_it_asks_or_nothing(asked: list[Command]) -> None:
     """What was refused left no trace: no event, and no change (rule 2)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from eventsourcing.persistence import StoredEvent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.event_mapper import EventMapper
@@ -61,8 +61,6 @@ PINNED = {
 }
 """What the store holds of snapshots of the pinned history, by version: a service that is upgraded finds such."""
 
-in_its_own_time = settings(deadline=None)  # a slow machine is no failure
-
 
 def stored(events: Iterable[Any]) -> list[StoredEvent]:
     return [MAPPER.to_stored_event(event) for event in events]
@@ -81,7 +79,6 @@ def state(account: MainAccount) -> dict[str, Any]:
     return {**vars(account), "sub_users": list(account.sub_users.items())}
 
 
-@in_its_own_time
 @given(histories())
 def test_stored_events_amount_to_the_account_that_recorded_them(asked: list[Command]) -> None:
     """What decided, and what is read back, never differ."""
@@ -91,7 +88,6 @@ def test_stored_events_amount_to_the_account_that_recorded_them(asked: list[Comm
     assert state(read(events)) == state(account)
 
 
-@in_its_own_time
 @given(histories(), st.data())
 def test_a_snapshot_of_any_version_and_the_events_after_it_amount_to_the_same(
     asked: list[Command], data: st.DataObject
@@ -107,7 +103,6 @@ def test_a_snapshot_of_any_version_and_the_events_after_it_amount_to_the_same(
     assert state(read([*snapshot, *events[version:]])) == state(account)
 
 
-@in_its_own_time
 @given(histories(), histories())
 def test_a_copy_and_its_original_go_separate_ways(before: list[Command], after: list[Command]) -> None:
     """A decision is made on a copy: where it cannot be saved, the account that is kept knows nothing of it."""

@@ -42,7 +42,8 @@ def signing_key(database_url: str) -> str:
 def free_port() -> int:
     """Return a port that nobody listens on, and that no other worker of this run is about to."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    own = range(PORTS[worker * PORTS_OF_ONE % len(PORTS)], PORTS.stop)[:PORTS_OF_ONE]
+    first = worker * PORTS_OF_ONE % len(PORTS)
+    own = PORTS[first : first + PORTS_OF_ONE]
     while True:
         port = random.choice(own)
         with socket.socket() as probe, suppress(OSError):

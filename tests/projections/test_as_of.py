@@ -186,7 +186,7 @@ def require_the_model_s_answer(store: Store, account_id: UUID, recorded: list[An
 
 
 def check_as_of(store: Store, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None)
     @given(lives(), st.lists(st.integers(-1, 61 * 60), min_size=1, max_size=3))
     def check(life: tuple[list[tuple[Command, int]], list[tuple[int, Fact]]], seconds: list[int]) -> None:
         account_id, recorded = live(*life)

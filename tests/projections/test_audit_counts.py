@@ -271,7 +271,6 @@ def brute_force(moments: Iterable[datetime], zone: ZoneInfo, first: date, last: 
 
 @settings(
     max_examples=40,
-    deadline=None,  # a machine may be busy
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # every example has an account of its own
 )
 @given(

@@ -330,4 +330,4 @@ def test_stopping_is_prompt(follower: Follower, database_url: str) -> None:
     with running(follower, second):
         eventually(lambda: backends(database_url))
 
-    eventually(lambda: not backends(database_url))
+    eventually(lambda: not backends(database_url), within=3)

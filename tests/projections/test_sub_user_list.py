@@ -19,7 +19,7 @@ from projections.follower import Follower
 from projections.sub_user_list import SQL, SubUserList
 from projections.sub_user_queries import Sort, SubUserFilter, sort_order
 from tests.people import PORTAL, Company, catch_up, deliver_mails
-from tests.postgres import ask, connect
+from tests.postgres import WAITING_FOR_A_LOCK, ask, connect
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -250,9 +250,6 @@ def test_a_closed_account_can_still_be_read(service: Service, company: Company) 
     assert service.sub_user_queries.account(company.account_id).closed_at is not None
 
 
-WAITING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
 def test_a_name_that_was_read_before_its_erasure_does_not_come_back(
     service: Service, company: Company, database_url: str
 ) -> None:
@@ -263,7 +260,7 @@ def test_a_name_that_was_read_before_its_erasure_does_not_come_back(
     with connect(database_url) as follower, follower.transaction():
         ((_, row),) = follower.execute(SQL["find_sub_users"], {"ids": [str(one.sub_user_id)]}).fetchall()
         deletion.start()
-        eventually(lambda: ask(database_url, WAITING))
+        eventually(lambda: ask(database_url, WAITING_FOR_A_LOCK))
         follower.execute(SQL["put_sub_users"], {"rows": json.dumps([row])})
     deletion.join()
     assert ask(database_url, "SELECT name FROM sub_user_view") == []
@@ -281,7 +278,7 @@ def test_a_name_that_was_opened_before_its_erasure_does_not_come_back(
         def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
             found = service.vault.entries(person_ids)
             erasure.start()
-            eventually(lambda: not erasure.is_alive() or ask(database_url, WAITING))
+            eventually(lambda: not erasure.is_alive() or ask(database_url, WAITING_FOR_A_LOCK))
             return found
 
     view = SubUserList(cast("Vault", SlowVault()))

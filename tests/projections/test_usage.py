@@ -259,7 +259,6 @@ def test_rebuilding_changes_nothing(service: Service, company: Company, database
 
 @settings(
     max_examples=40,
-    deadline=None,  # a machine may be busy
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # every example has an account of its own
 )
 @given(
