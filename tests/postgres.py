@@ -54,8 +54,11 @@ def connect(url: str) -> psycopg.Connection[Any]:
     return psycopg.connect(url, autocommit=True)
 
 
-WAITING_FOR_A_LOCK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-"""Who does, in the database that is asked."""
+WAITING_FOR_A_LOCK = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+    "AND backend_type = 'client backend'"
+)
+"""Who does, in the database that is asked: of ours, as the server's own autovacuum may come by at any time."""
 
 
 def ask(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -194,12 +197,16 @@ def url_of(server_url: str, database: str) -> str:
     return urlsplit(server_url)._replace(path=f"/{database}").geturl()
 
 
-def cut_off(url: str) -> int:
-    """Have the server end every other connection to this database, and return how many there were."""
+def cut_off(url: str, name: str | None = None) -> int:
+    """Have the server end every other connection to this database, or that of a name; return how many there were.
+
+    Its own autovacuum, which nobody but a superuser may end, is none.
+    """
     cut = ask(
         url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND pid <> pg_backend_pid()",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = coalesce(%s, current_database()) "
+        "AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        name,
     )
     return len(cut)
 

@@ -153,14 +153,10 @@ def test_a_service_recovers_soon_after_a_long_outage(service: Service, server_ur
     name = database_url.rsplit("/", 1)[1]
     ask(server_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
     with suppress(Exception):
-        cut_off_from(server_url, name)
+        cut_off(server_url, name)
     outage_ends = time.monotonic() + 35
     while time.monotonic() < outage_ends:
         assert not works(service)
     ask(server_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
     eventually(lambda: works(service), within=SOON)
-
-
-def cut_off_from(server_url: str, name: str) -> None:
-    ask(server_url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)

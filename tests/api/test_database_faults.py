@@ -31,13 +31,11 @@ SOON = 10.0
 def gone(server_url: str, database_url: str) -> Iterator[None]:
     """Have the server cut every connection to this database, and let nobody in."""
     allow = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
-    name = sql.Identifier(urlsplit(database_url).path.strip("/"))
+    database = urlsplit(database_url).path.strip("/")
+    name = sql.Identifier(database)
     with connect(server_url) as server:
         server.execute(sql.SQL(allow).format(name, sql.SQL("false")))
-        server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-            [urlsplit(database_url).path.strip("/")],
-        )
+        cut_off(server_url, database)
         try:
             yield
         finally:
