@@ -1,4 +1,4 @@
-# Needs make and a Python 3.11 or later with its venv module; everything else is installed into .venv.
+# Requires make and Python 3.11 or later with its venv module. Everything else is installed into .venv.
 
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 # Twice as many workers as cores: many tests wait for processes, servers and clocks.
 WORKERS = $(shell $(BIN)/python -c 'import os; print(min(8, 2 * os.cpu_count()))' 2>/dev/null || echo 4)
-# With a cache of bytecode, or each of the two hundred processes that tests start would compile the service anew.
+# Keep the bytecode cache: tests start many processes, and each would compile the service again.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 CODE = $(wildcard domain application projections adapters api tests examples benchmarks tools)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version=3.11 --generate-hashes \
@@ -17,15 +17,15 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version
 .PHONY: help run test test-long check format lock bench bench-short screenshots install install-dev clean
 
 help:
-	@echo 'make run          start the service, with a Postgres of its own, on http://127.0.0.1:8000'
-	@echo 'make test         the test suite (ARGS="-k login" for a part of it)'
-	@echo 'make test-long    the tests that take minutes'
-	@echo 'make check        formatting, lint, types, layers'
-	@echo 'make format       put the formatting right'
-	@echo 'make lock         write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)'
-	@echo 'make bench        measure every line of docs/performance.md, for half an hour and more, and write it'
-	@echo 'make bench-short  try every line on less data, within 10 minutes'
-	@echo 'make screenshots  take the pictures of the console anew, with the Chromium of the machine'
+	@echo 'make run          start the service with its own PostgreSQL on http://127.0.0.1:8000'
+	@echo 'make test         run the test suite (ARGS="-k login" for a part of it)'
+	@echo 'make test-long    run the tests that take minutes'
+	@echo 'make check        check formatting, lint, types and import contracts'
+	@echo 'make format       format the code and sort its imports'
+	@echo 'make lock         rewrite the lock files from pyproject.toml (UPGRADE=--upgrade for newer versions)'
+	@echo 'make bench        measure every line of docs/performance.md and write the page (half an hour or more)'
+	@echo 'make bench-short  measure every line on less data, within 10 minutes'
+	@echo 'make screenshots  take new screenshots of the console with the installed Chromium'
 	@echo 'make clean        remove .venv and the caches'
 
 run: install
@@ -64,15 +64,15 @@ install: $(VENV)/.installed
 
 install-dev: $(VENV)/.installed-dev
 
-# A stamp is newer than what it was made from; pip skips what is there already.
+# A stamp file is newer than its prerequisites. pip skips packages that are already installed.
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.created
-	@echo 'Installing what requirements.lock names into $(VENV)'
+	@echo 'Installing the packages of requirements.lock into $(VENV)'
 	@$(INSTALL) --require-hashes --requirement requirements.lock
 	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	@echo 'Installing what requirements-dev.lock names into $(VENV)'
+	@echo 'Installing the packages of requirements-dev.lock into $(VENV)'
 	@$(INSTALL) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""Ed25519 (RFC 8032): what checkpoints are signed with."""
+"""Ed25519 signatures (RFC 8032), used for checkpoints."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 
 class Ed25519Signer:
-    """A private key, of 32 random bytes."""
+    """Signer with a private key, made from a seed of 32 random bytes."""
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public_key = self._key.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
-        """Return a signature."""
+        """Return the signature of a message, 64 bytes."""
         return self._key.sign(message)
 
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Say whether a signature is that key's, of that message."""
+    """Return whether a signature of a message is valid under a public key."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):

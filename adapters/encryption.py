@@ -1,17 +1,18 @@
-"""Personal data at rest: a key for each person, wrapped by the master key, AES-256-GCM throughout."""
+"""Envelope encryption of personal data: a data key per person, wrapped by a master key, with AES-256-GCM."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from binascii import a2b_base64, b2a_base64
-from collections import deque
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.cause import Sealed
+from adapters.keyed_hashes import canonical_address
+from domain.event_metadata import Ciphertext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,46 +21,30 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = "1."
-"""Begins every sealed text, so that another format can tell itself apart."""
-
+"""Prefix of every ciphertext, which leaves room for other formats."""
 
 TO_URL, FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
-"""Base64's other alphabet: `base64` gets there in more steps."""
-
-NONCES_AT_ONCE = 256
-
-_nonces: deque[bytes] = deque()
-os.register_at_fork(after_in_child=_nonces.clear)  # or two processes would have the same ones
-
-
-def _new_nonce() -> bytes:
-    """Return random bytes that nobody else gets: many at once, as each call lets others have the interpreter."""
-    try:
-        return _nonces.pop()
-    except IndexError:
-        fresh = os.urandom(NONCE_BYTES * NONCES_AT_ONCE)
-        _nonces.extend(fresh[at : at + NONCE_BYTES] for at in range(NONCE_BYTES, len(fresh), NONCE_BYTES))
-        return fresh[:NONCE_BYTES]
+"""Translations between the standard and the URL-safe alphabet of Base64. The module `base64` is slower."""
 
 
 class UnknownMasterKey(Exception):
-    """What is stored was encrypted under a master key that is not among the given ones."""
+    """Data was encrypted with a master key that is not configured."""
 
 
 class MasterKeys:
-    """The master keys: the first wraps, all of them unwrap, so that a new one can be put before the old."""
+    """Master keys. The first one wraps and all unwrap, so a new key can be put before the old one."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self.current_id = key_id(keys[0])
 
     def wrap(self, owner: str, key: bytes) -> bytes:
-        """Encrypt a key for its owner, under the current master key."""
-        nonce = _new_nonce()
+        """Encrypt a key for its owner with the current master key."""
+        nonce = os.urandom(NONCE_BYTES)
         return nonce + self._ciphers[self.current_id].encrypt(nonce, key, owner.encode())
 
     def unwrap(self, owner: str, master_key_id: str, wrapped: bytes) -> bytes:
-        """Decrypt a key of that owner. Raises `UnknownMasterKey`."""
+        """Decrypt a key of its owner. Raises `UnknownMasterKey`, also if owner or data do not match."""
         cipher = self._ciphers.get(master_key_id)
         if cipher is None:
             raise UnknownMasterKey(master_key_id)
@@ -70,37 +55,44 @@ class MasterKeys:
 
 
 def key_id(key: bytes) -> str:
-    """Return a name for a key that tells nothing about it."""
+    """Return an id for a key, a hash that reveals nothing about it."""
     return hashlib.sha256(b"subusers key id" + key).hexdigest()[:16]
 
 
 def new_key() -> bytes:
-    """Return a new random key."""
+    """Generate a random 256-bit key."""
     return os.urandom(KEY_BYTES)
 
 
 class DataKey:
-    """One person's data key. What it seals is bound to the person and the field, and cannot be moved to another."""
+    """Data key of one person. Ciphertext is bound to the person and the field, and invalid elsewhere."""
 
     def __init__(self, person_id: UUID, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._email_hasher = hmac.new(key, b"email hash", "sha256")
         self._person_id = person_id
 
-    def seal(self, field: str, text: str) -> Sealed:
-        """Encrypt a field."""
-        nonce = _new_nonce()
-        box = nonce + self._cipher.encrypt(nonce, text.encode(), self._bound_to(field))
-        return Sealed(FORMAT + b2a_base64(box, newline=False).translate(TO_URL).rstrip(b"=").decode())
+    def email_hash(self, address: str) -> str:
+        """Return the hash of an e-mail address under the person's key: 128 bits in hex."""
+        hasher = self._email_hasher.copy()
+        hasher.update(canonical_address(address).encode("utf-8", "surrogatepass"))
+        return hasher.hexdigest()[:32]
 
-    def open(self, field: str, sealed: Sealed) -> str:
-        """Decrypt a field. Raises ValueError where it is not this person's, not that field, or was altered."""
-        encoded = sealed.removeprefix(FORMAT).encode().translate(FROM_URL)
-        box = a2b_base64(encoded + b"=" * (-len(encoded) % 4))
+    def encrypt(self, field: str, text: str) -> Ciphertext:
+        """Encrypt the text of a field."""
+        nonce = os.urandom(NONCE_BYTES)
+        data = nonce + self._cipher.encrypt(nonce, text.encode(), self._associated_data(field))
+        return Ciphertext(FORMAT + b2a_base64(data, newline=False).translate(TO_URL).rstrip(b"=").decode())
+
+    def decrypt(self, field: str, ciphertext: Ciphertext) -> str:
+        """Decrypt a field. Raises ValueError for a ciphertext of another person or field, or an altered one."""
+        encoded = ciphertext.removeprefix(FORMAT).encode().translate(FROM_URL)
+        data = a2b_base64(encoded + b"=" * (-len(encoded) % 4))
         try:
-            return self._cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], self._bound_to(field)).decode()
+            return self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], self._associated_data(field)).decode()
         except InvalidTag:
-            msg = f"{field} cannot be opened with the key of {self._person_id}"
+            msg = f"{field} cannot be decrypted with the key of {self._person_id}"
             raise ValueError(msg) from None
 
-    def _bound_to(self, field: str) -> bytes:
+    def _associated_data(self, field: str) -> bytes:
         return self._person_id.bytes + field.encode()

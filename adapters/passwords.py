@@ -1,9 +1,7 @@
-"""Passwords: what is accepted, how it is hashed, and how many are hashed at a time."""
+"""Password rules, argon2id hashing with bounded concurrency, and generation of temporary passwords."""
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 import secrets
 import threading
 import unicodedata
@@ -13,143 +11,140 @@ from typing import TYPE_CHECKING, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 from application.errors import InvalidValue, TooBusy
+from application.request_deadlines import within_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 R = TypeVar("R")
 
-SHORTEST = 15
-LONGEST = 128
-"""NIST SP 800-63B-4, 3.1.1.2: at least 15 where a password stands alone; at least 64 must be allowed."""
+MIN_LENGTH = 15
+MAX_LENGTH = 128
+"""NIST SP 800-63B-4, 3.1.1.2: at least 15 characters if the password is the only factor; 64 must be allowed."""
 
-TELLING = 4
-"""From so many characters on, a word about somebody must not be in their password."""
+SHORTEST_PERSONAL_WORD = 4
+"""Words about a person of at least this many characters must not occur in their password."""
 
-GUESSED_EASILY = 10**6
-"""Below so many guesses (zxcvbn's estimate) a password counts as common."""
+MIN_GUESSES = 10**6
+"""A password counts as common if zxcvbn estimates fewer guesses."""
 
-READ_BY_ZXCVBN = 24
-"""Characters of a password that zxcvbn reads: its time grows so steeply that 72 chosen well cost seconds. What comes
-after can only make a password harder to guess."""
+ZXCVBN_CHARACTERS = 24
+"""Length of the prefix that zxcvbn estimates. Its running time grows steeply: 72 adversarial characters take seconds.
+The characters after the prefix can only make a password harder to guess."""
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""For generated passwords: nothing in it is mistaken for something else when typed from a mail."""
+"""Characters of generated passwords, without those that are easily confused when typed from a mail."""
 
 GROUPS = 5
 GROUP_LENGTH = 5
-"""25 characters of 31: 123 bits."""
-
-A_HASH_AT_MOST = 24 * 2**20
-"""Bytes: the 19 MiB of a hash, and some more, as what else is on a thread's heap may move them."""
+"""25 characters out of 31: 123 bits."""
 
 LONGEST_WAIT = 8.0
-"""Seconds that a hash waits for its turn before the request is told to come again."""
+"""Seconds that a hash waits in the queue before `TooBusy` is raised."""
 
 LONGEST_QUEUE = 256
-"""Hashes that wait at the most: at some 20 ms each they are done within `LONGEST_WAIT` on one core."""
+"""Maximum number of hashes running or queued. At about 20 ms each, one core finishes them within `LONGEST_WAIT`."""
 
 
 class Argon2Passwords:
-    """argon2id with OWASP's parameters, so many at a time as there are cores, in the order in which they are asked for.
+    """Argon2id hashing with OWASP's parameters, on one dedicated thread per core, first come, first served.
 
-    That many threads do nothing else: each hashes in the memory that it had for the one before, where threads that took
-    turns would each have 19 MiB of their own, and take a tenth longer to go through them.
+    A dedicated thread reuses the memory of its previous hash. If the request threads hashed themselves, each would have
+    its own 19 MiB, and a hash would take a tenth longer.
 
-    Several processes share the cores out among them beforehand: locks that they would have in common could not be had
-    in order, and would outlast a process that stands still.
+    Several processes divide the cores among themselves in advance. A lock across processes would not be fair, and a
+    process that freezes would keep holding it.
     """
 
     def __init__(self, cores: int) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="passwords", initializer=_hash_in_huge_pages)
-        self._places = threading.BoundedSemaphore(LONGEST_QUEUE)
-        self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
+        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="passwords")
+        self._queue_slots = threading.BoundedSemaphore(LONGEST_QUEUE)
+        self._estimate_lock = threading.Lock()
+        self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
-    def require_good(self, field: str, password: str, about: Sequence[str]) -> None:
-        """Raise `InvalidValue` for a password that is too short, too long, common, or tells of its owner."""
+    def ensure_allowed(self, field: str, password: str, about: Sequence[str]) -> None:
+        """Raise `InvalidValue` for a password that is too short, too long, or contains words about its owner."""
         password = _normalized(password)
-        if not SHORTEST <= len(password) <= LONGEST:
-            raise InvalidValue(field, f"must have {SHORTEST} to {LONGEST} characters")
+        if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+            raise InvalidValue(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
         folded = password.casefold()
         if any(word in folded for word in _words(about)):
             raise InvalidValue(field, "must not contain the e-mail address or the name")
-        read = partial(zxcvbn, password[:READ_BY_ZXCVBN], user_inputs=list(about), max_length=READ_BY_ZXCVBN)
-        estimate = self._in_turn(read)
-        if estimate["guesses"] < GUESSED_EASILY:
+
+    def ensure_strong(self, field: str, password: str, about: Sequence[str]) -> None:
+        """Raise `InvalidValue` for a password that is not allowed or too common. Raises `TooBusy`."""
+        self.ensure_allowed(field, password, about)
+        if self._estimated_guesses(_normalized(password), about) < MIN_GUESSES:
             raise InvalidValue(field, "is too common or too easily guessed")
 
+    def are_same(self, first: str, second: str) -> bool:
+        """Return whether two texts are the same password after Unicode normalization."""
+        return _hashable(first) == _hashable(second)
+
     def hash(self, password: str) -> str:
-        """Return the hash to keep. Raises `TooBusy`."""
-        return self._in_turn(partial(self._hasher.hash, _hashable(password)))
+        """Return the argon2id hash of a password. Raises `TooBusy`."""
+        return self._run_queued(partial(self._hasher.hash, _hashable(password)))
 
     def verify(self, password_hash: str | None, password: str) -> bool:
-        """Say whether it is the one. With no hash the answer is no, after the same time. Raises `TooBusy`."""
+        """Return whether a password matches a hash. Raises `TooBusy`.
+
+        Without a hash, return False after the same time, so that timing does not reveal whether a person exists.
+        """
         try:
-            self._in_turn(partial(self._hasher.verify, password_hash or self._nobodys_hash, _hashable(password)))
+            self._run_queued(partial(self._hasher.verify, password_hash or self._dummy_hash, _hashable(password)))
         except (VerificationError, InvalidHashError):
             return False
         return password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Say whether the hash was made with other parameters than today's."""
+        """Return whether a hash was made with other than the current parameters."""
         return self._hasher.check_needs_rehash(password_hash)
 
     def generate(self) -> str:
-        """Return a temporary password that nobody can guess, and that can be typed from a mail."""
+        """Return a random temporary password that is easy to type from a mail."""
         return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
 
-    def _in_turn(self, work: Callable[[], R]) -> R:
-        if not self._places.acquire(blocking=False):
+    def _estimated_guesses(self, password: str, about: Sequence[str]) -> float:
+        """Return zxcvbn's estimate. Estimates run one at a time, outside the hashing threads. Raises `TooBusy`."""
+        if not self._estimate_lock.acquire(timeout=within_deadline(LONGEST_WAIT)):
             raise TooBusy
         try:
-            turn = self._threads.submit(work)
-            try:
-                return turn.result(LONGEST_WAIT)
-            except TimeoutError:
-                if turn.cancel():
-                    raise TooBusy from None
-                return turn.result()  # its turn came at the last moment
+            from zxcvbn import zxcvbn  # noqa: PLC0415  # takes 0.2 s to load, which most commands never need
+
+            estimate = zxcvbn(password[:ZXCVBN_CHARACTERS], user_inputs=list(about), max_length=ZXCVBN_CHARACTERS)
         finally:
-            self._places.release()
+            self._estimate_lock.release()
+        return float(estimate["guesses"])
 
-
-def _hash_in_huge_pages() -> None:
-    """Have the memory of this thread's hashes be in pages of 2 MiB, where the C library is GNU's and the system Linux.
-
-    What argon2 reads of it is in no cache, by design; in pages of 4 KiB neither is where to find it. The library takes
-    a block of this size from the system, and from its thread's heap once one was given back: then it is the same place
-    each time, and that place is marked. Elsewhere this does no harm, and no good.
-    """
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return
-    library = ctypes.CDLL(None)
-    library.malloc.argtypes, library.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
-    library.free.argtypes = [ctypes.c_void_p]
-    library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    library.free(library.malloc(A_HASH_AT_MOST))
-    block = library.malloc(A_HASH_AT_MOST)
-    if block is None:  # as little memory as that is told where a hash needs it
-        return
-    begin = -(-block // mmap.PAGESIZE) * mmap.PAGESIZE
-    library.madvise(begin, A_HASH_AT_MOST - mmap.PAGESIZE, mmap.MADV_HUGEPAGE)
-    library.free(block)
+    def _run_queued(self, work: Callable[[], R]) -> R:
+        if not self._queue_slots.acquire(blocking=False):
+            raise TooBusy
+        try:
+            future = self._threads.submit(work)
+            try:
+                return future.result(within_deadline(LONGEST_WAIT))
+            except TimeoutError:
+                if future.cancel():
+                    raise TooBusy from None
+                return future.result()  # it has just started
+        finally:
+            self._queue_slots.release()
 
 
 def _normalized(password: str) -> str:
-    """Return the password as every keyboard would send it (NIST SP 800-63B-4, 3.1.1.2)."""
+    """Normalize the encodings of different keyboards (NIST SP 800-63B-4, 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
 
 
 def _hashable(password: str) -> bytes:
-    """Return the password's bytes, even where it holds half of a character (a lone surrogate): that is merely wrong."""
+    """Return the bytes to hash. A lone surrogate is encoded too: such a password is wrong, not an error."""
     return _normalized(password).encode("utf-8", "surrogatepass")
 
 
 def _words(about: Sequence[str]) -> list[str]:
     words = [_normalized(text).casefold() for text in about]
     words += [word.split("@", 1)[0] for word in words if "@" in word]
-    return [word for word in words if len(word) >= TELLING]
+    return [word for word in words if len(word) >= SHORTEST_PERSONAL_WORD]

@@ -1,56 +1,64 @@
-"""What can go wrong besides a rule of the domain saying no. A docstring is its message."""
+"""Errors other than refusals by business rules. The first line of an error's docstring is its message."""
 
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class ServiceError(Exception):
-    """The service cannot answer."""
+    """The service cannot process the request."""
 
     code = "service-error"
 
     def __str__(self) -> str:
-        """Return the first line of the docstring: it is written for the caller."""
+        """Return the first line of the docstring, which is the message."""
         return (inspect.getdoc(type(self)) or "").splitlines()[0]
 
 
 class StoreUnavailable(ServiceError):
-    """The database cannot be reached just now. Nothing was lost: try again."""
+    """The database cannot be reached just now. No data was lost: try again."""
 
     code = "store-unavailable"
 
 
 class TooBusy(ServiceError):
-    """Too many requests are waiting. Nothing was done: try again."""
+    """Too many requests are waiting. This one was not executed: try again."""
 
     code = "too-busy"
 
 
 class ViewBehind(ServiceError):
-    """The view has not caught up with the history within the time allowed: try again."""
+    """The view did not catch up with the history in time: try again."""
 
     code = "view-behind"
 
 
+class NoCheckpointYet(ViewBehind):
+    """No checkpoint has been signed yet, so there are no proofs: try again."""
+
+
 class MasterKeyMissing(ServiceError):
-    """A key that this needs is missing from the service's settings: its operator has to put it back."""
+    """A master key is missing from the service's settings: the operator must restore it."""
 
     code = "master-key-missing"
 
 
 class TreeDamaged(ServiceError):
-    """Some of what is kept for proofs is gone: the service's operator has to find out why."""
+    """Stored proof data is missing: the operator must investigate."""
 
     code = "tree-damaged"
 
 
 class VersionConflict(Exception):
-    """Somebody else recorded an event of the same stream first."""
+    """A concurrent transaction has appended to the stream, or changed a required condition, first."""
 
 
-class AnswerAlreadyKept(Exception):
-    """A request with the same idempotency key was answered first."""
+class IdempotentResponseExists(Exception):
+    """A response with the same idempotency key has been stored first."""
 
 
 class TooManyAttempts(Exception):
@@ -62,12 +70,24 @@ class TooManyAttempts(Exception):
 
 
 class InvalidValue(Exception):
-    """A value was refused; `field` names it and `reason` says why."""
+    """A value is invalid. `field` is its name, `reason` the problem."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class StoreWentBack(Exception):
+    """The store was restored to an earlier state, or replaced: positions from before are not valid in it.
+
+    `epoch` is its current epoch. `common_position` is the last position before the histories diverge, None if unknown.
+    """
+
+    def __init__(self, epoch: UUID | None, common_position: int | None) -> None:
+        super().__init__(epoch, common_position)
+        self.epoch = epoch
+        self.common_position = common_position
 
 
 class SessionEnded(Exception):

@@ -1,4 +1,4 @@
-"""What a mail to a sub-user says, and what sending one can come to."""
+"""Mails to sub-users: their content, the transport, and its errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class MailKind(StrEnum):
-    """Why a sub-user gets a mail. All but the last carry access data."""
+    """Kinds of mails to sub-users. All except the last contain credentials."""
 
     ACTIVATION = "activation"
     REACTIVATION = "reactivation"
@@ -24,9 +24,9 @@ class MailKind(StrEnum):
 class Mail:
     """One mail to one sub-user, ready to be rendered.
 
-    `message_id` (without angle brackets) is the same at every attempt, so that a repeated mail can be recognised.
-    `password` is the temporary password in the clear, None where the mail carries none; it never shows in a repr.
-    `date` is when the event happened that caused the mail. `language` is "en" or "it".
+    `message_id` (without angle brackets) is the same for every attempt, so that duplicates can be recognized.
+    `password` is the temporary password as plaintext, None if the mail contains none. The repr omits it.
+    `date` is the time of the event that caused the mail. `language` is "en" or "it".
     """
 
     message_id: str
@@ -44,17 +44,18 @@ class Mail:
 
 
 class MailTransport(Protocol):
-    """Hands a mail to whoever delivers it."""
+    """Sends mails through a mail server."""
 
     def send(self, mail: Mail) -> str:
-        """Return the server's reply once it has taken responsibility for the mail.
+        """Send a mail, and return the reply with which the server accepted it.
 
-        Raises `MailRefused` when trying again is pointless, `MailDelayed` when it is not.
+        Raises `MailRefused` for a permanent failure, `MailDelayed` for a temporary one, and `MailThrottled` if other
+        mails should wait as well.
         """
 
 
 class MailRefused(Exception):
-    """The mail server refused the mail for good; `reply` is what it said."""
+    """The mail server refused the mail permanently, with `reply`."""
 
     def __init__(self, reply: str) -> None:
         super().__init__(reply)
@@ -62,8 +63,12 @@ class MailRefused(Exception):
 
 
 class MailDelayed(Exception):
-    """The mail could not be handed over now; `reply` says why."""
+    """The mail could not be sent now. `reply` gives the reason."""
 
     def __init__(self, reply: str) -> None:
         super().__init__(reply)
         self.reply = reply
+
+
+class MailThrottled(MailDelayed):
+    """The mail server limits the rate of mails, with `reply`."""

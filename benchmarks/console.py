@@ -1,8 +1,8 @@
-"""Is each page of the console made in under 50 ms, for 200 sub-users and 100,000 audit rows? Exits 1 if not.
+"""Is every console page rendered within 50 ms, with 200 sub-users and 100,000 audit rows? Exits 1 if not.
 
-Run it with `.venv/bin/python -m benchmarks.console`: it brings a database of its own, in a folder that it removes, and
-takes some minutes to fill it. Time is the service's alone, from a request that is there to an answer that is ready.
-Pages come in turn, as with several people at work; the bar is for the median of each.
+Run `.venv/bin/python -m benchmarks.console`. It creates its own database in a temporary folder, and takes some minutes
+to fill it. The time is the service's alone, from the parsed request to the finished response. Pages are requested in
+turn, as by several users at work. The bar is for the median of each page.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api import bootstrap
+from api.bootstrap import composition_root
 from api.console.cookies import SESSION, Cookie
-from api.http.app import create_app
-from application.activities import Activity
-from application.origin import Origin
-from application.sub_users import SubUserChanges
-from application.usage import UsageReport
-from benchmarks.long_history import ready_settings
-from domain.cause import ActorType
+from api.flask_application import create_app
+from application.command_context import CommandContext
+from application.commands.activities import Activity
+from application.commands.sub_users import SubUserChanges
+from application.commands.usage import UsageReport
+from benchmarks.long_history import temporary_database
+from domain.event_metadata import ActorType
 from domain.plan import Plan
 
 if TYPE_CHECKING:
@@ -43,39 +43,41 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
 BAR = 50.0
 """Milliseconds."""
 
 SUB_USERS, MAILED = 200, 20
-ROWS, A_TIME = 100_000, 1_000
+ROWS, BATCH = 100_000, 1_000
 DAYS = 365
-"""In which it all happened."""
+"""Period over which the activities are spread."""
 
 POLL_SECONDS = 0.2
 
 ACTIONS = [f"assistant.{verb}" for verb in ("opened", "tested", "changed", "published")]
 EMAIL, PASSWORD, OWN = "owner@company.example", "seven slow barges pass", "seven quiet rivers meet"
-ORIGIN = Origin(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="Mozilla/5.0 (X11) Firefox/140.0")
-HERE = "http://127.0.0.1:8000"
+ORIGIN = CommandContext(
+    ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="Mozilla/5.0 (X11) Firefox/140.0"
+)
+BASE_URL = "http://127.0.0.1:8000"
 STATUS = re.compile(r"\((\d+)\)$")
-"""At the end of a page's name, where that is not 200."""
+"""At the end of a page's name, if the expected status is not 200."""
 
 FORM_TOKEN = re.compile(r'name="csrf" value="(\w+)"')
 
-OWNERS = {
+OWNER_PAGES = {
     "sub-users, 50 of them": "/sub-users",
     "sub-users, all 200": "/sub-users?limit=200",
     "sub-users, by last login": "/sub-users?sort=-last_login_at",
     "sub-users, searched": "/sub-users?q=hopper+7&status=active",
     "new sub-user": "/sub-users/new",
-    "sub-user": "/sub-users/{one}",
-    "edit": "/sub-users/{one}/edit",
-    "delete": "/sub-users/{one}/delete",
-    "send again": "/sub-users/{one}/send-again",
+    "sub-user": "/sub-users/{sub_user_id}",
+    "edit": "/sub-users/{sub_user_id}/edit",
+    "delete": "/sub-users/{sub_user_id}/delete",
+    "send again": "/sub-users/{sub_user_id}/send-again",
     "monitoring": "/monitoring",
-    "monitoring, one person": "/monitoring?sub_user_id={one}",
+    "monitoring, one person": "/monitoring?sub_user_id={sub_user_id}",
     "monitoring, one action": "/monitoring?action=assistant.opened",
     "monitoring, a year": "/monitoring?from={year_ago}&until={today}",
     "usage": "/usage",
@@ -86,13 +88,13 @@ OWNERS = {
     "for sub-users alone (403)": "/profile",
     "no such page (404)": "/no-such-page",
 }
-COLLEAGUES = {
+SUB_USER_PAGES = {
     "profile": "/profile",
     "colleagues": "/colleagues",
     "own password": "/password",
     "for owners alone (403)": "/monitoring",
 }
-STRANGERS = {
+PUBLIC_PAGES = {
     "login": "/login",
     "login of sub-users": "/login?as=sub-user",
     "preferences": "/preferences",
@@ -103,35 +105,35 @@ STRANGERS = {
 
 @dataclass(frozen=True)
 class Visit:
-    """A page, whose browser it is looked at in, and the milliseconds that each look took. `typed` is sent as a form."""
+    """A page, the browser that requests it, and the milliseconds of each request. `form_data` is sent as a form."""
 
     name: str
     path: str
     browser: FlaskClient
-    typed: dict[str, str] | None = None
-    took: list[float] = field(default_factory=list)
+    form_data: dict[str, str] | None = None
+    durations: list[float] = field(default_factory=list)
 
-    def look(self) -> None:
-        """Have the page made once more."""
-        began = time.perf_counter()
-        answer = self.browser.open(
+    def request(self) -> None:
+        """Request the page once more."""
+        started_at = time.perf_counter()
+        response = self.browser.open(
             self.path,
-            base_url=HERE,
+            base_url=BASE_URL,
             headers={"Accept": "text/html"},
-            method="POST" if self.typed else "GET",
-            data=self.typed,
+            method="POST" if self.form_data else "GET",
+            data=self.form_data,
         )
-        self.took.append(1000 * (time.perf_counter() - began))
-        told = STATUS.search(self.name)
-        if answer.status_code != int(told[1] if told else 200):
-            sys.exit(f"{self.path}: {answer.status}")
+        self.durations.append(1000 * (time.perf_counter() - started_at))
+        expected_status = STATUS.search(self.name)
+        if response.status_code != int(expected_status[1] if expected_status else 200):
+            sys.exit(f"{self.path}: {response.status}")
 
 
 @contextmanager
 def followers_of(service: Service) -> Iterator[None]:
-    """Have views follow meanwhile."""
+    """Run the followers of a service for the duration of the block."""
     stop = threading.Event()
-    threads = [threading.Thread(target=follower.run, args=[stop]) for follower in service.followers]
+    threads = [threading.Thread(target=follower.run, args=[stop]) for follower in service.workers.followers]
     for thread in threads:
         thread.start()
     try:
@@ -143,35 +145,42 @@ def followers_of(service: Service) -> Iterator[None]:
 
 
 def fill(service: Service) -> Sequence[UUID]:
-    """Make the account, with people in it who did a lot; return them, the one who can log in first."""
-    account = service.accounts.register(ORIGIN, email=EMAIL, company_name="Winds & Waves", password=PASSWORD).value
+    """Create the account, its sub-users and their activities; return the sub-users, the one that can log in first."""
+    account = service.commands.accounts.register(
+        ORIGIN, email=EMAIL, company_name="Winds & Waves", password=PASSWORD
+    ).value
     account_id = account.account_id
-    service.accounts.raise_sub_user_limit(account_id, SUB_USERS + 1, ORIGIN)
-    people = [let_in(service, account_id, number) for number in track(range(SUB_USERS), "sub-users")]
-    temporary = service.sessions.log_in(EMAIL, "grace-0@company.example", PASSWORD, ORIGIN).value.token
-    service.sessions.change_own_password(temporary, PASSWORD, OWN, ORIGIN)
-    chance, now = random.Random(1), datetime.now(UTC)
-    for step in track(range(ROWS // A_TIME), f"{ROWS:,} rows"):
-        moments = [now - timedelta(days=DAYS) * chance.random() for _ in range(A_TIME)]
+    service.commands.accounts.raise_sub_user_limit(account_id, SUB_USERS + 1, ORIGIN)
+    sub_user_ids = [create_sub_user(service, account_id, number) for number in track(range(SUB_USERS), "sub-users")]
+    temporary = service.commands.sub_user_sessions.log_in(
+        EMAIL, "grace-0@company.example", PASSWORD, ORIGIN
+    ).value.token
+    service.commands.sub_user_sessions.change_password(temporary, PASSWORD, OWN, ORIGIN)
+    rng, now = random.Random(1), datetime.now(UTC)
+    for step in track(range(ROWS // BATCH), f"{ROWS:,} rows"):
+        moments = [now - timedelta(days=DAYS) * rng.random() for _ in range(BATCH)]
         if step % 5:
-            did = [Activity(chance.choice(people), chance.choice(ACTIONS), "Front desk", None, one) for one in moments]
-            service.activities.record(account_id, did, ORIGIN)
+            activities = [
+                Activity(rng.choice(sub_user_ids), rng.choice(ACTIONS), "Front desk", None, moment)
+                for moment in moments
+            ]
+            service.commands.activities.record(account_id, activities, ORIGIN)
         else:
-            used = [UsageReport(chance.choice(people), 90_000, 4_000, one) for one in moments]
-            service.usage.record(account_id, used, ORIGIN)
-    service.usage.set_plan(account_id, Plan(20_000, 40_000_000, now.date() - timedelta(days=20)), ORIGIN)
-    return people
+            reports = [UsageReport(rng.choice(sub_user_ids), 90_000, 4_000, moment) for moment in moments]
+            service.commands.usage.record(account_id, reports, ORIGIN)
+    service.commands.usage.set_plan(account_id, Plan(20_000, 40_000_000, now.date() - timedelta(days=20)), ORIGIN)
+    return sub_user_ids
 
 
 def vacuum(url: str) -> None:
-    """Do what a server does by itself within a minute or so: plans are poor before."""
+    """Vacuum and analyze, which a server does by itself within about a minute. Plans are poor before."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
 
 
-def let_in(service: Service, account_id: UUID, number: int) -> UUID:
+def create_sub_user(service: Service, account_id: UUID, number: int) -> UUID:
     """Create a sub-user; one in ten is hidden, one in ten inactive."""
-    made = service.sub_users.create(
+    sub_user = service.commands.sub_users.create(
         account_id,
         ORIGIN,
         email=f"grace-{number}@company.example",
@@ -181,27 +190,39 @@ def let_in(service: Service, account_id: UUID, number: int) -> UUID:
         visible=number % 10 != 1,
     ).value
     if number % 10 != 2:
-        service.sub_users.change(account_id, made.sub_user_id, SubUserChanges(active=True), ORIGIN)
-    return made.sub_user_id
+        service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), ORIGIN)
+    return sub_user.sub_user_id
 
 
-def visits(service: Service, app: Flask, one: UUID) -> list[Visit]:
-    """Return every page, in the browser of whoever looks at it."""
+def visits(service: Service, app: Flask, sub_user_id: UUID) -> list[Visit]:
+    """Return every page, with the browser of the user that may open it."""
     while service.mailbox is not None and len(service.mailbox.newest()) < MAILED:
-        service.mailing.send_next()
+        service.workers.mailer.send_next()
     mail = service.mailbox.newest()[0].mail_id if service.mailbox else ""
     today = datetime.now(UTC).date()
     year_ago = today - timedelta(days=DAYS)
-    known = {"one": one, "mail": mail, "today": today, "year_ago": year_ago, "month": f"{year_ago:%Y-%m}"}
-    owner = logged_in(app, service.owner_sessions.log_in(EMAIL, PASSWORD, ORIGIN).value.token)
-    colleague = logged_in(app, service.sessions.log_in(EMAIL, "grace-0@company.example", OWN, ORIGIN).value.token)
-    whose = ((owner, OWNERS), (colleague, COLLEAGUES), (app.test_client(), STRANGERS))
-    every = [Visit(name, path.format_map(known), browser) for browser, pages in whose for name, path in pages.items()]
-    return [*every, conflict(owner, one)]
+    values = {
+        "sub_user_id": sub_user_id,
+        "mail": mail,
+        "today": today,
+        "year_ago": year_ago,
+        "month": f"{year_ago:%Y-%m}",
+    }
+    owner = log_in(app, service.commands.owner_sessions.log_in(EMAIL, PASSWORD, ORIGIN).value.token)
+    sub_user = log_in(
+        app, service.commands.sub_user_sessions.log_in(EMAIL, "grace-0@company.example", OWN, ORIGIN).value.token
+    )
+    pages_by_browser = ((owner, OWNER_PAGES), (sub_user, SUB_USER_PAGES), (app.test_client(), PUBLIC_PAGES))
+    all_visits = [
+        Visit(name, path.format_map(values), browser)
+        for browser, pages in pages_by_browser
+        for name, path in pages.items()
+    ]
+    return [*all_visits, conflict(owner, sub_user_id)]
 
 
-def logged_in(app: Flask, token: str) -> FlaskClient:
-    """Return the browser of somebody who is."""
+def log_in(app: Flask, token: str) -> FlaskClient:
+    """Return a browser with a session cookie."""
     browser = app.test_client()
     with app.app_context():
         cookie: Cookie = SESSION
@@ -209,45 +230,53 @@ def logged_in(app: Flask, token: str) -> FlaskClient:
     return browser
 
 
-def conflict(owner: FlaskClient, one: UUID) -> Visit:
-    """Return an edit that meets another."""
-    path = f"/sub-users/{one}/edit"
-    form = owner.get(path, base_url=HERE, headers={"Accept": "text/html"}).text
+def conflict(owner: FlaskClient, sub_user_id: UUID) -> Visit:
+    """Return an edit with an outdated revision."""
+    path = f"/sub-users/{sub_user_id}/edit"
+    form = owner.get(path, base_url=BASE_URL, headers={"Accept": "text/html"}).text
     token = FORM_TOKEN.search(form)
-    typed = {"csrf": token[1] if token else "", "revision": "0", "name": "Zoe", "surname": "Hopper 0", "active": "on"}
-    return Visit("edit that meets another (409)", path, owner, typed)
+    form_data = {
+        "csrf": token[1] if token else "",
+        "revision": "0",
+        "name": "Zoe",
+        "surname": "Hopper 0",
+        "active": "on",
+    }
+    return Visit("conflicting edit (409)", path, owner, form_data)
 
 
 def main() -> int:
     """Measure, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--looks", type=int, default=30, help="at each page")
-    given = parser.parse_args()
-    with ready_settings() as settings:
-        service = bootstrap.build(settings)
+    parser.add_argument("--looks", type=int, default=30, help="requests per page")
+    args = parser.parse_args()
+    with temporary_database() as settings:
+        service = composition_root.build(settings)
         structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
         with followers_of(service):
-            people = fill(service)
-            while any(follower.behind for follower in service.progress.followers()):
+            sub_user_ids = fill(service)
+            while any(follower.behind for follower in service.queries.progress.followers()):
                 time.sleep(POLL_SECONDS)
             vacuum(settings.owner_url)
-            every = visits(service, create_app(service), people[0])
-            for number in track(range(given.looks + 2), "looks"):
-                for visit in every:
-                    visit.look()
-                    if number < 2:  # what is kept from then on is made
-                        visit.took.clear()
+            all_visits = visits(service, create_app(service), sub_user_ids[0])
+            for number in track(range(args.looks + 2), "looks"):
+                for visit in all_visits:
+                    visit.request()
+                    if number < 2:  # warm-up
+                        visit.durations.clear()
         service.close()
-    show(every)
-    return int(any(median(visit.took) >= BAR for visit in every))
+    show(all_visits)
+    return int(any(median(visit.durations) >= BAR for visit in all_visits))
 
 
-def show(every: Sequence[Visit]) -> None:
-    """Print how long each page took."""
+def show(all_visits: Sequence[Visit]) -> None:
+    """Print the times of each page."""
     table = Table("page", f"median ms (bar {BAR:.0f})", "95 % within", "longest")
-    for visit in sorted(every, key=lambda one: -median(one.took)):
-        most = quantiles(visit.took, n=20, method="inclusive")[-1]
-        table.add_row(visit.name, f"{median(visit.took):.1f}", f"{most:.1f}", f"{max(visit.took):.1f}")
+    for visit in sorted(all_visits, key=lambda visit: -median(visit.durations)):
+        percentile_95 = quantiles(visit.durations, n=20, method="inclusive")[-1]
+        table.add_row(
+            visit.name, f"{median(visit.durations):.1f}", f"{percentile_95:.1f}", f"{max(visit.durations):.1f}"
+        )
     Console().print(table)
 
 

@@ -1,8 +1,8 @@
-"""How fast does a consumer that starts from 0 catch up over the feed? Exits 1 below 10,000 events/s, or if not flat.
+"""Can a consumer read the feed from 0 at 10,000 events per second, in constant memory? Exits 1 if not.
 
-Run it with `.venv/bin/python -m benchmarks.feed`: it brings a database of its own, in a folder that it removes. One
-reader asks one server process for page after page, as analytics would; the same rows are read with bare psycopg in the
-same run, for comparison. Memory is that of either process when a tenth of the history was read, and at its end.
+Run `.venv/bin/python -m benchmarks.feed`. It creates its own database in a temporary folder. One reader requests page
+after page from one server process, as an analytics consumer does. For comparison, the same rows are read with bare
+psycopg in the same run. Memory of both processes is measured after a tenth of the history and at its end.
 """
 
 from __future__ import annotations
@@ -24,21 +24,23 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from api import bootstrap
-from application.api_keys import Scope
+from api.bootstrap import composition_root
+from application.command_context import CommandContext
+from application.commands.api_keys import Scope
 from benchmarks.history import write_history
-from benchmarks.long_history import ready_settings
+from benchmarks.long_history import temporary_database
+from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from api.config import Settings
+    from api.bootstrap.config import Settings
 
 BAR = 10_000
-"""Events a second."""
+"""Events per second."""
 
 MOST_GROWTH = 20.0
-"""MB by which a process may grow after the first tenth: pages differ in size, and allocators keep some."""
+"""MB by which a process may grow after the first tenth: pages differ in size, and allocators keep some memory."""
 
 PAGE = 1000
 NEXT = """
@@ -49,7 +51,7 @@ WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 
 @dataclass(frozen=True)
 class Reading:
-    """What reading all of it came to; memory in MB, of the server and of the reader."""
+    """Result of reading all events. `grown` is the growth of server and reader in MB."""
 
     events: int
     seconds: float
@@ -57,57 +59,57 @@ class Reading:
 
     @property
     def rate(self) -> float:
-        """Events a second."""
+        """Events per second."""
         return self.events / self.seconds
 
 
 def read_with_psycopg(url: str) -> Reading:
-    """Read every row, a page at a time."""
-    began, position, events = time.perf_counter(), 0, 0
+    """Read every row, page by page."""
+    started_at, position, events = time.perf_counter(), 0, 0
     with psycopg.connect(url, autocommit=True) as connection:
         while rows := connection.execute(NEXT, [position, PAGE], prepare=True).fetchall():
             position, events = rows[-1][0], events + len(rows)
-    return Reading(events, time.perf_counter() - began, {})
+    return Reading(events, time.perf_counter() - started_at, {})
 
 
 def read_feed(feed: httpx.Client, sizes: Callable[[], dict[str, float]], expected: int) -> Reading:
-    """Read the whole feed, and require that no event is missing or out of its order."""
-    began, after, events, early = time.perf_counter(), 0, 0, dict[str, float]()
+    """Read the whole feed page by page, and exit if an event is missing or out of order."""
+    started_at, after, events, early_sizes = time.perf_counter(), 0, 0, dict[str, float]()
     while True:
         page = feed.get("/v1/events", params={"after": after, "limit": PAGE}).raise_for_status().json()
         positions = [item["position"] for item in page["items"]]
         if positions != sorted(positions) or (positions and positions[0] <= after):
             sys.exit(f"out of order after {after}")
         events, after = events + len(positions), page["next_after"]
-        if not early and events >= expected / 10:
-            early = sizes()
+        if not early_sizes and events >= expected / 10:
+            early_sizes = sizes()
         if page["next_cursor"] is None:
             break
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started_at
     if events != expected:
         sys.exit(f"read {events:,} events of {expected:,}")
-    return Reading(events, seconds, {name: size - early[name] for name, size in sizes().items()})
+    return Reading(events, seconds, {name: size - early_sizes[name] for name, size in sizes().items()})
 
 
 def read_stream(feed: httpx.Client, sizes: Callable[[], dict[str, float]], expected: int) -> Reading:
-    """Read the whole history as one stream."""
-    began, events, early = time.perf_counter(), 0, dict[str, float]()
-    with feed.stream("GET", "/v1/events/stream", timeout=60) as answer:
-        answer.raise_for_status()
-        for line in answer.iter_lines():
+    """Read the whole history as one event stream."""
+    started_at, events, early_sizes = time.perf_counter(), 0, dict[str, float]()
+    with feed.stream("GET", "/v1/events/stream", timeout=60) as response:
+        response.raise_for_status()
+        for line in response.iter_lines():
             events += line.startswith("data: ")
-            if not early and events >= expected / 10:
-                early = sizes()
+            if not early_sizes and events >= expected / 10:
+                early_sizes = sizes()
             if events == expected:
                 break
-        seconds = time.perf_counter() - began
-        grown = {name: size - early[name] for name, size in sizes().items()}
+        seconds = time.perf_counter() - started_at
+        grown = {name: size - early_sizes[name] for name, size in sizes().items()}
     return Reading(events, seconds, grown)
 
 
 @contextmanager
-def doors(settings: Settings) -> Iterator[tuple[str, int]]:
-    """Run the doors with one server process, and yield where they are and that process."""
+def run_api(settings: Settings) -> Iterator[tuple[str, int]]:
+    """Run the API with one server process, and yield its URL and the id of that process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     environment = {"SUBUSERS_DATA_DIR": str(settings.data_dir), "SUBUSERS_PORT": str(port), "SUBUSERS_PROCESSES": "1"}
@@ -124,8 +126,8 @@ def doors(settings: Settings) -> Iterator[tuple[str, int]]:
 
 
 def megabytes(pid: int) -> float:
-    """Return how much memory a process has in use."""
-    (line,) = [one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("VmRSS")]
+    """Return the resident memory of a process."""
+    (line,) = [row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS")]
     return int(line.split()[1]) / 1024
 
 
@@ -133,34 +135,34 @@ def main() -> int:
     """Measure, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
-    given = parser.parse_args()
-    with ready_settings() as settings:
+    args = parser.parse_args()
+    with temporary_database() as settings:
         url = settings.owner_url
-        write_history(url, given.events)
-        service = bootstrap.build(settings)
-        api_key = service.api_keys.create(Scope.ANALYTICS, "benchmark", service.clock())
+        write_history(url, args.events)
+        service = composition_root.build(settings)
+        api_key = service.commands.api_keys.create(Scope.ANALYTICS, "benchmark", CommandContext(ActorType.SYSTEM))
         service.close()
         bare = read_with_psycopg(url)
         headers = {"Authorization": f"Bearer {api_key}"}
-        with doors(settings) as (address, server), httpx.Client(base_url=address, headers=headers) as feed:
+        with run_api(settings) as (address, server), httpx.Client(base_url=address, headers=headers) as feed:
 
             def sizes() -> dict[str, float]:
                 return {"server": megabytes(server), "reader": megabytes(os.getpid())}
 
-            pages = read_feed(feed, sizes, given.events)
-            stream = read_stream(feed, sizes, given.events)
+            pages = read_feed(feed, sizes, args.events)
+            stream = read_stream(feed, sizes, args.events)
     show({"bare psycopg": bare, f"pages of {PAGE:,}": pages, "one stream": stream}, bare)
-    flat = max(*pages.grown.values(), *stream.grown.values()) <= MOST_GROWTH
-    return int(not flat or min(pages.rate, stream.rate) < BAR)
+    is_flat = max(*pages.grown.values(), *stream.grown.values()) <= MOST_GROWTH
+    return int(not is_flat or min(pages.rate, stream.rate) < BAR)
 
 
 def show(readings: dict[str, Reading], bare: Reading) -> None:
-    """Print what was measured."""
+    """Print the results."""
     table = Table("read with", "events", "seconds", f"events/s (bar {BAR:,})", "of bare psycopg", "MB grown")
-    for name, one in readings.items():
-        grown = ", ".join(f"{process} {size:+.1f}" for process, size in one.grown.items())
-        share = f"{one.rate / bare.rate:.0%}"
-        table.add_row(name, f"{one.events:,}", f"{one.seconds:.1f}", f"{one.rate:,.0f}", share, grown)
+    for name, reading in readings.items():
+        grown = ", ".join(f"{process} {size:+.1f}" for process, size in reading.grown.items())
+        share = f"{reading.rate / bare.rate:.0%}"
+        table.add_row(name, f"{reading.events:,}", f"{reading.seconds:.1f}", f"{reading.rate:,.0f}", share, grown)
     Console().print(table)
 
 

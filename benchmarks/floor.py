@@ -1,28 +1,28 @@
-"""The floor: what a bare Flask application on the same server can do with one statement of psycopg's a request.
+"""The floor: a bare Flask application on the same server that runs one psycopg statement per request.
 
-Run as `python -m benchmarks.floor DATABASE_URL PORT PROCESSES THREADS`. It does what any service in this place would
-have to do, and nothing else: it takes JSON, runs one prepared statement on a connection from a pool, and gives JSON.
+Run as `python -m benchmarks.floor DATABASE_URL PORT PROCESSES THREADS`. It does the minimum of any such service: parse
+JSON, run one prepared statement on a pooled connection, return JSON.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from flask import Flask, Response, json, request
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server import Server
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from api.processes import keep_to_a_core
-
-DATABASE, THREADS, FOLDER = "FLOOR_DATABASE_URL", "FLOOR_THREADS", "FLOOR_FOLDER"
-"""By which the server tells its processes."""
+from api.bootstrap import config
+from api.bootstrap.config import Settings
+from api.runtime.heartbeats import Heartbeats
+from api.runtime.processes import SignalPipe
+from api.runtime.supervisor import Child, Supervisor
+from api.server.server_process import Application, listen
+from api.server.server_process import serve as serve_http
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS floor_events (
@@ -30,25 +30,23 @@ CREATE TABLE IF NOT EXISTS floor_events (
     notification_id bigserial, PRIMARY KEY (originator_id, originator_version));
 CREATE UNIQUE INDEX IF NOT EXISTS floor_events_position ON floor_events (notification_id);
 """
-"""As `stored_events`, so that an INSERT here costs what one there does."""
+"""Like `stored_events`, so that an INSERT costs the same."""
 
 INSERT = """
 INSERT INTO floor_events (originator_id, originator_version, topic, state) VALUES (gen_random_uuid(), 1, %s, %s)
 RETURNING originator_id, notification_id"""
-BY_KEY = "SELECT session_id, account_id, person_id, restricted, expires_at FROM sessions WHERE session_id = %s"
+BY_KEY = "SELECT session_id, account_id, person_id, assurance, expires_at FROM sessions WHERE session_id = %s"
 OF_ACCOUNT = """
 SELECT sub_user_id, account_id, email, name, surname, active, visible, created_at, last_login_at, access_expires_at,
        must_change_password, credentials_mail, locked
 FROM sub_user_view WHERE account_id = %s ORDER BY created_at, sub_user_id LIMIT 10"""
 
 
-def application() -> Flask:
+def application(url: str, threads: int) -> Application:
     """Return the application for one server process."""
-    keep_to_a_core(Path(os.environ[FOLDER]))
     app = Flask("floor", static_folder=None)
-    threads = int(os.environ[THREADS])
     pool = ConnectionPool(
-        os.environ[DATABASE],
+        url,
         kwargs={"autocommit": True, "row_factory": dict_row},
         min_size=threads,
         max_size=threads,
@@ -60,43 +58,64 @@ def application() -> Flask:
         body = request.get_json()
         with pool.connection() as connection:
             row = connection.execute(INSERT, [body["topic"], body["state"].encode()], prepare=True).fetchone()
-        return answer(row)
+        return json_response(row)
 
     @app.post("/by-key")
     def by_key() -> Response:
         key = UUID(request.get_json()["key"])
         with pool.connection() as connection:
             row = connection.execute(BY_KEY, [key], prepare=True).fetchone()
-        return answer(row)
+        return json_response(row)
 
     @app.get("/of-account/<uuid:account_id>")
     def of_account(account_id: UUID) -> Response:
         with pool.connection() as connection:
             rows = connection.execute(OF_ACCOUNT, [account_id], prepare=True).fetchall()
-        return answer({"items": rows})
+        return json_response({"items": rows})
 
-    return app
+    return Application(app, close=pool.close)
 
 
-def answer(value: object) -> Response:
+def json_response(value: object) -> Response:
     return Response(json.dumps(value), content_type="application/json")
 
 
 def main() -> None:
-    """Serve until told to stop."""
-    url, port, processes, threads = sys.argv[1:]
+    """Serve until stopped."""
+    url, port, processes, threads = sys.argv[1], *map(int, sys.argv[2:])
+    signals = SignalPipe()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[DATABASE], os.environ[THREADS], os.environ[FOLDER] = url, threads, folder
-        Server(
-            "benchmarks.floor:application",
-            factory=True,
-            port=int(port),
-            interface=Interfaces.WSGI,
-            workers=int(processes),
-            blocking_threads=int(threads),
-            websockets=False,
-            log_level=LogLevels.error,
-        ).serve()
+        config.share_metrics_in(Path(folder))
+        settings = floor_settings(url, port, processes, threads, Path(folder))
+        heartbeats = Heartbeats(processes)
+        with listen(settings.host, port) as listener:
+            create = partial(application, url, threads)
+            children = [
+                Child(
+                    f"api {n}",
+                    partial(serve_http, create, settings, listener, heartbeats.heartbeat_of(n)),
+                    heartbeats.heartbeat_of(n),
+                )
+                for n in range(processes)
+            ]
+            Supervisor(children, signals, settings.watchdog_seconds).run()
+
+
+def floor_settings(url: str, port: int, processes: int, threads: int, folder: Path) -> Settings:
+    return Settings(
+        database_url=url,
+        smtp_url=None,
+        mail_from=None,
+        master_keys=(),
+        data_dir=folder,
+        host="127.0.0.1",
+        port=port,
+        public_url=f"http://127.0.0.1:{port}",
+        processes=processes,
+        threads=threads,
+        cores=processes,
+        embedded=False,
+    )
 
 
 if __name__ == "__main__":

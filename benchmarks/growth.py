@@ -1,7 +1,7 @@
-"""Reads cost the same, however much there is: lists and last pages of audit logs, on much data and on a hundredth.
+"""Reads cost the same on any amount of data: lists and last pages of audit logs, compared with a hundredth of the data.
 
-Both databases run at once, and are asked in turn. Half of the history is spread evenly over all accounts, the other
-half is one account's: the last page of its log is as far from the first as it can be.
+Both databases run at once and are queried in turn. Half of the history is spread evenly over all accounts, the other
+half belongs to one account, so that the last page of its log is as far from the first as possible.
 """
 
 from __future__ import annotations
@@ -14,30 +14,32 @@ from urllib.parse import urlencode
 import psycopg
 from psycopg import ClientCursor
 
-from api import bootstrap
-from application.api_keys import Scope
+from adapters.cursor_cipher import AesCursorCipher
+from adapters.postgres.sql_files import STATEMENT_NAME
+from api.bootstrap import composition_root
+from application.command_context import CommandContext
+from application.commands.api_keys import Scope
+from application.pagination_cursors import Cursors
 from benchmarks import servers
 from benchmarks.lines import Line, median_of
-from benchmarks.load import Target, written
-from benchmarks.long_history import ready_settings
-from benchmarks.people import accounts_of, caught_up
-from projections.audit_queries import AuditFilter
-from projections.cursors import Cursors
-from projections.statements import NAMED
+from benchmarks.load import Target, request_file
+from benchmarks.long_history import temporary_database
+from benchmarks.sample_accounts import catch_up_views, create_accounts
+from domain.event_metadata import ActorType
+from projections.audit_log.queries import AuditFilter
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from api.bootstrap import Service
     from benchmarks.lines import Scale
 
 REAL = 50
-"""Accounts made through the application: they are what is asked about, as their keys open what is there."""
+"""Accounts created through the application. Only they are queried, because their data can be decrypted."""
 
 SUB_USERS = 10
 PAGE = 20
 CONNECTIONS = 1
-"""Of two, both are one server process's as often as not, and each waits for the other then."""
+"""With two connections, both often reach the same server process and wait for each other."""
 
 SHARE = 100
 
@@ -47,52 +49,64 @@ Kinds = dict[str, Target]
 
 
 def measure(scale: Scale) -> list[Line]:
-    """Fill two databases, and ask them in turn."""
+    """Fill two databases, and query them in turn."""
     with ExitStack() as stack:
-        small = _asked_of(stack, scale.audit_rows // SHARE, scale.accounts // SHARE)
-        large = _asked_of(stack, scale.audit_rows, scale.accounts)
+        small = _run_service(stack, scale.audit_rows // SHARE, scale.accounts // SHARE)
+        large = _run_service(stack, scale.audit_rows, scale.accounts)
         return [_line(kind, large[kind], small[kind], scale) for kind in (LIST, LAST_PAGE)]
 
 
 def _line(kind: str, large: Target, small: Target, scale: Scale) -> Line:
     runs = []
     for target in (large, small) * 2:
-        target.under(CONNECTIONS, 1)
+        target.run_load(CONNECTIONS, 1)
     for run in range(scale.runs):
-        turns = (large, small) if run % 2 == 0 else (small, large)
-        took = {target: 1000 * target.under(CONNECTIONS, scale.seconds / 2).median for target in turns}
-        what = f"{kind}, {scale.audit_rows:,} audit rows, {scale.accounts:,} accounts"
-        runs.append(Line(what, took[large], "ms", "a hundredth of that", took[small], 1.25, at_least=False))
+        targets = (large, small) if run % 2 == 0 else (small, large)
+        milliseconds = {target: 1000 * target.run_load(CONNECTIONS, scale.seconds / 2).median for target in targets}
+        label = f"{kind}, {scale.audit_rows:,} audit rows, {scale.accounts:,} accounts"
+        runs.append(
+            Line(label, milliseconds[large], "ms", "a hundredth of that", milliseconds[small], 1.25, at_least=False)
+        )
     return median_of(runs)
 
 
-def _asked_of(stack: ExitStack, rows: int, accounts: int) -> Kinds:
-    """Run the service on a database with so much in it, and return what it is asked."""
-    settings = stack.enter_context(ready_settings())
-    service = bootstrap.build(settings)
-    accounts_of(service, REAL, SUB_USERS)
-    caught_up(service)
-    real, befores = _filled(settings.owner_url, rows, max(0, accounts - REAL))
-    api_key = service.api_keys.create(Scope.PORTAL, "benchmark", service.clock())
-    pages = [_page(service, account_id, before) for account_id, before in zip(real, befores, strict=True)]
-    lists = [f"/v1/accounts/{account_id}/sub-users" for account_id in real]
+def _run_service(stack: ExitStack, rows: int, accounts: int) -> Kinds:
+    """Run the service on a database with this much data, and return the load targets by kind of request."""
+    settings = stack.enter_context(temporary_database())
+    service = composition_root.build(settings)
+    create_accounts(service, REAL, SUB_USERS)
+    api_key = service.commands.api_keys.create(Scope.PORTAL, "benchmark", CommandContext(ActorType.SYSTEM))
+    (key,) = service.commands.api_keys.list()
+    service.commands.api_keys.record_use(
+        key, service.clock()
+    )  # the first use records an event, and no follower runs later on
+    catch_up_views(service)
+    account_ids, last_page_positions = _fill(settings.owner_url, rows, max(0, accounts - REAL))
+    reader = f"API key {key.api_key_id}"  # as api/bootstrap/current_reader.py names it
+    cursors = Cursors(AesCursorCipher(service.keyed_hasher), service.clock, lambda: reader)
+    pages = [
+        _page(cursors, account_id, before) for account_id, before in zip(account_ids, last_page_positions, strict=True)
+    ]
+    lists = [f"/v1/accounts/{account_id}/sub-users" for account_id in account_ids]
     service.close()
-    url = stack.enter_context(servers.doors(settings)).url
+    url = stack.enter_context(servers.run_api(settings)).url
     headers = (f"Authorization: Bearer {api_key}",)
     return {
-        kind: Target(url, stack.enter_context(written(("GET", path, None) for path in paths)), headers)
+        kind: Target(url, stack.enter_context(request_file(("GET", path, None) for path in paths)), headers)
         for kind, paths in ((LIST, lists), (LAST_PAGE, pages))
     }
 
 
-def _page(service: Service, account_id: UUID, before: int) -> str:
-    cursor = Cursors(service.fingerprints).write(AuditFilter().scope(account_id), [before])
+def _page(cursors: Cursors, account_id: UUID, before: int) -> str:
+    cursor = cursors.write(AuditFilter().scope(account_id), [before])
     return f"/v1/accounts/{account_id}/audit-log?{urlencode({'limit': PAGE, 'cursor': cursor})}"
 
 
-def _filled(url: str, rows: int, accounts: int) -> tuple[list[UUID], list[int]]:
-    """Write history straight into tables; return the real accounts, and after what position each one's last page is."""
-    statements = dict(zip(*[iter(NAMED.split(Path(__file__).with_suffix(".sql").read_text())[1:])] * 2, strict=True))
+def _fill(url: str, rows: int, accounts: int) -> tuple[list[UUID], list[int]]:
+    """Write history straight into the tables; return the real accounts, and the position before each last page."""
+    statements = dict(
+        zip(*[iter(STATEMENT_NAME.split(Path(__file__).with_suffix(".sql").read_text())[1:])] * 2, strict=True)
+    )
     with psycopg.connect(url, autocommit=True, cursor_factory=ClientCursor) as connection:
 
         def run(name: str, **parameters: Any) -> list[Any]:
@@ -104,14 +118,14 @@ def _filled(url: str, rows: int, accounts: int) -> tuple[list[UUID], list[int]]:
             "SELECT indexname, indexdef FROM pg_indexes "
             "WHERE tablename = 'audit_view' AND indexname <> 'audit_view_pkey'"
         ).fetchall()
-        run("people", accounts=accounts, sub_users=SUB_USERS)
+        run("sub_users", accounts=accounts, sub_users=SUB_USERS)
         run("views")
-        for name, _ in indexes:  # made again once the rows are there, which is quicker
+        for name, _ in indexes:  # recreated afterwards, which is faster than maintaining them
             connection.execute(f"DROP INDEX {name}".encode())
         ((after,),) = connection.execute("SELECT max(notification_id) FROM stored_events").fetchall()
-        run("happened", after=after, rows=rows)
+        run("activities", after=after, rows=rows)
         for _, definition in indexes:
             connection.execute(definition.encode())
         connection.execute("VACUUM ANALYZE")
-        real = [account_id for (account_id,) in run("real_accounts")]
-        return real, [run("last_page", account_id=account_id, page=PAGE)[0][0] for account_id in real]
+        account_ids = [account_id for (account_id,) in run("real_accounts")]
+        return account_ids, [run("last_page", account_id=account_id, page=PAGE)[0][0] for account_id in account_ids]

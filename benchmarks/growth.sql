@@ -1,50 +1,50 @@
--- name: people
--- Everybody there is so far, whose keys are real, by number; and as many made-up ones as the accounts that are wanted have.
-CREATE TEMP TABLE people AS
+-- name: sub_users
+-- All existing sub-users, whose keys are real, by number; and made-up ones for the given number of accounts.
+CREATE TEMP TABLE samples AS
 SELECT row_number() OVER (ORDER BY account_id, sub_user_id) - 1 AS number, account_id, sub_user_id, true AS is_real
 FROM sub_user_view;
-INSERT INTO people
-SELECT (SELECT count(*) FROM people) + (account - 1) * %(sub_users)s + one, account_id, gen_random_uuid(), false
+INSERT INTO samples
+SELECT (SELECT count(*) FROM samples) + (account - 1) * %(sub_users)s + number, account_id, gen_random_uuid(), false
 FROM (SELECT n AS account, gen_random_uuid() AS account_id FROM generate_series(1, %(accounts)s) n) AS made_up,
-     generate_series(0, %(sub_users)s - 1) one;
-CREATE UNIQUE INDEX ON people (number);
-ANALYZE people;
+     generate_series(0, %(sub_users)s - 1) number;
+CREATE UNIQUE INDEX ON samples (number);
+ANALYZE samples;
 
 -- name: views
--- The made-up ones in the list, as if they had been followed.
+-- Rows of the made-up accounts and sub-users, as the projection would write them.
 INSERT INTO account_view (account_id, version, email, company_name, language, sub_user_limit, created_at)
-SELECT DISTINCT account_id, 1, 'owner@company.example', 'Winds & Waves', 'en', 10, now() FROM people WHERE NOT is_real;
+SELECT DISTINCT account_id, 1, 'owner@company.example', 'Winds & Waves', 'en', 10, now() FROM samples WHERE NOT is_real;
 INSERT INTO sub_user_view (sub_user_id, account_id, email, name, surname, visible, created_at)
 SELECT sub_user_id, account_id, 'colleague@company.example', 'Grace', 'Hopper', true, now()
-FROM people WHERE NOT is_real;
+FROM samples WHERE NOT is_real;
 INSERT INTO stored_events (originator_id, originator_version, topic, state)
 SELECT account_id, 1, 'MainAccountRegistered', '{}' FROM account_view
-WHERE account_id IN (SELECT account_id FROM people WHERE NOT is_real);
+WHERE account_id IN (SELECT account_id FROM samples WHERE NOT is_real);
 
--- name: happened
--- What they did: every second thing in one account, the others in all of them in turn.
-CREATE TEMP TABLE happened AS
+-- name: activities
+-- Activities: every second one in the first account, the others in all accounts in turn.
+CREATE TEMP TABLE activities AS
 SELECT %(after)s + i AS position, lpad(to_hex(i), 32, '0')::uuid AS id, account_id, sub_user_id,
        timestamptz '2026-01-01T00:00:00Z' + i * interval '1 second' AS at
 FROM generate_series(1, %(rows)s) i
-JOIN people ON number = CASE WHEN i %% 2 = 0 THEN 0 ELSE (i / 2) %% (SELECT count(*) FROM people) END;
+JOIN samples ON number = CASE WHEN i %% 2 = 0 THEN 0 ELSE (i / 2) %% (SELECT count(*) FROM samples) END;
 INSERT INTO stored_events (notification_id, originator_id, originator_version, topic, state)
 SELECT position, id, 1, 'SubUserActivityRecorded',
        convert_to(format('{"timestamp":"%%s","account_id":"%%s","sub_user_id":"%%s","action":"assistant.edited",'
                          '"occurred_at":"%%s","request_id":"%%s"}',
                          to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'), account_id, sub_user_id,
                          to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'), id), 'UTF8')
-FROM happened ORDER BY position;
-SELECT setval('stored_events_notification_id_seq', (SELECT max(position) FROM happened));
+FROM activities ORDER BY position;
+SELECT setval('stored_events_notification_id_seq', (SELECT max(position) FROM activities));
 INSERT INTO audit_view (position, account_id, action, sub_user_id, occurred_at)
-SELECT position, account_id, 'assistant.edited', sub_user_id, at FROM happened ORDER BY position;
-DROP TABLE happened;
+SELECT position, account_id, 'assistant.edited', sub_user_id, at FROM activities ORDER BY position;
+DROP TABLE activities;
 UPDATE followers SET position = (SELECT max(notification_id) FROM stored_events);
 
 -- name: last_page
--- What an account's last page of so many rows comes after.
+-- The position before the last page of an account's log.
 SELECT position FROM audit_view WHERE account_id = %(account_id)s ORDER BY position OFFSET %(page)s LIMIT 1
 
 -- name: real_accounts
--- Those whose keys are real, the one with half of the history first.
-SELECT account_id FROM people WHERE is_real GROUP BY account_id ORDER BY min(number)
+-- Accounts with real keys. The one with half of the history is first.
+SELECT account_id FROM samples WHERE is_real GROUP BY account_id ORDER BY min(number)

@@ -1,4 +1,4 @@
-"""A long history for benchmarks, written straight into the store: what it holds is plausible, and opens with no key."""
+"""Synthetic event history, written straight into the store. Its encrypted fields are random and cannot be decrypted."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
 
 ACCOUNTS = 1000
 SUB_USERS = 10
-"""Of each account."""
+"""Per account."""
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMNS = "originator_id, originator_version, topic, state"
 
 
 class Historian:
-    """Makes up events: six in ten are activities, the others what accounts of ten sub-users record most."""
+    """Generates events: six in ten are activities, the others the most frequent ones of accounts with ten sub-users."""
 
     def __init__(self, seed: int = 1) -> None:
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._accounts = [self._id() for _ in range(ACCOUNTS)]
-        self.sub_users = {one: [str(self._id()) for _ in range(SUB_USERS)] for one in self._accounts}
+        self.sub_users = {account_id: [str(self._id()) for _ in range(SUB_USERS)] for account_id in self._accounts}
         self._versions = dict.fromkeys(self._accounts, 0)
-        self._sealed = {size: [self._sealed_text(size) for _ in range(1000)] for size in (12, 60, 120)}
+        self._ciphertexts = {size: [self._random_ciphertext(size) for _ in range(1000)] for size in (12, 60, 120)}
 
     def rows(self, events: int) -> Iterator[tuple[UUID, int, str, bytes]]:
-        """Return so many events, in the order in which they are recorded."""
+        """Yield `events` rows, in the order of recording."""
         for number in range(events):
-            account_id = self._chance.choice(self._accounts)
-            sub_user_id = self._chance.choice(self.sub_users[account_id])
+            account_id = self._random.choice(self._accounts)
+            sub_user_id = self._random.choice(self.sub_users[account_id])
             timestamp = (BEGINNING + timedelta(seconds=3 * number)).isoformat(timespec="microseconds")
-            if self._chance.random() < 0.6:
+            if self._random.random() < 0.6:
                 yield self._id(), 1, "SubUserActivityRecorded", self._activity(timestamp, account_id, sub_user_id)
             else:
-                topic, own = self._chance.choice(self._decisions())
+                topic, fields = self._random.choice(self._decisions())
                 self._versions[account_id] += 1
-                state = self._decision(timestamp, sub_user_id, own)
+                state = self._decision(timestamp, sub_user_id, fields)
                 yield account_id, self._versions[account_id], topic, state
 
     def _decisions(self) -> tuple[tuple[str, dict[str, Any]], ...]:
@@ -67,26 +67,26 @@ class Historian:
             **self._origin(),
         )
 
-    def _decision(self, timestamp: str, sub_user_id: str, own: dict[str, Any]) -> bytes:
+    def _decision(self, timestamp: str, sub_user_id: str, fields: dict[str, Any]) -> bytes:
         actor = {"actor_type": "sub_user", "actor_id": sub_user_id}
-        return _json(timestamp=timestamp, **actor, **self._origin(), sub_user_id=sub_user_id, **own)
+        return _json(timestamp=timestamp, **actor, **self._origin(), sub_user_id=sub_user_id, **fields)
 
     def _origin(self) -> dict[str, str]:
         return {"request_id": str(self._id()), "ip": self._text(12), "user_agent": self._text(120)}
 
     def _text(self, size: int) -> str:
-        return self._chance.choice(self._sealed[size])
+        return self._random.choice(self._ciphertexts[size])
 
-    def _sealed_text(self, size: int) -> str:
-        """Return what a text of so many bytes looks like when it is sealed: a nonce and a tag go with it."""
-        return "1." + base64.urlsafe_b64encode(self._chance.randbytes(12 + size + 16)).decode().rstrip("=")
+    def _random_ciphertext(self, size: int) -> str:
+        """Return a random value of the length that an encrypted text of `size` bytes has, with nonce and tag."""
+        return "1." + base64.urlsafe_b64encode(self._random.randbytes(12 + size + 16)).decode().rstrip("=")
 
     def _id(self) -> UUID:
-        return UUID(bytes=self._chance.randbytes(16), version=4)
+        return UUID(bytes=self._random.randbytes(16), version=4)
 
 
 def write_history(url: str, events: int) -> None:
-    """Write so many events into the store of a migrated database."""
+    """Write events into the store of a migrated database."""
     rows = track(Historian().rows(events), f"{events:,} events", total=events)
     with psycopg.connect(url, autocommit=True) as connection:
         with connection.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:

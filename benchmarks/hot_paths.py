@@ -1,6 +1,6 @@
-"""What a portal asks most, over HTTP: a change of one field, what a session is good for, a list of ten sub-users.
+"""The most frequent requests of a portal over HTTP: change of one field, introspection, list of ten sub-users.
 
-Against the floor: a bare Flask application on the same server that runs one statement a request.
+The peer is the floor: a bare Flask application on the same server that runs one statement per request.
 """
 
 from __future__ import annotations
@@ -12,68 +12,77 @@ from uuid import uuid4
 
 import psycopg
 
-from api import bootstrap
-from application.api_keys import Scope
+from api.bootstrap import composition_root
+from application.command_context import CommandContext
+from application.commands.api_keys import Scope
 from benchmarks import servers
 from benchmarks.lines import Line, median_of
-from benchmarks.load import Target, written
-from benchmarks.long_history import ready_settings
-from benchmarks.people import accounts_of, caught_up
+from benchmarks.load import Target, request_file
+from benchmarks.long_history import temporary_database
+from benchmarks.sample_accounts import catch_up_views, create_accounts
+from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from api.config import Settings
+    from api.bootstrap.config import Settings
     from benchmarks.lines import Scale
-    from benchmarks.people import Person
+    from benchmarks.sample_accounts import SampleSubUser
 
 ACCOUNTS = 200
 SUB_USERS_OF_SOME, SOME = 10, 20
 CONNECTIONS = 16
 NAMES = 25
-"""That each sub-user is given in turn: no request asks for what is so already."""
+"""Names that each sub-user gets in turn, so that every request changes something."""
 
 STATE_BYTES = 330
-"""Of the event that a change of a name records, as JSON."""
+"""Size in JSON of the event that a change of a name records."""
 
 Request = tuple[str, str, Any]
 
 
 @dataclass(frozen=True)
 class Path:
-    """One kind of request, and what the floor does in its place."""
+    """One kind of request, and the corresponding request to the floor."""
 
-    what: str
+    label: str
     ours: Sequence[Request]
     against: str
-    floors: Sequence[Request]
+    floor: Sequence[Request]
     bar: float
 
 
-def paths(people: Sequence[Person], listed: Sequence[Person], settings: Settings) -> list[Path]:
-    """Return what is measured, changes last, as no follower runs.
+def paths(sub_users: Sequence[SampleSubUser], listed: Sequence[SampleSubUser], settings: Settings) -> list[Path]:
+    """Return the requests to measure. Changes are last, because no follower runs.
 
-    `people` are one of each account, those `listed` have nine colleagues.
+    `sub_users` has one sub-user of each account, `listed` one of each account with ten sub-users.
     """
     return [
         Path(
             f"introspect, {CONNECTIONS} connections",
-            [("POST", "/v1/sessions/introspect", {"token": one.token, "permission": "assistants"}) for one in people],
+            [
+                ("POST", "/v1/sessions/introspect", {"token": sub_user.token, "permission": "assistants"})
+                for sub_user in sub_users
+            ],
             "one SELECT by key",
-            [("POST", "/by-key", {"key": str(one)}) for one in _session_ids(settings)],
+            [("POST", "/by-key", {"key": str(session_id)}) for session_id in _session_ids(settings)],
             0.8,
         ),
         Path(
             f"list of 10 sub-users, {CONNECTIONS} connections",
-            [("GET", f"/v1/accounts/{one.account_id}/sub-users", None) for one in listed],
+            [("GET", f"/v1/accounts/{sub_user.account_id}/sub-users", None) for sub_user in listed],
             "one SELECT of 10 rows",
-            [("GET", f"/of-account/{one.account_id}", None) for one in listed],
+            [("GET", f"/of-account/{sub_user.account_id}", None) for sub_user in listed],
             0.6,
         ),
         Path(
             f"change of one field, {ACCOUNTS} accounts, {CONNECTIONS} connections",
-            [("PATCH", one.path, {"name": f"Grace {uuid4().hex[:8]}"}) for _ in range(NAMES) for one in people],
+            [
+                ("PATCH", sub_user.path, {"name": f"Grace {uuid4().hex[:8]}"})
+                for _ in range(NAMES)
+                for sub_user in sub_users
+            ],
             "one INSERT",
             [("POST", "/insert", {"topic": "SubUserDetailsChanged", "state": "x" * STATE_BYTES})],
             0.5,
@@ -84,37 +93,41 @@ def paths(people: Sequence[Person], listed: Sequence[Person], settings: Settings
 def measure(scale: Scale) -> list[Line]:
     """Measure each path and the floor in turn."""
     with ExitStack() as stack:
-        settings = stack.enter_context(ready_settings())
-        people, listed, api_key = populated(settings)
-        ours = stack.enter_context(servers.doors(settings)).url
-        floor = stack.enter_context(servers.floor(settings))
+        settings = stack.enter_context(temporary_database())
+        sub_users, listed, api_key = populate(settings)
+        ours = stack.enter_context(servers.run_api(settings)).url
+        floor = stack.enter_context(servers.run_floor(settings))
         headers = (f"Authorization: Bearer {api_key}", "X-Client-IP: 192.0.2.1", "X-Client-User-Agent: a browser")
-        return [_line(path, ours, floor, headers, scale) for path in paths(people, listed, settings)]
+        return [_line(path, ours, floor, headers, scale) for path in paths(sub_users, listed, settings)]
 
 
-def populated(settings: Settings) -> tuple[list[Person], list[Person], str]:
-    """Set up the accounts, and return one sub-user of each, one of each that has ten, and a portal's key."""
-    service = bootstrap.build(settings)
+def populate(settings: Settings) -> tuple[list[SampleSubUser], list[SampleSubUser], str]:
+    """Create the accounts; return one sub-user of each, one of each account that has ten, and a portal's API key."""
+    service = composition_root.build(settings)
     try:
-        alone = accounts_of(service, ACCOUNTS - SOME, 1)
-        listed = accounts_of(service, SOME, SUB_USERS_OF_SOME)[::SUB_USERS_OF_SOME]
-        caught_up(service)
-        return [*alone, *listed], listed, service.api_keys.create(Scope.PORTAL, "benchmark", service.clock())
+        single = create_accounts(service, ACCOUNTS - SOME, 1)
+        listed = create_accounts(service, SOME, SUB_USERS_OF_SOME)[::SUB_USERS_OF_SOME]
+        catch_up_views(service)
+        return (
+            [*single, *listed],
+            listed,
+            service.commands.api_keys.create(Scope.PORTAL, "benchmark", CommandContext(ActorType.SYSTEM)),
+        )
     finally:
         service.close()
 
 
-def _line(path: Path, ours: str, floor: str, headers: tuple[str, ...], scale: Scale) -> Line:
+def _line(path: Path, api_url: str, floor_url: str, headers: tuple[str, ...], scale: Scale) -> Line:
     runs = []
-    with written(path.ours) as asked, written(path.floors) as floored:
-        targets = Target(ours, asked, headers), Target(floor, floored)
+    with request_file(path.ours) as our_requests, request_file(path.floor) as floor_requests:
+        targets = Target(api_url, our_requests, headers), Target(floor_url, floor_requests)
         for target in targets:
-            target.under(CONNECTIONS, 1)
+            target.run_load(CONNECTIONS, 1)
         for run in range(scale.runs):
-            turns = targets if run % 2 == 0 else targets[::-1]
-            rates = {target: target.under(CONNECTIONS, scale.seconds).rate for target in turns}
+            order = targets if run % 2 == 0 else targets[::-1]
+            rates = {target: target.run_load(CONNECTIONS, scale.seconds).rate for target in order}
             against = f"bare Flask with {path.against}"
-            runs.append(Line(path.what, rates[targets[0]], "requests/s", against, rates[targets[1]], path.bar))
+            runs.append(Line(path.label, rates[targets[0]], "requests/s", against, rates[targets[1]], path.bar))
     return median_of(runs)
 
 

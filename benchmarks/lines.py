@@ -1,4 +1,4 @@
-"""What a benchmark has to say: a line each, ours beside a limit or a peer that was measured in the same runs."""
+"""Result lines of the benchmarks: our figure beside a limit or a peer measured in the same runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: `ours` and its `limit`, both in `unit`, and the bar that their ratio has to meet.
+    """One line of the table: `ours` and its `limit`, both in `unit`, and the `bar` that their ratio must meet.
 
-    `against` says what the limit is. The ratio has to be at least the bar, or where less is better (`at_least` False)
-    at most.
+    `against` describes the limit. The ratio must be at least the bar, or at most the bar if `at_least` is False.
     """
 
-    what: str
+    label: str
     ours: float
     unit: str
     against: str
@@ -27,7 +26,7 @@ class Line:
 
     @property
     def ratio(self) -> float:
-        """Ours as a multiple of the limit."""
+        """`ours` divided by `limit`."""
         return self.ours / self.limit
 
     @property
@@ -37,25 +36,25 @@ class Line:
 
 
 def median_of(runs: Sequence[Line]) -> Line:
-    """Return the line of the run with the median ratio: ours and the limit as they were measured together."""
+    """Return the run with the median ratio, so that `ours` and `limit` were measured together."""
     return sorted(runs, key=lambda line: line.ratio)[len(runs) // 2]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: the full size is what the bars are about, the short one tries every line in minutes."""
+    """Amount of data and load. The bars apply to the full size; the short one tries every line within minutes."""
 
     name: str
     runs: int
     seconds: float
-    """For which ours, and its limit, are under load in each run."""
+    """Duration of the load on ours, and on its limit, in each run."""
 
     audit_rows: int
     accounts: int
     rebuilt_events: int
     long_history: int
     requests: int
-    """Over which a worker's memory is watched; the first tenth is its warm-up."""
+    """Requests during which a worker's memory is watched. The first tenth is its warm-up."""
 
 
 FULL = Scale(

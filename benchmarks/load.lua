@@ -1,4 +1,4 @@
--- For wrk: sends the requests of a file one after the other, and prints what came of them as one line of JSON.
+-- Script for wrk: sends the requests of a file in order, repeatedly, and prints the result as one line of JSON.
 -- A line of the file is a request: method, path and body, separated by tabs. Arguments: the file, then headers.
 
 local requests, at = {}, 0

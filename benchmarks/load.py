@@ -1,4 +1,4 @@
-"""Load over HTTP, from wrk: a client in C on one thread, so that it takes little from what it measures."""
+"""HTTP load from wrk: a client in C on one thread, which takes little CPU time from the servers that it measures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JSON_BODY = "Content-Type: application/json"
 
 @dataclass(frozen=True)
 class Load:
-    """What a load came to; times in seconds."""
+    """Result of a load. Times are in seconds."""
 
     requests: int
     rate: float
@@ -31,41 +31,42 @@ class Load:
 
 @dataclass(frozen=True)
 class Target:
-    """Requests to a server, which are sent one after the other, and from the beginning again."""
+    """Requests to a server, sent in order and repeatedly."""
 
     url: str
     requests: Path = field(repr=False)
     headers: tuple[str, ...] = field(default=(), repr=False)
 
-    def under(self, connections: int, seconds: float) -> Load:
-        """Send them over so many connections for a while; exit where any is refused: that would be no measure."""
+    def run_load(self, connections: int, seconds: float) -> Load:
+        """Send the requests over some connections for a while. Exits if a request fails."""
         command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout=30s", "--latency"]
         arguments = [f"-s{SCRIPT}", self.url, "--", str(self.requests), JSON_BODY, *self.headers]
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-        _, _, result = done.stdout.partition("RESULT ")
-        if not result:
-            sys.exit(f"wrk failed: {done.stderr or done.stdout}")
-        told = json.loads(result)
-        if told["refused"] or told["lost"]:
-            sys.exit(
-                f"{told['refused']} requests to {self.url} were refused, {told['lost']} lost, of {told['requests']}"
-            )
+        process = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        _, _, output = process.stdout.partition("RESULT ")
+        if not output:
+            sys.exit(f"wrk failed: {process.stderr or process.stdout}")
+        result = json.loads(output)
+        if not result["requests"]:
+            sys.exit(f"{self.url} answered nothing within {seconds} s")
+        if result["refused"] or result["lost"]:
+            failures = f"{result['refused']} were refused, {result['lost']} lost"
+            sys.exit(f"of {result['requests']} requests to {self.url}, {failures}")
         return Load(
-            told["requests"],
-            told["requests"] / told["microseconds"] * 1e6,
-            told["median"] / 1e6,
-            told["p95"] / 1e6,
+            result["requests"],
+            result["requests"] / result["microseconds"] * 1e6,
+            result["median"] / 1e6,
+            result["p95"] / 1e6,
         )
 
 
 @contextmanager
-def written(requests: Iterable[tuple[str, str, object]]) -> Iterator[Path]:
-    """Lend a file of requests: method, path, and a body or None."""
+def request_file(requests: Iterable[tuple[str, str, object]]) -> Iterator[Path]:
+    """Write requests (method, path, and body or None) to a temporary file, and lend it."""
     if shutil.which("wrk") is None:
-        sys.exit("wrk is needed: a load generator that Debian has as a package of that name")
+        sys.exit("wrk is not installed: install the Debian package `wrk`")
     with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:
         for method, path, body in requests:
-            told = "" if body is None else json.dumps(body, separators=(",", ":"))
-            file.write(f"{method}\t{path}\t{told}\n")
+            text = "" if body is None else json.dumps(body, separators=(",", ":"))
+            file.write(f"{method}\t{path}\t{text}\n")
         file.flush()
         yield Path(file.name)

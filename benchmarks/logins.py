@@ -1,4 +1,4 @@
-"""Logins over HTTP, against what the machine's cores can verify with argon2 and nothing else."""
+"""Logins over HTTP, compared with the argon2 verifications that the machine's cores can do."""
 
 from __future__ import annotations
 
@@ -9,61 +9,69 @@ from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
 
-from api import bootstrap
-from application.api_keys import Scope
+from api.bootstrap import composition_root
+from application.command_context import CommandContext
+from application.commands.api_keys import Scope
 from benchmarks import servers
 from benchmarks.lines import Line, median_of
-from benchmarks.load import Target, written
-from benchmarks.long_history import ready_settings
-from benchmarks.people import PASSWORD, accounts_of
+from benchmarks.load import Target, request_file
+from benchmarks.long_history import temporary_database
+from benchmarks.sample_accounts import PASSWORD, create_accounts
+from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
     from benchmarks.lines import Scale
 
 CONNECTIONS = 8
 ACCOUNTS = 64
-"""More than connections: people who log in at the same time are seldom the same."""
+"""More than there are connections, so that simultaneous logins are mostly of different people."""
 
 
 def measure(scale: Scale) -> list[Line]:
-    """Measure logins and bare verifications in turn."""
+    """Measure logins and bare verifications, alternating."""
     with ExitStack() as stack:
-        settings = stack.enter_context(ready_settings())
-        service = bootstrap.build(settings)
-        people = accounts_of(service, ACCOUNTS, 1)
-        api_key = service.api_keys.create(Scope.PORTAL, "benchmark", service.clock())
+        settings = stack.enter_context(temporary_database())
+        service = composition_root.build(settings)
+        sub_users = create_accounts(service, ACCOUNTS, 1)
+        api_key = service.commands.api_keys.create(Scope.PORTAL, "benchmark", CommandContext(ActorType.SYSTEM))
         service.close()
-        requests = stack.enter_context(written(("POST", "/v1/sessions", one.credentials) for one in people))
-        url = stack.enter_context(servers.doors(settings)).url
+        requests = stack.enter_context(
+            request_file(("POST", "/v1/sessions", sub_user.credentials) for sub_user in sub_users)
+        )
+        url = stack.enter_context(servers.run_api(settings)).url
         headers = (f"Authorization: Bearer {api_key}", "X-Client-IP: 192.0.2.1", "X-Client-User-Agent: a browser")
         target = Target(url, requests, headers)
-        target.under(CONNECTIONS, 1)
+        target.run_load(CONNECTIONS, 1)
         rates, times = [], []
         for _ in range(scale.runs):
-            raw = verifications(settings.cores, scale.seconds)
-            load = target.under(CONNECTIONS, scale.seconds)
+            verification_rate = verifications(settings.cores, scale.seconds)
+            load = target.run_load(CONNECTIONS, scale.seconds)
             against = f"argon2 verifications on {settings.cores} cores"
-            rates.append(Line(f"logins, {CONNECTIONS} connections", load.rate, "logins/s", against, raw, 0.85))
-            even = 1000 * CONNECTIONS / raw
+            rates.append(
+                Line(f"logins, {CONNECTIONS} connections", load.rate, "logins/s", against, verification_rate, 0.8)
+            )
+            fair_share_ms = 1000 * CONNECTIONS / verification_rate
             against = "connections ÷ that rate"
-            times.append(Line("their time, 95th percentile", 1000 * load.p95, "ms", against, even, 2, at_least=False))
+            times.append(
+                Line("their time, 95th percentile", 1000 * load.p95, "ms", against, fair_share_ms, 2, at_least=False)
+            )
         return [median_of(rates), median_of(times)]
 
 
 def verifications(cores: int, seconds: float) -> float:
-    """Return how many passwords a second all cores verify, with the parameters of the service."""
+    """Return the passwords per second that all cores can verify, with the parameters of the service."""
     hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
     password_hash = hasher.hash(PASSWORD)
-    end = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
 
     def verify(_: int) -> int:
-        done = 0
-        while time.monotonic() < end:
+        count = 0
+        while time.monotonic() < deadline:
             hasher.verify(password_hash, PASSWORD)
-            done += 1
-        return done
+            count += 1
+        return count
 
-    began = time.monotonic()
-    with ThreadPoolExecutor(cores) as pool:  # it lets go of the interpreter while it hashes
-        done = sum(pool.map(verify, range(cores)))
-    return done / (time.monotonic() - began)
+    started_at = time.monotonic()
+    with ThreadPoolExecutor(cores) as pool:  # argon2 releases the GIL while it hashes
+        count = sum(pool.map(verify, range(cores)))
+    return count / (time.monotonic() - started_at)

@@ -1,11 +1,11 @@
-"""A command costs the same, however long the account's history is."""
+"""Cost of a command on an account with a long history."""
 
 from __future__ import annotations
 
 from statistics import median
 from typing import TYPE_CHECKING
 
-from api import bootstrap
+from api.bootstrap import composition_root
 from benchmarks import long_history
 from benchmarks.lines import Line
 
@@ -15,24 +15,26 @@ if TYPE_CHECKING:
 
 SHORT = 100
 COMMANDS_A_SECOND = 100
-"""On each of the two accounts, in turn: half of what one thread comes to."""
+"""Commands on each of the two accounts: half of what one thread can do."""
 
 BAR = 1.15
 
 
 def measure(scale: Scale) -> list[Line]:
-    """Time commands on an account with a long history and on ones with a short history, in turn."""
-    with long_history.ready_settings() as settings:
-        service = bootstrap.build(settings)
-        old = long_history.make(service, scale.long_history)
+    """Time commands on an account with a long history and on accounts with a short one, alternating."""
+    with long_history.temporary_database() as settings:
+        service = composition_root.build(settings)
+        long_account = long_history.create_account(service, scale.long_history)
 
-        def young() -> Account:
-            return long_history.make(service, SHORT)
+        def short_account() -> Account:
+            return long_history.create_account(service, SHORT)
 
         commands = int(COMMANDS_A_SECOND * scale.seconds)
-        times = long_history.measure(long_history.through(service), young, old, scale.runs, commands)
+        times = long_history.measure(
+            long_history.rename_in_process(service), short_account, long_account, scale.runs, commands
+        )
         service.close()
-    what = f"one command on an account with {scale.long_history:,} events"
+    label = f"one command on an account with {scale.long_history:,} events"
     return [
-        Line(what, median(times.long), "ms", f"on one with {SHORT} events", median(times.short), BAR, at_least=False)
+        Line(label, median(times.long), "ms", f"on one with {SHORT} events", median(times.short), BAR, at_least=False)
     ]

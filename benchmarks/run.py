@@ -1,7 +1,7 @@
-"""Every line of docs/performance.md: ours, the limit or peer beside it, and whether the bar is met. Exits 1 if not.
+"""Measures every line of docs/performance.md: our figure, the limit or peer, whether the bar is met. Exits 1 if not.
 
-`make bench` measures all of it at full size, and writes the table and the plot of docs/performance.md; of a part of it,
-`make bench ARGS=logins`, its lines take the place of earlier ones. `make bench-short` tries every line on less data,
+`make bench` measures everything at full size, and writes the table and the plot of docs/performance.md. With names of
+benchmarks (`make bench ARGS=logins`) it updates only their lines. `make bench-short` tries every line on less data
 within ten minutes, and only prints.
 """
 
@@ -34,35 +34,33 @@ SUBJECTS: tuple[str, ...] = (
     "growth",
     "memory",
 )
-"""Modules of this folder, each with a `measure(scale) -> list[Line]`, in the order of the table."""
+"""Modules of this folder, in the order of the table. Each has a function `measure(scale) -> list[Line]`."""
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-def measured(subjects: Sequence[str], scale: Scale, console: Console) -> Iterator[Line]:
-    """Measure one subject after the other, and say what it came to as soon as it is known."""
+def measure_all(subjects: Sequence[str], scale: Scale, console: Console) -> Iterator[Line]:
+    """Measure one subject after another, and print each result as soon as it is known."""
     for subject in subjects:
-        began = time.monotonic()
+        started_at = time.monotonic()
         lines: list[Line] = importlib.import_module(f"benchmarks.{subject}").measure(scale)
-        console.print(report.table(lines), f"{subject}: {time.monotonic() - began:.0f} s\n")
+        console.print(report.table(lines), f"{subject}: {time.monotonic() - started_at:.0f} s\n")
         yield from lines
 
 
 def main() -> int:
     """Measure, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "subjects", nargs="*", metavar="subject", help=f"of {', '.join(SUBJECTS)}; all if none is given"
-    )
-    parser.add_argument("--short", action="store_true", help="on less data")
-    given = parser.parse_args()
-    unknown = set(given.subjects) - set(SUBJECTS)
+    parser.add_argument("subjects", nargs="*", metavar="subject", help=f"any of {', '.join(SUBJECTS)}; default: all")
+    parser.add_argument("--short", action="store_true", help="measure on less data")
+    args = parser.parse_args()
+    unknown = set(args.subjects) - set(SUBJECTS)
     if unknown:
-        parser.error(f"there is no {', '.join(sorted(unknown))}")
+        parser.error(f"no such subject: {', '.join(sorted(unknown))}")
     console = Console()
-    lines = list(measured(given.subjects or SUBJECTS, SHORT if given.short else FULL, console))
+    lines = list(measure_all(args.subjects or SUBJECTS, SHORT if args.short else FULL, console))
     console.print(report.table(lines))
-    if not given.short:
+    if not args.short:
         report.write(lines, DOCS)
     return int(not all(line.met for line in lines))
 

@@ -1,4 +1,4 @@
-"""The service's doors and the floor beside them, as processes of their own, on one database."""
+"""The API, the worker and the floor, as processes of their own on one database."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from typing import TYPE_CHECKING
 import httpx
 import psycopg
 
-from benchmarks import floor as floor_module
+from benchmarks import floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from api.config import Settings
+    from api.bootstrap.config import Settings
 
 
 @dataclass(frozen=True)
-class Doors:
-    """Where the doors are, and their server processes."""
+class ApiServer:
+    """URL of the API, and the ids of its server processes."""
 
     url: str
     workers: tuple[int, ...]
 
 
 @contextmanager
-def doors(settings: Settings, **environment: str) -> Iterator[Doors]:
-    """Run the doors, with the processes and threads that they choose themselves."""
+def run_api(settings: Settings, **environment: str) -> Iterator[ApiServer]:
+    """Run the API, with its default number of processes and threads."""
     port = _free_port()
-    told = {"SUBUSERS_DATA_DIR": str(settings.data_dir), "SUBUSERS_PORT": str(port), **environment}
+    variables = {"SUBUSERS_DATA_DIR": str(settings.data_dir), "SUBUSERS_PORT": str(port), **environment}
     with (
-        _running([sys.executable, "-m", "api.cli", "api"], told) as pid,
+        _running([sys.executable, "-m", "api.cli", "api"], variables) as pid,
         _up(f"http://127.0.0.1:{port}", "/readyz") as url,
     ):
-        yield Doors(url, _children(pid))
+        yield ApiServer(url, _children(pid))
 
 
 @contextmanager
-def work(settings: Settings) -> Iterator[None]:
+def run_worker(settings: Settings) -> Iterator[None]:
     """Run the followers."""
     with _running([sys.executable, "-m", "api.cli", "work"], {"SUBUSERS_DATA_DIR": str(settings.data_dir)}):
         yield
 
 
 @contextmanager
-def floor(settings: Settings) -> Iterator[str]:
-    """Run the floor with as many processes and threads, and yield where it is."""
+def run_floor(settings: Settings) -> Iterator[str]:
+    """Run the floor with as many processes and threads as the API, and yield its URL."""
     url, port = settings.owner_url, _free_port()
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(floor_module.TABLES)
-    shape = [str(settings.cores), str(settings.threads)]
-    command = [sys.executable, "-m", "benchmarks.floor", url, str(port), *shape]
+        connection.execute(floor.TABLES)
+    sizes = [str(settings.cores), str(settings.threads)]
+    command = [sys.executable, "-m", "benchmarks.floor", url, str(port), *sizes]
     with _running(command, {}), _up(f"http://127.0.0.1:{port}", "/") as address:
         yield address
 
@@ -74,16 +74,16 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[int]:
 
 @contextmanager
 def _up(url: str, path: str) -> Iterator[str]:
-    """Wait until somebody listens, for a minute or so."""
+    """Wait until the server listens, for about a minute."""
     with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
         client.get(f"{url}{path}")
     yield url
 
 
 def _children(pid: int) -> tuple[int, ...]:
-    """Return the server processes of an `api`: children that are copies of it."""
-    children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return tuple(one for one in children if b"api.cli" in Path(f"/proc/{one}/cmdline").read_bytes())
+    """Return the ids of the server processes of `subusers api`."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return tuple(child for child in children if Path(f"/proc/{child}/comm").read_text().startswith("subusers api"))
 
 
 def _free_port() -> int:

@@ -1,8 +1,8 @@
-"""How soon the list of sub-users shows what a command has recorded, while 300 commands a second come in.
+"""Delay until the list of sub-users shows what a command recorded, at 300 commands per second.
 
-Followers run in a process of their own, as they do; the commands, on 200 accounts, and whoever looks at the view run
-here. A command's wait begins when it has been answered, and ends when the view's position, which is committed with its
-rows, has been seen to have reached it.
+The followers run in a process of their own, as in production. The commands, on 200 accounts, and the watcher of the
+view run in this process. A delay begins when the command has returned, and ends when the view's position, which is
+committed with its rows, is seen to have reached the command's position.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Self
 
 import psycopg
 
-from api import bootstrap
-from application.sub_users import SubUserChanges
+from api.bootstrap import composition_root
+from application.commands.sub_users import SubUserChanges
 from benchmarks.lines import Line, median_of
-from benchmarks.long_history import ORIGIN, make, ready_settings
-from benchmarks.servers import work
+from benchmarks.long_history import ORIGIN, create_account, temporary_database
+from benchmarks.servers import run_worker
 
 if TYPE_CHECKING:
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
     from benchmarks.lines import Scale
     from benchmarks.long_history import Account
 
 RATE = 300
-"""Commands a second."""
+"""Commands per second."""
 
 ACCOUNTS = 200
 THREADS = 16
@@ -39,54 +39,56 @@ LONGEST_WAIT = 10.0
 
 
 def measure(scale: Scale) -> list[Line]:
-    """Send commands at their rate, and look at the view all the while."""
-    with ready_settings() as settings, work(settings):
-        service = bootstrap.build(settings)
-        accounts = [make(service, 2) for _ in range(ACCOUNTS)]
-        of_run(service, accounts, 1)  # connections, prepared statements and first accounts
+    """Send commands at a fixed rate while watching the view's position."""
+    with temporary_database() as settings, run_worker(settings):
+        service = composition_root.build(settings)
+        accounts = [create_account(service, 2) for _ in range(ACCOUNTS)]
+        run_once(service, accounts, 1)  # warm-up: connections, prepared statements, first accounts
         runs = []
         for _ in range(scale.runs):
-            worst = of_run(service, accounts, scale.seconds)
-            what = f"event committed → visible in the view, {RATE} commands/s, p99"
-            runs.append(Line(what, worst, "ms", "the promise", PROMISE, 1, at_least=False))
+            p99 = run_once(service, accounts, scale.seconds)
+            label = f"event committed → visible in the view, {RATE} commands/s, p99"
+            runs.append(Line(label, p99, "ms", "the promise", PROMISE, 1, at_least=False))
         service.close()
     return [median_of(runs)]
 
 
-def of_run(service: Service, accounts: list[Account], seconds: float) -> float:
-    """Return the 99th percentile of the waits, in milliseconds."""
+def run_once(service: Service, accounts: list[Account], seconds: float) -> float:
+    """Return the 99th percentile of the delays, in milliseconds."""
     with Watcher(service.settings.database_url or "") as watcher:
-        answered = commands(service, accounts, seconds)
-        watcher.wait_for(max(position for position, _ in answered))
-    waits = sorted(1000 * (watcher.seen(position) - at) for position, at in answered)
-    return waits[int(0.99 * len(waits))]
+        results = send_commands(service, accounts, seconds)
+        watcher.wait_for(max(position for position, _ in results))
+    delays = sorted(1000 * (watcher.reached_at(position) - returned_at) for position, returned_at in results)
+    return delays[int(0.99 * len(delays))]
 
 
-def commands(service: Service, accounts: list[Account], seconds: float) -> list[tuple[int, float]]:
-    """Rename one sub-user after the other, each when it is due; return the positions, and when they were answered."""
-    began = time.perf_counter()
+def send_commands(service: Service, accounts: list[Account], seconds: float) -> list[tuple[int, float]]:
+    """Rename one sub-user after another at the fixed rate; return the positions and the times of return."""
+    started_at = time.perf_counter()
     numbers = count()
-    answered: list[tuple[int, float]] = []
+    results: list[tuple[int, float]] = []
 
     def run(_: int) -> None:
         while (number := next(numbers)) < RATE * seconds:
-            time.sleep(max(0.0, began + number / RATE - time.perf_counter()))
-            one = accounts[number % len(accounts)]
-            changes = SubUserChanges(name=f"Grace {number} {began}")
-            position = service.sub_users.change(one.account_id, one.sub_user_id, changes, ORIGIN).position
-            answered.append((position or 0, time.perf_counter()))
+            time.sleep(max(0.0, started_at + number / RATE - time.perf_counter()))
+            account = accounts[number % len(accounts)]
+            changes = SubUserChanges(name=f"Grace {number} {started_at}")
+            position = service.commands.sub_users.change(
+                account.account_id, account.sub_user_id, changes, ORIGIN
+            ).position
+            results.append((position or 0, time.perf_counter()))
 
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(run, range(THREADS)))
-    return answered
+    return results
 
 
 class Watcher:
-    """Looks at the view's position, every millisecond or so, in a thread of its own."""
+    """Records in a thread when the view reaches each position, reading it about once a millisecond."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._over = threading.Event()
+        self._stop = threading.Event()
         self._positions = [0]
         self._times = [time.perf_counter()]
         self._thread = threading.Thread(target=self._watch)
@@ -96,24 +98,24 @@ class Watcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stop.set()
         self._thread.join()
 
     def wait_for(self, position: int) -> None:
-        """Wait until the view has come there. Raises TimeoutError."""
-        until = time.perf_counter() + LONGEST_WAIT
+        """Wait until the view reaches a position. Raises TimeoutError."""
+        deadline = time.perf_counter() + LONGEST_WAIT
         while self._positions[-1] < position:
-            if time.perf_counter() > until:
+            if time.perf_counter() > deadline:
                 raise TimeoutError
             time.sleep(0.01)
 
-    def seen(self, position: int) -> float:
-        """Return when the view was first seen to have it."""
+    def reached_at(self, position: int) -> float:
+        """Return the time at which the view was first seen to have reached a position."""
         return self._times[bisect.bisect_left(self._positions, position)]
 
     def _watch(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
-            while not self._over.is_set():
+            while not self._stop.is_set():
                 row = connection.execute("SELECT position FROM followers WHERE name = 'sub-users'").fetchone()
                 if row is not None and row[0] > self._positions[-1]:
                     self._times.append(time.perf_counter())

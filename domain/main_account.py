@@ -1,48 +1,89 @@
-"""A company's main account, and the rules by which it lets sub-users in.
+"""Main account of a company: the aggregate that decides every rule about the company's sub-users.
 
-Every public method decides: it checks the rules, raises a `Refusal` or records what happened. Every `@event` method
-evolves: it only takes over what happened, so that a rule tightened later never makes history unreadable.
-Time, ids, hashes and sealed text come in as arguments.
+A company registers one main account. Its owner manages sub-users, who are people with a login of their own. One event
+stream holds the whole history of the account and its sub-users, so every decision sees all of it.
+
+The life of a sub-user: created (inactive) -> activated <-> deactivated -> deleted -> erased.
+
+The rules, with the numbers by which the tests refer to them:
+
+ 1. Accounts are independent. An e-mail is unique among the sub-users of one account, not across accounts.
+ 2. A command applies all of its changes or none.
+ 3. Activation mails credentials. The first activation mails the current temporary password. Each later one, and
+    "send again", issues and mails a new one.
+ 4. A refused login does not reveal the reason. Only the history has it.
+ 5. A password that the owner sets is temporary: it expires after 7 days, and a session opened with it can only
+    replace it.
+ 6. Access can have an expiry, and ends at exactly that time.
+ 7. Deletion is final. It ends all sessions and erases the personal data, at once or after a legal hold.
+ 8. An account has at most 10 sub-users until support raises the limit. Inactive and hidden ones count.
+ 9. A hidden sub-user is left out of lists and reports, and keeps their access.
+10. A sub-user has only the operational permissions of `domain.permission_catalog`.
+
+In addition, the number of credentials mails per hour is limited, and each usage threshold of the account's plan is
+reported once. A closed account refuses logins and changes, except deletions and erasures.
+
+Failed logins: the first 5 in a row are recorded, then those whose number is a power of two. 100 in a row lock the
+sub-user. A lock refuses nothing here. It means that the throttle of logins (docs/security.md) admits only one attempt
+an hour from networks that the sub-user has not used lately. A login or new credentials end the lock.
+
+Legal hold: if the service has an erasure delay (`SUBUSERS_ERASURE_DELAY`), every deletion of a sub-user places a legal
+hold on their personal data. It is erased when the delay is over, instead of at once.
+
+E-mails are encrypted, so the account compares hashes, which depend on a person's key. `email_hash` is the hash of an
+e-mail under the key of its own person, `email_hashes` are those of one e-mail under the keys of several people.
+
+A command method checks the rules, then raises a `Refusal` or records events. An `@event` method only applies an event
+to the state and checks nothing, so that history stays readable after a rule becomes stricter. The aggregate is pure: it
+receives the time, ids, hashes and encrypted text as arguments.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from eventsourcing.domain import Aggregate, event
 
 from domain import events, refusals
-from domain.main_account_snapshot import MainAccountSnapshot
-from domain.plan import REMEMBERED, Plan, Threshold, thresholds
-from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit
+from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
+from domain.snapshot import MainAccountSnapshot
+from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
     from datetime import date, datetime
     from uuid import UUID
 
-    from domain.cause import Cause, Sealed, Via
+    from domain.event_metadata import Ciphertext, EventMetadata, Via
     from domain.plan import Period, Resource, Usage
 
 INITIAL_SUB_USER_LIMIT = 10
-"""How many sub-users an account may have until support raises it (rule 8)."""
+"""Maximum number of sub-users until support raises it (rule 8)."""
 
 LOCKING_FAILURES = 100
-"""How many failed logins in a row lock a sub-user, or keep an owner's password out (NIST SP 800-63B-4, 3.2.2)."""
+"""Consecutive failed logins that lock a sub-user, or an owner's password (NIST SP 800-63B-4, 3.2.2)."""
+
+MAIL_WINDOW = timedelta(hours=1)
+MAILS_PER_SUB_USER = 5
+MAILS_PER_ACCOUNT = 50
+"""Maximum credentials mails within `MAIL_WINDOW`. The owner chooses the recipient and part of the text, so mails can
+be abused for spam."""
 
 RECORDED_FAILURES = 5
-"""So many failed logins in a row are recorded one by one, and after that each time their number has doubled."""
+"""Consecutive failed logins that are all recorded. Of the later ones, each power of two is recorded."""
 
 
 class MainAccount(Aggregate):
-    """The account that is in charge: every sub-user belongs to one, and one stream holds all that happened in it."""
+    """Main account with its sub-users: the consistency boundary of all their rules."""
 
     TOPIC = "MainAccount"
-    Snapshot = MainAccountSnapshot  # type: ignore[assignment]  # the library types it as its own class, and takes any
+    Snapshot = MainAccountSnapshot  # type: ignore[assignment]  # the library accepts any class, but types it as its own
 
     Event = events.Event
-    Created = events.MainAccountRegistered  # type: ignore[assignment]  # the library wants it to go by this name
+    Created = events.MainAccountRegistered  # type: ignore[assignment]  # the library requires this name
     MainAccountDetailsChanged = events.MainAccountDetailsChanged
     MainAccountClosed = events.MainAccountClosed
     MainAccountLoggedIn = events.MainAccountLoggedIn
@@ -70,33 +111,34 @@ class MainAccount(Aggregate):
     PersonalDataErased = events.PersonalDataErased
 
     def __init__(
-        self, *, email: Sealed, email_hash: str, company_name: Sealed, language: str, sub_user_limit: int
+        self, *, email: Ciphertext, email_hash: str, company_name: Ciphertext, language: str, sub_user_limit: int
     ) -> None:
         self.email = email
-        self.email_hash = email_hash
+        self.recorded_email_hash = email_hash
         self.company_name = company_name
         self.language = language
         self.sub_user_limit = sub_user_limit
         self.closed_at: datetime | None = None
         self.plan: Plan | None = None
-        self.thresholds_told: frozenset[Threshold] = frozenset()
+        self.notified_thresholds: frozenset[Threshold] = frozenset()
+        self.recent_mails: tuple[tuple[datetime, UUID], ...] = ()
         self.sub_users: dict[UUID, SubUser] = {}
 
-    # What it is asked to do
+    # Commands: check the rules, then raise a refusal or record events
 
     @classmethod
     def register(
         cls,
         account_id: UUID,
         *,
-        email: Sealed,
+        email: Ciphertext,
         email_hash: str,
-        company_name: Sealed,
+        company_name: Ciphertext,
         language: str,
         at: datetime,
-        cause: Cause,
+        metadata: EventMetadata,
     ) -> Self:
-        """Set the account up, with the usual limit."""
+        """Return a new account with the initial sub-user limit."""
         return cls._create(
             cls.Created,
             id=account_id,
@@ -106,29 +148,29 @@ class MainAccount(Aggregate):
             company_name=company_name,
             language=language,
             sub_user_limit=INITIAL_SUB_USER_LIMIT,
-            **asdict(cause),
+            **asdict(metadata),
         )
 
     def change_details(
         self,
         *,
-        email: Sealed | None = None,
+        email: Ciphertext | None = None,
         email_hash: str | None = None,
-        company_name: Sealed | None = None,
+        company_name: Ciphertext | None = None,
         language: str | None = None,
         password_changed: bool = False,
         at: datetime,
-        cause: Cause,
+        metadata: EventMetadata,
     ) -> None:
-        """Change the account's own data; None leaves a thing as it is."""
-        self._require_open()
+        """Change the account's own details. None leaves a value unchanged."""
+        self._ensure_open()
         new_language = language if language != self.language else None
         if email is None and company_name is None and new_language is None and not password_changed:
             return
         self._record(
             self.MainAccountDetailsChanged,
             at,
-            cause,
+            metadata,
             email=email,
             email_hash=email_hash,
             company_name=company_name,
@@ -136,86 +178,83 @@ class MainAccount(Aggregate):
             password_changed=password_changed,
         )
 
-    def close(self, *, at: datetime, cause: Cause) -> None:
-        """End all access to the account. Closing it again changes nothing."""
+    def close(self, *, at: datetime, metadata: EventMetadata) -> None:
+        """Close the account, which ends all access to it. Closing it again records nothing."""
         if self.closed_at is None:
-            self._record(self.MainAccountClosed, at, cause)
+            self._record(self.MainAccountClosed, at, metadata)
 
-    def log_in_owner(self, session_id: UUID, via: Via, *, at: datetime, cause: Cause) -> None:
-        """Open a session for the owner, who proved who they are. Raises `LoginRefused` where the account is closed."""
+    def log_in_owner(self, session_id: UUID, via: Via, *, at: datetime, metadata: EventMetadata) -> None:
+        """Open a session for the authenticated owner. Raises `LoginRefused` if the account is closed."""
         if self.closed_at is not None:
             raise refusals.LoginRefused("account_closed")
-        self._record(self.MainAccountLoggedIn, at, cause, session_id=session_id, via=via)
+        self._record(self.MainAccountLoggedIn, at, metadata, session_id=session_id, via=via)
 
-    def note_refused_owner_login(self, why: str, failures: int, *, at: datetime, cause: Cause) -> None:
-        """Record a refused login as the owner, unless so many came before it that it says nothing new."""
-        if _says_something_new(failures):
-            self._record(self.MainAccountLoginRefused, at, cause, why=why, failures=failures)
+    def record_refused_owner_login(self, why: str, failures: int, *, at: datetime, metadata: EventMetadata) -> None:
+        """Record a refused login as the owner. After `RECORDED_FAILURES` in a row, only some are recorded."""
+        if _should_record_failure(failures):
+            self._record(self.MainAccountLoginRefused, at, metadata, why=why, failures=failures)
 
-    def log_out_owner(self, session_id: UUID | None, *, at: datetime, cause: Cause) -> None:
-        """End one session of the owner's, or all of them (None)."""
-        self._record(self.MainAccountLoggedOut, at, cause, session_id=session_id)
+    def log_out_owner(self, session_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> None:
+        """End one session of the owner, or all of them (None)."""
+        self._record(self.MainAccountLoggedOut, at, metadata, session_id=session_id)
 
-    def raise_sub_user_limit(self, limit: int, *, at: datetime, cause: Cause) -> None:
-        """Allow more sub-users. Raises `LimitNotRaised` where that would be fewer; the same number changes nothing."""
-        self._require_open()
+    def raise_sub_user_limit(self, limit: int, *, at: datetime, metadata: EventMetadata) -> None:
+        """Raise the sub-user limit; the same limit records nothing. Raises `LimitNotRaised` for a lower one."""
+        self._ensure_open()
         if limit < self.sub_user_limit:
             raise refusals.LimitNotRaised
         if limit > self.sub_user_limit:
-            self._record(self.SubUserLimitRaised, at, cause, sub_user_limit=limit)
+            self._record(self.SubUserLimitRaised, at, metadata, sub_user_limit=limit)
 
-    def set_plan(self, plan: Plan, *, at: datetime, cause: Cause) -> None:
-        """Change what the plan includes, or when its months begin. The same plan again changes nothing."""
-        self._require_open()
+    def set_plan(self, plan: Plan, *, at: datetime, metadata: EventMetadata) -> None:
+        """Set the included amounts of the plan and the start of its periods. The same plan records nothing."""
+        self._ensure_open()
         if plan != self.plan:
-            self._record(self.MainAccountPlanSet, at, cause, **vars(plan))
+            self._record(self.MainAccountPlanSet, at, metadata, **vars(plan))
 
-    def note_usage(self, period: Period, used: Usage, *, at: datetime, cause: Cause) -> None:
-        """Record each threshold that is reached by what was used in a period of the plan, unless it was told before.
+    def record_usage(self, period: Period, used: Usage, *, at: datetime, metadata: EventMetadata) -> None:
+        """Record each threshold that the usage in a period of the plan has reached and that is not recorded yet.
 
-        It is told once for each amount included: where the plan is raised later, it can be reached again. In a closed
-        account too: what was used before is still to be paid for.
+        Each is recorded once per included amount, so it can be reached again after the plan is raised. This also
+        applies to a closed account, which still has to pay for its usage.
         """
-        for one in thresholds(self.plan, period) if self.plan is not None else ():
-            if one.is_reached(used) and one not in self.thresholds_told:
+        for threshold in thresholds(self.plan, period) if self.plan is not None else ():
+            if threshold.is_reached(used) and threshold not in self.notified_thresholds:
                 self._record(
                     self.UsageThresholdReached,
                     at,
-                    cause,
-                    resource=one.resource,
-                    threshold=one.percent,
-                    period_start=one.period_start,
-                    used=used.of(one.resource),
-                    included=one.included,
+                    metadata,
+                    resource=threshold.resource,
+                    threshold=threshold.percent,
+                    period_start=threshold.period_start,
+                    used=used.of(threshold.resource),
+                    included=threshold.included,
                 )
-
-    def require_room_for(self, email_hash: str) -> None:
-        """Raise the refusal that a sub-user with this e-mail would meet, if any."""
-        self._require_open()
-        if any(sub_user.email_hash == email_hash for sub_user in self.sub_users.values()):
-            raise refusals.SubUserEmailTaken
-        if len(self.sub_users) >= self.sub_user_limit:
-            raise refusals.SubUserLimitReached
 
     def create_sub_user(
         self,
         sub_user_id: UUID,
         *,
-        email: Sealed,
+        email: Ciphertext,
         email_hash: str,
-        name: Sealed,
-        surname: Sealed,
+        name: Ciphertext,
+        surname: Ciphertext,
         visible: bool = True,
         access_expires_at: datetime | None = None,
         at: datetime,
-        cause: Cause,
+        metadata: EventMetadata,
+        same_email_hashes: AbstractSet[str] = frozenset(),
     ) -> None:
-        """Let a collaborator in, inactive as yet. Raises `SubUserEmailTaken` or `SubUserLimitReached`."""
-        self.require_room_for(email_hash)
+        """Create an inactive sub-user. Raises `SubUserEmailTaken` or `SubUserLimitReached`.
+
+        `email_hash` is the hash of the e-mail under the new sub-user's key, `same_email_hashes` are its hashes under
+        the keys of the existing sub-users.
+        """
+        self.ensure_can_add({email_hash, *same_email_hashes})
         self._record(
             self.SubUserCreated,
             at,
-            cause,
+            metadata,
             sub_user_id=sub_user_id,
             email=email,
             email_hash=email_hash,
@@ -225,212 +264,292 @@ class MainAccount(Aggregate):
             access_expires_at=access_expires_at,
         )
 
-    def needs_new_password(self, sub_user_id: UUID, edit: SubUserEdit) -> bool:
-        """Say whether the edit activates somebody again, which takes new access data (rule 3)."""
-        sub_user = self.sub_user(sub_user_id)
-        return edit.active is True and not sub_user.active and sub_user.was_activated
+    def edit_sub_user(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime, metadata: EventMetadata) -> None:
+        """Apply all changes of an edit, or none (rule 2). Unchanged values record no event.
 
-    def edit_sub_user(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime, cause: Cause) -> None:
-        """Change several things at once, all or nothing. What is already so changes nothing."""
-        self._require_open()
+        Raises `AccessExpired` if the edit activates the sub-user or mails them a password although their access has
+        expired, and `TooManyMails` if it would exceed the limit of credentials mails.
+        """
+        self.ensure_can_edit(sub_user_id, edit, at=at)
         sub_user = self.sub_user(sub_user_id)
         if edit.name is not None or edit.surname is not None:
             self._record(
-                self.SubUserDetailsChanged, at, cause, sub_user_id=sub_user_id, name=edit.name, surname=edit.surname
+                self.SubUserDetailsChanged, at, metadata, sub_user_id=sub_user_id, name=edit.name, surname=edit.surname
             )
         if edit.visible not in {None, sub_user.visible}:
-            self._record(self.SubUserVisibilityChanged, at, cause, sub_user_id=sub_user_id, visible=edit.visible)
-        if edit.expiry_given and edit.access_expires_at != sub_user.access_expires_at:
+            self._record(self.SubUserVisibilityChanged, at, metadata, sub_user_id=sub_user_id, visible=edit.visible)
+        if edit.changes_expiry and edit.access_expires_at != sub_user.access_expires_at:
             self._record(
                 self.SubUserAccessExpirySet,
                 at,
-                cause,
+                metadata,
                 sub_user_id=sub_user_id,
                 access_expires_at=edit.access_expires_at,
             )
-        if edit.active is False and sub_user.active:
-            self._record(self.SubUserDeactivated, at, cause, sub_user_id=sub_user_id)
-        activating = edit.active is True and not sub_user.active
-        if edit.new_password and not activating:
-            stays_active = sub_user.active and edit.active is not False
-            self._issue_password(sub_user, Notice.RESET if stays_active else Notice.NONE, at, cause)
-        if activating:
-            self._activate(sub_user, edit, at, cause)
+        if edit.deactivates(sub_user):
+            self._record(self.SubUserDeactivated, at, metadata, sub_user_id=sub_user_id)
+        if edit.activates(sub_user):
+            self._activate(sub_user, edit, at, metadata)
+        elif edit.new_password:
+            notice = Notice.RESET if edit.mails_new_password(sub_user) else Notice.NONE
+            self._issue_password(sub_user, notice, at, metadata)
 
-    def send_credentials_again(self, sub_user_id: UUID, *, at: datetime, cause: Cause) -> None:
-        """Issue a new temporary password and mail it. Raises `SubUserIsInactive` unless they may log in."""
-        self._require_open()
-        sub_user = self.sub_user(sub_user_id)
-        if not sub_user.active:
-            raise refusals.SubUserIsInactive
-        self._issue_password(sub_user, Notice.SEND_AGAIN, at, cause)
+    def send_credentials_again(self, sub_user_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
+        """Issue a new temporary password and mail it.
 
-    def delete_sub_user(self, sub_user_id: UUID, *, held: bool = False, at: datetime, cause: Cause) -> None:
-        """Remove a sub-user for good, and with them all that could be read of them: in a closed account too.
-
-        Where it is `held`, what can be read of them is erased later.
+        Raises `SubUserIsInactive` or `AccessExpired` if the sub-user could not use it, or `TooManyMails`.
         """
-        self.sub_user(sub_user_id)
-        self._record(self.SubUserDeleted, at, cause, sub_user_id=sub_user_id)
-        if not held:
-            self._record(self.PersonalDataErased, at, cause, sub_user_id=sub_user_id)
-
-    def erase_sub_user(self, sub_user_id: UUID, *, at: datetime, cause: Cause) -> None:
-        """Have nothing be readable of a sub-user any more, who is deleted with that if they live."""
-        if sub_user_id in self.sub_users:
-            self._record(self.SubUserDeleted, at, cause, sub_user_id=sub_user_id)
-        self._record(self.PersonalDataErased, at, cause, sub_user_id=sub_user_id)
-
-    def erase_everybody(self, sub_user_ids: Iterable[UUID], *, at: datetime, cause: Cause) -> None:
-        """Have nothing be readable of these sub-users, of any others who live, and of the owner; close the account."""
-        self.close(at=at, cause=cause)
-        for sub_user_id in dict.fromkeys([*sub_user_ids, *self.sub_users]):
-            self.erase_sub_user(sub_user_id, at=at, cause=cause)
-        self._record(self.PersonalDataErased, at, cause, sub_user_id=None)
-
-    def log_in(self, sub_user_id: UUID, session_id: UUID, *, at: datetime, cause: Cause) -> None:
-        """Open a session for a sub-user whose password was right. Raises `LoginRefused` unless they have access."""
+        self._ensure_open()
+        self.ensure_can_be_sent_credentials(sub_user_id, at)
         sub_user = self.sub_user(sub_user_id)
-        why = self.why_no_access(sub_user, at)
+        self._issue_password(sub_user, Notice.SEND_AGAIN, at, metadata)
+
+    def delete_sub_user(
+        self, sub_user_id: UUID, *, under_legal_hold: bool = False, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Delete a sub-user, also in a closed account.
+
+        Erase their personal data at once, unless it is `under_legal_hold`: then `erase_sub_user` erases it later.
+        """
+        self._ensure_exists(sub_user_id)
+        self._record(self.SubUserDeleted, at, metadata, sub_user_id=sub_user_id)
+        if not under_legal_hold:
+            self._record(self.PersonalDataErased, at, metadata, sub_user_id=sub_user_id)
+
+    def erase_sub_user(self, sub_user_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
+        """Erase a sub-user's personal data, deleting the sub-user first if necessary."""
+        if sub_user_id in self.sub_users:
+            self._record(self.SubUserDeleted, at, metadata, sub_user_id=sub_user_id)
+        self._record(self.PersonalDataErased, at, metadata, sub_user_id=sub_user_id)
+
+    def erase_all_people(self, sub_user_ids: Iterable[UUID], *, at: datetime, metadata: EventMetadata) -> None:
+        """Close the account and erase the owner, all existing sub-users and these deleted ones."""
+        self.close(at=at, metadata=metadata)
+        for sub_user_id in dict.fromkeys([*sub_user_ids, *self.sub_users]):
+            self.erase_sub_user(sub_user_id, at=at, metadata=metadata)
+        self._record(self.PersonalDataErased, at, metadata, sub_user_id=None)
+
+    def log_in(self, sub_user_id: UUID, session_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
+        """Open a session for a sub-user who gave the right password. Raises `LoginRefused` unless they have access.
+
+        The sign-in has already refused a temporary password that has expired.
+        """
+        sub_user = self.sub_user(sub_user_id)
+        why = self.access_refusal(sub_user, at)
         if why is not None:
             raise refusals.LoginRefused(why)
+        self._unlock(sub_user, at, metadata)
         self._record(
             self.SubUserLoggedIn,
             at,
-            cause,
+            metadata,
             sub_user_id=sub_user_id,
             session_id=session_id,
             with_temporary_password=sub_user.must_change_password,
         )
 
-    def why_no_access(self, sub_user: SubUser, at: datetime) -> str | None:
-        """Return why this sub-user may not log in at that moment, None if they may."""
-        if self.closed_at is not None:
-            return "account_closed"
-        if sub_user.locked:
-            return "locked"
-        if not sub_user.active:
-            return "inactive"
-        return "expired" if sub_user.has_expired(at) else None
-
-    def note_refused_login(
-        self, sub_user_id: UUID | None, why: str, failures: int, *, at: datetime, cause: Cause
+    def record_refused_login(
+        self, sub_user_id: UUID | None, why: str, failures: int, *, at: datetime, metadata: EventMetadata
     ) -> None:
-        """Record a refused login, unless so many came before it that it says nothing new; lock after too many."""
-        if _says_something_new(failures):
-            self._record(self.SubUserLoginRefused, at, cause, sub_user_id=sub_user_id, why=why, failures=failures)
+        """Record a refused login, and the lock of the sub-user after `LOCKING_FAILURES` in a row.
+
+        `failures` is the number of consecutive failures. After `RECORDED_FAILURES` only some are recorded.
+        `sub_user_id` is None if no sub-user has the e-mail.
+        """
+        if _should_record_failure(failures):
+            self._record(self.SubUserLoginRefused, at, metadata, sub_user_id=sub_user_id, why=why, failures=failures)
         sub_user = self.sub_users.get(sub_user_id) if sub_user_id is not None else None
         if sub_user is not None and failures >= LOCKING_FAILURES and not sub_user.locked:
-            self._record(self.SubUserLockedOut, at, cause, sub_user_id=sub_user.sub_user_id, failures=failures)
+            self._record(self.SubUserLockedOut, at, metadata, sub_user_id=sub_user.sub_user_id, failures=failures)
 
-    def change_own_password(self, sub_user_id: UUID, session_id: UUID, *, at: datetime, cause: Cause) -> None:
-        """Let a sub-user have a password of their own, and a new session with it."""
+    def change_own_password(
+        self, sub_user_id: UUID, session_id: UUID, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Replace a sub-user's password with one that they chose, and open a new session for them."""
         sub_user = self.sub_user(sub_user_id)
-        why = self.why_no_access(sub_user, at)
+        why = self.access_refusal(sub_user, at)
         if why is not None:
             raise refusals.LoginRefused(why)
         self._record(
             self.SubUserPasswordChanged,
             at,
-            cause,
+            metadata,
             sub_user_id=sub_user_id,
-            credentials=sub_user.credentials + 1,
+            credentials=sub_user.credentials_version + 1,
         )
+        self._unlock(sub_user, at, metadata)
         self._record(
             self.SubUserLoggedIn,
             at,
-            cause,
+            metadata,
             sub_user_id=sub_user_id,
             session_id=session_id,
             with_temporary_password=False,
         )
 
-    def log_out(self, sub_user_id: UUID, session_id: UUID | None, *, at: datetime, cause: Cause) -> None:
-        """End one session, or all of them (None)."""
-        self.sub_user(sub_user_id)
-        self._record(self.SubUserLoggedOut, at, cause, sub_user_id=sub_user_id, session_id=session_id)
+    def log_out(self, sub_user_id: UUID, session_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> None:
+        """End one session of a sub-user, or all of them (None)."""
+        self._ensure_exists(sub_user_id)
+        self._record(self.SubUserLoggedOut, at, metadata, sub_user_id=sub_user_id, session_id=session_id)
 
-    def note_mail(
+    def record_mail_outcome(
         self,
         sub_user_id: UUID,
         notice: Notice,
         caused_by: int,
-        reply: Sealed,
+        reply: Ciphertext,
         *,
         accepted: bool,
         at: datetime,
-        cause: Cause,
+        metadata: EventMetadata,
     ) -> None:
-        """Record what came of a mail. Of somebody who was deleted meanwhile there is nothing to record."""
+        """Record the outcome of a mail to a sub-user. Record nothing if they have been deleted since.
+
+        `caused_by` is the version of the event that requested the mail, `reply` the encrypted reply of the mail server.
+        """
         if sub_user_id in self.sub_users:
             self._record(
                 self.CredentialsMailed if accepted else self.CredentialsMailFailed,
                 at,
-                cause,
+                metadata,
                 sub_user_id=sub_user_id,
                 notice=notice,
                 caused_by=caused_by,
                 reply=reply,
             )
 
-    # What it can be asked
+    # Queries, and checks that record nothing
 
     def sub_user(self, sub_user_id: UUID) -> SubUser:
-        """Return a living sub-user. Raises `SubUserNotFound`."""
+        """Return an existing sub-user. Raises `SubUserNotFound`, also for a deleted one."""
         try:
             return self.sub_users[sub_user_id]
         except KeyError:
             raise refusals.SubUserNotFound from None
 
-    def sub_user_with_email(self, email_hash: str) -> SubUser | None:
-        """Return the living sub-user with this e-mail, None if there is none."""
-        return next((one for one in self.sub_users.values() if one.email_hash == email_hash), None)
+    def access_refusal(self, sub_user: SubUser, as_of: datetime) -> str | None:
+        """Return the reason why a sub-user has no access at a time, or None if they have access.
 
-    def _require_open(self) -> None:
+        A lock is no reason: the throttle of logins enforces it, and a session continues.
+        """
+        if self.closed_at is not None:
+            return "account_closed"
+        if not sub_user.active:
+            return "inactive"
+        return "expired" if sub_user.has_expired(as_of) else None
+
+    def login_refusal(self, sub_user: SubUser, as_of: datetime) -> str | None:
+        """Return the reason why a sub-user cannot log in at a time even with the right password, or None.
+
+        For questions about the past. `log_in` only checks the access: before it, the sign-in checks the expiry of a
+        temporary password, which the vault stores with the password.
+        """
+        why = self.access_refusal(sub_user, as_of)
+        if why is None and has_passed(sub_user.temporary_password_expires_at, as_of):
+            return "temporary_password_expired"
+        return why
+
+    def ensure_can_add(self, email_hashes: AbstractSet[str]) -> None:
+        """Raise the refusal that `create_sub_user` would raise for this e-mail, if any.
+
+        `email_hashes` are the hashes of the e-mail under the keys of all existing sub-users.
+        """
+        self._ensure_open()
+        if self.sub_user_with_email(email_hashes) is not None:
+            raise refusals.SubUserEmailTaken
+        if len(self.sub_users) >= self.sub_user_limit:
+            raise refusals.SubUserLimitReached
+
+    def needs_new_password(self, sub_user_id: UUID, edit: SubUserEdit) -> bool:
+        """Return whether the edit reactivates the sub-user, which requires new credentials (rule 3)."""
+        sub_user = self.sub_user(sub_user_id)
+        return edit.activates(sub_user) and sub_user.was_activated
+
+    def ensure_can_edit(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime) -> None:
+        """Raise the refusal that `edit_sub_user` would raise, if any."""
+        self._ensure_open()
+        sub_user = self.sub_user(sub_user_id)
+        mails_password = edit.mails_new_password(sub_user)
+        if (edit.active is True or mails_password) and has_passed(edit.access_expiry_after(sub_user), at):
+            raise refusals.AccessExpired
+        if edit.activates(sub_user) or mails_password:
+            self._ensure_may_mail(sub_user_id, at)
+
+    def ensure_can_be_sent_credentials(self, sub_user_id: UUID, at: datetime) -> None:
+        """Raise `SubUserIsInactive` or `AccessExpired` if new credentials could not be used, or `TooManyMails`."""
+        sub_user = self.sub_user(sub_user_id)
+        if not sub_user.active:
+            raise refusals.SubUserIsInactive
+        if sub_user.has_expired(at):
+            raise refusals.AccessExpired
+        self._ensure_may_mail(sub_user_id, at)
+
+    def sub_user_with_email(self, email_hashes: AbstractSet[str]) -> SubUser | None:
+        """Return the sub-user whose e-mail has one of these hashes, if any."""
+        return next((sub_user for sub_user in self.sub_users.values() if sub_user.email_hash in email_hashes), None)
+
+    def _ensure_open(self) -> None:
         if self.closed_at is not None:
             raise refusals.AccountIsClosed
 
-    # How it records
+    def _ensure_exists(self, sub_user_id: UUID) -> None:
+        self.sub_user(sub_user_id)
 
-    def _record(self, event_class: type[events.Event], at: datetime, cause: Cause, **facts: Any) -> None:
-        # Clocks of several hosts differ: time must not run backwards within a history that is read as of a time.
-        self.trigger_event(event_class, timestamp=max(at, self.modified_on), **facts, **vars(cause))
+    def _ensure_may_mail(self, sub_user_id: UUID, at: datetime) -> None:
+        """Raise `TooManyMails` if one more credentials mail would exceed a limit."""
+        recent = [(mailed_at, recipient) for mailed_at, recipient in self.recent_mails if mailed_at > at - MAIL_WINDOW]
+        times_to_sub_user = [mailed_at for mailed_at, recipient in recent if recipient == sub_user_id]
+        times_to_all = [mailed_at for mailed_at, _ in recent]
+        blocking_times = [  # the last `limit` mails reach the limit until the first of them leaves the window
+            times[-limit]
+            for times, limit in ((times_to_sub_user, MAILS_PER_SUB_USER), (times_to_all, MAILS_PER_ACCOUNT))
+            if len(times) >= limit
+        ]
+        if blocking_times:
+            raise refusals.TooManyMails((max(blocking_times) + MAIL_WINDOW - at).total_seconds())
 
-    def _issue_password(self, sub_user: SubUser, notice: Notice, at: datetime, cause: Cause) -> None:
+    # Recording events
+
+    def _record(self, event_class: type[events.Event], at: datetime, metadata: EventMetadata, **fields: Any) -> None:
+        # Hosts' clocks differ, but queries as of a time need timestamps that never decrease within a stream.
+        self.trigger_event(event_class, timestamp=max(at, self.modified_on), **fields, **vars(metadata))
+
+    def _issue_password(self, sub_user: SubUser, notice: Notice, at: datetime, metadata: EventMetadata) -> None:
         self._record(
             self.SubUserPasswordReset,
             at,
-            cause,
+            metadata,
             sub_user_id=sub_user.sub_user_id,
-            credentials=sub_user.credentials + 1,
+            credentials=sub_user.credentials_version + 1,
             notice=notice,
         )
-        self._unlock(sub_user, at, cause)
+        self._unlock(sub_user, at, metadata)
 
-    def _activate(self, sub_user: SubUser, edit: SubUserEdit, at: datetime, cause: Cause) -> None:
-        first = not sub_user.was_activated
+    def _activate(self, sub_user: SubUser, edit: SubUserEdit, at: datetime, metadata: EventMetadata) -> None:
+        is_first = not sub_user.was_activated
+        has_new_password = edit.new_password or not is_first
         self._record(
             self.SubUserActivated,
             at,
-            cause,
+            metadata,
             sub_user_id=sub_user.sub_user_id,
-            credentials=sub_user.credentials + int(edit.new_password or not first),
-            notice=Notice.ACTIVATION if first else Notice.REACTIVATION,
+            credentials=sub_user.credentials_version + 1 if has_new_password else sub_user.credentials_version,
+            notice=Notice.ACTIVATION if is_first else Notice.REACTIVATION,
         )
-        self._unlock(sub_user, at, cause)
+        self._unlock(sub_user, at, metadata)
 
-    def _unlock(self, sub_user: SubUser, at: datetime, cause: Cause) -> None:
+    def _unlock(self, sub_user: SubUser, at: datetime, metadata: EventMetadata) -> None:
         if sub_user.locked:
-            self._record(self.SubUserUnlocked, at, cause, sub_user_id=sub_user.sub_user_id)
+            self._record(self.SubUserUnlocked, at, metadata, sub_user_id=sub_user.sub_user_id)
 
-    # How it evolves
+    # Applying events to the state
 
     @event(events.MainAccountDetailsChanged)
     def _details_changed(
-        self, email: Sealed | None, email_hash: str | None, company_name: Sealed | None, language: str | None
+        self, email: Ciphertext | None, email_hash: str | None, company_name: Ciphertext | None, language: str | None
     ) -> None:
         self.email = email or self.email
-        self.email_hash = email_hash or self.email_hash
+        self.recorded_email_hash = email_hash or self.recorded_email_hash
         self.company_name = company_name or self.company_name
         self.language = language or self.language
 
@@ -448,18 +567,22 @@ class MainAccount(Aggregate):
 
     @event(events.UsageThresholdReached)
     def _usage_threshold_reached(self, resource: Resource, threshold: int, period_start: date, included: int) -> None:
-        told = Threshold(resource, threshold, period_start, included)
-        remembered = {one for one in self.thresholds_told if one.period_start >= period_start - REMEMBERED}
-        self.thresholds_told = frozenset({*remembered, told})
+        new_threshold = Threshold(resource, threshold, period_start, included)
+        retained_thresholds = {
+            earlier_threshold
+            for earlier_threshold in self.notified_thresholds
+            if earlier_threshold.period_start >= period_start - NOTIFICATION_RETENTION
+        }
+        self.notified_thresholds = frozenset({*retained_thresholds, new_threshold})
 
     @event(events.SubUserCreated)
     def _sub_user_created(
         self,
         sub_user_id: UUID,
-        email: Sealed,
+        email: Ciphertext,
         email_hash: str,
-        name: Sealed,
-        surname: Sealed,
+        name: Ciphertext,
+        surname: Ciphertext,
         visible: bool,
         access_expires_at: datetime | None,
         timestamp: datetime,
@@ -473,67 +596,57 @@ class MainAccount(Aggregate):
             created_at=timestamp,
             visible=visible,
             access_expires_at=access_expires_at,
+            password_issued_at=timestamp,
         )
 
     @event(events.SubUserDetailsChanged)
-    def _sub_user_details_changed(self, sub_user_id: UUID, name: Sealed | None, surname: Sealed | None) -> None:
-        one = self.sub_users[sub_user_id]
-        self._revise(one, name=name or one.name, surname=surname or one.surname)
+    def _sub_user_details_changed(self, sub_user_id: UUID, name: Ciphertext | None, surname: Ciphertext | None) -> None:
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].details_changed(name, surname)
 
     @event(events.SubUserVisibilityChanged)
     def _sub_user_visibility_changed(self, sub_user_id: UUID, visible: bool) -> None:
-        self._revise(self.sub_users[sub_user_id], visible=visible)
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].visibility_changed(visible=visible)
 
     @event(events.SubUserAccessExpirySet)
     def _sub_user_access_expiry_set(self, sub_user_id: UUID, access_expires_at: datetime | None) -> None:
-        self._revise(self.sub_users[sub_user_id], access_expires_at=access_expires_at)
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].access_expiry_set(access_expires_at)
 
     @event(events.SubUserActivated)
-    def _sub_user_activated(self, sub_user_id: UUID, credentials: int, originator_version: int) -> None:
-        self._revise(
-            self.sub_users[sub_user_id],
-            active=True,
-            was_activated=True,
-            must_change_password=True,
-            credentials=credentials,
-            credentials_mail=CredentialsMailState.PENDING,
-            mail_version=originator_version,
-        )
+    def _sub_user_activated(
+        self, sub_user_id: UUID, credentials: int, originator_version: int, timestamp: datetime
+    ) -> None:
+        self._add_recent_mail(sub_user_id, timestamp)
+        sub_user = self.sub_users[sub_user_id]
+        self.sub_users[sub_user_id] = sub_user.activated(credentials, originator_version, timestamp)
 
     @event(events.SubUserDeactivated)
     def _sub_user_deactivated(self, sub_user_id: UUID) -> None:
-        one = self.sub_users[sub_user_id]
-        self._revise(one, active=False, credentials_mail=_without_waiting(one.credentials_mail))
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].deactivated()
 
     @event(events.SubUserPasswordReset)
     def _sub_user_password_reset(
-        self, sub_user_id: UUID, credentials: int, notice: Notice, originator_version: int
+        self, sub_user_id: UUID, credentials: int, notice: Notice, originator_version: int, timestamp: datetime
     ) -> None:
-        self._revise(self.sub_users[sub_user_id], must_change_password=True, credentials=credentials)
         if notice != Notice.NONE:
-            self._update(
-                self.sub_users[sub_user_id],
-                credentials_mail=CredentialsMailState.PENDING,
-                mail_version=originator_version,
-            )
+            self._add_recent_mail(sub_user_id, timestamp)
+        sub_user = self.sub_users[sub_user_id]
+        self.sub_users[sub_user_id] = sub_user.password_reset(credentials, notice, originator_version, timestamp)
 
     @event(events.SubUserPasswordChanged)
     def _sub_user_password_changed(self, sub_user_id: UUID, credentials: int) -> None:
-        one = self.sub_users[sub_user_id]
-        mail = _without_waiting(one.credentials_mail)
-        self._revise(one, must_change_password=False, credentials=credentials, credentials_mail=mail)
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].password_changed(credentials)
 
     @event(events.SubUserLoggedIn)
     def _sub_user_logged_in(self, sub_user_id: UUID, timestamp: datetime) -> None:
-        self._update(self.sub_users[sub_user_id], last_login_at=timestamp)
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].logged_in(timestamp)
 
     @event(events.SubUserLockedOut)
     def _sub_user_locked_out(self, sub_user_id: UUID) -> None:
-        self._update(self.sub_users[sub_user_id], locked=True)
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].locked_out()
 
     @event(events.SubUserUnlocked)
     def _sub_user_unlocked(self, sub_user_id: UUID) -> None:
-        self._update(self.sub_users[sub_user_id], locked=False)
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].unlocked()
 
     @event(events.SubUserDeleted)
     def _sub_user_deleted(self, sub_user_id: UUID) -> None:
@@ -541,24 +654,21 @@ class MainAccount(Aggregate):
 
     @event(events.CredentialsMailed)
     def _credentials_mailed(self, sub_user_id: UUID, caused_by: int) -> None:
-        self._mail_settled(sub_user_id, caused_by, CredentialsMailState.SENT)
+        self._finish_mail(sub_user_id, caused_by, CredentialsMailState.SENT)
 
     @event(events.CredentialsMailFailed)
     def _credentials_mail_failed(self, sub_user_id: UUID, caused_by: int) -> None:
-        self._mail_settled(sub_user_id, caused_by, CredentialsMailState.FAILED)
+        self._finish_mail(sub_user_id, caused_by, CredentialsMailState.FAILED)
 
-    def _mail_settled(self, sub_user_id: UUID, caused_by: int, state: CredentialsMailState) -> None:
-        if self.sub_users[sub_user_id].mail_version == caused_by:  # else it was about an earlier mail, or another kind
-            self._update(self.sub_users[sub_user_id], credentials_mail=state)
+    def _finish_mail(self, sub_user_id: UUID, caused_by: int, outcome: CredentialsMailState) -> None:
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].credentials_mail_finished(caused_by, outcome)
 
-    def _revise(self, sub_user: SubUser, **changes: Any) -> None:
-        self._update(sub_user, revision=sub_user.revision + 1, **changes)
-
-    def _update(self, sub_user: SubUser, **changes: Any) -> None:
-        self.sub_users[sub_user.sub_user_id] = replace(sub_user, **changes)
+    def _add_recent_mail(self, sub_user_id: UUID, at: datetime) -> None:
+        recent = ((mailed_at, recipient) for mailed_at, recipient in self.recent_mails if mailed_at > at - MAIL_WINDOW)
+        self.recent_mails = (*recent, (at, sub_user_id))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return a copy to decide on. Its parts are immutable, so copying the containers is enough, and quick."""
+        """Return a copy to decide on. The values are immutable, so it is enough to copy the containers."""
         copy = object.__new__(type(self))
         copy.__dict__ = {
             **self.__dict__,
@@ -568,11 +678,6 @@ class MainAccount(Aggregate):
         return copy
 
 
-def _says_something_new(failures: int) -> bool:
-    """Say whether a failed login is recorded, that is the last of so many in a row."""
+def _should_record_failure(failures: int) -> bool:
+    """Return whether to record a failed login, given the number of consecutive failures so far."""
     return failures <= RECORDED_FAILURES or failures.bit_count() == 1
-
-
-def _without_waiting(mail: CredentialsMailState) -> CredentialsMailState:
-    """Return what is so of a mail with access data now: one that has not gone out does not any more."""
-    return CredentialsMailState.NONE if mail == CredentialsMailState.PENDING else mail

@@ -1,4 +1,4 @@
-"""What an account's single plan includes a month, what is used of it, and how its months go."""
+"""Plan of an account: included amounts, monthly periods, usage, and usage thresholds."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-MS_A_MINUTE = 60_000
+MS_PER_MINUTE = 60_000
 
 THRESHOLDS = (80, 100)
-"""Per cent of what is included, at which it is told that so much is used."""
+"""Percentages of the included amount at which an event reports the usage."""
 
-REMEMBERED = timedelta(days=62)
-"""How long it is remembered which thresholds were told: two months, so that no clock that is behind tells one again."""
+NOTIFICATION_RETENTION = timedelta(days=62)
+"""How long reported thresholds are remembered. Two months cover a worker whose clock is late, which must not report one
+of the former period again."""
 
 
 class Resource(StrEnum):
-    """What a plan includes, by the name that it goes by wherever its use is counted."""
+    """Resources of a plan, named like their fields in `Usage` and in events."""
 
     CONVERSATION = "conversation_ms"
     TOKENS = "llm_tokens"
@@ -25,24 +26,24 @@ class Resource(StrEnum):
 
 @dataclass(frozen=True)
 class Usage:
-    """So much was used: milliseconds of conversation, and tokens."""
+    """Usage, in milliseconds of conversation and tokens of language models."""
 
     conversation_ms: int = 0
     llm_tokens: int = 0
 
     def of(self, resource: Resource) -> int:
-        """Return how much of this."""
-        used: int = getattr(self, resource)
-        return used
+        """Return the usage of one resource."""
+        amount: int = getattr(self, resource)
+        return amount
 
     def __add__(self, other: Usage) -> Usage:
-        """Return both together."""
+        """Return the sum of two usages."""
         return Usage(self.conversation_ms + other.conversation_ms, self.llm_tokens + other.llm_tokens)
 
 
 @dataclass(frozen=True)
 class Period:
-    """A month of a plan, in UTC days: from the first one on, up to but not including `end`."""
+    """One month of a plan, in UTC days, from `first` up to but not including `end`."""
 
     first: date
     end: date
@@ -50,9 +51,9 @@ class Period:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is included in each period. Periods begin on the day of the month that `period_start` has.
+    """Amounts included in each monthly period. Periods start on the day of the month of `period_start`.
 
-    In a month without such a day they begin on its last one. Months before `period_start` are counted in the same way.
+    In a shorter month they start on its last day. Periods before `period_start` follow the same rule.
     """
 
     included_minutes: int
@@ -61,16 +62,16 @@ class Plan:
 
     @property
     def included(self) -> Usage:
-        """What is included, in the units in which use is counted."""
-        return Usage(self.included_minutes * MS_A_MINUTE, self.included_tokens)
+        """The included amounts, in the units of usage."""
+        return Usage(self.included_minutes * MS_PER_MINUTE, self.included_tokens)
 
     def period_of(self, day: date) -> Period:
-        """Return the period that a day is in. Raises OverflowError in the first and the last month of the calendar."""
+        """Return the period that contains a day. Raises `OverflowError` in the first and last month of the calendar."""
         first = self._start_in(day)
         if first > day:
             first = self._start_in(day.replace(day=1) - timedelta(days=1))
-        following = first.replace(day=1) + timedelta(days=monthrange(first.year, first.month)[1])
-        return Period(first, self._start_in(following))
+        next_month = first.replace(day=1) + timedelta(days=monthrange(first.year, first.month)[1])
+        return Period(first, self._start_in(next_month))
 
     def _start_in(self, month: date) -> date:
         return month.replace(day=min(self.period_start.day, monthrange(month.year, month.month)[1]))
@@ -78,7 +79,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Threshold:
-    """So many per cent of what the plan includes of a resource in a period."""
+    """Percentage of the included amount of a resource in a period."""
 
     resource: Resource
     percent: int
@@ -86,12 +87,12 @@ class Threshold:
     included: int
 
     def is_reached(self, used: Usage) -> bool:
-        """Say whether so much is used; of what is not included at all no part is."""
+        """Return whether the usage has reached the threshold. If nothing is included, it is never reached."""
         return self.included > 0 and used.of(self.resource) * 100 >= self.included * self.percent
 
 
 def thresholds(plan: Plan, period: Period) -> list[Threshold]:
-    """Return all that can be reached in a period, each resource's in order."""
+    """Return all thresholds of a period, in ascending order for each resource."""
     return [
         Threshold(resource, percent, period.first, plan.included.of(resource))
         for resource in Resource

@@ -1,4 +1,4 @@
-"""The ways in which a rule of the domain says no. A refusal's docstring is its message."""
+"""Refusals by business rules. The first line of a refusal's docstring is its message to the caller."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import inspect
 
 
 class Refusal(Exception):
-    """The command was refused."""
+    """The command is not allowed."""
 
     code = "refused"
-    """Stable, and part of the public interface: the last part of the problem's type."""
+    """Last part of the problem type. It is part of the public API and never changes."""
 
     def __str__(self) -> str:
-        """Return the first line of the docstring: it is written for the caller."""
+        """Return the first line of the docstring, which is the message."""
         return (inspect.getdoc(type(self)) or "").splitlines()[0]
 
 
@@ -41,7 +41,7 @@ class SubUserNotFound(Refusal):
 
 
 class SubUserLimitReached(Refusal):
-    """The account has as many sub-users as its limit allows: delete one, or ask support to raise the limit."""
+    """The account has reached its sub-user limit: delete a sub-user, or ask support to raise the limit."""
 
     code = "sub-user-limit-reached"
 
@@ -56,6 +56,22 @@ class SubUserIsInactive(Refusal):
     """The sub-user is inactive: activate them first."""
 
     code = "sub-user-inactive"
+
+
+class AccessExpired(Refusal):
+    """The sub-user's access has expired: set a later `access_expires_at`, or remove it."""
+
+    code = "access-expired"
+
+
+class TooManyMails(Refusal):
+    """Too many credentials mails were sent within the last hour: wait before the next one."""
+
+    code = "too-many-mails"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
 
 
 class LimitNotRaised(Refusal):
@@ -77,7 +93,7 @@ class WebhookNotFound(Refusal):
 
 
 class WebhookLimitReached(Refusal):
-    """There are as many webhooks as there may be: delete one."""
+    """The maximum number of webhooks is reached: delete one."""
 
     code = "webhook-limit-reached"
 
@@ -85,7 +101,7 @@ class WebhookLimitReached(Refusal):
 class LoginRefused(Refusal):
     """The main account e-mail, the sub-user e-mail or the password is wrong, or access is not active.
 
-    One message whatever the cause, so that nobody learns which: `why` is for the history alone.
+    The message is the same for every cause, so that it does not reveal the cause. `why` is only recorded.
     """
 
     code = "login-refused"

@@ -1,20 +1,25 @@
-"""A sub-user as its main account knows it."""
+"""Sub-user: state, its transitions, and changes that the main account can request."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from domain.cause import Sealed
+    from domain.event_metadata import Ciphertext
+
+
+TEMPORARY_PASSWORD_LIFETIME = timedelta(days=7)
+"""Validity of a temporary password (rule 5 of `domain.main_account`; ASVS 6.4.1 requires a short one)."""
 
 
 class CredentialsMailState(StrEnum):
-    """How far the last mail with access data has come."""
+    """State of the last credentials mail to a sub-user."""
 
     NONE = "none"
     PENDING = "pending"
@@ -23,7 +28,7 @@ class CredentialsMailState(StrEnum):
 
 
 class Notice(StrEnum):
-    """What a sub-user is told by mail when new access data is issued."""
+    """Kind of mail that announces a change of a sub-user's credentials."""
 
     NONE = "none"
     ACTIVATION = "activation"
@@ -33,50 +38,168 @@ class Notice(StrEnum):
     PASSWORD_CHANGED = "password_changed"
 
 
+def has_passed(expiry: datetime | None, as_of: datetime) -> bool:
+    """Return whether an expiry, if there is one, has passed at a time."""
+    return expiry is not None and expiry <= as_of
+
+
 @dataclass(frozen=True)
 class SubUser:
-    """One living sub-user.
+    """State of one sub-user who has not been deleted.
 
-    `credentials` counts the passwords that were issued or chosen: a mail that carries an earlier one is out of date.
-    `mail_version` is the account's version that last asked for a mail with access data.
-    `revision` counts what the main account or the sub-user changed; logins and mails leave it alone.
+    `credentials_version` counts the passwords that were issued or chosen. A mail with an earlier one is outdated. The
+    field `credentials` of events has it.
+    `mail_version` is the version of the account's event that last requested a credentials mail.
+    `revision` counts changes by the main account or the sub-user; logins and mail outcomes do not count.
+    `password_issued_at` is the time at which the last temporary password was set or, if later, first mailed.
+
+    The transitions are named after the events that cause them. Each returns the new state, and checks no rule.
     """
 
     sub_user_id: UUID
     email_hash: str
-    email: Sealed
-    name: Sealed
-    surname: Sealed
+    email: Ciphertext
+    name: Ciphertext
+    surname: Ciphertext
     created_at: datetime
-    visible: bool = True
     active: bool = False
     was_activated: bool = False
-    locked: bool = False
-    must_change_password: bool = True
+    visible: bool = True
     access_expires_at: datetime | None = None
+    must_change_password: bool = True
+    locked: bool = False
     last_login_at: datetime | None = None
-    credentials: int = 1
+    credentials_version: int = 1
     credentials_mail: CredentialsMailState = CredentialsMailState.NONE
     mail_version: int = 0
     revision: int = 1
+    password_issued_at: datetime | None = None
 
-    def has_expired(self, at: datetime) -> bool:
-        """Say whether access had run out at that moment."""
-        return self.access_expires_at is not None and self.access_expires_at <= at
+    # Transitions
+
+    def details_changed(self, name: Ciphertext | None, surname: Ciphertext | None) -> SubUser:
+        """Return the state with another name, surname or both. None leaves a value unchanged."""
+        return self._revised(name=name or self.name, surname=surname or self.surname)
+
+    def visibility_changed(self, *, visible: bool) -> SubUser:
+        """Return the state as a hidden or a visible sub-user."""
+        return self._revised(visible=visible)
+
+    def access_expiry_set(self, access_expires_at: datetime | None) -> SubUser:
+        """Return the state with another expiry of access, or without one."""
+        return self._revised(access_expires_at=access_expires_at)
+
+    def activated(self, credentials_version: int, version: int, at: datetime) -> SubUser:
+        """Return the active state. The event of this version requests a mail with the temporary password."""
+        return self._revised(
+            active=True,
+            was_activated=True,
+            must_change_password=True,
+            credentials_version=credentials_version,
+            credentials_mail=CredentialsMailState.PENDING,
+            mail_version=version,
+            password_issued_at=at,
+        )
+
+    def deactivated(self) -> SubUser:
+        """Return the inactive state, without a pending credentials mail."""
+        return self._revised(active=False, credentials_mail=self._mail_without_pending)
+
+    def password_reset(self, credentials_version: int, notice: Notice, version: int, at: datetime) -> SubUser:
+        """Return the state with a new temporary password, which the event of this version mails unless told not to."""
+        is_mailed = notice != Notice.NONE
+        return self._revised(
+            must_change_password=True,
+            credentials_version=credentials_version,
+            credentials_mail=CredentialsMailState.PENDING if is_mailed else self.credentials_mail,
+            mail_version=version if is_mailed else self.mail_version,
+            password_issued_at=at,
+        )
+
+    def password_changed(self, credentials_version: int) -> SubUser:
+        """Return the state with a password of the sub-user's own choice, without a pending credentials mail."""
+        return self._revised(
+            must_change_password=False,
+            credentials_version=credentials_version,
+            credentials_mail=self._mail_without_pending,
+        )
+
+    def logged_in(self, at: datetime) -> SubUser:
+        """Return the state after a login."""
+        return self._with(last_login_at=at)
+
+    def locked_out(self) -> SubUser:
+        """Return the locked state."""
+        return self._with(locked=True)
+
+    def unlocked(self) -> SubUser:
+        """Return the unlocked state."""
+        return self._with(locked=False)
+
+    def credentials_mail_finished(self, caused_by: int, outcome: CredentialsMailState) -> SubUser:
+        """Return the state after the outcome of a mail. Outcomes of earlier or other mails change nothing."""
+        return self._with(credentials_mail=outcome) if caused_by == self.mail_version else self
+
+    def _revised(self, **changes: Any) -> SubUser:
+        return self._with(revision=self.revision + 1, **changes)
+
+    def _with(self, **changes: Any) -> SubUser:
+        # `dataclasses.replace` takes four times as long: it sets each field of a frozen class again.
+        changed = object.__new__(SubUser)
+        vars(changed).update(vars(self), **changes)
+        return changed
+
+    @property
+    def _mail_without_pending(self) -> CredentialsMailState:
+        """The state of the credentials mail after a pending one is cancelled."""
+        is_pending = self.credentials_mail == CredentialsMailState.PENDING
+        return CredentialsMailState.NONE if is_pending else self.credentials_mail
+
+    # Queries
+
+    @property
+    def temporary_password_expires_at(self) -> datetime | None:
+        """Return the expiry of the temporary password, or None if there is none in force.
+
+        The password of an inactive sub-user is not in force: its validity starts with the activation.
+        """
+        if not self.active or not self.must_change_password or self.password_issued_at is None:
+            return None
+        return self.password_issued_at + TEMPORARY_PASSWORD_LIFETIME
+
+    def has_expired(self, as_of: datetime) -> bool:
+        """Return whether access has expired at a time."""
+        return has_passed(self.access_expires_at, as_of)
 
 
 @dataclass(frozen=True)
 class SubUserEdit:
-    """What the main account wants changed; None leaves a thing as it is.
+    """Changes of a sub-user that the main account requests. None leaves a value unchanged.
 
-    `expiry_given` tells "no expiry any more" (given, and None) from "leave it".
-    `new_password` says that a temporary password is set along with it.
+    `access_expires_at` is applied only if `changes_expiry`, because None removes the expiry.
+    `new_password` sets a new temporary password.
     """
 
-    name: Sealed | None = None
-    surname: Sealed | None = None
+    name: Ciphertext | None = None
+    surname: Ciphertext | None = None
     visible: bool | None = None
     active: bool | None = None
-    expiry_given: bool = False
+    changes_expiry: bool = False
     access_expires_at: datetime | None = None
     new_password: bool = False
+
+    def activates(self, sub_user: SubUser) -> bool:
+        """Return whether the edit activates an inactive sub-user."""
+        return self.active is True and not sub_user.active
+
+    def deactivates(self, sub_user: SubUser) -> bool:
+        """Return whether the edit deactivates an active sub-user."""
+        return self.active is False and sub_user.active
+
+    def mails_new_password(self, sub_user: SubUser) -> bool:
+        """Return whether the edit mails a new password to a sub-user who is active and stays active."""
+        return self.new_password and sub_user.active and not self.deactivates(sub_user)
+
+    def access_expiry_after(self, sub_user: SubUser) -> datetime | None:
+        """Return the expiry of access after the edit."""
+        return self.access_expires_at if self.changes_expiry else sub_user.access_expires_at

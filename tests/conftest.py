@@ -1,13 +1,14 @@
-"""What tests share: a Postgres server for the whole run, and for each test a database and a service of its own."""
+"""Shared fixtures: one PostgreSQL server per run, one database and one service per test."""
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
 import tempfile
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,47 +21,66 @@ from hypothesis import settings as hypothesis_settings
 
 from adapters import passwords
 from adapters.embedded_postgres import EmbeddedPostgres
-from api import bootstrap
-from api.config import Settings
-from api.http.doors import with_request_id
-from api.signing_keys import SigningKeys
-from tests.api.callers import Doors
-from tests.people import Company
-from tests.postgres import Databases, copy_of, embedded, for_service, start, stop_leftover, template
+from api.bootstrap import composition_root
+from api.bootstrap.config import Settings
+from api.bootstrap.signing_keys import SigningKeys
+from api.http import refusal_timing
+from api.http.authentication import add_request_id
+from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
+from api.server.server_process import ALLOCATIONS_BETWEEN_COLLECTIONS
+from projections.runtime import runner
+from tests.api.callers import METRICS_TOKEN, ApiClients
+from tests.builders import Company
+from tests.postgres import (
+    Databases,
+    database_copy,
+    embedded_server,
+    service_role_url,
+    start_server,
+    stop_leftover,
+    template_database,
+)
 from tests.receiver import receiving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
+    from api.bootstrap.service import Service
     from tests.receiver import Receiver
 
 
 SERVER_FOLDER = pytest.StashKey[Path]()
 SERVER = pytest.StashKey[EmbeddedPostgres]()
-"""Held on to until the end: another worker may go on using the process that this one started."""
+"""Kept referenced until the session ends: other workers may still use the process that this one started."""
+
+POLL_SECONDS = 1.0
+"""Pause of followers without NOTIFY while the shared service runs, which is idle most of the time."""
 
 EXTERNAL_SERVER = "SUBUSERS_TEST_DATABASE_URL"
-"""Names a server to use instead of the embedded one; its user must be allowed to create databases and roles."""
+"""Environment variable with the URL of a server to use instead of the embedded one.
+
+Its user must be allowed to create databases and roles.
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the folder of the run's server; pytest-xdist's workers use that of the process they were started by."""
-    # A slow machine is no failure.
+    """Choose the folder of the run's server; pytest-xdist workers use the folder of their controller."""
+    # Deadlines of single examples would fail on slow machines.
     hypothesis_settings.register_profile("patient", hypothesis_settings(), deadline=None)
     hypothesis_settings.load_profile("patient")
     shared = getattr(config, "workerinput", {}).get("server_folder")
     config.stash[SERVER_FOLDER] = Path(shared or tempfile.mkdtemp(prefix="subusers-tests-"))
-    config.stash[SERVER_FOLDER].chmod(0o711)  # as root, the server runs as somebody else
+    config.stash[SERVER_FOLDER].chmod(0o711)  # as root, the server runs under another account
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist which folder that is."""
+    """Pass the server's folder to a pytest-xdist worker."""
     node.workerinput["server_folder"] = str(node.config.stash[SERVER_FOLDER])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave nothing behind."""
+    """Stop the server and remove its folder."""
     folder = config.stash.get(SERVER_FOLDER, None)
     if folder is not None and not hasattr(config, "workerinput"):
         stop_leftover(folder)
@@ -68,37 +88,80 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/processes/", "tests/adapters/test_embedded_")))
+    """Distribute the tests that start processes evenly, at the beginning of each worker's share.
+
+    pytest-xdist gives each worker an equal slice of the list and then balances the rest (`--dist=worksteal`).
+    """
+    slow_folders = ("tests/processes/", "tests/browser/", "tests/adapters/test_embedded_")
+    slow = [item for item in items if item.nodeid.startswith(slow_folders)]
+    quick = [item for item in items if not item.nodeid.startswith(slow_folders)]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = [
+        item
+        for worker in range(workers)
+        for group in (slow, quick)
+        for item in group[worker * len(group) // workers : (worker + 1) * len(group) // workers]
+    ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect tests without garbage collection, and exclude the modules and tests from it afterwards.
+
+    Almost all of them stay until the end, and each full collection would scan them. The threshold is that of the server
+    processes.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _brief_logs() -> None:
-    """Have exceptions logged without the values of all variables: of a deep recursion those take minutes to print."""
+def _log_tracebacks_without_locals() -> None:
+    """Log exceptions without local variables: printing them takes minutes after a deep recursion."""
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[with_request_id, structlog.stdlib.add_log_level, renderer])
+    structlog.configure(processors=[add_request_id, structlog.stdlib.add_log_level, renderer])
+
+
+@pytest.fixture(autouse=True)
+def _skip_refusal_delay(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Answer refused logins without delay, except in tests that use `refusals_delayed`."""
+    seconds = REFUSAL_INTERVAL_SECONDS if "refusals_delayed" in request.fixturenames else 0.001
+    # `monkeypatch` would outlive the test's other fixtures.
+    with patch.object(refusal_timing, "REFUSAL_INTERVAL_SECONDS", seconds):
+        yield
+
+
+@pytest.fixture
+def refusals_delayed() -> None:
+    """Delay refused logins as in production."""
 
 
 @pytest.fixture(scope="session")
 def server_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """Lend the run's server: the first worker to need it starts it, the last to leave stops it."""
+    """URL of the run's server. The first worker that needs it starts it; the last to finish stops it."""
     if external := os.environ.get(EXTERNAL_SERVER):
         yield external
         return
-    server = pytestconfig.stash[SERVER] = embedded(pytestconfig.stash[SERVER_FOLDER])
-    yield start(server)
+    server = pytestconfig.stash[SERVER] = embedded_server(pytestconfig.stash[SERVER_FOLDER])
+    yield start_server(server)
     server.stop()
 
 
 @pytest.fixture(scope="session")
 def migrated_template(server_url: str) -> str:
-    """Name the database that every test's own is copied from."""
-    return template(server_url)
+    """Name of the migrated database from which each test's database is copied."""
+    return template_database(server_url)
 
 
 @pytest.fixture(scope="session")
 def databases(server_url: str, migrated_template: str) -> Iterator[Databases]:
-    """Give what lends each test a database of its own."""
+    """Pool of test databases."""
     databases = Databases(server_url, migrated_template)
     yield databases
     databases.close()
@@ -106,29 +169,29 @@ def databases(server_url: str, migrated_template: str) -> Iterator[Databases]:
 
 @pytest.fixture
 def database_url(databases: Databases) -> Iterator[str]:
-    """Lend a database that is up to date and empty."""
+    """URL of a migrated, empty database."""
     with databases.lend() as url:
         yield url
 
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
-    """Lend a database with nothing in it at all."""
-    with copy_of(server_url, None) as url:
+    """URL of a database without any tables."""
+    with database_copy(server_url, None) as url:
         yield url
 
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    """Give the settings of a service on the test's own database."""
+    """Settings of a service on the test's database."""
     return settings_on(database_url, tmp_path)
 
 
 def settings_on(database_url: str, data_dir: Path) -> Settings:
-    """Return the settings of a service on a database, whose URL is its owner's."""
+    """Return the settings of a service on a database, given its owner's URL."""
     return Settings(
         embedded=False,
-        database_url=for_service(database_url),
+        database_url=service_role_url(database_url),
         admin_database_url=database_url,
         smtp_url=None,
         mail_from="no-reply@portal.example",
@@ -141,37 +204,37 @@ def settings_on(database_url: str, data_dir: Path) -> Settings:
         processes=1,
         threads=16,
         cores=2,
+        metrics_token=METRICS_TOKEN,
     )
 
 
 class TravelingClock:
-    """The present time, moved by as much as a test likes."""
+    """Clock that shows the current time plus an offset set by the test."""
 
     def __init__(self) -> None:
-        self._ahead = timedelta()
+        self._offset = timedelta()
         self._stopped_at: datetime | None = None
 
     def __call__(self) -> datetime:
-        """Tell the time."""
-        return (self._stopped_at or datetime.now(UTC)) + self._ahead
+        return (self._stopped_at or datetime.now(UTC)) + self._offset
 
     def advance(self, **by: float) -> None:
-        """Move on, by `seconds`, `minutes`, `hours` or `days`."""
-        self._ahead += timedelta(**by)
+        """Advance by `seconds`, `minutes`, `hours` or `days`."""
+        self._offset += timedelta(**by)
 
-    def stand_still(self) -> None:
-        """Move by nothing but `advance` from now on, so that it does not matter how long anything really takes."""
+    def freeze(self) -> None:
+        """Stop the clock: from now on only `advance` moves it."""
         self._stopped_at = self._stopped_at or datetime.now(UTC)
 
 
 @pytest.fixture
 def clock() -> TravelingClock:
-    """Give the clock that the test's services go by."""
+    """Clock shared by the test's services."""
     return TravelingClock()
 
 
 class QuickHasher(PasswordHasher):
-    """Hashes as the service does, with a thousandth of the work."""
+    """Argon2 hasher with minimal cost."""
 
     def __init__(self, **_: Any) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -179,35 +242,36 @@ class QuickHasher(PasswordHasher):
 
 @pytest.fixture
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare tests the work that is to slow attackers down. What passwords cost is tested with the passwords."""
+    """Hash passwords at minimal cost. Tests of the real cost do not use this fixture."""
     monkeypatch.setattr(passwords, "PasswordHasher", QuickHasher)
 
 
 @pytest.fixture
-def build(settings: Settings, clock: TravelingClock, quick_hashes: None) -> Iterator[Callable[..., bootstrap.Service]]:
-    """Give a function that builds services on the test's database, as so many processes would; all are closed after."""
+def build(settings: Settings, clock: TravelingClock, quick_hashes: None) -> Iterator[Callable[..., Service]]:
+    """Factory for services on the test's database, one per simulated process. All are closed after the test."""
     with ExitStack() as stack:
 
-        def build_one(its_settings: Settings = settings) -> bootstrap.Service:
-            service = bootstrap.build(its_settings, clock)
+        def build_service(service_settings: Settings = settings) -> Service:
+            service = composition_root.build(service_settings, clock)
             stack.callback(service.close)
             return service
 
-        yield build_one
+        yield build_service
 
 
 @pytest.fixture
-def service(build: Callable[..., bootstrap.Service]) -> bootstrap.Service:
-    """Give a service on the test's database. No follower runs unless `followers` is asked for as well."""
+def service(build: Callable[..., Service]) -> Service:
+    """Service on the test's database. Its followers run only if the test also uses `followers`."""
     return build()
 
 
 @contextmanager
-def following(service: bootstrap.Service) -> Iterator[None]:
-    """Have a service's followers run."""
+def running_followers(service: Service) -> Iterator[None]:
+    """Run a service's followers for the duration of the block."""
     stop = threading.Event()
     threads = [
-        threading.Thread(target=follower.run, args=[stop], name=follower.view.name) for follower in service.followers
+        threading.Thread(target=follower.run, args=[stop], name=follower.view.name)
+        for follower in service.workers.followers
     ]
     for thread in threads:
         thread.start()
@@ -215,55 +279,68 @@ def following(service: bootstrap.Service) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        service.signals.signal()  # they look up at once
+        service.signals.signal()  # wakes them, so that they see `stop`
         for thread in threads:
             thread.join()
 
 
 @pytest.fixture
-def followers(service: bootstrap.Service) -> Iterator[None]:
-    """Have the service's followers run during the test."""
-    with following(service):
+def followers(service: Service) -> Iterator[None]:
+    """Run the service's followers for the duration of the test."""
+    with running_followers(service):
         yield
 
 
 @pytest.fixture(scope="session")
-def doors(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    """Give the doors of one service, its followers running, to all tests that are content with an account of their own.
+def clients(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClients]:
+    """HTTP and console clients of one shared service with running followers, for tests that create their own account.
 
-    A database of one's own takes half a second; a test that moves the clock or harms the database uses `own_doors`.
+    Creating a database takes half a second. Tests that move the clock or damage the database use `own_clients`.
     """
-    with copy_of(server_url, migrated_template) as url:
+    with database_copy(server_url, migrated_template) as url, patch.object(runner, "POLL_SECONDS", POLL_SECONDS):
         with patch.object(passwords, "PasswordHasher", QuickHasher):
-            service = bootstrap.build(settings_on(url, tmp_path_factory.mktemp("doors")))
-        with opened_doors(service) as doors:
-            yield doors
+            service = composition_root.build(settings_on(url, tmp_path_factory.mktemp("doors")))
+        with open_clients(service) as clients:
+            yield clients
+
+
+@pytest.fixture(scope="session")
+def service_pair(
+    server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, Service]]:
+    """Two services on one shared database, like two processes, for tests that register their own accounts."""
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(passwords, "PasswordHasher", QuickHasher))
+        url = stack.enter_context(database_copy(server_url, migrated_template))
+        settings = settings_on(url, tmp_path_factory.mktemp("services"))
+        first, second = (stack.enter_context(closing(composition_root.build(settings))) for _ in range(2))
+        yield first, second
 
 
 @contextmanager
-def opened_doors(service: bootstrap.Service) -> Iterator[Doors]:
-    """Lend the doors of a service, its followers running, and close it after."""
+def open_clients(service: Service) -> Iterator[ApiClients]:
+    """Yield clients of a service with running followers, and close the service afterwards."""
     try:
-        with following(service):
-            yield Doors.of(service)
+        with running_followers(service):
+            yield ApiClients.of(service)
     finally:
         service.close()
 
 
 @pytest.fixture
-def own_doors(service: bootstrap.Service, followers: None) -> Doors:
-    """Give the doors of a service of the test's own, on a database and a clock of its own."""
-    return Doors.of(service)
+def own_clients(service: Service, followers: None) -> ApiClients:
+    """Clients of a service with its own database and clock."""
+    return ApiClients.of(service)
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Run a receiver of webhooks on this machine, to which a service sends that is allowed to."""
+    """Webhook receiver on this machine. Settings from `allow_local_receivers` let a service send to it."""
     with receiving() as receiver:
         yield receiver
 
 
 @pytest.fixture
-def company(service: bootstrap.Service) -> Company:
-    """Give a company that has just registered its main account."""
+def company(service: Service) -> Company:
+    """A company that has just registered its main account."""
     return Company.register(service)

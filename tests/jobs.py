@@ -1,4 +1,4 @@
-"""Jobs that go on until they are told to stop."""
+"""Background jobs for tests."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def at_work(*jobs: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Have these jobs go on meanwhile, each in a thread of its own."""
+def running_jobs(*jobs: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run each job in its own thread for the duration of the block; the event tells them to stop."""
     stop = threading.Event()
     threads = [threading.Thread(target=job, args=[stop]) for job in jobs]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""A mail server for tests, as demanding as a real one: STARTTLS with a certificate of its own, and a login."""
+"""SMTP server for tests that requires STARTTLS, with its own certificate, and authentication."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 USER, PASSWORD = "me@portal.example", "p/w?#@:+%"
 CREDENTIALS = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
-"""As a URL has them."""
+"""The user and password, percent-encoded for a URL."""
 
 
 class Mailbox:
-    """Keeps every mail that the server took, and what it answered."""
+    """Mail handler that keeps every accepted mail."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -38,7 +38,6 @@ class Mailbox:
 
     @staticmethod
     def text_of(mail: EmailMessage) -> str:
-        """Return the plain text of a mail."""
         body = mail.get_body(("plain",))
         assert body is not None
         text: str = body.get_content()
@@ -46,21 +45,21 @@ class Mailbox:
 
 
 class AnyPort(Controller):
-    """A server on whatever port is free, known once it listens."""
+    """SMTP controller on a free port, chosen by the operating system."""
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
-def accept(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
-    good = isinstance(given, LoginPassword) and (given.login, given.password) == (USER.encode(), PASSWORD.encode())
-    return AuthResult(success=good, handled=False)
+def accept(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: Any) -> AuthResult:
+    is_valid = isinstance(login, LoginPassword) and (login.login, login.password) == (USER.encode(), PASSWORD.encode())
+    return AuthResult(success=is_valid, handled=False)
 
 
 @contextmanager
 def mail_server(folder: Path) -> Iterator[tuple[Mailbox, str]]:
-    """Run a server that takes mail encrypted and from whom it knows; yield its mailbox, and the URL to reach it."""
+    """Run an SMTP server that requires TLS and a login; yield its mailbox and its URL."""
     mailbox, certificate = Mailbox(), write_certificate(folder)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
@@ -74,7 +73,7 @@ def mail_server(folder: Path) -> Iterator[tuple[Mailbox, str]]:
 
 
 def write_certificate(folder: Path) -> Path:
-    """Write a key, and a certificate for localhost that no public authority knows, into one file."""
+    """Write a private key and a self-signed certificate for localhost into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
@@ -90,7 +89,7 @@ def write_certificate(folder: Path) -> Path:
         encipher_only=False,
         decipher_only=False,
     )
-    signed = (
+    certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
@@ -101,8 +100,8 @@ def write_certificate(folder: Path) -> Path:
         .sign(key, hashes.SHA256())
     )
     file = folder / "mail-server.pem"
-    private = key.private_bytes(
+    private_key = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    file.write_bytes(private_key + certificate.public_bytes(serialization.Encoding.PEM))
     return file

@@ -1,4 +1,4 @@
-"""Databases for tests: one server a test run, one migrated template, a copy of it for each test that asks."""
+"""Test databases: one server per run, one migrated template, and copies of it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from psycopg import sql
 
 from adapters.embedded_postgres import EmbeddedPostgres, launch
 from adapters.embedded_postgres.session import service_password
-from adapters.postgres import roles
-from adapters.postgres.migrations import migrate, migrations
-from adapters.postgres.roles import ServiceRole
-from projections.statements import statements
+from adapters.postgres.maintenance import database_role
+from adapters.postgres.maintenance.database_role import ServiceRole
+from adapters.postgres.maintenance.migrations import migrate, migrations
+from adapters.postgres.sql_files import statements
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -28,24 +28,32 @@ if TYPE_CHECKING:
     from eventsourcing.persistence import StoredEvent
 
 TEMPLATE_LOCK = 7239811432777
-"""Key of the advisory lock under which the template is made; any number will do."""
+"""Advisory lock key held while the template is created. The number is arbitrary."""
 
 
-def embedded(folder: Path) -> EmbeddedPostgres:
-    """Return the server whose files are in this folder, and nowhere else."""
-    return EmbeddedPostgres(folder / "postgres", elsewhere=folder / "elsewhere")
+def embedded_server(folder: Path) -> EmbeddedPostgres:
+    """Return an embedded server with all of its files in this folder."""
+    return EmbeddedPostgres(folder / "postgres", fallback_folder=folder / "fallback")
 
 
-def start(server: EmbeddedPostgres) -> str:
-    """Start a server that need not survive a power cut, and return its URL."""
-    with patch.dict(launch.SETTINGS, {"fsync": "off", "full_page_writes": "off"}):
+FAST_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "scram_iterations": "1",  # of the usual 4096, which take most of a connection's time
+}
+"""Settings of a server that need not survive a crash or withstand password guessing."""
+
+
+def start_server(server: EmbeddedPostgres) -> str:
+    """Start a server for tests, which is faster than for production, and return its URL."""
+    with patch.dict(launch.SETTINGS, FAST_SETTINGS):
         return server.start()
 
 
 def stop_leftover(folder: Path) -> None:
-    """Stop the server in this folder, should whoever used it have died without doing so."""
+    """Stop the server in this folder if the process that started it has died."""
     if (folder / "postgres" / "data" / "postmaster.pid").exists():
-        with embedded(folder):
+        with embedded_server(folder):
             pass
 
 
@@ -54,22 +62,22 @@ def connect(url: str) -> psycopg.Connection[Any]:
     return psycopg.connect(url, autocommit=True)
 
 
-WAITING_FOR_A_LOCK = (
+LOCK_WAITERS = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
     "AND backend_type = 'client backend'"
 )
-"""Who does, in the database that is asked: of ours, as the server's own autovacuum may come by at any time."""
+"""Query for client backends of this database that wait for a lock. Excludes autovacuum, which can run at any time."""
 
 
-def ask(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """Return the rows of a query, none for a statement that has none."""
+def fetch(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Execute a statement and return its rows, or an empty list if it returns none."""
     with connect(url) as connection:
         cursor = connection.execute(query.encode(), parameters or None)
         return cursor.fetchall() if cursor.description is not None else []
 
 
-def for_service(url: str) -> str:
-    """Return the URL of the same database for the role that services run as, which is not its owner."""
+def service_role_url(url: str) -> str:
+    """Return the URL of the same database for the restricted role that services use."""
     role = service_role(url)
     parts = urlsplit(url)
     _, _, host = parts.netloc.rpartition("@")
@@ -77,23 +85,25 @@ def for_service(url: str) -> str:
 
 
 def service_role(url: str) -> ServiceRole:
-    """Return the role that services run as, on the server of that URL: an embedded one has it already."""
+    """Return the role that services use on this server. Embedded servers create it themselves."""
     owner = urlsplit(url)
     return ServiceRole(f"{unquote(owner.username or '')}_service", service_password(unquote(owner.password or "")))
 
 
 def append(connection: psycopg.Connection[Any], event: StoredEvent) -> int:
-    """Append an event as the service does, in whatever transaction is open, and return its position."""
-    row = connection.execute(statements("adapters.postgres", "appending")["append_one"], vars(event)).fetchone()
+    """Append an event in the current transaction, as the service does, and return its position."""
+    row = connection.execute(
+        statements("adapters.postgres.event_store", "appending")["append_one"], vars(event)
+    ).fetchone()
     if row is None:
         raise LookupError(event)
     return int(row[0])
 
 
-def template(server_url: str) -> str:
-    """Return the name of the migrated database that others are copied from; the first to ask makes it."""
+def template_database(server_url: str) -> str:
+    """Return the name of the migrated template database, and create it if necessary."""
     scripts = "".join(migration.checksum for migration in migrations())
-    scripts += inspect.getsource(roles) + service_role(server_url).name
+    scripts += inspect.getsource(database_role) + service_role(server_url).name
     name = f"subusers_template_{hashlib.sha256(scripts.encode()).hexdigest()[:16]}"
     with connect(server_url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
@@ -103,8 +113,11 @@ def template(server_url: str) -> str:
 
 
 @contextmanager
-def copy_of(server_url: str, name: str | None) -> Iterator[str]:
-    """Lend a copy of a database, or an empty one. A crash may cost it its last moments, which makes tests faster."""
+def database_copy(server_url: str, name: str | None) -> Iterator[str]:
+    """Yield the URL of a copy of a database, or of an empty one if `name` is None.
+
+    Commits are asynchronous, for speed.
+    """
     url = _copy(server_url, name)
     try:
         yield url
@@ -113,20 +126,20 @@ def copy_of(server_url: str, name: str | None) -> Iterator[str]:
 
 
 class Databases:
-    """Lends migrated and empty databases, each to one test at a time.
+    """Pool of migrated databases, each used by one test at a time.
 
-    Copying takes a hundred times as long as emptying: a database that is as it was, but for rows, is lent again.
+    Copying takes a hundred times as long as emptying. A database whose schema is unchanged is emptied and reused.
     """
 
     def __init__(self, server_url: str, template: str) -> None:
         self._server_url = server_url
         self._template = template
         self._spare: str | None = None
-        self._shape = ""
+        self._schema_fingerprint = ""
 
     @contextmanager
     def lend(self) -> Iterator[str]:
-        """Lend one."""
+        """Yield the URL of an empty, migrated database."""
         url, self._spare = self._spare or self._new(), None
         try:
             yield url
@@ -134,30 +147,32 @@ class Databases:
             self._take_back(url)
 
     def close(self) -> None:
-        """Drop what is left."""
+        """Drop the spare database."""
         if self._spare is not None:
             _drop(self._server_url, self._spare)
 
     def _new(self) -> str:
         url = _copy(self._server_url, self._template)
-        ((self._shape,),) = ask(url, SHAPE)
+        ((self._schema_fingerprint,),) = fetch(url, SCHEMA_FINGERPRINT)
         return url
 
     def _take_back(self, url: str) -> None:
         try:
-            cut_off(url)
-            as_it_was = ask(url, SHAPE) == [(self._shape,)]
-            if as_it_was:
-                _empty(url)
+            with connect(url) as connection:
+                connection.execute(TERMINATE_CONNECTIONS, [None])
+                (fingerprint,) = connection.execute(SCHEMA_FINGERPRINT).fetchone() or ("",)
+                is_unchanged = fingerprint == self._schema_fingerprint
+                if is_unchanged:
+                    connection.execute(DELETE_ROWS)
         except psycopg.Error:
-            as_it_was = False
-        if as_it_was:
+            is_unchanged = False
+        if is_unchanged:
             self._spare = url
         else:
             _drop(self._server_url, url)
 
 
-SHAPE = """
+SCHEMA_FINGERPRINT = """
 SELECT md5(string_agg(thing, ',' ORDER BY thing))
 FROM (SELECT concat_ws(' ', c.oid, relname, relnatts, relacl, reloptions)
       FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
@@ -167,20 +182,23 @@ FROM (SELECT concat_ws(' ', c.oid, relname, relnatts, relacl, reloptions)
       UNION ALL SELECT concat_ws(' ', oid, tgname) FROM pg_trigger WHERE NOT tgisinternal
       UNION ALL SELECT m::text FROM schema_migrations m) AS things (thing)
 """
-"""What a database is besides its rows: relations, columns, triggers, privileges, and which migrations have run."""
+"""Fingerprint of a database's schema: relations, columns, triggers, privileges and applied migrations."""
 
 
-def _empty(url: str) -> None:
-    """Have a database as if nothing had ever been written to it."""
-    with connect(url) as connection, connection.transaction():
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        for (table,) in tables:
-            if table != "schema_migrations":
-                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-        connection.execute(
-            "SELECT setval(c.oid, 1, false) FROM pg_class c "
-            "WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace"
-        )
+DELETE_ROWS = """
+DO $$
+DECLARE full_table regclass;
+BEGIN
+    FOR full_table IN SELECT c.oid FROM pg_class c
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'schema_migrations'
+            AND pg_relation_size(c.oid) > 0
+    LOOP
+        EXECUTE format('DELETE FROM %s', full_table);
+    END LOOP;
+    PERFORM setval(c.oid, 1, false) FROM pg_class c WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
+END $$
+"""
+"""Deletes all rows except the migrations, and restarts the sequences. It does not open tables that are empty files."""
 
 
 def _copy(server_url: str, name: str | None) -> str:
@@ -197,36 +215,36 @@ def url_of(server_url: str, database: str) -> str:
     return urlsplit(server_url)._replace(path=f"/{database}").geturl()
 
 
-def cut_off(url: str, name: str | None = None) -> int:
-    """Have the server end every other connection to this database, or that of a name; return how many there were.
+TERMINATE_CONNECTIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = coalesce(%s, current_database()) AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 
-    Its own autovacuum, which nobody but a superuser may end, is none.
+
+def terminate_connections(url: str, name: str | None = None) -> int:
+    """Terminate the other client connections to this database, or to the one named; return their number.
+
+    Only superusers may terminate autovacuum workers, so these are left alone.
     """
-    cut = ask(
-        url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = coalesce(%s, current_database()) "
-        "AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
-        name,
-    )
-    return len(cut)
+    return len(fetch(url, TERMINATE_CONNECTIONS, name))
 
 
 def _make_template(connection: psycopg.Connection[Any], server_url: str, name: str) -> None:
-    """Give it its name when it is complete, so that a crash leaves no half of one."""
+    """Create the template under a draft name, then rename it, so that a crash leaves no partial template."""
     draft = f"{name}_draft"
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(draft)))
     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(draft)))
     role = service_role(server_url)
-    with connect(url_of(server_url, draft)) as inside:
-        is_embedded = inside.execute("SELECT FROM pg_roles WHERE rolname = %s", [role.name]).rowcount
-        migrate(inside, role)
-        if not is_embedded:  # there it is so already: tests may end connections of services
-            inside.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role.name)))
+    with connect(url_of(server_url, draft)) as draft_connection:
+        is_embedded = draft_connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role.name]).rowcount
+        migrate(draft_connection, role)
+        if not is_embedded:  # embedded servers have the grant: tests may terminate connections of services
+            draft_connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role.name)))
     connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name)))
 
 
 def _drop(server_url: str, url: str) -> None:
-    """Drop it, once the server's own vacuuming is through with it: to end that takes a superuser."""
+    """Drop a database, and retry while autovacuum, which only superusers may terminate, is connected to it."""
     name = sql.Identifier(urlsplit(url).path.strip("/"))
 
     def is_dropped() -> bool:

@@ -1,4 +1,4 @@
-"""RabbitMQ for tests: a broker that answers or one of our own, which may be harmed, and a consumer that comes back."""
+"""RabbitMQ for tests: a shared or a private broker, exchanges, and a consumer that reconnects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kombu import Connection
 
 from adapters.amqp.rabbitmq import RabbitMq
 from adapters.amqp.topology import Names, declare
-from projections.published_checkpoints import TYPE as CHECKPOINT
+from projections.feed.published_checkpoints import TYPE as CHECKPOINT
 from tests.processes.deployment import free_port
 from tests.waiting import eventually
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTERNAL_BROKER = "SUBUSERS_TEST_BROKER_URL"
-"""Names a broker to use; its user must be allowed to declare what it likes."""
+"""Environment variable with the URL of the broker to use; its user must be allowed to declare exchanges and queues."""
 
-USUAL_BROKER = "amqp://guest:guest@127.0.0.1:5672"
+DEFAULT_BROKER_URL = "amqp://guest:guest@127.0.0.1:5672"
 PROGRAMS = f"/usr/lib/rabbitmq/bin:{os.environ.get('PATH', '')}"
-"""The scripts themselves come first: Debian's in /usr/sbin may be run by two users only."""
+"""RabbitMQ's own scripts come first: Debian's wrappers in /usr/sbin run only as root or rabbitmq."""
 
 SECONDS_TO_START = 180.0
 ATTEMPTS = 3
 
 
-def dial(url: str) -> Any:
-    """Return a connection of py-amqp's."""
+def connect_to_broker(url: str) -> Any:
+    """Return a connection from py-amqp."""
     return Connection(url, connect_timeout=5).transport.establish_connection()
 
 
 def answers(url: str) -> bool:
-    """Say whether a broker lets us in there."""
+    """Return whether a broker at this URL accepts connections and credentials."""
     client = Connection(url, connect_timeout=5)
     try:
         client.transport.establish_connection().collect()
@@ -54,15 +54,15 @@ def answers(url: str) -> bool:
 
 
 def is_listening(port: int) -> bool:
-    """Say whether anybody takes connections at a port of this machine."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    """Return whether a local port accepts connections."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
 def any_broker() -> Iterator[str]:
-    """Lend the URL of a broker: the one that is named, the machine's, or one of our own."""
-    url = os.environ.get(EXTERNAL_BROKER) or USUAL_BROKER
+    """Yield a broker URL: the one configured, the machine's default, or that of a new broker."""
+    url = os.environ.get(EXTERNAL_BROKER) or DEFAULT_BROKER_URL
     if answers(url):
         yield url
         return
@@ -72,18 +72,18 @@ def any_broker() -> Iterator[str]:
 
 @contextmanager
 def own_broker() -> Iterator[OwnBroker]:
-    """Run a broker that a test may kill and freeze; without RabbitMQ the test is left out, or fails in CI."""
+    """Run a broker that a test may kill and freeze. Without RabbitMQ the test is skipped, or fails in CI."""
     if shutil.which("rabbitmq-server", path=PROGRAMS) is None:
-        reason = "RabbitMQ is not installed here: tests of publishing to it are left out"
+        reason = "RabbitMQ is not installed: skipping the tests that publish to it"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
     with ExitStack() as stack:
-        yield _started(stack, ATTEMPTS)
+        yield _start_broker(stack, ATTEMPTS)
 
 
-def _started(stack: ExitStack, attempts: int) -> OwnBroker:
-    """Return a broker that answers; somebody may take one of its ports between looking for it and starting."""
+def _start_broker(stack: ExitStack, attempts: int) -> OwnBroker:
+    """Return a running broker; retry with other ports if another process took one of them before the start."""
     folder = Path(tempfile.mkdtemp(prefix="subusers-rabbitmq-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     broker = OwnBroker(folder)
@@ -91,26 +91,26 @@ def _started(stack: ExitStack, attempts: int) -> OwnBroker:
     broker.register()
     try:
         broker.start()
-    except EndedAtOnce:
+    except BrokerStartFailed:
         if attempts == 1:
             raise
-        return _started(stack, attempts - 1)
+        return _start_broker(stack, attempts - 1)
     return broker
 
 
-class EndedAtOnce(Exception):
-    """A broker did not come up: with what it said."""
+class BrokerStartFailed(Exception):
+    """The broker exited during start-up; the message is the end of its output."""
 
 
 class OwnBroker:
-    """A RabbitMQ on ports and in a folder of its own."""
+    """A RabbitMQ broker with its own ports and folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port, self._epmd_port = free_port(), free_port()
         self._node = f"subusers-{uuid4().hex[:8]}@localhost"
         self._process: subprocess.Popen[bytes] | None = None
-        self._names: subprocess.Popen[bytes] | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
         self._as_user: dict[str, Any] = {}
         if os.geteuid() == 0:
             shutil.chown(folder, "rabbitmq", "rabbitmq")
@@ -118,56 +118,55 @@ class OwnBroker:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
         return f"amqp://guest:guest@127.0.0.1:{self._port}"
 
     def register(self) -> None:
-        """Start Erlang's register of names, which a broker would start for itself and leave behind."""
-        self._names = self._launch("epmd", "-port", str(self._epmd_port))
+        """Start epmd for this broker, which would otherwise start one and leave it running."""
+        self._epmd = self._launch("epmd", "-port", str(self._epmd_port))
         eventually(lambda: is_listening(self._epmd_port), within=SECONDS_TO_START)
 
     def start(self) -> None:
-        """Start it, again if it was killed, and wait until it answers."""
+        """Start or restart the broker and wait until it accepts connections."""
         process = self._process = self._launch("rabbitmq-server")
         eventually(lambda: process.poll() is not None or answers(self.url), within=SECONDS_TO_START, pause=0.1)
         if process.poll() is not None:
-            raise EndedAtOnce((self._folder / "output").read_text(errors="replace")[-2000:])
+            raise BrokerStartFailed((self._folder / "output").read_text(errors="replace")[-2000:])
 
     def kill(self) -> None:
-        """Give it no chance to do anything more."""
+        """Kill the broker with SIGKILL."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
 
     def freeze(self) -> None:
-        """Have it stand still, its connections open."""
+        """Stop the broker's processes with SIGSTOP; connections stay open."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Have it go on."""
+        """Continue after `freeze`."""
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """End it, and leave nothing behind."""
+        """Kill the broker and its epmd."""
         self.thaw()
         self.kill()
-        if self._names is not None:
-            self._names.kill()
-            self._names.wait()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
 
-    def ask(self, *command: str) -> str:
-        """Run a command of rabbitmqctl's, and return what it prints."""
-        asked = [self._program("rabbitmqctl"), "--quiet", *command]
-        told: str = subprocess.check_output(
-            asked, env=self._environment, cwd=self._folder, encoding="utf-8", **self._as_user
+    def control(self, *command: str) -> str:
+        """Run a rabbitmqctl command and return its output."""
+        arguments = [self._program("rabbitmqctl"), "--quiet", *command]
+        output: str = subprocess.check_output(
+            arguments, env=self._environment, cwd=self._folder, encoding="utf-8", **self._as_user
         )
-        return told
+        return output
 
     def vhost(self) -> str:
-        """Return the URL of a virtual host of one's own, with nothing in it."""
+        """Create an empty virtual host and return its URL."""
         name = uuid4().hex[:8]
-        self.ask("add_vhost", name)
-        self.ask("set_permissions", "--vhost", name, "guest", ".*", ".*", ".*")
+        self.control("add_vhost", name)
+        self.control("set_permissions", "--vhost", name, "guest", ".*", ".*", ".*")
         return f"{self.url}/{name}"
 
     @property
@@ -204,9 +203,9 @@ class OwnBroker:
             )
 
     def _program(self, name: str) -> str:
-        found = shutil.which(name, path=PROGRAMS)
-        assert found is not None, name
-        return found
+        path = shutil.which(name, path=PROGRAMS)
+        assert path is not None, name
+        return path
 
     def _signal(self, number: int) -> None:
         if self._process is not None:
@@ -215,21 +214,21 @@ class OwnBroker:
 
 
 class Exchange:
-    """What a test has declared under a prefix of its own, on a broker that it shares."""
+    """An exchange under a prefix of the test's own, on a shared broker."""
 
     def __init__(self, url: str, prefix: str) -> None:
         self.url, self.prefix, self.names = url, prefix, Names(prefix)
-        self._connection = dial(url)
+        self._connection = connect_to_broker(url)
         declare(self._connection, self.names)
         self.channel = self._connection.channel()
         self._queues = [self.names.unrouted, self.names.stream]
 
     def broker(self, url: str | None = None, **options: Any) -> RabbitMq:
-        """Return the adapter that publishes here, through another address if one is given."""
+        """Return the adapter that publishes to this exchange, optionally through another URL."""
         return RabbitMq(url or self.url, prefix=self.prefix, **options)
 
     def bind(self, key: str = "#", arguments: dict[str, Any] | None = None) -> str:
-        """Declare a durable queue for what has this routing key, and return its name."""
+        """Declare a durable queue bound to a routing key and return its name."""
         name = f"{self.prefix}.{uuid4().hex[:8]}"
         self.channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
         self.channel.queue_bind(name, self.names.events, key)
@@ -237,15 +236,14 @@ class Exchange:
         return name
 
     def delete_queue(self, name: str) -> None:
-        """Have nothing go there any more."""
         self.channel.queue_delete(name)
 
     def take(self, queue: str) -> list[Any]:
-        """Take every message out of a queue."""
+        """Remove and return all messages of a queue."""
         return list(iter(lambda: self.channel.basic_get(queue, no_ack=True), None))
 
     def close(self) -> None:
-        """Leave nothing on the broker."""
+        """Delete the queues and exchanges from the broker."""
         for queue in self._queues:
             self.channel.queue_delete(queue)
         for name in (self.names.events, self.names.unrouted):
@@ -255,7 +253,7 @@ class Exchange:
 
 @contextmanager
 def exchange_on(url: str) -> Iterator[Exchange]:
-    """Lend an exchange of a test's own."""
+    """Yield an exchange with a random prefix."""
     exchange = Exchange(url, f"test-{uuid4().hex[:8]}")
     try:
         yield exchange
@@ -264,7 +262,7 @@ def exchange_on(url: str) -> Iterator[Exchange]:
 
 
 class Consumer:
-    """Reads a durable queue of everything, comes back from lost connections, and knows an event again by its id."""
+    """Consumer of a durable queue bound to all events. It reconnects, and deduplicates events by id."""
 
     def __init__(self, url: str, names: Names) -> None:
         self._url = url
@@ -272,9 +270,9 @@ class Consumer:
         self.events: dict[str, dict[str, Any]] = {}
         self.checkpoints: dict[str, dict[str, Any]] = {}
         self.repeated = 0
-        self._over = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer")
-        connection = dial(url)
+        connection = connect_to_broker(url)
         declare(connection, names)
         channel = connection.channel()
         channel.queue_declare(self._queue, durable=True, auto_delete=False)
@@ -286,30 +284,30 @@ class Consumer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopping.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.is_set():
-            with suppress(Exception):  # a broker that dies raises whatever py-amqp stumbles over: it is dialed again
+        while not self._stopping.is_set():
+            with suppress(Exception):  # py-amqp raises many kinds of errors when a broker dies: reconnect
                 self._read()
-            self._over.wait(0.1)
+            self._stopping.wait(0.1)
 
     def _read(self) -> None:
-        connection = dial(self._url)
+        connection = connect_to_broker(self._url)
         try:
             channel = connection.channel()
             channel.basic_qos(0, 500, a_global=False)
-            channel.basic_consume(self._queue, callback=lambda message: self._note(channel, message))
-            while not self._over.is_set():
+            channel.basic_consume(self._queue, callback=lambda message: self._record(channel, message))
+            while not self._stopping.is_set():
                 with suppress(TimeoutError):
                     connection.drain_events(timeout=0.2)
         finally:
             connection.collect()
 
-    def _note(self, channel: Any, message: Any) -> None:
+    def _record(self, channel: Any, message: Any) -> None:
         event = json.loads(message.body)
-        known = self.checkpoints if event["type"] == CHECKPOINT else self.events
+        received_events = self.checkpoints if event["type"] == CHECKPOINT else self.events
         self.repeated += event["id"] in self.events
-        known.setdefault(event["id"], event)
+        received_events.setdefault(event["id"], event)
         channel.basic_ack(message.delivery_tag)

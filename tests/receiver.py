@@ -1,4 +1,4 @@
-"""A receiver of webhooks, as somebody else would run one: it takes what comes, and answers as a test wants."""
+"""HTTP receiver of webhooks whose answers the test chooses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Received:
-    """One request."""
+    """A received request."""
 
     path: str
     headers: Mapping[str, str]
@@ -37,34 +37,37 @@ class Received:
         return self.headers["webhook-signature"].split(" ")
 
     def verified_with(self, secret: str) -> dict[str, Any]:
-        """Return the event as a receiver would that has this secret. Raises WebhookVerificationError."""
+        """Verify the signature with this secret and return the event. Raises WebhookVerificationError."""
         event: dict[str, Any] = Webhook(secret).verify(self.body, dict(self.headers))
         return event
 
 
 class Receiver:
-    """Keeps what it gets. The first answers are those that were told beforehand; then it answers `usually`."""
+    """Records requests. Answers with the `queued_responses`, then with `default_response`."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
-        self.usually: Answer = status(204)
-        self.first: list[Answer] = []
+        self.default_response: Answer = status(204)
+        self.queued_responses: list[Answer] = []
         self.over = threading.Event()
         self.url = ""
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the events, in the order in which they came."""
-        return [one.headers["webhook-id"] for one in list(self.received)]
+        """The event ids, in order of arrival."""
+        return [request.headers["webhook-id"] for request in list(self.received)]
 
     @property
     def types(self) -> list[str]:
-        """The types of the events, in the order in which they came."""
-        return [one.event["type"] for one in list(self.received)]
+        """The event types, in order of arrival."""
+        return [request.event["type"] for request in list(self.received)]
 
     def take(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers["Content-Length"]))
-        answer = self.first.pop(0) if self.first else self.usually
+        length = int(request.headers["Content-Length"])
+        body = request.rfile.read(length)
+        if len(body) < length:  # the sender was killed
+            return
+        answer = self.queued_responses.pop(0) if self.queued_responses else self.default_response
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.received.append(Received(request.path, headers, body))
         with suppress(OSError):
@@ -72,19 +75,19 @@ class Receiver:
 
 
 def status(code: int, *headers: str) -> Answer:
-    """Return the answer that has this status, and no body."""
+    """Return a response with this status and no body."""
     lines = "".join(f"{header}\r\n" for header in headers)
     return raw(f"HTTP/1.1 {code} Told\r\nContent-Length: 0\r\n{lines}\r\n".encode())
 
 
 def raw(data: bytes) -> Answer:
-    """Return the answer that is these bytes, after which the connection ends."""
+    """Return a response of these raw bytes, after which the connection closes."""
     return lambda connection: connection.sendall(data)
 
 
 @contextmanager
 def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """Run a receiver on this machine, encrypted if a context is given."""
+    """Run a receiver on localhost, with TLS if a context is given."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -99,7 +102,7 @@ def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         request_queue_size = 64
 
         def handle_error(self, *_: object) -> None:
-            pass  # who sends may be gone: that is what some tests are about
+            pass  # the sender may be gone: some tests kill it
 
     with Server(("127.0.0.1", 0), Handler) as server:
         if context is not None:

@@ -1,4 +1,4 @@
-"""What was measured is written where it is read."""
+"""The benchmark report: tables and plots in docs/performance.md."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def page_of(docs: Path) -> str:
     return (docs / "performance.md").read_text(encoding="utf-8")
 
 
-def test_a_part_that_is_measured_again_takes_the_place_of_its_lines(tmp_path: Path) -> None:
-    """In the table and in the plot; the rest of the page is left alone."""
+def test_new_measurements_replace_the_lines_of_their_part(tmp_path: Path) -> None:
+    """The table and the plot change; the rest of the page does not."""
     (tmp_path / "performance.md").write_text(f"before\n{report.BEGIN}{report.END}after\n", encoding="utf-8")
     report.write([LOGINS, READS], tmp_path)
     report.write([Line("logins", 80, "logins/s", "argon2 on 2 cores", 100, 0.85)], tmp_path)
@@ -37,8 +37,11 @@ def test_a_part_that_is_measured_again_takes_the_place_of_its_lines(tmp_path: Pa
     assert "1.25, less is better" in plot
 
 
-def test_a_line_is_the_run_with_the_median_ratio() -> None:
-    """Ours and the limit as they were measured together."""
-    runs = [Line("logins", ours, "logins/s", "argon2", limit, 0.85) for ours, limit in ((80, 100), (90, 90), (50, 100))]
+def test_the_run_with_the_median_ratio_is_reported() -> None:
+    """The measurement and its limit come from the same run."""
+    runs = [
+        Line("logins", measured, "logins/s", "argon2", limit, 0.85)
+        for measured, limit in ((80, 100), (90, 90), (50, 100))
+    ]
     assert median_of(runs) == runs[0]
     assert not median_of(runs).met

@@ -1,4 +1,4 @@
-"""What is installed: the command, and the packages that go by common names."""
+"""The installed distribution: its command, its package names and its locked dependencies."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ LOCK = Path(__file__).parents[1] / "requirements.lock"
 
 @pytest.mark.parametrize("package", LAYERS)
 def test_package_belongs_to_this_distribution_alone(package: str) -> None:
-    """No dependency brings a top-level package of a layer's name."""
+    """No dependency installs a top-level package with the name of a layer."""
     assert set(packages_distributions()[package]) == {"subusers"}
 
 
-def test_command_is_installed() -> None:
-    """`subusers` is the one command, and it can be loaded."""
+def test_subusers_is_the_only_command() -> None:
     (command,) = distribution("subusers").entry_points
     assert (command.group, command.name, command.value) == ("console_scripts", "subusers", "api.cli:main")
     assert command in entry_points(group="console_scripts")
     assert callable(command.load())
 
 
-def test_lock_meets_every_dependency() -> None:
-    """After a change of dependencies somebody ran `make lock`."""
+def test_lock_file_satisfies_every_dependency() -> None:
+    """Fails if `make lock` was not run after a change of dependencies."""
     pins = [line.split()[0] for line in LOCK.read_text().splitlines() if "==" in line.partition(";")[0]]
     locked = dict(pin.split("==") for pin in pins)
     for requirement in map(Requirement, distribution("subusers").requires or ()):
         assert requirement.name in locked, "not locked: make lock"
-        assert locked[requirement.name] in requirement.specifier, "locked otherwise: make lock"
+        assert locked[requirement.name] in requirement.specifier, "locked to another version: make lock"

@@ -1,4 +1,4 @@
-"""What the documentation says of names, fields, settings and errors is what the code says."""
+"""The documentation lists the events, settings and errors of the code, and its links work."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from application import errors
 from domain import events, refusals
-from projections.audit_actions import ACTIONS
+from projections.audit_log.actions import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-TOPICS: list[Any] = [one for one in vars(events).values() if isinstance(one, type) and hasattr(one, "TOPIC")]
-NOT_SHOWN = {"originator_id", "originator_version"}
-OF_EVERY_EVENT = {field.name for field in fields(events.MainAccountClosed)}
+TOPICS: list[Any] = [value for value in vars(events).values() if isinstance(value, type) and hasattr(value, "TOPIC")]
+STREAM_FIELDS = {"originator_id", "originator_version"}
+COMMON_FIELDS = {field.name for field in fields(events.MainAccountClosed)}
 
 
 def text_of(page: str) -> str:
@@ -33,13 +33,13 @@ def rows(page: str, first_cell: str) -> list[list[str]]:
     return [[cell.strip() for cell in cells] for cells in lines if re.fullmatch(first_cell, cells[0].strip())]
 
 
-@pytest.mark.parametrize("event_class", TOPICS, ids=lambda one: one.TOPIC)
-def test_every_event_is_in_the_catalog(event_class: Any) -> None:
-    """With exactly its own fields, and those marked that are sealed."""
-    own = NOT_SHOWN if issubclass(event_class, events.ReportedEvent) else OF_EVERY_EVENT
-    expected = {(field.name, "Sealed" in str(field.type)) for field in fields(event_class) if field.name not in own}
-    ((_, shown, _),) = rows("docs/events.md", f"`{event_class.TOPIC}`")
-    assert {(name, bool(sealed)) for name, sealed in re.findall(r"`(\w+)`( 🔒)?", shown)} == expected
+@pytest.mark.parametrize("event_class", TOPICS, ids=lambda event_class: event_class.TOPIC)
+def test_every_event_is_documented(event_class: Any) -> None:
+    """With exactly its own fields; encrypted ones are marked."""
+    own = STREAM_FIELDS if issubclass(event_class, events.ReportedEvent) else COMMON_FIELDS
+    expected = {(field.name, "Ciphertext" in str(field.type)) for field in fields(event_class) if field.name not in own}
+    ((_, documented, _),) = rows("docs/events.md", f"`{event_class.TOPIC}`")
+    assert {(name, bool(lock)) for name, lock in re.findall(r"`(\w+)`( 🔒)?", documented)} == expected
 
 
 def test_every_action_of_the_audit_log_is_listed() -> None:
@@ -48,36 +48,50 @@ def test_every_action_of_the_audit_log_is_listed() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    read = set(re.findall(r'env\.\w+\("(\w+)"', text_of("api/config.py")))
-    assert {cells[0].strip("`") for cells in rows("docs/operating.md", r"`SUBUSERS_\w+`")} == {
-        f"SUBUSERS_{one}" for one in read
-    }
+    variables = set(re.findall(r'env\.\w+\("(\w+)"', text_of("api/bootstrap/config.py")))
+    listed = {cells[0].strip("`") for cells in rows("docs/operating.md", r"`SUBUSERS_\w+`")}
+    assert listed == {f"SUBUSERS_{variable}" for variable in variables}
 
 
 def codes() -> Iterator[str]:
     for module in (refusals, errors):
-        for one in vars(module).values():
-            if isinstance(one, type) and hasattr(one, "code") and one not in {refusals.Refusal, errors.ServiceError}:
-                yield one.code
-    for file in (ROOT / "api" / "http").glob("*.py"):
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and hasattr(value, "code")
+                and value not in {refusals.Refusal, errors.ServiceError}
+            ):
+                yield value.code
+    for file in (ROOT / "api" / "http").rglob("*.py"):
         yield from re.findall(r'HTTPStatus\.[A-Z_]+,\s+"([a-z-]+)"', file.read_text())
 
 
 @pytest.mark.parametrize("code", sorted({*codes(), "invalid-input", "not-found", "method-not-allowed"} - {"forbidden"}))
-def test_every_kind_of_problem_is_listed(code: str) -> None:
-    """All but `forbidden`: it is of a route that forgot to say whom it opens to, and there is none."""
+def test_every_problem_type_is_documented(code: str) -> None:
+    """Except `forbidden`, the answer of a route without required scopes; no such route exists."""
     assert rows("docs/portal.md", f"`{code}`")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_is_referred_to_is_there(page: Path) -> None:
-    """Links, headings that are linked to, and files that are named."""
+def test_links_and_file_names_lead_somewhere(page: Path) -> None:
+    """Checks links, anchors and the paths of files."""
     text = page.read_text()
     for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text):
         linked = page.parent / target if target else page
         assert linked.exists(), target
         if heading:
             headings = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
-            assert heading in {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}, heading
+            assert heading in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}, heading
     for file in re.findall(r"`((?:domain|application|projections|adapters|api|tests|examples)/[\w./-]+\.\w+)`", text):
         assert (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_tests_exist(page: Path) -> None:
+    """Test files, test functions and modules that are run, in prose and in commands."""
+    text = page.read_text()
+    for file, function in re.findall(r"\b(tests/[\w/.-]+\.py)(?:::(\w+))?", text):
+        assert (ROOT / file).exists(), file
+        assert not function or f"def {function}(" in text_of(file), function
+    for module in re.findall(r"-m ((?:tests|benchmarks)\.[\w.]+)", text):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module

@@ -1,10 +1,11 @@
-"""The rules of the layers that import-linter cannot express; its own are in setup.cfg."""
+"""Rules of the layers that import-linter cannot express; its contracts are in setup.cfg."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,16 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ("domain", "application", "projections", "adapters", "api")
 MODULES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
+MOST_MODULES = 14
+
 ALLOWED_IN = {
     "domain": {"domain", "eventsourcing.domain", "eventsourcing.utils"},
     "application": {"domain", "application", "eventsourcing"},
 }
-"""What a layer may import beside the standard library: a package's name stands for everything in it."""
+"""Packages that a layer may import besides the standard library, including everything in them."""
 
-READERS_OF_THE_ENVIRONMENT = {"api/config.py"}
-"""An exception goes here, with its reason beside it."""
+MAY_READ_ENVIRONMENT = {"api/bootstrap/config.py"}
+"""Modules that may read environment variables. Give the reason for any exception."""
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
@@ -67,7 +70,7 @@ def reads_environment(node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.relative_to(ROOT).parts[0] in ALLOWED_IN], ids=name)
 def test_inner_layers_import_only_what_is_allowed(path: Path) -> None:
-    """The domain and the application know the standard library, themselves and eventsourcing, and nothing else."""
+    """Domain and application import the standard library, eventsourcing and inner layers only."""
     allowed = ALLOWED_IN[path.relative_to(ROOT).parts[0]]
     for module in imported(ast.parse(path.read_text())):
         parts = module.split(".")
@@ -76,15 +79,22 @@ def test_inner_layers_import_only_what_is_allowed(path: Path) -> None:
 
 
 def test_environment_is_read_in_one_place() -> None:
-    """Settings come in through api/config.py, so that everything else can be run with any."""
+    """Only api/bootstrap/config.py reads environment variables, so that everything else accepts any settings."""
     readers = [path for path in MODULES if any(map(reads_environment, ast.walk(ast.parse(path.read_text()))))]
-    assert {path.relative_to(ROOT).as_posix() for path in readers} <= READERS_OF_THE_ENVIRONMENT
+    assert {path.relative_to(ROOT).as_posix() for path in readers} <= MAY_READ_ENVIRONMENT
 
 
-def test_imports_do_nothing() -> None:
-    """Importing every module opens no file to write, no connection, no process and no thread."""
+def test_imports_have_no_side_effects() -> None:
+    """Importing any module writes no file, opens no connection, and starts no process or thread."""
     modules = [name(path) for path in MODULES if path.stem != "__main__"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-B", "-c", IMPORT_EVERYTHING, *modules], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
+
+
+def test_no_folder_has_too_many_modules() -> None:
+    """A reader can take in a folder at a glance. Resources of the API have a folder each."""
+    modules = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    assert modules
+    assert {str(folder.relative_to(ROOT)): count for folder, count in modules.items() if count > MOST_MODULES} == {}

@@ -1,4 +1,4 @@
-"""Webhooks for tests: made by the service, and sent to receivers on this machine."""
+"""Builder for webhooks that send to receivers on this machine."""
 
 from __future__ import annotations
 
@@ -6,69 +6,71 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from application.origin import Origin
-from application.webhook_receivers import Receivers
-from application.webhooks import NewWebhook, Webhook
-from domain.cause import ActorType
-from tests.people import PORTAL, catch_up
+from application.command_context import CommandContext
+from application.commands.webhooks import NewWebhook, Webhook
+from application.webhook_url_policy import WebhookUrlPolicy
+from domain.event_metadata import ActorType
+from tests.builders import PORTAL, catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from api.bootstrap import Service
-    from api.config import Settings
-    from application.webhooks import Delivery
-    from tests.people import Company
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
+    from application.commands.webhooks import Delivery
+    from tests.builders import Company
     from tests.receiver import Receiver
 
-ANALYTICS = Origin(ActorType.SYSTEM, "an analytics key")
-THIS_MACHINE = Receivers((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
+ANALYTICS = CommandContext(ActorType.SYSTEM, "an analytics key")
+THIS_MACHINE = WebhookUrlPolicy((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
 
 
-def allowing_this_machine(settings: Settings) -> Settings:
-    """Return the settings of a service that may send to receivers on this machine."""
+def allow_local_receivers(settings: Settings) -> Settings:
+    """Return settings that allow webhooks to send to receivers on this machine."""
     return replace(settings, webhook_receivers=THIS_MACHINE)
 
 
 @dataclass(frozen=True)
 class Hook:
-    """A webhook, and what its receiver was shown to verify with."""
+    """A webhook and the secret that verifies its signatures."""
 
     service: Service
     webhook_id: UUID
-    of_all: bool
-    shown: str
+    all_accounts: bool
+    receiver_key: str
 
     @classmethod
     def to(cls, receiver: Receiver, service: Service, company: Company | None = None, **details: Any) -> Hook:
-        """Make one, of a company's events or of all."""
+        """Create a webhook for a company's events, or for the events of all accounts."""
         account_id = company.account_id if company is not None else None
         new = NewWebhook(url=receiver.url, account_id=account_id, **details)
-        webhook, shown = service.webhooks.create(new, ANALYTICS if company is None else PORTAL).value
-        return cls(service, webhook.webhook_id, company is None, shown)
+        webhook, secret = service.commands.webhooks.create(new, ANALYTICS if company is None else PORTAL).value
+        return cls(service, webhook.webhook_id, company is None, secret)
 
     def state(self) -> Webhook:
-        return self.service.webhooks.show(self.webhook_id, of_all=self.of_all)
+        return self.service.commands.webhooks.show(self.webhook_id, all_accounts=self.all_accounts)
 
     def log(self) -> Sequence[Delivery]:
-        """Return what became of every attempt, newest first."""
-        return self.service.webhooks.deliveries(self.webhook_id, of_all=self.of_all, limit=1000, cursor=None)[0]
+        """Return the delivery attempts, newest first."""
+        return self.service.commands.webhooks.deliveries(
+            self.webhook_id, all_accounts=self.all_accounts, limit=1000, cursor=None
+        )[0]
 
     def replay(self, after: int) -> None:
-        self.service.webhooks.replay(self.webhook_id, after, ANALYTICS, of_all=self.of_all)
+        self.service.commands.webhooks.replay(self.webhook_id, after, ANALYTICS, all_accounts=self.all_accounts)
 
     def enable(self) -> None:
-        self.service.webhooks.enable(self.webhook_id, ANALYTICS, of_all=self.of_all)
+        self.service.commands.webhooks.enable(self.webhook_id, ANALYTICS, all_accounts=self.all_accounts)
 
     def delete(self) -> None:
-        self.service.webhooks.delete(self.webhook_id, ANALYTICS, of_all=self.of_all)
+        self.service.commands.webhooks.delete(self.webhook_id, ANALYTICS, all_accounts=self.all_accounts)
 
 
 def deliver(service: Service) -> int:
-    """Have the views follow, and send whatever is due now; return how many turns that took."""
+    """Let the projections catch up and send every due event; return the number of deliveries by `deliver_next`."""
     catch_up(service)
-    turns = 0
-    while service.webhook_deliveries.deliver_next():
-        turns += 1
-    return turns
+    deliveries = 0
+    while service.workers.webhook_deliveries.deliver_next():
+        deliveries += 1
+    return deliveries

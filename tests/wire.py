@@ -1,4 +1,4 @@
-"""A wire between a client and a server that tests can hold, cut, shut and encrypt."""
+"""TCP proxy for tests that can hold back data, cut connections, refuse them and terminate TLS."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-LOOK_SECONDS = 0.05
-"""How often a connection sees whether it is held or shut."""
+POLL_SECONDS = 0.05
+"""How often a connection checks whether it is held or shut."""
 
 
-class Wire:
-    """Passes on what comes from either side; what the server says can be held back.
+class TcpProxy:
+    """Forwards data in both directions; data from the server can be held back.
 
-    Each connection has one thread, which alone touches its sockets: whatever ends one harms no other. `connections`
-    counts them, and `said` is the end of what clients have said.
+    One thread per connection owns its sockets, so that one failure does not affect another connection.
+    `connections` counts the connections, and `said` is the last data that clients sent.
     """
 
     def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
@@ -36,34 +36,34 @@ class Wire:
         self.port: int = self._listener.getsockname()[1]
         self.url = parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self.port}").geturl()
         self.connections = 0
-        self.said = b""
+        self.client_data = b""
         self._thread = threading.Thread(target=self._accept, name="wire", daemon=True)
         self._thread.start()
 
     def hold(self) -> None:
-        """Keep back what the server says, until `release`."""
+        """Hold back data from the server until `release`."""
         self._held = True
 
     def release(self) -> None:
-        """Pass on what was held back."""
+        """Forward the data that was held back."""
         self._held = False
 
     def shut(self) -> None:
-        """End every connection, and whatever comes, until `open`: to its clients the server is gone."""
+        """Close all connections, and refuse new ones until `open`."""
         self._shut = True
-        for one in list(self._connected):
-            one.join()
+        for thread in list(self._connected):
+            thread.join()
 
     def open(self) -> None:
-        """Have the server back."""
+        """Accept connections again after `shut`."""
         self._shut = False
 
     def cut_after(self, size: int) -> None:
-        """End the connection whose client says so many bytes more, as soon as it has."""
+        """Close the connection whose client sends the next `size` bytes, as soon as it has sent them."""
         self._cut_after = size
 
     def close(self) -> None:
-        """Accept no more. A connection ends with either of its sides."""
+        """Stop accepting connections. Existing ones end when either side closes."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -79,27 +79,30 @@ class Wire:
 
     def _connect(self, client: socket.socket) -> None:
         try:
-            near = self._tls.wrap_socket(client, server_side=True) if self._tls is not None else client
-        except OSError:  # the client did not like the certificate
+            client_side = self._tls.wrap_socket(client, server_side=True) if self._tls is not None else client
+        except OSError:  # the client rejected the certificate
             client.close()
             return
-        with near, socket.create_connection(self._server) as far, suppress(OSError):
-            while not self._shut and self._pass_on(near, far):
+        with client_side, socket.create_connection(self._server) as server_side, suppress(OSError):
+            while not self._shut and self._pass_on(client_side, server_side):
                 pass
 
-    def _pass_on(self, near: socket.socket, far: socket.socket) -> bool:
-        """Pass on what has come; return False where the connection is over."""
-        readable, _, _ = select.select([near] if self._held else [near, far], [], [], LOOK_SECONDS)
+    def _pass_on(self, client_side: socket.socket, server_side: socket.socket) -> bool:
+        """Forward the data that is ready; return False if the connection is over."""
+        readable, _, _ = select.select(
+            [client_side] if self._held else [client_side, server_side], [], [], POLL_SECONDS
+        )
         for source in readable:
-            data = source.recv(65536)  # more than TLS packs together: nothing is left that `select` does not see
-            if not data or (source is near and self._is_to_be_cut(data)):
+            # Larger than a TLS record: `select` does not see data that the TLS layer has buffered.
+            data = source.recv(65536)
+            if not data or (source is client_side and self._reaches_cut(data)):
                 return False
-            if source is near:
-                self.said = (self.said + data)[-1000:]
-            (far if source is near else near).sendall(data)
+            if source is client_side:
+                self.client_data = (self.client_data + data)[-1000:]
+            (server_side if source is client_side else client_side).sendall(data)
         return True
 
-    def _is_to_be_cut(self, data: bytes) -> bool:
+    def _reaches_cut(self, data: bytes) -> bool:
         if self._cut_after is None:
             return False
         self._cut_after -= len(data)
@@ -110,9 +113,9 @@ class Wire:
 
 
 @contextmanager
-def wire_to(url: str, tls: ssl.SSLContext | None = None) -> Iterator[Wire]:
-    """Lend a wire to the server at a URL; with `tls`, the client's end of it is encrypted."""
-    wire = Wire(url, tls)
+def tcp_proxy(url: str, tls: ssl.SSLContext | None = None) -> Iterator[TcpProxy]:
+    """Yield a proxy to the server at a URL; with `tls`, clients connect to it with TLS."""
+    wire = TcpProxy(url, tls)
     try:
         yield wire
     finally:

@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Checks an export of subusers: are these the events that were signed? Exits 0 if so, 1 if not, 2 if it cannot tell.
+"""Verify an export of subusers. Exits 0 if its events are the signed ones, 1 if not, 2 if this cannot be determined.
 
     python3 verify_export.py FILE --public-key KEY [--public-key KEY ...]
 
-It needs Python 3.9 or later and the library `cryptography`, and nothing of the project that made the export. KEY is the
-public key of the service, such as `subusers/9b1f2e7a-...+4e5f6071+AZ...`; have it from the operator, not from the file.
+It needs Python 3.9 or later and the library `cryptography`, but no code of the project that made the export. KEY is the
+public key of the service, such as `subusers/9b1f2e7a-...+4e5f6071+AZ...`. Get it from the operator, not from the file.
 
-The first line of the file is a header with a checkpoint: a text that says how many events there were, and the root of
-the Merkle tree over them was, with Ed25519 signatures below it (c2sp.org/signed-note, c2sp.org/tlog-checkpoint). Then
-comes a line for each event, and a last one that counts them. Each event is hashed here, from `position`, `stream_id`,
-`version`, `topic` and `state`; nothing else in its line is proven, least of all `shown`. By the hashes in its `path`
-its own leads to the root that was signed (RFC 6962), or, where the header says "whole", all together give that root.
+The first line of the file is a header with the contents of the file and a checkpoint. A checkpoint is a text with the
+number of events and the root of the Merkle tree over them, followed by Ed25519 signatures (c2sp.org/signed-note,
+c2sp.org/tlog-checkpoint). Each event has a line. The last line has the number of events.
+
+The hash of an event covers `position`, `stream_id`, `version`, `topic` and `state`. The hashes in its `path` lead from
+it to the signed root (RFC 6962). If the header has "whole", all events together give that root. Then each event is
+compared with the header (account, times, positions) and with the previous one of its stream (no version may be
+missing), and `shown` with `state`. `digest` detects accidents only: an attacker can recompute it. The result lists
+unproven properties of the file.
 """
 
 from __future__ import annotations
@@ -23,70 +27,92 @@ import re
 import struct
 import sys
 import uuid
-from collections.abc import Iterator, Sequence  # noqa: TC003  # one import less to explain
+from collections.abc import Iterable, Iterator, Sequence  # noqa: TC003  # simpler for readers than a conditional import
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 class Tampered(Exception):
-    """Something is not as it was signed."""
+    """The file differs from the signed data."""
 
 
-class CannotTell(Exception):
-    """The file is not what this can check, or no key that is trusted has signed it."""
+class CannotVerify(Exception):
+    """The file is malformed, or no trusted key has signed it."""
+
+
+MALFORMED_ERRORS = (
+    CannotVerify,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+)
+"""Exceptions raised by malformed files."""
 
 
 # Hashing: RFC 6962, section 2.1.
 
 
 def leaf_hash(line: dict[str, Any]) -> bytes:
-    """Return the hash of an event: of a zero byte and five fields, each behind its length in four bytes."""
+    """Return the hash of an event: a zero byte and five fields, each preceded by its length in four bytes."""
     fields = [
         struct.pack(">q", line["position"]),
-        uuid.UUID(line["stream_id"]).bytes,
+        stream_id(line["stream_id"]).bytes,
         struct.pack(">q", line["version"]),
         line["topic"].encode(),
-        base64.b64decode(line["state"], validate=True),
+        from_base64(line["state"]),
     ]
     data = b"".join(struct.pack(">I", len(field)) + field for field in fields)
     return hashlib.sha256(b"\x00" + data).digest()
 
 
+def stream_id(text: str) -> uuid.UUID:
+    """Parse an id, and reject other spellings than the canonical one."""
+    parsed = uuid.UUID(text)
+    if str(parsed) != text:
+        raise CannotVerify(f"{text} is not a UUID in canonical form")
+    return parsed
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return the hash above two others."""
+    """Return the hash of a node with these children."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def root_by_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """Return the root that a path leads to, None if it cannot be one of that leaf (RFC 9162, section 2.1.3.2)."""
+    """Return the root that a path gives, None if its length is wrong for the leaf (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size:
         return None
     node, last, root = index, size - 1, leaf
-    for other in path:
+    for sibling in path:
         if last == 0:
             return None
         if node % 2 == 1 or node == last:
-            root = node_hash(other, root)
+            root = node_hash(sibling, root)
             while node % 2 == 0 and node != 0:
                 node, last = node // 2, last // 2
         else:
-            root = node_hash(root, other)
+            root = node_hash(root, sibling)
         node, last = node // 2, last // 2
     return root if last == 0 else None
 
 
 class Tree:
-    """All leaves, in order: of complete subtrees no more than their roots are kept, the largest first."""
+    """Merkle tree of leaves in order. Keeps only the roots of complete subtrees, the largest first."""
 
     def __init__(self) -> None:
         self.size = 0
         self.roots: list[bytes] = []
 
     def append(self, leaf: bytes) -> None:
-        """Take in the next leaf. Each pair of subtrees of one size becomes one: as a counter carries over."""
+        """Append a leaf. Two subtrees of equal size become one, like the carry of a binary counter."""
         size, self.size = self.size, self.size + 1
         while size % 2 == 1:
             leaf = node_hash(self.roots.pop(), leaf)
@@ -94,7 +120,7 @@ class Tree:
         self.roots.append(leaf)
 
     def root(self) -> bytes:
-        """Return the root over all of them."""
+        """Return the root of the tree."""
         if not self.roots:
             return hashlib.sha256(b"").digest()
         root = self.roots[-1]
@@ -106,83 +132,543 @@ class Tree:
 # The checkpoint: a signed note.
 
 
-def parse_key(text: str) -> tuple[str, bytes, bytes]:
-    """Return the name, the id and the public key of NAME+ID+KEY."""
+class Key(NamedTuple):
+    """A public key and the name it signs under, which is the origin of its checkpoints."""
+
+    name: str
+    public_key: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that identify the key in a signature."""
+        return hashlib.sha256(self.name.encode() + b"\n\x01" + self.public_key).digest()[:4]
+
+
+class Checkpoint(NamedTuple):
+    """Contents of a note: the tree of one store, and the former and new key if it is a succession."""
+
+    text: str
+    origin: str
+    size: int
+    root: bytes
+    position: int
+    succession: tuple[Key, Key] | None
+
+
+Signatures = list[tuple[str, bytes, bytes]]
+"""Name, key id and signature."""
+
+
+def parse_key(text: str) -> Key:
+    """Parse a key in the form NAME+ID+KEY."""
     match = re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)", text.strip())
-    key = base64.b64decode(match[3]) if match else b""
-    if match is None or len(key) != 33 or key[0] != 1:  # 1 says that it is Ed25519
-        raise CannotTell(f"no public key: {text}")
-    name, key_id = match[1], hashlib.sha256(match[1].encode() + b"\n" + key).digest()[:4]
-    if key_id.hex() != match[2]:
-        raise CannotTell(f"a public key with an error in it: {text}")
-    return name, key_id, key[1:]
+    encoded = base64.b64decode(match[3], validate=True) if match else b""
+    if match is None or len(encoded) != 33 or encoded[0] != 1:  # 1 is Ed25519
+        raise CannotVerify(f"not a public key: {text}")
+    key = Key(match[1], encoded[1:])
+    if key.key_id.hex() != match[2]:
+        raise CannotVerify(f"a public key with a wrong id: {text}")
+    return key
 
 
-def read_checkpoint(note: str, keys: Sequence[tuple[str, bytes, bytes]]) -> tuple[int, bytes, str]:
-    """Return how many events were signed, the root over them, and the text. One of these keys must have signed it."""
-    text, _, below = note.rpartition("\n\n")
-    text += "\n"  # the last newline belongs to what is signed
-    good = 0
-    for line in below.splitlines():
-        dash, name, encoded = line.split(" ")
-        signature = base64.b64decode(encoded, validate=True)
-        for trusted_name, key_id, public_key in keys:
-            if dash == "\u2014" and (name, signature[:4]) == (trusted_name, key_id):
-                Ed25519PublicKey.from_public_bytes(public_key).verify(signature[4:], text.encode())
-                good += 1
-    origin, size, root = text.split("\n")[:3]
-    if not good or origin not in {name for name, _, _ in keys}:
-        raise CannotTell("no key that you trust has signed the checkpoint")
-    return int(size), base64.b64decode(root, validate=True), text
+def parse_checkpoint(note: Any) -> tuple[Checkpoint, Signatures]:
+    """Parse a signed note into its checkpoint and its signatures. Does not verify the signatures."""
+    text, separator, signature_lines = str(note).rpartition("\n\n")
+    if not separator or not signature_lines.endswith("\n"):
+        raise CannotVerify("the checkpoint is not a signed note")
+    text += "\n"  # the signed text includes the last newline
+    signatures: Signatures = []
+    for line in signature_lines[:-1].split("\n"):
+        match = re.fullmatch(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/=]+)", line)
+        decoded = base64.b64decode(match[2], validate=True) if match else b""
+        if match is None or len(decoded) <= 4:
+            raise CannotVerify("the checkpoint is not a signed note")
+        signatures.append((match[1], decoded[:4], decoded[4:]))
+    origin, size, root, *extension_lines = text[:-1].split("\n")
+    extensions = dict(line.split(" ", 1) for line in extension_lines if " " in line)
+    succession = None
+    if "successor" in extensions:
+        succession = (parse_key(extensions["predecessor"]), parse_key(extensions["successor"]))
+    position = whole_number(extensions["position"])
+    root_hash = base64.b64decode(root, validate=True)
+    return Checkpoint(text, origin, whole_number(size), root_hash, position, succession), signatures
+
+
+def whole_number(text: str) -> int:
+    """Parse a number of a note, and reject other spellings than the canonical one."""
+    if not re.fullmatch(r"0|[1-9][0-9]{0,18}", text):
+        raise CannotVerify(f"{text} is not a number in canonical form")
+    return int(text)
+
+
+def signers(checkpoint: Checkpoint, signatures: Signatures, keys: Iterable[Key]) -> set[Key]:
+    """Return which of these keys signed a checkpoint. A key only counts for the store in its name."""
+    signed = set()
+    for name, key_id, signature in signatures:
+        for key in keys:
+            if name == key.name == checkpoint.origin and key_id == key.key_id:
+                try:
+                    Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature, checkpoint.text.encode())
+                except InvalidSignature:
+                    raise CannotVerify("the checkpoint was changed after it was signed") from None
+                signed.add(key)
+    return signed
+
+
+class Succession(NamedTuple):
+    """Replacement of a key by another at a tree size. A lost former key has not signed it."""
+
+    size: int
+    former: Key
+    successor: Key
+    by_both: bool
+
+
+def read_succession(note: str) -> Succession | None:
+    """Return the succession in a checkpoint; None if its successor has not signed it."""
+    checkpoint, signatures = parse_checkpoint(note)
+    if checkpoint.succession is None:
+        raise CannotVerify("a checkpoint passed as a succession has no successor")
+    former, successor = checkpoint.succession
+    signed = signers(checkpoint, signatures, checkpoint.succession)
+    if successor not in signed or former.name != successor.name:
+        return None
+    return Succession(checkpoint.size, former, successor, former in signed)
+
+
+def trust(trusted_keys: Sequence[Key], successions: Sequence[str]) -> dict[Key, int | None]:
+    """Return the trusted keys, each with the largest tree size for which it is trusted; None if it has no successor.
+
+    If both keys signed a succession, trust in the former key extends to its successor. Once the successor is trusted,
+    the former key is not trusted for larger trees.
+    """
+    until: dict[Key, int | None] = dict.fromkeys(trusted_keys)
+    links = sorted({link for link in map(read_succession, successions) if link is not None})
+    while True:
+        before = dict(until)
+        for link in links:
+            follow(link, links, until)
+        if until == before:
+            break
+    for name in {key.name for key in until}:
+        if sum(key.name == name and limit is None for key, limit in until.items()) > 1:
+            raise CannotVerify(f"several keys of {name} are trusted, and no succession limits each of them")
+    return until
+
+
+def follow(link: Succession, links: Sequence[Succession], until: dict[Key, int | None]) -> None:
+    """Apply a succession: trust the successor, and limit the former key."""
+    limit = until.get(link.former)
+    if link.former not in until or (limit is not None and link.size > limit):
+        return
+    if link.by_both and link.successor not in until:
+        rivals = {other.successor for other in links if other.by_both and other.former == link.former}
+        rivals.discard(link.successor)
+        if rivals & until.keys():
+            return
+        if rivals:
+            raise CannotVerify("two keys claim to replace the same key: pass the one to trust as --public-key")
+        until[link.successor] = None
+    if link.successor in until:
+        until[link.former] = link.size
+
+
+def read_checkpoint(note: Any, trusted_keys: Sequence[Key], successions: Sequence[str]) -> Checkpoint:
+    """Parse a checkpoint and require a signature by a key that is trusted for its size."""
+    checkpoint, signatures = parse_checkpoint(note)
+    until = trust(trusted_keys, successions)
+    signed = signers(checkpoint, signatures, until)
+    if not signed:
+        raise CannotVerify("no trusted key has signed the checkpoint")
+    if not any(limit is None or checkpoint.size <= limit for limit in map(until.__getitem__, signed)):
+        raise CannotVerify("the key that signed the checkpoint had been replaced by another before")
+    return checkpoint
 
 
 # The file.
 
+HEADER = {"subusers_export", "proofs", "checkpoint", "keys", "successions"}
+CLAIMS = {"account_id", "since", "until", "after", "cursor"}
+EVENT = {"position", "stream_id", "version", "topic", "state"}
+PROOF = {"leaf", "path"}
+END = {"end", "events"}
 
-def check(lines: Iterator[bytes], keys: Sequence[tuple[str, bytes, bytes]]) -> str:
-    """Check a file line by line, and return a sentence that says what it proves."""
-    header = json.loads(next(lines))
-    if header.get("subusers_export") != 1 or header.get("proofs") not in {"each", "whole"}:
-        raise CannotTell("this is no export with proofs, or one of another version")
-    size, root, text = read_checkpoint(header["checkpoint"], keys)
-    tree, last, count, end = Tree(), 0, 0, None
-    for line in map(json.loads, lines):
-        if end is not None:
-            raise CannotTell("there are lines behind the end")
-        if line.get("end") is True:
-            end = line["events"]
-            continue
-        leaf, count = leaf_hash(line), count + 1
-        if line["position"] <= last:
-            raise Tampered(f"position {line['position']} is out of order, or told twice")
-        last = line["position"]
-        if header["proofs"] == "whole":
-            tree.append(leaf)
-        elif root_by_path(leaf, line["leaf"], size, [base64.b64decode(one) for one in line["path"]]) != root:
-            raise Tampered(f"the event at position {line['position']} is not the one that was signed")
-    if header["proofs"] == "whole" and (tree.size, tree.root()) != (size, root):
-        raise Tampered(f"these {tree.size} events are not the {size} that were signed")
-    if end != count:
-        raise CannotTell("the file is cut off: its last line does not say how many events it has")
-    return f"right: {count} events are as they were signed. The checkpoint:\n\n{text}"
+SEPARATE = {
+    *("SubUserActivityRecorded", "UsageRecorded", "AuditLogRead", "AuditLogExported"),
+    *("WebhookCreated", "WebhookDisabled", "WebhookEnabled", "WebhookDeleted"),
+    *("WebhookSecretRotated", "WebhookReplayed", "WebhookAdopted"),
+    *("ApiKeyCreated", "ApiKeyLimitsChanged", "ApiKeyFirstUsed", "ApiKeyRevoked"),
+}
+"""Events in separate streams. They name their account, if they have one."""
+
+REPORTED = {"SubUserActivityRecorded", "UsageRecorded"}
+"""Events with their own `occurred_at`. Their actor is the sub-user."""
+
+ACTIONS = {
+    "MainAccountRegistered": "main_account.registered",
+    "MainAccountDetailsChanged": "main_account.details_changed",
+    "MainAccountClosed": "main_account.closed",
+    "MainAccountLoggedIn": "main_account.logged_in",
+    "MainAccountLoginRefused": "main_account.login_refused",
+    "MainAccountLoggedOut": "main_account.logged_out",
+    "SubUserLimitRaised": "main_account.sub_user_limit_raised",
+    "MainAccountPlanSet": "main_account.plan_set",
+    "UsageThresholdReached": "main_account.usage_threshold_reached",
+    "SubUserCreated": "sub_user.created",
+    "SubUserDetailsChanged": "sub_user.details_changed",
+    "SubUserVisibilityChanged": "sub_user.visibility_changed",
+    "SubUserAccessExpirySet": "sub_user.access_expiry_set",
+    "SubUserActivated": "sub_user.activated",
+    "SubUserDeactivated": "sub_user.deactivated",
+    "SubUserPasswordReset": "sub_user.password_reset",
+    "SubUserPasswordChanged": "sub_user.password_changed",
+    "SubUserLoggedIn": "sub_user.logged_in",
+    "SubUserLoginRefused": "sub_user.login_refused",
+    "SubUserLockedOut": "sub_user.locked_out",
+    "SubUserUnlocked": "sub_user.unlocked",
+    "SubUserLoggedOut": "sub_user.logged_out",
+    "SubUserDeleted": "sub_user.deleted",
+    "CredentialsMailed": "sub_user.credentials_mailed",
+    "CredentialsMailFailed": "sub_user.credentials_mail_failed",
+    "PersonalDataErased": "sub_user.personal_data_erased",
+    "UsageRecorded": "sub_user.usage_recorded",
+    "WebhookCreated": "webhook.created",
+    "WebhookDisabled": "webhook.disabled",
+    "WebhookEnabled": "webhook.enabled",
+    "WebhookDeleted": "webhook.deleted",
+    "WebhookSecretRotated": "webhook.secret_rotated",
+    "WebhookReplayed": "webhook.replayed",
+    "WebhookAdopted": "webhook.adopted",
+    "ApiKeyCreated": "api_key.created",
+    "ApiKeyLimitsChanged": "api_key.limits_changed",
+    "ApiKeyFirstUsed": "api_key.first_used",
+    "ApiKeyRevoked": "api_key.revoked",
+    "AuditLogRead": "audit_log.read",
+    "AuditLogExported": "audit_log.exported",
+}
+"""Action in `shown` for each topic. The state of an activity has the portal's own action."""
+
+ENCRYPTED = {
+    *("email", "company_name", "name", "surname", "reply"),
+    *("ip", "user_agent", "reason", "target", "details"),
+}
+"""Fields of a state that only the service can decrypt. Their values in `shown` are not proven."""
+
+NON_DETAIL_FIELDS = {
+    *("originator_id", "originator_version", "originator_topic", "timestamp", "sub_user_id", "account_id"),
+    *("email_hash", "actor_type", "actor_id", "request_id", "ip", "user_agent", "reason", "action", "target"),
+    "occurred_at",
+}
+"""Fields of a state that `details` in `shown` does not have."""
+
+
+def parse_line(line: bytes, number: int) -> dict[str, Any]:
+    """Parse a line into an object. Raises `CannotVerify` for duplicate members and non-JSON numbers."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise CannotVerify(f"line {number} has a duplicate member")
+        return dict(pairs)
+
+    def refuse(constant: str) -> None:
+        raise CannotVerify(f"line {number} contains {constant}")
+
+    try:
+        parsed = json.loads(line, object_pairs_hook=unique, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise CannotVerify(f"line {number} is not a JSON object")
+    return parsed
+
+
+def digest_of(line: dict[str, Any]) -> str:
+    """Return the SHA-256 of a line without its `digest`: members sorted, no spaces, ASCII."""
+    rest = {name: value for name, value in line.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def require_members(line: dict[str, Any], required: set[str], optional: set[str], number: int) -> None:
+    """Raise `CannotVerify` unless a line has its required members and no unknown ones."""
+    if not required <= line.keys() <= required | optional:
+        raise CannotVerify(f"line {number} lacks required members or has unknown ones")
+
+
+def require_integers(line: dict[str, Any], *names: str) -> None:
+    """Raise `CannotVerify` unless these members are integers. JSON `true` and `1.0` are not."""
+    if not all(type(line[name]) is int and 0 <= line[name] < 2**63 for name in names):
+        raise CannotVerify(f"one of {', '.join(names)} is not an integer")
+
+
+def from_base64(text: str) -> bytes:
+    """Decode base64, and reject non-canonical encodings."""
+    decoded = base64.b64decode(text, validate=True)
+    if base64.b64encode(decoded).decode() != text:
+        raise CannotVerify("the base64 is not canonical")
+    return decoded
+
+
+def instant(text: str) -> datetime:
+    """Parse an RFC 3339 time with an offset."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # noqa: FURB162  # Python before 3.11 does not accept Z
+    if moment.tzinfo is None:
+        raise CannotVerify(f"{text} has no offset")
+    return moment
+
+
+def same(shown: Any, stored: Any) -> bool:
+    """Return whether two values are equal. Times are stored with `+00:00` and shown with `Z`."""
+    if type(shown) is type(stored) and shown == stored:
+        return True
+    try:
+        return bool(shown == instant(stored).astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    except (ValueError, AttributeError, TypeError, OverflowError, CannotVerify):
+        return False
+
+
+class Claims:
+    """Claims of the header about the file, and the state of their verification."""
+
+    def __init__(self, header: dict[str, Any], checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.account: str | None = header.get("account_id")
+        self.since = instant(header["since"]) if header.get("since") is not None else None
+        self.until = instant(header["until"]) if header.get("until") is not None else None
+        self.after = header.get("after") or 0
+        if type(self.after) is not int or self.after < 0:
+            raise CannotVerify("`after` in the header is not a position")
+        if self.account is not None and str(uuid.UUID(self.account)) != self.account:
+            raise CannotVerify("`account_id` in the header is not a UUID")
+        self.whole = header["proofs"] == "whole"
+        self.from_start = self.since is None and self.after == 0
+        if self.whole and not (self.account is None and self.from_start and self.until is None):
+            raise CannotVerify("the header says `whole` but names a part")
+        for key in map(parse_key, header["keys"]):
+            if key.name != checkpoint.origin:
+                raise CannotVerify("the header has a key of another store")
+        self.versions: dict[str, int] = {}
+        self.first = self.last = -1
+        self.position = self.after
+
+    def check(self, line: dict[str, Any], state: dict[str, Any]) -> None:
+        """Raise `Tampered` unless a proven event matches the header and follows the previous one of its stream."""
+        position, stream, version = line["position"], line["stream_id"], line["version"]
+        separate = line["topic"] in SEPARATE or "account_id" in state
+        account = state.get("account_id") if separate else stream
+        at = instant(state["timestamp"])
+        if self.account not in {None, account}:
+            raise Tampered(f"position {position}: the event belongs to another account than the header")
+        if (self.since is not None and at < self.since) or (self.until is not None and at >= self.until):
+            raise Tampered(f"position {position}: the event was recorded outside the times in the header")
+        if position > self.checkpoint.position:
+            raise Tampered(f"position {position}: the event is beyond the end of the checkpoint")
+        self.check_version(stream, version, position, filtered=separate and (self.since or self.until) is not None)
+        if stream == self.account:
+            self.first, self.last = (version if self.first < 0 else self.first), version
+        if "shown" in line:
+            check_shown(line, state, account)
+
+    def check_version(self, stream: str, version: int, position: int, *, filtered: bool) -> None:
+        """Raise `Tampered` if an event is repeated, or one is missing between it and the previous one of its stream.
+
+        The first event of a stream must have version 1 if the file starts at the beginning of the history. Times may
+        decrease within a separate stream, so a filter by time may leave out an event in the middle.
+        """
+        before = self.versions.get(stream)
+        expected = before + 1 if before is not None else 1
+        exact = not filtered and (before is not None or self.from_start)
+        if version != expected if exact else version < expected:
+            raise Tampered(
+                f"position {position}: version {version} of stream {stream} follows "
+                f"{'nothing' if before is None else f'version {before}'}: an event is missing or repeated"
+            )
+        self.versions[stream] = version
+
+    def verdict(self, count: int) -> str:
+        """Return the proven and unproven properties of a valid file."""
+        of = f"account {self.account}" if self.account else "all accounts"
+        lines = [f"right: {count} events of {of}, of the store {self.checkpoint.origin}, are as they were signed"]
+        bounds = [
+            f"recorded from {self.since.isoformat()} on" if self.since else "",
+            f"recorded before {self.until.isoformat()}" if self.until else "",
+            f"after position {self.after}" if self.after else "",
+        ]
+        lines += [f"The header asks for those {text}." for text in bounds if text]
+        lines += ["Proven: nothing is missing up to the checkpoint."] if self.whole else self.completeness()
+        lines.append(
+            "Not proven: the sentence `in_words`, and values in `shown` that the signed event has only encrypted, or "
+            "not at all: names, e-mails, addresses, user agents, reasons, targets, details of activities, replies of "
+            "mail servers."
+        )
+        return "\n".join(lines)
+
+    def completeness(self) -> list[str]:
+        """Return statements about the completeness of a part of the history."""
+        lines = []
+        others = "activity, usage report, access to the log, webhook event"
+        if self.account is None:
+            others += ", API-key event"
+            proven = "before the last one" if self.from_start else "between the first and the last one"
+            unproven = "after the last one" if self.from_start else "before the first one, or after the last one,"
+            lines.append(f"Proven: in each account's own stream, no event is missing {proven} in this export.")
+            lines.append(f"Not proven: that no event is missing {unproven} of an account's own stream.")
+        elif self.first > 0:
+            lines.append(f"Proven: versions {self.first} to {self.last} of the account's own stream, without a gap.")
+            lines.append(f"Not proven: that there is no version after {self.last}; ask the service for the latest.")
+        else:
+            lines.append("Not proven: that the account has no events of its own in this range.")
+        if self.first > 1:
+            lines.append(f"Not proven: that no version before {self.first} belongs to the range.")
+        lines.append(f"Not proven: that no {others} or whole stream is missing.")
+        lines.append(
+            "A complete export (of all accounts, without a range of times or positions) proves that nothing is missing "
+            "up to its checkpoint."
+        )
+        return lines
+
+
+def check_shown(line: dict[str, Any], state: dict[str, Any], account: str | None) -> None:
+    """Raise `Tampered` if `shown` contradicts the signed state."""
+    shown, topic, position = line["shown"], line["topic"], line["position"]
+    reported = topic in REPORTED
+    expected: dict[str, Any] = {
+        "position": position,
+        "recorded_at": state["timestamp"],
+        "occurred_at": state["occurred_at"] if reported else state["timestamp"],
+        "account_id": account,
+        "sub_user_id": state.get("sub_user_id"),
+        "action": state.get("action") if topic == "SubUserActivityRecorded" else ACTIONS.get(topic),
+    }
+    if expected["action"] is None:
+        del expected["action"]  # a topic of a newer release
+    for name, stored in expected.items():
+        if name in shown and not same(shown[name], stored):
+            raise Tampered(f"position {position}: `{name}` in `shown` differs from the signed value")
+    actor = shown.get("actor", {})
+    acting = {"type": state.get("actor_type"), "id": state.get("actor_id")}
+    if reported:
+        acting = {"type": "sub_user", "id": state["sub_user_id"]}
+    for name, stored in acting.items():
+        if name in actor and actor[name] != (stored or None):
+            raise Tampered(f"position {position}: the actor in `shown` differs from the signed one")
+    for name in ("target", "ip", "user_agent", "reason"):
+        if shown.get(name) is not None and name not in state:
+            raise Tampered(f"position {position}: `{name}` in `shown` is not in the signed event")
+    if topic != "SubUserActivityRecorded" and "details" in shown:
+        check_details(shown["details"], state, position)
+
+
+def check_details(details: dict[str, Any], state: dict[str, Any], position: int) -> None:
+    """Raise `Tampered` unless the details equal the plaintext ones of the state."""
+    stored = {name: value for name, value in state.items() if name not in NON_DETAIL_FIELDS}
+    plain = stored.keys() - ENCRYPTED
+    if details.keys() != stored.keys() or not all(same(details[name], stored[name]) for name in plain):
+        raise Tampered(f"position {position}: the details in `shown` differ from the signed ones")
+
+
+def check_header(header: dict[str, Any]) -> bool:
+    """Check the header, and return whether lines have digests (from version 2)."""
+    version = header.get("subusers_export")
+    if type(version) is not int or version not in {1, 2} or header.get("proofs") not in {"each", "whole"}:
+        raise CannotVerify("the file is not an export with proofs, or its version is unknown")
+    if version == 1:
+        require_members(header, HEADER - {"successions"}, CLAIMS, 1)
+        return False
+    require_members(header, HEADER | CLAIMS | {"digest"}, set(), 1)
+    if header["digest"] != digest_of(header):
+        raise Tampered("the header was changed")
+    return True
+
+
+class Export:
+    """Verification of the lines after the header."""
+
+    def __init__(self, claims: Claims, *, digests: bool) -> None:
+        self.claims = claims
+        self.digest = {"digest"} if digests else set()
+        self.tree = Tree()
+        self.count = 0
+        self.leaf = -1
+        self.end: int | None = None
+
+    def take(self, line: dict[str, Any], number: int) -> None:
+        """Check the next line."""
+        if self.end is not None:
+            raise CannotVerify("there are lines after the end")
+        if self.digest and line.get("digest") != digest_of(line):
+            raise Tampered(f"line {number} was changed")
+        if "end" in line:
+            require_members(line, END | self.digest, set(), number)
+            require_integers(line, "events")
+            self.end = line["events"]
+            return
+        proof = set() if self.claims.whole else PROOF
+        require_members(line, EVENT | proof | self.digest, {"shown"}, number)
+        require_integers(line, "position", "version", *(["leaf"] if proof else []))
+        if line["position"] <= self.claims.position:
+            raise Tampered(f"position {line['position']} is out of order, repeated, or before the requested start")
+        self.claims.position = line["position"]
+        self.count += 1
+        self.check_inclusion(line, leaf_hash(line))
+        self.claims.check(line, json.loads(from_base64(line["state"])))
+
+    def check_inclusion(self, line: dict[str, Any], leaf: bytes) -> None:
+        """Raise `Tampered` unless an event is in the signed tree. For `whole`, `finish` checks this."""
+        if self.claims.whole:
+            self.tree.append(leaf)
+            return
+        checkpoint, path = self.claims.checkpoint, [from_base64(node) for node in line["path"]]
+        if root_by_path(leaf, line["leaf"], checkpoint.size, path) != checkpoint.root:
+            raise Tampered(f"position {line['position']}: the event differs from the signed one")
+        if line["leaf"] <= self.leaf:
+            raise Tampered(f"position {line['position']}: the event is out of order")
+        self.leaf = line["leaf"]
+
+    def finish(self) -> None:
+        """Check that the file is complete."""
+        size, root = self.claims.checkpoint.size, self.claims.checkpoint.root
+        if self.claims.whole and (self.tree.size, self.tree.root()) != (size, root):
+            raise Tampered(f"these {self.tree.size} events are not the {size} signed ones")
+        if self.end is None:
+            raise CannotVerify("the file is incomplete: the last line with the number of events is missing")
+        if self.end != self.count:
+            raise Tampered(f"the last line counts {self.end} events, but the file has {self.count}")
+
+
+def check(lines: Iterator[bytes], keys: Sequence[Key], successions: Sequence[str] = ()) -> str:
+    """Check a file line by line, and return the verdict."""
+    header = parse_line(next(lines, b""), 1)
+    digests = check_header(header)
+    checkpoint = read_checkpoint(header["checkpoint"], keys, [*header.get("successions", ()), *successions])
+    export = Export(Claims(header, checkpoint), digests=digests)
+    for number, line in enumerate(lines, 2):
+        export.take(parse_line(line, number), number)
+    export.finish()
+    return f"{export.claims.verdict(export.count)}\nThe checkpoint:\n\n{checkpoint.text}"
 
 
 def main() -> int:
-    """Check the file that is named on the command line, and return the exit code."""
+    """Verify the file on the command line and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", help="the export, as JSON lines")
-    parser.add_argument("--public-key", action="append", required=True, metavar="KEY", help="may be given again")
-    given = parser.parse_args()
+    parser.add_argument("--public-key", action="append", required=True, metavar="KEY", help="repeat for more")
+    parser.add_argument(
+        "--succession",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint that you kept in which one key replaced another; repeat for more",
+    )
+    arguments = parser.parse_args()
     try:
-        with Path(given.file).open("rb") as lines:
-            print(check(lines, [parse_key(one) for one in given.public_key]))
+        keys = [parse_key(text) for text in arguments.public_key]
+        successions = [Path(file).read_text(encoding="utf-8") for file in arguments.succession]
+        with Path(arguments.file).open("rb") as lines:
+            print(check(lines, keys, successions))
     except Tampered as error:
         print(f"tampered: {error}")
         return 1
-    except InvalidSignature:
-        print("could not tell: the checkpoint was altered after it was signed", file=sys.stderr)
-        return 2
-    except (CannotTell, OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, StopIteration) as error:
+    except (*MALFORMED_ERRORS, OSError) as error:
         print(f"could not tell: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
     return 0

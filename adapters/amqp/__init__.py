@@ -1,1 +1,1 @@
-"""Publishing events to RabbitMQ."""
+"""RabbitMQ adapter for publishing events."""

@@ -1,9 +1,8 @@
-"""Hands events to RabbitMQ, and knows which of them it has taken.
+"""Publisher for RabbitMQ with publisher confirms.
 
-py-amqp's own waiting for confirms takes a late one for that of the next message. Here each is matched with its message
-by delivery tag, many are under way at once, and after anything out of order the connection is given up, its channel
-with it. kombu's retrying is not used either: a refused message counts as a lost connection there, and is tried again
-for ever.
+py-amqp's own waiting for confirms takes a late confirm for that of the next message. This module matches each confirm
+with its message by delivery tag, keeps many messages in flight, and closes the connection after any error. It does not
+use kombu's retries either: kombu treats a refused message as a lost connection, and retries it forever.
 """
 
 from __future__ import annotations
@@ -18,38 +17,37 @@ from kombu import Connection
 
 from adapters.amqp.broker_url import parse_broker_url
 from adapters.amqp.topology import PREFIX, Names, declare
-from projections.published_events import CONTENT_TYPE
-from projections.publisher import BrokerUnavailable
+from application.ports.broker import CONTENT_TYPE, BrokerUnavailable
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Sequence
 
-    from projections.publisher import Message
+    from application.ports.broker import Message
 
 HEARTBEAT_SECONDS = 10
-"""Two of them missed, and the other side is taken for dead."""
+"""A peer that misses two heartbeats is considered dead."""
 
 CONFIRM_SECONDS = 30.0
-"""Without a single confirm for so long, none is expected any more."""
+"""Maximum time without any confirm before the connection is given up."""
 
 SOCKET_SECONDS = 10
-"""For connecting, and for any one read or write that has to come to an end."""
+"""Timeout for connecting, and for each read or write."""
 
-LOOK_SECONDS = 0.25
-LOOK_EVERY = 20
-"""Messages between two looks at whether the broker has anything to say."""
+READ_SECONDS = 0.25
+READ_EVERY = 20
+"""Number of messages sent between two reads of frames from the broker."""
 
-LONGEST_REASON = 300
+MAX_REASON_LENGTH = 300
 PERSISTENT = 2
 
 log = structlog.get_logger(__name__)
 
 
 class RabbitMq:
-    """A broker at a URL, explained at `parse_broker_url`. `prefix` begins the names of all that is declared there.
+    """RabbitMQ broker at a URL (see `parse_broker_url`). The names of its exchanges and queues start with `prefix`.
 
-    Raises `ValueError`, one line without any secret in it, when the URL is wrong.
+    Raises `ValueError` for an invalid URL, with a single line that contains no secret.
     """
 
     def __init__(
@@ -64,7 +62,7 @@ class RabbitMq:
         self._names = Names(prefix)
         self._confirm_seconds = confirm_seconds
         self._heartbeat_seconds = heartbeat_seconds
-        self._without_stream: str | None = None
+        self._missing_stream_reason: str | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._address})"
@@ -74,23 +72,23 @@ class RabbitMq:
         return f"{self._server.host}:{self._server.port}"
 
     @contextmanager
-    def connected(self) -> Iterator[ConfirmedLine]:
-        """Connect, see to it that everything is declared, and hang up afterwards. Raises `BrokerUnavailable`."""
-        with _telling(self._address):
-            connection = self._dial()
-        line = ConfirmedLine(connection, self._address, self._names.events, self._confirm_seconds)
-        all_is_well = False
+    def connect(self) -> Iterator[ConfirmedConnection]:
+        """Connect, declare exchanges and queues, and disconnect afterwards. Raises `BrokerUnavailable`."""
+        with _errors_translated(self._address):
+            connection = self._connect()
+        broker_connection = ConfirmedConnection(connection, self._address, self._names.events, self._confirm_seconds)
+        is_clear = False
         try:
-            with _telling(self._address):
-                self._note_stream(declare(connection, self._names))
-                line.open()
-            yield line
-            all_is_well = line.is_clear
+            with _errors_translated(self._address):
+                self._record_missing_stream(declare(connection, self._names))
+                broker_connection.open()
+            yield broker_connection
+            is_clear = broker_connection.is_clear
         finally:
-            line.hang_up(politely=all_is_well)
+            broker_connection.disconnect(politely=is_clear)
 
-    def _dial(self) -> Any:
-        """Return a connection of py-amqp's, made once: what kombu itself hands out connects again by itself."""
+    def _connect(self) -> Any:
+        """Return a plain py-amqp connection: kombu's own connections reconnect by themselves."""
         server = self._server
         client = Connection(
             hostname=f"[{server.host}]" if ":" in server.host else server.host,
@@ -107,14 +105,14 @@ class RabbitMq:
         )
         return client.transport.establish_connection()
 
-    def _note_stream(self, missing: str | None) -> None:
-        if missing != self._without_stream:
-            log.warning("publisher.no_stream", reason=missing)
-        self._without_stream = missing
+    def _record_missing_stream(self, reason: str | None) -> None:
+        if reason != self._missing_stream_reason:
+            log.warning("publisher.no_stream", reason=reason)
+        self._missing_stream_reason = reason
 
 
-class ConfirmedLine:
-    """A connection, and the one channel on it. What is raised ends it: a new one begins with nothing under way."""
+class ConfirmedConnection:
+    """Connection with one channel in confirm mode. After an error it must not be used again."""
 
     def __init__(self, connection: Any, address: str, exchange: str, confirm_seconds: float) -> None:
         self._connection = connection
@@ -123,14 +121,14 @@ class ConfirmedLine:
         self._confirm_seconds = confirm_seconds
         self._channel: Any = None
         self._confirms = Confirms()
-        self._blocked = False
+        self._is_blocked = False
         self._give_up_at = 0.0
 
     def open(self) -> None:
-        """Have the broker confirm what it takes, and tell when it takes nothing."""
-        self._connection.on_blocked = lambda _reason: self._note_blocked(blocked=True)
-        self._connection.on_unblocked = lambda: self._note_blocked(blocked=False)
-        # The broker knows by now that we want to be told. py-amqp would look for it before every single message.
+        """Open the channel in confirm mode, and register for blocked-connection notifications."""
+        self._connection.on_blocked = lambda _reason: self._set_blocked(is_blocked=True)
+        self._connection.on_unblocked = lambda: self._set_blocked(is_blocked=False)
+        # The broker has received this capability already. With it py-amqp would poll the socket before every message.
         self._connection.client_properties.get("capabilities", {})["connection.blocked"] = False
         self._channel = self._connection.channel()
         self._channel.events["basic_ack"].add(self._confirms.taken)
@@ -139,37 +137,40 @@ class ConfirmedLine:
         self._channel.confirm_select()
 
     def publish(self, messages: Sequence[Message], stop: threading.Event) -> bool:
-        """Return True once every message is confirmed, False if told to stop before. Raises `BrokerUnavailable`."""
-        with _telling(self._address):
+        """Publish messages. Return True once all are confirmed, False if `stop` is set before.
+
+        Raises `BrokerUnavailable`.
+        """
+        with _errors_translated(self._address):
             self._give_up_at = time.monotonic() + self._confirm_seconds
             for number, message in enumerate(messages):
-                if number % LOOK_EVERY == 0:
+                if number % READ_EVERY == 0:
                     self._read(0)
-                while self._blocked:
+                while self._is_blocked:
                     if stop.is_set():
                         return False
-                    self._look()
+                    self._wait_for_confirms()
                 self._send(message)
             while self._confirms.awaited:
                 if stop.is_set():
                     return False
-                self._look()
-            self._confirms.require_good()
+                self._wait_for_confirms()
+            self._confirms.raise_on_failure()
             return True
 
     def keep_alive(self) -> None:
-        """Show the broker that somebody is there, and see whether it is. Raises `BrokerUnavailable`."""
-        with _telling(self._address):
+        """Send and check heartbeats. Raises `BrokerUnavailable`."""
+        with _errors_translated(self._address):
             self._read(0)
             self._connection.heartbeat_tick()
 
     @property
     def is_clear(self) -> bool:
-        """Whether everything that was sent was taken, and had somewhere to go."""
+        """Whether all messages have been confirmed, and none refused or returned."""
         return self._confirms.is_clear
 
-    def hang_up(self, *, politely: bool) -> None:
-        """End the connection; without taking leave, the broker has no chance to hold that up."""
+    def disconnect(self, *, politely: bool) -> None:
+        """Disconnect. `politely` performs AMQP's closing handshake, which a frozen broker would delay."""
         if politely:
             with suppress(Exception):
                 self._connection.close()
@@ -192,88 +193,90 @@ class ConfirmedLine:
         self._confirms.sent()
         self._channel.basic_publish(prepared, self._exchange, message.type, mandatory=True)
 
-    def _look(self) -> None:
-        """Take in what the broker has to say. Raises what ends this line."""
-        before = self._confirms.awaited
-        self._read(LOOK_SECONDS)
+    def _wait_for_confirms(self) -> None:
+        """Read confirms. Raises `BrokerUnavailable` for refused or returned messages, and after `confirm_seconds`."""
+        awaited_before = self._confirms.awaited
+        self._read(READ_SECONDS)
         self._connection.heartbeat_tick()
-        self._confirms.require_good()
+        self._confirms.raise_on_failure()
         now = time.monotonic()
-        if self._confirms.awaited < before:
+        if self._confirms.awaited < awaited_before:
             self._give_up_at = now + self._confirm_seconds
         elif now >= self._give_up_at:
-            why = "it takes nothing, for an alarm of its own" if self._blocked else "no confirm"
-            raise BrokerUnavailable(f"{self._address}: {why}, for {self._confirm_seconds:g} seconds")
+            reason = "the broker blocks publishers (resource alarm)" if self._is_blocked else "no confirm"
+            raise BrokerUnavailable(f"{self._address}: {reason} for {self._confirm_seconds:g} seconds")
 
     def _read(self, seconds: float) -> None:
         with suppress(TimeoutError):
             self._connection.drain_events(timeout=seconds)
 
-    def _note_blocked(self, *, blocked: bool) -> None:
-        self._blocked = blocked
+    def _set_blocked(self, *, is_blocked: bool) -> None:
+        self._is_blocked = is_blocked
 
 
 class Confirms:
-    """Which messages of a channel the broker has yet to confirm. Its delivery tags count them from 1."""
+    """Unconfirmed messages of a channel, by delivery tag. Tags count the messages from 1."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._last_tag = 0
         self._awaited: dict[int, None] = {}
         self._refused = 0
         self._returned = 0
 
     @property
     def awaited(self) -> int:
-        """How many are to be confirmed yet."""
+        """Number of unconfirmed messages."""
         return len(self._awaited)
 
     @property
     def is_clear(self) -> bool:
-        """Whether everything was taken, and everything had somewhere to go."""
+        """Whether all messages have been confirmed, and none refused or returned."""
         return not (self._awaited or self._refused or self._returned)
 
     def sent(self) -> None:
-        """Note that one is on its way."""
-        self._last += 1
-        self._awaited[self._last] = None
+        """Record that a message was sent."""
+        self._last_tag += 1
+        self._awaited[self._last_tag] = None
 
-    def taken(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # as py-amqp calls it
-        """Note a confirm, of one message or of all up to it."""
-        self._settle(tag, multiple=multiple)
+    def taken(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # signature of py-amqp's callbacks
+        """Record a confirm of one message, or of all messages up to it."""
+        self._remove_awaited(tag, multiple=multiple)
 
-    def refused(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # as py-amqp calls it
-        """Note a refusal, likewise."""
-        self._refused += self._settle(tag, multiple=multiple)
+    def refused(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # signature of py-amqp's callbacks
+        """Record a refusal of one message, or of all messages up to it."""
+        self._refused += self._remove_awaited(tag, multiple=multiple)
 
     def returned(self, *_: Any) -> None:
-        """Note that there was no queue for one; the broker confirms it all the same."""
+        """Record that a message had no queue to go to. The broker confirms it nevertheless."""
         self._returned += 1
 
-    def require_good(self) -> None:
-        """Raise `BrokerUnavailable` if any was refused or returned."""
+    def raise_on_failure(self) -> None:
+        """Raise `BrokerUnavailable` if a message was refused or returned."""
         if self._returned:
             raise BrokerUnavailable(f"{self._returned} events had no queue to go to, not even unrouted", self._returned)
         if self._refused:
-            raise BrokerUnavailable(f"{self._refused} events were refused: a queue that rejects, or that is down?")
+            raise BrokerUnavailable(
+                f"{self._refused} events were refused: check for a queue that rejects messages or is down"
+            )
 
-    def _settle(self, tag: int, *, multiple: bool) -> int:
-        """Return how many are not awaited any more."""
+    def _remove_awaited(self, tag: int, *, multiple: bool) -> int:
+        """Remove the message with this tag, or all messages up to it, and return their number."""
         if not multiple:
             self._awaited.pop(tag, None)
             return 1
-        settled = list(takewhile(lambda one: one <= tag, self._awaited))  # they are in the order of their tags
-        for one in settled:
-            del self._awaited[one]
-        return len(settled)
+        tags = list(takewhile(lambda awaited: awaited <= tag, self._awaited))  # the tags are in ascending order
+        for awaited_tag in tags:
+            del self._awaited[awaited_tag]
+        return len(tags)
 
 
 @contextmanager
-def _telling(address: str) -> Iterator[None]:
-    """Turn whatever goes wrong into `BrokerUnavailable`: besides its errors, py-amqp raises what it stumbles over."""
+def _errors_translated(address: str) -> Iterator[None]:
+    """Translate all exceptions to `BrokerUnavailable`. py-amqp also raises built-in exceptions, such as KeyError."""
     try:
         yield
     except BrokerUnavailable:
         raise
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        raise BrokerUnavailable(f"{address}: {text}"[:LONGEST_REASON]) from error
+        raise BrokerUnavailable(f"{address}: {text}"[:MAX_REASON_LENGTH]) from error

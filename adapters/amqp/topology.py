@@ -1,4 +1,4 @@
-"""What is declared on the broker: where events go, and where they go when nobody wants them."""
+"""Exchanges and queues on the broker, and their declaration."""
 
 from __future__ import annotations
 
@@ -9,86 +9,86 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PREFIX = "subusers"
-MOST_UNROUTED = 100_000
-"""Messages that nobody was there for, kept for a look; the store has them all."""
+MAX_UNROUTED = 100_000
+"""Unroutable messages kept for inspection. The event store has all events."""
 
 STREAM_AGE = "7D"
 STREAM_BYTES = 2_000_000_000
 SEGMENT_BYTES = 100_000_000
-"""The stream is cut by whole segments: what it holds is within one of what was asked for."""
+"""The broker truncates the stream by whole segments, so its size can exceed the limit by one segment."""
 
 ACCESS_REFUSED = 403
 
 
 @dataclass(frozen=True)
 class Names:
-    """How the exchanges and queues are called."""
+    """Names of the exchanges and queues."""
 
     prefix: str = PREFIX
 
     @property
     def events(self) -> str:
-        """The topic exchange that events are published to, by their type."""
+        """Topic exchange to which events are published, with their type as the routing key."""
         return f"{self.prefix}.events"
 
     @property
     def unrouted(self) -> str:
-        """The fanout exchange, and the queue, of what no queue is bound for."""
+        """Fanout exchange and queue for messages that match no binding."""
         return f"{self.prefix}.unrouted"
 
     @property
     def stream(self) -> str:
-        """The stream of everything, to be read again by offset."""
+        """Stream of all events, which consumers can reread by offset."""
         return f"{self.prefix}.events.stream"
 
 
 def declare(connection: Any, names: Names) -> str | None:
-    """Declare exchanges and queues, all durable; return why there is no stream, None if there is one.
+    """Declare durable exchanges and queues. Return the reason if there is no stream, None if there is one.
 
-    A user who may not configure the broker finds everything declared by somebody who may: then the exchange is only
-    looked for. Raises what `connection` raises.
+    For a user without the right to configure the broker, an administrator must have declared everything in advance.
+    Then this only checks that the exchange exists. Raises the errors of `connection`.
     """
-    refused = _tried(connection, lambda channel: _declare_exchanges(channel, names))
-    if refused is not None:
-        if getattr(refused, "code", None) != ACCESS_REFUSED:
-            raise refused
+    refusal = _attempt(connection, lambda channel: _declare_exchanges(channel, names))
+    if refusal is not None:
+        if getattr(refusal, "code", None) != ACCESS_REFUSED:
+            raise refusal
         with connection.channel() as channel:
             channel.exchange_declare(names.events, "topic", passive=True)
         return None
-    refused = _tried(connection, lambda channel: _declare_stream(channel, names))
-    if refused is not None and _tried(connection, lambda channel: _bind_stream(channel, names)) is not None:
-        return str(refused)  # no broker that has streams, or none that lets us have one
+    refusal = _attempt(connection, lambda channel: _declare_stream(channel, names))
+    if refusal is not None and _attempt(connection, lambda channel: _bind_stream(channel, names)) is not None:
+        return str(refusal)  # the broker does not support streams, or the user has no right to declare one
     return None
 
 
 def _declare_exchanges(channel: Any, names: Names) -> None:
     channel.exchange_declare(names.unrouted, "fanout", durable=True, auto_delete=False)
-    bounded = {"x-max-length": MOST_UNROUTED, "x-overflow": "drop-head"}
-    channel.queue_declare(names.unrouted, durable=True, auto_delete=False, arguments=bounded)
+    unrouted_arguments = {"x-max-length": MAX_UNROUTED, "x-overflow": "drop-head"}
+    channel.queue_declare(names.unrouted, durable=True, auto_delete=False, arguments=unrouted_arguments)
     channel.queue_bind(names.unrouted, names.unrouted)
-    otherwise = {"alternate-exchange": names.unrouted}
-    channel.exchange_declare(names.events, "topic", durable=True, auto_delete=False, arguments=otherwise)
+    events_arguments = {"alternate-exchange": names.unrouted}
+    channel.exchange_declare(names.events, "topic", durable=True, auto_delete=False, arguments=events_arguments)
 
 
 def _declare_stream(channel: Any, names: Names) -> None:
-    kept = {
+    arguments = {
         "x-queue-type": "stream",
         "x-max-age": STREAM_AGE,
         "x-max-length-bytes": STREAM_BYTES,
         "x-stream-max-segment-size-bytes": SEGMENT_BYTES,
     }
-    channel.queue_declare(names.stream, durable=True, auto_delete=False, arguments=kept)
+    channel.queue_declare(names.stream, durable=True, auto_delete=False, arguments=arguments)
     channel.queue_bind(names.stream, names.events, "#")
 
 
 def _bind_stream(channel: Any, names: Names) -> None:
-    """Have a stream that somebody declared in another way get everything."""
+    """Bind a stream that was declared with other arguments."""
     channel.queue_declare(names.stream, passive=True)
     channel.queue_bind(names.stream, names.events, "#")
 
 
-def _tried(connection: Any, declaration: Callable[[Any], None]) -> Exception | None:
-    """Declare something on a channel of its own, for a refusal ends the channel; return the refusal."""
+def _attempt(connection: Any, declaration: Callable[[Any], None]) -> Exception | None:
+    """Run a declaration on its own channel, which a refusal closes. Return the refusal, if any."""
     channel = connection.channel()
     try:
         declaration(channel)

@@ -1,7 +1,7 @@
-"""PostgreSQL for "no database configured": the wheel's own binaries, run and looked after by us.
+"""Embedded PostgreSQL, used if no database is configured. It runs the binaries of a Python wheel.
 
-The wheel's Python helper is not used: it trusts every local connection, believes old pid files, and opens the
-permissions of parent folders. Nothing happens on import. POSIX systems only.
+The wheel's Python helper is not used: it trusts all local connections, trusts stale pid files, and loosens the
+permissions of parent folders. Importing this package has no side effects. POSIX systems only.
 """
 
 from __future__ import annotations

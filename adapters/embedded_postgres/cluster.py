@@ -1,4 +1,4 @@
-"""How a cluster and the database in it come to be."""
+"""Creation of the cluster, its roles and its database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
-from adapters.embedded_postgres.errors import EmbeddedPostgresError, telling_line
+from adapters.embedded_postgres.errors import EmbeddedPostgresError, error_line
 from adapters.embedded_postgres.home import UNFINISHED
 from adapters.embedded_postgres.session import (
     ADMINISTRATOR,
@@ -19,15 +19,16 @@ from adapters.embedded_postgres.session import (
     connect,
     service_password,
 )
+from adapters.postgres.maintenance.database_role import SQL as ROLES_SQL
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from adapters.embedded_postgres.account import Account
     from adapters.embedded_postgres.binaries import Binaries
     from adapters.embedded_postgres.home import Home
+    from adapters.embedded_postgres.os_user import OsUser
 
-# The builtin locale needs nothing from the C library: C.UTF-8 is missing from some systems.
+# The builtin locale does not depend on the C library, which lacks C.UTF-8 on some systems.
 INITDB_OPTIONS: Final = (
     f"--username={ADMINISTRATOR}",
     "--auth=scram-sha-256",
@@ -40,57 +41,59 @@ INITDB_OPTIONS: Final = (
 )
 
 
-def create_cluster(home: Home, account: Account, binaries: Binaries, password: str) -> None:
-    """Create the cluster under another name, and rename it when complete: a crash leaves no half of one.
+def create_cluster(home: Home, os_user: OsUser, binaries: Binaries, password: str) -> None:
+    """Create the cluster in a temporary folder, and rename it when complete, so that a crash leaves no partial one.
 
-    Raises `EmbeddedPostgresError` with what `initdb` said when it fails.
+    Raises `EmbeddedPostgresError` with the error message of `initdb` if it fails.
     """
-    data = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=home.folder))
-    account.own(data)
+    data_directory = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=home.folder))
+    os_user.own(data_directory)
     with tempfile.NamedTemporaryFile("w", prefix=UNFINISHED, dir=home.folder) as password_file:
         password_file.write(password)
         password_file.flush()
-        account.own(Path(password_file.name))
-        done = account.run(
-            [binaries.initdb, f"--pgdata={data}", f"--pwfile={password_file.name}", *INITDB_OPTIONS],
+        os_user.own(Path(password_file.name))
+        result = os_user.run(
+            [binaries.initdb, f"--pgdata={data_directory}", f"--pwfile={password_file.name}", *INITDB_OPTIONS],
         )
-    if done.returncode != 0:
-        raise EmbeddedPostgresError(f"initdb failed: {telling_line(done.stderr)}")
-    data.rename(home.data)
-    _flush(home.folder)
+    if result.returncode != 0:
+        raise EmbeddedPostgresError(f"initdb failed: {error_line(result.stderr)}")
+    data_directory.rename(home.data_directory)
+    _sync_folder(home.folder)
 
 
 def create_database(port: int, password: str) -> None:
-    """Create what is missing of our roles and our database.
+    """Create the roles and the database, if they do not exist.
 
-    No role is a superuser, as in production: a missing privilege shows here first, a few connections stay reserved
-    for looking after the server, and no injected statement can run a program. One owns what is in the database, the
-    other is what the service runs as; migrations say what it may do.
+    One role owns the database, the other is the role of the running service, whose rights migrations grant. As in
+    production, neither is a superuser: missing privileges show in development, some connections stay reserved for the
+    administrator, and an injected statement cannot run programs.
     """
     with connect(port, password) as connection:
-        # Not against others who start the server, who wait for their file lock, but against a statement that
-        # still runs for one of them who was killed.
+        # Other processes that start the server wait for the file lock. This lock is for a process that was killed, and
+        # whose statement is still running on the server.
         connection.execute("SELECT pg_advisory_lock(1)")
         _create_role(connection, ROLE, password, sql.SQL("CREATEDB"))
-        # Its owner may end the service's connections.
+        # The owner's role is a member, so it can terminate the service's connections.
         _create_role(
             connection, SERVICE_ROLE, service_password(password), sql.SQL("ROLE {}").format(sql.Identifier(ROLE))
         )
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
             statement = sql.SQL("CREATE DATABASE {} OWNER {}")
             connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(ROLE)))
+    with connect(port, password, DATABASE) as connection:
+        connection.execute(ROLES_SQL["deny_large_objects"])
 
 
 def _create_role(connection: Connection[Any], name: str, password: str, options: sql.Composable) -> None:
-    """Create a role that is missing. The server is sent, and would log, its password's verifier only."""
+    """Create a role if it does not exist. The server receives, and can log, only its password's verifier."""
     if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).rowcount:
         verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
         statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} {}")
         connection.execute(statement.format(sql.Identifier(name), sql.Literal(verifier.decode()), options))
 
 
-def _flush(folder: Path) -> None:
-    """Make a rename in the folder outlast a power cut."""
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in the folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The embedded server as its users see it: start, use, stop."""
+"""Public interface of the embedded server: start, use, stop."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
-from adapters.embedded_postgres.account import account_for
 from adapters.embedded_postgres.binaries import usable_binaries
 from adapters.embedded_postgres.cluster import create_cluster, create_database
 from adapters.embedded_postgres.errors import EmbeddedPostgresError
 from adapters.embedded_postgres.home import find_home, leave_pointer
-from adapters.embedded_postgres.launch import Launch
-from adapters.embedded_postgres.locks import Presence, alone
+from adapters.embedded_postgres.launch import USUAL_MAX_CONNECTIONS, Launch
+from adapters.embedded_postgres.locks import Presence, exclusive_lock
+from adapters.embedded_postgres.os_user import os_user_for
 from adapters.embedded_postgres.postmaster import find_running
 from adapters.embedded_postgres.session import service_url, url
 
@@ -23,44 +23,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from adapters.embedded_postgres.account import Account
     from adapters.embedded_postgres.home import Home
+    from adapters.embedded_postgres.os_user import OsUser
     from adapters.embedded_postgres.postmaster import Postmaster
 
-# Where root puts what the unprivileged account cannot reach. Only root can write to /var/lib, and nothing cleans
-# it up, unlike /var/tmp, where anybody could be there first and old files are deleted.
-ELSEWHERE: Final = Path("/var/lib/subusers")
+# Folder for files of root's server that the unprivileged user cannot reach otherwise. Only root can write to
+# /var/lib, and files stay there. In /var/tmp another user could create the folder first, and old files are deleted.
+FALLBACK_FOLDER: Final = Path("/var/lib/subusers")
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server of our own, with its data in a folder.
+    """A private PostgreSQL server with its data in a folder.
 
-    Several processes may use one folder: the first starts the server, the others find it running, and the last to
-    leave stops it. A server that outlived its users is found running too. Root's server runs as `postgres` or
-    `nobody`; if that account cannot reach the folder, or the binaries, they are put in `elsewhere`, a folder
-    that only root may write to (see `find_home`; `location` says where the data are).
+    Several processes can use the same folder: the first one starts the server, the others connect to it, and the last
+    one stops it. A server that outlived its users is reused. For root, the server runs as `postgres` or `nobody`. If
+    that user cannot reach the folder or the binaries, they are placed in `fallback_folder`, to which only root can
+    write (see `find_home`). `location` is the folder in use.
     """
 
-    def __init__(self, folder: Path, *, elsewhere: Path = ELSEWHERE) -> None:
+    def __init__(
+        self, folder: Path, *, fallback_folder: Path = FALLBACK_FOLDER, max_connections: int = USUAL_MAX_CONNECTIONS
+    ) -> None:
         self._folder = folder.resolve()
-        self._elsewhere = elsewhere.resolve()
+        self._fallback_folder = fallback_folder.resolve()
+        self._max_connections = max_connections
         self._presence = Presence()
         self._home: Home | None = None
         self._started: Postmaster | None = None
 
     @property
     def location(self) -> Path:
-        """Return the folder that holds data, log and password: the one asked for, unless starting chose another."""
+        """Folder with data, log and password: the requested one, unless `start` had to choose another."""
         return self._folder if self._home is None else self._home.folder
 
     def start(self) -> str:
-        """Make sure that the server runs, and return the URL of its database for its owner, with the password.
+        """Start the server if it is not running, and return the database URL of the owner's role, with its password.
 
-        The cluster and the database `subusers` are created at first use. Raises `EmbeddedPostgresError`.
+        The cluster and the database `subusers` are created on first use. Raises `EmbeddedPostgresError`.
         """
         with self._errors_translated():
-            self._home = find_home(self._folder, self._elsewhere)
-            with alone(self._home.lock):
+            self._home = find_home(self._folder, self._fallback_folder)
+            with exclusive_lock(self._home.lock):
                 self._presence.enter(self._home.users)
                 try:
                     return self._ensure_running(self._home)
@@ -70,23 +73,23 @@ class EmbeddedPostgres:
 
     @property
     def service_url(self) -> str:
-        """Return the URL for the running service, whose role owns nothing, once the server was started."""
+        """Database URL of the running service's role. Raises `EmbeddedPostgresError` before `start`."""
         if self._home is None or (port := self._home.remembered_port()) is None:
             raise EmbeddedPostgresError("PostgreSQL was not started")
         return service_url(port, self._home.password())
 
     def stop(self) -> None:
-        """Stop using the server, which stops it unless others use it. Harmless when it was not started.
+        """Stop using the server, and shut it down if no other process uses it. Do nothing before `start`.
 
-        Raises `EmbeddedPostgresError` when it does not stop.
+        Raises `EmbeddedPostgresError` if the server does not stop.
         """
         if self._home is None:
             return
-        with self._errors_translated(), alone(self._home.lock):
+        with self._errors_translated(), exclusive_lock(self._home.lock):
             self._leave(self._home)
 
     def __enter__(self) -> str:
-        """Start the server; return the URL of its database."""
+        """Start the server, and return the database URL of the owner's role."""
         return self.start()
 
     def __exit__(
@@ -96,41 +99,41 @@ class EmbeddedPostgres:
         self.stop()
 
     def _ensure_running(self, home: Home) -> str:
-        account = account_for(home.data)
+        os_user = os_user_for(home.data_directory)
         password = home.password()
-        server = find_running(home, account, password)
+        server = find_running(home, os_user, password)
         if server is None:
-            server = self._launch(home, account, password)
+            server = self._launch(home, os_user, password)
             if self._started is not None:
-                self._started.has_ended()  # asked only to reap it: it has, or the new one would not have started
+                self._started.has_ended()  # reaps it: it has ended, otherwise the new server could not have started
             self._started = server
         create_database(server.port, password)
         return url(server.port, password)
 
-    def _launch(self, home: Home, account: Account, password: str) -> Postmaster:
-        if not account.can_enter(home.folder):
-            raise EmbeddedPostgresError(f"{account.name}, which PostgreSQL has to run as, cannot reach {home.folder}")
-        binaries = usable_binaries(account, self._elsewhere)
+    def _launch(self, home: Home, os_user: OsUser, password: str) -> Postmaster:
+        if not os_user.can_enter(home.folder):
+            raise EmbeddedPostgresError(f"{os_user.name}, which PostgreSQL has to run as, cannot reach {home.folder}")
+        binaries = usable_binaries(os_user, self._fallback_folder)
         home.clear_unfinished()
         home.write_access_rules()
-        if not home.data.exists():
-            create_cluster(home, account, binaries, password)
+        if not home.data_directory.exists():
+            create_cluster(home, os_user, binaries, password)
         leave_pointer(self._folder, home)
-        return Launch(home, account, binaries, password).run()
+        return Launch(home, os_user, binaries, password, self._max_connections).run()
 
     def _leave(self, home: Home) -> None:
         if not self._presence.leave():
             return
         server = self._started
         if server is None or server.has_ended():
-            server = find_running(home, account_for(home.data), home.password())
+            server = find_running(home, os_user_for(home.data_directory), home.password())
         if server is not None:
             server.stop()
         self._started = None
 
     @contextmanager
     def _errors_translated(self) -> Iterator[None]:
-        """Turn what goes wrong below into one line about the folder."""
+        """Translate exceptions to `EmbeddedPostgresError`, with one line about the folder."""
         try:
             yield
         except OSError as error:

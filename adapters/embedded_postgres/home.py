@@ -1,4 +1,4 @@
-"""Where the server's files are, and what is kept in them between one run and the next."""
+"""Folder of the server's files, and the state stored in them between runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adapters.embedded_postgres.account import account_for
 from adapters.embedded_postgres.errors import EmbeddedPostgresError
+from adapters.embedded_postgres.os_user import os_user_for
 
-# In the folder that was asked for, when its files had to be put elsewhere: one line, their folder.
+# File in the requested folder if the server's files had to be placed elsewhere. It contains the path of their folder.
 POINTER: Final = "files-are-in"
 
-# How the names of files and folders begin that a crash may leave behind.
+# Name prefix of files and folders that a crash can leave behind.
 UNFINISHED: Final = "unfinished-"
 
 ACCESS_RULES: Final = "# Written at every start.\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -26,54 +26,56 @@ ACCESS_RULES: Final = "# Written at every start.\nhost all all 127.0.0.1/32 scra
 
 @dataclass(frozen=True)
 class Home:
-    """The folder that holds one cluster and everything about it."""
+    """Folder with one cluster and its related files."""
 
     folder: Path
 
     @property
-    def data(self) -> Path:
-        """Return the cluster. It exists only when complete, and is the one thing the server's account owns."""
+    def data_directory(self) -> Path:
+        """Cluster folder. It exists only if complete, and is the only file or folder that the server's user owns."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
-        """Return the server's log."""
+        """Log of the server."""
         return self.folder / "server.log"
 
     @property
     def access_rules(self) -> Path:
-        """Return the server's pg_hba.conf."""
+        """Server's pg_hba.conf."""
         return self.folder / "pg_hba.conf"
 
     @property
     def lock(self) -> Path:
-        """Return the file locked by whoever starts or stops the server."""
+        """Lock file, held exclusively while the server is started or stopped."""
         return self.folder / "lock"
 
     @property
     def users(self) -> Path:
-        """Return the file locked by all who use the server."""
+        """Lock file, held in shared mode by all users of the server."""
         return self.folder / "users"
 
     @property
     def password_file(self) -> Path:
-        """Return the file with the generated password."""
+        """File with the generated password."""
         return self.folder / "password"
 
     @property
     def port_file(self) -> Path:
-        """Return the file with the port of last time."""
+        """File with the port of the last run."""
         return self.folder / "port"
 
     def password(self) -> str:
-        """Return the password, generated at first use.
+        """Return the password, which is generated on first use.
 
-        Raises `EmbeddedPostgresError` when it is lost, since another would not open the data.
+        Raises `EmbeddedPostgresError` if the password of an existing cluster is missing.
         """
         if self.password_file.exists():
             return self.password_file.read_text().strip()
-        if self.data.exists():
-            raise EmbeddedPostgresError(f"{self.password_file} is missing: {self.data} cannot be opened without it")
+        if self.data_directory.exists():
+            raise EmbeddedPostgresError(
+                f"{self.password_file} is missing: {self.data_directory} cannot be opened without it"
+            )
         password = secrets.token_urlsafe(32)
         with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=UNFINISHED, delete=False) as file:
             file.write(password)  # the file is created with mode 0600
@@ -83,9 +85,9 @@ class Home:
         return password
 
     def clear_unfinished(self) -> None:
-        """Remove what was left behind by somebody killed while creating the cluster.
+        """Remove files left behind by a process that was killed while it created the cluster.
 
-        An `initdb` that still runs for him resists: what it goes on to write is removed the next time.
+        If its `initdb` is still running, the files that it writes afterwards are removed the next time.
         """
         for path in self.folder.glob(f"{UNFINISHED}*"):
             if path.is_dir():
@@ -94,55 +96,58 @@ class Home:
                 path.unlink(missing_ok=True)
 
     def remembered_port(self) -> int | None:
-        """Return the port of last time, None at first or if it cannot be made out."""
+        """Return the port of the last run; None if there was none or the file is invalid."""
         with suppress(FileNotFoundError, ValueError):
             return int(self.port_file.read_text())
         return None
 
     def remember_port(self, port: int) -> None:
-        """Keep the port for the next start."""
+        """Store the port for the next start."""
         self.port_file.write_text(f"{port}\n")
 
     def write_access_rules(self) -> None:
-        """Put the access rules where the server's account can read them, but not change them."""
+        """Write pg_hba.conf so that the server's user can read but not change it."""
         if not self.access_rules.exists() or self.access_rules.read_text() != ACCESS_RULES:
             self.access_rules.write_text(ACCESS_RULES)
             self.access_rules.chmod(0o644)
 
 
-def find_home(folder: Path, elsewhere: Path) -> Home:
-    """Return the home for the folder that was asked for, made if need be.
+def find_home(folder: Path, fallback_folder: Path) -> Home:
+    """Return the home for the requested folder, creating it if necessary.
 
-    It is the folder itself, unless we are root and the unprivileged account cannot get there (as below a /root
-    closed to others). Then it is a subfolder of `elsewhere` named after the folder, and a pointer file says so.
-    Raises `EmbeddedPostgresError` when the pointer leads nowhere: an empty cluster must not pass for the lost one.
+    It is the folder itself, unless this process is root and the unprivileged user cannot enter it (for example below
+    a private /root). Then it is a subfolder of `fallback_folder`, named by a hash of the folder's path, and a pointer
+    file refers to it. Raises `EmbeddedPostgresError` if a pointer's target is missing, so that a new empty cluster does
+    not replace a lost one.
     """
     pointer = folder / POINTER
     if pointer.exists():
         home = Home(Path(pointer.read_text().strip()))
-        if not home.data.exists():
-            raise EmbeddedPostgresError(f"{home.data} is gone: put it back, or delete {pointer} to begin anew")
+        if not home.data_directory.exists():
+            raise EmbeddedPostgresError(
+                f"{home.data_directory} is gone: restore it, or delete {pointer} to start with an empty cluster"
+            )
         return home
     make_folder(folder)
     home = Home(folder)
-    if home.data.exists() or account_for(home.data).can_enter(folder):
+    if home.data_directory.exists() or os_user_for(home.data_directory).can_enter(folder):
         return home
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    home = Home(elsewhere / f"postgres-{digest}")
-    make_folder(elsewhere)
+    home = Home(fallback_folder / f"postgres-{digest}")
+    make_folder(fallback_folder)
     make_folder(home.folder)
     return home
 
 
 def leave_pointer(folder: Path, home: Home) -> None:
-    """Say in the folder where its files are, unless they are there."""
+    """Write the pointer file into the requested folder, if its files are elsewhere."""
     pointer = folder / POINTER
     if home.folder != folder and not pointer.exists():
         pointer.write_text(f"{home.folder}\n")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder of ours, and its parents: closed to others, as root open for the server's account to pass."""
+    """Create a folder and its parents, private to this user. As root, let the server's user traverse them."""
     if not folder.exists():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)

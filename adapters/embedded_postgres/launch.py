@@ -1,31 +1,30 @@
-"""Starting a server process and seeing it through until it answers."""
+"""Start of a server process, until it accepts connections."""
 
 from __future__ import annotations
 
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from adapters.embedded_postgres.errors import EmbeddedPostgresError, telling_line
+from adapters.embedded_postgres.errors import EmbeddedPostgresError, error_line
 from adapters.embedded_postgres.locks import open_private
 from adapters.embedded_postgres.ports import free_port, is_free
-from adapters.embedded_postgres.postmaster import READY_PATIENCE, PidFile, Postmaster, comes_true, find_running
-from adapters.embedded_postgres.session import HOST, Answer, ask
+from adapters.embedded_postgres.postmaster import READY_TIMEOUT, PidFile, Postmaster, find_running, wait_until
+from adapters.embedded_postgres.session import HOST, ProbeResult, probe
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from adapters.embedded_postgres.account import Account
     from adapters.embedded_postgres.binaries import Binaries
     from adapters.embedded_postgres.home import Home
+    from adapters.embedded_postgres.os_user import OsUser
 
-# Given on the command line, where they win over anything in the cluster's own files.
+# Passed on the command line, where they override the cluster's configuration files.
 SETTINGS: Final = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
-    "max_connections": "200",
     "password_encryption": "scram-sha-256",
     "fsync": "on",
     "timezone": "UTC",
@@ -33,96 +32,113 @@ SETTINGS: Final = {
     "log_destination": "stderr",
     "logging_collector": "off",
     "log_checkpoints": "off",
-    # No values of rows and no statements in the log: they can be personal data, which has to stay erasable.
+    # Keep row values and statements out of the log: they can contain personal data, which must stay erasable.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
 }
 
-# What passes by itself. Children of a server that was killed notice within moments, and hold on to its shared memory
-# until then; somebody else can take a port between our look at it and the server's; and the process named in a
-# pid file may be a server that was started just now, by somebody who did not live to see it answer.
-PASSING: Final = ("pre-existing shared memory block", "Address already in use", '"postmaster.pid" already exists')
-PASSING_PATIENCE: Final = 10.0
-PASSING_INTERVAL: Final = 0.1
+USUAL_MAX_CONNECTIONS: Final = 200
 
-# How long a pid file is believed although its server does not answer. A server opens its port within a fraction.
-PID_FILE_PATIENCE: Final = 2.0
+# Log messages of temporary problems. The child processes of a killed server keep its shared memory until they notice
+# its death. Another program can take the port between the check here and the server's bind. The pid file can belong to
+# a server that another process has just started before it was killed itself.
+TEMPORARY_PROBLEMS: Final = (
+    "pre-existing shared memory block",
+    "Address already in use",
+    '"postmaster.pid" already exists',
+)
+RETRY_TIMEOUT: Final = 10.0
+RETRY_INTERVAL: Final = 0.1
+
+# Time in seconds for which a pid file is trusted although its server does not respond. A running server opens its
+# port within a fraction of that.
+PID_FILE_TIMEOUT: Final = 2.0
 
 LOG_LIMIT: Final = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One attempt after another to start the server of a cluster that has none running."""
+    """Start of a cluster's server, retried after temporary problems. The server must not be running."""
 
     home: Home
-    account: Account
+    os_user: OsUser
     binaries: Binaries
-    password: str
+    password: str = field(repr=False)
+    max_connections: int = USUAL_MAX_CONNECTIONS
 
     def run(self) -> Postmaster:
-        """Start the server on the port of last time, or on another if that is taken.
+        """Start the server on the port of the last run, or on another port if that one is taken.
 
-        Raises `EmbeddedPostgresError` with the line of the log that tells why it does not come up.
+        Raises `EmbeddedPostgresError` with the line of the log that contains the reason.
         """
-        self._set_long_log_aside()
-        began = time.monotonic()
+        self._rotate_long_log()
+        started_at = time.monotonic()
         while True:
-            waited = time.monotonic() - began
+            waited = time.monotonic() - started_at
             log_start = self._log_size()
-            server = self._attempt(believe_pid_file=waited < PID_FILE_PATIENCE)
+            server = self._attempt(trust_pid_file=waited < PID_FILE_TIMEOUT)
             if server is not None:
                 return server
-            said = self._log_since(log_start)
-            if waited > PASSING_PATIENCE or not any(trouble in said for trouble in PASSING):
-                raise EmbeddedPostgresError(f"PostgreSQL does not start: {telling_line(said)} (see {self.home.log})")
-            time.sleep(PASSING_INTERVAL)
-            if (server := find_running(self.home, self.account, self.password)) is not None:
+            log_output = self._log_since(log_start)
+            if waited > RETRY_TIMEOUT or not any(problem in log_output for problem in TEMPORARY_PROBLEMS):
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL does not start: {error_line(log_output)} (see {self.home.log})"
+                )
+            time.sleep(RETRY_INTERVAL)
+            if (server := find_running(self.home, self.os_user, self.password)) is not None:
                 return server
 
-    def _attempt(self, *, believe_pid_file: bool) -> Postmaster | None:
+    def _attempt(self, *, trust_pid_file: bool) -> Postmaster | None:
         port = self.home.remembered_port()
         if port is None or not is_free(port):
             port = free_port()
-        process = self._spawn(port, {} if believe_pid_file else self._disbelief())
-        if not self._comes_up(process, port):
+        process = self._spawn(port, {} if trust_pid_file else self._ignore_pid_file())
+        if not self._wait_until_ready(process, port):
             return None
         self.home.remember_port(port)
-        return Postmaster(process.pid, port, self.home.data, self.account, process)
+        return Postmaster(process.pid, port, self.home.data_directory, self.os_user, process)
 
     def _spawn(self, port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        settings = SETTINGS | {"port": str(port), "hba_file": str(self.home.access_rules)}
+        settings = SETTINGS | {
+            "port": str(port),
+            "hba_file": str(self.home.access_rules),
+            "max_connections": str(self.max_connections),
+        }
         options = [f"--{name}={value}" for name, value in settings.items()]
-        command: list[str | Path] = [self.binaries.postgres, "-D", self.home.data, *options]
+        command: list[str | Path] = [self.binaries.postgres, "-D", self.home.data_directory, *options]
         with open_private(self.home.log) as log:
-            return self.account.spawn(command, log, environment)
+            return self.os_user.spawn(command, log, environment)
 
-    def _disbelief(self) -> dict[str, str]:
-        """Keep a leftover pid file, whose number is some other process's by now, from stopping the start.
+    def _ignore_pid_file(self) -> dict[str, str]:
+        """Return an environment in which the server ignores a stale pid file whose pid another process has by now.
 
-        This variable, which pg_ctl uses too, names a process that the server takes for an ancestor and not for
-        a running server. It still checks for itself that the cluster's shared memory is in nobody's use, so that
-        even a server that runs but hangs is safe.
+        The server takes the process named in this variable, which pg_ctl also sets, for an ancestor instead of a
+        running server. It still checks that no process uses the cluster's shared memory, so a running server that hangs
+        is safe.
         """
-        written = PidFile.read(self.home.data)
-        return {} if written is None else {"PG_GRANDPARENT_PID": str(written.pid)}
+        pid_file = PidFile.read(self.home.data_directory)
+        return {} if pid_file is None else {"PG_GRANDPARENT_PID": str(pid_file.pid)}
 
-    def _comes_up(self, process: subprocess.Popen[bytes], port: int) -> bool:
-        """Wait until the server answers (True) or has ended (False); end it if it does neither, or we are stopped."""
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], port: int) -> bool:
+        """Return True when the server responds, False when it has ended. Kill it on a timeout or an interrupt."""
 
         def is_decided() -> bool:
-            return process.poll() is not None or ask(port, self.password, self.home.data) is Answer.OURS
+            return (
+                process.poll() is not None
+                or probe(port, self.password, self.home.data_directory) is ProbeResult.THIS_CLUSTER
+            )
 
         decided = False
         try:
-            decided = comes_true(is_decided, READY_PATIENCE)
+            decided = wait_until(is_decided, READY_TIMEOUT)
         finally:
             if not decided:
                 process.send_signal(signal.SIGQUIT)
                 process.wait()
         return process.returncode is None
 
-    def _set_long_log_aside(self) -> None:
+    def _rotate_long_log(self) -> None:
         if self._log_size() > LOG_LIMIT:
             self.home.log.replace(self.home.log.with_suffix(".log.1"))
 

@@ -1,4 +1,4 @@
-"""Who may start or stop the server, and who still uses it: file locks, which the kernel drops when a process dies."""
+"""File locks for starting, stopping and using the server. The kernel releases them when a process dies."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private_descriptor(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def open_private(path: Path) -> IO[bytes]:
-    """Open a file for appending; nobody else can read it if this creates it."""
-    return open(path, "ab", opener=_private)
+    """Open a file for appending. A new file is readable by its owner only."""
+    return open(path, "ab", opener=_open_private_descriptor)
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Wait for every other process that starts or stops this server. All of them have deadlines of their own."""
+def exclusive_lock(lock: Path) -> Iterator[None]:
+    """Exclude other processes that start or stop this server. All of them have deadlines."""
     with open_private(lock) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 class Presence:
-    """A mark that this object uses the server, so that the last user stops it and no other does."""
+    """Shared lock that marks this process as a user of the server. Only the last user stops the server."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
 
     def enter(self, lock: Path) -> None:
-        """Begin to use the server; nothing changes if we do already."""
+        """Start using the server. Do nothing if this object uses it already."""
         if self._file is None:
             self._file = open_private(lock)
             fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def leave(self) -> bool:
-        """Stop using the server; tell whether we were the last to use it. Only to be called `alone`."""
+        """Stop using the server. Return whether this was its last user. Must be called inside `exclusive_lock`."""
         if self._file is None:
             return False
         with self._file as file:
@@ -51,6 +51,6 @@ class Presence:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            # Said aloud: closing alone would leave the lock with processes forked meanwhile.
+            # Unlock explicitly: after a mere close, child processes forked in the meantime would keep the lock.
             fcntl.flock(file, fcntl.LOCK_UN)
             return True

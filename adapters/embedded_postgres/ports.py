@@ -1,4 +1,4 @@
-"""Ports on the loopback interface."""
+"""TCP ports on the loopback interface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from adapters.embedded_postgres.session import HOST
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         port: int = listener.getsockname()[1]
@@ -16,9 +16,9 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server can listen on the port."""
+    """Return whether a server can listen on a port."""
     with socket.socket() as listener:
-        # As PostgreSQL does: connections that linger from its last run are no hindrance.
+        # As PostgreSQL does, so that connections in TIME_WAIT from the last run do not matter.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))

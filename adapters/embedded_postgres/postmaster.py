@@ -1,4 +1,4 @@
-"""A running server: found, watched, stopped."""
+"""Detection, monitoring and shutdown of a running server."""
 
 from __future__ import annotations
 
@@ -10,93 +10,97 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from adapters.embedded_postgres.errors import EmbeddedPostgresError
-from adapters.embedded_postgres.session import Answer, ask
+from adapters.embedded_postgres.session import ProbeResult, probe
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
-    from adapters.embedded_postgres.account import Account
     from adapters.embedded_postgres.home import Home
+    from adapters.embedded_postgres.os_user import OsUser
 
 POLL_INTERVAL: Final = 0.02
 
-# Crash recovery reads at most max_wal_size (1 GB) of log: well under a minute.
-READY_PATIENCE: Final = 60.0
+# In seconds. Crash recovery reads at most max_wal_size (1 GB) of WAL, which takes well under a minute.
+READY_TIMEOUT: Final = 60.0
 
-# A fast shutdown writes a checkpoint; an immediate one kills what is left after 5 seconds.
+# Signals and timeouts in seconds. A fast shutdown writes a checkpoint. An immediate one kills the remaining processes
+# after 5 seconds.
 STOP_SIGNALS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0))
 
 
 @dataclass(frozen=True)
 class PidFile:
-    """What a server wrote into postmaster.pid: a hint where to ask, and no proof of anything."""
+    """Contents of postmaster.pid. May be stale; `find_running` verifies it."""
 
     pid: int
     port: int
 
     @staticmethod
-    def read(data: Path) -> PidFile | None:
-        """Return what the file says, None when there is none or it makes no sense."""
+    def read(data_directory: Path) -> PidFile | None:
+        """Read the file; return None if it is missing or invalid."""
         with suppress(FileNotFoundError, ValueError, IndexError):
-            lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
+            lines = (data_directory / "postmaster.pid").read_text(errors="replace").splitlines()
             pid, port = int(lines[0]), int(lines[3])
-            if pid > 1:  # 0 and negative numbers would address whole groups of processes
+            if pid > 1:  # 0 and negative numbers address process groups
                 return PidFile(pid, port)
         return None
 
 
 @dataclass(frozen=True)
 class Postmaster:
-    """The main process of a running server: `process` if it is a child of ours, or else an adopted one."""
+    """Main process of a running server. `process` is set if this process started it."""
 
     pid: int
     port: int
-    data: Path
-    account: Account
+    data_directory: Path
+    os_user: OsUser
     process: subprocess.Popen[bytes] | None = None
 
     def has_ended(self) -> bool:
-        """Tell whether the process is no more.
+        """Return whether the process has ended.
 
-        An adopted one takes its pid file with it. That counts, because it can stay on as a zombie for ever
-        where nobody reaps orphans (as in a container).
+        A server that another process started has ended if its pid file is gone. Its pid alone does not show that: an
+        ended process keeps its pid as a zombie until its parent reaps it, and in many containers nothing does.
         """
         if self.process is not None:
             return self.process.poll() is not None
-        written = PidFile.read(self.data)
-        if written is None or written.pid != self.pid:
+        pid_file = PidFile.read(self.data_directory)
+        if pid_file is None or pid_file.pid != self.pid:
             return True
         try:
             os.kill(self.pid, 0)
-        except (ProcessLookupError, PermissionError):
+        except (ProcessLookupError, PermissionError):  # PermissionError: another user's process has the pid by now
             return True
         return False
 
     def stop(self) -> None:
-        """Shut the server down: fast, or, if that takes too long, immediately.
+        """Shut the server down: fast, or immediately if that takes too long.
 
         Raises `EmbeddedPostgresError` if it does not stop.
         """
-        for number, patience in STOP_SIGNALS:
-            self.account.signal(self.pid, number)
-            if comes_true(self.has_ended, patience):
+        for stop_signal, timeout in STOP_SIGNALS:
+            self.os_user.signal(self.pid, stop_signal)
+            if wait_until(self.has_ended, timeout):
                 return
         raise EmbeddedPostgresError(f"the PostgreSQL server with process id {self.pid} does not stop")
 
 
-def find_running(home: Home, account: Account, password: str) -> Postmaster | None:
-    """Return the server of this cluster if it runs, whoever started it."""
-    written = PidFile.read(home.data)
-    if written is None or not _answers(written.port, password, home.data):
+def find_running(home: Home, os_user: OsUser, password: str) -> Postmaster | None:
+    """Return the running server of this cluster, if any, also if another process started it.
+
+    Waits for up to `READY_TIMEOUT` while the server is starting or stopping.
+    """
+    pid_file = PidFile.read(home.data_directory)
+    if pid_file is None or not _is_running(pid_file.port, password, home.data_directory):
         return None
-    return Postmaster(written.pid, written.port, home.data, account)
+    return Postmaster(pid_file.pid, pid_file.port, home.data_directory, os_user)
 
 
-def comes_true(condition: Callable[[], bool], patience: float) -> bool:
-    """Wait until the condition holds, at most `patience` seconds; tell whether it does."""
-    deadline = time.monotonic() + patience
+def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
+    """Wait until a condition holds, for at most `timeout` seconds. Return whether it holds."""
+    deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             return False
@@ -104,14 +108,14 @@ def comes_true(condition: Callable[[], bool], patience: float) -> bool:
     return True
 
 
-def _answers(port: int, password: str, data: Path) -> bool:
-    """Tell whether our server is behind the port, having let it finish starting or stopping."""
-    answer = Answer.NOT_NOW
+def _is_running(port: int, password: str, data_directory: Path) -> bool:
+    """Return whether the cluster's server accepts connections on a port."""
+    result = ProbeResult.STARTING_OR_STOPPING
 
-    def is_settled() -> bool:
-        nonlocal answer
-        answer = ask(port, password, data)
-        return answer is not Answer.NOT_NOW
+    def has_started_or_stopped() -> bool:
+        nonlocal result
+        result = probe(port, password, data_directory)
+        return result is not ProbeResult.STARTING_OR_STOPPING
 
-    comes_true(is_settled, READY_PATIENCE)
-    return answer is Answer.OURS
+    wait_until(has_started_or_stopped, READY_TIMEOUT)
+    return result is ProbeResult.THIS_CLUSTER

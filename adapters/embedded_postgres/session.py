@@ -1,4 +1,4 @@
-"""Talking to the server: whether it is there is asked of itself, never of a file."""
+"""Connections to the server, and the check that a server belongs to a cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from adapters.embedded_postgres.errors import NOT_NOW
+from adapters.embedded_postgres.errors import STARTING_OR_STOPPING_MESSAGE
 
 if TYPE_CHECKING:
     from psycopg.rows import TupleRow
@@ -22,33 +22,33 @@ SERVICE_ROLE: Final = f"{ROLE}_service"
 DATABASE: Final = "subusers"
 
 
-class Answer(Enum):
-    """What comes back from a port."""
+class ProbeResult(Enum):
+    """Result of a connection attempt to a port."""
 
-    OURS = auto()
-    NOT_NOW = auto()
-    NOBODY_OF_OURS = auto()
+    THIS_CLUSTER = auto()
+    STARTING_OR_STOPPING = auto()
+    OTHER = auto()
 
 
 def url(port: int, password: str) -> str:
-    """Return the address of our database, for the owner of what is in it."""
+    """Return the database URL of the owner's role."""
     return f"postgresql://{ROLE}:{quote(password, safe='')}@{HOST}:{port}/{DATABASE}"
 
 
 def service_url(port: int, password: str) -> str:
-    """Return the address of our database, for the running service."""
+    """Return the database URL of the running service's role."""
     return f"postgresql://{SERVICE_ROLE}:{service_password(password)}@{HOST}:{port}/{DATABASE}"
 
 
 def service_password(password: str) -> str:
-    """Return the password of the service's role, which tells nothing of the owner's."""
+    """Derive the password of the service's role, which does not reveal the owner's password."""
     return hmac.digest(password.encode(), SERVICE_ROLE.encode(), "sha256").hex()
 
 
-def connect(port: int, password: str) -> psycopg.Connection[TupleRow]:
+def connect(port: int, password: str, database: str = "postgres") -> psycopg.Connection[TupleRow]:
     """Connect as administrator. Raises `psycopg.OperationalError`.
 
-    Each option given here is one that libpq would otherwise take from the environment.
+    Sets every option that libpq would otherwise take from the environment.
     """
     return psycopg.connect(
         hostaddr=HOST,
@@ -56,30 +56,30 @@ def connect(port: int, password: str) -> psycopg.Connection[TupleRow]:
         port=port,
         user=ADMINISTRATOR,
         password=password,
-        dbname="postgres",
+        dbname=database,
         options="",
         sslmode="disable",
         gssencmode="disable",
-        # SCRAM proves the server to us too; whoever else took the port must not get the password by asking for it.
+        # SCRAM also authenticates the server. Another program on the port could request the password in plaintext.
         require_auth="scram-sha-256",
         connect_timeout=2,
         autocommit=True,
     )
 
 
-def ask(port: int, password: str, data: Path) -> Answer:
-    """Ask whoever listens on the port whether it is the server of the cluster in `data`."""
+def probe(port: int, password: str, data_directory: Path) -> ProbeResult:
+    """Check whether the server of the cluster in `data_directory` listens on a port."""
     try:
         with connect(port, password) as connection:
             row: tuple[Any, ...] | None = connection.execute("SHOW data_directory").fetchone()
     except psycopg.OperationalError as error:
-        return Answer.NOT_NOW if NOT_NOW in str(error) else Answer.NOBODY_OF_OURS
+        return ProbeResult.STARTING_OR_STOPPING if STARTING_OR_STOPPING_MESSAGE in str(error) else ProbeResult.OTHER
     # A copied folder has the same password and port as the original.
-    return Answer.OURS if row and _same_folder(Path(row[0]), data) else Answer.NOBODY_OF_OURS
+    return ProbeResult.THIS_CLUSTER if row and _same_folder(Path(row[0]), data_directory) else ProbeResult.OTHER
 
 
-def _same_folder(one: Path, other: Path) -> bool:
+def _same_folder(path: Path, other: Path) -> bool:
     try:
-        return one.samefile(other)
+        return path.samefile(other)
     except OSError:
         return False

@@ -1,1 +1,1 @@
-"""Mails to sub-users: what they look like, and how they are handed over."""
+"""Composition of mails to sub-users, and transports that send or file them."""

@@ -1,4 +1,4 @@
-"""Mails written as files go with whom they were to."""
+"""Deletion of filed mails whose recipient has been erased."""
 
 from __future__ import annotations
 
@@ -12,34 +12,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*<([0-9a-f-]{36})\.(\d{1,18})@", re.MULTILINE | re.IGNORECASE)
-"""Whose mail a file is, as `application.mailing` has it: the account, and its version that asked for the mail."""
+"""Message-ID as made by `application.workers.mailer`: the account, and the account's version that caused the mail."""
 
-HEADERS = 8192
+HEADER_BYTES = 8192
 
-Asked = tuple[UUID, int]
+MailKey = tuple[UUID, int]
+"""Account id, and the account's version that caused the mail."""
 
 
-class FiledMailsOfErased:
-    """Removes files. Which mails were to people of whom nothing may be left is for `erased` to say."""
+class FiledMailEraser:
+    """Deletes `.eml` files. The function `erased` returns those of some mails whose recipient has been erased."""
 
-    def __init__(self, folder: Path, erased: Callable[[Sequence[Asked]], Iterable[Asked]]) -> None:
+    def __init__(self, folder: Path, erased: Callable[[Sequence[MailKey]], Iterable[MailKey]]) -> None:
         self._folder = folder
         self._erased = erased
-        self._asked: dict[str, Asked] = {}
+        self._keys_by_name: dict[str, MailKey] = {}
 
     def remove(self) -> int:
-        """Remove those there are, and return how many."""
+        """Delete the files of erased recipients, and return their number."""
         names = [file.name for file in self._folder.glob("*.eml")] if self._folder.is_dir() else []
-        self._asked = {name: asked for name in names if (asked := self._asked.get(name) or self._read(name))}
-        gone = set(self._erased(list(set(self._asked.values())))) if self._asked else set()
-        removed = [name for name, asked in self._asked.items() if asked in gone]
+        self._keys_by_name = {
+            name: mail_key for name in names if (mail_key := self._keys_by_name.get(name) or self._read_key(name))
+        }
+        erased_keys = set(self._erased(list(set(self._keys_by_name.values())))) if self._keys_by_name else set()
+        removed = [name for name, mail_key in self._keys_by_name.items() if mail_key in erased_keys]
         for name in removed:
             (self._folder / name).unlink(missing_ok=True)
         return len(removed)
 
-    def _read(self, name: str) -> Asked | None:
+    def _read_key(self, name: str) -> MailKey | None:
         with suppress(OSError), (self._folder / name).open("rb") as file:
-            match = MESSAGE_ID.search(file.read(HEADERS))
+            match = MESSAGE_ID.search(file.read(HEADER_BYTES))
             with suppress(ValueError):
                 return (UUID(match[1].decode()), int(match[2])) if match else None
         return None

@@ -1,4 +1,4 @@
-"""Mails as files, for running without a mail server."""
+"""Mail transport that writes files, for use without a mail server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.mail.message import render
+from adapters.mail.message import compose
 from adapters.mail.sender import DEFAULT_SENDER, parse_sender
 from application.mail import MailDelayed
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class FileTransport:
-    """Writes each mail as one `.eml` file, readable by its owner only; a repeated mail replaces its own file.
+    """Writes each mail to an `.eml` file that only its owner can read. A repeated mail replaces its file.
 
-    The folder is created when the first mail is sent. Raises `ValueError` when `sender` is not a mail address.
+    The folder is created when the first mail is sent. Raises `ValueError` if `sender` is not a mail address.
     """
 
     def __init__(self, folder: Path, *, sender: str = DEFAULT_SENDER) -> None:
@@ -31,9 +31,9 @@ class FileTransport:
     def send(self, mail: Mail) -> str:
         """Write the file and return "written to <name>".
 
-        Raises `MailDelayed` when the disk does not take it, `MailRefused` when the recipient's address is not one.
+        Raises `MailDelayed` if the file cannot be written, `MailRefused` if the message cannot be composed.
         """
-        content = render(mail, self._sender).as_bytes()
+        content = compose(mail, self._sender).content
         name = _file_name(mail)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,29 +44,29 @@ class FileTransport:
 
 
 def _file_name(mail: Mail) -> str:
-    """Return a name that sorts by date, is the same at every attempt, and tells nothing personal."""
+    """Return a name that sorts by date, is the same for every attempt, and contains no personal data."""
     digest = sha256(mail.message_id.encode()).hexdigest()[:16]
     return f"{mail.date.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mail.kind}-{digest}.eml"
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Make the file appear whole or not at all, and outlast a power cut once this returns."""
-    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")  # created with mode 0600
+    """Write a file atomically and durably."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")  # created with mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(unfinished).replace(path)
+        Path(temporary).replace(path)
     except BaseException:
         with suppress(OSError):
-            Path(unfinished).unlink()
+            Path(temporary).unlink()
         raise
     _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself durable: a file's own fsync does not cover its name."""
+    """Make a rename in the folder durable. The file's fsync does not cover its name."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

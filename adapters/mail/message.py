@@ -1,18 +1,23 @@
-"""Renders a `Mail` into the message that is sent: headers, a text part and an HTML part."""
+"""Composition of messages from a `Mail`: headers, a text part and an HTML part."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from datetime import UTC
 from email import policy
 from email.message import EmailMessage
+from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from adapters.mail.sender import address, one_line
+from adapters.mail.headers import address_field, machine_field, text_field
+from adapters.mail.sender import address
+from application.display_text import one_line
 from application.mail import MailKind, MailRefused
 
 if TYPE_CHECKING:
@@ -30,31 +35,64 @@ _MONTHS = {
 }
 
 
-def render(mail: Mail, sender: Address) -> EmailMessage:
-    """Return the message for this mail, ready for the wire.
+log = structlog.get_logger(__name__)
 
-    Raises `MailRefused` when the recipient's address is not one, `ValueError` when the mail itself makes no sense
-    (unknown language, access data without a password).
+
+@dataclass(frozen=True)
+class Message:
+    """A mail in its wire format, with the sender and recipient of its envelope."""
+
+    sender: str
+    recipient: str = field(repr=False)
+    content: bytes = field(repr=False)
+
+
+def compose(mail: Mail, sender: Address) -> Message:
+    """Return the message of a mail.
+
+    Raises `MailRefused` if the mail cannot be composed for any reason, because every attempt would fail. The error's
+    text is not logged, because it can quote the mail.
+    """
+    try:
+        return render(mail, sender)
+    except MailRefused:
+        raise
+    except Exception as error:  # noqa: BLE001  # the libraries raise many exceptions, and new versions more
+        log.error("mail.not_composed", message_id=mail.message_id, error=type(error).__name__)  # noqa: TRY400
+        raise MailRefused("the mail could not be composed") from None
+
+
+def render(mail: Mail, sender: Address) -> Message:
+    """Return the message of a mail in its wire format.
+
+    Raises `MailRefused` if the recipient's address is invalid, and `ValueError` if the mail is inconsistent (unknown
+    language, access data without a password).
     """
     subject, text, html = _contents(mail)
     recipient = _recipient(mail)
-    ascii_only = recipient.username.isascii() and sender.username.isascii()
-    message = EmailMessage(policy=policy.SMTP if ascii_only else policy.SMTPUTF8)
-    message["From"] = sender
-    message["To"] = recipient
-    message["Subject"] = subject
-    message["Date"] = mail.date.astimezone(UTC)
-    message["Message-ID"] = f"<{mail.message_id}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text, cte="quoted-printable")
-    message.add_alternative(html, subtype="html", cte="quoted-printable")
-    for part in message.iter_parts():
-        part.set_payload(_shielded(str(part.get_payload())))
-    return message
+    header = (
+        address_field("From", sender),
+        address_field("To", recipient),
+        text_field("Subject", subject),
+        machine_field("Date", format_datetime(mail.date.astimezone(UTC))),
+        machine_field("Message-ID", f"<{mail.message_id}>"),
+        machine_field("Auto-Submitted", "auto-generated"),
+    )
+    return Message(sender.addr_spec, recipient.addr_spec, b"".join(header) + _body(text, html))
+
+
+def _body(text: str, html: str) -> bytes:
+    """Return the MIME fields and both parts."""
+    body = EmailMessage(policy=policy.SMTP)
+    body.set_content(text, cte="quoted-printable")
+    body.add_alternative(html, subtype="html", cte="quoted-printable")
+    for part in body.iter_parts():
+        part.set_payload(_escape_fragile_lines(str(part.get_payload())))
+    return body.as_bytes()
 
 
 def written_date(moment: datetime, language: str) -> str:
-    """Return the moment as a reader of that language writes it: "23 November 2026, 20:15 UTC"."""
+    """Return a time as text in a language, for example "23 November 2026, 20:15 UTC"."""
     utc = moment.astimezone(UTC)
     return f"{utc.day} {_MONTHS[language][utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
 
@@ -68,23 +106,23 @@ def _recipient(mail: Mail) -> Address:
 
 def _contents(mail: Mail) -> tuple[str, str, str]:
     """Return subject, text part and HTML part."""
-    words = _words(mail)
+    variables = _template_variables(mail)
     text = _templates().get_template(f"{mail.language}/{mail.kind}.txt")
     html = _templates().get_template(f"{mail.language}/{mail.kind}.html")
-    # The subject is a block of the text template that its layout does not show.
-    subject = one_line("".join(text.blocks["subject"](text.new_context(words))))
-    return subject, text.render(words), html.render(words, subject=subject)
+    # The subject is a block of the text template, which the layout does not render.
+    subject = one_line("".join(text.blocks["subject"](text.new_context(variables))))
+    return subject, text.render(variables), html.render(variables, subject=subject)
 
 
-def _words(mail: Mail) -> dict[str, object]:
-    """Return what the templates may use; the password only where the mail is there to carry it.
+def _template_variables(mail: Mail) -> dict[str, object]:
+    """Return the template variables. Only mails with access data have the password.
 
-    Whatever people chose is made one line, so that a name cannot pass for a paragraph of ours. A password is never
-    touched: it must come out exactly.
+    Text chosen by people is reduced to one line, so that a name cannot look like a paragraph of the mail. A password is
+    never changed: it must arrive exactly.
     """
     if mail.language not in _MONTHS:
-        raise ValueError(f"no mails are written in this language: {mail.language!r}")
-    words: dict[str, object] = {
+        raise ValueError(f"there are no mail templates for the language {mail.language!r}")
+    variables: dict[str, object] = {
         "full_name": one_line(f"{mail.name} {mail.surname}"),
         "company_name": one_line(mail.company_name),
         "account_email": one_line(mail.account_email),
@@ -96,17 +134,17 @@ def _words(mail: Mail) -> dict[str, object]:
         if mail.password is None:
             raise ValueError(f"a mail of kind {mail.kind} needs a password")
         expiry = mail.password_expires_at
-        words["password"] = mail.password
-        words["expires_at"] = written_date(expiry, mail.language) if expiry else None
-    return words
+        variables["password"] = mail.password
+        variables["expires_at"] = written_date(expiry, mail.language) if expiry else None
+    return variables
 
 
-def _shielded(payload: str) -> str:
-    """Protect the lines that mail software likes to alter, so that a password that opens a line stays exact.
+def _escape_fragile_lines(payload: str) -> str:
+    """Escape the starts of lines that mail software can alter, so that a password at the start of a line is preserved.
 
-    Mailbox files turn "From " into ">From ", and careless relays swallow a leading period.
+    Mailbox files turn "From " into ">From ", and faulty relays drop a leading period.
     """
-    return re.sub(r"(?m)^(From |\.)", lambda found: f"={ord(found[0][0]):02X}{found[0][1:]}", payload)
+    return re.sub(r"(?m)^(From |\.)", lambda match: f"={ord(match[0][0]):02X}{match[0][1:]}", payload)
 
 
 @cache

@@ -1,40 +1,54 @@
-"""Hands mails to a mail server."""
+"""SMTP transport."""
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from adapters.mail.message import render
-from adapters.mail.sender import one_line, parse_sender
+from adapters.mail.message import compose
+from adapters.mail.sender import parse_sender
 from adapters.mail.smtp_url import StartTls, parse_smtp_url
-from application.mail import MailDelayed, MailRefused
+from application.display_text import one_line
+from application.mail import MailDelayed, MailRefused, MailThrottled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from email.message import EmailMessage
 
+    from adapters.mail.message import Message
     from application.mail import Mail
 
-# "Log in first", "mechanism too weak", "wrong credentials", "encrypt first" (RFC 4954): the operator's to mend, and
-# no verdict on the mail.
-_ABOUT_LOGIN = frozenset({530, 534, 535, 538})
+# "Log in first", "mechanism too weak", "wrong credentials", "encrypt first" (RFC 4954). The operator can fix these, and
+# they do not refuse the mail itself.
+_AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 
-_TAKING_IT = 15
-"""So many times the usual patience for a server that looks a mail over before it takes it: five minutes, where that
-is 20 seconds (RFC 5321, 4.5.3.2.6, asks for ten)."""
+# Servers report rate limits and greylisting with 550 as often as with 450, so the text decides.
+_TOO_FAST = re.compile(
+    r"too (?:many|fast|much|quick\w*|frequent\w*)|rate.?limit|throttl|slow down|at a rate"
+    r"|(?:rate|sending|send|hourly|daily|message|connection|recipient)s? (?:limit|quota)|exceed\w* \S* ?rate",
+    re.IGNORECASE,
+)
+_LATER = re.compile(
+    r"(?:try|retry|come back)(?: again)?(?: \w+)? later|gr[ae]y.?list|temporarily|temporary (?:fail|err|rej|def|prob)"
+    r"|^5\d\d[ -]4\.\d",
+    re.IGNORECASE,
+)
 
-# Enough for what any server has to say, and a bound on what ends up in the history.
-_LONGEST_REPLY = 500
+_DATA_TIMEOUT_FACTOR = 15
+"""Multiple of the usual timeout for the reply to the contents, because servers scan a mail before they accept it. With
+20 seconds this is 5 minutes (RFC 5321, 4.5.3.2.6, recommends 10)."""
+
+# Limits the text that is stored in events.
+_MAX_REPLY_LENGTH = 500
 
 
 class SmtpTransport:
-    """Sends each mail over a connection of its own: they are few, and a kept connection is one more thing to break.
+    """Sends each mail over a new connection. Mails are too rare to justify connection reuse.
 
-    `url` is explained at `parse_smtp_url`. `timeout` bounds each exchange with the server, in seconds.
-    Raises `ValueError`, one line without any secret in it, when the URL or the sender is wrong.
+    `parse_smtp_url` documents the URL. `timeout` limits each exchange with the server, in seconds.
+    Raises `ValueError` for an invalid URL or sender, with a single line that contains no secret.
     """
 
     def __init__(self, url: str, *, sender: str, timeout: float = 20.0) -> None:
@@ -46,34 +60,35 @@ class SmtpTransport:
         return f"{type(self).__name__}({self._server.host}:{self._server.port})"
 
     def send(self, mail: Mail) -> str:
-        """Return the server's final reply, such as "250 OK queued as 123".
+        """Send a mail, and return the server's final reply, such as "250 OK queued as 123".
 
-        A server that breaks off between taking the mail and saying so leaves open whether it was taken: it counts as
-        delayed, and the next attempt carries the same Message-ID.
-        Raises `MailRefused` on a final refusal of the sender, the recipient or the contents; `MailDelayed` on
-        anything that may pass or be mended: connection, encryption, login, and replies that say "later".
+        Raises `MailRefused` if the server permanently refuses the sender, the recipient or the contents. Raises
+        `MailDelayed` for temporary or fixable errors (connection, TLS, login, replies that mean "later" with any code),
+        and its subclass `MailThrottled` for replies that mean "too many".
+        If the connection breaks before the final reply, the mail may have been accepted. It counts as delayed, and the
+        next attempt has the same Message-ID.
         """
-        message = render(mail, self._sender)
+        message = compose(mail, self._sender)
         try:
             with self._connection() as connection:
-                return _hand_over(connection, message, self._timeout * _TAKING_IT)
-        except OSError as error:  # every error of smtplib and ssl is one
-            raise MailDelayed(self._reason(error)) from error
+                return _transmit(connection, message, self._timeout * _DATA_TIMEOUT_FACTOR)
+        except OSError as error:  # all errors of smtplib and ssl are subclasses
+            raise _delay(self._reason(error)) from error
 
     @contextmanager
     def _connection(self) -> Iterator[smtplib.SMTP]:
-        """Give a connection on which mails may be sent: encrypted and logged in as the URL demands."""
-        connection = self._dial()
+        """Yield a connection that is encrypted and logged in as the URL requires."""
+        connection = self._connect()
         try:
             self._prepare(connection)
             yield connection
         finally:
-            # Taking leave can fail, but no longer changes what became of the mail.
+            # QUIT can fail, but it does not change the result of the mail.
             with suppress(OSError):
                 connection.quit()
             connection.close()
 
-    def _dial(self) -> smtplib.SMTP:
+    def _connect(self) -> smtplib.SMTP:
         server = self._server
         if server.starttls is None:
             return smtplib.SMTP_SSL(server.host, server.port, timeout=self._timeout, context=server.tls)
@@ -90,61 +105,71 @@ class SmtpTransport:
             connection.login(server.user, server.password)
 
     def _reason(self, error: OSError) -> str:
-        """Return what went wrong in one line; the server's own words where there are any."""
+        """Return the reason of an error in one line, with the server's reply if there is one."""
         if isinstance(error, smtplib.SMTPResponseException):
-            return _in_words(error.smtp_code, error.smtp_error)
+            return _reply_text(error.smtp_code, error.smtp_error)
         if isinstance(error, ssl.SSLCertVerificationError):
             reason = f"its certificate is not trusted: {error.verify_message}"
         else:
             reason = error.strerror or str(error) or type(error).__name__
-        return one_line(f"{self._server.host}:{self._server.port}: {reason}")[:_LONGEST_REPLY]
+        return one_line(f"{self._server.host}:{self._server.port}: {reason}")[:_MAX_REPLY_LENGTH]
 
 
-def _hand_over(connection: smtplib.SMTP, message: EmailMessage, seconds_to_take_it: float) -> str:
-    """Return the reply to the contents: from then on the mail is the server's.
+def _transmit(connection: smtplib.SMTP, message: Message, data_timeout: float) -> str:
+    """Send a message, and return the reply to its contents, with which the server accepts responsibility.
 
-    Not `send_message`: it drops that reply.
+    `smtplib.SMTP.send_message` discards that reply.
     """
-    sender, recipient = message["From"].addresses[0].addr_spec, message["To"].addresses[0].addr_spec
-    _require_accepted(*connection.mail(sender, _options(connection, sender, recipient)))
-    _require_accepted(*connection.rcpt(recipient))
+    options = _options(connection, message.sender, message.recipient)
+    _ensure_accepted(*connection.mail(message.sender, options))
+    _ensure_accepted(*connection.rcpt(message.recipient))
     reply: tuple[int, bytes | str]
-    usual = _set_timeout(connection, seconds_to_take_it)
+    usual_timeout = _set_timeout(connection, data_timeout)
     try:
-        reply = connection.data(message.as_bytes())
+        reply = connection.data(message.content)
     except smtplib.SMTPDataError as error:
         reply = error.smtp_code, error.smtp_error
-    _set_timeout(connection, usual)
-    _require_accepted(*reply)
-    return _in_words(*reply)
+    _set_timeout(connection, usual_timeout)
+    _ensure_accepted(*reply)
+    return _reply_text(*reply)
 
 
 def _set_timeout(connection: smtplib.SMTP, seconds: float | None) -> float | None:
-    """Set how long to wait for the server, and return how long that was before."""
+    """Set the timeout of a connection, and return the previous one."""
     sock = connection.sock
     if sock is None:
         return seconds
-    before = sock.gettimeout()
+    previous = sock.gettimeout()
     sock.settimeout(seconds)
-    return before
+    return previous
 
 
 def _options(connection: smtplib.SMTP, *addresses: str) -> tuple[str, ...]:
     if all(address.isascii() for address in addresses):
         return ()
     if not connection.has_extn("smtputf8"):
-        raise MailRefused("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
+        raise MailRefused("the mail server does not support non-ASCII addresses (SMTPUTF8)")
     return ("SMTPUTF8", "BODY=8BITMIME")
 
 
-def _require_accepted(code: int, reply: bytes | str) -> None:
+def _ensure_accepted(code: int, reply: bytes | str) -> None:
     if 200 <= code < 300:
         return
-    if 500 <= code < 600 and code not in _ABOUT_LOGIN:
-        raise MailRefused(_in_words(code, reply))
-    raise MailDelayed(_in_words(code, reply))
+    text = _reply_text(code, reply)
+    if (
+        500 <= code < 600
+        and code not in _AUTHENTICATION_CODES
+        and not _LATER.search(text)
+        and not _TOO_FAST.search(text)
+    ):
+        raise MailRefused(text)
+    raise _delay(text)
 
 
-def _in_words(code: int, reply: bytes | str) -> str:
+def _delay(reason: str) -> MailDelayed:
+    return MailThrottled(reason) if _TOO_FAST.search(reason) else MailDelayed(reason)
+
+
+def _reply_text(code: int, reply: bytes | str) -> str:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return one_line(f"{code} {text}")[:_LONGEST_REPLY]
+    return one_line(f"{code} {text}")[:_MAX_REPLY_LENGTH]

@@ -1,4 +1,4 @@
-"""What the URL of a mail server says, checked before anything is sent to it."""
+"""Parsing and validation of a mail server's URL."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-_FORM = "smtp://user:password@host:port or smtps://…, with special characters percent-encoded"
-_MALFORMED = f"the mail server's URL is not of the form {_FORM}"
+_MALFORMED = (
+    "the mail server's URL must be of the form smtp://user:password@host:port or smtps://…; percent-encode special "
+    "characters"
+)
 
 
 class StartTls(StrEnum):
-    """What to do about encryption on a connection that starts in the clear."""
+    """Use of STARTTLS on a connection that starts unencrypted."""
 
     REQUIRED = "required"
     OPPORTUNISTIC = "opportunistic"
@@ -26,7 +28,7 @@ class StartTls(StrEnum):
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """A mail server and how to talk to it. `starttls` is None where TLS comes first (smtps)."""
+    """Address and credentials of a mail server. `starttls` is None for smtps, which is encrypted from the start."""
 
     host: str
     port: int
@@ -37,12 +39,12 @@ class SmtpServer:
 
 
 def parse_smtp_url(url: str) -> SmtpServer:
-    """Return the server that the URL names.
+    """Parse a mail server's URL.
 
-    Options: `starttls=required|opportunistic|off` and `ca=/path.pem`, the only authority to trust then. STARTTLS is
-    required unless the server is on this machine and wants no credentials: then it is used where offered.
-    Raises `ValueError` with one line that quotes nothing of the URL but its host and the path of the authority: in a
-    malformed URL any other piece may be a part of the password.
+    The options are `starttls=required|opportunistic|off`, and `ca=/path.pem` for the only certificate authority to
+    trust. By default STARTTLS is required; for a server on this machine without credentials it is used if offered.
+    Raises `ValueError` with a message of a single line. It contains nothing of the URL but the quoted path of `ca`,
+    because any other part of a malformed URL can belong to the password.
     """
     parts, port = _split(url)
     user, password = _credentials(parts)
@@ -50,7 +52,7 @@ def parse_smtp_url(url: str) -> SmtpServer:
     host = parts.hostname or ""
     starttls = _starttls(parts.scheme, host, options.get("starttls"), with_credentials=user is not None)
     if port is None:
-        # The submission port is where servers take credentials; the relay port where they do not ask for any.
+        # Servers accept credentials on the submission port (587); the relay port (25) needs none.
         port = 465 if starttls is None else 587 if user else 25
     return SmtpServer(host, port, starttls, _tls(options.get("ca")), user, password)
 
@@ -59,9 +61,9 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
     try:
         parts = urlsplit(url)
         port = parts.port
-        (parts.hostname or "").encode("idna")  # what connecting does, where a failure would pass for a bug
+        (parts.hostname or "").encode("idna")  # fails here, as connecting would
     except ValueError:
-        # `from None`: the parser's own words may quote a password with an unescaped "/" or "@" in it.
+        # `from None`: the parser's message can quote a password that contains an unescaped "/" or "@".
         raise ValueError(_MALFORMED) from None
     if parts.scheme not in ("smtp", "smtps"):
         raise ValueError("the mail server's URL must start with smtp:// or smtps://")
@@ -78,12 +80,14 @@ def _credentials(parts: SplitResult) -> tuple[str, str] | tuple[None, None]:
         raise ValueError("the mail server's URL needs both a user and a password, or neither")
     user, password = unquote(parts.username), unquote(parts.password)
     if not (user.isascii() and password.isascii()):
-        raise ValueError("the user and password in the mail server's URL must be ASCII: smtplib sends no others")
+        raise ValueError(
+            "the user and password in the mail server's URL must be ASCII: smtplib supports no other characters"
+        )
     return user, password
 
 
 def _options(query: str) -> dict[str, str]:
-    # Not parse_qsl: it would read the "+" of a file name as a space.
+    # parse_qsl would decode the "+" of a file name as a space.
     pairs = [part.partition("=") for part in query.split("&") if part]
     options = {name: unquote(value) for name, _, value in pairs}
     if len(options) < len(pairs) or not options.keys() <= {"starttls", "ca"}:
@@ -92,7 +96,7 @@ def _options(query: str) -> dict[str, str]:
 
 
 def _starttls(scheme: str, host: str, chosen: str | None, *, with_credentials: bool) -> StartTls | None:
-    """Return the mode, so that credentials never travel in the clear and mails do not leave the machine so unasked."""
+    """Return the mode. Credentials are never sent unencrypted; mails leave the machine unencrypted only on request."""
     if scheme == "smtps":
         if chosen is not None:
             raise ValueError("the option starttls is for smtp://; smtps:// is encrypted from the start")
@@ -103,7 +107,9 @@ def _starttls(scheme: str, host: str, chosen: str | None, *, with_credentials: b
     if chosen not in list(StartTls):
         raise ValueError("the option starttls of the mail server's URL is one of required, opportunistic, off")
     if with_credentials and chosen != StartTls.REQUIRED:
-        raise ValueError("a mail server's URL with credentials needs starttls=required: they never go in the clear")
+        raise ValueError(
+            "a mail server's URL with credentials needs starttls=required: they are never sent unencrypted"
+        )
     return StartTls(chosen)
 
 
@@ -114,12 +120,12 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def _tls(authority: str | None) -> ssl.SSLContext:
-    """Return the terms of every encrypted connection: the server's certificate and name are verified, always."""
-    if authority == "":
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    """Return the TLS context. It always verifies the server's certificate and name."""
+    if ca_file == "":
         raise ValueError("the option ca of the mail server's URL needs a path")
     try:
-        return ssl.create_default_context(cafile=authority)
-    except OSError as error:  # ssl.SSLError is one
-        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise ValueError(f"cannot use {authority} as the mail server's certificate authority: {reason}") from None
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:  # a ValueError for a null character
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else getattr(error, "strerror", error)
+        raise ValueError(f"cannot use {ca_file!r} as the mail server's certificate authority: {reason}") from None

@@ -1,4 +1,4 @@
-"""Tells followers, in whatever process, that there may be something new: a hint, after the commit, never a promise."""
+"""Post-commit NOTIFY to projection runners in all processes. Delivery is best effort; the runners also poll."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import psycopg
 import structlog
 
-from projections.round_trips import rows_of
+from adapters.postgres.prepared_statements import fetch_all
+from adapters.postgres.sqlstates import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHANNEL = "subusers_events"
-AT_MOST_EVERY = 0.01
-"""Seconds between two signals: a NOTIFY serializes commits, so many commits share one."""
+MIN_INTERVAL_SECONDS = 0.01
+"""Minimum interval between two signals. NOTIFY serializes commits, so many commits share one signal."""
 
 RECONNECT_AFTER = 1.0
 
@@ -24,25 +25,25 @@ log = structlog.get_logger(__name__)
 
 
 class Signals:
-    """Sends NOTIFY from a connection and a thread of its own, many commits with one."""
+    """Sends NOTIFY from its own thread and connection."""
 
     def __init__(self, connect: Callable[[], psycopg.Connection]) -> None:
         self._connect = connect
-        self._wanted = threading.Event()
+        self._requested = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def signal(self) -> None:
-        """Have followers look soon."""
+        """Request a NOTIFY, without waiting for it."""
         if self._thread is None:
             self._start()
-        self._wanted.set()
+        self._requested.set()
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the thread."""
         self._closing.set()
-        self._wanted.set()
+        self._requested.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -56,18 +57,18 @@ class Signals:
         while not self._closing.is_set():
             try:
                 with self._connect() as connection:
-                    self._serve(connection)
-            except psycopg.Error as error:  # followers poll, so nothing is lost meanwhile
-                log.warning("signals.disconnected", error=type(error).__name__)
+                    self._send_requested(connection)
+            except psycopg.Error as error:  # runners poll, so no event is missed
+                log.warning("signals.disconnected", **describe(error))
                 self._closing.wait(RECONNECT_AFTER)
 
-    def _serve(self, connection: psycopg.Connection) -> None:
-        sent = time.monotonic() - AT_MOST_EVERY
+    def _send_requested(self, connection: psycopg.Connection) -> None:
+        sent_at = time.monotonic() - MIN_INTERVAL_SECONDS
         while not self._closing.is_set():
-            self._wanted.wait()
-            pause = sent + AT_MOST_EVERY - time.monotonic()
+            self._requested.wait()
+            pause = sent_at + MIN_INTERVAL_SECONDS - time.monotonic()
             if pause > 0:
                 self._closing.wait(pause)
-            self._wanted.clear()
-            sent = time.monotonic()
-            rows_of(connection, f"NOTIFY {CHANNEL}", {})
+            self._requested.clear()
+            sent_at = time.monotonic()
+            fetch_all(connection, f"NOTIFY {CHANNEL}", {})

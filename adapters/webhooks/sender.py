@@ -1,7 +1,8 @@
-"""Posts to receivers whom nobody here knows: only where that is allowed, and never for longer than some seconds.
+"""HTTP client for webhooks, whose receivers are untrusted.
 
-The address that is checked is the address that is connected to: a name is looked up once, and no library of requests
-looks it up again. Redirects are not followed, proxies of the environment are not used, certificates are verified.
+The client resolves a host name once, checks every address against the URL policy, and connects to an address that it
+has checked: no HTTP library resolves the name again (DNS rebinding). It does not follow redirects, ignores proxy
+settings of the environment, verifies certificates, and limits the time and size of each exchange.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from application.errors import InvalidValue
-from application.webhook_deliveries import Receipt
-from application.webhook_receivers import DEFAULT_PORTS, plain
+from application.webhook_url_policy import DEFAULT_PORTS, ipv4_unmapped
+from application.workers.webhook_deliveries import DeliveryResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from _typeshed import WriteableBuffer
 
-    from application.webhook_receivers import Receivers, Target
+    from application.webhook_url_policy import Target, WebhookUrlPolicy
 
 SECONDS = 15.0
-"""For all of it: looking the name up, connecting, encrypting, sending, and reading the answer's head."""
+"""Time limit for DNS, connection, TLS handshake, request and response header together."""
 
 DRAIN_SECONDS = 1.0
-MOST_BYTES = 64 * 1024
-"""Of an answer, its head included. What is in its body is of no interest: it is read so that nobody is cut off."""
+MAX_RESPONSE_BYTES = 64 * 1024
+"""Limit for a response, header included. The body is read only so that the receiver's connection is not reset."""
 
-SECONDS_TO_WAIT = re.compile(r"[0-9]{1,9}")
+DELAY_SECONDS = re.compile(r"[0-9]{1,9}")
 USER_AGENT = "subusers-webhooks/1"
 
 REFUSED_ADDRESS = "refused-address"
@@ -47,57 +48,59 @@ NO_CONNECTION = "no-connection"
 BAD_CERTIFICATE = "bad-certificate"
 NO_ENCRYPTION = "no-encryption"
 TIMED_OUT = "timed-out"
-BAD_ANSWER = "bad-answer"
+BAD_RESPONSE = "bad-answer"
 
 SocketAddress = tuple[Any, ...]
 
 
 class NotSent(Exception):
-    """There is no answer; `word` says why."""
+    """No response was received. `error` is the reason, as in the delivery log."""
 
-    def __init__(self, word: str) -> None:
-        super().__init__(word)
-        self.word = word
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class WebhookSender:
-    """Posts. `context` says which certificates are trusted: those of the system, if it is not given."""
+    """Sends webhook requests. `context` defines the trusted certificates; the default is the system's."""
 
-    def __init__(self, receivers: Receivers, context: ssl.SSLContext | None = None, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, receivers: WebhookUrlPolicy, context: ssl.SSLContext | None = None, seconds: float = SECONDS
+    ) -> None:
         self._receivers = receivers
-        self._given_context = context
+        self._custom_context = context
         self._seconds = seconds
 
-    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Receipt:
-        """Post a body to a URL, and return what came of it."""
+    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:
+        """Send a POST request, and return its result. Failures are results too, not exceptions."""
         deadline = time.monotonic() + self._seconds
         try:
-            target = self._receivers.target(url)  # what the operator allows may have changed since it was taken
-            with self._connected(target, deadline) as connection:
-                return _exchanged(connection, target, headers, body, deadline)
+            target = self._receivers.target(url)  # the policy may have changed since the webhook was created
+            with self._connect(target, deadline) as connection:
+                return _exchange(connection, target, headers, body, deadline)
         except NotSent as failure:
-            return Receipt(error=failure.word)
+            return DeliveryResult(error=failure.error)
         except InvalidValue:
-            return Receipt(error=REFUSED_ADDRESS)
+            return DeliveryResult(error=REFUSED_ADDRESS)
         except TimeoutError:
-            return Receipt(error=TIMED_OUT)
+            return DeliveryResult(error=TIMED_OUT)
         except http.client.HTTPException:
-            return Receipt(error=BAD_ANSWER)
+            return DeliveryResult(error=BAD_RESPONSE)
         except OSError:
-            return Receipt(error=NO_CONNECTION)
+            return DeliveryResult(error=NO_CONNECTION)
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        """Which certificates are trusted: reading them takes a while, and most processes send nothing."""
-        return self._given_context or ssl.create_default_context()
+        """TLS context, loaded lazily: reading certificates is slow, and most processes send no webhooks."""
+        return self._custom_context or ssl.create_default_context()
 
-    def _connected(self, target: Target, deadline: float) -> socket.socket:
-        """Return a connection to the first address of the host that can be reached, encrypted if it is to be."""
-        connection = _connected_to_one_of(self._addresses(target, deadline), deadline)
+    def _connect(self, target: Target, deadline: float) -> socket.socket:
+        """Connect to the first reachable address of the host, with TLS for https."""
+        connection = _connect_to_any(self._addresses(target, deadline), deadline)
         if target.scheme != "https":
             return connection
         try:
-            connection.settimeout(_left(deadline))
+            connection.settimeout(_seconds_left(deadline))
             return self._context.wrap_socket(connection, server_hostname=target.host)
         except ssl.SSLCertVerificationError:
             connection.close()
@@ -110,68 +113,69 @@ class WebhookSender:
             raise
 
     def _addresses(self, target: Target, deadline: float) -> Sequence[tuple[socket.AddressFamily, SocketAddress]]:
-        """Return the addresses of a host. One that must not be sent to condemns the others: it has its reason."""
-        found = _looked_up(target, deadline)
-        for _, address in found:
+        """Return the addresses of a host. One disallowed address disallows the host."""
+        addresses = _resolve(target, deadline)
+        for _, address in addresses:
             if "%" in address[0]:
                 raise NotSent(REFUSED_ADDRESS)
-            if not self._receivers.allow(target.host, plain(ipaddress.ip_address(address[0]))):
+            if not self._receivers.allow(target.host, ipv4_unmapped(ipaddress.ip_address(address[0]))):
                 raise NotSent(REFUSED_ADDRESS)
-        return found
+        return addresses
 
 
-class _Timed:
-    """A connection whose every wait ends at one moment, and which takes in no more than so many bytes.
+class _BoundedSocket:
+    """Socket with a deadline for all of its operations, and a limit of received bytes.
 
-    A socket's own time limit begins anew with each byte: whoever sends one every few seconds could go on for ever.
+    A socket's own timeout restarts with each byte received: a receiver that sends a byte every few seconds could keep
+    the connection open forever.
     """
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection
         self.deadline = deadline
-        self.bytes_left = MOST_BYTES
+        self.bytes_left = MAX_RESPONSE_BYTES
 
     def sendall(self, data: bytes) -> None:
-        self._connection.settimeout(_left(self.deadline))
+        self._connection.settimeout(_seconds_left(self.deadline))
         self._connection.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Incoming(self))
 
     def receive(self, buffer: WriteableBuffer) -> int:
-        self._connection.settimeout(_left(self.deadline))
+        self._connection.settimeout(_seconds_left(self.deadline))
         view = memoryview(buffer)[: self.bytes_left]
         received = self._connection.recv_into(view) if view else 0
         self.bytes_left -= received
         return received
 
     def close(self) -> None:
-        """Leave it open: whoever opened it closes it."""
+        """Do nothing: the caller that opened the socket closes it."""
 
 
 class _Incoming(io.RawIOBase):
-    def __init__(self, timed: _Timed) -> None:
-        self._timed = timed
+    def __init__(self, bounded_socket: _BoundedSocket) -> None:
+        self._bounded_socket = bounded_socket
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        return self._timed.receive(buffer)
+        return self._bounded_socket.receive(buffer)
 
 
-def _exchanged(
+def _exchange(
     connection: socket.socket, target: Target, headers: Mapping[str, str], body: bytes, deadline: float
-) -> Receipt:
-    timed = _Timed(connection, deadline)
-    dialog = http.client.HTTPConnection(target.host, target.port)
-    dialog.sock = timed  # as much of a socket as is used of one
-    every = {"Host": _host(target), "User-Agent": USER_AGENT, "Connection": "close", **headers}
-    dialog.request("POST", target.path, body, every)
-    with dialog.getresponse() as answer:
-        receipt = Receipt(status=answer.status, retry_after=_retry_after(answer.getheader("Retry-After")))
-        _drain(answer, timed)
-    return receipt
+) -> DeliveryResult:
+    bounded_socket = _BoundedSocket(connection, deadline)
+    http_connection = http.client.HTTPConnection(target.host, target.port)
+    http_connection.sock = bounded_socket  # implements the methods that HTTPConnection calls
+    all_headers = {"Host": _host(target), "User-Agent": USER_AGENT, "Connection": "close", **headers}
+    http_connection.request("POST", target.path, body, all_headers)
+    with http_connection.getresponse() as response:
+        result = DeliveryResult(status=response.status, retry_after=_retry_after(response.getheader("Retry-After")))
+        _drain(response, bounded_socket)
+    return result
 
 
 def _host(target: Target) -> str:
@@ -179,44 +183,45 @@ def _host(target: Target) -> str:
     return host if target.port == DEFAULT_PORTS[target.scheme] else f"{host}:{target.port}"
 
 
-def _drain(answer: http.client.HTTPResponse, timed: _Timed) -> None:
-    """Read some of the body, so that its sender is not cut off; what counts is known already."""
-    timed.deadline = min(timed.deadline, time.monotonic() + DRAIN_SECONDS)
+def _drain(response: http.client.HTTPResponse, bounded_socket: _BoundedSocket) -> None:
+    """Read some of the body, so that the receiver's connection is not reset. Errors no longer matter."""
+    bounded_socket.deadline = min(bounded_socket.deadline, time.monotonic() + DRAIN_SECONDS)
     try:
-        while answer.read1(4096):
+        while response.read1(4096):
             pass
     except (OSError, http.client.HTTPException, ValueError):
         return
 
 
-def _looked_up(target: Target, deadline: float) -> Sequence[tuple[socket.AddressFamily, SocketAddress]]:
-    """Return the addresses of a host. The system's own look-up knows no deadline: it may end in vain, by itself."""
-    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+def _resolve(target: Target, deadline: float) -> Sequence[tuple[socket.AddressFamily, SocketAddress]]:
+    """Return the addresses of a host.
 
-    def look_up() -> None:
+    The system's resolver has no deadline, so it runs in a thread that may outlast this call.
+    """
+    results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def resolve() -> None:
         try:
-            answers.put(socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
+            results.put(socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError):
-            answers.put([])
+            results.put([])
 
-    threading.Thread(target=look_up, name="webhook host", daemon=True).start()
+    threading.Thread(target=resolve, name="webhook host", daemon=True).start()
     try:
-        found = answers.get(timeout=_left(deadline))
+        addresses = results.get(timeout=_seconds_left(deadline))
     except queue.Empty:
         raise TimeoutError from None
-    if not found:
+    if not addresses:
         raise NotSent(UNKNOWN_HOST)
-    return [(family, address) for family, _, _, _, address in found]
+    return [(family, address) for family, _, _, _, address in addresses]
 
 
-def _connected_to_one_of(
-    addresses: Sequence[tuple[socket.AddressFamily, SocketAddress]], deadline: float
-) -> socket.socket:
+def _connect_to_any(addresses: Sequence[tuple[socket.AddressFamily, SocketAddress]], deadline: float) -> socket.socket:
     failure: OSError = TimeoutError()
     for number, (family, address) in enumerate(addresses):
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
-            connection.settimeout(_left(deadline) / (len(addresses) - number))
+            connection.settimeout(_seconds_left(deadline) / (len(addresses) - number))
             connection.connect(address)
         except OSError as error:
             connection.close()
@@ -227,22 +232,22 @@ def _connected_to_one_of(
     raise failure
 
 
-def _left(deadline: float) -> float:
-    """Return the seconds that are left. Raises TimeoutError where there are none."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+def _seconds_left(deadline: float) -> float:
+    """Return the seconds left until a deadline. Raises TimeoutError if there are none."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
         raise TimeoutError
-    return left
+    return seconds
 
 
 def _retry_after(text: str | None) -> timedelta | None:
-    """Return for how long a receiver asks to be left alone: seconds, or a moment."""
+    """Return the delay that a `Retry-After` header requests, in seconds or as a date; None if it is invalid."""
     if text is None:
         return None
-    if SECONDS_TO_WAIT.fullmatch(text.strip()):
+    if DELAY_SECONDS.fullmatch(text.strip()):
         return timedelta(seconds=int(text))
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # no date, or a year that no clock here comes to
+        retry_at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):  # not a date, or a year out of range
         return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)
+    return retry_at.replace(tzinfo=retry_at.tzinfo or UTC) - datetime.now(UTC)

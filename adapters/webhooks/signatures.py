@@ -1,4 +1,4 @@
-"""Keys and signatures of webhooks, by the Standard Webhooks specification."""
+"""Keys and signatures of webhooks (Standard Webhooks specification)."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
-from application.webhooks import NewKey, Signature
+from application.commands.webhooks import NewKey, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
 SECRET_BYTES = 32
-"""The specification asks for 24 to 64."""
+"""The specification requires 24 to 64."""
 
 
 class StandardSignatures:
-    """HMAC-SHA256 (`v1`) by the specification's library; Ed25519 (`v1a`), which it does not have, beside it."""
+    """Signs with HMAC-SHA256 (`v1`) by the specification's library, or Ed25519 (`v1a`), which the library lacks."""
 
     def new_key(self, signature: Signature) -> NewKey:
-        """Make a key, and show of it what a receiver verifies with: `whsec_…` is secret, `whpk_…` is public."""
+        """Generate a key, with the text that a receiver verifies with: a secret `whsec_…` or a public key `whpk_…`."""
         secret = secrets.token_bytes(SECRET_BYTES)
         if signature is Signature.HMAC:
             return NewKey(secret, f"whsec_{base64.b64encode(secret).decode()}")
         public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
         return NewKey(secret, f"whpk_{base64.b64encode(public).decode()}")
 
-    def sign(self, signature: Signature, secrets: Sequence[bytes], message_id: str, at: datetime, body: str) -> str:
-        """Return the header that has a signature by each of these. `at` is in UTC."""
+    def signature_header(
+        self, signature: Signature, secrets: Sequence[bytes], message_id: str, sent_at: datetime, body: str
+    ) -> str:
+        """Return the header `webhook-signature`, with one signature for each secret. `sent_at` is in UTC."""
         sign = _hmac if signature is Signature.HMAC else _ed25519
-        return " ".join(sign(secret, message_id, at, body) for secret in secrets)
+        return " ".join(sign(secret, message_id, sent_at, body) for secret in secrets)
 
 
-def _hmac(secret: bytes, message_id: str, at: datetime, body: str) -> str:
-    return Webhook(secret).sign(message_id, at, body)
+def _hmac(secret: bytes, message_id: str, sent_at: datetime, body: str) -> str:
+    return Webhook(secret).sign(message_id, sent_at, body)
 
 
-def _ed25519(secret: bytes, message_id: str, at: datetime, body: str) -> str:
-    content = f"{message_id}.{int(at.timestamp())}.{body}".encode()
+def _ed25519(secret: bytes, message_id: str, sent_at: datetime, body: str) -> str:
+    content = f"{message_id}.{int(sent_at.timestamp())}.{body}".encode()
     return f"v1a,{base64.b64encode(Ed25519PrivateKey.from_private_bytes(secret).sign(content)).decode()}"

@@ -10,10 +10,12 @@ import psycopg
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from api import logs
-from api.bootstrap import EmbeddedPostgresError, MigrationError
-from api.config import ConfigError
-from application.errors import ServiceError, StoreUnavailable
+from api.bootstrap.config import ConfigError
+from api.bootstrap.embedded_database import EmbeddedPostgresError
+from api.bootstrap.maintenance import MigrationError
+from api.cli.output import echo
+from api.runtime import logs
+from application.errors import ServiceError, StoreUnavailable, StoreWentBack
 from domain.refusals import AccountNotFound
 
 if TYPE_CHECKING:
@@ -23,38 +25,39 @@ WRONG_SETTING = 2
 FAILED = 1
 
 LOADED_FROM = {
-    "serve": "running",
-    "api": "running",
-    "work": "running",
-    "migrate": "running",
+    "serve": "run",
+    "api": "run",
+    "work": "run",
+    "migrate": "run",
     "status": "views",
     "rebuild": "views",
     "tail": "tail",
     "replay": "replay",
     "export": "export",
     "verify": "verify",
-    "erase-account": "erasing",
-    "erasures": "erasing",
-    "erase": "erasing",
+    "erase-account": "erasure",
+    "erasures": "erasure",
+    "erase": "erasure",
     "rotate-master-key": "master_keys",
     "api-key": "api_key",
     "signing-key": "signing_key",
+    "accept-lost-history": "lineage",
 }
-"""Each command, and the module that has it under its own name: a function, or a `Typer` of several."""
+"""Module of each command. The module has a function, or a `Typer` for several commands, of the command's name."""
 
 
 class Commands(TyperGroup):
-    """The commands, each loaded once it is asked for: what some need takes longer to load than others take to run."""
+    """Loads each command on demand: imports of some commands take longer than others take to run."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.commands.update({name: TyperCommand(name) for name in LOADED_FROM})
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # as the library calls it
-        """Return a command by its name, if there is such a one."""
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # signature of the library
+        """Return a command by its name, None if it does not exist."""
         if cmd_name not in LOADED_FROM:
             return None
-        command = getattr(import_module(f"api.cli.{LOADED_FROM[cmd_name]}"), cmd_name.replace("-", "_"))
+        command = getattr(import_module(f"api.cli.commands.{LOADED_FROM[cmd_name]}"), cmd_name.replace("-", "_"))
         holder = typer.Typer()
         if isinstance(command, typer.Typer):
             holder.add_typer(command, name=cmd_name)
@@ -70,34 +73,37 @@ app = typer.Typer(
 
 @app.callback()
 def _subusers() -> None:
-    """Sub-users of main accounts: who may in, and what they did."""
+    """Run and administer the subusers service."""
 
 
 def main() -> None:
-    """Run the command that was given."""
+    """Run the command of the command line."""
     logs.configure()
     sys.exit(_exit_code(lambda: app(standalone_mode=True)))
 
 
 def _exit_code(command: Callable[[], object]) -> int:
-    """Run a command; what went wrong is told in one line."""
+    """Run a command, report an error in one line, and return the exit code."""
     try:
         command()
     except (ConfigError, EmbeddedPostgresError, MigrationError) as error:
-        typer.echo(f"subusers: {error}", err=True)
+        echo(f"subusers: {error}", err=True)
         return WRONG_SETTING
     except AccountNotFound as error:
-        typer.echo(f"subusers: {error}", err=True)
+        echo(f"subusers: {error}", err=True)
         return FAILED
     except ServiceError as error:
-        _tell(error, error.__cause__)
+        _report(error, error.__cause__)
         return FAILED
-    except psycopg.OperationalError as error:  # of a connection that a command has of its own
-        _tell(StoreUnavailable(), error)
+    except StoreWentBack as error:
+        echo(f"subusers: the store has gone back or was replaced; its epoch is now {error.epoch}", err=True)
+        return FAILED
+    except psycopg.OperationalError as error:  # from a command's separate connection
+        _report(StoreUnavailable(), error)
         return FAILED
     return 0
 
 
-def _tell(error: ServiceError, cause: BaseException | None) -> None:
+def _report(error: ServiceError, cause: BaseException | None) -> None:
     lines = str(cause or "").strip().splitlines()
-    typer.echo(f"subusers: {error} {lines[0] if lines else ''}".rstrip(), err=True)
+    echo(f"subusers: {error} {lines[0] if lines else ''}".rstrip(), err=True)

@@ -1,4 +1,4 @@
-"""Makes `python -m api.cli` the same as `subusers`."""
+"""Lets `python -m api.cli` run the same commands as `subusers`."""
 
 from __future__ import annotations
 

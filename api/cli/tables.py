@@ -1,19 +1,15 @@
-"""Tables for people, that programs can read too."""
+"""Tables that people and programs can read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from api.cli.output import table_console
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-WIDEST = 1000
-"""Columns, where nobody looks: nothing is cut or folded there."""
-
 
 def show(table: Table) -> None:
-    """Print a table, folded to the width of the terminal if there is one."""
-    console = Console()
-    (console if console.is_terminal else Console(width=WIDEST)).print(table)
+    """Print a table, folded to the width of the terminal if stdout is one."""
+    table_console().print(table)

@@ -1,4 +1,4 @@
-"""A history as people read it on a terminal: by days, each event in words, with what it changed below."""
+"""Time line of a history on a terminal: grouped by day, each event as a sentence with its changes."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.moments import written
+from api.cli.commands.tail import COLORS
+from api.cli.output import cell
 from api.cli.tables import show
-from api.cli.tail import COLORS
-from api.history_words import in_words
-from application.resources import ERASED
-from domain.cause import ActorType
+from api.cli.timestamps import format_time
+from api.presentation.history_descriptions import describe_entry
+from application.commands.resources import ERASED
+from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from projections.account_states import AccountState, SubUserState
-    from projections.history_walk import HistoryEntry
+    from projections.history.account_state import AccountState, SubUserState
+    from projections.history.reader import HistoryEntry
 
-WHY_NOT = {
+NO_ACCESS_REASONS = {
     "account_closed": "the account was closed",
     "locked": "locked",
     "inactive": "inactive",
     "expired": "access had ended",
+    "temporary_password_expired": "temporary password expired",
 }
 
 
 def show_entry(console: Console, entry: HistoryEntry, day: date | None) -> date:
-    """Print one event, under the heading of its day unless that is there already, and return the day."""
+    """Print an event, below a heading if its day differs from `day`, and return its day."""
     at = entry.row.recorded_at.astimezone(UTC)
     if at.date() != day:
         console.print(Text(f"\n{at:%A, %-d %B %Y}", style="bold"))
     color = COLORS.get(entry.row.action.partition(".")[2], "default")
-    console.print(Text.assemble((f"  {at:%H:%M:%S}  ", "cyan"), (in_words(entry), color)))
+    console.print(Text.assemble((f"  {at:%H:%M:%S}  ", "cyan"), (describe_entry(entry), color)))
     console.print(Text(f"            {' · '.join(_circumstances(entry))}", style="dim"))
     for name, change in entry.changes.items():
         before = () if change.before is None else ((_value(change.before), "red"), " → ")
@@ -46,51 +48,52 @@ def show_entry(console: Console, entry: HistoryEntry, day: date | None) -> date:
 
 
 def show_state(console: Console, state: AccountState | None) -> None:
-    """Print what a history amounts to."""
+    """Print the state of the account at the end of the history."""
     console.print()
     if state is None:
         console.print("There was no account yet.")
         return
-    console.print(Text(f"{state.company_name} as of {written(state.as_of)} UTC", style="bold"))
+    console.print(Text(f"{state.company_name} as of {format_time(state.as_of)} UTC", style="bold"))
     facts = (state.email, state.status, f"at most {state.sub_user_limit} sub-users", f"id {state.account_id}")
-    console.print(Text(f"  {', '.join(facts)}"))  # as it is: [erased] is no markup
+    console.print(Text(f"  {', '.join(facts)}"))  # as Text, because [erased] would be parsed as markup
     console.print(Text(f"  {state.with_access} had access", style="green" if state.with_access else "yellow"))
     table = Table("name", "e-mail", "access", "ends", "last login", "id", box=None)
-    for one in state.sub_users:
-        table.add_row(*_cells(one))
+    for sub_user in state.sub_users:
+        table.add_row(*_cells(sub_user))
     if state.sub_users:
         show(table)
 
 
-def _cells(one: SubUserState) -> tuple[Any, ...]:
-    access = Text("yes", "green") if one.has_access else Text(f"no: {WHY_NOT[one.why_no_access or '']}", "red")
-    times = [written(at) if at is not None else "" for at in (one.access_expires_at, one.last_login_at)]
-    name = one.name if one.name == ERASED else f"{one.name} {one.surname}"
-    return Text(name), Text(one.email), access, *times, str(one.sub_user_id)
+def _cells(sub_user: SubUserState) -> tuple[Any, ...]:
+    reason = NO_ACCESS_REASONS[sub_user.why_no_access or ""] if not sub_user.has_access else ""
+    access = Text("yes", "green") if sub_user.has_access else Text(f"no: {reason}", "red")
+    times = [format_time(at) if at is not None else "" for at in (sub_user.access_expires_at, sub_user.last_login_at)]
+    name = sub_user.name if sub_user.name == ERASED else f"{sub_user.name} {sub_user.surname}"
+    return cell(name), cell(sub_user.email), access, *times, str(sub_user.sub_user_id)
 
 
 def _circumstances(entry: HistoryEntry) -> Iterator[str]:
-    """Give by whom, from where, why, and where it stands."""
+    """Yield position, actor, origin, reason and action of an event."""
     row = entry.row
     yield f"#{row.position}"
-    yield "by somebody unknown" if row.actor["type"] == ActorType.ANONYMOUS else f"by {_actor(row.actor)}"
+    yield "by an unknown person" if row.actor["type"] == ActorType.ANONYMOUS else f"by {_actor(row.actor)}"
     for label, value in (("from", row.ip), ("with", row.user_agent), ("because", row.reason)):
         if value is not None:
             yield f"{label} {value}"
     if row.occurred_at != row.recorded_at:
-        yield f"occurred {written(row.occurred_at.astimezone(UTC))}"
+        yield f"occurred {format_time(row.occurred_at.astimezone(UTC))}"
     yield row.action
 
 
 def _actor(actor: dict[str, str | None]) -> str:
     kind = str(actor["type"]).replace("_", " ")
-    who = actor["name"] or actor["id"]
-    return f"{kind} {who}" if who else kind
+    identity = actor["name"] or actor["id"]
+    return f"{kind} {identity}" if identity else kind
 
 
 def _value(value: Any) -> str:
     if isinstance(value, datetime):
-        return written(value.astimezone(UTC))
+        return format_time(value.astimezone(UTC))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""What a browser calls itself, in the few words that people know it by."""
+"""Short browser and system names from User-Agent headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BROWSERS = {
     "Chrome/": "Chrome",
     "Safari/": "Safari",
 }
-"""By what tells them apart. The order counts: Edge says that it is Chrome, and Chrome that it is Safari."""
+"""Names by User-Agent token. The order matters: Edge also claims to be Chrome, and Chrome to be Safari."""
 
 SYSTEMS = {
     "Android": "Android",
@@ -24,14 +24,14 @@ SYSTEMS = {
     "Linux": "Linux",
     "X11": "Linux",
 }
-"""By what tells them apart. The order counts: Android says that it is Linux."""
+"""Names by User-Agent token. The order matters: Android also claims to be Linux."""
 
 
 def browser_name(user_agent: str | None) -> str:
-    """Return a browser's name and that of its system, as far as they are known; nothing if neither is."""
-    found = (_first(user_agent or "", names) for names in (BROWSERS, SYSTEMS))
-    return " · ".join(name for name in found if name)
+    """Return the names of the browser and its system, such as "Firefox · Linux"; "" if neither is recognized."""
+    names = (_first_match(user_agent or "", name_by_token) for name_by_token in (BROWSERS, SYSTEMS))
+    return " · ".join(name for name in names if name)
 
 
-def _first(text: str, names: dict[str, str]) -> str | None:
-    return next((name for mark, name in names.items() if mark in text), None)
+def _first_match(text: str, name_by_token: dict[str, str]) -> str | None:
+    return next((name for token, name in name_by_token.items() if token in text), None)

@@ -1,4 +1,4 @@
-"""What a visitor's browser keeps for us: nothing that a script could read, but the time zone that a script tells."""
+"""The console's cookies. Scripts cannot read them, except for the time zone, which a script sets."""
 
 from __future__ import annotations
 
@@ -7,49 +7,52 @@ from typing import Any
 
 from flask import Response, after_this_request
 
-from api.http.doors import service
+from api.http.authentication import service
 
 
 @dataclass(frozen=True)
 class Cookie:
-    """One of them. `seconds` is how long it is kept, None until the browser is closed."""
+    """A cookie. `seconds` is its maximum age; None keeps it until the browser is closed."""
 
-    word: str
+    suffix: str
     seconds: int | None = None
 
     @property
     def name(self) -> str:
-        """Its name; with the prefix __Host-, browsers take it from this host alone, and over TLS alone."""
-        return f"__Host-subusers-{self.word}" if is_behind_tls() else f"subusers-{self.word}"
+        """The full name. Over TLS it has the prefix __Host-, so that browsers accept it only from this host."""
+        return f"__Host-subusers-{self.suffix}" if is_behind_tls() else f"subusers-{self.suffix}"
 
 
-A_DAY = 24 * 3600
-A_YEAR = 365 * A_DAY
+DAY = 24 * 3600
+YEAR = 365 * DAY
 
-SESSION = Cookie("session", A_DAY)
-"""The token of a session, which is good for a day at most."""
+SESSION = Cookie("session", DAY)
+"""The session's token. Sessions last a day at most."""
 
 FORM = Cookie("form")
-"""What forms are bound to: see `api.console.csrf`."""
+"""The random value that form tokens are bound to, see `api.console.csrf`."""
 
 NOTICE = Cookie("notice", 60)
-"""What the next page is to tell of the last command."""
+"""The message about the last command, for the next page."""
 
-LANGUAGE = Cookie("language", A_YEAR)
-TIME_ZONE = Cookie("time-zone", A_YEAR)
-"""Chosen by the visitor."""
+MAILBOX = Cookie("mailbox", 30 * DAY)
+"""The token that unlocks the mailbox."""
+
+LANGUAGE = Cookie("language", YEAR)
+TIME_ZONE = Cookie("time-zone", YEAR)
+"""The visitor's preferences."""
 
 BROWSER_TIME_ZONE = "subusers-browser-time-zone"
-"""Told by a script: the time zone that the browser goes by."""
+"""The browser's time zone, set by a script."""
 
 
 def is_behind_tls() -> bool:
-    """Say whether visitors come over TLS."""
+    """Return whether visitors connect over TLS."""
     return service().settings.public_url.startswith("https://")
 
 
 def set_cookie(cookie: Cookie, value: str) -> None:
-    """Have the browser keep a value, from the answer on that is being made."""
+    """Set a cookie in the current response."""
 
     def add(response: Response) -> Response:
         response.set_cookie(cookie.name, value, max_age=cookie.seconds, **_attributes())
@@ -58,8 +61,8 @@ def set_cookie(cookie: Cookie, value: str) -> None:
     after_this_request(add)
 
 
-def drop_cookie(cookie: Cookie) -> None:
-    """Have the browser forget a value."""
+def delete_cookie(cookie: Cookie) -> None:
+    """Delete a cookie in the current response."""
 
     def remove(response: Response) -> Response:
         response.delete_cookie(cookie.name, **_attributes())

@@ -1,4 +1,4 @@
-"""Forms that only our own pages can send: each carries a token that is bound to the browser and to its session."""
+"""CSRF protection: every form carries a token bound to the browser and its session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http import HTTPStatus
 from flask import g, request
 
 from api.console.cookies import FORM, set_cookie
-from api.http.doors import service
+from api.http.authentication import service
 from api.http.problems import Problem
 
 FIELD = "csrf"
@@ -17,7 +17,7 @@ COOKIE_BYTES = 16
 
 
 def form_token() -> str:
-    """Return what a form on the page that is being made has to carry."""
+    """Return the token for forms on the current page, and set the form cookie if there is none."""
     if "form_cookie" not in g:
         g.form_cookie = request.cookies.get(FORM.name)
         if not g.form_cookie:
@@ -27,18 +27,18 @@ def form_token() -> str:
 
 
 def require_form_token() -> None:
-    """Refuse a form that did not come from a page of ours, or from before this session."""
+    """Raise `Problem` unless the form comes from a console page opened in the current session."""
     cookie = request.cookies.get(FORM.name)
-    given = request.form.get(FIELD, "")
-    from_elsewhere = request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
-    if from_elsewhere or not cookie or not _same(given, _token(cookie)):
+    submitted = request.form.get(FIELD, "")
+    is_cross_site = request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
+    if is_cross_site or not cookie or not _same(submitted, _token(cookie)):
         raise Problem(HTTPStatus.FORBIDDEN, "form-expired", "The form is not from this session.")
 
 
 def _token(cookie: str) -> str:
     session_token = g.visitor.token or ""
-    return service().fingerprints.of("console form", cookie, session_token).hex()
+    return service().keyed_hasher.hash("console form", cookie, session_token).hex()
 
 
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode())
+def _same(submitted: str, expected: str) -> bool:
+    return hmac.compare_digest(submitted.encode("utf-8", "surrogatepass"), expected.encode())

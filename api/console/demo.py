@@ -1,25 +1,24 @@
-"""Whether what a page shows is made up."""
+"""Template helpers for the demo account."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from api.console.pages import site
-from api.console.visitors import visitor
-from api.http.doors import service
+from api.console.current_user import visitor
+from api.console.pages import blueprint
+from api.http.authentication import service
 
 
 def is_demo() -> bool:
-    """Say whether the visitor is logged in to the demo account."""
+    """Return whether the visitor is logged in to the demo account."""
     return visitor().is_known and visitor().account_id == service().demo_account_id
 
 
 def has_demo() -> bool:
-    """Say whether there is a demo account to log in to."""
+    """Return whether there is a demo account."""
     return service().demo_account_id is not None
 
 
-@site.app_context_processor
-def _of_demo() -> dict[str, Any]:
-    """Return what pages can ask."""
+@blueprint.app_context_processor
+def _demo_context() -> dict[str, Any]:
     return {"is_demo": is_demo, "has_demo": has_demo}

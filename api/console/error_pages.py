@@ -1,4 +1,4 @@
-"""What visitors are shown where something is wrong: what it is, in plain words, and what they can do."""
+"""Error pages: what went wrong, in plain words, and what the visitor can do."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from flask import g, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from api.console.language import can_say
-from api.console.pages import say, say_count, show, site, visitor_language
-from api.console.visitors import NOBODY_KNOWN, recognize
-from api.http.problems import answer_error, problem_of
+from api.console.current_user import ANONYMOUS, authenticate_visitor
+from api.console.pages import blueprint, render_page, t, t_count, visitor_language
+from api.http.problems import error_response, problem_of
+from api.presentation.translations import has_text
 from application.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -21,53 +21,53 @@ if TYPE_CHECKING:
 
     from api.http.problems import Problem
 
-OF_MACHINES = ("/v1/", "/assets/", "/openapi.json", "/healthz", "/readyz", "/metrics", "/docs")
-"""Paths below which no person looks for a page."""
+API_PATHS = ("/v1/", "/assets/", "/openapi.json", "/healthz", "/readyz", "/metrics", "/docs")
+"""Path prefixes without pages. Errors below them are JSON problems."""
 
-LONGEST_IN_SECONDS = 100
-"""A longer wait is told in minutes."""
+MAX_WAIT_IN_SECONDS = 100
+"""Longer waits are given in minutes."""
 
 
-@site.errorhandler(Exception)
+@blueprint.errorhandler(Exception)
 def error_page(error: Exception) -> Response:
-    """Return the page of an error, with its status. Nothing of the insides is on it."""
+    """Return the page for an error, with its HTTP status. It shows no internal details."""
     problem = problem_of(error)
-    g.setdefault("visitor", NOBODY_KNOWN)
-    response = show(
+    g.setdefault("visitor", ANONYMOUS)
+    response = render_page(
         "error.html",
         problem.status,
         code=problem.status.value,
-        title=_words("title", problem),
-        explanation=_words("explanation", problem),
+        title=_text("title", problem),
+        explanation=_text("explanation", problem),
         wait=time_to_wait(problem),
     )
     response.headers.update(problem.headers)
     return response
 
 
-def _words(part: str, problem: Problem) -> str:
-    """Return the text for this problem, or else for its status."""
+def _text(part: str, problem: Problem) -> str:
+    """Return the text for the problem's code, or for its status if the code has none."""
     language = visitor_language()
     key = f"errors.{problem.code}.{part}"
-    return say(key if can_say(language, key) else f"errors.http-{problem.status.value}.{part}")
+    return t(key if has_text(language, key) else f"errors.http-{problem.status.value}.{part}")
 
 
 def time_to_wait(problem: Problem) -> str | None:
-    """Return in how long to try again, None where waiting is no remedy."""
+    """Return a sentence about when to try again; None if the problem has no Retry-After header."""
     seconds = int(problem.headers.get("Retry-After", 0))
-    if seconds > LONGEST_IN_SECONDS:
-        return say_count("errors.wait_minutes", math.ceil(seconds / 60))
-    return say_count("errors.wait", seconds) if seconds else None
+    if seconds > MAX_WAIT_IN_SECONDS:
+        return t_count("errors.wait_minutes", math.ceil(seconds / 60))
+    return t_count("errors.wait", seconds) if seconds else None
 
 
-@site.app_errorhandler(NotFound)
-@site.app_errorhandler(MethodNotAllowed)
+@blueprint.app_errorhandler(NotFound)
+@blueprint.app_errorhandler(MethodNotAllowed)
 def _no_such_page(error: HTTPException) -> Response:
-    """Answer a person with a page, and a program as the HTTP interface does."""
-    asked_by_person = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
-    if not asked_by_person or request.path.startswith(OF_MACHINES):
-        return answer_error(error)
-    if "visitor" not in g:  # an address of no page has no guard either, that would have told who comes
+    """Return a page to browsers, and a JSON problem to API clients."""
+    wants_html = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+    if not wants_html or request.path.startswith(API_PATHS):
+        return error_response(error)
+    if "visitor" not in g:  # no route matched, so the blueprint's access check has not run
         with suppress(ServiceError):
-            g.visitor = recognize()
+            g.visitor = authenticate_visitor()
     return error_page(error)

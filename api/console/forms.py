@@ -1,4 +1,4 @@
-"""What a form holds, checked by the schemas of the HTTP interface; what was refused, in the visitor's language."""
+"""Forms, validated by the schemas of the HTTP API, with error messages in the visitor's language."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from marshmallow import ValidationError
 
-from api.console.language import can_say
-from api.console.pages import say, visitor_language
+from api.console.pages import t, visitor_language
+from api.presentation.translations import has_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,43 +21,43 @@ if TYPE_CHECKING:
 
 @dataclass
 class Form:
-    """The values of a form, as they were typed, and by field what is wrong with them, ready to be shown."""
+    """A form's raw values, and the translated error messages by field."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def sent(cls) -> Form:
-        """Return the form that the request holds."""
+    def from_request(cls) -> Form:
+        """Return the form in the request's body."""
         return cls(request.form.to_dict())
 
     def __getitem__(self, name: str) -> str:
-        """Return what was typed there, without the space around it; nothing where there was no such field."""
+        """Return a field's value without surrounding whitespace; "" if the field is missing."""
         return self.values.get(name, "").strip()
 
-    def as_typed(self, name: str) -> str:
-        """Return what was typed there to the letter, as a password has to be."""
+    def raw(self, name: str) -> str:
+        """Return a field's value unchanged, as passwords require; "" if the field is missing."""
         return self.values.get(name, "")
 
     def is_checked(self, name: str) -> bool:
-        """Say whether a box is checked."""
+        """Return whether a checkbox is checked."""
         return name in self.values
 
-    def checked_by(self, schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
-        """Return what a schema makes of values of this form; what it refuses is noted, and left out."""
+    def load_with(self, schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values loaded by a schema. Invalid fields are left out, and get an error."""
         try:
             return dict(schema.load(values))
         except ValidationError as error:
-            messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]  # not typed there
+            messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow does not type it
             for name, reasons in messages.items():
-                self.refuse(name, reasons[0])
+                self.add_field_error(name, reasons[0])
             return dict(error.valid_data) if isinstance(error.valid_data, dict) else {}
 
-    def refuse(self, name: str, reason: str) -> None:
-        """Note that a field was refused. The reason is as the HTTP interface words it."""
+    def add_field_error(self, name: str, reason: str) -> None:
+        """Add a field's error. `reason` is the HTTP API's message; the form stores its translation."""
         key = f"reasons.{reason}"
-        self.errors[name] = say(key) if can_say(visitor_language(), key) else say("reasons.other")
+        self.errors[name] = t(key) if has_text(visitor_language(), key) else t("reasons.other")
 
-    def take_in(self, error: InvalidValue) -> None:
-        """Note what the application refused."""
-        self.refuse(error.field, error.reason)
+    def add_error(self, error: InvalidValue) -> None:
+        """Add the error of a value that a command refused."""
+        self.add_field_error(error.field, error.reason)

@@ -1,4 +1,4 @@
-"""How a page is declared, shown, and left."""
+"""Web kit of the console: blueprint, rendering, redirects, translation and template context."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from api.console import language, times
 from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, TIME_ZONE
 from api.console.csrf import form_token
-from api.console.notices import leave_notice, take_notice
-from api.console.visitors import visitor
-from api.http.doors import opens_to
+from api.console.current_user import visitor
+from api.console.flash import flash_message, pop_message
+from api.http.authentication import requires_scopes
+from api.presentation import times, translations
+from application.display_text import isolate, page_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from api.console.visitors import Audience
+    from flask.blueprints import BlueprintSetupState
+
+    from api.console.current_user import Audience
 
 View = TypeVar("View", bound="Callable[..., Any]")
 
@@ -31,96 +34,102 @@ STATIC = Path(__file__).parent / "static"
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; "  # the style sheet has its icons inside
+    "img-src 'self' data:; "  # icons are data URLs in the style sheet
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing inline: neither a script nor a style (ASVS 3.4.3)."""
+"""Forbids inline scripts and styles (ASVS 3.4.3)."""
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "same-origin",  # "no-referrer" would have browsers hide where a form comes from
+    "Referrer-Policy": "same-origin",  # "no-referrer" would make browsers send "Origin: null" with forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
 
-class Pages(Blueprint):
-    """The pages, each with the audience that it is for."""
+class ConsoleBlueprint(Blueprint):
+    """Blueprint whose pages are each for certain audiences."""
 
-    def page(self, path: str, to: frozenset[Audience], methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
-        """Declare a page. The guard in `api.console.site` turns everybody else away."""
+    def page(
+        self, path: str, audience: frozenset[Audience], methods: tuple[str, ...] = ("GET",)
+    ) -> Callable[[View], View]:
+        """Register a page for these audiences. `api.console.blueprint` checks them before each request."""
 
-        def declare(view: View) -> View:
-            cast("Any", view).audience = to
-            self.add_url_rule(path, endpoint=view.__name__, view_func=opens_to()(view), methods=list(methods))
+        def decorate(view: View) -> View:
+            cast("Any", view).audience = audience
+            self.add_url_rule(path, endpoint=view.__name__, view_func=requires_scopes()(view), methods=list(methods))
             return view
 
-        return declare
+        return decorate
 
 
-site = Pages("console", __name__, template_folder="templates")
+blueprint = ConsoleBlueprint("console", __name__, template_folder="templates")
 
 
-def show(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
-    """Return a page made from a template, with what every template can use."""
+def render_page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
+    """Render a template as a response with the console's security headers."""
     page = render_template(f"console/{template}", **values)
     return Response(page, status.value, headers=HEADERS, content_type="text/html; charset=utf-8")
 
 
-def go(endpoint: str, *, told: str | None = None, about: dict[str, Any] | None = None, **values: Any) -> Response:
-    """Lead the visitor to a page of ours, which tells what was done: `told` is the key of that text."""
-    if told is not None:
-        leave_notice(told, **(about or {}))
-    return lead_to(url_for(f"console.{endpoint}", **values))
+def redirect_to(
+    endpoint: str, *, message: str | None = None, message_values: dict[str, Any] | None = None, **values: Any
+) -> Response:
+    """Redirect to a console page, which shows `message` (the key of a text) with `message_values` in it."""
+    if message is not None:
+        flash_message(message, **(message_values or {}))
+    return redirect_to_url(url_for(f"console.{endpoint}", **values))
 
 
-def lead_to(address: str) -> Response:
-    """Lead the visitor to an address of ours; one that asked for a piece of a page gets the page there instead."""
+def redirect_to_url(url: str) -> Response:
+    """Redirect to a trusted URL. For htmx requests, make the browser load the whole page instead of a fragment."""
     if "HX-Request" in request.headers:
-        return Response(status=HTTPStatus.NO_CONTENT.value, headers={"HX-Redirect": address})
-    return cast("Response", redirect(address, HTTPStatus.SEE_OTHER.value))
+        return Response(status=HTTPStatus.NO_CONTENT.value, headers={"HX-Redirect": url})
+    return cast("Response", redirect(url, HTTPStatus.SEE_OTHER.value))
 
 
 def visitor_language() -> str:
-    """Return the language of the page that is being made."""
+    """Return the language of the current page: the visitor's choice, or the account's, or the browser's."""
     if "language" not in g:
-        known = g.visitor.of_account
-        chosen = request.cookies.get(LANGUAGE.name)
-        g.language = language.chosen_language(chosen, known.language if known else None, request.accept_languages)
+        account = g.visitor.of_account
+        preference = request.cookies.get(LANGUAGE.name)
+        g.language = translations.resolve_language(
+            preference, account.language if account else None, request.accept_languages
+        )
     return cast("str", g.language)
 
 
 def visitor_time_zone() -> ZoneInfo:
-    """Return the time zone of the page that is being made: the visitor's choice, or the browser's."""
+    """Return the time zone of the current page: the visitor's choice, or the browser's, or UTC."""
     if "time_zone" not in g:
         g.time_zone = times.time_zone(request.cookies.get(TIME_ZONE.name), request.cookies.get(BROWSER_TIME_ZONE))
     return cast("ZoneInfo", g.time_zone)
 
 
-def say(key: str, /, **values: Any) -> str:
-    """Return a text in the visitor's language."""
-    return language.say(visitor_language(), key, **values)
+def t(key: str, /, **values: Any) -> str:
+    """Return a text in the visitor's language. String values are isolated for bidirectional text."""
+    return translations.translate_isolated(visitor_language(), key, **values)
 
 
-def say_count(key: str, count: int, /, **values: Any) -> str:
-    """Return a text about so many of something, in the visitor's language."""
-    return language.say_count(visitor_language(), key, count, **values)
+def t_count(key: str, count: int, /, **values: Any) -> str:
+    """Return a text in the visitor's language, in the singular or plural form that `count` needs."""
+    return translations.translate_count(visitor_language(), key, count, **values)
 
 
 def when(moment: datetime) -> Markup:
-    """Return a moment as the visitor writes it, marked up with what it is exactly."""
-    written = times.written_moment(moment, visitor_language(), visitor_time_zone())
-    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), written)
+    """Return a `<time>` element with a time in the visitor's language and time zone."""
+    text = times.format_date_and_time(moment, visitor_language(), visitor_time_zone())
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), text)
 
 
 def asset(name: str) -> str:
-    """Return the address of a static file: another one whenever its contents change, so that browsers may keep it."""
+    """Return a static file's URL. It changes with the file's contents, so browsers can cache the file forever."""
     return url_for("console.asset_file", version=_versions()[name], name=name)
 
 
 @cache
 def _versions() -> dict[str, str]:
-    """Return a short digest of every static file, by its path."""
+    """Return short digests of the static files, by path."""
     return {
         str(file.relative_to(STATIC)): hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         for file in STATIC.rglob("*")
@@ -128,36 +137,53 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _notice() -> str | None:
-    left = take_notice()
-    if left is None:
+def _pop_message_text() -> str | None:
+    message = pop_message()
+    if message is None:
         return None
+    key, values = message
     try:
-        return say(left[0], **left[1])
-    except KeyError:  # it was left by another version of the pages
+        return t(key, **values)
+    except KeyError:  # the cookie was set by another version of the console
         return None
 
 
-@site.app_context_processor
-def _in_templates() -> dict[str, Any]:
-    """Return what every template can use."""
-    if "visitor" not in g:  # a page of another part of the service
+def exactly(text: str) -> Markup:
+    """Return an escaped but otherwise unchanged text that visitors copy, such as a password."""
+    return escape(text)
+
+
+def display_value(value: Any) -> Any:
+    """Return a template value, with plain strings made safe to display. Jinja calls this on every output."""
+    return page_text(value) if type(value) is str else value
+
+
+@blueprint.record_once
+def _set_up_templates(setup: BlueprintSetupState) -> None:
+    setup.app.jinja_env.finalize = display_value
+    setup.app.jinja_env.filters |= {"exactly": exactly, "isolated": isolate}
+
+
+@blueprint.app_context_processor
+def _template_context() -> dict[str, Any]:
+    """Return the values and functions that every template can use."""
+    if "visitor" not in g:  # a template outside the console
         return {}
-    spoken = visitor_language()
+    language = visitor_language()
     return {
         "visitor": visitor(),
-        "language": spoken,
-        "languages": language.LANGUAGES,
+        "language": language,
+        "languages": translations.LANGUAGES,
         "time_zone": visitor_time_zone(),
-        "say": partial(language.say, spoken),
-        "say_count": partial(language.say_count, spoken),
+        "t": partial(translations.translate_isolated, language),
+        "t_count": partial(translations.translate_count, language),
         "when": when,
-        "full_day": lambda day: times.written_day(day, spoken),
-        "written_date": lambda day: times.written_date(day, spoken),
-        "short_day": lambda day: times.short_day(day, spoken),
-        "written_month": lambda day: times.written_month(day, spoken),
-        "number": lambda number: times.written_number(number, spoken),
+        "full_day": lambda day: times.format_full_date(day, language),
+        "short_date": lambda day: times.format_short_date(day, language),
+        "day_and_month": lambda day: times.format_day_and_month(day, language),
+        "month_and_year": lambda day: times.format_month(day, language),
+        "number": lambda number: times.format_number(number, language),
         "asset": asset,
         "form_token": form_token,
-        "take_notice": _notice,
+        "pop_message": _pop_message_text,
     }

@@ -1,6 +1,6 @@
-"""The demo's company: it lets its people in, and they log in, by the commands that a portal would send.
+"""The demo's company: creates its sub-users and logs them in, with the commands that a portal would send.
 
-All of it happens when it is recorded, at the first start: nobody's login is older than that.
+These events happen at the first start and have the time of it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from api.demo import people
-from api.worker import work
-from application.origin import Origin
-from application.sub_users import SubUserChanges
-from domain.cause import ActorType
+from api.runtime.worker import work
+from application.command_context import CommandContext
+from application.commands.sub_users import SubUserChanges
+from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
     from api.demo.people import Person
 
-BY_DEMO = Origin(ActorType.SYSTEM, "demo", reason="demo")
-"""Who does what the people do not do themselves: the history does not pretend that it was anybody else."""
+DEMO_CONTEXT = CommandContext(ActorType.SYSTEM, "demo", reason="demo")
+"""Context of everything that the sub-users do not do themselves. The history shows `demo` as the actor."""
 
 EMAIL = "owner@example.com"
 NAME = "Example Voices (demo)"
@@ -36,15 +36,15 @@ EXPIRES_IN = timedelta(days=60)
 
 POLL_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 30.0
-"""Without their mail people can log in as well: it is the list that would tell of no mail."""
+"""Longest wait for mails. Logins work without them, but the list would show no mail."""
 
 
 @dataclass(frozen=True)
-class Admitted:
-    """A person who was let in, and the temporary password that they will have by mail."""
+class CreatedSubUser:
+    """A created sub-user and the temporary password that is mailed to them."""
 
     sub_user_id: UUID
-    temporary: str = field(repr=False)
+    temporary_password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,65 +56,72 @@ class Company:
 
     @classmethod
     def register(cls, service: Service, password: str) -> Company:
-        """Set it up."""
-        account = service.accounts.register(BY_DEMO, email=EMAIL, company_name=NAME, password=password).value
+        """Register the account."""
+        account = service.commands.accounts.register(
+            DEMO_CONTEXT, email=EMAIL, company_name=NAME, password=password
+        ).value
         return cls(service, account.account_id)
 
-    def let_everybody_in(self) -> Mapping[Person, Admitted]:
-        """Create everybody, inactive as yet."""
-        return {person: self._let_in(person) for person in people.PEOPLE}
+    def create_sub_users(self) -> Mapping[Person, CreatedSubUser]:
+        """Create all sub-users, inactive."""
+        return {person: self._create(person) for person in people.PEOPLE}
 
-    def have_them_log_in(self, admitted: Mapping[Person, Admitted], own: str) -> None:
-        """Mail people their access; most then choose this password, and one is deactivated again."""
+    def activate_and_log_in(self, created: Mapping[Person, CreatedSubUser], own_password: str) -> None:
+        """Activate sub-users and wait for their mails. Most then set `own_password`, and one is deactivated again."""
         for person in people.ACTIVATED:
-            self._switch(admitted[person], active=True)
-        self._have_mails_sent([admitted[person].sub_user_id for person in people.ACTIVATED])
+            self._set_active(created[person], active=True)
+        self._wait_for_mails([created[person].sub_user_id for person in people.ACTIVATED])
         with suppress(LoginRefused):
-            self._log_in(people.MISTYPING, made_up_password())
-        for person in people.SETTLED:
-            temporary = admitted[person].temporary
-            token = self._log_in(person, temporary)
-            self.service.sessions.change_own_password(token, temporary, own, person.origin)
-        self._switch(admitted[people.DEACTIVATED], active=False)
+            self._log_in(people.MISTYPES_PASSWORD, random_password())
+        for person in people.WITH_OWN_PASSWORD:
+            temporary_password = created[person].temporary_password
+            token = self._log_in(person, temporary_password)
+            context = person.command_context
+            self.service.commands.sub_user_sessions.change_password(token, temporary_password, own_password, context)
+        self._set_active(created[people.DEACTIVATED], active=False)
 
-    def _let_in(self, person: Person) -> Admitted:
-        temporary = made_up_password()
-        made = self.service.sub_users.create(
+    def _create(self, person: Person) -> CreatedSubUser:
+        temporary_password = random_password()
+        outcome = self.service.commands.sub_users.create(
             self.account_id,
-            BY_DEMO,
+            DEMO_CONTEXT,
             email=person.email,
             name=person.name,
             surname=person.surname,
-            password=temporary,
+            password=temporary_password,
             visible=person is not people.HIDDEN,
             access_expires_at=self.service.clock() + EXPIRES_IN if person is people.EXPIRING else None,
         )
-        return Admitted(made.value.sub_user_id, temporary)
+        return CreatedSubUser(outcome.value.sub_user_id, temporary_password)
 
-    def _switch(self, one: Admitted, *, active: bool) -> None:
-        self.service.sub_users.change(self.account_id, one.sub_user_id, SubUserChanges(active=active), BY_DEMO)
+    def _set_active(self, created: CreatedSubUser, *, active: bool) -> None:
+        self.service.commands.sub_users.change(
+            self.account_id, created.sub_user_id, SubUserChanges(active=active), DEMO_CONTEXT
+        )
 
     def _log_in(self, person: Person, password: str) -> str:
-        return self.service.sessions.log_in(EMAIL, person.email, password, person.origin).value.token
+        return self.service.commands.sub_user_sessions.log_in(
+            EMAIL, person.email, password, person.command_context
+        ).value.token
 
-    def _have_mails_sent(self, to: Sequence[UUID]) -> None:
-        """Work until these have their mail: a temporary password that has been replaced is mailed no more."""
+    def _wait_for_mails(self, recipients: Sequence[UUID]) -> None:
+        """Run a worker until the mails are sent. A temporary password that was replaced would not be mailed."""
         stop = threading.Event()
         worker = threading.Thread(target=work, args=(self.service, stop), name="demo")
         worker.start()
-        give_up = time.monotonic() + LONGEST_WAIT_SECONDS
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         try:
-            while self._have_mail_to_come(to) and time.monotonic() < give_up:
+            while self._has_waiting_mail(recipients) and time.monotonic() < deadline:
                 stop.wait(POLL_SECONDS)
         finally:
             stop.set()
             worker.join()
 
-    def _have_mail_to_come(self, to: Sequence[UUID]) -> bool:
-        """Say whether a password is kept for any of them: no longer than until a mail with it has been taken."""
-        return any(entry.sealed_password is not None for entry in self.service.vault.entries(to).values())
+    def _has_waiting_mail(self, recipients: Sequence[UUID]) -> bool:
+        """Return whether a mail is waiting: the vault has its password until a mail server accepts it."""
+        return any(entry.encrypted_password is not None for entry in self.service.vault.entries(recipients).values())
 
 
-def made_up_password() -> str:
+def random_password() -> str:
     """Return a password of 96 random bits."""
     return "-".join(secrets.token_hex(3) for _ in range(4))

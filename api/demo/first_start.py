@@ -1,25 +1,28 @@
-"""What a first start with an embedded Postgres comes with: an account to try things on, and keys to try them with."""
+"""The demo account and API keys that the first start with embedded PostgreSQL creates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from api.bootstrap.demo_marker import mark_demo
 from api.demo import company, people
-from api.demo.company import Company, made_up_password
-from api.demo.mark import mark_demo
+from api.demo.company import Company, random_password
 from api.demo.month import report_month
-from application.api_keys import Scope
+from application.command_context import CommandContext
+from application.commands.api_keys import Scope
+from application.commands.audit_access import OPERATOR
+from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
 
 @dataclass(frozen=True)
 class SubUserLogin:
-    """With what a sub-user of the demo logs in."""
+    """Credentials of a sub-user of the demo."""
 
     email: str
     password: str = field(repr=False)
@@ -27,7 +30,7 @@ class SubUserLogin:
 
 @dataclass(frozen=True)
 class Demo:
-    """What was made. None of it can be shown again. There is no sub-user where mails go to a server."""
+    """Credentials of a new demo, which cannot be shown again. With a mail server, there is no sub-user."""
 
     account_id: UUID
     email: str
@@ -37,36 +40,37 @@ class Demo:
 
 
 def create_demo(service: Service) -> Demo | None:
-    """Make the demo, and a key of each scope, in a store where there is nothing yet."""
-    if service.progress.settled_position() or service.api_keys.list():
+    """Create the demo, and a key of each scope, in an empty store. Return None if the store is not empty."""
+    if service.queries.progress.settled_position() or service.commands.api_keys.list():
         return None
-    password = made_up_password()
+    password = random_password()
     account = Company.register(service, password)
     mark_demo(service.settings, account.account_id)
-    sub_user = _with_people(account) if service.mailbox is not None else None  # a mail server is not for made-up mails
-    keys = {scope: service.api_keys.create(scope, _key_name(scope), service.clock()) for scope in Scope}
+    sub_user = _add_sub_users(account) if service.mailbox is not None else None  # never mail to sample addresses
+    operator = CommandContext(ActorType.SYSTEM, OPERATOR)
+    keys = {scope: service.commands.api_keys.create(scope, _key_name(scope), operator) for scope in Scope}
     return Demo(account.account_id, company.EMAIL, password, sub_user, keys)
 
 
-def is_half_made(service: Service) -> bool:
-    """Say whether an earlier start was cut off while it made the demo, of which the keys come last.
+def is_incomplete_demo(service: Service) -> bool:
+    """Return whether an earlier start was interrupted while it created the demo, whose last step are the keys.
 
-    Then nobody has seen its passwords, and nobody will.
+    The passwords of such a demo were never shown.
     """
     if service.demo_account_id is None:
         return False
-    made = {key.name for key in service.api_keys.list()}
-    return any(_key_name(scope) not in made for scope in Scope)
+    existing_names = {key.name for key in service.commands.api_keys.list()}
+    return any(_key_name(scope) not in existing_names for scope in Scope)
 
 
 def _key_name(scope: Scope) -> str:
     return f"demo {scope}"
 
 
-def _with_people(account: Company) -> SubUserLogin:
-    """Have people in it, and a month behind them."""
-    admitted = account.let_everybody_in()
-    report_month(account, admitted)
-    own = made_up_password()
-    account.have_them_log_in(admitted, own)
-    return SubUserLogin(people.ADA.email, own)
+def _add_sub_users(account: Company) -> SubUserLogin:
+    """Create sub-users with a month of activity, and return the credentials of one."""
+    created = account.create_sub_users()
+    report_month(account, created)
+    own_password = random_password()
+    account.activate_and_log_in(created, own_password)
+    return SubUserLogin(people.ADA.email, own_password)

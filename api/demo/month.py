@@ -1,6 +1,6 @@
-"""A month of the demo's company before it let anybody in, as its portal would report it: made up, and on working days.
+"""Sample activities and usage on the working days of the month before the first start.
 
-What is reported late tells when it happened, and the history when it was recorded: at the first start.
+They are late reports: `occurred_at` is in the past, and the history records them at the first start.
 """
 
 from __future__ import annotations
@@ -11,33 +11,33 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from api.demo import people
-from api.demo.company import BY_DEMO
-from application.activities import Activity
-from application.usage import UsageReport
-from domain.plan import MS_A_MINUTE, Plan
+from api.demo.company import DEMO_CONTEXT
+from application.commands.activities import Activity
+from application.commands.usage import UsageReport
+from domain.plan import MS_PER_MINUTE, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
     from uuid import UUID
 
-    from api.demo.company import Admitted, Company
+    from api.demo.company import Company, CreatedSubUser
     from api.demo.people import Person
 
 DAYS = 30
 PLAN_DAYS = 20
-"""How long the plan's present month has been running."""
+"""Days since the plan's current period began."""
 
 INCLUDED_MINUTES, INCLUDED_TOKENS = 2_000, 4_000_000
 OPENS, OPEN_FOR = time(7), timedelta(hours=10)
-"""When in a day, in UTC, there is work, and for how long."""
+"""Start (UTC) and length of a working day."""
 
 MINUTES_EACH, TOKENS_EACH = (1.0, 12.0), (2_000, 24_000)
-"""What goes with each thing that is done: from so much to so much."""
+"""Range of usage per activity."""
 
 SATURDAY = 5
 
-DONE = (
+ACTIVITIES = (
     ("assistant.tested", "Front desk", {"calls": 3}),
     ("assistant.changed", "Front desk", {"field": "greeting"}),
     ("assistant.published", "Opening hours", None),
@@ -46,46 +46,47 @@ DONE = (
     ("statistics.viewed", None, None),
     ("report.downloaded", "Calls of the week", {"format": "pdf"}),
 )
-"""What is done, on what, and what else is told of it."""
+"""Action, target and details of the sample activities."""
 
 
-def report_month(company: Company, admitted: Mapping[Person, Admitted]) -> None:
-    """Report what people did and used, day by day, and say what their company's plan includes."""
+def report_month(company: Company, created: Mapping[Person, CreatedSubUser]) -> None:
+    """Report activities and usage of a month day by day, and set the account's plan."""
     now = company.service.clock()
     today = now.date()
-    chance = random.Random(7)  # noqa: S311  # the same month at every first start, but for its dates
+    rng = random.Random(7)  # noqa: S311  # the same month at every first start, except for the dates
     for ago in range(DAYS, -1, -1):
         day = today - timedelta(days=ago)
-        there = [person for person in people.PEOPLE if person.daily and ago >= person.left]
+        present = [person for person in people.PEOPLE if person.daily and ago >= person.left_days_ago]
         if day.weekday() < SATURDAY:
-            _report_day(
-                company, {admitted[one].sub_user_id: _moments(day, one.daily, now, chance) for one in there}, chance
-            )
+            times_by_sub_user = {
+                created[person].sub_user_id: _random_times(day, person.daily, now, rng) for person in present
+            }
+            _report_day(company, times_by_sub_user, rng)
     plan = Plan(INCLUDED_MINUTES, INCLUDED_TOKENS, today - timedelta(days=PLAN_DAYS))
-    company.service.usage.set_plan(company.account_id, plan, BY_DEMO)
+    company.service.commands.usage.set_plan(company.account_id, plan, DEMO_CONTEXT)
 
 
-def _report_day(company: Company, moments: Mapping[UUID, Sequence[datetime]], chance: random.Random) -> None:
-    in_order = sorted((moment, who) for who, all_of_them in moments.items() for moment in all_of_them)
-    activities = [_activity(who, moment, chance) for moment, who in in_order]
-    usage = [_usage(who, all_of_them, chance) for who, all_of_them in moments.items() if all_of_them]
-    company.service.activities.record(company.account_id, activities, BY_DEMO)
-    company.service.usage.record(company.account_id, usage, BY_DEMO)
+def _report_day(company: Company, times_by_sub_user: Mapping[UUID, Sequence[datetime]], rng: random.Random) -> None:
+    in_order = sorted((at, sub_user_id) for sub_user_id, times in times_by_sub_user.items() for at in times)
+    activities = [_activity(sub_user_id, at, rng) for at, sub_user_id in in_order]
+    usage = [_usage(sub_user_id, times, rng) for sub_user_id, times in times_by_sub_user.items() if times]
+    company.service.commands.activities.record(company.account_id, activities, DEMO_CONTEXT)
+    company.service.commands.usage.record(company.account_id, usage, DEMO_CONTEXT)
 
 
-def _moments(day: date, daily: int, now: datetime, chance: random.Random) -> list[datetime]:
-    """Return when somebody did something in a day: in order, and before now."""
+def _random_times(day: date, daily: int, now: datetime, rng: random.Random) -> list[datetime]:
+    """Return random times of activities on a day, in order and before now."""
     opening = datetime.combine(day, OPENS, UTC)
-    moments = sorted(opening + OPEN_FOR * chance.random() for _ in range(chance.randint(0, 2 * daily)))
-    return [moment for moment in moments if moment < now]
+    times = sorted(opening + OPEN_FOR * rng.random() for _ in range(rng.randint(0, 2 * daily)))
+    return [at for at in times if at < now]
 
 
-def _activity(sub_user_id: UUID, moment: datetime, chance: random.Random) -> Activity:
-    action, target, details = chance.choice(DONE)
-    return Activity(sub_user_id, action, target, json.dumps(details) if details else None, moment)
+def _activity(sub_user_id: UUID, at: datetime, rng: random.Random) -> Activity:
+    action, target, details = rng.choice(ACTIVITIES)
+    return Activity(sub_user_id, action, target, json.dumps(details) if details else None, at)
 
 
-def _usage(sub_user_id: UUID, moments: Sequence[datetime], chance: random.Random) -> UsageReport:
-    """Return what somebody used in a day, told at its end."""
-    minutes, tokens = (len(moments) * chance.uniform(*each) for each in (MINUTES_EACH, TOKENS_EACH))
-    return UsageReport(sub_user_id, round(minutes * MS_A_MINUTE), round(tokens), moments[-1])
+def _usage(sub_user_id: UUID, times: Sequence[datetime], rng: random.Random) -> UsageReport:
+    """Return the usage of a sub-user on a day, reported at the time of the last activity."""
+    minutes, tokens = (len(times) * rng.uniform(*bounds) for bounds in (MINUTES_EACH, TOKENS_EACH))
+    return UsageReport(sub_user_id, round(minutes * MS_PER_MINUTE), round(tokens), times[-1])

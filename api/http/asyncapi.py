@@ -1,4 +1,4 @@
-"""The AsyncAPI document, and the JSON Schema of every event: made from the catalog of what is published."""
+"""AsyncAPI document and JSON Schemas of the published events, generated from the event catalog."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from urllib.parse import urlsplit
 from flask import Response
 from werkzeug.exceptions import NotFound
 
-from api.http.doors import service
-from api.http.routes import Routes
-from projections import published_checkpoints
-from projections.published_events import BY_TYPE, CATALOG, CONTENT_TYPE, DIALECT, Envelopes
+from api.http.authentication import service
+from api.http.routing import Routes
+from application.ports.broker import CONTENT_TYPE
+from projections.feed import published_checkpoints
+from projections.feed.event_catalog import BY_TYPE, CATALOG, DIALECT, Envelopes
 
 if TYPE_CHECKING:
-    from projections.published_events import PublishedEvent, Schema
+    from projections.feed.event_catalog import PublishedEvent, Schema
 
 VERSION = "1.0.0"
-"""Of what is published, as the document has it: it grows, and what was there stays."""
+"""Version of the published events in the document. Changes only add to them."""
 
 EXCHANGE = "subusers.events"
 QUEUE = f"{EXCHANGE}.stream"
@@ -29,61 +30,64 @@ AMQP_BINDING = "0.3.0"
 CHECKPOINT = published_checkpoints.TYPE
 
 DESCRIPTION = """\
-Everything that happens in main accounts and to their sub-users, as CloudEvents 1.0, without personal data.
+All events of main accounts and their sub-users, as CloudEvents 1.0, without personal data.
 
-Every event is delivered at least once, in the order of its `position`; `id` tells a copy from another event. A type
-once published stays: fields are added to it, none is renamed, removed or given another meaning. Consumers let pass
-what they do not know: types, fields, and words among those that are given as examples.
+Every event is delivered at least once, in the order of `position`. Detect repeated deliveries by `id`. Published types
+are stable: fields may be added, but none is renamed, removed or given another meaning. Ignore types, fields and values
+that you do not know.
 """
 
-routes = Routes("asyncapi", "How events look")
+routes = Routes("asyncapi", "Schemas of events")
 
 
-@routes.door("GET", "/asyncapi.json")
+@routes.route("GET", "/asyncapi.json")
 def asyncapi() -> Response:
-    """Describe the events, and where they can be had, as an AsyncAPI document."""
-    return Response(_whole(service().settings.public_url), content_type="application/json")
+    """Get the AsyncAPI document, which describes the events and their channels."""
+    return Response(_document_json(service().settings.public_url), content_type="application/json")
 
 
-@routes.door("GET", "/schemas/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
+@routes.route("GET", "/schemas/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
 def event_schema(event_type: str) -> Response:
-    """Describe the `data` of one type of event, as a JSON Schema: where `dataschema` leads."""
+    """Get the JSON Schema of the `data` of an event type.
+
+    The attribute `dataschema` of each event links here.
+    """
     if event_type == published_checkpoints.TYPE:
-        return _served({"$schema": DIALECT, **published_checkpoints.DATA_SCHEMA})
-    return _served(_envelopes().data_schema(_kind(event_type)))
+        return _schema_response({"$schema": DIALECT, **published_checkpoints.DATA_SCHEMA})
+    return _schema_response(_envelopes().data_schema(_published_event(event_type)))
 
 
-@routes.door("GET", "/schemas/envelopes/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
+@routes.route("GET", "/schemas/envelopes/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
 def envelope_schema(event_type: str) -> Response:
-    """Describe one type of event whole, with all its attributes, as a JSON Schema."""
+    """Get the JSON Schema of a complete event of a type, with all its attributes."""
     if event_type == published_checkpoints.TYPE:
-        return _served({"$schema": DIALECT, **published_checkpoints.schema()})
-    return _served(_envelopes().schema(_kind(event_type)))
+        return _schema_response({"$schema": DIALECT, **published_checkpoints.schema()})
+    return _schema_response(_envelopes().schema(_published_event(event_type)))
 
 
 def _envelopes() -> Envelopes:
     return Envelopes(service().settings.public_url)
 
 
-def _kind(event_type: str) -> PublishedEvent:
+def _published_event(event_type: str) -> PublishedEvent:
     if event_type not in BY_TYPE:
         raise NotFound
     return BY_TYPE[event_type]
 
 
-def _served(schema: Schema) -> Response:
+def _schema_response(schema: Schema) -> Response:
     return Response(json.dumps(schema), content_type="application/schema+json")
 
 
 @cache
-def _whole(public_url: str) -> str:
+def _document_json(public_url: str) -> str:
     return json.dumps(document(public_url))
 
 
 def document(public_url: str) -> dict[str, Any]:
-    """Return the AsyncAPI document of a service that the outside knows by this URL."""
+    """Return the AsyncAPI document of a service with this public URL."""
     envelopes = Envelopes(public_url)
-    messages = {kind.type: {"$ref": f"#/components/messages/{kind.type}"} for kind in CATALOG}
+    messages = {event.type: {"$ref": f"#/components/messages/{event.type}"} for event in CATALOG}
     published = messages | {CHECKPOINT: {"$ref": f"#/components/messages/{CHECKPOINT}"}}
     return {
         "asyncapi": "3.0.0",
@@ -95,23 +99,23 @@ def document(public_url: str) -> dict[str, Any]:
             "publishEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/exchange"},
-                "summary": "Publish every event, as a persistent message, under its type as routing key.",
+                "summary": "Publish every event as a persistent message, with its type as the routing key.",
                 "bindings": {"amqp": {"deliveryMode": 2, "bindingVersion": AMQP_BINDING}},
             },
             "keepEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/queue"},
-                "summary": "Keep every event of the last days, to be read again from any offset.",
+                "summary": "Keep the events of the last days, so that consumers can read them from any offset.",
             },
             "streamEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/stream"},
-                "summary": "Send every event, as a server-sent event, from any position on.",
+                "summary": "Send every event after a given position as a server-sent event.",
             },
         },
         "components": {
-            "messages": {kind.type: _message(kind) for kind in CATALOG} | {CHECKPOINT: _CHECKPOINT_MESSAGE},
-            "schemas": {kind.type: _schema(envelopes, kind) for kind in CATALOG}
+            "messages": {event.type: _message(event) for event in CATALOG} | {CHECKPOINT: _CHECKPOINT_MESSAGE},
+            "schemas": {event.type: _embedded_schema(envelopes, event) for event in CATALOG}
             | {CHECKPOINT: published_checkpoints.schema()},
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
@@ -134,14 +138,14 @@ def _servers(public_url: str) -> dict[str, Any]:
             "host": http.netloc,
             "protocol": http.scheme,
             **({"pathname": http.path} if http.path else {}),
-            "description": "An API key of scope `analytics` or `auditor` is needed: `subusers api-key create`.",
+            "description": "Requires an API key of scope `analytics` or `auditor`: `subusers api-key create`.",
             "security": [{"$ref": "#/components/securitySchemes/apiKey"}],
         },
         "broker": {
             "host": "{host}",
             "protocol": "amqp",
             "protocolVersion": "0.9.1",
-            "description": "Where the operator has set up a broker (SUBUSERS_BROKER_URL).",
+            "description": "Available if the operator has configured a broker (SUBUSERS_BROKER_URL).",
             "variables": {"host": {"default": "localhost:5672", "description": "Ask the operator."}},
         },
     }
@@ -150,10 +154,10 @@ def _servers(public_url: str) -> dict[str, Any]:
 def _exchange(messages: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": "{type}",
-        "title": "The exchange",
-        "description": "Bind a queue of your own: with the types that you want, or with `subusers.sub_user.#`.",
+        "title": "Topic exchange",
+        "description": "Bind your own queue to event types, or to a pattern such as `subusers.sub_user.#`.",
         "servers": [{"$ref": "#/servers/broker"}],
-        "parameters": {"type": {"description": "The type of the event.", "enum": list(messages)}},
+        "parameters": {"type": {"description": "Type of the event.", "enum": list(messages)}},
         "messages": messages,
         "bindings": {
             "amqp": {
@@ -168,9 +172,9 @@ def _exchange(messages: dict[str, Any]) -> dict[str, Any]:
 def _queue(messages: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": QUEUE,
-        "title": "The queue of the last days",
-        "description": "A queue of RabbitMQ's type `stream`, where the broker has those. Consume it with a prefetch "
-        "and the argument `x-stream-offset`.",
+        "title": "Stream queue of the last days",
+        "description": "A RabbitMQ queue of type `stream`, if the broker supports streams. Consume it with a prefetch "
+        "limit and the argument `x-stream-offset`.",
         "servers": [{"$ref": "#/servers/broker"}],
         "messages": messages,
         "bindings": {
@@ -186,24 +190,24 @@ def _queue(messages: dict[str, Any]) -> dict[str, Any]:
 def _stream(messages: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": "/v1/events/stream",
-        "title": "The stream",
-        "description": "Server-sent events: `id` is the position, `event` the type, `data` the envelope. "
-        "`Last-Event-ID` or `?after=` says where to begin, `?types=` what to leave out.",
+        "title": "Server-sent events",
+        "description": "In each message, `id` is the position, `event` the type, and `data` the envelope. Set the "
+        "start with `Last-Event-ID` or `?after=`, and select types with `?types=`.",
         "servers": [{"$ref": "#/servers/http"}],
         "messages": messages,
     }
 
 
-def _message(kind: PublishedEvent) -> dict[str, Any]:
+def _message(event: PublishedEvent) -> dict[str, Any]:
     return {
-        "name": kind.type,
-        "title": kind.word,
-        "summary": kind.summary,
+        "name": event.type,
+        "title": event.name,
+        "summary": event.summary,
         "contentType": CONTENT_TYPE,
-        "payload": {"$ref": f"#/components/schemas/{kind.type}"},
+        "payload": {"$ref": f"#/components/schemas/{event.type}"},
     }
 
 
-def _schema(envelopes: Envelopes, kind: PublishedEvent) -> Schema:
-    """Return the schema without what makes it a document of its own: references are relative to the whole one."""
-    return {name: part for name, part in envelopes.schema(kind).items() if name not in {"$schema", "$id"}}
+def _embedded_schema(envelopes: Envelopes, event: PublishedEvent) -> Schema:
+    """Return the schema without `$schema` and `$id`, so that references resolve within the AsyncAPI document."""
+    return {name: part for name, part in envelopes.schema(event).items() if name not in {"$schema", "$id"}}

@@ -1,8 +1,9 @@
-"""Errors as RFC 9457 problem details: a stable type, one sentence, and the field where there is one to name."""
+"""Errors as RFC 9457 problem details: a stable type, a detail, and messages by field for invalid input."""
 
 from __future__ import annotations
 
 import json
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ import structlog
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from adapters.postgres.sqlstates import describe
 from application.errors import (
-    AnswerAlreadyKept,
+    IdempotentResponseExists,
     InvalidValue,
     ServiceError,
     SessionEnded,
+    StoreWentBack,
     TooManyAttempts,
 )
 from domain import refusals
@@ -32,7 +35,7 @@ STATUS_OF_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
     refusals.LoginRefused: HTTPStatus.UNAUTHORIZED,
 }
-"""What a refusal means in HTTP; any other is a conflict with the present state."""
+"""HTTP status of refusals. All others are 409: they conflict with the current state."""
 
 TITLES = {
     HTTPStatus.BAD_REQUEST: "Bad Request",
@@ -50,15 +53,15 @@ TITLES = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "Internal Server Error",
     HTTPStatus.SERVICE_UNAVAILABLE: "Service Unavailable",
 }
-"""RFC 9110's names, by which general problems' types go too: those of Python's HTTPStatus change with its version."""
+"""Reason phrases of RFC 9110, also used in problem types. Those of `HTTPStatus` vary with the Python version."""
 
 log = structlog.get_logger(__name__)
 
 
 class Problem(Exception):
-    """An answer that is an error, raised from wherever it is found."""
+    """An error response. Raise it anywhere in a request."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one argument for each part of a response
         self,
         status: HTTPStatus,
         code: str,
@@ -66,6 +69,7 @@ class Problem(Exception):
         *,
         errors: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
+        extensions: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -73,10 +77,11 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.extensions = extensions or {}
 
 
 def problem_response(problem: Problem) -> Response:
-    """Return the problem as an answer."""
+    """Return the response of a problem."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + problem.code,
         "title": TITLES[problem.status],
@@ -86,58 +91,67 @@ def problem_response(problem: Problem) -> Response:
     }
     if problem.errors:
         body["errors"] = problem.errors
+    body |= problem.extensions
     return Response(
         json.dumps(body), problem.status.value, headers=problem.headers, content_type="application/problem+json"
     )
 
 
 def unprocessable(errors: dict[str, Any]) -> Problem:
-    """Return the problem of input that was understood, and refused: `errors` says why, by field."""
+    """Return the problem of well-formed but invalid input. `errors` are messages by field."""
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "Some values were refused.", errors=errors)
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Have every exception answered as a problem, the unexpected ones without their insides."""
-    app.register_error_handler(Exception, answer_error)
+    """Respond to every exception with a problem. Unexpected ones reveal no internals."""
+    app.register_error_handler(Exception, error_response)
 
 
-def answer_error(error: Exception) -> Response:
-    """Return the problem that an exception comes to, as an answer."""
+def error_response(error: Exception) -> Response:
+    """Return the problem response for an exception."""
     return problem_response(problem_of(error))
 
 
-def _cause(error: ServiceError) -> str | None:
-    """Return what the driver said, in one line, None where there was none: of connections and limits, never of rows."""
-    return next(iter(str(error.__cause__).splitlines()), None) if error.__cause__ is not None else None
-
-
 def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for each kind of error
-    """Return what an exception comes to, and write a line about it where it may interest the operator."""
+    """Return the problem for an exception, and log it if it may concern the operator."""
     match error:
         case Problem():
             return error
+        case refusals.TooManyMails():
+            return _too_many(error.code, str(error), error.retry_after)
         case refusals.Refusal():
             status = STATUS_OF_REFUSAL.get(type(error), HTTPStatus.CONFLICT)
             log.info("request.refused", code=error.code, route=request.endpoint)
             return Problem(status, error.code, str(error))
-        case InvalidValue():
-            return _invalid_value(error)
-        case TooManyAttempts():
-            return _too_many_attempts(error)
-        case SessionEnded():
-            detail = "There is no such session, or it has ended."
-            return Problem(HTTPStatus.UNAUTHORIZED, "session-ended", detail)
         case ServiceError():
-            log.warning("request.unavailable", code=error.code, route=request.endpoint, cause=_cause(error))
+            log.warning("request.unavailable", code=error.code, route=request.endpoint, **describe(error))
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), headers=headers)
-        case AnswerAlreadyKept():
-            detail = "A request with this Idempotency-Key is still running."
-            return Problem(HTTPStatus.CONFLICT, "request-in-progress", detail)
+        case InvalidValue() | TooManyAttempts() | SessionEnded() | StoreWentBack() | IdempotentResponseExists():
+            return _application_problem(error)
         case HTTPException(code=int(code)) if HTTPStatus(code) in TITLES:
             return _http_problem(error, HTTPStatus(code))
         case _:
             return _unexpected(error)
+
+
+def _application_problem(
+    error: InvalidValue | TooManyAttempts | SessionEnded | StoreWentBack | IdempotentResponseExists,
+) -> Problem:
+    match error:
+        case InvalidValue():
+            return _invalid_value(error)
+        case TooManyAttempts():
+            detail = "Too many failed attempts. Wait before the next one."
+            return _too_many("too-many-attempts", detail, error.retry_after)
+        case SessionEnded():
+            detail = "There is no such session, or it has ended."
+            return Problem(HTTPStatus.UNAUTHORIZED, "session-ended", detail)
+        case StoreWentBack():
+            return _store_went_back(error)
+        case IdempotentResponseExists():
+            detail = "A request with this Idempotency-Key is still running."
+            return Problem(HTTPStatus.CONFLICT, "request-in-progress", detail)
 
 
 def _invalid_value(error: InvalidValue) -> Problem:
@@ -147,13 +161,18 @@ def _invalid_value(error: InvalidValue) -> Problem:
     return unprocessable(errors)
 
 
-def _too_many_attempts(error: TooManyAttempts) -> Problem:
-    wait = str(max(1, round(error.retry_after + 0.5)))
+def _too_many(code: str, detail: str, retry_after: float) -> Problem:
+    wait = str(max(1, math.ceil(retry_after)))
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, code, detail, headers={"Retry-After": wait})
+
+
+def _store_went_back(error: StoreWentBack) -> Problem:
+    epoch = str(error.epoch) if error.epoch is not None else None
     return Problem(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "too-many-attempts",
-        "Too many failed attempts: wait before the next one.",
-        headers={"Retry-After": wait},
+        HTTPStatus.CONFLICT,
+        "store-went-back",
+        "The position is not in the current history. Discard the events after `common_position`, and resume there.",
+        extensions={"epoch": epoch, "common_position": error.common_position},
     )
 
 
@@ -165,7 +184,7 @@ def _http_problem(error: HTTPException, status: HTTPStatus) -> Problem:
 
 
 def _unexpected(error: Exception) -> Problem:
-    """Tell nothing of the insides; the log has it, under the same request id."""
+    """Log the exception with the request id, and reveal nothing of it."""
     log.error("request.failed", route=request.endpoint, exc_info=error)
-    detail = "Something went wrong here. The request id names it."
+    detail = "Internal error. Quote the request id when you report it."
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)

@@ -1,7 +1,8 @@
--- What a view like the list of sub-users and the audit log does with one event at a time, in tables of its own.
+-- Statements by which a projection like the sub-user list and the audit log applies one event at a time, in its own
+-- tables.
 
 -- name: tables
--- Like the views' own, with what is in them, and no audit row yet.
+-- Copies of the views' tables, with their rows, but without audit rows.
 DROP SCHEMA IF EXISTS peer CASCADE;
 CREATE SCHEMA peer;
 CREATE TABLE peer.account_view (LIKE account_view INCLUDING ALL);
@@ -13,21 +14,21 @@ INSERT INTO peer.account_view SELECT * FROM account_view;
 INSERT INTO peer.sub_user_view SELECT * FROM sub_user_view
 
 -- name: begin_after
--- Everybody has been created before this position.
+-- Begin after this position, before which all sub-users are created.
 INSERT INTO everything_tracking (application_name, notification_id) VALUES ('stored', %(position)s)
 ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id
 
 -- name: position
--- How far it has come.
+-- The position reached.
 SELECT notification_id FROM everything_tracking WHERE application_name = 'stored'
 
 -- name: add_row
--- Where an event stands.
+-- The index entry of an event.
 INSERT INTO peer.audit_view (position, account_id, action, sub_user_id, occurred_at)
 VALUES (%(position)s, %(account_id)s, %(action)s, %(sub_user_id)s, %(occurred_at)s)
 
 -- name: add_to_quarter
--- A login or an activity, of a person and of the account.
+-- Count a login or an activity, for the sub-user and for the account.
 INSERT INTO peer.audit_counts AS c (account_id, person_id, quarter, logins, activities)
 VALUES (%(account_id)s, %(sub_user_id)s, %(quarter)s, %(logins)s, %(activities)s),
        (%(account_id)s, %(account_id)s, %(quarter)s, %(logins)s, %(activities)s)
@@ -35,25 +36,25 @@ ON CONFLICT (account_id, person_id, quarter)
 DO UPDATE SET logins = c.logins + excluded.logins, activities = c.activities + excluded.activities
 
 -- name: add_to_day
--- The same for the day.
+-- The same per day.
 INSERT INTO peer.audit_day_counts AS c (account_id, sub_user_id, day, logins, activities)
 VALUES (%(account_id)s, %(sub_user_id)s, %(day)s, %(logins)s, %(activities)s)
 ON CONFLICT (account_id, day, sub_user_id)
 DO UPDATE SET logins = c.logins + excluded.logins, activities = c.activities + excluded.activities
 
 -- name: set_version
--- How far the account's stream is in the view.
+-- The version of the account's stream in the view.
 UPDATE peer.account_view SET version = %(version)s WHERE account_id = %(account_id)s
 
 -- name: log_in
--- Their last login.
+-- The last login of a sub-user.
 UPDATE peer.sub_user_view SET last_login_at = %(at)s WHERE sub_user_id = %(sub_user_id)s
 
 -- name: set_visible
--- Hidden, or shown again.
+-- The visibility of a sub-user.
 UPDATE peer.sub_user_view SET visible = %(visible)s, revision = revision + 1 WHERE sub_user_id = %(sub_user_id)s
 
 -- name: change_names
--- Another name.
+-- The name of a sub-user.
 UPDATE peer.sub_user_view SET name = %(name)s, surname = %(surname)s, revision = revision + 1
 WHERE sub_user_id = %(sub_user_id)s

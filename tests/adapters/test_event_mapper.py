@@ -1,6 +1,6 @@
-"""Events are stored as compact JSON of primitives, and come back as they were.
+"""Event mapper: events as compact JSON of primitives, and back.
 
-What each event looks like in the store is pinned in tests/domain.
+tests/domain pins the stored form of each event.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from uuid import uuid4
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from adapters.event_mapper import EventMapper
+from adapters.postgres.event_store.mapper import EventMapper
 from domain import events
-from domain.cause import ActorType, Sealed
+from domain.event_metadata import ActorType, Ciphertext
 from domain.events import SubUserActivityRecorded
 from domain.main_account import MainAccount
 from domain.sub_user import Notice
 
 NOW = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
-NOBODY = {
+SYSTEM_METADATA = {
     "actor_type": ActorType.SYSTEM,
     "actor_id": None,
     "request_id": None,
@@ -33,14 +33,19 @@ NOBODY = {
 
 @pytest.fixture
 def mapper() -> EventMapper:
-    """Give the mapper that the service uses."""
+    """Return the mapper that the service uses."""
     return EventMapper()
 
 
 def expiry_set(at: datetime | None) -> events.SubUserAccessExpirySet:
-    made: Any = MainAccount.SubUserAccessExpirySet
-    event: events.SubUserAccessExpirySet = made(
-        originator_id=uuid4(), originator_version=3, timestamp=NOW, sub_user_id=uuid4(), access_expires_at=at, **NOBODY
+    event_class: Any = MainAccount.SubUserAccessExpirySet
+    event: events.SubUserAccessExpirySet = event_class(
+        originator_id=uuid4(),
+        originator_version=3,
+        timestamp=NOW,
+        sub_user_id=uuid4(),
+        access_expires_at=at,
+        **SYSTEM_METADATA,
     )
     return event
 
@@ -54,7 +59,7 @@ def activity(details: str | None) -> SubUserActivityRecorded:
         sub_user_id=uuid4(),
         action="assistant.opened",
         target=None,
-        details=Sealed(details) if details is not None else None,
+        details=Ciphertext(details) if details is not None else None,
         occurred_at=NOW,
         request_id=None,
         ip=None,
@@ -72,48 +77,48 @@ def activity(details: str | None) -> SubUserActivityRecorded:
         datetime.max.replace(tzinfo=UTC),
     ],
 )
-def test_times_come_back_exactly(mapper: EventMapper, at: datetime | None) -> None:
-    """To the microsecond, at the same instant, whatever the time zone; none stays none."""
-    back = mapper.to_domain_event(mapper.to_stored_event(expiry_set(at)))
+def test_times_are_restored_exactly(mapper: EventMapper, at: datetime | None) -> None:
+    """The instant is preserved to the microsecond in any time zone, and None stays None."""
+    restored = mapper.to_domain_event(mapper.to_stored_event(expiry_set(at)))
 
-    assert isinstance(back, events.SubUserAccessExpirySet)
-    assert back.access_expires_at == at
+    assert isinstance(restored, events.SubUserAccessExpirySet)
+    assert restored.access_expires_at == at
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "Zoë 🦊", '{"a": ["\\u0000"]}', "line\nbreak\ttab \x7f \u2028", "1." + "A" * 10_000]
 )
-def test_texts_come_back_exactly(mapper: EventMapper, text: str | None) -> None:
-    """Whatever characters are in them; none stays none, and empty stays empty."""
-    back = mapper.to_domain_event(mapper.to_stored_event(activity(text)))
+def test_texts_are_restored_exactly(mapper: EventMapper, text: str | None) -> None:
+    """Any characters are preserved; None stays None and empty stays empty."""
+    restored = mapper.to_domain_event(mapper.to_stored_event(activity(text)))
 
-    assert isinstance(back, SubUserActivityRecorded)
-    assert back.details == text
+    assert isinstance(restored, SubUserActivityRecorded)
+    assert restored.details == text
 
 
-def test_an_event_equals_itself_after_the_journey(mapper: EventMapper) -> None:
-    """Types included: enumerations, ids and flags are not left as text."""
-    made: Any = MainAccount.SubUserActivated
-    event = made(
+def test_event_survives_a_round_trip(mapper: EventMapper) -> None:
+    """Enumerations, ids and flags get their types back."""
+    event_class: Any = MainAccount.SubUserActivated
+    event = event_class(
         originator_id=uuid4(),
         originator_version=7,
         timestamp=NOW,
         sub_user_id=uuid4(),
         credentials=2,
         notice=Notice.REACTIVATION,
-        **{**NOBODY, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "x"},
+        **{**SYSTEM_METADATA, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "x"},
     )
 
-    back = mapper.to_domain_event(mapper.to_stored_event(event))
+    restored = mapper.to_domain_event(mapper.to_stored_event(event))
 
-    assert back == event
-    assert isinstance(back, events.SubUserActivated)
-    assert back.notice is Notice.REACTIVATION
-    assert back.actor_type is ActorType.MAIN_ACCOUNT
+    assert restored == event
+    assert isinstance(restored, events.SubUserActivated)
+    assert restored.notice is Notice.REACTIVATION
+    assert restored.actor_type is ActorType.MAIN_ACCOUNT
 
 
-def test_what_is_none_or_in_a_column_takes_no_room(mapper: EventMapper) -> None:
-    """The stored bytes hold the event's own facts and nothing else, nor anything of Python."""
+def test_stored_state_omits_none_and_column_values(mapper: EventMapper) -> None:
+    """The JSON omits None values, values stored in columns and Python type names."""
     state = mapper.to_stored_event(expiry_set(None)).state
 
     assert set(json.loads(state)) == {"timestamp", "actor_type", "sub_user_id"}
@@ -122,19 +127,19 @@ def test_what_is_none_or_in_a_column_takes_no_room(mapper: EventMapper) -> None:
     assert b"domain." not in state
 
 
-def test_a_field_of_tomorrow_is_not_stumbled_over(mapper: EventMapper) -> None:
-    """While a newer version of the service runs beside this one, its additions are passed over."""
+def test_unknown_field_is_ignored(mapper: EventMapper) -> None:
+    """During a rolling upgrade, events of a newer release may have additional fields."""
     stored = mapper.to_stored_event(expiry_set(NOW))
     newer = {**json.loads(stored.state), "weather": "fine"}
 
-    back = mapper.to_domain_event(
+    restored = mapper.to_domain_event(
         StoredEvent(stored.originator_id, stored.originator_version, stored.topic, json.dumps(newer).encode())
     )
 
-    assert not hasattr(back, "weather")
+    assert not hasattr(restored, "weather")
 
 
-def test_an_unknown_topic_is_an_error(mapper: EventMapper) -> None:
-    """An event that nobody knows is never passed over."""
+def test_unknown_topic_is_an_error(mapper: EventMapper) -> None:
+    """Unknown events are not skipped silently."""
     with pytest.raises(Exception, match="NeverHappened"):
         mapper.to_domain_event(StoredEvent(uuid4(), 1, "NeverHappened", b"{}"))

@@ -1,41 +1,28 @@
-"""Mails as files."""
+"""File transport: mails written to a folder."""
 
 from __future__ import annotations
 
 import stat
 from dataclasses import replace
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
 import pytest
 
 from adapters.mail.files import FileTransport
-from application.mail import Mail, MailDelayed, MailKind, MailRefused
+from application.mail import MailDelayed, MailRefused
+from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from application.mail import MailTransport
 
-MAIL = Mail(
-    message_id="0f9d2c4e@portal.example",
-    kind=MailKind.ACTIVATION,
-    language="it",
-    to="maria.rossi@example.com",
-    name="Maria",
-    surname="Rossi",
-    account_email="owner@acme.example",
-    company_name="Acme S.r.l.",
-    login_url="https://portal.example/login",
-    date=datetime(2026, 11, 16, 20, 15, tzinfo=UTC),
-    password="correct horse battery",
-    password_expires_at=datetime(2026, 11, 23, 20, 15, tzinfo=UTC),
-)
+MAIL = replace(CREDENTIALS_MAIL, message_id="0f9d2c4e@portal.example", language="it")
 
 
-def test_a_mail_becomes_one_readable_file(tmp_path: Path) -> None:
-    """The reply names the file, and any mail program can open it."""
+def test_mail_is_written_as_one_file(tmp_path: Path) -> None:
+    """The reply names the file, which is a standard message."""
     transport: MailTransport = FileTransport(tmp_path / "mails", sender="Portal <no-reply@portal.example>")
     reply = transport.send(MAIL)
     (file,) = (tmp_path / "mails").iterdir()
@@ -45,8 +32,8 @@ def test_a_mail_becomes_one_readable_file(tmp_path: Path) -> None:
     assert message["From"] == "Portal <no-reply@portal.example>"
 
 
-def test_only_the_owner_can_read(tmp_path: Path) -> None:
-    """A file that holds a password is for the service's own user, and so is the folder made for it."""
+def test_mail_files_are_private_to_the_owner(tmp_path: Path) -> None:
+    """Mails may hold a password, so file and folder are private to the service's user."""
     folder = tmp_path / "data" / "mails"
     FileTransport(folder).send(MAIL)
     (file,) = folder.iterdir()
@@ -54,8 +41,8 @@ def test_only_the_owner_can_read(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_repeating_a_mail_replaces_its_file(tmp_path: Path) -> None:
-    """A second attempt at the same mail leaves one file, with what was sent last."""
+def test_repeated_mail_replaces_its_file(tmp_path: Path) -> None:
+    """A repeated mail overwrites its file."""
     transport = FileTransport(tmp_path)
     first = transport.send(MAIL)
     second = transport.send(replace(MAIL, company_name="Acme S.p.A."))
@@ -64,8 +51,8 @@ def test_repeating_a_mail_replaces_its_file(tmp_path: Path) -> None:
     assert b"Acme S.p.A." in file.read_bytes()
 
 
-def test_files_sort_by_date(tmp_path: Path) -> None:
-    """The folder lists mails in the order in which things happened, and different mails stay apart."""
+def test_mail_files_sort_by_date(tmp_path: Path) -> None:
+    """File names sort by date and differ for different mails."""
     transport = FileTransport(tmp_path)
     mails = [replace(MAIL, date=MAIL.date.replace(year=year), message_id=f"{year}@x") for year in (2028, 2026, 2027)]
     names = [transport.send(mail).removeprefix("written to ") for mail in mails]
@@ -75,22 +62,22 @@ def test_files_sort_by_date(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("message_id", ["../../etc/passwd", "/etc/passwd", "a" * 900])
-def test_no_message_id_leads_out_of_the_folder(tmp_path: Path, message_id: str) -> None:
-    """The file's name is made from the Message-ID, never taken from it."""
+def test_message_id_cannot_escape_the_mail_folder(tmp_path: Path, message_id: str) -> None:
+    """The file name contains a hash of the Message-ID, never its text."""
     FileTransport(tmp_path / "mails").send(replace(MAIL, message_id=message_id))
     assert len(list((tmp_path / "mails").iterdir())) == 1
     assert list(tmp_path.iterdir()) == [tmp_path / "mails"]
 
 
-def test_a_disk_that_refuses_delays_the_mail(tmp_path: Path) -> None:
-    """What the operator can mend is worth another attempt."""
+def test_file_system_error_delays_the_mail(tmp_path: Path) -> None:
+    """The operator can fix the disk, so the mail is retried."""
     (tmp_path / "mails").write_text("in the way")
     with pytest.raises(MailDelayed, match=r"^cannot write 20261116T201500Z-activation-[0-9a-f]{16}\.eml: File exists$"):
         FileTransport(tmp_path / "mails").send(MAIL)
 
 
-def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
-    """When the finished file cannot take its place, the unfinished one goes too."""
+def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+    """The temporary file is deleted if it cannot be renamed."""
     transport = FileTransport(tmp_path)
     name = transport.send(MAIL).removeprefix("written to ")
     (tmp_path / name).unlink()
@@ -100,15 +87,15 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
-def test_making_a_transport_touches_nothing(tmp_path: Path) -> None:
-    """The folder appears with the first mail; a bad sender is known at once."""
+def test_creating_a_file_transport_creates_no_folder(tmp_path: Path) -> None:
+    """The folder is created with the first mail, but an invalid sender is refused at once."""
     FileTransport(tmp_path / "mails")
     assert not (tmp_path / "mails").exists()
     with pytest.raises(ValueError, match="sender of mails"):
         FileTransport(tmp_path / "mails", sender="nobody")
 
 
-def test_a_bad_recipient_is_refused_here_too(tmp_path: Path) -> None:
-    """Without a mail server, the same addresses are refused as with one."""
+def test_file_transport_refuses_an_invalid_recipient(tmp_path: Path) -> None:
+    """The file transport refuses the same addresses as SMTP."""
     with pytest.raises(MailRefused):
         FileTransport(tmp_path).send(replace(MAIL, to="nobody"))

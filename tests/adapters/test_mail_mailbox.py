@@ -1,4 +1,4 @@
-"""Reading the mails that were written as files."""
+"""Mailbox: reading mails that the file transport wrote."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.mail.files import FileTransport
-from adapters.mail.mailbox import LARGEST, Mailbox
+from adapters.mail.mailbox import MAX_MAIL_BYTES, Mailbox
 from tests.adapters.test_mail_files import MAIL
 
 if TYPE_CHECKING:
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 
 
 def written(folder: Path, mail: Mail = MAIL) -> str:
-    """Write a mail, and return its id."""
+    """Write a mail and return its id."""
     return FileTransport(folder).send(mail).removeprefix("written to ").removesuffix(".eml")
 
 
-def test_a_mail_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """With all that names outside of ASCII do to headers and bodies."""
+def test_mail_is_read_as_written(tmp_path: Path) -> None:
+    """Names and companies beyond ASCII survive encoding and folding."""
     mail = replace(MAIL, name="Zoë", surname="d'Àrc " + "long " * 18, company_name="Čapek & Søn " * 8)
-    found = Mailbox(tmp_path).find(written(tmp_path, mail))
-    assert found is not None
-    assert mail.to in found.envelope.to
-    assert f"{mail.name} {mail.surname.strip()}" in found.envelope.to
-    assert "Čapek & Søn Čapek & Søn" in found.envelope.subject
-    assert "\n" not in found.envelope.subject + found.envelope.to
-    assert found.envelope.date == MAIL.date
-    assert found.text.count("correct horse battery") == found.html.count("correct horse battery") == 1
-    assert "<html" in found.html
-    assert "<html" not in found.text
+    mail_content = Mailbox(tmp_path).find(written(tmp_path, mail))
+    assert mail_content is not None
+    assert mail.to in mail_content.envelope.to
+    assert f"{mail.name} {mail.surname.strip()}" in mail_content.envelope.to
+    assert "Čapek & Søn Čapek & Søn" in mail_content.envelope.subject
+    assert "\n" not in mail_content.envelope.subject + mail_content.envelope.to
+    assert mail_content.envelope.date == MAIL.date
+    assert mail_content.text.count("correct horse battery") == mail_content.html.count("correct horse battery") == 1
+    assert "<html" in mail_content.html
+    assert "<html" not in mail_content.text
 
 
-def test_an_address_outside_of_ascii_is_read(tmp_path: Path) -> None:
-    """Such a mail's headers are UTF-8 themselves."""
-    found = Mailbox(tmp_path).find(written(tmp_path, replace(MAIL, to="zoë@example.com")))
-    assert found is not None
-    assert "zoë@example.com" in found.envelope.to
+def test_non_ascii_address_is_read(tmp_path: Path) -> None:
+    """The headers of such a mail are raw UTF-8."""
+    mail_content = Mailbox(tmp_path).find(written(tmp_path, replace(MAIL, to="zoë@example.com")))
+    assert mail_content is not None
+    assert "zoë@example.com" in mail_content.envelope.to
 
 
-def test_the_newest_comes_first(tmp_path: Path) -> None:
-    """By when it happened; of one and the same second, by when it was written."""
+def test_newest_mail_is_listed_first(tmp_path: Path) -> None:
+    """Mails sort by date, and within a second by file modification time."""
     ids = []
     for number in range(105):
         mail = replace(MAIL, date=MAIL.date + timedelta(seconds=number // 2), message_id=f"{number}@x")
@@ -58,8 +58,7 @@ def test_the_newest_comes_first(tmp_path: Path) -> None:
     assert len(listed) == 100
 
 
-def test_where_no_mail_was_ever_written_there_is_none(tmp_path: Path) -> None:
-    """The folder comes with the first one."""
+def test_missing_mail_folder_is_an_empty_mailbox(tmp_path: Path) -> None:
     assert Mailbox(tmp_path / "mails").newest() == []
 
 
@@ -75,29 +74,29 @@ def test_where_no_mail_was_ever_written_there_is_none(tmp_path: Path) -> None:
         b"To: a@b.example\r\nSubject: odd\r\nDate: Fri, 31 Dec 9999 23:00:00 -1200\r\n\r\ntext",
         b"To: a@b.example\r\nSubject: =?no-such?q?x?=\r\nDate: Mon, 16 Nov 2026 20:15:00 +0000\r\n\r\ntext",
         b"To: a@b.example\r\nSubject: =?utf-8?q?=80?=\r\nDate: Mon, 16 Nov 2026 20:15:00 +0000\r\n\r\ntext",
-        b"To: a@b.example\r\nSubject: large\r\nDate: Mon, 16 Nov 2026 20:15:00 +0000\r\n\r\n" + b"x" * LARGEST,
+        b"To: a@b.example\r\nSubject: large\r\nDate: Mon, 16 Nov 2026 20:15:00 +0000\r\n\r\n" + b"x" * MAX_MAIL_BYTES,
     ],
 )
-def test_what_is_no_mail_is_passed_over(tmp_path: Path, content: bytes) -> None:
-    """The others are listed as ever."""
-    whole = written(tmp_path)
-    broken = "20261117T000000Z-activation-0123456789abcdef"
-    (tmp_path / f"{broken}.eml").write_bytes(content)
-    assert [envelope.mail_id for envelope in Mailbox(tmp_path).newest()] == [whole]
-    assert Mailbox(tmp_path).find(broken) is None
+def test_invalid_mail_files_are_skipped(tmp_path: Path, content: bytes) -> None:
+    """Valid mails are still listed."""
+    valid_id = written(tmp_path)
+    invalid_id = "20261117T000000Z-activation-0123456789abcdef"
+    (tmp_path / f"{invalid_id}.eml").write_bytes(content)
+    assert [envelope.mail_id for envelope in Mailbox(tmp_path).newest()] == [valid_id]
+    assert Mailbox(tmp_path).find(invalid_id) is None
 
 
 @pytest.mark.parametrize("headers", [b"Content-Type: text/plain; charset=no-such", b"Content-Type: text/html"])
-def test_a_mail_without_both_forms_cannot_be_opened(tmp_path: Path, headers: bytes) -> None:
-    """None of ours is like that."""
+def test_mail_without_text_and_html_parts_is_not_found(tmp_path: Path, headers: bytes) -> None:
+    """The service only writes mails with a text and an HTML part."""
     mail_id = "20261117T000000Z-activation-0123456789abcdef"
     envelope = b"To: a@b.example\r\nSubject: one form\r\nDate: Mon, 16 Nov 2026 20:15:00 +0000\r\n"
     (tmp_path / f"{mail_id}.eml").write_bytes(envelope + headers + b"\r\n\r\ntext")
     assert Mailbox(tmp_path).find(mail_id) is None
 
 
-def test_only_files_named_like_mails_are_mails(tmp_path: Path) -> None:
-    """No draft, no folder, no link to somewhere else."""
+def test_only_regular_files_with_mail_names_are_mails(tmp_path: Path) -> None:
+    """Temporary files, other names, folders and symbolic links are ignored."""
     folder = tmp_path / "mails"
     mail_id = written(folder)
     mail = (folder / f"{mail_id}.eml").read_bytes()
@@ -114,7 +113,6 @@ def test_only_files_named_like_mails_are_mails(tmp_path: Path) -> None:
     "mail_id",
     ["", ".", "..", "../outside", "/etc/passwd", "a\0b", "\ud800", "x" * 100_000, "20261116T201500Z-activation-\u0660"],
 )
-def test_no_id_leads_out_of_the_folder(tmp_path: Path, mail_id: str) -> None:
-    """Whatever it is."""
+def test_mail_id_cannot_escape_the_mail_folder(tmp_path: Path, mail_id: str) -> None:
     (tmp_path / "outside.eml").write_bytes(b"To: a@b.example")
     assert Mailbox(tmp_path / "mails").find(mail_id) is None

@@ -1,9 +1,9 @@
-"""What the mails to sub-users look like."""
+"""Mails to sub-users: headers, text and HTML parts, escaping and dates."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -13,29 +13,26 @@ import pytest
 from adapters.mail.message import render, written_date
 from adapters.mail.sender import parse_sender
 from application.mail import Mail, MailKind, MailRefused
+from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
 SENDER = parse_sender("Portal <no-reply@portal.example>")
-MAIL = Mail(
+MAIL = replace(
+    CREDENTIALS_MAIL,
     message_id="0f9d2c4e-activation@portal.example",
-    kind=MailKind.ACTIVATION,
-    language="en",
-    to="maria.rossi@example.com",
-    name="Maria",
-    surname="Rossi",
-    account_email="owner@acme.example",
-    company_name="Acme S.r.l.",
     login_url="https://portal.example/login?as=sub-user&lang=en",
-    date=datetime(2026, 11, 16, 20, 15, tzinfo=UTC),
-    password="correct horse battery",
-    password_expires_at=datetime(2026, 11, 23, 20, 15, tzinfo=UTC),
 )
 ACCESS_KINDS = [kind for kind in MailKind if kind is not MailKind.PASSWORD_CHANGED]
 LANGUAGES = ["en", "it"]
-HARD_NAMES = ["Eve\r\nBcc: eve@evil.example", "Eve\nX-Evil: yes", "Eve\r\n\r\nbody", "Eve\x00\x0b\x0c\x1c\x85\u2028y"]
-HARD_PASSWORDS = [
+HOSTILE_NAMES = [
+    "Eve\r\nBcc: eve@evil.example",
+    "Eve\nX-Evil: yes",
+    "Eve\r\n\r\nbody",
+    "Eve\x00\x0b\x0c\x1c\x85\u2028y",
+]
+HOSTILE_PASSWORDS = [
     "<&>\"'&lt;&amp;<b>bold</b>",
     "{{ 7 * 7 }}{% raw %}",
     "From here to eternity",
@@ -49,7 +46,7 @@ HARD_PASSWORDS = [
 
 
 class Reader(HTMLParser):
-    """Reads an HTML mail as a person does: the text, and apart from it what is set in `<code>`."""
+    """HTML parser that collects the visible text, the text in `<code>` and all attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -72,8 +69,8 @@ class Reader(HTMLParser):
 
 
 def received(mail: Mail) -> EmailMessage:
-    """Return the message as the recipient's mail program has it."""
-    return message_from_bytes(render(mail, SENDER).as_bytes(), policy=policy.default)
+    """Return the message as parsed by a mail program."""
+    return message_from_bytes(render(mail, SENDER).content, policy=policy.default)
 
 
 def parts(mail: Mail) -> tuple[str, Reader]:
@@ -87,8 +84,8 @@ def of_kind(kind: MailKind, language: str) -> Mail:
     return mail if kind in ACCESS_KINDS else replace(mail, password=None, password_expires_at=None)
 
 
-def test_headers_say_who_what_when() -> None:
-    """The headers are those of the mail, and tell machines that no person wrote it."""
+def test_mail_headers() -> None:
+    """The mail is marked as auto-generated."""
     message = received(MAIL)
     assert message["From"] == "Portal <no-reply@portal.example>"
     assert message["To"] == "Maria Rossi <maria.rossi@example.com>"
@@ -98,64 +95,64 @@ def test_headers_say_who_what_when() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-def test_a_long_message_id_is_not_folded_away() -> None:
-    """The Message-ID stays recognizable, however long the host's name."""
+def test_long_message_id_is_not_folded() -> None:
+    """The Message-ID stays on one line, even with a long host name."""
     message_id = f"{'a' * 100}@portal.example"
-    assert f"Message-ID: <{message_id}>\r\n".encode() in render(replace(MAIL, message_id=message_id), SENDER).as_bytes()
+    assert f"Message-ID: <{message_id}>\r\n".encode() in render(replace(MAIL, message_id=message_id), SENDER).content
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", ACCESS_KINDS)
-def test_access_data_is_complete(kind: MailKind, language: str) -> None:
-    """Rule 3: both parts say where and how to log in, with what, and until when."""
+def test_access_mail_contains_all_access_data(kind: MailKind, language: str) -> None:
+    """Rule 3: both parts give the login page, the credentials and the expiry."""
     text, html = parts(of_kind(kind, language))
     expires = {"en": "23 November 2026, 20:15 UTC", "it": "23 novembre 2026, 20:15 UTC"}[language]
-    for wanted in (MAIL.account_email, MAIL.to, MAIL.login_url, "SUB-USER", "Acme S.r.l.", "Maria Rossi", expires):
-        assert wanted in text
-        assert wanted in html.text
+    for expected in (MAIL.account_email, MAIL.to, MAIL.login_url, "SUB-USER", "Acme S.r.l.", "Maria Rossi", expires):
+        assert expected in text
+        assert expected in html.text
     assert "correct horse battery" in text.splitlines()
     assert html.code == "correct horse battery"
     assert ("href", MAIL.login_url) in html.attributes
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_notice_of_a_changed_password_carries_none(language: str) -> None:
-    """The notice says when it happened and whom to tell, and holds no password even if it was given one."""
+def test_password_change_notice_contains_no_password(language: str) -> None:
+    """The notice gives the time and a contact; it never contains a password."""
     text, html = parts(replace(MAIL, kind=MailKind.PASSWORD_CHANGED, language=language))
-    happened = {"en": "16 November 2026, 20:15 UTC", "it": "16 novembre 2026, 20:15 UTC"}[language]
+    changed_at = {"en": "16 November 2026, 20:15 UTC", "it": "16 novembre 2026, 20:15 UTC"}[language]
     for part in (text, html.text):
-        assert happened in part
+        assert changed_at in part
         assert MAIL.account_email in part
         assert "correct horse" not in part
 
 
-def test_every_mail_reads_differently() -> None:
-    """No two kinds or languages share a subject or an opening."""
+def test_mail_kinds_and_languages_have_distinct_texts() -> None:
+    """Subject and opening differ between all kinds and languages."""
     mails = [of_kind(kind, language) for kind in MailKind for language in LANGUAGES]
     assert len({received(mail)["Subject"] for mail in mails}) == len(mails)
     assert len({parts(mail)[0].splitlines()[2] for mail in mails}) == len(mails)
 
 
-@pytest.mark.parametrize("password", HARD_PASSWORDS)
+@pytest.mark.parametrize("password", HOSTILE_PASSWORDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_password_comes_out_exactly(password: str, language: str) -> None:
-    """Markup, template syntax, spaces, any script: what was set is what can be copied, from both parts."""
+def test_password_is_shown_exactly_in_both_parts(password: str, language: str) -> None:
+    """Both parts show the password unchanged, including markup, template syntax and spaces."""
     text, html = parts(replace(MAIL, password=password, language=language))
     assert password in text.splitlines()
     assert html.code == password
 
 
 @pytest.mark.parametrize("password", ["From here to eternity", ".leading.period.here"])
-def test_a_password_is_safe_from_careless_mail_software(password: str) -> None:
-    """No line on the wire opens with what mailboxes and relays are known to alter."""
-    lines = render(replace(MAIL, password=password), SENDER).as_bytes().split(b"\r\n")
+def test_password_lines_are_encoded_against_mail_software(password: str) -> None:
+    """No encoded line starts with `From ` or a dot, which mailboxes and relays alter."""
+    lines = render(replace(MAIL, password=password), SENDER).content.split(b"\r\n")
     assert not [line for line in lines[lines.index(b"") :] if line.startswith((b"From ", b"."))]
 
 
-@pytest.mark.parametrize("hard", HARD_NAMES)
+@pytest.mark.parametrize("hard", HOSTILE_NAMES)
 @pytest.mark.parametrize("field", ["name", "surname", "company_name"])
-def test_names_cannot_inject(hard: str, field: str) -> None:
-    """A name with line ends adds no header, no recipient and no line of text."""
+def test_names_cannot_inject_headers(hard: str, field: str) -> None:
+    """Line ends in a name add no header, recipient or line of text."""
     plain, crafted = received(MAIL), received(replace(MAIL, **{field: hard}))  # type: ignore[arg-type]
     assert crafted.keys() == plain.keys()
     assert [address.addr_spec for address in crafted["To"].addresses] == [MAIL.to]
@@ -163,15 +160,15 @@ def test_names_cannot_inject(hard: str, field: str) -> None:
     assert len(text.splitlines()) == len(parts(MAIL)[0].splitlines())
 
 
-def test_names_cannot_write_html() -> None:
-    """Markup in a name is shown, not obeyed."""
+def test_names_are_escaped_in_html() -> None:
+    """Markup in a name is escaped."""
     _, html = parts(replace(MAIL, name="<script>alert(1)</script>", company_name="A<b>&B"))
     assert "<script>alert(1)</script>" in html.text
     assert "A<b>&B" in html.text
 
 
-def test_names_of_any_script_arrive() -> None:
-    """Names and companies beyond ASCII are readable in headers and parts."""
+def test_non_ascii_names_are_readable() -> None:
+    """Non-ASCII names are readable in headers and parts."""
     mail = replace(MAIL, name="Łucja", surname="Müller-Núñez", company_name="株式会社 Caffè & Figli")
     text, html = parts(mail)
     assert received(mail)["To"].addresses[0].display_name == "Łucja Müller-Núñez"
@@ -180,16 +177,16 @@ def test_names_of_any_script_arrive() -> None:
     assert "株式会社 Caffè & Figli" in html.text
 
 
-def test_an_address_beyond_ascii_is_kept() -> None:
-    """An address whose local part is not ASCII goes out as UTF-8 (RFC 6532), not as something unanswerable."""
+def test_non_ascii_address_is_written_as_utf8() -> None:
+    """An address with a non-ASCII local part is written as UTF-8 (RFC 6532), so replies work."""
     assert (
         "To: Maria Rossi <märia@example.com>\r\n".encode()
-        in render(replace(MAIL, to="märia@example.com"), SENDER).as_bytes()
+        in render(replace(MAIL, to="märia@example.com"), SENDER).content
     )
 
 
-def test_html_fetches_nothing() -> None:
-    """Opening a mail tells nobody: no image, style sheet, font or script from elsewhere."""
+def test_html_part_loads_no_external_resources() -> None:
+    """The HTML part loads no external images, style sheets, fonts or scripts."""
     for mail in (of_kind(kind, language) for kind in MailKind for language in LANGUAGES):
         _, html = parts(mail)
         assert not [name for name, _ in html.attributes if name in ("src", "srcset", "background")]
@@ -200,32 +197,30 @@ def test_html_fetches_nothing() -> None:
         assert not [value for _, value in html.attributes if value and "url(" in value]
 
 
-def test_without_an_expiry_none_is_mentioned() -> None:
-    """A temporary password that does not expire is not said to."""
+def test_mail_without_an_expiry_mentions_none() -> None:
     text, html = parts(replace(MAIL, password_expires_at=None))
     assert "expires" not in text + html.text
 
 
-def test_a_bad_recipient_is_refused_for_good() -> None:
-    """An impossible address is a refusal to record, not an error to stop at; the reply does not repeat it."""
+def test_invalid_recipient_is_refused_permanently() -> None:
+    """An invalid address raises `MailRefused`, and the reply does not quote it."""
     with pytest.raises(MailRefused) as caught:
         render(replace(MAIL, to="maria rossi@example.com"), SENDER)
     assert caught.value.reply == "the recipient's address is not a mail address"
 
 
-def test_senseless_mails_are_errors() -> None:
-    """A mail that should carry a password and has none, or an unknown language, is a mistake of the caller."""
+def test_invalid_mail_arguments_are_errors() -> None:
+    """A missing password or an unknown language is a programming error."""
     with pytest.raises(ValueError, match="needs a password"):
         render(replace(MAIL, password=None), SENDER)
-    with pytest.raises(ValueError, match="language: 'fr'"):
+    with pytest.raises(ValueError, match="language 'fr'"):
         render(replace(MAIL, language="fr"), SENDER)
 
 
 @pytest.mark.parametrize(
     ("month", "language", "expected"), [(1, "en", "January"), (12, "en", "December"), (8, "it", "agosto")]
 )
-def test_dates_are_written_in_the_language_and_in_utc(month: int, language: str, expected: str) -> None:
-    """Whatever the time zone it came in, a moment is written in UTC and says so."""
+def test_dates_are_localized_and_in_utc(month: int, language: str, expected: str) -> None:
     rome = timezone(timedelta(hours=1))
-    moment = datetime(2026, month, 3, 0, 5, tzinfo=rome)
-    assert written_date(moment, language) == f"2 {expected} 2026, 23:05 UTC"
+    local_time = datetime(2026, month, 3, 0, 5, tzinfo=rome)
+    assert written_date(local_time, language) == f"2 {expected} 2026, 23:05 UTC"

@@ -1,4 +1,4 @@
-"""Addresses in headers, and whom the mails come from."""
+"""Mail addresses in headers, and the sender of mails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from email.utils import getaddresses
 
 import pytest
 
-from adapters.mail.sender import DEFAULT_SENDER, address, default_sender, one_line, parse_sender
+from adapters.mail.sender import DEFAULT_SENDER, address, default_sender, parse_sender
+from application.display_text import one_line
 
 
 @pytest.mark.parametrize(
@@ -21,8 +22,8 @@ from adapters.mail.sender import DEFAULT_SENDER, address, default_sender, one_li
         ("  José   Ñandú  ", "José Ñandú"),
     ],
 )
-def test_one_line_is_one_harmless_line(text: str, expected: str) -> None:
-    """Line ends, controls, direction overrides and lone surrogates become spaces; letters of any script stay."""
+def test_one_line_removes_unsafe_characters(text: str, expected: str) -> None:
+    """Line ends, control characters, direction overrides and lone surrogates become spaces."""
     assert one_line(text) == expected
 
 
@@ -31,8 +32,8 @@ def test_one_line_is_one_harmless_line(text: str, expected: str) -> None:
 )
 @pytest.mark.parametrize("length", [1, 5, 20])
 @pytest.mark.parametrize("local", ["maria", "jörg"])
-def test_no_name_adds_a_recipient(name: str, length: int, local: str) -> None:
-    """Whatever the name holds, and wherever the header is folded, one recipient comes out."""
+def test_name_cannot_add_a_recipient(name: str, length: int, local: str) -> None:
+    """The header has exactly one recipient, regardless of the name and of folding."""
     recipient = address(f"{local}@example.com", name * length)
     message = EmailMessage(policy=policy.SMTP if local.isascii() else policy.SMTPUTF8)
     message["To"] = recipient
@@ -41,11 +42,11 @@ def test_no_name_adds_a_recipient(name: str, length: int, local: str) -> None:
 
     lines = wire.removesuffix("\r\n\r\n").split("\r\n")
     assert all(line.startswith(("To:", " ")) for line in lines)
-    assert [found for _, found in getaddresses(["".join(lines)[3:]])] == [f"{local}@example.com"]
+    assert [addr_spec for _, addr_spec in getaddresses(["".join(lines)[3:]])] == [f"{local}@example.com"]
 
 
-def test_a_domain_beyond_ascii_gets_its_ascii_form() -> None:
-    """Mail servers know an internationalized domain by its ASCII name only."""
+def test_internationalized_domain_is_encoded_as_ascii() -> None:
+    """Internationalized domains are encoded as Punycode for SMTP."""
     assert address("maria@münchen.example").addr_spec == "maria@xn--mnchen-3ya.example"
 
 
@@ -71,21 +72,20 @@ def test_a_domain_beyond_ascii_gets_its_ascii_form() -> None:
         "a\ud800@example.com",
     ],
 )
-def test_what_is_no_address_is_refused_without_quoting_it(addr_spec: str) -> None:
-    """An address that cannot be written plainly is refused, in words that may be stored and logged."""
+def test_invalid_address_is_refused_without_quoting_it(addr_spec: str) -> None:
+    """The message is stored and logged, so it must not contain the address."""
     with pytest.raises(ValueError, match=r"^not a mail address$"):
         address(addr_spec)
 
 
-def test_a_sender_may_have_a_name() -> None:
-    """Both usual ways to write a sender are understood."""
+def test_sender_with_and_without_a_name_is_parsed() -> None:
     assert str(parse_sender("no-reply@example.com")) == "no-reply@example.com"
     assert str(parse_sender("Portale Voce <no-reply@example.com>")) == "Portale Voce <no-reply@example.com>"
 
 
 @pytest.mark.parametrize("text", ["", "nobody", "Portal <>", "a@b\r\nBcc: eve@evil.example", "a@b, c@d"])
-def test_a_bad_sender_is_one_clear_line(text: str) -> None:
-    """The operator reads which setting is wrong, on one line."""
+def test_invalid_sender_is_reported_in_one_line(text: str) -> None:
+    """The error is one line that names the setting."""
     with pytest.raises(ValueError, match=r"^the sender of mails is not a mail address: .*$") as caught:
         parse_sender(text)
     assert "\n" not in str(caught.value)
@@ -100,7 +100,7 @@ def test_a_bad_sender_is_one_clear_line(text: str) -> None:
         ("http://localhost", DEFAULT_SENDER),
     ],
 )
-def test_the_default_sender_follows_the_public_url(public_url: str, expected: str) -> None:
-    """Where no sender is set, mails come from the host that people log in on, and always from a usable address."""
+def test_default_sender_follows_the_public_url(public_url: str, expected: str) -> None:
+    """The default is an address at the host of the public URL, or a fixed one for IP addresses and localhost."""
     assert default_sender(public_url) == expected
     parse_sender(default_sender(public_url))

@@ -1,19 +1,19 @@
-"""Sending through a mail server that knows encryption and logins."""
+"""SMTP transport: TLS, authentication and internationalized addresses."""
 
 from __future__ import annotations
 
 import ssl
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from adapters.mail.smtp import SmtpTransport
-from application.mail import Mail, MailDelayed, MailKind, MailRefused
+from application.mail import MailDelayed, MailKind, MailRefused
 from tests.mail_server import CREDENTIALS, USER, AnyPort, accept, write_certificate
+from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,31 +23,18 @@ if TYPE_CHECKING:
 
     from application.mail import MailTransport
 
-MAIL = Mail(
-    message_id="0f9d2c4e@portal.example",
-    kind=MailKind.RESET,
-    language="en",
-    to="maria.rossi@example.com",
-    name="Maria",
-    surname="Rossi",
-    account_email="owner@acme.example",
-    company_name="Acme S.r.l.",
-    login_url="https://portal.example/login",
-    date=datetime(2026, 11, 16, 20, 15, tzinfo=UTC),
-    password="correct horse battery",
-    password_expires_at=datetime(2026, 11, 23, 20, 15, tzinfo=UTC),
-)
+MAIL = replace(CREDENTIALS_MAIL, message_id="0f9d2c4e@portal.example", kind=MailKind.RESET)
 
 
 class Inbox:
-    """Keeps what the server accepted, and whether it came encrypted."""
+    """Message handler that records accepted messages with their sessions."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[Session, Envelope]] = []
+        self.accepted: list[tuple[Session, Envelope]] = []
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        self.taken.append((session, envelope))
-        return f"250 OK queued as {len(self.taken)}"
+        self.accepted.append((session, envelope))
+        return f"250 OK queued as {len(self.accepted)}"
 
 
 @contextmanager
@@ -77,14 +64,14 @@ def server_tls(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-def test_an_accepted_mail_arrives_whole(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """The server's final reply comes back; it got the mail encrypted, from who logged in, with the right envelope."""
+def test_mail_is_delivered_with_tls_and_login(certificate: Path, server_tls: ssl.SSLContext) -> None:
+    """The mail is sent over TLS by an authenticated client; the server's final reply is returned."""
     with serving(tls_context=server_tls, require_starttls=True, authenticator=accept, auth_required=True) as (
         inbox,
         port,
     ):
         reply = transport(f"smtp://{CREDENTIALS}@localhost:{port}?ca={certificate}").send(MAIL)
-    ((session, envelope),) = inbox.taken
+    ((session, envelope),) = inbox.accepted
     message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
     assert reply == "250 OK queued as 1"
     assert session.ssl is not None
@@ -96,78 +83,78 @@ def test_an_accepted_mail_arrives_whole(certificate: Path, server_tls: ssl.SSLCo
 
 
 def test_smtps_is_encrypted_from_the_start(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """smtps:// needs no STARTTLS and takes credentials."""
+    """The smtps scheme uses implicit TLS and sends credentials."""
     options = {"ssl_context": server_tls, "authenticator": accept, "auth_required": True, "auth_require_tls": False}
-    # aiosmtpd takes only STARTTLS for encryption, so it warns about logins over smtps.
+    # aiosmtpd recognizes only STARTTLS as encryption, so it warns about logins over smtps.
     with pytest.warns(UserWarning, match="Requiring AUTH while not requiring TLS"), serving(**options) as (inbox, port):
         reply = transport(f"smtps://{CREDENTIALS}@localhost:{port}?ca={certificate}").send(MAIL)
     assert reply == "250 OK queued as 1"
-    assert inbox.taken[0][0].authenticated
+    assert inbox.accepted[0][0].authenticated
 
 
-def test_encryption_is_used_where_offered(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """A server on this machine that can encrypt is talked to encrypted, unasked."""
+def test_starttls_is_used_if_a_local_server_offers_it(certificate: Path, server_tls: ssl.SSLContext) -> None:
+    """A local server that offers STARTTLS is used with TLS."""
     with serving(tls_context=server_tls) as (inbox, port):
         transport(f"smtp://localhost:{port}?ca={certificate}").send(MAIL)
-    assert inbox.taken[0][0].ssl is not None
+    assert inbox.accepted[0][0].ssl is not None
 
 
-def test_a_plain_server_on_this_machine_will_do() -> None:
-    """Without credentials and without leaving the machine, a server that cannot encrypt is good enough."""
+def test_local_server_without_tls_is_accepted() -> None:
+    """A local server without TLS is accepted if the URL holds no credentials."""
     with serving() as (inbox, port):
         assert transport(f"smtp://localhost:{port}").send(MAIL) == "250 OK queued as 1"
-    assert inbox.taken[0][0].ssl is None
+    assert inbox.accepted[0][0].ssl is None
 
 
 @pytest.mark.parametrize("login", ["", f"{CREDENTIALS}@"])
-def test_nothing_is_sent_in_the_clear_unasked(login: str) -> None:
-    """Where encryption is required and not offered, neither credentials nor access data leave."""
+def test_nothing_is_sent_without_required_tls(login: str) -> None:
+    """If required TLS is not offered, neither credentials nor mail are sent."""
     with serving(authenticator=accept, auth_require_tls=False) as (inbox, port), pytest.raises(MailDelayed) as caught:
         transport(f"smtp://{login}localhost:{port}?starttls=required").send(MAIL)
     assert "STARTTLS extension not supported" in caught.value.reply
-    assert inbox.taken == []
+    assert inbox.accepted == []
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_an_unknown_certificate_is_not_trusted(server_tls: ssl.SSLContext, scheme: str) -> None:
-    """A certificate of no known authority may be an impostor's: the mail waits."""
+def test_smtp_certificate_of_an_unknown_authority_is_refused(server_tls: ssl.SSLContext, scheme: str) -> None:
+    """The mail is delayed and nothing is sent."""
     options = {"ssl_context": server_tls} if scheme == "smtps" else {"tls_context": server_tls}
     with serving(**options) as (inbox, port), pytest.raises(MailDelayed) as caught:
         transport(f"{scheme}://localhost:{port}").send(MAIL)
     assert caught.value.reply.startswith(f"localhost:{port}: its certificate is not trusted: self")
-    assert inbox.taken == []
+    assert inbox.accepted == []
 
 
-def test_a_certificate_for_another_host_is_not_trusted(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """A known certificate counts for the names in it only."""
+def test_smtp_certificate_for_another_host_is_refused(certificate: Path, server_tls: ssl.SSLContext) -> None:
+    """A trusted certificate is valid only for its own host names."""
     with serving(tls_context=server_tls) as (_, port), pytest.raises(MailDelayed, match="IP address mismatch"):
         transport(f"smtp://127.0.0.1:{port}?ca={certificate}").send(MAIL)
 
 
-def test_wrong_credentials_are_worth_another_attempt(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """A wrong password is the operator's to mend: the mail waits, and the reply does not hold it."""
+def test_wrong_smtp_credentials_delay_the_mail(certificate: Path, server_tls: ssl.SSLContext) -> None:
+    """The operator can correct the password, so the mail is delayed. The reply does not contain the password."""
     with serving(tls_context=server_tls, authenticator=accept) as (inbox, port), pytest.raises(MailDelayed) as caught:
         transport(f"smtp://{USER.replace('@', '%40')}:wr0ng@localhost:{port}?ca={certificate}").send(MAIL)
     assert caught.value.reply.startswith("535 ")
     assert "wr0ng" not in caught.value.reply
-    assert inbox.taken == []
+    assert inbox.accepted == []
 
 
-def test_a_server_that_wants_a_login_delays(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """The demand to log in first is no verdict on the mail, although it comes as a refusal (530) of the sender."""
+def test_missing_smtp_login_delays_the_mail(certificate: Path, server_tls: ssl.SSLContext) -> None:
+    """Status 530 refuses the sender but says nothing about the mail."""
     options = {"tls_context": server_tls, "authenticator": accept, "auth_required": True}
     with serving(**options) as (_, port), pytest.raises(MailDelayed, match=r"^530 "):
         transport(f"smtp://localhost:{port}?ca={certificate}").send(MAIL)
 
 
-def test_an_address_beyond_ascii_reaches_a_server_that_knows_them() -> None:
-    """With SMTPUTF8 on both sides, the envelope carries the address as it is written."""
+def test_non_ascii_address_is_sent_to_a_server_with_smtputf8() -> None:
+    """The envelope carries the address unchanged if the server supports SMTPUTF8."""
     with serving(enable_SMTPUTF8=True) as (inbox, port):
         transport(f"smtp://localhost:{port}").send(replace(MAIL, to="märia@example.com"))
-    assert inbox.taken[0][1].rcpt_tos == ["märia@example.com"]
+    assert inbox.accepted[0][1].rcpt_tos == ["märia@example.com"]
 
 
-def test_an_address_beyond_ascii_is_refused_by_others() -> None:
-    """Without SMTPUTF8 no attempt will ever succeed, so none is repeated."""
+def test_non_ascii_address_is_refused_without_smtputf8() -> None:
+    """Without SMTPUTF8 a retry cannot succeed, so the mail is refused for good."""
     with serving(enable_SMTPUTF8=False) as (_, port), pytest.raises(MailRefused, match="SMTPUTF8"):
         transport(f"smtp://localhost:{port}").send(replace(MAIL, to="märia@example.com"))

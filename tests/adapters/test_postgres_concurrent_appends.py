@@ -1,4 +1,4 @@
-"""Many append at once, and whoever reads by position misses nothing and reads nothing twice."""
+"""Concurrent appends: readers by position see each event exactly once and in order."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
-from api import bootstrap
+from adapters.postgres.event_store.settled_reads import events_after, recorded_position, settled_position
+from api.bootstrap import connections
 from application.errors import VersionConflict
-from projections.event_log import events_after, recorded_position, settled_position
-from tests.postgres import append, ask, connect
+from tests.postgres import append, connect, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from eventsourcing.persistence import ApplicationRecorder
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
 SPACE = 0x5375 << 48
-"""Where the keys of the locks begin by which writers announce themselves."""
+"""Base of the advisory lock keys with which writers announce their transactions."""
 
 ANNOUNCE = "SELECT pg_advisory_xact_lock_shared(%s)"
 
 
 @pytest.fixture
 def recorder(service: Service) -> ApplicationRecorder:
-    """Give the recorder of a service."""
+    """Return the recorder of a service."""
     return service.main_accounts.recorder
 
 
 @pytest.fixture
 def reader(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Give a connection to read from."""
+    """Yield a connection to read from."""
     with connect(database_url) as connection:
         yield connection
 
 
 @pytest.fixture
 def writer(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Give a connection to write over slowly."""
+    """Yield a connection whose transactions the test keeps open."""
     with connect(database_url) as connection:
         yield connection
 
@@ -61,32 +61,32 @@ def event() -> StoredEvent:
 
 
 def positions(connection: psycopg.Connection[Any], after: int = 0) -> list[int]:
-    return [one.position for one in events_after(connection, after, 1000)]
+    return [event.position for event in events_after(connection, after, 1000)]
 
 
-@pytest.mark.parametrize("in_vain", [False, True])
-def test_what_is_under_way_holds_up_what_comes_after_it(
-    recorder: ApplicationRecorder, reader: psycopg.Connection, writer: psycopg.Connection, in_vain: bool
+@pytest.mark.parametrize("rolls_back", [False, True])
+def test_open_append_delays_later_events(
+    recorder: ApplicationRecorder, reader: psycopg.Connection, writer: psycopg.Connection, rolls_back: bool
 ) -> None:
-    """Until its transaction ends, one way or the other; what was there before can be read meanwhile."""
+    """Later events become readable when the transaction commits or rolls back; earlier ones are readable meanwhile."""
     recorder.insert_events([event()])
-    with writer.transaction(force_rollback=in_vain):
+    with writer.transaction(force_rollback=rolls_back):
         drawn = append(writer, event())
         recorder.insert_events([event(), event()])
 
         assert positions(reader) == [1]
         assert settled_position(reader) == 1 == recorder.max_notification_id()
         assert recorded_position(reader) == 4
-        assert [one.id for one in recorder.select_notifications(1, 10)] == [1]
+        assert [notification.id for notification in recorder.select_notifications(1, 10)] == [1]
 
-    assert positions(reader, 1) == ([3, 4] if in_vain else [drawn, 3, 4])
+    assert positions(reader, 1) == ([3, 4] if rolls_back else [drawn, 3, 4])
     assert settled_position(reader) == recorded_position(reader) == 4
 
 
-def test_the_first_event_of_all_is_waited_for(
+def test_open_append_of_the_first_event_delays_later_events(
     recorder: ApplicationRecorder, reader: psycopg.Connection, writer: psycopg.Connection
 ) -> None:
-    """Also before any position was ever drawn."""
+    """This holds before the sequence has assigned its first position."""
     assert settled_position(reader) == 0
     assert recorder.max_notification_id() is None
     with writer.transaction():
@@ -96,10 +96,10 @@ def test_the_first_event_of_all_is_waited_for(
     assert positions(reader) == [1, 2]
 
 
-def test_a_writer_that_was_held_up_does_no_harm(
+def test_outdated_announcement_of_a_writer_loses_no_event(
     recorder: ApplicationRecorder, reader: psycopg.Connection, writer: psycopg.Connection
 ) -> None:
-    """One that announces itself with a number of long ago: for a moment less counts as settled, and nothing is lost."""
+    """An announcement with an outdated position lowers the settled position briefly, and no event is lost."""
     for _ in range(3):
         recorder.insert_events([event()])
     assert positions(reader) == [1, 2, 3]
@@ -111,20 +111,20 @@ def test_a_writer_that_was_held_up_does_no_harm(
     assert positions(reader, 3) == [4]
 
 
-def test_a_gap_at_the_end_holds_up_nobody(
+def test_gap_at_the_end_does_not_delay_readers(
     recorder: ApplicationRecorder, reader: psycopg.Connection, writer: psycopg.Connection
 ) -> None:
-    """Positions that were drawn in vain are no events: the last event is where the history ends."""
+    """Positions of rolled-back transactions at the end of the history do not delay readers."""
     recorder.insert_events([event()])
     with writer.transaction(force_rollback=True):
         append(writer, event())
     assert settled_position(reader) == recorded_position(reader) == 1
 
 
-def test_positions_may_be_very_large(
+def test_large_positions_are_supported(
     recorder: ApplicationRecorder, reader: psycopg.Connection, writer: psycopg.Connection
 ) -> None:
-    """Beyond what one half of a lock's key holds."""
+    """Positions may exceed the 32 bits of one half of an advisory lock key."""
     writer.execute("SELECT setval('stored_events_notification_id_seq', %s)", [2**40])
     recorder.insert_events([event()])
     with writer.transaction():
@@ -134,19 +134,19 @@ def test_positions_may_be_very_large(
     assert positions(reader) == [2**40 + 1, 2**40 + 2, 2**40 + 3]
 
 
-def test_other_locks_are_nothing_to_readers(
+def test_readers_ignore_unrelated_advisory_locks(
     recorder: ApplicationRecorder, reader: psycopg.Connection, server_url: str
 ) -> None:
-    """Neither such as other parts of the service take, nor those of another database on the server."""
+    """Readers ignore locks of other parts of the service and of other databases on the server."""
     recorder.insert_events([event()])
-    with connect(server_url) as elsewhere:
-        elsewhere.execute("SELECT pg_advisory_lock_shared(%s)", [SPACE])
+    with connect(server_url) as other_database:
+        other_database.execute("SELECT pg_advisory_lock_shared(%s)", [SPACE])
         reader.execute("SELECT pg_advisory_lock(0), pg_advisory_lock(723981, 0)")
         assert settled_position(reader) == 1
 
 
-def test_each_session_draws_one_position_at_a_time(reader: psycopg.Connection) -> None:
-    """One that drew ahead could write behind what readers have passed."""
+def test_position_sequence_is_not_cached_per_session(reader: psycopg.Connection) -> None:
+    """A session with cached positions could append behind the position that readers have reached."""
     drawn = reader.execute(
         "SELECT seqcache FROM pg_sequence WHERE seqrelid = 'stored_events_notification_id_seq'::regclass"
     )
@@ -154,44 +154,44 @@ def test_each_session_draws_one_position_at_a_time(reader: psycopg.Connection) -
 
 
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
-def test_readers_do_not_depend_on_the_server_s_isolation(service: Service, database_url: str, isolation: str) -> None:
-    """Rows are to be read as they are after the bound was told, whatever a database has for a default."""
+def test_connections_override_the_default_isolation_level(service: Service, database_url: str, isolation: str) -> None:
+    """Reads need a snapshot taken after the bound is known, so connections force read committed."""
     name = sql.Identifier(str(conninfo_to_dict(database_url)["dbname"]))
     level = sql.Literal(isolation)
     with connect(database_url) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = {}").format(name, level))
-    with service.database.get_connection() as lent, bootstrap.connect(database_url, "test") as own:
-        for connection in (lent, own):
-            shown = connection.cursor(row_factory=tuple_row).execute("SHOW transaction_isolation").fetchone()
-            assert shown == ("read committed",)
+    with service.database.get_connection() as pooled, connections.connect(database_url, "test") as dedicated:
+        for connection in (pooled, dedicated):
+            level_row = connection.cursor(row_factory=tuple_row).execute("SHOW transaction_isolation").fetchone()
+            assert level_row == ("read committed",)
     with connect(database_url) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_isolation").format(name))
 
 
-AT_LEAST = 20
-"""Rounds of each writer, however slow the machine is."""
+MIN_ROUNDS = 20
+"""Minimum number of rounds per writer, even on a slow machine."""
 
 
 class Crowd:
-    """Writers of all kinds, and readers, on one database until the time is over."""
+    """Concurrent writers and readers on one database, for a limited time."""
 
     def __init__(self, recorder: ApplicationRecorder, url: str, seconds: float) -> None:
         self._recorder = recorder
         self._url = url
         self._until = time.monotonic() + seconds
         self._end: int | None = None
-        self._taken = event()
-        recorder.insert_events([self._taken])
+        self._existing = event()
+        recorder.insert_events([self._existing])
 
     def write(self) -> None:
-        """Record one event, or some; at times in vain, as when two commands collide."""
+        """Append one to five events per round; about a fifth of the rounds conflict."""
         for _ in self._rounds():
             new = [event() for _ in range(random.choice([1, 1, 1, 2, 5]))]
             with suppress(VersionConflict):
-                self._recorder.insert_events([*new, self._taken] if random.random() < 0.2 else new)
+                self._recorder.insert_events([*new, self._existing] if random.random() < 0.2 else new)
 
     def write_slowly(self) -> None:
-        """Have each transaction take its time, some between announcing and drawing, and every other one fail."""
+        """Append in slow transactions, and roll back every other one."""
         with connect(self._url) as connection:
             for number in self._rounds():
                 with connection.transaction(force_rollback=number % 2 == 1):
@@ -201,7 +201,7 @@ class Crowd:
                     connection.execute("SELECT pg_sleep(random() * 0.02)")
 
     def write_and_be_killed(self) -> None:
-        """Lose the connection at some moment, again and again."""
+        """Append until the connection is killed, repeatedly."""
         while time.monotonic() < self._until:
             with connect(self._url) as connection:
                 killer = threading.Timer(random.random() * 0.03, self._kill, [connection.info.backend_pid])
@@ -214,44 +214,48 @@ class Crowd:
                 killer.join()
 
     def read(self) -> list[int]:
-        """Read on from the last position, by batches of any size, until everything is there."""
-        found: list[int] = []
+        """Read in batches of random size until the last event; return the positions."""
+        positions_read: list[int] = []
         with connect(self._url) as connection:
-            while self._end is None or not found or found[-1] < self._end:
+            while self._end is None or not positions_read or positions_read[-1] < self._end:
                 with connection.transaction():
-                    after = found[-1] if found else 0
-                    found += [one.position for one in events_after(connection, after, random.choice([1, 10, 500]))]
-        return found
+                    after = positions_read[-1] if positions_read else 0
+                    positions_read += [
+                        event.position for event in events_after(connection, after, random.choice([1, 10, 500]))
+                    ]
+        return positions_read
 
     def end(self) -> list[int]:
-        """Let readers come to the end, and return what there is to have been read."""
-        stored = [row[0] for row in ask(self._url, "SELECT notification_id FROM stored_events ORDER BY 1")]
+        """Set the position at which readers stop, and return all stored positions."""
+        stored = [row[0] for row in fetch(self._url, "SELECT notification_id FROM stored_events ORDER BY 1")]
         self._end = stored[-1]
         return stored
 
     def _rounds(self) -> Iterator[int]:
         for number in count():
-            if number >= AT_LEAST and time.monotonic() > self._until:
+            if number >= MIN_ROUNDS and time.monotonic() > self._until:
                 return
             yield number
 
     def _kill(self, pid: int) -> None:
-        ask(self._url, "SELECT pg_terminate_backend(%s)", pid)
+        fetch(self._url, "SELECT pg_terminate_backend(%s)", pid)
 
 
 @pytest.mark.parametrize("seconds", [1.5, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
-def test_no_reader_misses_anything(recorder: ApplicationRecorder, database_url: str, seconds: float) -> None:
-    """While writers are quick, slow, fail and are killed, each of many readers reads every event once, in order."""
+def test_readers_see_each_event_once_under_concurrent_appends(
+    recorder: ApplicationRecorder, database_url: str, seconds: float
+) -> None:
+    """Writers are fast, slow, roll back and are killed; each reader still sees each event once, in order."""
     crowd = Crowd(recorder, database_url, seconds)
     writers = [crowd.write] * 6 + [crowd.write_slowly] * 4 + [crowd.write_and_be_killed] * 2
     with ThreadPoolExecutor(len(writers) + 6) as threads:
         reading = [threads.submit(crowd.read) for _ in range(6)]
         writing = [threads.submit(write) for write in writers]
-        for one in writing:
-            one.result()
+        for writer in writing:
+            writer.result()
         stored = crowd.end()
-        read = [one.result(timeout=60) for one in reading]
+        positions_by_reader = [reader.result(timeout=60) for reader in reading]
 
     assert stored[-1] > len(stored) > 100
-    for found in read:
-        assert found == stored
+    for read_positions in positions_by_reader:
+        assert read_positions == stored

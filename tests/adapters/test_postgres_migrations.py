@@ -1,4 +1,4 @@
-"""The schema comes about once, whole, and by one process at a time."""
+"""Migrations: order, concurrency, checksums and failures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from adapters.postgres import migrations as module
-from adapters.postgres.migrations import Migration, MigrationError, migrate, migrations, pending
-from tests.postgres import ask, connect
-from tests.waiting import at_once
+from adapters.postgres.maintenance import migrations as module
+from adapters.postgres.maintenance.migrations import Migration, MigrationError, migrate, migrations, pending
+from tests.postgres import connect, fetch
+from tests.waiting import run_concurrently
 
 NAMES = [migration.name for migration in migrations()]
 
-SHAPE = (
+SCHEMA_QUERY = (
     "SELECT 'column', table_name, column_name, data_type, is_nullable, column_default "
     "FROM information_schema.columns WHERE table_schema = 'public' "
     "UNION ALL SELECT 'index', tablename, indexname, indexdef, '', '' FROM pg_indexes WHERE schemaname = 'public' "
@@ -28,54 +28,53 @@ def run(url: str) -> list[str]:
         return list(migrate(connection))
 
 
-def waiting(url: str) -> list[str]:
+def pending_names(url: str) -> list[str]:
     with connect(url) as connection:
         return list(pending(connection))
 
 
-def test_every_script_runs_once(empty_database_url: str) -> None:
-    """On an empty database all scripts run, in order; after that there is nothing to do, and nothing is done."""
-    assert waiting(empty_database_url) == NAMES
+def test_each_migration_runs_once(empty_database_url: str) -> None:
+    """All scripts run in order on an empty database; a second run changes nothing."""
+    assert pending_names(empty_database_url) == NAMES
 
     assert run(empty_database_url) == NAMES
-    shape = ask(empty_database_url, SHAPE)
+    schema = fetch(empty_database_url, SCHEMA_QUERY)
 
-    assert waiting(empty_database_url) == []
+    assert pending_names(empty_database_url) == []
     assert run(empty_database_url) == []
-    assert ask(empty_database_url, SHAPE) == shape
+    assert fetch(empty_database_url, SCHEMA_QUERY) == schema
 
 
-def test_scripts_are_numbered_from_one_without_gaps() -> None:
-    """The number of a script says where in the order it stands, and no two share one."""
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
     assert [migration.number for migration in migrations()] == list(range(1, len(NAMES) + 1))
 
 
-def test_many_processes_migrate_at_once(empty_database_url: str) -> None:
-    """Of eight that begin at the same time on an empty database, each script is run by exactly one."""
-    came_to = at_once([lambda: run(empty_database_url)] * 8)
+def test_concurrent_processes_run_each_migration_once(empty_database_url: str) -> None:
+    """Of eight concurrent processes on an empty database, exactly one runs each script."""
+    results = run_concurrently([lambda: run(empty_database_url)] * 8)
 
-    assert [error for error in came_to if isinstance(error, Exception)] == []
-    ran = [name for names in came_to if isinstance(names, list) for name in names]
+    assert [error for error in results if isinstance(error, Exception)] == []
+    ran = [name for names in results if isinstance(names, list) for name in names]
     assert sorted(ran) == NAMES
 
 
-def test_an_altered_script_is_found_out(database_url: str) -> None:
-    """A script that is not what ran on this database stops the migration, with its name."""
-    ask(database_url, "UPDATE schema_migrations SET checksum = 'of another text' WHERE number = 2")
+def test_altered_migration_is_refused(database_url: str) -> None:
+    """The error names the script whose checksum differs."""
+    fetch(database_url, "UPDATE schema_migrations SET checksum = 'of another text' WHERE number = 2")
 
     with pytest.raises(MigrationError, match=rf"^migration {NAMES[1]} was altered after it had run on this database$"):
         run(database_url)
 
 
-def test_a_failing_script_leaves_nothing_behind(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A script runs whole or not at all, those before it stay, and once mended it runs."""
+def test_failed_migration_is_rolled_back(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The failing script is rolled back, earlier ones stay applied, and the corrected script runs."""
     first = Migration(1, "0001_first.sql", "CREATE TABLE first ()")
     broken = Migration(2, "0002_second.sql", "CREATE TABLE second (); SELECT 1 / 0")
     monkeypatch.setattr(module, "migrations", lambda: [first, broken])
     with pytest.raises(psycopg.errors.DivisionByZero):
         run(empty_database_url)
-    assert waiting(empty_database_url) == ["0002_second.sql"]
-    assert ask(empty_database_url, "SELECT to_regclass('second') IS NULL") == [(True,)]
+    assert pending_names(empty_database_url) == ["0002_second.sql"]
+    assert fetch(empty_database_url, "SELECT to_regclass('second') IS NULL") == [(True,)]
 
     monkeypatch.setattr(
         module, "migrations", lambda: [first, Migration(2, "0002_second.sql", "CREATE TABLE second ()")]
@@ -84,22 +83,22 @@ def test_a_failing_script_leaves_nothing_behind(empty_database_url: str, monkeyp
     assert run(empty_database_url) == ["0002_second.sql"]
 
 
-def test_a_failed_migration_lets_the_next_one_go_ahead(database_url: str) -> None:
-    """The lock under which one process migrates is given back even when that fails."""
+def test_failed_migration_releases_the_lock(database_url: str) -> None:
+    """The advisory lock is released after a failure."""
     with connect(database_url) as connection:
         connection.execute("UPDATE schema_migrations SET checksum = 'x' WHERE number = 1")
         with pytest.raises(MigrationError):
             migrate(connection)
 
-        held = (
+        lock_count = (
             "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
             "WHERE locktype = 'advisory' AND datname = current_database()"
         )
-        assert connection.execute(held).fetchone() == (0,)
+        assert connection.execute(lock_count).fetchone() == (0,)
 
 
-def test_an_old_server_is_refused() -> None:
-    """A server older than PostgreSQL 15 is told from others before anything is run on it."""
+def test_old_postgres_server_is_refused() -> None:
+    """PostgreSQL below version 15 is refused before any statement runs."""
     old = SimpleNamespace(info=SimpleNamespace(server_version=140011))
 
     with pytest.raises(MigrationError, match=r"^PostgreSQL 15 or newer is needed; this server is 14$"):

@@ -1,4 +1,4 @@
-"""Events and what must be true with them are written together or not at all."""
+"""Postgres recorder: events and transactional writes are committed atomically."""
 
 from __future__ import annotations
 
@@ -9,44 +9,54 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import IntegrityError, ProgrammingError, StoredEvent
 
-from adapters.postgres.recorder import Recorder
+from adapters.postgres.event_store.recorder import Recorder
 from adapters.postgres.signals import CHANNEL
-from application.errors import AnswerAlreadyKept, VersionConflict
-from application.records import AccountListed, AnswerKept, PersonAdded, Record, SessionsClosed
+from adapters.postgres.sql_files import statements
+from application import transactional_writes
+from application.errors import IdempotentResponseExists, VersionConflict
+from application.transactional_writes import (
+    ClosePersonSessions,
+    ListAccount,
+    StoreDataKey,
+    StoreIdempotentResponse,
+    TransactionalWrite,
+)
+from domain import events
 from domain.refusals import AccountEmailTaken
-from projections.statements import statements
-from tests.postgres import ask, connect
+from tests.postgres import connect, fetch
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
     from tests.conftest import TravelingClock
 
 
 @pytest.fixture
 def recorder(service: Service) -> Recorder:
-    """Give the recorder of a service."""
-    found = service.main_accounts.recorder
-    assert isinstance(found, Recorder)
-    return found
+    """Return the recorder of a service."""
+    recorder = service.main_accounts.recorder
+    assert isinstance(recorder, Recorder)
+    return recorder
 
 
 def event(stream: UUID | None = None, version: int = 1) -> StoredEvent:
     return StoredEvent(stream or uuid4(), version, "Something", b"{}")
 
 
-def person(person_id: UUID | None = None) -> PersonAdded:
-    return PersonAdded(person_id or uuid4(), uuid4(), b"wrapped", "a key's id")
+def data_key(person_id: UUID | None = None) -> StoreDataKey:
+    return StoreDataKey(person_id or uuid4(), uuid4(), b"wrapped", "a key's id")
 
 
-def answer(idempotency_key: str, answered_at: datetime) -> AnswerKept:
-    return AnswerKept(UUID(int=1), idempotency_key, b"fingerprint", 201, "{}", "sealed", uuid4(), answered_at)
+def idempotent_response(idempotency_key: str, answered_at: datetime) -> StoreIdempotentResponse:
+    return StoreIdempotentResponse(
+        UUID(int=1), idempotency_key, b"fingerprint", 201, "{}", "sealed", uuid4(), answered_at
+    )
 
 
-def stored(url: str) -> tuple[int, int, int]:
-    """Return how many events, people and listed accounts the database holds."""
-    (row,) = ask(
+def count_rows(url: str) -> tuple[int, int, int]:
+    """Return the numbers of events, data keys and listed accounts in the database."""
+    (row,) = fetch(
         url,
         "SELECT (SELECT count(*) FROM stored_events), (SELECT count(*) FROM vault), "
         "(SELECT count(*) FROM account_directory)",
@@ -54,18 +64,17 @@ def stored(url: str) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def test_events_and_records_are_written_together(recorder: Recorder, database_url: str) -> None:
-    """One call writes both, and returns where the events stand."""
+def test_events_and_writes_are_committed_together(recorder: Recorder, database_url: str) -> None:
+    """One call stores both and returns the positions of the events."""
     stream = uuid4()
 
-    positions = recorder.insert_events([event(stream, 1), event(stream, 2)], records=[person(), person()])
+    positions = recorder.insert_events([event(stream, 1), event(stream, 2)], writes=[data_key(), data_key()])
 
-    assert stored(database_url) == (2, 2, 0)
-    assert positions == [row[0] for row in ask(database_url, "SELECT notification_id FROM stored_events ORDER BY 1")]
+    assert count_rows(database_url) == (2, 2, 0)
+    assert positions == [row[0] for row in fetch(database_url, "SELECT notification_id FROM stored_events ORDER BY 1")]
 
 
-def test_positions_go_on_from_call_to_call(recorder: Recorder) -> None:
-    """A later event stands at a later position."""
+def test_positions_increase_from_call_to_call(recorder: Recorder) -> None:
     first = recorder.insert_events([event()])
     second = recorder.insert_events([event(), event()])
 
@@ -74,14 +83,13 @@ def test_positions_go_on_from_call_to_call(recorder: Recorder) -> None:
     assert [*first, *second] == sorted({*first, *second})
 
 
-def test_records_may_come_without_events(recorder: Recorder, database_url: str) -> None:
-    """What changes nothing in the history can still change what stands beside it."""
-    assert recorder.insert_events([], records=[person()]) == []
-    assert stored(database_url) == (0, 1, 0)
+def test_writes_are_stored_without_events(recorder: Recorder, database_url: str) -> None:
+    assert recorder.insert_events([], writes=[data_key()]) == []
+    assert count_rows(database_url) == (0, 1, 0)
 
 
-def test_nothing_to_write_is_no_transaction(recorder: Recorder, service: Service) -> None:
-    """With neither events nor records there is nothing to do, not even to connect."""
+def test_empty_insert_opens_no_transaction(recorder: Recorder, service: Service) -> None:
+    """The call does not even connect to the database."""
     service.database.close()
 
     assert recorder.insert_events([]) == []
@@ -89,125 +97,131 @@ def test_nothing_to_write_is_no_transaction(recorder: Recorder, service: Service
 
 @pytest.mark.parametrize("before", [0, 1, 3])
 @pytest.mark.parametrize("after", [0, 2])
-def test_a_failing_record_takes_everything_with_it(
+def test_failing_write_rolls_back_events_and_writes(
     recorder: Recorder, database_url: str, before: int, after: int
 ) -> None:
-    """If one record cannot be written, wherever among the others, then no record is and no event."""
-    twice = person()
-    recorder.insert_events([], records=[twice])
+    """The position of the failing write among the others does not matter."""
+    duplicate = data_key()
+    recorder.insert_events([], writes=[duplicate])
 
-    records = [*(person() for _ in range(before)), twice, *(person() for _ in range(after))]
+    writes = [*(data_key() for _ in range(before)), duplicate, *(data_key() for _ in range(after))]
     with pytest.raises(IntegrityError, match="vault_pkey"):
-        recorder.insert_events([event()], records=records)
+        recorder.insert_events([event()], writes=writes)
 
-    assert stored(database_url) == (0, 1, 0)
+    assert count_rows(database_url) == (0, 1, 0)
 
 
-def test_a_conflicting_event_takes_the_records_with_it(recorder: Recorder, database_url: str) -> None:
-    """Who comes second with a version of a stream is told so, and has changed nothing."""
+def test_version_conflict_rolls_back_the_writes(recorder: Recorder, database_url: str) -> None:
     stream = uuid4()
     recorder.insert_events([event(stream)])
 
     with pytest.raises(VersionConflict):
-        recorder.insert_events([event(stream, 1), event(stream, 2)], records=[person(), SessionsClosed(uuid4())])
+        recorder.insert_events([event(stream, 1), event(stream, 2)], writes=[data_key(), ClosePersonSessions(uuid4())])
 
-    assert stored(database_url) == (1, 0, 0)
+    assert count_rows(database_url) == (1, 0, 0)
 
 
-def test_a_taken_email_takes_the_events_with_it(recorder: Recorder, database_url: str) -> None:
-    """A second account with an e-mail is refused in the transaction itself."""
-    recorder.insert_events([event()], records=[AccountListed("hash", uuid4())])
+def test_taken_account_email_rolls_back_the_events(recorder: Recorder, database_url: str) -> None:
+    """The unique e-mail of main accounts is checked within the transaction."""
+    recorder.insert_events([event()], writes=[ListAccount("hash", uuid4())])
 
     with pytest.raises(AccountEmailTaken):
-        recorder.insert_events([event()], records=[person(), AccountListed("hash", uuid4())])
+        recorder.insert_events([event()], writes=[data_key(), ListAccount("hash", uuid4())])
 
-    assert stored(database_url) == (1, 0, 1)
+    assert count_rows(database_url) == (1, 0, 1)
 
 
-def test_a_kept_answer_keeps_a_second_request_from_being_carried_out(
+def test_existing_idempotent_response_rolls_back_the_second_request(
     recorder: Recorder, database_url: str, clock: TravelingClock
 ) -> None:
-    """Of two requests with one idempotency key the later is told so, and has changed nothing."""
-    recorder.insert_events([event()], records=[answer("key", clock())])
+    """The later of two requests with one idempotency key fails and stores nothing."""
+    recorder.insert_events([event()], writes=[idempotent_response("key", clock())])
 
-    with pytest.raises(AnswerAlreadyKept):
-        recorder.insert_events([event()], records=[person(), answer("key", clock())])
+    with pytest.raises(IdempotentResponseExists):
+        recorder.insert_events([event()], writes=[data_key(), idempotent_response("key", clock())])
 
-    assert stored(database_url) == (1, 0, 0)
+    assert count_rows(database_url) == (1, 0, 0)
 
 
-def test_an_answer_knows_the_position_of_its_last_event(
+def test_idempotent_response_stores_the_position_of_its_last_event(
     recorder: Recorder, service: Service, clock: TravelingClock
 ) -> None:
-    """So that the repeated answer carries the same Event-Position as the first."""
+    """The repeated response therefore carries the same Event-Position header."""
     stream = uuid4()
-    positions = recorder.insert_events([event(stream, 1), event(stream, 2)], records=[answer("key", clock())])
+    positions = recorder.insert_events(
+        [event(stream, 1), event(stream, 2)], writes=[idempotent_response("key", clock())]
+    )
 
-    kept = service.answers.find(UUID(int=1), "key")
+    response = service.queries.idempotent_responses.find(UUID(int=1), "key")
 
-    assert kept is not None
+    assert response is not None
     assert positions is not None
-    assert kept.position == positions[-1]
+    assert response.position == positions[-1]
 
 
-def test_the_connection_is_good_again_after_a_failure(recorder: Recorder, database_url: str) -> None:
-    """What one command ran into is nothing to the next one on the same connection."""
+def test_connection_is_usable_after_a_failed_insert(recorder: Recorder, database_url: str) -> None:
+    """Failed transactions do not affect later commands on the same connection."""
     stream = uuid4()
     recorder.insert_events([event(stream)])
     for _ in range(5):
         with pytest.raises(VersionConflict):
-            recorder.insert_events([event(stream)], records=[person()])
+            recorder.insert_events([event(stream)], writes=[data_key()])
 
-    recorder.insert_events([event(stream, 2)], records=[person()])
+    recorder.insert_events([event(stream, 2)], writes=[data_key()])
 
-    assert stored(database_url) == (2, 1, 0)
+    assert count_rows(database_url) == (2, 1, 0)
 
 
-def test_an_unknown_violation_is_not_taken_for_a_conflict(recorder: Recorder, database_url: str) -> None:
-    """What no rule names is an error of this service, not an answer for the caller."""
-    recorder.insert_events([], records=[person(UUID(int=7))])
+def test_unknown_constraint_violation_is_not_a_conflict(recorder: Recorder, database_url: str) -> None:
+    """Only known constraints become domain errors; others indicate a bug and pass through."""
+    recorder.insert_events([], writes=[data_key(UUID(int=7))])
 
     with pytest.raises(IntegrityError, match="vault_pkey"):
-        recorder.insert_events([event()], records=[person(UUID(int=7))])
+        recorder.insert_events([event()], writes=[data_key(UUID(int=7))])
 
 
-def test_a_record_without_a_statement_is_an_error(recorder: Recorder, database_url: str) -> None:
-    """A record that nobody wrote a statement for is never left out."""
+def test_write_without_a_statement_is_an_error(recorder: Recorder, database_url: str) -> None:
+    """The whole transaction fails instead of skipping the write."""
 
     @dataclass(frozen=True)
-    class Forgotten(Record):
+    class WriteWithoutStatement(TransactionalWrite):
         pass
 
     with pytest.raises(KeyError):
-        recorder.insert_events([event()], records=[person(), Forgotten()])
+        recorder.insert_events([event()], writes=[data_key(), WriteWithoutStatement()])
 
-    assert stored(database_url) == (0, 0, 0)
+    assert count_rows(database_url) == (0, 0, 0)
 
 
-def test_every_record_has_a_statement() -> None:
-    """Each kind of record is written somehow."""
-    assert {kind.__name__ for kind in Record.__subclasses__() if kind.__module__ == Record.__module__} <= set(
-        statements("adapters.postgres", "records")
-    )
+def test_each_transactional_write_has_a_statement() -> None:
+    assert {
+        kind.__name__
+        for kind in TransactionalWrite.__subclasses__()
+        if kind.__module__.startswith(transactional_writes.__name__)
+    } <= set(statements("adapters.postgres.event_store", "transactional_writes"))
+
+
+def test_no_transactional_write_is_named_like_an_event() -> None:
+    """A write is named after what it does to a row, an event after what happened."""
+    assert not set(transactional_writes.__all__) & set(vars(events))
 
 
 def test_followers_are_signaled_after_the_commit(service: Service, database_url: str) -> None:
-    """A signal finds the events already there, and no transaction that writes events carries one."""
-    seen: list[int] = []
-    recorder = Recorder(service.database, lambda: seen.append(stored(database_url)[0]))
+    """Events are visible when the signal is sent. The transactions themselves send no NOTIFY."""
+    event_counts: list[int] = []
+    recorder = Recorder(service.database, lambda: event_counts.append(count_rows(database_url)[0]))
 
     with connect(database_url) as listener:
         listener.execute(f"LISTEN {CHANNEL}")
         listener.execute("LISTEN stored_events")
         recorder.insert_events([event()])
-        recorder.insert_events([event()], records=[person()])
+        recorder.insert_events([event()], writes=[data_key()])
 
         assert list(listener.notifies(timeout=0)) == []
-    assert seen == [1, 2]
+    assert event_counts == [1, 2]
 
 
-def test_a_failure_signals_nobody(service: Service) -> None:
-    """Where nothing was written there is nothing to look for."""
+def test_failed_insert_sends_no_signal(service: Service) -> None:
     signals: list[None] = []
     recorder = Recorder(service.database, lambda: signals.append(None))
     stream = uuid4()
@@ -219,9 +233,9 @@ def test_a_failure_signals_nobody(service: Service) -> None:
     assert len(signals) == 1
 
 
-def test_errors_of_the_service_itself_are_not_hidden(recorder: Recorder, database_url: str) -> None:
-    """A database that lacks a table says so: that is no lost connection."""
-    ask(database_url, "DROP TABLE vault")
+def test_missing_table_is_not_reported_as_unavailable(recorder: Recorder, database_url: str) -> None:
+    """A missing table is reported as such, not as a lost connection."""
+    fetch(database_url, "DROP TABLE vault")
 
     with pytest.raises(ProgrammingError, match="vault"):
-        recorder.insert_events([event()], records=[person()])
+        recorder.insert_events([event()], writes=[data_key()])

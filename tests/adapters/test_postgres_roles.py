@@ -1,32 +1,33 @@
-"""The running service adds to the history, and can neither alter nor delete any of it."""
+"""Database role of the service: it can append to the history but not change or delete it."""
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.rows import tuple_row
 
 from adapters.embedded_postgres.session import ADMINISTRATOR, ROLE
-from adapters.postgres import roles
-from adapters.postgres.migrations import MigrationError, migrate
-from adapters.postgres.roles import LESS, USUAL, RoleError, ServiceRole
-from api import bootstrap
-from tests.postgres import ask, connect, for_service, service_role
+from adapters.postgres.maintenance import database_role
+from adapters.postgres.maintenance.database_role import DEFAULT_GRANTS, RESTRICTED_GRANTS, RoleError, ServiceRole
+from adapters.postgres.maintenance.migrations import MigrationError, migrate
+from api.bootstrap import connections, maintenance
+from tests.postgres import connect, fetch, service_role, service_role_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from api.bootstrap import Service
-    from api.config import Settings
-    from tests.people import Company
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
+    from tests.builders import Company
 
-EVERY = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+ALL_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
-HELD = """
+TABLE_PRIVILEGES = """
 SELECT relname, array_agg(privilege) FILTER (WHERE has_table_privilege(%s, c.oid, privilege))
 FROM pg_class c, unnest(%s::text[]) AS privilege
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
@@ -34,7 +35,7 @@ GROUP BY relname
 """
 
 HISTORY = {"stored_events", "merkle_leaves", "merkle_nodes", "checkpoints", "signing_keys"}
-"""Tables whose rows nobody but their owner may alter or delete."""
+"""Tables whose rows only the owner may update or delete."""
 
 FORBIDDEN = [
     "UPDATE stored_events SET state = ''",
@@ -55,102 +56,108 @@ FORBIDDEN = [
 ]
 
 
-def rights_of(url: str) -> dict[str, set[str]]:
-    """Return what the service's role may do with each table of a database."""
-    return {table: set(held or ()) for table, held in ask(url, HELD, service_role(url).name, list(EVERY))}
+def privileges_by_table(url: str) -> dict[str, set[str]]:
+    """Return the privileges of the service's role by table."""
+    return {
+        table: set(privileges or ())
+        for table, privileges in fetch(url, TABLE_PRIVILEGES, service_role(url).name, list(ALL_PRIVILEGES))
+    }
 
 
-def expected(url: str) -> dict[str, set[str]]:
-    return {table: set(LESS.get(table, USUAL)) for table in rights_of(url)}
+def expected_privileges(url: str) -> dict[str, set[str]]:
+    return {table: set(RESTRICTED_GRANTS.get(table, DEFAULT_GRANTS)) for table in privileges_by_table(url)}
 
 
-def test_every_table_has_the_rights_that_the_service_needs_and_no_others(database_url: str) -> None:
-    """Also one of a migration to come: what is not named as the history is has the usual rights, and none TRUNCATE."""
-    held = rights_of(database_url)
+def test_service_role_has_exactly_the_expected_table_privileges(database_url: str) -> None:
+    """Tables without an entry in `RESTRICTED_GRANTS` get the default grants, also those of later migrations."""
+    privileges = privileges_by_table(database_url)
 
-    assert held == expected(database_url)
-    assert set(LESS) <= held.keys(), "what is named there is a table"
-    assert {table for table in held if not held[table] & {"UPDATE", "DELETE"}} >= HISTORY
+    assert privileges == expected_privileges(database_url)
+    assert set(RESTRICTED_GRANTS) <= privileges.keys(), "RESTRICTED_GRANTS names a missing table"
+    assert {table for table in privileges if not privileges[table] & {"UPDATE", "DELETE"}} >= HISTORY
 
 
-def test_what_the_service_cannot_do(service: Service, company: Company, database_url: str) -> None:
-    """Whatever would alter the history, define anything, or become somebody who can is refused by the database."""
+def test_service_role_cannot_change_the_history(service: Service, company: Company, database_url: str) -> None:
+    """The database refuses to change the history, define objects or assume the owner's role."""
     owner = urlsplit(database_url).username or ""
-    before = ask(database_url, "SELECT e::text FROM stored_events e ORDER BY notification_id")
+    before = fetch(database_url, "SELECT e::text FROM stored_events e ORDER BY notification_id")
 
     for statement in FORBIDDEN:
-        inside = connect(service.settings.database_url or "")
-        with closing(inside), pytest.raises(psycopg.errors.InsufficientPrivilege):
-            inside.execute(statement.format(owner=owner).encode())
+        service_connection = connect(service.settings.database_url or "")
+        with closing(service_connection), pytest.raises(psycopg.errors.InsufficientPrivilege):
+            service_connection.execute(statement.format(owner=owner).encode())
 
-    assert before == ask(database_url, "SELECT e::text FROM stored_events e ORDER BY notification_id")
-    company.let_in()
+    assert before == fetch(database_url, "SELECT e::text FROM stored_events e ORDER BY notification_id")
+    company.create_sub_user()
 
 
-def test_it_owns_nothing(database_url: str) -> None:
-    """Or it could grant itself what it likes."""
+def test_service_role_owns_nothing(database_url: str) -> None:
+    """An owner could grant itself any privilege."""
     role = service_role(database_url).name
-    assert ask(database_url, "SELECT FROM pg_class WHERE pg_get_userbyid(relowner) = %s", role) == []
-    assert ask(database_url, "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = %s", role) == [
+    assert fetch(database_url, "SELECT FROM pg_class WHERE pg_get_userbyid(relowner) = %s", role) == []
+    assert fetch(database_url, "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = %s", role) == [
         (False, False)
     ]
 
 
-def test_migrating_grants_what_is_new(settings: Settings, database_url: str) -> None:
-    """A table that a script adds is the service's to use once that has been run; what was granted by hand goes."""
+def test_migrating_resets_the_grants_of_the_service_role(settings: Settings, database_url: str) -> None:
+    """Migrating grants access to new tables and revokes grants made by hand."""
     role = service_role(database_url).name
-    ask(database_url, "CREATE TABLE of_a_later_release (id bigserial)")
-    ask(database_url, f'GRANT UPDATE, TRUNCATE ON stored_events TO "{role}"')
-    assert rights_of(database_url)["of_a_later_release"] == set()
+    fetch(database_url, "CREATE TABLE of_a_later_release (id bigserial)")
+    fetch(database_url, f'GRANT UPDATE, TRUNCATE ON stored_events TO "{role}"')
+    assert privileges_by_table(database_url)["of_a_later_release"] == set()
 
-    bootstrap.run_migrations(settings)
+    maintenance.run_migrations(settings)
 
-    assert rights_of(database_url) == expected(database_url)
-    ask(settings.database_url or "", "INSERT INTO of_a_later_release DEFAULT VALUES")
+    assert privileges_by_table(database_url) == expected_privileges(database_url)
+    fetch(settings.database_url or "", "INSERT INTO of_a_later_release DEFAULT VALUES")
 
 
-def test_what_is_printed_does_the_same(database_url: str) -> None:
-    """Run by somebody else, the SQL gives the role what it needs."""
+def test_printed_role_script_grants_the_same_privileges(database_url: str) -> None:
+    """An administrator can run the printed SQL instead of the migration."""
     role = service_role(database_url).name
     with connect(database_url) as connection:
-        script = roles.script(connection, role)
-        assert f'CREATE ROLE "{role}"' not in script, "there it is"
-        assert 'CREATE ROLE "another" LOGIN;' in roles.script(connection, "another")
+        script = database_role.setup_script(connection, role)
+        assert f'CREATE ROLE "{role}"' not in script, "the role exists already"
+        assert 'CREATE ROLE "another" LOGIN;' in database_role.setup_script(connection, "another")
         connection.execute(f'REVOKE ALL ON ALL TABLES IN SCHEMA public FROM "{role}"'.encode())
         connection.execute(script.encode())
 
-    assert rights_of(database_url) == expected(database_url)
+    assert privileges_by_table(database_url) == expected_privileges(database_url)
 
 
-def test_a_role_that_may_not_be_created(database_url: str) -> None:
-    """Is named, and what to do about it."""
-    with connect(for_service(database_url)) as connection, pytest.raises(RoleError, match=r'^the role "nobody_yet" of'):
-        roles.set_up(connection, ServiceRole("nobody_yet", "secret"))
+def test_role_that_may_not_be_created_is_reported(database_url: str) -> None:
+    """The error names the role."""
+    with (
+        connect(service_role_url(database_url)) as connection,
+        pytest.raises(RoleError, match=r'^the role "nobody_yet" of'),
+    ):
+        database_role.set_up_role(connection, ServiceRole("nobody_yet", "secret"))
 
 
-def test_the_service_migrates_only_where_there_is_nothing_to_do(database_url: str) -> None:
-    """Started with its own role, it finds that out, and says what else it takes."""
-    with connect(for_service(database_url)) as connection:
+def test_service_role_cannot_run_pending_migrations(database_url: str) -> None:
+    """With its own role it succeeds without pending migrations; otherwise the error names the missing setting."""
+    with connect(service_role_url(database_url)) as connection:
         assert migrate(connection) == []
 
-        ask(database_url, "DELETE FROM schema_migrations WHERE number > 8")
+        fetch(database_url, "DELETE FROM schema_migrations WHERE number > 8")
         with pytest.raises(MigrationError, match="SUBUSERS_ADMIN_DATABASE_URL"):
             migrate(connection)
 
 
-def test_a_role_that_is_not_there_is_created(database_url: str) -> None:
-    """With the password of its URL, where whoever migrates may create roles."""
+def test_missing_service_role_is_created(database_url: str) -> None:
+    """The role gets the password of its URL if the migrating role may create roles."""
     with another_role(database_url) as name:
         with connect(as_administrator(database_url)) as connection:
             migrate(connection, ServiceRole(name, "a password of its own"))
 
         parts = urlsplit(database_url)
         netloc = f"{name}:a password of its own@{parts.netloc.rpartition('@')[2]}".replace(" ", "%20")
-        assert ask(parts._replace(netloc=netloc).geturl(), "SELECT count(*) FROM stored_events") == [(0,)]
+        assert fetch(parts._replace(netloc=netloc).geturl(), "SELECT count(*) FROM stored_events") == [(0,)]
 
 
-def test_a_role_that_could_alter_the_history_is_refused(database_url: str) -> None:
-    """Whatever it is granted: a member of the role that owns the tables can become that."""
+def test_service_role_that_could_change_the_history_is_refused(database_url: str) -> None:
+    """A member of the owning role can assume it, regardless of its own grants."""
     owner = urlsplit(database_url).username
     with another_role(database_url) as name, connect(as_administrator(database_url)) as connection:
         connection.execute(f'CREATE ROLE "{name}" NOINHERIT IN ROLE "{owner}"'.encode())
@@ -160,7 +167,7 @@ def test_a_role_that_could_alter_the_history_is_refused(database_url: str) -> No
 
 
 def as_administrator(url: str) -> str:
-    """Return the URL for somebody who may create roles: on a server of our own its administrator."""
+    """Return the URL with a user who may create roles: the administrator on the embedded server."""
     parts = urlsplit(url)
     user, _, rest = parts.netloc.partition(":")
     return parts._replace(netloc=f"{ADMINISTRATOR if user == ROLE else user}:{rest}").geturl()
@@ -168,14 +175,116 @@ def as_administrator(url: str) -> str:
 
 @contextmanager
 def another_role(url: str) -> Iterator[str]:
-    """Lend the name of a role that is not there, and see to it that it is not there afterwards."""
+    """Yield the name of a role that does not exist, and drop the role afterwards."""
     name = f"subusers_test_{uuid4().hex[:12]}"
     try:
         yield name
     finally:
-        ask_all(as_administrator(url), f'DROP OWNED BY "{name}"', f'DROP ROLE "{name}"')
+        execute_all(as_administrator(url), f'DROP OWNED BY "{name}"', f'DROP ROLE "{name}"')
 
 
-def ask_all(url: str, *statements: Any) -> None:
+def execute_all(url: str, *statements: Any) -> None:
     for statement in statements:
-        ask(url, statement)
+        fetch(url, statement)
+
+
+OBJECTS_TO_CREATE = [
+    "AGGREGATE mine (int) (SFUNC = int4pl, STYPE = int)",
+    "CAST (text AS int) WITH INOUT",
+    "COLLATION mine (LOCALE = 'C')",
+    "CONVERSION mine FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1",
+    "DATABASE mine",
+    "DOMAIN mine AS text",
+    "EVENT TRIGGER mine ON ddl_command_start EXECUTE FUNCTION draw_positions()",
+    "FOREIGN DATA WRAPPER mine",
+    "FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "INDEX ON stored_events (topic)",
+    "MATERIALIZED VIEW mine AS SELECT 1",
+    "OPERATOR === (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int)",
+    "POLICY mine ON stored_events",
+    "PROCEDURE mine() LANGUAGE sql AS 'SELECT 1'",
+    "PUBLICATION mine",
+    "ROLE mine",
+    "RULE mine AS ON INSERT TO stored_events DO INSTEAD NOTHING",
+    "SCHEMA mine",
+    "SEQUENCE mine",
+    "STATISTICS mine ON position, hash FROM merkle_leaves",
+    "TABLE mine ()",
+    "TABLE mine AS SELECT 1",
+    "TABLESPACE mine LOCATION '/mine'",
+    "TEXT SEARCH CONFIGURATION mine (COPY = simple)",
+    "TRIGGER mine AFTER INSERT ON stored_events EXECUTE FUNCTION draw_positions()",
+    "TYPE mine AS ENUM ('mine')",
+    "VIEW mine AS SELECT 1",
+    *(
+        f"TEMPORARY {temporary}"
+        for temporary in ("TABLE stored_events ()", "TABLE mine AS SELECT 1", "VIEW mine AS SELECT 1")
+    ),
+    "TEMPORARY SEQUENCE mine",
+    "FUNCTION pg_temp.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "TYPE pg_temp.mine AS ENUM ('mine')",
+]
+"""An executable CREATE command for each kind of object in PostgreSQL."""
+
+CREATING_STATEMENTS = [
+    *(f"CREATE {definition}" for definition in OBJECTS_TO_CREATE),
+    "SELECT 1 INTO TEMPORARY mine",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_create(0)",
+    "SELECT lo_from_bytea(0, 'mine')",
+    "SELECT lo_import('/etc/hostname')",
+]
+
+OWNED = """
+SELECT 'pg_largeobject' FROM pg_largeobject_metadata UNION ALL
+SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner) = current_user UNION ALL
+SELECT proname FROM pg_proc WHERE pg_get_userbyid(proowner) = current_user UNION ALL
+SELECT typname FROM pg_type WHERE pg_get_userbyid(typowner) = current_user
+"""
+
+
+def test_service_role_cannot_create_objects(database_url: str) -> None:
+    """After a superuser has run the printed SQL, no object can be created, not even temporary or large ones."""
+    role = service_role(database_url).name
+    with connect(as_administrator(database_url)) as connection:
+        connection.execute(database_role.setup_script(connection, role).encode())
+
+    unexpected = []
+    for statement in CREATING_STATEMENTS:
+        with closing(connect(service_role_url(database_url))) as service_connection:
+            try:
+                service_connection.execute(statement.encode())
+            except psycopg.errors.InsufficientPrivilege:
+                continue
+            except psycopg.Error as error:
+                unexpected.append(f"{statement}: {error}")
+            else:
+                unexpected.append(statement)
+    assert unexpected == []
+    assert fetch(service_role_url(database_url), OWNED) == []
+
+
+def test_database_owner_can_deny_all_but_large_objects(database_url: str) -> None:
+    """Migrating does the same. Only a superuser can revoke the right to create large objects."""
+    with connect(database_url) as connection:
+        database_role.set_up_role(connection, service_role(database_url))
+
+    for statement in CREATING_STATEMENTS[:-4]:
+        with closing(connect(service_role_url(database_url))) as service_connection, pytest.raises(psycopg.Error):
+            service_connection.execute(statement.encode())
+
+
+def test_search_path_of_connections_puts_temporary_tables_last(service: Service) -> None:
+    """A temporary table must not shadow a table of the service."""
+    url = service.settings.database_url or ""
+    with ExitStack() as stack:
+        other_connections = [
+            closing(connections.connect(url, "test")),
+            closing(connections.connect_to_follow(url)),
+        ]
+        for connection in map(stack.enter_context, [service.database.get_connection(), *other_connections]):
+            (path,) = connection.cursor(row_factory=tuple_row).execute("SHOW search_path").fetchone() or ("",)
+            assert path.replace(" ", "") == "public,pg_temp"
+    with connections.connect(service.settings.owner_url, "test") as owner:
+        owner.execute("CREATE TEMPORARY TABLE followers (mine int)")
+        assert owner.execute("SELECT * FROM followers LIMIT 0").description[0].name == "name"  # type: ignore[index]

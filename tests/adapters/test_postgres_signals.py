@@ -1,4 +1,4 @@
-"""Followers are woken soon after a commit, by few signals for many commits, through lost connections."""
+"""Post-commit signals: delivery, coalescing, reconnection and shutdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from adapters.postgres import signals as module
 from adapters.postgres.signals import CHANNEL, Signals
-from tests.postgres import connect, cut_off
+from tests.postgres import connect, terminate_connections
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def signals(database_url: str) -> Iterator[Signals]:
-    """Give signals on the test's database."""
+    """Yield signals on the test database."""
     signals = Signals(lambda: connect(database_url))
     yield signals
     signals.close()
@@ -27,76 +27,75 @@ def signals(database_url: str) -> Iterator[Signals]:
 
 @pytest.fixture
 def listener(database_url: str) -> Iterator[psycopg.Connection]:
-    """Give a connection that listens."""
+    """Yield a connection that listens on the channel."""
     with connect(database_url) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
         yield connection
 
 
-def signaling() -> set[threading.Thread]:
+def signal_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == "signals"}
 
 
-def heard(listener: psycopg.Connection, timeout: float) -> int:
+def count_notifications(listener: psycopg.Connection, timeout: float) -> int:
     return len(list(listener.notifies(timeout=timeout)))
 
 
-def test_a_signal_is_heard(signals: Signals, listener: psycopg.Connection) -> None:
-    """Whoever listens wakes up."""
+def test_signal_reaches_a_listener(signals: Signals, listener: psycopg.Connection) -> None:
     signals.signal()
 
     assert list(listener.notifies(timeout=10, stop_after=1))
 
 
-def test_many_commits_share_a_signal(signals: Signals, listener: psycopg.Connection) -> None:
-    """A thousand commits in a moment cost a few signals, not a thousand, and the last of them is heard too."""
+def test_signals_of_many_commits_are_coalesced(signals: Signals, listener: psycopg.Connection) -> None:
+    """A thousand commits in quick succession cause fewer than a hundred notifications."""
     for _ in range(1000):
         signals.signal()
 
     first = list(listener.notifies(timeout=20, stop_after=1))
-    assert 1 <= len(first) + heard(listener, 0.3) < 100
+    assert 1 <= len(first) + count_notifications(listener, 0.3) < 100
 
 
-def test_signaling_waits_for_nothing(database_url: str) -> None:
-    """A command is not held up where no signal can be sent; followers poll."""
-    unreachable = threading.Event()
+def test_signaling_does_not_block(database_url: str) -> None:
+    """A failing connection does not delay commands; followers also poll."""
+    connect_attempted = threading.Event()
 
-    def connect_in_vain() -> psycopg.Connection:
-        unreachable.set()
+    def fail_to_connect() -> psycopg.Connection:
+        connect_attempted.set()
         raise psycopg.OperationalError
 
-    signals = Signals(connect_in_vain)
+    signals = Signals(fail_to_connect)
     signals.signal()
-    assert unreachable.wait(timeout=10)
+    assert connect_attempted.wait(timeout=10)
     signals.signal()
     signals.close()
 
 
-def test_signals_go_on_after_a_lost_connection(
+def test_signals_resume_after_a_lost_connection(
     signals: Signals, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the server cuts the connection, a new one is made."""
+    """The sender reconnects after the server closes its connection."""
     monkeypatch.setattr(module, "RECONNECT_AFTER", 0.01)
     signals.signal()
-    eventually(lambda: cut_off(database_url))
+    eventually(lambda: terminate_connections(database_url))
 
     with connect(database_url) as listener:
         listener.execute(f"LISTEN {CHANNEL}")
 
-        def signal_and_hear() -> int:
+        def signal_and_count() -> int:
             signals.signal()
-            return heard(listener, 0.02)
+            return count_notifications(listener, 0.02)
 
-        eventually(signal_and_hear)
+        eventually(signal_and_count)
 
 
-def test_closing_ends_the_thread(database_url: str) -> None:
-    """Nothing goes on afterwards, whether a signal was ever sent or not."""
-    before = signaling()
+def test_closing_signals_ends_the_thread(database_url: str) -> None:
+    """This holds whether or not a signal was ever sent."""
+    before = signal_threads()
     for used in (False, True):
         signals = Signals(lambda: connect(database_url))
         if used:
             signals.signal()
         signals.close()
 
-    assert signaling() <= before
+    assert signal_threads() <= before

@@ -1,4 +1,4 @@
-"""Who calls the HTTP interface: each with an API key, and a company and its sub-users as seen through it."""
+"""HTTP clients for tests: one for each API key scope, and objects for a main account and its sub-users."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from api.http.app import create_app
-from application.api_keys import Scope
+from api.flask_application import create_app
+from application.commands.api_keys import Scope
+from tests.api_keys import add_api_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,133 +17,139 @@ if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.test import TestResponse
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
-TEMPORARY = "first phrase for now"
-OWN = "a password of my own"
+TEMPORARY_PASSWORD = "first phrase for now"
+OWN_PASSWORD = "a password of my own"
+METRICS_TOKEN = "the-token-of-a-Prometheus"
 
 numbers = count(1)
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Somebody who sends requests, with these headers in each."""
+class ApiClient:
+    """A client that sends the same headers with every request."""
 
     app: Flask
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def with_key(cls, app: Flask, key: str) -> Caller:
+    def with_key(cls, app: Flask, key: str) -> ApiClient:
         return cls(app, {"Authorization": f"Bearer {key}"})
 
-    def sending(self, **headers: str) -> Caller:
-        """Return the same with further headers: X_Client_IP stands for X-Client-IP."""
+    def with_headers(self, **headers: str) -> ApiClient:
+        """Return a client with further headers; `X_Client_IP` means `X-Client-IP`."""
         return replace(self, headers={**self.headers, **{name.replace("_", "-"): headers[name] for name in headers}})
 
-    def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> TestResponse:
-        """Send a request; `json`, `data`, `query_string` and so on are those of Werkzeug's EnvironBuilder."""
-        every = {**self.headers, **(headers or {})}
-        return self.app.test_client().open(path, method=method, headers=every, buffered=True, **request)
+    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> TestResponse:
+        """Send a request; `json`, `data`, `query_string` and so on are arguments of Werkzeug's EnvironBuilder."""
+        all_headers = {**self.headers, **(headers or {})}
+        return self.app.test_client().open(path, method=method, headers=all_headers, buffered=True, **request)
 
     def get(self, path: str, **request: Any) -> TestResponse:
-        return self.ask("GET", path, **request)
+        return self.request("GET", path, **request)
 
     def post(self, path: str, **request: Any) -> TestResponse:
-        return self.ask("POST", path, **request)
+        return self.request("POST", path, **request)
 
     def put(self, path: str, **request: Any) -> TestResponse:
-        return self.ask("PUT", path, **request)
+        return self.request("PUT", path, **request)
 
     def patch(self, path: str, **request: Any) -> TestResponse:
-        return self.ask("PATCH", path, **request)
+        return self.request("PATCH", path, **request)
 
     def delete(self, path: str, **request: Any) -> TestResponse:
-        return self.ask("DELETE", path, **request)
+        return self.request("DELETE", path, **request)
 
 
 @dataclass(frozen=True)
-class Doors:
-    """A service's HTTP interface, and somebody with a key of each scope before it."""
+class ApiClients:
+    """The service's HTTP interface, with a client for each API key scope."""
 
     service: Service
     app: Flask
-    portal: Caller
-    support: Caller
-    auditor: Caller
-    analytics: Caller
+    portal: ApiClient
+    support: ApiClient
+    auditor: ApiClient
+    analytics: ApiClient
 
     @classmethod
-    def of(cls, service: Service) -> Doors:
+    def of(cls, service: Service) -> ApiClients:
         app = create_app(service)
-        keys = {scope: service.api_keys.create(scope, f"the {scope}'s key", service.clock()) for scope in Scope}
-        return cls(service, app, **{str(scope): Caller.with_key(app, keys[scope]) for scope in Scope})
+        keys = {scope: add_api_key(service, scope, f"the {scope}'s key") for scope in Scope}
+        return cls(service, app, **{str(scope): ApiClient.with_key(app, keys[scope]) for scope in Scope})
 
     @property
-    def stranger(self) -> Caller:
-        """Somebody without a key."""
-        return Caller(self.app)
+    def anonymous(self) -> ApiClient:
+        """A client without an API key."""
+        return ApiClient(self.app)
 
-    def with_scope(self, scope: Scope) -> Caller:
-        caller: Caller = getattr(self, scope)
+    @property
+    def prometheus(self) -> ApiClient:
+        """A client with the metrics token."""
+        return ApiClient.with_key(self.app, METRICS_TOKEN)
+
+    def with_scope(self, scope: Scope) -> ApiClient:
+        caller: ApiClient = getattr(self, scope)
         return caller
 
     def account(self, **details: Any) -> Account:
-        """Have the portal register a main account."""
+        """Register a main account through the portal."""
         body = {"email": f"boss-{uuid4().hex[:8]}@company.example", "company_name": "Winds & Waves", **details}
-        made = self.portal.post("/v1/accounts", json=body)
-        assert made.status_code == 201, made.text
-        return Account(self.portal, made.json["account_id"], body["email"], made)  # type: ignore[index]
+        response = self.portal.post("/v1/accounts", json=body)
+        assert response.status_code == 201, response.text
+        return Account(self.portal, response.json["account_id"], body["email"], response)  # type: ignore[index]
 
 
 @dataclass(frozen=True)
 class Account:
     """A main account, used through the portal."""
 
-    portal: Caller
+    portal: ApiClient
     account_id: str
     email: str
-    answer: TestResponse
+    response: TestResponse
 
     @property
     def path(self) -> str:
         return f"/v1/accounts/{self.account_id}"
 
-    def let_in(self, password: str | None = TEMPORARY, **details: Any) -> SubUser:
-        """Create a sub-user, inactive as yet; None has the service make up the password."""
+    def create_sub_user(self, password: str | None = TEMPORARY_PASSWORD, **details: Any) -> SubUser:
+        """Create an inactive sub-user; with a password of None, the service generates one."""
         body = {"email": f"someone-{next(numbers)}@company.example", "name": "Grace", "surname": "Hopper", **details}
         if password is not None:
             body["password"] = password
-        made = self.portal.post(f"{self.path}/sub-users", json=body)
-        assert made.status_code == 201, made.text
-        return SubUser(self, made.json["sub_user_id"], body["email"], password or "", made)  # type: ignore[index]
+        response = self.portal.post(f"{self.path}/sub-users", json=body)
+        assert response.status_code == 201, response.text
+        return SubUser(self, response.json["sub_user_id"], body["email"], password or "", response)  # type: ignore[index]
 
-    def let_in_active(self, **details: Any) -> SubUser:
-        """Create a sub-user and activate them: they have a temporary password."""
-        one = self.let_in(**details)
-        one.change(active=True)
-        return one
+    def create_active(self, **details: Any) -> SubUser:
+        """Create an active sub-user with a temporary password."""
+        sub_user = self.create_sub_user(**details)
+        sub_user.change(active=True)
+        return sub_user
 
-    def let_in_settled(self, **details: Any) -> SubUser:
-        """Create a sub-user who has a password of their own."""
-        return self.let_in_active(**details).choosing(OWN)
+    def create_with_own_password(self, **details: Any) -> SubUser:
+        """Create an active sub-user who has set their own password."""
+        return self.create_active(**details).set_own_password(OWN_PASSWORD)
 
-    def rows(self, **query: Any) -> list[dict[str, Any]]:
-        """Return the audit log, newest first."""
-        answer = self.portal.get(f"{self.path}/audit-log", query_string={"limit": 200, **query})
-        assert answer.status_code == 200, answer.text
-        rows: list[dict[str, Any]] = answer.json["items"]  # type: ignore[index]
+    def audit_log_rows(self, **query: Any) -> list[dict[str, Any]]:
+        """Return the audit log, newest entry first."""
+        response = self.portal.get(f"{self.path}/audit-log", query_string={"limit": 200, **query})
+        assert response.status_code == 200, response.text
+        rows: list[dict[str, Any]] = response.json["items"]  # type: ignore[index]
         return rows
 
 
 @dataclass(frozen=True)
 class SubUser:
-    """A sub-user, and the password that they know."""
+    """A sub-user and their current password."""
 
     account: Account
     sub_user_id: str
     email: str
     password: str
-    answer: TestResponse
+    response: TestResponse
 
     @property
     def path(self) -> str:
@@ -150,61 +157,66 @@ class SubUser:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What they log in with."""
+        """The sub-user's login credentials."""
         return {"account_email": self.account.email, "email": self.email, "password": self.password}
 
-    def shown(self) -> dict[str, Any]:
-        answer = self.account.portal.get(self.path)
-        assert answer.status_code == 200, answer.text
-        shown: dict[str, Any] = answer.json  # type: ignore[assignment]
-        return shown
+    def fetch(self) -> dict[str, Any]:
+        response = self.account.portal.get(self.path)
+        assert response.status_code == 200, response.text
+        details: dict[str, Any] = response.json  # type: ignore[assignment]
+        return details
 
     def etag(self) -> str:
-        """Return the entity tag of what is shown now."""
+        """Return the current entity tag."""
         return self.account.portal.get(self.path).headers["ETag"]
 
     def change(self, **changes: Any) -> TestResponse:
-        answer = self.account.portal.patch(self.path, json=changes)
-        assert answer.status_code == 200, answer.text
-        return answer
+        response = self.account.portal.patch(self.path, json=changes)
+        assert response.status_code == 200, response.text
+        return response
 
-    def log_in(self, **instead: Any) -> TestResponse:
-        """Try to log in, with what they know or something else."""
-        return self.account.portal.post("/v1/sessions", json={**self.credentials, **instead})
+    def log_in(self, **overrides: Any) -> TestResponse:
+        """Send a login request with the sub-user's credentials; `overrides` replaces some of them."""
+        return self.account.portal.post("/v1/sessions", json={**self.credentials, **overrides})
 
     def token(self) -> str:
-        """Log in, and return the token."""
-        answer = self.log_in()
-        assert answer.status_code == 201, answer.text
-        token: str = answer.json["token"]  # type: ignore[index]
+        """Log in and return the session token."""
+        response = self.log_in()
+        assert response.status_code == 201, response.text
+        token: str = response.json["token"]  # type: ignore[index]
         return token
 
-    def choosing(self, password: str) -> SubUser:
-        """Set a password of their own, and return them as somebody who knows it."""
+    def set_own_password(self, password: str) -> SubUser:
+        """Set the sub-user's own password, and return the sub-user with it."""
         body = {"current_password": self.password, "new_password": password}
         headers = {"Session-Token": self.token()}
-        answer = self.account.portal.put("/v1/sessions/current/password", json=body, headers=headers)
-        assert answer.status_code == 200, answer.text
+        response = self.account.portal.put("/v1/sessions/current/password", json=body, headers=headers)
+        assert response.status_code == 200, response.text
         return replace(self, password=password)
 
 
-def is_active(portal: Caller, token: str) -> bool:
-    """Tell whether a token is good for anything now."""
-    answer = portal.post("/v1/sessions/introspect", json={"token": token})
-    assert answer.status_code == 200, answer.text
-    return bool(answer.json["active"])  # type: ignore[index]
+def is_active(portal: ApiClient, token: str) -> bool:
+    """Return whether a session token is active."""
+    response = portal.post("/v1/sessions/introspect", json={"token": token})
+    assert response.status_code == 200, response.text
+    return bool(response.json["active"])  # type: ignore[index]
 
 
-def require_problem(answer: TestResponse, status: int, kind: str, *fields: str) -> Any:
-    """Require an RFC 9457 problem of this kind that names these fields, and return its body."""
-    assert answer.status_code == status, answer.text
-    assert answer.content_type == "application/problem+json"
-    problem: Any = answer.json
-    assert problem["type"] == f"urn:subusers:problem:{kind}"
+EXTENSIONS = {"store-went-back": {"epoch", "common_position"}}
+"""Extension members of problems, by problem type."""
+
+
+def require_problem(response: TestResponse, status: int, problem_type: str, *fields: str) -> Any:
+    """Require an RFC 9457 problem of this type, with errors for exactly these fields; return its body."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    problem: Any = response.json
+    assert problem["type"] == f"urn:subusers:problem:{problem_type}"
     assert problem["status"] == status
     assert problem["title"]
     assert problem["detail"]
-    assert problem["request_id"] == answer.headers["X-Request-Id"]
-    assert set(problem) == {"type", "title", "status", "detail", "request_id"} | ({"errors"} if fields else set())
+    assert problem["request_id"] == response.headers["X-Request-Id"]
+    extensions = {"errors"} if fields else EXTENSIONS.get(problem_type, set())
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"} | extensions
     assert set(problem.get("errors", ())) == set(fields)
     return problem

@@ -1,4 +1,4 @@
-"""What tests of the HTTP interface share."""
+"""Fixtures for tests of the HTTP API."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from projections.event_tail import EventTail
+from projections.feed.tail import EventTail
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, Caller, Doors
+    from tests.api.callers import Account, ApiClient, ApiClients
 
 
 @pytest.fixture
-def portal(doors: Doors) -> Caller:
-    """Give the portal's backend."""
-    return doors.portal
+def portal(clients: ApiClients) -> ApiClient:
+    """Return a client with the portal's API key."""
+    return clients.portal
 
 
 @pytest.fixture
-def account(doors: Doors) -> Account:
-    """Give a main account that has just been registered."""
-    return doors.account()
+def account(clients: ApiClients) -> Account:
+    """Return a newly registered main account."""
+    return clients.account()
 
 
 @pytest.fixture
 def streams_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have streams of events end once they have begun, for tests that read every answer to its end."""
+    """Make event streams end after their first events, for tests that read every response to its end."""
     monkeypatch.setattr(EventTail, "ended", True)

@@ -1,4 +1,4 @@
-"""What OCSF 1.6.0 demands of the events that are exported here, copied from its schema.
+"""Requirements of OCSF 1.6.0 for the exported event classes, copied from its schema.
 
 From github.com/ocsf/ocsf-schema, tag 1.6.0: events/base_event.json, events/iam/account_change.json,
 events/iam/authentication.json, objects/{metadata,product,user,actor,network_endpoint,_entity}.json, dictionary.json.
@@ -20,19 +20,19 @@ KNOWN = {
     *("activity_name", "category_name", "class_name", "message", "severity", "status", "status_id", "status_detail"),
     *("actor", "src_endpoint", "http_request", "user", "service", "session", "is_remote", "unmapped"),
 }
-"""The attributes that these classes have and that are used here; `unmapped` is for whatever they do not have."""
+"""Attributes of these classes that exports use; `unmapped` holds data that OCSF has no attribute for."""
 
 
 def faults(event: dict[str, Any]) -> list[str]:
-    """Return what is wrong with an event."""
+    """Return the names of the requirements that an event violates."""
     class_uid = event.get("class_uid", -1)
     if class_uid not in REQUIRED:
         return [f"class {class_uid}"]
-    found = [f"{name} is missing" for name in REQUIRED[class_uid] if name not in event]
-    found += [f"{name} is unknown" for name in event.keys() - KNOWN]
-    found += [f"{name} is no integer" for name in INTEGERS if name in event and type(event[name]) is not int]
-    if found:
-        return found
+    errors = [f"{name} is missing" for name in REQUIRED[class_uid] if name not in event]
+    errors += [f"{name} is unknown" for name in event.keys() - KNOWN]
+    errors += [f"{name} is no integer" for name in INTEGERS if name in event and type(event[name]) is not int]
+    if errors:
+        return errors
     checks = {
         "activity_id": event["activity_id"] in ACTIVITIES[class_uid],
         "category_uid": event["category_uid"] == class_uid // 1000,
@@ -41,20 +41,20 @@ def faults(event: dict[str, Any]) -> list[str]:
         "status_id": event.get("status_id", 0) in STATUSES,
         "activity_name": event["activity_id"] != 99 or bool(event.get("activity_name")),
         "metadata": {"product", "version"} <= event["metadata"].keys(),
-        "product": _one_of(event["metadata"].get("product", {}), "name", "uid"),
-        "service": class_uid != 3002 or _one_of(event, "service", "dst_endpoint"),
-        "user": class_uid == 0 or _user_is_right(event["user"]),
-        "actor": "actor" not in event or _one_of(event["actor"], "user", "app_name", "app_uid", "session", "process"),
-        "actor.user": _user_is_right(event.get("actor", {}).get("user", {"uid": "none"})),
-        "src_endpoint": "src_endpoint" not in event or _one_of(event["src_endpoint"], "ip", "uid", "name", "hostname"),
+        "product": _has_any(event["metadata"].get("product", {}), "name", "uid"),
+        "service": class_uid != 3002 or _has_any(event, "service", "dst_endpoint"),
+        "user": class_uid == 0 or _is_valid_user(event["user"]),
+        "actor": "actor" not in event or _has_any(event["actor"], "user", "app_name", "app_uid", "session", "process"),
+        "actor.user": _is_valid_user(event.get("actor", {}).get("user", {"uid": "none"})),
+        "src_endpoint": "src_endpoint" not in event or _has_any(event["src_endpoint"], "ip", "uid", "name", "hostname"),
     }
-    return [f"{name} is wrong" for name, right in checks.items() if not right]
+    return [f"{name} is wrong" for name, is_valid in checks.items() if not is_valid]
 
 
-def _user_is_right(user: dict[str, Any]) -> bool:
-    return _one_of(user, "account", "name", "uid") and user.get("type_id", 0) in USER_TYPES
+def _is_valid_user(user: dict[str, Any]) -> bool:
+    return _has_any(user, "account", "name", "uid") and user.get("type_id", 0) in USER_TYPES
 
 
-def _one_of(value: dict[str, Any], *names: str) -> bool:
-    """Say whether at least one of these is there, as a constraint of the schema has it."""
+def _has_any(value: dict[str, Any], *names: str) -> bool:
+    """Return whether an object has at least one of these attributes (the schema's `at_least_one` constraint)."""
     return any(value.get(name) for name in names)

@@ -1,30 +1,33 @@
-"""The routes that there are, as the application and its document know them."""
+"""Table of all routes, from the application and its OpenAPI document."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from api.http.app import create_app
-from api.http.doors import scopes_of
+from api.flask_application import create_app
+from api.http.authentication import scopes_of
 
 if TYPE_CHECKING:
-    from api.bootstrap import Service
-    from api.console.visitors import Audience
-    from application.api_keys import Scope
+    from api.bootstrap.service import Service
+    from api.console.current_user import Audience
+    from application.commands.api_keys import Scope
 
 STAND_IN = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
-"""The sub-user in the document's examples."""
+"""Id of the sub-user in the document's examples."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path. `rule` is the path as Flask has it, `body` the document's example, if it takes one.
+    """One method of one path.
 
-    `scopes` are those of the API keys that open it; a page of the console opens to its `audience` instead.
+    `rule` is Flask's path pattern; `body` is the document's example of the request body, if the route takes one.
+    `scopes` are the API key scopes that may call an API route; `audience` are the users who may open a page of the
+    console.
     """
 
     method: str
@@ -32,9 +35,11 @@ class Route:
     scopes: frozenset[Scope] | None
     audience: frozenset[Audience] | None = None
     body: Any = None
+    query: tuple[str, ...] = ()
+    """Names of the query parameters."""
 
     def __str__(self) -> str:
-        """Return it as DESIGN's table has it."""
+        """Return method and path in the notation of the OpenAPI document."""
         return f"{self.method} {self.documented_path}"
 
     @property
@@ -46,27 +51,36 @@ class Route:
         return re.findall(r"<(?:\w+:)?(\w+)>", self.rule)
 
     def path(self, **ids: object) -> str:
-        """Return the path with these ids in it; one that is not given is of nothing that there is."""
+        """Return the path with these ids; missing ids are replaced by one that does not exist."""
         return self.documented_path.format(**{**dict.fromkeys(self.parameters, STAND_IN), **ids})
 
     def body_about(self, sub_user_id: str) -> dict[str, Any]:
-        """Return what a request for this sub-user has besides its path."""
+        """Return the request's body, with the id of this sub-user, as keyword arguments for the client."""
         if self.body is None:
             return {}
         return {"json": json.loads(json.dumps(self.body).replace(STAND_IN, sub_user_id))}
 
 
-def routes() -> list[Route]:
-    """Return every route, by path and method. Nothing is behind this application: it is there to be read."""
+@cache
+def routes() -> tuple[Route, ...]:
+    """Return every route, ordered by path and method.
+
+    The application has no real service behind it: it is only inspected.
+    """
     app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, streams=1, public_url=""))))
     document = json.loads(app.extensions["subusers-openapi"])
-    found = []
+    all_routes = []
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             audience = getattr(app.view_functions[rule.endpoint], "audience", None)
             route = Route(method, rule.rule, scopes_of(app, rule.endpoint), audience)
-            found.append(replace(route, body=_example(document, route)))
-    return sorted(found, key=lambda route: (route.rule, route.method))
+            all_routes.append(replace(route, body=_example(document, route), query=_query(document, route)))
+    return tuple(sorted(all_routes, key=lambda route: (route.rule, route.method)))
+
+
+def _query(document: dict[str, Any], route: Route) -> tuple[str, ...]:
+    operation = document["paths"].get(route.documented_path, {}).get(route.method.lower(), {})
+    return tuple(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
 
 
 def _example(document: dict[str, Any], route: Route) -> Any:

@@ -1,4 +1,4 @@
-"""What the portal reports that sub-users did."""
+"""Activities of sub-users that the portal reports."""
 
 from __future__ import annotations
 
@@ -10,42 +10,41 @@ import pytest
 from tests.api.callers import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, Caller
+    from tests.api.callers import Account, ApiClient
 
 
-def test_activities_are_recorded_and_counted(account: Account, portal: Caller) -> None:
-    """201 with how many they were, at a position in the history, and each is in the audit log as it was told."""
-    one = account.let_in()
-    told: list[dict[str, Any]] = [
+def test_activities_are_recorded_and_counted(account: Account, portal: ApiClient) -> None:
+    """The response has their number and the last position; the audit log shows each as it was reported."""
+    sub_user = account.create_sub_user()
+    activities: list[dict[str, Any]] = [
         {
-            "sub_user_id": one.sub_user_id,
+            "sub_user_id": sub_user.sub_user_id,
             "action": "assistant.published",
             "target": "assistant 42",
             "details": {"version": 7, "channels": ["phone", "web"], "draft": None},
             "occurred_at": "2026-05-01T02:00:00+02:00",
         },
-        {"sub_user_id": one.sub_user_id, "action": "report.read"},
+        {"sub_user_id": sub_user.sub_user_id, "action": "report.read"},
     ]
 
-    answer = portal.post(f"{account.path}/activities", json={"activities": told})
+    response = portal.post(f"{account.path}/activities", json={"activities": activities})
 
-    assert (answer.status_code, answer.content_type) == (201, "application/json")
-    assert answer.json == {"recorded": 2}
-    second, first = account.rows()[:2]
-    assert answer.headers["Event-Position"] == str(second["position"])
+    assert (response.status_code, response.content_type) == (201, "application/json")
+    assert response.json == {"recorded": 2}
+    second, first = account.audit_log_rows()[:2]
+    assert response.headers["Event-Position"] == str(second["position"])
     assert (first["action"], first["target"]) == ("assistant.published", "assistant 42")
-    assert first["details"] == told[0]["details"]
+    assert first["details"] == activities[0]["details"]
     assert first["occurred_at"] == "2026-05-01T00:00:00Z"
-    assert first["actor"] == {"type": "sub_user", "id": one.sub_user_id, "name": "Grace Hopper"}
+    assert first["actor"] == {"type": "sub_user", "id": sub_user.sub_user_id, "name": "Grace Hopper"}
     assert (second["action"], second["target"], second["details"]) == ("report.read", None, None)
     assert second["occurred_at"] == second["recorded_at"]
 
 
-def test_a_thousand_activities_fit_in_one_report(account: Account, portal: Caller) -> None:
-    """1,000 are taken, 1,001 and none are refused."""
-    row = {"sub_user_id": account.let_in().sub_user_id, "action": "tool.used", "details": "x" * 1000}
-    answer = portal.post(f"{account.path}/activities", json={"activities": [row] * 1000})
-    assert answer.json == {"recorded": 1000}
+def test_request_has_between_1_and_1000_activities(account: Account, portal: ApiClient) -> None:
+    row = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used", "details": "x" * 1000}
+    response = portal.post(f"{account.path}/activities", json={"activities": [row] * 1000})
+    assert response.json == {"recorded": 1000}
     for count in (0, 1001):
         refused = portal.post(f"{account.path}/activities", json={"activities": [row] * count})
         require_problem(refused, 422, "invalid-input", "activities")
@@ -81,47 +80,47 @@ def test_a_thousand_activities_fit_in_one_report(account: Account, portal: Calle
         ("occurred_at", 1777593600),
     ],
 )
-def test_a_report_is_recorded_whole_or_not_at_all(account: Account, portal: Caller, field: str, value: Any) -> None:
-    """With one value refused nothing is recorded, and the refusal names the activity and the field."""
-    row = {"sub_user_id": account.let_in().sub_user_id, "action": "tool.used"}
-    answer = portal.post(f"{account.path}/activities", json={"activities": [row, {**row, field: value}]})
-    problem = require_problem(answer, 422, "invalid-input", "activities")
+def test_one_invalid_activity_refuses_the_whole_request(
+    account: Account, portal: ApiClient, field: str, value: Any
+) -> None:
+    """The problem names the index of the activity and the field; nothing is recorded."""
+    row = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used"}
+    response = portal.post(f"{account.path}/activities", json={"activities": [row, {**row, field: value}]})
+    problem = require_problem(response, 422, "invalid-input", "activities")
     assert set(problem["errors"]["activities"]) == {"1"}
     assert set(problem["errors"]["activities"]["1"]) == {field}
-    assert account.rows()[0]["action"] == "sub_user.created"
+    assert account.audit_log_rows()[0]["action"] == "sub_user.created"
 
 
 @pytest.mark.parametrize(
     "details",
     [None, False, 0, -1.5, 2**200, "", "plain", "back\\u0000slash", [], {}, [[[]]], {"é": "🦤"}, {"": {"a": [1, {}]}}],
 )
-def test_details_are_any_json(account: Account, portal: Caller, details: Any) -> None:
-    """What is told is what the audit log shows."""
-    row = {"sub_user_id": account.let_in().sub_user_id, "action": "tool.used", "details": details}
+def test_details_may_be_any_json(account: Account, portal: ApiClient, details: Any) -> None:
+    """The audit log shows them as they were reported."""
+    row = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used", "details": details}
     assert portal.post(f"{account.path}/activities", json={"activities": [row]}).status_code == 201
-    assert account.rows()[0]["details"] == details
+    assert account.audit_log_rows()[0]["details"] == details
 
 
 @pytest.mark.parametrize("levels", [17, 300, 900])
-def test_details_are_16_levels_deep_at_the_most(account: Account, portal: Caller, levels: int) -> None:
-    """A level more is refused, and so are hundreds."""
-    sub_user_id = account.let_in().sub_user_id
+def test_details_deeper_than_16_levels_are_refused(account: Account, portal: ApiClient, levels: int) -> None:
+    sub_user_id = account.create_sub_user().sub_user_id
     for opening, closing in ("[]", ('{"a":', "}")):
         text = opening * levels + ("1" if closing == "}" else "") + closing * levels
         body = f'{{"activities":[{{"sub_user_id":"{sub_user_id}","action":"a","details":{text}}}]}}'
-        answer = portal.post(f"{account.path}/activities", data=body, content_type="application/json")
-        require_problem(answer, 422, "invalid-input", "activities")
+        response = portal.post(f"{account.path}/activities", data=body, content_type="application/json")
+        require_problem(response, 422, "invalid-input", "activities")
 
 
-def test_what_somebody_did_before_they_were_deleted_can_be_told_no_more(account: Account, portal: Caller) -> None:
-    """The key under which it would be kept is gone."""
-    one = account.let_in()
-    portal.delete(one.path)
-    body = {"activities": [{"sub_user_id": one.sub_user_id, "action": "tool.used"}]}
+def test_activity_of_a_deleted_sub_user_is_refused(account: Account, portal: ApiClient) -> None:
+    """The data key that would encrypt it no longer exists."""
+    sub_user = account.create_sub_user()
+    portal.delete(sub_user.path)
+    body = {"activities": [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used"}]}
     require_problem(portal.post(f"{account.path}/activities", json=body), 422, "invalid-input", "activities")
 
 
-def test_activities_of_an_account_that_nobody_registered_are_not_found(portal: Caller) -> None:
-    """404."""
+def test_activities_of_an_unknown_account_are_not_found(portal: ApiClient) -> None:
     body = {"activities": [{"sub_user_id": str(uuid4()), "action": "tool.used"}]}
     require_problem(portal.post(f"/v1/accounts/{uuid4()}/activities", json=body), 404, "account-not-found")

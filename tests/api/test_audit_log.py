@@ -1,4 +1,4 @@
-"""The audit log as pages: what a row is, filters, cursors."""
+"""Audit log in pages: the fields of an entry, filters, cursors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.api.callers import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, Caller, Doors, SubUser
+    from tests.api.callers import Account, ApiClient, ApiClients, SubUser
 
 ROW = {
     *("position", "occurred_at", "recorded_at", "action", "actor", "sub_user_id", "target", "ip", "user_agent"),
@@ -20,28 +20,28 @@ DAYS = ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"]
 
 
 @pytest.fixture(scope="module")
-def history(doors: Doors) -> tuple[Account, SubUser, SubUser]:
-    """Give an account with two sub-users and some activities, the first one's on three days of 2026."""
-    account = doors.account()
-    one, other = account.let_in(), account.let_in(name="Ada")
-    activities = [{"sub_user_id": one.sub_user_id, "action": "tool.used", "occurred_at": day} for day in DAYS]
-    activities.append({"sub_user_id": other.sub_user_id, "action": "tool.used"})
-    assert doors.portal.post(f"{account.path}/activities", json={"activities": activities}).status_code == 201
-    one.change(active=True)
-    return account, one, other
+def history(clients: ApiClients) -> tuple[Account, SubUser, SubUser]:
+    """Return an account with two sub-users; the first has activities on three days of 2026."""
+    account = clients.account()
+    sub_user, other_sub_user = account.create_sub_user(), account.create_sub_user(name="Ada")
+    activities = [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "occurred_at": day} for day in DAYS]
+    activities.append({"sub_user_id": other_sub_user.sub_user_id, "action": "tool.used"})
+    assert clients.portal.post(f"{account.path}/activities", json={"activities": activities}).status_code == 201
+    sub_user.change(active=True)
+    return account, sub_user, other_sub_user
 
 
 def actions(rows: list[dict[str, Any]]) -> list[str]:
     return [row["action"] for row in rows]
 
 
-def test_the_audit_log_is_a_page_of_rows_newest_first(history: tuple[Account, SubUser, SubUser]) -> None:
-    """Each row has its fields and no others, and the positions go down."""
+def test_audit_log_is_a_page_of_entries_newest_first(history: tuple[Account, SubUser, SubUser]) -> None:
+    """Each entry has exactly the documented fields, and positions decrease."""
     account, _, _ = history
-    answer = account.portal.get(f"{account.path}/audit-log")
-    body: Any = answer.json
-    assert (answer.status_code, answer.content_type) == (200, "application/json")
-    assert answer.headers["Cache-Control"] == "no-store"
+    response = account.portal.get(f"{account.path}/audit-log")
+    body: Any = response.json
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert response.headers["Cache-Control"] == "no-store"
     assert set(body) == {"items", "next_cursor"}
     assert body["next_cursor"] is None
     assert all(set(row) == ROW for row in body["items"])
@@ -71,40 +71,39 @@ def test_the_audit_log_is_a_page_of_rows_newest_first(history: tuple[Account, Su
         ({"until": "0001-01-01T00:00:00Z"}, []),
     ],
 )
-def test_the_audit_log_can_be_narrowed(
+def test_filter_by_action_and_time(
     history: tuple[Account, SubUser, SubUser], query: dict[str, str], expected: list[str]
 ) -> None:
-    """By action and by when it occurred: `since` is included, `until` is not."""
+    """`since` is inclusive, `until` exclusive; both apply to the time of occurrence."""
     account, _, _ = history
-    assert actions(account.rows(**query)) == expected
+    assert actions(account.audit_log_rows(**query)) == expected
 
 
-def test_the_audit_log_of_one_sub_user(history: tuple[Account, SubUser, SubUser]) -> None:
-    """What they did and what was done to them, also together with other filters."""
-    account, one, other = history
-    assert actions(account.rows(sub_user_id=one.sub_user_id)) == [
+def test_filter_by_sub_user(history: tuple[Account, SubUser, SubUser]) -> None:
+    """The result has their own actions and those on them; the filter combines with others."""
+    account, sub_user, other_sub_user = history
+    assert actions(account.audit_log_rows(sub_user_id=sub_user.sub_user_id)) == [
         "sub_user.activated",
         *["tool.used"] * 3,
         "sub_user.created",
     ]
-    assert actions(account.rows(sub_user_id=other.sub_user_id, action="tool.used")) == ["tool.used"]
-    assert account.rows(sub_user_id=str(uuid4())) == []
+    assert actions(account.audit_log_rows(sub_user_id=other_sub_user.sub_user_id, action="tool.used")) == ["tool.used"]
+    assert account.audit_log_rows(sub_user_id=str(uuid4())) == []
 
 
-def test_another_account_s_sub_user_has_no_rows_here(
+def test_filter_by_a_sub_user_of_another_account_is_empty(
     history: tuple[Account, SubUser, SubUser], account: Account
 ) -> None:
-    """Asking for them in one's own log shows nothing of them."""
-    _, one, _ = history
-    assert account.rows(sub_user_id=one.sub_user_id) == []
+    _, sub_user, _ = history
+    assert account.audit_log_rows(sub_user_id=sub_user.sub_user_id) == []
 
 
 @pytest.mark.parametrize("query", [{}, {"action": "tool.used"}, {"since": DAYS[0]}])
 @pytest.mark.parametrize("limit", [1, 3])
-def test_pages_are_the_log_in_pieces(
+def test_pages_together_are_the_whole_log(
     history: tuple[Account, SubUser, SubUser], limit: int, query: dict[str, str]
 ) -> None:
-    """Following `next_cursor` gives each row once, in the order of the whole."""
+    """Following `next_cursor` returns each entry once, in the same order."""
     account, _, _ = history
     rows: list[Any] = []
     cursor: dict[str, str] = {}
@@ -117,29 +116,32 @@ def test_pages_are_the_log_in_pieces(
             break
         assert len(page["items"]) == limit
         cursor = {"cursor": page["next_cursor"]}
-    assert rows == account.rows(**query)
+    assert rows == account.audit_log_rows(**query)
 
 
-def test_a_cursor_is_good_for_its_own_log_alone(
-    history: tuple[Account, SubUser, SubUser], doors: Doors, account: Account
+def test_cursor_is_bound_to_its_log_filters_and_key(
+    history: tuple[Account, SubUser, SubUser], clients: ApiClients, account: Account
 ) -> None:
-    """Refused with another account's log, with another filter, and when tampered with; any key may carry it on."""
-    long, one, _ = history
-    page: Any = long.portal.get(f"{long.path}/audit-log?limit=1").json
+    """A cursor that was tampered with is refused too."""
+    long_account, sub_user, _ = history
+    page: Any = clients.auditor.get(f"{long_account.path}/audit-log?limit=1").json
     cursor = page["next_cursor"]
-    assert doors.auditor.get(f"{long.path}/audit-log?cursor={cursor}").status_code == 200
+    assert clients.auditor.get(f"{long_account.path}/audit-log?cursor={cursor}").status_code == 200
+    require_problem(
+        long_account.portal.get(f"{long_account.path}/audit-log?cursor={cursor}"), 422, "invalid-input", "cursor"
+    )
     for path, query in (
         (account.path, {"cursor": cursor}),
-        (long.path, {"cursor": cursor, "action": "tool.used"}),
-        (long.path, {"cursor": cursor, "sub_user_id": one.sub_user_id}),
-        (long.path, {"cursor": cursor, "since": DAYS[0]}),
-        (long.path, {"cursor": cursor, "until": DAYS[0]}),
-        (long.path, {"cursor": cursor[:-1]}),
-        (long.path, {"cursor": f"{cursor}A"}),
-        (long.path, {"cursor": "nonsense"}),
+        (long_account.path, {"cursor": cursor, "action": "tool.used"}),
+        (long_account.path, {"cursor": cursor, "sub_user_id": sub_user.sub_user_id}),
+        (long_account.path, {"cursor": cursor, "since": DAYS[0]}),
+        (long_account.path, {"cursor": cursor, "until": DAYS[0]}),
+        (long_account.path, {"cursor": cursor[:-1]}),
+        (long_account.path, {"cursor": f"{cursor}A"}),
+        (long_account.path, {"cursor": "nonsense"}),
     ):
-        answer = long.portal.get(f"{path}/audit-log", query_string=query)
-        require_problem(answer, 422, "invalid-input", "cursor")
+        response = clients.auditor.get(f"{path}/audit-log", query_string=query)
+        require_problem(response, 422, "invalid-input", "cursor")
 
 
 @pytest.mark.parametrize(
@@ -160,24 +162,24 @@ def test_a_cursor_is_good_for_its_own_log_alone(
         {"page": "2"},
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused(account: Account, portal: Caller, query: dict[str, str]) -> None:
-    """In every form of the log, and what is wrong with it is named."""
-    for kind in ("application/json", "text/csv", "application/x-ndjson"):
-        answer = portal.get(f"{account.path}/audit-log", query_string=query, headers={"Accept": kind})
-        require_problem(answer, 422, "invalid-input", *query)
+def test_invalid_query_is_refused(account: Account, portal: ApiClient, query: dict[str, str]) -> None:
+    """Every format refuses it, and the problem names the parameter."""
+    for media_type in ("application/json", "text/csv", "application/x-ndjson"):
+        response = portal.get(f"{account.path}/audit-log", query_string=query, headers={"Accept": media_type})
+        require_problem(response, 422, "invalid-input", *query)
 
 
-def test_the_log_of_an_account_that_nobody_registered_is_not_found(doors: Doors) -> None:
-    """404 in every form, and for every scope; so is that of an activity, whose stream is no account."""
-    account = doors.account()
-    body = {"activities": [{"sub_user_id": account.let_in().sub_user_id, "action": "tool.used"}]}
-    doors.portal.post(f"{account.path}/activities", json=body)
-    with doors.service.database.get_connection() as connection:
+def test_log_of_an_unknown_account_is_not_found(clients: ApiClients) -> None:
+    """Every format returns 404. The stream of an activity is not an account either."""
+    account = clients.account()
+    body = {"activities": [{"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used"}]}
+    clients.portal.post(f"{account.path}/activities", json=body)
+    with clients.service.database.get_connection() as connection:
         row = connection.execute(
             "SELECT originator_id FROM stored_events WHERE topic = 'SubUserActivityRecorded' LIMIT 1"
         ).fetchone()
     assert row is not None
-    for unknown in (uuid4(), row["originator_id"]):
-        for kind in ("application/json", "text/csv", "application/x-ndjson"):
-            answer = doors.auditor.get(f"/v1/accounts/{unknown}/audit-log", headers={"Accept": kind})
-            require_problem(answer, 404, "account-not-found")
+    for account_id in (uuid4(), row["originator_id"]):
+        for media_type in ("application/json", "text/csv", "application/x-ndjson"):
+            response = clients.auditor.get(f"/v1/accounts/{account_id}/audit-log", headers={"Accept": media_type})
+            require_problem(response, 404, "account-not-found")

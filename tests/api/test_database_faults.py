@@ -1,4 +1,4 @@
-"""A fault behind the doors: every route says so, nothing is half done, and all is well again by itself."""
+"""Database faults: every route reports them, no command is half done, and the service recovers by itself."""
 
 from __future__ import annotations
 
@@ -12,79 +12,93 @@ from structlog.testing import capture_logs
 
 from tests.api.callers import is_active, require_problem
 from tests.api.route_table import STAND_IN, routes
-from tests.postgres import connect, cut_off
-from tests.waiting import at_once, eventually
+from tests.postgres import connect, terminate_connections
+from tests.waiting import eventually, run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import Doors
+    from tests.api.callers import ApiClients
     from tests.api.route_table import Route
 
-SOON = 10.0
-"""Seconds within which a caller is told; a proxy in front waits longer."""
+MAX_RESPONSE_SECONDS = 10.0
+"""Seconds within which a client gets its response: less than the timeout of a proxy in front."""
 
 
 @contextmanager
-def gone(server_url: str, database_url: str) -> Iterator[None]:
-    """Have the server cut every connection to this database, and let nobody in."""
-    allow = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
+def database_unavailable(server_url: str, database_url: str) -> Iterator[None]:
+    """Close every connection to this database, and refuse new ones until the block ends."""
+    allow_connections = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
     database = urlsplit(database_url).path.strip("/")
     name = sql.Identifier(database)
     with connect(server_url) as server:
-        server.execute(sql.SQL(allow).format(name, sql.SQL("false")))
-        cut_off(server_url, database)
+        server.execute(sql.SQL(allow_connections).format(name, sql.SQL("false")))
+        terminate_connections(server_url, database)
         try:
             yield
         finally:
-            server.execute(sql.SQL(allow).format(name, sql.SQL("true")))
+            server.execute(sql.SQL(allow_connections).format(name, sql.SQL("true")))
 
 
-def test_without_its_database_every_route_says_so_and_recovers(
-    own_doors: Doors, server_url: str, database_url: str
+def test_every_route_returns_503_without_the_database(
+    own_clients: ApiClients, server_url: str, database_url: str
 ) -> None:
-    """503 with Retry-After, soon; still alive, but not ready; and once the database is back, as if nothing had been."""
-    doors = own_doors
-    account = doors.account()
-    one = account.let_in_settled()
-    token = one.token()
-    before, history = one.shown(), account.rows()
-    ids = {"account_id": account.account_id, "sub_user_id": one.sub_user_id}
+    """Liveness stays 200, readiness fails, and nothing has changed once the database is back."""
+    clients = own_clients
+    account = clients.account()
+    sub_user = account.create_with_own_password()
+    token = sub_user.token()
+    before, history = sub_user.fetch(), account.audit_log_rows()
+    ids = {"account_id": account.account_id, "sub_user_id": sub_user.sub_user_id}
     guarded = [route for route in routes() if route.scopes]
 
-    def asking(route: Route) -> Callable[[], TestResponse]:
+    def request_for(route: Route) -> Callable[[], TestResponse]:
         path = route.path(**ids)
         request = {"headers": {"Session-Token": token}, **route.body_about(STAND_IN)}
-        return lambda: doors.with_scope(min(route.scopes or ())).ask(route.method, path, **request)
+        return lambda: clients.with_scope(min(route.scopes or ())).request(route.method, path, **request)
 
-    with gone(server_url, database_url):
+    with database_unavailable(server_url, database_url):
         began = time.monotonic()
-        probes = [lambda: doors.stranger.get("/metrics"), lambda: doors.stranger.get("/readyz")]
-        metrics, *answers = at_once([*probes, *map(asking, guarded)])
-        assert doors.stranger.get("/healthz").status_code == 200
-        assert time.monotonic() - began < SOON
-        for answer in answers:
-            assert not isinstance(answer, Exception), answer
-            require_problem(answer, 503, "store-unavailable")
-            assert int(answer.headers["Retry-After"]) >= 1
+        probes = [lambda: clients.prometheus.get("/metrics"), lambda: clients.anonymous.get("/readyz")]
+        metrics, *responses = run_concurrently([*probes, *map(request_for, guarded)])
+        assert clients.anonymous.get("/healthz").status_code == 200
+        assert time.monotonic() - began < MAX_RESPONSE_SECONDS
+        for response in responses:
+            assert not isinstance(response, Exception), response
+            require_problem(response, 503, "store-unavailable")
+            assert int(response.headers["Retry-After"]) >= 1
         assert getattr(metrics, "status_code", metrics) == 200
 
-    eventually(lambda: doors.stranger.get("/readyz").status_code == 200)
-    assert eventually(lambda: doors.portal.get(one.path).status_code == 200)
-    assert one.shown() == before
-    assert account.rows() == history
-    assert is_active(doors.portal, token)
-    assert one.log_in().status_code == 201
+    eventually(lambda: clients.anonymous.get("/readyz").status_code == 200)
+    assert eventually(lambda: clients.portal.get(sub_user.path).status_code == 200)
+    assert sub_user.fetch() == before
+    assert account.audit_log_rows() == history
+    assert is_active(clients.portal, token)
+    assert sub_user.log_in().status_code == 201
 
 
-def test_cut_connections_cost_a_few_requests_at_the_most(own_doors: Doors, database_url: str) -> None:
-    """Each is a 503 that may be tried again, and with the same key nothing is done twice."""
-    account = own_doors.account()
+def test_read_only_database_is_not_ready(own_clients: ApiClients, server_url: str, database_url: str) -> None:
+    """Reads and commands return 503 until the database accepts writes again."""
+    account = own_clients.account()
+    database = sql.Identifier(urlsplit(database_url).path.strip("/"))
+    with connect(server_url) as owner:
+        owner.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
+        terminate_connections(database_url)
+        eventually(lambda: own_clients.anonymous.get("/readyz").status_code == 503)
+        require_problem(own_clients.portal.get(account.path), 503, "store-unavailable")
+        owner.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(database))
+    eventually(lambda: own_clients.anonymous.get("/readyz").status_code == 200)
+    assert own_clients.portal.get(account.path).status_code == 200
+
+
+def test_closed_connections_fail_few_requests(own_clients: ApiClients, database_url: str) -> None:
+    """A failed command can be retried with the same idempotency key, and takes effect once."""
+    account = own_clients.account()
     body = {"email": "grace@company.example", "name": "Grace", "surname": "Hopper"}
     for number in range(3):
-        cut_off(database_url)
+        terminate_connections(database_url)
         key = {"Idempotency-Key": f"attempt-{number}"}
         details = {**body, "email": f"grace-{number}@company.example"}
         statuses: list[int] = []
@@ -95,21 +109,24 @@ def test_cut_connections_cost_a_few_requests_at_the_most(own_doors: Doors, datab
     assert len(account.portal.get(f"{account.path}/sub-users").json["items"]) == 3  # type: ignore[index]
 
 
-def test_the_log_says_why_the_database_could_not_be_had(own_doors: Doors, server_url: str, database_url: str) -> None:
-    """In the driver's own words: the caller is told no more than that."""
-    with gone(server_url, database_url), capture_logs() as lines:
-        require_problem(own_doors.stranger.get("/readyz"), 503, "store-unavailable")
+def test_log_has_the_reason_of_the_database_failure(
+    own_clients: ApiClients, server_url: str, database_url: str
+) -> None:
+    """The reason is in the driver's words, which the response does not contain."""
+    with database_unavailable(server_url, database_url), capture_logs() as lines:
+        require_problem(own_clients.anonymous.get("/readyz"), 503, "store-unavailable")
     (line,) = [line for line in lines if line["event"] == "request.unavailable"]
-    assert line["cause"]
+    assert line["kind"] in {"lost connection", "shutdown, crash or start of the server"}
+    assert line["reason"]
 
 
-def test_an_unexpected_failure_tells_nothing_of_the_insides(own_doors: Doors, database_url: str) -> None:
-    """500 with the request id, and not a word of tables, statements or files."""
-    account = own_doors.account()
+def test_internal_error_reveals_no_internals(own_clients: ApiClients, database_url: str) -> None:
+    """The problem has the request id, but no names of tables, statements or files."""
+    account = own_clients.account()
     with connect(database_url) as connection:
         connection.execute("ALTER TABLE sub_user_view RENAME COLUMN surname TO family_name")
-    answer = own_doors.portal.get(f"{account.path}/sub-users")
-    problem = require_problem(answer, 500, "internal-error")
-    assert problem["detail"] == "Something went wrong here. The request id names it."
-    for inside in ("surname", "column", "psycopg", "Traceback", "sub_user_view", ".py"):
-        assert inside not in answer.text
+    response = own_clients.portal.get(f"{account.path}/sub-users")
+    problem = require_problem(response, 500, "internal-error")
+    assert problem["detail"] == "Internal error. Quote the request id when you report it."
+    for internal_name in ("surname", "column", "psycopg", "Traceback", "sub_user_view", ".py"):
+        assert internal_name not in response.text

@@ -1,4 +1,4 @@
-"""The page at /docs: the OpenAPI document for people, from this service alone."""
+"""Documentation page at /docs, which loads everything from this service."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from marshmallow import class_registry
 
-from api.http import schemas
-from api.http.app import create_app
-from api.http.documentation import EXAMPLES, STATIC
+from api.flask_application import create_app
+from api.http.openapi import EXAMPLES, STATIC
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
-(VENDORED,) = STATIC.glob("swagger-ui-*")
+(SWAGGER_UI,) = STATIC.glob("swagger-ui-*")
 
 
 @pytest.fixture
 def client(service: Service) -> FlaskClient:
-    """Give a client that has no API key."""
+    """Return a client without an API key."""
     return create_app(service).test_client()
 
 
 class Page(HTMLParser):
-    """What a page refers to, and what it carries inside itself."""
+    """References and inline code of an HTML page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -48,11 +48,11 @@ class Page(HTMLParser):
             self.inline.append(data)
 
 
-def test_page_is_open_to_anybody_and_allows_nothing_inline(client: FlaskClient) -> None:
-    """Its policy lets it load, run and ask what this service serves, and no more."""
-    answer = client.get("/docs")
-    assert (answer.status_code, answer.mimetype) == (200, "text/html")
-    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+def test_page_is_public_and_allows_no_inline_code(client: FlaskClient) -> None:
+    """Its Content-Security-Policy permits only what this service serves."""
+    response = client.get("/docs")
+    assert (response.status_code, response.mimetype) == (200, "text/html")
+    policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
     assert policy == {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -63,11 +63,11 @@ def test_page_is_open_to_anybody_and_allows_nothing_inline(client: FlaskClient) 
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
-    assert Page(answer.text).inline == []
+    assert Page(response.text).inline == []
 
 
-def test_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
-    """All that it refers to is relative to it, and is there."""
+def test_page_loads_nothing_from_other_origins(client: FlaskClient) -> None:
+    """Every reference is relative and exists."""
     references = Page(client.get("/docs").text).references
     assert "docs/docs.js" in references
     assert "openapi.json" in references
@@ -78,49 +78,48 @@ def test_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
     assert 'url: "openapi.json"' in (STATIC / "docs.js").read_text()
 
 
-def test_files_that_carry_a_version_are_kept_for_good(client: FlaskClient) -> None:
-    answer = client.get(f"/docs/{VENDORED.name}/swagger-ui-bundle.js")
-    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert answer.mimetype == "text/javascript"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+def test_versioned_files_are_cached_forever(client: FlaskClient) -> None:
+    response = client.get(f"/docs/{SWAGGER_UI.name}/swagger-ui-bundle.js")
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert response.mimetype == "text/javascript"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/docs.js", "/docs/docs.css"])
-def test_files_of_our_own_are_asked_about_again(client: FlaskClient, path: str) -> None:
-    """A browser that has the present one is told so, and gets it no second time."""
-    answer = client.get(path)
-    assert answer.headers["Cache-Control"] == "no-cache"
-    again = client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
-    assert (again.status_code, again.data) == (304, b"")
+def test_unversioned_files_are_revalidated(client: FlaskClient, path: str) -> None:
+    """A browser with the current version gets a 304."""
+    response = client.get(path)
+    assert response.headers["Cache-Control"] == "no-cache"
+    revalidation = client.get(path, headers={"If-None-Match": response.headers["ETag"]})
+    assert (revalidation.status_code, revalidation.data) == (304, b"")
 
 
 @pytest.mark.parametrize(
     "file", ["", "none.js", "../documentation.py", "%2e%2e/documentation.py", "/etc/passwd", "%00"]
 )
-def test_no_other_file_can_be_had(client: FlaskClient, file: str) -> None:
-    answer = client.get(f"/docs/{file}")
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+def test_other_files_are_not_served(client: FlaskClient, file: str) -> None:
+    response = client.get(f"/docs/{file}")
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
 
 
-def test_page_is_in_the_document_and_its_files_are_not(client: FlaskClient) -> None:
+def test_document_lists_the_page_but_not_its_files(client: FlaskClient) -> None:
     paths = client.get("/openapi.json").get_json()["paths"]
     assert [path for path in paths if path.startswith("/docs")] == ["/docs"]
 
 
-def test_vendored_files_are_as_they_were_published() -> None:
-    """Their sums are those in the README beside them, where their licence is too."""
-    sums = dict(re.findall(r"^ {4}([0-9a-f]{64}) {2}(\S+)$", (VENDORED / "README.md").read_text(), re.MULTILINE))
-    assert {name: total for total, name in sums.items()} == {
-        name: hashlib.sha256((VENDORED / name).read_bytes()).hexdigest()
+def test_vendored_files_have_the_published_checksums() -> None:
+    """The README of their folder lists the checksums."""
+    checksums = dict(re.findall(r"^ {4}([0-9a-f]{64}) {2}(\S+)$", (SWAGGER_UI / "README.md").read_text(), re.MULTILINE))
+    assert {name: checksum for checksum, name in checksums.items()} == {
+        name: hashlib.sha256((SWAGGER_UI / name).read_bytes()).hexdigest()
         for name in ("swagger-ui-bundle.js", "swagger-ui.css")
     }
-    assert "Apache License" in (VENDORED / "LICENSE").read_text()
-    assert (VENDORED / "NOTICE").exists()
+    assert "Apache License" in (SWAGGER_UI / "LICENSE").read_text()
+    assert (SWAGGER_UI / "NOTICE").exists()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_examples_are_good_requests(client: FlaskClient, name: str) -> None:
-    """What the page offers to send is what the service takes."""
+def test_examples_are_valid_requests(client: FlaskClient, name: str) -> None:
     assert client.get("/openapi.json").get_json()["components"]["schemas"][name]["examples"] == [EXAMPLES[name]]
-    schema: type[schemas.Request] = getattr(schemas, name)
+    schema: Any = class_registry.get_class(name)
     schema().loads(json.dumps(EXAMPLES[name]))

@@ -1,4 +1,4 @@
-"""Lengths of time in settings."""
+"""Durations in settings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from api.durations import duration
+from api.presentation.durations import duration
 
 
 @pytest.mark.parametrize(
-    ("text", "length"),
+    ("text", "expected"),
     [
         ("0", timedelta()),
         ("3600", timedelta(hours=1)),
@@ -20,12 +20,12 @@ from api.durations import duration
         ("P1DT2H3M4S", timedelta(days=1, hours=2, minutes=3, seconds=4)),
     ],
 )
-def test_what_is_a_length_of_time(text: str, length: timedelta) -> None:
-    """Seconds, or what ISO 8601 has of fixed length."""
-    assert duration(text) == length
+def test_valid_durations(text: str, expected: timedelta) -> None:
+    """Seconds, or an ISO 8601 duration of fixed length."""
+    assert duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "P1DT", "P1Y", "P1M", "30D", "-1", "1.5", "P-1D", "p1d", "٣", "P1H"])
-def test_what_is_none(text: str) -> None:
-    """Months and years are of no one length."""
+def test_invalid_durations(text: str) -> None:
+    """Months and years have no fixed length."""
     assert duration(text) is None

@@ -1,58 +1,56 @@
-"""Lines of the log are gathered for a moment, and none is lost."""
+"""Logging: whole lines, also of many threads or without a reader, and structured lines of libraries."""
 
 from __future__ import annotations
 
-import io
-import os
+import json
 import subprocess
 import sys
-from contextlib import suppress
 
-from api.logs import GatheredLines
-from tests.waiting import eventually
-
-LOGS = """
+LOG_FROM_THREADS = """
 import structlog
-from api import logs
-logs.configure(gathered=True)
-for number in range(1000):
-    structlog.get_logger().info("line", number=number)
+from concurrent.futures import ThreadPoolExecutor
+from api.runtime import logs
+logs.configure(cached=True)
+with ThreadPoolExecutor(8) as threads:
+    list(threads.map(lambda number: structlog.get_logger().info("line", number=number), range(1000)))
+"""
+
+LOG_WITHOUT_READER = """
+import os, structlog
+from api.runtime import logs
+logs.configure()
+read_end, write_end = os.pipe()
+os.dup2(write_end, 2)
+os.close(read_end)
+structlog.get_logger().info("line")
+print("continues")
 """
 
 
-def test_a_line_by_itself_is_written_at_once() -> None:
-    """And one that comes soon after it, a moment later."""
-    stream = io.StringIO()
-    lines = GatheredLines(stream)
-    lines.write("first\n")
-    assert stream.getvalue() == "first\n"
-    lines.write("second\n")
-    assert eventually(lambda: stream.getvalue() == "first\nsecond\n")
+def test_lines_of_threads_are_whole() -> None:
+    process = subprocess.run([sys.executable, "-c", LOG_FROM_THREADS], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in process.stderr.splitlines()]
+    assert sorted(line["number"] for line in lines) == list(range(1000))
 
 
-def test_many_lines_are_written_soon_and_in_order() -> None:
-    """Together, by a thread of their own."""
-    stream = io.StringIO()
-    lines = GatheredLines(stream)
-    for number in range(100):
-        lines.write(f"{number}\n")
-    eventually(lambda: stream.getvalue().count("\n") == 100)
-    assert stream.getvalue().split() == [str(number) for number in range(100)]
+def test_missing_reader_does_not_fail_the_writer() -> None:
+    process = subprocess.run([sys.executable, "-c", LOG_WITHOUT_READER], stdout=subprocess.PIPE, text=True, check=False)
+    assert process.stdout == "continues\n"
 
 
-def test_nobody_has_to_read_them() -> None:
-    """Where the reader is gone, lines are too, and whoever writes them goes on."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    stream = os.fdopen(writing, "w")
-    lines = GatheredLines(stream)
-    lines.write("first\n")
-    lines.write("second\n")
-    with suppress(OSError):
-        stream.close()
+LOG_FROM_LIBRARIES = """
+import logging
+from api.runtime import logs
+logs.configure()
+logging.getLogger("psycopg.pool").warning("error connecting in %r: %s", "pool-1", "connection refused")
+message = "no login for a@b.example at amqp://user:pass@host/, password=hunter2\\nDETAIL:  Key (x)=(y)"
+logging.getLogger("kombu").error(message)
+"""
 
 
-def test_what_is_gathered_is_written_at_the_end() -> None:
-    """Of a process that ends by itself, or because it was asked to."""
-    done = subprocess.run([sys.executable, "-c", LOGS], capture_output=True, text=True, check=True)
-    assert done.stderr.count('"event": "line"') == 1000
+def test_library_messages_are_structured_and_redacted() -> None:
+    process = subprocess.run([sys.executable, "-c", LOG_FROM_LIBRARIES], capture_output=True, text=True, check=True)
+    first, second = map(json.loads, process.stderr.splitlines())
+    assert first["event"] == "error connecting in 'pool-1': connection refused"
+    assert (first["logger"], first["level"]) == ("psycopg.pool", "warning")
+    assert second["event"] == "no login for [e-mail] at amqp://host/, password=[secret]"

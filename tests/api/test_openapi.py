@@ -1,31 +1,37 @@
-"""The OpenAPI document: well-formed, complete, and of use to whoever reads it."""
+"""OpenAPI document: valid, complete, and consistent with the routes."""
 
 from __future__ import annotations
 
-import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
 import schemathesis
 
-from api.http.doors import PUBLIC
+from api.http.authentication import PUBLIC
 from tests.api.route_table import Route, routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from tests.api.callers import Doors
+    from tests.api.callers import ApiClients
 
-DOCUMENTED = [route for route in routes() if route.audience is None and not route.rule.startswith("/docs/")]
-"""All but the pages of the console, which are for people, and the files of the documentation's own page."""
+API_ROUTES = [route for route in routes() if route.audience is None and not route.rule.startswith("/docs/")]
+"""All routes that the document describes: without console pages and files of the documentation page."""
+
+NOT_SECRET = {
+    *("llm_tokens", "included_tokens", "used_tokens"),
+    *("must_change_password", "temporary_password_expires_at"),
+}
+"""Fields named after tokens of language models, or about a password without containing it."""
 
 
 @pytest.fixture(scope="module")
-def document(doors: Doors) -> dict[str, Any]:
-    answer = doors.stranger.get("/openapi.json")
-    assert (answer.status_code, answer.content_type) == (200, "application/json")
-    document: dict[str, Any] = answer.json  # type: ignore[assignment]
+def document(clients: ApiClients) -> dict[str, Any]:
+    response = clients.anonymous.get("/openapi.json")
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    document: dict[str, Any] = response.json  # type: ignore[assignment]
     return document
 
 
@@ -36,87 +42,120 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
                 yield f"{method.upper()} {path}", operation
 
 
-def inside(value: Any) -> Iterator[Any]:
-    """Return everything that there is in a value."""
+def values_in(value: Any) -> Iterator[Any]:
+    """Yield a value and everything nested in it."""
     yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from inside(part)
+    parts: Iterable[Any] = ()
+    if isinstance(value, dict):
+        parts = value.values()
+    elif isinstance(value, list):
+        parts = value
+    for part in parts:
+        yield from values_in(part)
 
 
-def test_the_document_is_one_of_openapi_3_1(document: dict[str, Any]) -> None:
-    """Valid by the specification's own schema, as Schemathesis has it."""
+def references_in(value: Any) -> set[str]:
+    """Return the targets of all references nested in a value."""
+    return {part["$ref"] for part in values_in(value) if isinstance(part, dict) and "$ref" in part}
+
+
+def response_schemas(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the schemas of all response bodies by name, including nested ones."""
+    schemas: dict[str, dict[str, Any]] = {}
+    responses = [operation["responses"] for _, operation in operations(document)]
+    pending = references_in(responses)
+    while pending:
+        _, _, kind, name = pending.pop().split("/")
+        if kind == "schemas" and name not in schemas:
+            schemas[name] = document["components"]["schemas"][name]
+            pending |= references_in(schemas[name])
+    return schemas
+
+
+def test_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     schemathesis.openapi.from_dict(document).validate()
 
 
-def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any]) -> None:
-    """With the scopes that it opens to, and a security requirement unless it opens to all."""
+def test_document_has_exactly_the_api_routes(document: dict[str, Any]) -> None:
+    """Each has its scopes, and a security requirement unless it is public."""
     documented = {name: (operation["security"], set(operation["x-scopes"])) for name, operation in operations(document)}
     assert documented == {
         str(route): ([{"apiKey": []}] if route.scopes != PUBLIC else [], set(route.scopes or ()))
-        for route in DOCUMENTED
+        for route in API_ROUTES
     }
 
 
-def test_every_operation_has_a_name_and_a_summary_of_its_own(document: dict[str, Any]) -> None:
-    """By which generated clients call it, and people find it."""
+def test_operation_ids_and_summaries_are_unique(document: dict[str, Any]) -> None:
+    """Generated clients name their methods after the operation ids."""
     names = [operation["operationId"] for _, operation in operations(document)]
     summaries = [operation["summary"] for _, operation in operations(document)]
-    assert len(set(names)) == len(set(summaries)) == len(DOCUMENTED)
+    assert len(set(names)) == len(set(summaries)) == len(API_ROUTES)
 
 
-def test_every_reference_leads_somewhere_and_nothing_is_left_over(document: dict[str, Any]) -> None:
-    """To a component, each of which something refers to."""
+def test_references_and_components_match(document: dict[str, Any]) -> None:
+    """Every reference resolves, and every component is referenced."""
     components = {
         f"#/components/{kind}/{name}"
-        for kind, some in document["components"].items()
-        for name in some
+        for kind, components_of_kind in document["components"].items()
+        for name in components_of_kind
         if kind != "securitySchemes"
     }
-    assert {part["$ref"] for part in inside(document) if isinstance(part, dict) and "$ref" in part} == components
+    assert references_in(document) == components
 
 
-def test_every_schema_is_a_schema(document: dict[str, Any]) -> None:
-    """Of JSON Schema 2020-12, whose patterns can be compiled and whose defaults and examples are valid by it."""
+def test_schemas_examples_and_defaults_are_valid(document: dict[str, Any]) -> None:
+    """Schemas are JSON Schema 2020-12, with formats. Examples and defaults match their schemas."""
     for name, schema in document["components"]["schemas"].items():
         jsonschema_rs.meta.validate(schema)
-        whole = {**schema, "components": document["components"]}
-        validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+        full_schema = {**schema, "components": document["components"]}
+        validator = jsonschema_rs.Draft202012Validator(full_schema, validate_formats=True)
         for example in schema.get("examples", []):
             validator.validate(example)
         for field, part in schema.get("properties", {}).items():
-            its_own = jsonschema_rs.Draft202012Validator({**part, "components": document["components"]})
-            assert "default" not in part or its_own.is_valid(part["default"]), (name, field)
+            field_validator = jsonschema_rs.Draft202012Validator({**part, "components": document["components"]})
+            assert "default" not in part or field_validator.is_valid(part["default"]), (name, field)
 
 
-@pytest.mark.parametrize("route", DOCUMENTED, ids=str)
-def test_every_answer_is_documented_with_its_form(document: dict[str, Any], route: Route) -> None:
-    """A request id in each; problems as problems; when to try again; what kind of key is needed."""
+@pytest.mark.parametrize("route", API_ROUTES, ids=str)
+def test_responses_are_documented(document: dict[str, Any], route: Route) -> None:
+    """Each has a request id; errors are problems; 429 and 503 have Retry-After."""
     operation = document["paths"][route.documented_path][route.method.lower()]
-    answers = operation["responses"]
-    assert len([status for status in answers if status.startswith("2")]) == 1
+    responses = operation["responses"]
+    assert len([status for status in responses if status.startswith("2")]) == 1
     if route.scopes:
-        assert {"400", "401", "403", "422", "503"} <= set(answers)
-    for status, answer in answers.items():
-        assert "X-Request-Id" in answer["headers"]
-        assert ("Retry-After" in answer["headers"]) == (status in {"429", "503"})
+        assert {"400", "401", "403", "422", "503"} <= set(responses)
+    for status, response in responses.items():
+        assert "X-Request-Id" in response["headers"]
+        assert ("Retry-After" in response["headers"]) == (status in {"429", "503"})
         if not status.startswith("2"):
-            assert answer["content"] == {
+            assert response["content"] == {
                 "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
             }
-    assert ("requestBody" in operation) == ("413" in answers and "415" in answers)
+    assert ("requestBody" in operation) == ("413" in responses and "415" in responses)
 
 
-def test_the_document_is_the_same_whatever_was_asked_before(doors: Doors, document: dict[str, Any]) -> None:
-    """It is made once, and an application made later makes the same."""
-    assert doors.stranger.get("/openapi.json").json == document
-    assert json.loads(doors.app.extensions["subusers-openapi"]) == document
+def test_document_does_not_depend_on_requests(clients: ApiClients, document: dict[str, Any]) -> None:
+    """Host, scheme and path prefix of a request do not change it."""
+    response = clients.anonymous.get("/openapi.json", base_url="https://other.example:8443/prefix")
+    assert response.request.url == "https://other.example:8443/prefix/openapi.json"
+    assert response.data == clients.anonymous.get("/openapi.json").data
+    assert response.json == document
 
 
-def test_no_field_for_a_secret_is_ever_answered(document: dict[str, Any]) -> None:
-    """No answer's schema has a password; a token only where a session is opened."""
-    for name, schema in document["components"]["schemas"].items():
-        if name.endswith(("Answer", "Row")) and name != "ActivityRow":
-            secret = {field for field in schema["properties"] if "password" in field or "token" in field}
-            secret -= {"llm_tokens", "included_tokens", "used_tokens"}  # of another kind: what language models count in
-            assert secret <= ({"token"} if name == "OpenedSessionAnswer" else set()) | {"must_change_password"}
+def test_no_response_has_another_secret(document: dict[str, Any]) -> None:
+    """Opening a session returns its token, and creating a webhook or a new secret for it returns that secret.
+
+    No response has a password.
+    """
+    secret_fields = {
+        (schema_name, name)
+        for schema_name, schema in response_schemas(document).items()
+        for name in schema.get("properties", {})
+        if re.search("password|token|secret", name) and name not in NOT_SECRET
+    }
+    assert secret_fields == {
+        ("OpenedSessionAnswer", "token"),
+        ("CreatedWebhookAnswer", "secret"),
+        ("WebhookKeyAnswer", "secret"),
+    }

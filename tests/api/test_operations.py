@@ -1,44 +1,87 @@
-"""What operators and their machines ask."""
+"""Endpoints for operators: health, readiness, and metrics."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.flask_application import create_app
+from tests.api.callers import METRICS_TOKEN, ApiClient, require_problem
+from tests.api.route_table import routes
+
 if TYPE_CHECKING:
-    from tests.api.callers import Account, Doors
+    from werkzeug.test import TestResponse
+
+    from tests.api.callers import Account, ApiClients
 
 
 @pytest.mark.parametrize(("path", "status"), [("/healthz", "ok"), ("/readyz", "ready")])
-def test_anybody_may_ask_how_the_service_is(doors: Doors, path: str, status: str) -> None:
-    """200 without a key."""
-    answer = doors.stranger.get(path)
-    assert (answer.status_code, answer.content_type) == (200, "application/json")
-    assert answer.json == {"status": status}
+def test_health_and_readiness_are_public(clients: ApiClients, path: str, status: str) -> None:
+    response = clients.anonymous.get(path)
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert response.json == {"status": status}
 
 
-def test_the_metrics_are_prometheus_text(doors: Doors, account: Account) -> None:
-    """Requests by route and status, how far followers have come, what waits in the mail queue; no ids, no secrets."""
-    doors.portal.get(account.path)
-    answer = doors.stranger.get("/metrics")
-    assert (answer.status_code, answer.content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
-    labels = {"method": "GET", "route": "/v1/accounts/<uuid:account_id>", "status": "200"}
-    assert any(sample.labels == labels and sample.value > 0 for sample in families["subusers_http_requests"].samples)
+def test_metrics_are_prometheus_text(clients: ApiClients, account: Account) -> None:
+    """They cover requests, projections and the mail queue, and have no ids and no secrets."""
+    clients.portal.get(account.path)
+    response = clients.prometheus.get("/metrics")
+    assert (response.status_code, response.content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    families = {family.name: family for family in text_string_to_metric_families(response.text)}
+    expected_labels = {"method": "GET", "route": "/v1/accounts/<uuid:account_id>", "status": "200"}
+    assert any(
+        sample.labels == expected_labels and sample.value > 0 for sample in families["subusers_http_requests"].samples
+    )
     followers = {sample.labels["follower"] for sample in families["subusers_follower_behind"].samples}
-    assert followers == {view.name for view in doors.service.views}
+    assert followers == {view.name for view in clients.service.workers.views}
     assert {"subusers_http_request_seconds", "subusers_mails_queued", "subusers_settled_position"} <= set(families)
-    assert account.account_id not in answer.text
-    assert "Bearer" not in answer.text
+    assert account.account_id not in response.text
+    assert "Bearer" not in response.text
 
 
-def test_made_up_paths_and_methods_do_not_swell_the_metrics(doors: Doors) -> None:
-    """Whoever asks for nonsense adds nothing but a count."""
-    before = len(doors.stranger.get("/metrics").text.splitlines())
+def test_unknown_paths_and_methods_add_few_metrics(clients: ApiClients) -> None:
+    before = len(clients.prometheus.get("/metrics").text.splitlines())
     for number in range(20):
-        doors.stranger.get(f"/nonsense/{number}")
-        doors.stranger.ask(f"BREW{number}", "/healthz")
-    after = len(doors.stranger.get("/metrics").text.splitlines())
+        clients.anonymous.get(f"/nonsense/{number}")
+        clients.anonymous.request(f"BREW{number}", "/healthz")
+    after = len(clients.prometheus.get("/metrics").text.splitlines())
     assert after - before < 30
+
+
+@pytest.mark.parametrize("token", [None, "", "another-token-of-24-bytes", METRICS_TOKEN[:-1], "caf\u00e9"])
+def test_metrics_require_their_token(clients: ApiClients, token: str | None) -> None:
+    """The last recorded position would reveal whether a refused login was recorded."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    response = clients.anonymous.get("/metrics", headers=headers)
+    require_problem(response, 401, "unknown-metrics-token")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers metrics"'
+    require_problem(clients.portal.get("/metrics"), 401, "unknown-metrics-token")
+
+
+def test_metrics_are_disabled_without_a_token(clients: ApiClients) -> None:
+    service = replace(clients.service, settings=replace(clients.service.settings, metrics_token=None))
+    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}):
+        require_problem(ApiClient(create_app(service)).get("/metrics", headers=headers), 404, "not-found")
+
+
+def test_public_routes_do_not_reflect_a_refused_login(clients: ApiClients, account: Account) -> None:
+    """Their responses stay equal byte for byte, except for the request id."""
+    sub_user = account.create_with_own_password()
+    public = [route for route in routes() if route.method == "GET" and not (route.scopes or route.audience)]
+    paths = [route.path(event_type="subusers.sub_user.created.v1", name="docs.css") for route in public]
+    assert "/readyz" in paths
+
+    def public_responses() -> list[tuple[int, bytes, list[str]]]:
+        responses = [clients.anonymous.get(path) for path in paths]
+        return [(response.status_code, without_id(response), sorted(response.headers.keys())) for response in responses]
+
+    def without_id(response: TestResponse) -> bytes:
+        request_id: str = response.headers["X-Request-Id"]
+        return bytes(response.data).replace(request_id.encode(), b"")
+
+    before = public_responses()
+    assert sub_user.log_in(password="not what it is").status_code == 401
+    assert public_responses() == before

@@ -1,4 +1,4 @@
-"""A person's right to know: all that is held about them, and nothing about others."""
+"""Personal data export: all data about one sub-user, and none about others."""
 
 from __future__ import annotations
 
@@ -10,135 +10,145 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.http import audit_csv
-from projections import audit_queries
-from tests.api.callers import OWN, Doors, require_problem
-from tests.conftest import following
+from api.http import downloads
+from projections.audit_log import queries
+from tests.api.callers import OWN_PASSWORD, ApiClients, require_problem
+from tests.conftest import running_followers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from api.bootstrap import Service
-    from api.config import Settings
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
     from tests.api.callers import Account, SubUser
     from tests.conftest import TravelingClock
 
-OWNER = {"X_Client_IP": "198.51.100.7", "X_Client_User_Agent": "the owner's browser"}
-THEIRS = {"X_Client_IP": "203.0.113.213", "X_Client_User_Agent": "their browser"}
+OWNER_CLIENT = {"X_Client_IP": "198.51.100.7", "X_Client_User_Agent": "the owner's browser"}
+SUB_USER_CLIENT = {"X_Client_IP": "203.0.113.213", "X_Client_User_Agent": "their browser"}
 
 
-def let_in(account: Account) -> SubUser:
-    """Return somebody who has left traces, whom the owner has changed since."""
-    owned = replace(account, portal=account.portal.sending(**OWNER))
-    one = owned.let_in_active(email="grace@company.example")
-    one = replace(one, account=replace(account, portal=account.portal.sending(**THEIRS))).choosing(OWN)
-    did = {"sub_user_id": one.sub_user_id, "action": "a.b", "target": "a target", "details": {"a": 1}}
-    used = {"sub_user_id": one.sub_user_id, "conversation_minutes": 1.5, "llm_tokens": 7}
-    assert one.account.portal.post(f"{account.path}/activities", json={"activities": [did]}).status_code == 201
-    assert one.account.portal.post(f"{account.path}/usage", json=used).status_code == 201
-    return one
+def create_sub_user_with_data(account: Account) -> SubUser:
+    """Create a sub-user with sessions, mails, usage and activities, changed by the owner."""
+    account_of_owner = replace(account, portal=account.portal.with_headers(**OWNER_CLIENT))
+    sub_user = account_of_owner.create_active(email="grace@company.example")
+    sub_user = replace(
+        sub_user, account=replace(account, portal=account.portal.with_headers(**SUB_USER_CLIENT))
+    ).set_own_password(OWN_PASSWORD)
+    activity = {"sub_user_id": sub_user.sub_user_id, "action": "a.b", "target": "a target", "details": {"a": 1}}
+    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1.5, "llm_tokens": 7}
+    assert (
+        sub_user.account.portal.post(f"{account.path}/activities", json={"activities": [activity]}).status_code == 201
+    )
+    assert sub_user.account.portal.post(f"{account.path}/usage", json=usage).status_code == 201
+    return sub_user
 
 
-def held_about(one: SubUser) -> dict[str, Any]:
-    answer = one.account.portal.get(f"{one.path}/personal-data")
-    assert (answer.status_code, answer.content_type) == (200, "application/json"), answer.text
-    assert answer.headers["Cache-Control"] == "no-store"
-    held: dict[str, Any] = json.loads(answer.data)
-    return held
+def personal_data(sub_user: SubUser) -> dict[str, Any]:
+    response = sub_user.account.portal.get(f"{sub_user.path}/personal-data")
+    assert (response.status_code, response.content_type) == (200, "application/json"), response.text
+    assert response.headers["Cache-Control"] == "no-store"
+    data: dict[str, Any] = json.loads(response.data)
+    return data
 
 
-def test_all_that_is_held_about_a_person(account: Account) -> None:
-    """Who they are, sessions, mails, usage, and what happened, from where they came."""
-    one = let_in(account)
-    account.let_in(name="Somebody", surname="Else")
+def test_export_has_all_data_about_the_sub_user(account: Account) -> None:
+    sub_user = create_sub_user_with_data(account)
+    account.create_sub_user(name="Somebody", surname="Else")
 
-    held = held_about(one)
+    data = personal_data(sub_user)
 
-    assert held["profile"] == one.shown()
-    assert held["erasure_due_at"] is None
-    assert [(one["ip"], one["user_agent"]) for one in held["sessions"]] == [tuple(THEIRS.values())]
-    assert {mail["notice"] for mail in held["mails"]} == {"activation", "password_changed"}
-    assert [(day["conversation_minutes"], day["llm_tokens"]) for day in held["usage"]] == [(1.5, 7)]
-    rows = {row["action"]: row for row in held["audit_log"]}
+    assert data["profile"] == sub_user.fetch()
+    assert data["erasure_due_at"] is None
+    assert [(session["ip"], session["user_agent"]) for session in data["sessions"]] == [tuple(SUB_USER_CLIENT.values())]
+    assert {mail["notice"] for mail in data["mails"]} == {"activation", "password_changed"}
+    assert [(day["conversation_minutes"], day["llm_tokens"]) for day in data["usage"]] == [(1.5, 7)]
+    rows = {row["action"]: row for row in data["audit_log"]}
     assert rows.keys() >= {"sub_user.created", "sub_user.logged_in", "a.b", "sub_user.usage_recorded"}
     assert [rows["a.b"][name] for name in ("ip", "target", "details")] == ["203.0.113.213", "a target", {"a": 1}]
     assert rows["sub_user.created"]["details"]["email"] == "grace@company.example"
 
 
-def test_nothing_of_others(account: Account) -> None:
-    """Where the owner came from, who changed something of theirs, is the owner's; other people are not in it."""
-    one = let_in(account)
-    account.let_in(name="Somebody", surname="Else")
-    text = json.dumps(held_about(one))
+def test_export_has_no_data_about_others(account: Account) -> None:
+    """The owner's address and browser are left out, even where the owner changed the sub-user."""
+    sub_user = create_sub_user_with_data(account)
+    account.create_sub_user(name="Somebody", surname="Else")
+    text = json.dumps(personal_data(sub_user))
 
-    assert not [word for word in (*OWNER.values(), "Somebody", "Winds & Waves", account.email) if word in text]
+    assert not [
+        value for value in (*OWNER_CLIENT.values(), "Somebody", "Winds & Waves", account.email) if value in text
+    ]
 
 
-def test_that_it_was_given_is_recorded(account: Account) -> None:
-    """As every copy is that is taken of the log."""
-    one = let_in(account)
-    held_about(one)
+def test_export_is_recorded(account: Account) -> None:
+    sub_user = create_sub_user_with_data(account)
+    personal_data(sub_user)
 
-    row = account.rows()[0]
-    assert (row["action"], row["sub_user_id"]) == ("audit_log.exported", one.sub_user_id)
+    row = account.audit_log_rows()[0]
+    assert (row["action"], row["sub_user_id"]) == ("audit_log.exported", sub_user.sub_user_id)
     assert row["details"]["format"] == "personal-data"
 
 
-def test_it_is_streamed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However much there is, a few rows are held at a time."""
-    one = let_in(account)
-    monkeypatch.setattr(audit_queries, "STREAMED_AT_A_TIME", 2)
+def test_export_is_streamed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a few rows are in memory at a time."""
+    sub_user = create_sub_user_with_data(account)
+    monkeypatch.setattr(queries, "STREAMED_AT_A_TIME", 2)
 
-    assert len(held_about(one)["audit_log"]) == len(account.rows(sub_user_id=one.sub_user_id)) - 1
+    assert (
+        len(personal_data(sub_user)["audit_log"]) == len(account.audit_log_rows(sub_user_id=sub_user.sub_user_id)) - 1
+    )
 
 
-def test_what_leaves_the_log_meanwhile_is_told_once(
+def test_rows_removed_during_the_export_appear_once(
     build: Callable[..., Service], settings: Settings, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By its retention, while the rows that are older still are looked up."""
-    monkeypatch.setattr(audit_csv, "ROWS_AT_A_TIME", 1)
+    """Retention removes rows from the log while older ones are still being read."""
+    monkeypatch.setattr(downloads, "LINES_PER_CHUNK", 1)
     service = build(replace(settings, audit_retention=timedelta(days=30)))
-    with following(service):
-        one = let_in(Doors.of(service).account())
-        portal = one.account.portal
-        answer = portal.app.test_client().get(f"{one.path}/personal-data", headers=portal.headers)  # not read ahead
-        chunks = answer.iter_encoded()
-        told = list(islice(chunks, len(one.account.rows(sub_user_id=one.sub_user_id)) + 1))
+    with running_followers(service):
+        sub_user = create_sub_user_with_data(ApiClients.of(service).account())
+        portal = sub_user.account.portal
+        test_client = portal.app.test_client()  # does not read the whole response at once
+        response = test_client.get(f"{sub_user.path}/personal-data", headers=portal.headers)
+        chunks = response.iter_encoded()
+        first_chunks = list(islice(chunks, len(sub_user.account.audit_log_rows(sub_user_id=sub_user.sub_user_id)) + 1))
         clock.advance(days=32)
-        assert service.audit_retention.step(service.database)
-        positions = [row["position"] for row in json.loads(b"".join([*told, *chunks]))["audit_log"]]
+        assert service.workers.audit_retention.step(service.database)
+        positions = [row["position"] for row in json.loads(b"".join([*first_chunks, *chunks]))["audit_log"]]
+    assert len(positions) > 1
     assert positions == sorted(set(positions), reverse=True)
 
 
-def test_nobody_else_gets_it(doors: Doors, account: Account) -> None:
-    """Of another account's sub-user, of nobody, and of somebody erased there is nothing."""
-    one, other = let_in(account), doors.account()
-    for path in (f"{other.path}/sub-users/{one.sub_user_id}", f"{account.path}/sub-users/{other.account_id}"):
+def test_export_of_unknown_foreign_or_erased_sub_users_is_not_found(clients: ApiClients, account: Account) -> None:
+    sub_user, other_account = create_sub_user_with_data(account), clients.account()
+    for path in (
+        f"{other_account.path}/sub-users/{sub_user.sub_user_id}",
+        f"{account.path}/sub-users/{other_account.account_id}",
+    ):
         require_problem(account.portal.get(f"{path}/personal-data"), 404, "sub-user-not-found")
 
-    assert account.portal.delete(one.path).status_code == 204
+    assert account.portal.delete(sub_user.path).status_code == 204
 
-    require_problem(account.portal.get(f"{one.path}/personal-data"), 404, "sub-user-not-found")
+    require_problem(account.portal.get(f"{sub_user.path}/personal-data"), 404, "sub-user-not-found")
 
 
 @pytest.fixture
-def holding(build: Callable[..., Service], settings: Settings) -> Iterator[Doors]:
-    """Give the doors of a service that keeps the data of deleted people for a day."""
+def clients_with_hold(build: Callable[..., Service], settings: Settings) -> Iterator[ApiClients]:
+    """Return the interface of a service that keeps the data of deleted sub-users for a day."""
     service = build(replace(settings, erasure_delay=timedelta(days=1)))
-    with following(service):
-        yield Doors.of(service)
+    with running_followers(service):
+        yield ApiClients.of(service)
 
 
-def test_it_can_be_had_while_it_is_held(holding: Doors, clock: TravelingClock) -> None:
-    """Until a legal hold is over: without a profile, and with the time at which all of it goes."""
-    one = let_in(holding.account())
-    assert one.account.portal.delete(one.path).status_code == 204
+def test_export_is_available_during_a_legal_hold(clients_with_hold: ApiClients, clock: TravelingClock) -> None:
+    """It has no profile, but the time of the erasure; afterwards the sub-user is not found."""
+    sub_user = create_sub_user_with_data(clients_with_hold.account())
+    assert sub_user.account.portal.delete(sub_user.path).status_code == 204
 
-    held = held_about(one)
-    assert (held["profile"], held["sessions"]) == (None, [])
-    assert held["erasure_due_at"] > clock().isoformat()
-    assert "grace@company.example" in json.dumps(held["audit_log"])
+    data = personal_data(sub_user)
+    assert (data["profile"], data["sessions"]) == (None, [])
+    assert data["erasure_due_at"] > clock().isoformat()
+    assert "grace@company.example" in json.dumps(data["audit_log"])
 
     clock.advance(days=2)
-    assert holding.service.erasures.erase_next()
-    require_problem(one.account.portal.get(f"{one.path}/personal-data"), 404, "sub-user-not-found")
+    assert clients_with_hold.service.commands.erasures.erase_next()
+    require_problem(sub_user.account.portal.get(f"{sub_user.path}/personal-data"), 404, "sub-user-not-found")

@@ -1,4 +1,4 @@
-"""Server processes share the cores out among them."""
+"""CPU pinning of server processes."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEEPS = """
+PIN_TO_CORE = """
 import os, sys
 from pathlib import Path
-from api.processes import keep_to_a_core
-keep_to_a_core(Path(sys.argv[1]))
+from api.runtime.processes import pin_to_core
+pin_to_core(Path(sys.argv[1]))
 print(*os.sched_getaffinity(0), flush=True)
 sys.stdin.read()
 """
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
-    reason="takes a system that tells of its cores, and two of them",
+    reason="needs CPU affinity and at least two cores",
 )
 
 
-def keeper(folder: Path) -> subprocess.Popen[str]:
-    """Start a process that keeps to a core until its input ends."""
-    command = [sys.executable, "-c", KEEPS, str(folder)]
+def start_pinned_process(folder: Path) -> subprocess.Popen[str]:
+    """Start a process that pins itself to a core until its input ends."""
+    command = [sys.executable, "-c", PIN_TO_CORE, str(folder)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -38,19 +38,22 @@ def cores(process: subprocess.Popen[str]) -> set[int]:
     return {int(core) for core in process.stdout.readline().split()}
 
 
-def test_each_process_has_a_core_of_its_own(tmp_path: Path) -> None:
-    """One that comes after another has ended gets its core; one too many is kept to none."""
-    there = os.sched_getaffinity(0)
-    first, others = keeper(tmp_path), [keeper(tmp_path) for _ in range(len(there) - 1)]
-    kept = [cores(first), *map(cores, others)]
-    assert sorted(kept, key=min) == [{core} for core in sorted(there)]
-    with keeper(tmp_path) as too_many:
-        assert cores(too_many) == there
-        too_many.communicate()
+def test_each_process_is_pinned_to_a_core_of_its_own(tmp_path: Path) -> None:
+    """A core becomes free when its process ends; a process without a free core is not pinned."""
+    available = os.sched_getaffinity(0)
+    first, other_processes = (
+        start_pinned_process(tmp_path),
+        [start_pinned_process(tmp_path) for _ in range(len(available) - 1)],
+    )
+    pinned = [cores(first), *map(cores, other_processes)]
+    assert sorted(pinned, key=min) == [{core} for core in sorted(available)]
+    with start_pinned_process(tmp_path) as unpinned:
+        assert cores(unpinned) == available
+        unpinned.communicate()
     first.kill()
     first.communicate()
-    with keeper(tmp_path) as after:
-        assert cores(after) == kept[0]
-        after.communicate()
-    for process in others:
+    with start_pinned_process(tmp_path) as successor:
+        assert cores(successor) == pinned[0]
+        successor.communicate()
+    for process in other_processes:
         process.communicate()

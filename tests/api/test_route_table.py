@@ -1,24 +1,30 @@
-"""Every route there is: who may use it, and what it answers to anybody and anything else."""
+"""Rules that every route follows: scopes, authentication, methods, unknown resources, and response headers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+import threading
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from api.http.doors import PUBLIC
-from application.api_keys import Scope
-from tests.api.callers import Caller, require_problem
+from adapters.postgres.database import Database
+from api.http.authentication import PUBLIC
+from application.commands.api_keys import Scope
+from tests.api.callers import ApiClient, require_problem
 from tests.api.route_table import STAND_IN, Route, routes
+from tests.api_keys import BY_OPERATOR, add_api_key
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, Doors
+    from collections.abc import Sequence
+
+    from tests.api.callers import Account, ApiClients
 
 pytestmark = pytest.mark.usefixtures("streams_end")
 
 SUB_USERS = "/v1/accounts/{account_id}/sub-users"
-DESIGNED = {
+SCOPES_BY_ROUTE = {
     "POST /v1/accounts": {"portal"},
     "GET /v1/accounts/{account_id}": {"portal"},
     "PATCH /v1/accounts/{account_id}": {"portal"},
@@ -73,94 +79,144 @@ DESIGNED = {
 }
 
 ROUTES = routes()
-OF_THE_API = [route for route in ROUTES if route.audience is None]
-GUARDED = [route for route in ROUTES if route.scopes != PUBLIC]
-OF_ACCOUNTS = [route for route in GUARDED if "account_id" in route.parameters]
-OF_SUB_USERS = [route for route in OF_ACCOUNTS if "sub_user_id" in route.parameters]
+API_ROUTES = [route for route in ROUTES if route.audience is None]
+ROUTES_WITH_SCOPES = [route for route in ROUTES if route.scopes != PUBLIC]
+ACCOUNT_ROUTES = [route for route in ROUTES_WITH_SCOPES if "account_id" in route.parameters]
+SUB_USER_ROUTES = [route for route in ACCOUNT_ROUTES if "sub_user_id" in route.parameters]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def each(some: list[Route]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("route", some, ids=str)
+def each_route(route_list: Sequence[Route]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("route", route_list, ids=str)
 
 
-def somewhere(route: Route) -> str:
-    """Return a path of this route, of things that do not exist."""
+def path_of_missing_resources(route: Route) -> str:
+    """Return a path of this route with random ids."""
     return route.path(**{name: uuid4() for name in route.parameters})
 
 
-def test_the_routes_open_to_the_scopes_of_the_design() -> None:
-    """Each is there, and opens to those and to no others."""
+def test_routes_have_the_specified_scopes() -> None:
     declared = {str(route): set(route.scopes or ()) for route in ROUTES}
-    assert {name: declared.get(name) for name in DESIGNED} == DESIGNED
+    assert {name: declared.get(name) for name in SCOPES_BY_ROUTE} == SCOPES_BY_ROUTE
 
 
-@each(ROUTES)
-def test_every_route_says_whom_it_opens_to(route: Route) -> None:
-    """It takes a key of some scope, or is a page for some visitors, or is among the few that are for everybody."""
+@each_route(ROUTES)
+def test_every_route_declares_who_may_use_it(route: Route) -> None:
+    """It has API key scopes, or an audience of the console, or is one of the few public routes."""
     assert route.scopes is not None
     assert bool(route.scopes) == route.rule.startswith("/v1/")
     if route.scopes == PUBLIC:
-        assert bool(route.audience) != (str(route) in DESIGNED or route.rule.startswith("/docs/"))
+        assert bool(route.audience) != (str(route) in SCOPES_BY_ROUTE or route.rule.startswith("/docs/"))
 
 
-def test_an_auditor_changes_nothing() -> None:
-    """All that the scope opens is read, and it opens all that there is to audit by; that it was read is recorded."""
-    opened = [route for route in GUARDED if Scope.AUDITOR in (route.scopes or ())]
-    assert {route.method for route in opened} == {"GET"}
-    of_account = {f"GET /v1/accounts/{{account_id}}/{what}" for what in ("audit-log", "history", "export")}
-    of_all = {f"GET /v1/audit/{what}" for what in ("export", "checkpoints", "proofs/{position}", "consistency")}
-    assert of_account | of_all <= {str(route) for route in opened}
+def test_auditor_scope_only_reads() -> None:
+    """It covers everything needed for an audit."""
+    auditor_routes = [route for route in ROUTES_WITH_SCOPES if Scope.AUDITOR in (route.scopes or ())]
+    assert {route.method for route in auditor_routes} == {"GET"}
+    account_routes = {f"GET /v1/accounts/{{account_id}}/{resource}" for resource in ("audit-log", "history", "export")}
+    global_routes = {
+        f"GET /v1/audit/{resource}" for resource in ("export", "checkpoints", "proofs/{position}", "consistency")
+    }
+    assert account_routes | global_routes <= {str(route) for route in auditor_routes}
 
 
-@each(GUARDED)
-def test_a_key_of_another_scope_does_not_open_a_route(doors: Doors, route: Route) -> None:
-    """403 before anything else is looked at, and the answer says which scope it takes."""
+@each_route(ROUTES_WITH_SCOPES)
+def test_key_of_another_scope_is_refused(clients: ApiClients, route: Route) -> None:
+    """The scope is checked before anything else, and the problem names the required scopes."""
     for scope in set(Scope) - set(route.scopes or ()):
-        answer = doors.with_scope(scope).ask(route.method, somewhere(route), data=b"{")
-        problem = require_problem(answer, 403, "wrong-scope")
+        response = clients.with_scope(scope).request(route.method, path_of_missing_resources(route), data=b"{")
+        problem = require_problem(response, 403, "wrong-scope")
         assert all(name in problem["detail"] for name in route.scopes or ())
 
 
-@each(GUARDED)
-def test_no_route_opens_without_a_good_key(doors: Doors, route: Route) -> None:
-    """401 that asks for a bearer: without a key, with an unknown or a malformed one, or under another scheme."""
-    path = somewhere(route)
-    key = doors.portal.headers["Authorization"].removeprefix("Bearer ")
+@each_route(ROUTES_WITH_SCOPES)
+def test_missing_or_invalid_key_is_refused(clients: ApiClients, route: Route) -> None:
+    """This includes malformed keys and other authorization schemes."""
+    path = path_of_missing_resources(route)
+    key = clients.portal.headers["Authorization"].removeprefix("Bearer ")
     for authorization in (None, "", "Bearer", "Bearer ", "Bearer nonsense", f"Basic {key}", key, f"Bearer {key} x"):
         headers = {} if authorization is None else {"Authorization": authorization}
-        answer = doors.stranger.ask(route.method, path, headers=headers, data=b"{")
-        require_problem(answer, 401, "unknown-api-key")
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="subusers"'
+        response = clients.anonymous.request(route.method, path, headers=headers, data=b"{")
+        require_problem(response, 401, "unknown-api-key")
+        assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers"'
 
 
-def test_a_revoked_key_opens_nothing_from_then_on(doors: Doors) -> None:
-    """401 on every route, with keys that opened it a moment before."""
-    service = doors.service
-    before = {key.api_key_id for key in service.api_keys.list()}
-    secrets = {scope: service.api_keys.create(scope, "for a day", service.clock()) for scope in Scope}
-    callers = {scope: Caller.with_key(doors.app, secret) for scope, secret in secrets.items()}
-    assert callers[Scope.PORTAL].get(f"/v1/accounts/{uuid4()}").status_code == 404
-    for key in service.api_keys.list():
-        if key.api_key_id not in before:
-            assert service.api_keys.revoke(key.api_key_id, service.clock())
-    for route in GUARDED:
+class UnreadBody(io.RawIOBase):
+    """A request body that fails the test when it is read."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: object) -> int:
+        pytest.fail("the body was read")
+
+
+@each_route([route for route in ROUTES_WITH_SCOPES if route.body is not None])
+def test_key_is_checked_before_the_body_is_read(clients: ApiClients, route: Route) -> None:
+    """An unauthenticated body reveals nothing and occupies no thread."""
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer nonsense"}
+    environ = {"wsgi.input": UnreadBody(), "CONTENT_LENGTH": "100"}
+    response = clients.anonymous.request(
+        route.method, path_of_missing_resources(route), headers=headers, environ_overrides=environ
+    )
+    require_problem(response, 401, "unknown-api-key")
+
+
+@each_route(ROUTES_WITH_SCOPES)
+def test_invalid_key_takes_the_same_queries_for_any_resource(
+    clients: ApiClients, account: Account, route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One query looks up the key, whether or not the account and the sub-user exist."""
+    sub_user = account.create_with_own_password()
+    queries: list[int] = []
+    get_connection, own_thread = Database.get_connection, threading.get_ident()
+
+    def count_queries(self: Database) -> Any:
+        if threading.get_ident() == own_thread:  # others record the use of keys, and apply events
+            queries.append(1)
+        return get_connection(self)
+
+    monkeypatch.setattr(Database, "get_connection", count_queries)
+    headers = {"Authorization": "Bearer nonsense", "X-Client-IP": "192.0.2.1"}
+    for account_id, sub_user_id, login in (
+        (account.account_id, sub_user.sub_user_id, sub_user.credentials),
+        (uuid4(), uuid4(), {**sub_user.credentials, "account_email": "nobody@company.example"}),
+    ):
+        body = {"json": login} if str(route) == "POST /v1/sessions" else route.body_about(str(sub_user_id))
+        path = route.path(account_id=account_id, sub_user_id=sub_user_id)
+        queries.clear()
+        require_problem(clients.anonymous.request(route.method, path, headers=headers, **body), 401, "unknown-api-key")
+        assert len(queries) == 1
+
+
+def test_revoked_key_is_refused_everywhere(clients: ApiClients) -> None:
+    service = clients.service
+    existing_keys = {key.api_key_id for key in service.commands.api_keys.list()}
+    secrets = {scope: add_api_key(service, scope, "for a day") for scope in Scope}
+    clients_by_scope = {scope: ApiClient.with_key(clients.app, secret) for scope, secret in secrets.items()}
+    assert clients_by_scope[Scope.PORTAL].get(f"/v1/accounts/{uuid4()}").status_code == 404
+    for key in service.commands.api_keys.list():
+        if key.api_key_id not in existing_keys:
+            assert service.commands.api_keys.revoke(key.api_key_id, BY_OPERATOR)
+    for route in ROUTES_WITH_SCOPES:
         for scope in route.scopes or ():
-            answer = callers[scope].ask(route.method, somewhere(route), **route.body_about(STAND_IN))
-            require_problem(answer, 401, "unknown-api-key")
+            response = clients_by_scope[scope].request(
+                route.method, path_of_missing_resources(route), **route.body_about(STAND_IN)
+            )
+            require_problem(response, 401, "unknown-api-key")
 
 
-@pytest.mark.parametrize("rule", sorted({route.rule for route in OF_THE_API}))
-def test_methods_that_a_path_does_not_have_are_not_allowed(doors: Doors, rule: str) -> None:
-    """405 with those it has in `Allow`: to unused ones, to OPTIONS and to made-up ones, whatever the key."""
-    of_path = [route for route in ROUTES if route.rule == rule]
-    used = {route.method for route in of_path}
+@pytest.mark.parametrize("rule", sorted({route.rule for route in API_ROUTES}))
+def test_other_methods_are_not_allowed(clients: ApiClients, rule: str) -> None:
+    """The 405 lists the supported methods in `Allow`. OPTIONS and invented methods are refused too, with any key."""
+    routes_of_path = [route for route in ROUTES if route.rule == rule]
+    used = {route.method for route in routes_of_path}
     allowed = used | ({"HEAD"} if "GET" in used else set())
     for method in (set(METHODS) | {"OPTIONS", "TRACE", "BREW"}) - used:
-        for caller in (doors.portal, doors.stranger):
-            answer = caller.ask(method, somewhere(of_path[0]))
-            require_problem(answer, 405, "method-not-allowed")
-            assert set(answer.headers["Allow"].split(", ")) == allowed
+        for client in (clients.portal, clients.anonymous):
+            response = client.request(method, path_of_missing_resources(routes_of_path[0]))
+            require_problem(response, 405, "method-not-allowed")
+            assert set(response.headers["Allow"].split(", ")) == allowed
 
 
 @pytest.mark.parametrize(
@@ -181,70 +237,71 @@ def test_methods_that_a_path_does_not_have_are_not_allowed(doors: Doors, rule: s
         "/" + "x" * 5000,
     ],
 )
-def test_a_path_that_there_is_not_is_not_found(doors: Doors, path: str) -> None:
-    """404 with or without a key, and never a redirection."""
-    for caller in (doors.portal, doors.stranger):
+def test_unknown_path_is_not_found(clients: ApiClients, path: str) -> None:
+    """This holds with and without a key; there is no redirect."""
+    for client in (clients.portal, clients.anonymous):
         for method in METHODS if not path.startswith("/docs") else ["GET"]:
-            require_problem(caller.ask(method, path), 404, "not-found")
+            require_problem(client.request(method, path), 404, "not-found")
 
 
-@each(OF_ACCOUNTS)
-def test_an_account_that_nobody_registered_is_not_found(doors: Doors, account: Account, route: Route) -> None:
-    """404 for every scope that the route opens to, with a request that is right in all else."""
-    one = account.let_in()
+@each_route(ACCOUNT_ROUTES)
+def test_unknown_account_is_not_found(clients: ApiClients, account: Account, route: Route) -> None:
+    """This holds for every scope of the route, in an otherwise valid request."""
+    sub_user = account.create_sub_user()
     for scope in route.scopes or ():
-        path = route.path(account_id=uuid4(), **({"sub_user_id": one.sub_user_id} if route in OF_SUB_USERS else {}))
-        answer = doors.with_scope(scope).ask(route.method, path, **route.body_about(one.sub_user_id))
-        require_problem(answer, 404, "account-not-found")
+        path = route.path(
+            account_id=uuid4(), **({"sub_user_id": sub_user.sub_user_id} if route in SUB_USER_ROUTES else {})
+        )
+        response = clients.with_scope(scope).request(route.method, path, **route.body_about(sub_user.sub_user_id))
+        require_problem(response, 404, "account-not-found")
 
 
-@each(OF_SUB_USERS)
-def test_another_account_s_sub_user_is_not_found(doors: Doors, account: Account, route: Route) -> None:
-    """404, as for one whom nobody let in, and they are as they were."""
-    one = doors.account().let_in_active()
-    before, history = one.shown(), one.account.rows()
-    for sub_user_id in (one.sub_user_id, str(uuid4()), account.account_id, one.account.account_id):
+@each_route(SUB_USER_ROUTES)
+def test_sub_user_of_another_account_is_not_found(clients: ApiClients, account: Account, route: Route) -> None:
+    """The response is that for an unknown sub-user, and nothing changes."""
+    sub_user = clients.account().create_active()
+    before, history = sub_user.fetch(), sub_user.account.audit_log_rows()
+    for sub_user_id in (sub_user.sub_user_id, str(uuid4()), account.account_id, sub_user.account.account_id):
         path = route.path(account_id=account.account_id, sub_user_id=sub_user_id)
-        answer = doors.portal.ask(route.method, path, **route.body_about(sub_user_id))
-        require_problem(answer, 404, "sub-user-not-found")
-    assert one.shown() == before
-    assert one.account.rows() == history
-    assert one.log_in().status_code == 201
+        response = clients.portal.request(route.method, path, **route.body_about(sub_user_id))
+        require_problem(response, 404, "sub-user-not-found")
+    assert sub_user.fetch() == before
+    assert sub_user.account.audit_log_rows() == history
+    assert sub_user.log_in().status_code == 201
 
 
-def test_another_account_s_sub_user_cannot_be_reported_on(doors: Doors, account: Account) -> None:
-    """422 naming them, as for one whom nobody let in, and nothing is recorded in either account."""
-    stranger = doors.account().let_in()
-    history = stranger.account.rows()
-    body = {"activities": [{"sub_user_id": stranger.sub_user_id, "action": "tool.used"}]}
-    answer = doors.portal.post(f"{account.path}/activities", json=body)
-    require_problem(answer, 422, "invalid-input", "activities")
-    assert stranger.account.rows() == history
-    assert len(account.rows()) == 1
+def test_activity_of_another_account_s_sub_user_is_refused(clients: ApiClients, account: Account) -> None:
+    """Nothing is recorded in either account."""
+    other_sub_user = clients.account().create_sub_user()
+    history = other_sub_user.account.audit_log_rows()
+    body = {"activities": [{"sub_user_id": other_sub_user.sub_user_id, "action": "tool.used"}]}
+    response = clients.portal.post(f"{account.path}/activities", json=body)
+    require_problem(response, 422, "invalid-input", "activities")
+    assert other_sub_user.account.audit_log_rows() == history
+    assert len(account.audit_log_rows()) == 1
 
 
-@each([route for route in ROUTES if route.rule.startswith("/v1/")])
-def test_no_answer_is_stored_on_the_way(doors: Doors, route: Route) -> None:
-    """Also refusals: no-store, nosniff, no referrer, no content to run, and a request id."""
-    for caller in (doors.stranger, doors.portal, doors.support, doors.auditor):
-        answer = caller.ask(route.method, somewhere(route), **route.body_about(STAND_IN))
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-        assert str(UUID(answer.headers["X-Request-Id"])) == answer.headers["X-Request-Id"]
-        assert "Set-Cookie" not in answer.headers
-        assert answer.status_code < 500
+@each_route([route for route in ROUTES if route.rule.startswith("/v1/")])
+def test_responses_have_security_headers(clients: ApiClients, route: Route) -> None:
+    """Refusals have them too."""
+    for client in (clients.anonymous, clients.portal, clients.support, clients.auditor):
+        response = client.request(route.method, path_of_missing_resources(route), **route.body_about(STAND_IN))
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert str(UUID(response.headers["X-Request-Id"])) == response.headers["X-Request-Id"]
+        assert "Set-Cookie" not in response.headers
+        assert response.status_code < 500
 
 
-def test_head_is_get_without_the_body(doors: Doors, account: Account) -> None:
-    """The same status and headers."""
-    one = account.let_in()
-    for path in ("/healthz", account.path, one.path, f"{account.path}/sub-users", f"{account.path}/audit-log"):
-        got, head = doors.portal.get(path), doors.portal.ask("HEAD", path)
-        assert head.data == b""
-        assert head.status_code == got.status_code == 200
-        different = {"X-Request-Id"}
-        assert {n: v for n, v in head.headers.items() if n not in different} == {
-            n: v for n, v in got.headers.items() if n not in different
+def test_head_equals_get_without_the_body(clients: ApiClients, account: Account) -> None:
+    sub_user = account.create_sub_user()
+    for path in ("/healthz", account.path, sub_user.path, f"{account.path}/sub-users", f"{account.path}/audit-log"):
+        get_response, head_response = clients.portal.get(path), clients.portal.request("HEAD", path)
+        assert head_response.data == b""
+        assert head_response.status_code == get_response.status_code == 200
+        ignored = {"X-Request-Id"}
+        assert {n: v for n, v in head_response.headers.items() if n not in ignored} == {
+            n: v for n, v in get_response.headers.items() if n not in ignored
         }

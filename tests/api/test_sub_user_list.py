@@ -1,4 +1,4 @@
-"""The list of an account's sub-users: filters, orders, pages."""
+"""List of an account's sub-users: filters, sort orders, pages, cursors, and read-your-writes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import Doors, require_problem
+from tests.api.callers import ApiClients, require_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from api.bootstrap import Service
-    from tests.api.callers import Account, Caller
+    from api.bootstrap.service import Service
+    from tests.api.callers import Account, ApiClient
 
-PEOPLE: list[dict[str, Any]] = [
+SUB_USERS: list[dict[str, Any]] = [
     {"name": "Ada", "surname": "Lovelace", "email": "ada@engines.example", "visible": True},
     {"name": "alan", "surname": "Turing", "email": "Alan@bletchley.example", "visible": False},
     {"name": "Grace", "surname": "hopper", "email": "grace@navy.example", "visible": True},
@@ -25,24 +25,24 @@ SORTS = ["created_at", "name", "surname", "email", "status", "last_login_at"]
 
 
 @pytest.fixture(scope="module")
-def staff(doors: Doors) -> Account:
-    """Give an account with five sub-users: Ada and Alan are active, and both have logged in, Ada last."""
-    account = doors.account()
-    everybody = [account.let_in(**details) for details in PEOPLE]
-    for one in everybody[:2]:
-        one.change(active=True)
-    everybody[1].token()
-    everybody[0].token()
+def staff(clients: ApiClients) -> Account:
+    """Return an account with five sub-users; Ada and Alan are active and have logged in, Ada last."""
+    account = clients.account()
+    sub_users = [account.create_sub_user(**details) for details in SUB_USERS]
+    for sub_user in sub_users[:2]:
+        sub_user.change(active=True)
+    sub_users[1].token()
+    sub_users[0].token()
     return account
 
 
-def names(answer: Any) -> list[str]:
-    assert answer.status_code == 200, answer.text
-    assert set(answer.json) == {"items", "next_cursor"}
-    return [one["name"] for one in answer.json["items"]]
+def names(response: Any) -> list[str]:
+    assert response.status_code == 200, response.text
+    assert set(response.json) == {"items", "next_cursor"}
+    return [item["name"] for item in response.json["items"]]
 
 
-def pages(portal: Caller, path: str, **query: Any) -> Iterator[list[dict[str, Any]]]:
+def pages(portal: ApiClient, path: str, **query: Any) -> Iterator[list[dict[str, Any]]]:
     cursor = None
     while True:
         body: Any = portal.get(path, query_string={**query, **({"cursor": cursor} if cursor else {})}).json
@@ -52,13 +52,13 @@ def pages(portal: Caller, path: str, **query: Any) -> Iterator[list[dict[str, An
             return
 
 
-def test_a_list_has_everybody_in_the_order_of_their_coming(staff: Account, portal: Caller) -> None:
-    """Without parameters: all of them, hidden ones marked, each as a read of them alone shows them."""
-    answer = portal.get(f"{staff.path}/sub-users")
-    assert names(answer) == ["Ada", "alan", "Grace", "Barbara", "Édith"]
-    items: Any = answer.json["items"]  # type: ignore[index]
-    assert [one["visible"] for one in items] == [True, False, True, False, True]
-    assert items == [portal.get(f"{staff.path}/sub-users/{one['sub_user_id']}").json for one in items]
+def test_list_has_all_sub_users_in_order_of_creation(staff: Account, portal: ApiClient) -> None:
+    """Hidden sub-users are included; each item equals what a read of the sub-user returns."""
+    response = portal.get(f"{staff.path}/sub-users")
+    assert names(response) == ["Ada", "alan", "Grace", "Barbara", "Édith"]
+    items: Any = response.json["items"]  # type: ignore[index]
+    assert [item["visible"] for item in items] == [True, False, True, False, True]
+    assert items == [portal.get(f"{staff.path}/sub-users/{item['sub_user_id']}").json for item in items]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_list_has_everybody_in_the_order_of_their_coming(staff: Account, porta
         ({"status": "inactive", "visibility": "visible", "q": "e"}, ["Grace", "Édith"]),
     ],
 )
-def test_a_list_can_be_narrowed(staff: Account, portal: Caller, query: dict[str, str], expected: list[str]) -> None:
-    """By status, by visibility, by a part of the name or e-mail taken literally, and by all of them together."""
+def test_filters(staff: Account, portal: ApiClient, query: dict[str, str], expected: list[str]) -> None:
+    """Filters are status, visibility, and a part of the name or e-mail (no wildcards); they can be combined."""
     assert names(portal.get(f"{staff.path}/sub-users", query_string=query)) == expected
 
 
@@ -96,18 +96,18 @@ def test_a_list_can_be_narrowed(staff: Account, portal: Caller, query: dict[str,
         ("email", ["Ada", "alan", "Édith", "Grace", "Barbara"]),
     ],
 )
-def test_a_list_can_be_ordered(staff: Account, portal: Caller, sort: str, expected: list[str]) -> None:
-    """By when they came, by name, by surname, by e-mail, capitals or not; a minus reverses.
+def test_sort_orders(staff: Account, portal: ApiClient, sort: str, expected: list[str]) -> None:
+    """Sorting ignores case; a minus reverses the order.
 
-    Where É stands depends on the database's collation.
+    The database's collation decides where É goes.
     """
-    shown = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": sort}))
-    assert [name for name in shown if name != "Édith"] == [name for name in expected if name != "Édith"]
-    assert names(portal.get(f"{staff.path}/sub-users", query_string={"sort": f"-{sort}"})) == shown[::-1]
+    sorted_names = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": sort}))
+    assert [name for name in sorted_names if name != "Édith"] == [name for name in expected if name != "Édith"]
+    assert names(portal.get(f"{staff.path}/sub-users", query_string={"sort": f"-{sort}"})) == sorted_names[::-1]
 
 
-def test_a_list_can_be_ordered_by_status_and_last_login(staff: Account, portal: Caller) -> None:
-    """The active come first; who never logged in comes before who did, who did last comes last."""
+def test_sort_by_status_and_last_login(staff: Account, portal: ApiClient) -> None:
+    """Active sub-users come first; those who never logged in come before the others."""
     by_status = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": "status"}))
     assert set(by_status[:2]) == {"Ada", "alan"}
     by_login = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": "last_login_at"}))
@@ -118,36 +118,34 @@ def test_a_list_can_be_ordered_by_status_and_last_login(staff: Account, portal: 
 
 @pytest.mark.parametrize("sort", [f"{minus}{sort}" for sort in SORTS for minus in ("", "-")])
 @pytest.mark.parametrize("limit", [1, 2, 4])
-def test_pages_are_the_list_in_pieces(staff: Account, portal: Caller, sort: str, limit: int) -> None:
-    """In every order, following `next_cursor` gives each sub-user once, in the order of the whole list."""
+def test_pages_together_are_the_whole_list(staff: Account, portal: ApiClient, sort: str, limit: int) -> None:
+    """Following `next_cursor` returns each sub-user once, in every sort order."""
     path = f"{staff.path}/sub-users"
-    whole: Any = portal.get(path, query_string={"sort": sort}).json
-    pieces = list(pages(portal, path, sort=sort, limit=limit))
-    assert [one for piece in pieces for one in piece] == whole["items"]
-    assert [len(piece) for piece in pieces[:-1]] == [limit] * (len(pieces) - 1)
-    assert len(pieces[-1]) > 0
+    full_list: Any = portal.get(path, query_string={"sort": sort}).json
+    all_pages = list(pages(portal, path, sort=sort, limit=limit))
+    assert [item for page in all_pages for item in page] == full_list["items"]
+    assert [len(page) for page in all_pages[:-1]] == [limit] * (len(all_pages) - 1)
+    assert len(all_pages[-1]) > 0
 
 
-def test_pages_keep_their_place_while_people_come_and_go(account: Account, portal: Caller) -> None:
-    """Between two pages somebody is deleted and somebody added: nobody is left out, nobody shown twice."""
-    everybody = [account.let_in(name=f"Person {number}") for number in range(4)]
+def test_pages_stay_consistent_during_changes(account: Account, portal: ApiClient) -> None:
+    """Between two pages one sub-user is deleted and another added; none is skipped or repeated."""
+    sub_users = [account.create_sub_user(name=f"Person {number}") for number in range(4)]
     first: Any = portal.get(f"{account.path}/sub-users?limit=2").json
-    portal.delete(everybody[1].path)
-    account.let_in(name="Latecomer")
-    rest: Any = portal.get(f"{account.path}/sub-users?limit=9&cursor={first['next_cursor']}").json
-    assert [one["name"] for one in rest["items"]] == ["Person 2", "Person 3", "Latecomer"]
-    assert rest["next_cursor"] is None
+    portal.delete(sub_users[1].path)
+    account.create_sub_user(name="Latecomer")
+    second_page: Any = portal.get(f"{account.path}/sub-users?limit=9&cursor={first['next_cursor']}").json
+    assert [item["name"] for item in second_page["items"]] == ["Person 2", "Person 3", "Latecomer"]
+    assert second_page["next_cursor"] is None
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "9" * 30, "ten", "1.5", "", "1e2", "0x10", "\0"])
-def test_a_page_has_between_1_and_200(staff: Account, portal: Caller, limit: str) -> None:
-    """Any other limit is refused, and named."""
-    answer = portal.get(f"{staff.path}/sub-users", query_string={"limit": limit})
-    require_problem(answer, 422, "invalid-input", "limit")
+def test_limit_outside_1_to_200_is_refused(staff: Account, portal: ApiClient, limit: str) -> None:
+    response = portal.get(f"{staff.path}/sub-users", query_string={"limit": limit})
+    require_problem(response, 422, "invalid-input", "limit")
 
 
-def test_the_largest_page_is_allowed(staff: Account, portal: Caller) -> None:
-    """200."""
+def test_limit_of_200_is_accepted(staff: Account, portal: ApiClient) -> None:
     assert len(names(portal.get(f"{staff.path}/sub-users?limit=200"))) == 5
 
 
@@ -165,24 +163,22 @@ def test_the_largest_page_is_allowed(staff: Account, portal: Caller) -> None:
         {"state": "active"},
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused(staff: Account, portal: Caller, query: dict[str, str]) -> None:
-    """An unknown value or an unknown parameter: a misspelled filter must not pass for none."""
-    answer = portal.get(f"{staff.path}/sub-users", query_string=query)
-    require_problem(answer, 422, "invalid-input", *query)
+def test_invalid_query_is_refused(staff: Account, portal: ApiClient, query: dict[str, str]) -> None:
+    """An unknown parameter is refused too, or a misspelled filter would be ignored silently."""
+    response = portal.get(f"{staff.path}/sub-users", query_string=query)
+    require_problem(response, 422, "invalid-input", *query)
 
 
-def cursor_of(portal: Caller, account: Account, **query: Any) -> str:
-    answer: Any = portal.get(f"{account.path}/sub-users", query_string={"limit": 1, **query}).json
-    cursor: str = answer["next_cursor"]
+def cursor_of(portal: ApiClient, account: Account, **query: Any) -> str:
+    response: Any = portal.get(f"{account.path}/sub-users", query_string={"limit": 1, **query}).json
+    cursor: str = response["next_cursor"]
     return cursor
 
 
-def test_a_cursor_is_good_for_its_own_list_alone(
-    staff: Account, doors: Doors, account: Account, portal: Caller
-) -> None:
-    """Refused with another account's, another filter's, another order's, and the audit log's."""
+def test_cursor_is_bound_to_its_list(staff: Account, clients: ApiClients, account: Account, portal: ApiClient) -> None:
+    """A cursor of another account, filter, sort order or list is refused."""
     cursor = cursor_of(portal, staff)
-    account.let_in()
+    account.create_sub_user()
     for path, query in (
         (f"{account.path}/sub-users", {}),
         (f"{staff.path}/sub-users", {"status": "active"}),
@@ -192,26 +188,28 @@ def test_a_cursor_is_good_for_its_own_list_alone(
         (f"{staff.path}/sub-users", {"sort": "-created_at"}),
         (f"{staff.path}/audit-log", {}),
     ):
-        answer = portal.get(path, query_string={**query, "cursor": cursor})
-        require_problem(answer, 422, "invalid-input", "cursor")
-    of_log: Any = portal.get(f"{staff.path}/audit-log?limit=1").json
-    answer = portal.get(f"{staff.path}/sub-users", query_string={"cursor": of_log["next_cursor"]})
-    require_problem(answer, 422, "invalid-input", "cursor")
+        response = portal.get(path, query_string={**query, "cursor": cursor})
+        require_problem(response, 422, "invalid-input", "cursor")
+    audit_log_page: Any = portal.get(f"{staff.path}/audit-log?limit=1").json
+    response = portal.get(f"{staff.path}/sub-users", query_string={"cursor": audit_log_page["next_cursor"]})
+    require_problem(response, 422, "invalid-input", "cursor")
 
 
-def test_a_cursor_may_be_used_with_another_limit_and_again(staff: Account, portal: Caller) -> None:
-    """How many to show is no part of the place where a page ended."""
+def test_cursor_can_be_reused_with_another_limit(staff: Account, portal: ApiClient) -> None:
     cursor = cursor_of(portal, staff)
     for _ in range(2):
-        answer = portal.get(f"{staff.path}/sub-users", query_string={"cursor": cursor, "limit": 3})
-        assert names(answer) == ["alan", "Grace", "Barbara"]
+        response = portal.get(f"{staff.path}/sub-users", query_string={"cursor": cursor, "limit": 3})
+        assert names(response) == ["alan", "Grace", "Barbara"]
 
 
-def test_a_cursor_that_was_tampered_with_is_refused(staff: Account, portal: Caller) -> None:
-    """Any one character changed, left out or added."""
+def test_tampered_cursor_is_refused(staff: Account, portal: ApiClient) -> None:
+    """Characters are changed, removed or added."""
     cursor = cursor_of(portal, staff, sort="name")
-    other = {"A": "B"}
-    forged = [cursor[:at] + other.get(cursor[at], "A") + cursor[at + 1 :] for at in range(0, len(cursor) - 1, 3)]
+    replacement = {"A": "B"}
+    forged = [
+        cursor[:index] + replacement.get(cursor[index], "A") + cursor[index + 1 :]
+        for index in range(0, len(cursor) - 1, 3)
+    ]
     forged += [
         cursor[1:],
         cursor[:-1],
@@ -223,31 +221,30 @@ def test_a_cursor_that_was_tampered_with_is_refused(staff: Account, portal: Call
         "a" * 17,
     ]
     for text in forged:
-        answer = portal.get(f"{staff.path}/sub-users", query_string={"sort": "name", "cursor": text})
-        require_problem(answer, 422, "invalid-input", "cursor")
+        response = portal.get(f"{staff.path}/sub-users", query_string={"sort": "name", "cursor": text})
+        require_problem(response, 422, "invalid-input", "cursor")
 
 
-def test_a_read_demands_at_least_a_position(account: Account, portal: Caller) -> None:
-    """With the `Event-Position` of an earlier answer, a read has what stands there."""
-    one = account.let_in()
-    headers = {"Event-Position": one.answer.headers["Event-Position"]}
-    for path in (f"{account.path}/sub-users", one.path, account.path, f"{account.path}/audit-log"):
+def test_event_position_header_ensures_a_fresh_read(account: Account, portal: ApiClient) -> None:
+    """A read with the Event-Position of an earlier response reflects that event."""
+    sub_user = account.create_sub_user()
+    headers = {"Event-Position": sub_user.response.headers["Event-Position"]}
+    for path in (f"{account.path}/sub-users", sub_user.path, account.path, f"{account.path}/audit-log"):
         assert portal.get(path, headers=headers).status_code == 200
 
 
-def test_a_read_that_would_be_stale_is_put_off(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 with Retry-After, after a wait that is bounded, where no follower keeps the views up."""
-    monkeypatch.setattr("projections.freshness.LONGEST_WAIT", 0.05)
-    account = Doors.of(service).account()
+def test_stale_read_returns_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No projection runs in this test; the wait for it is bounded."""
+    monkeypatch.setattr("projections.runtime.freshness.LONGEST_WAIT", 0.05)
+    account = ApiClients.of(service).account()
     for path in (f"{account.path}/sub-users", account.path, f"{account.path}/audit-log"):
-        answer = account.portal.get(path)
-        require_problem(answer, 503, "view-behind")
-        assert int(answer.headers["Retry-After"]) > 0
+        response = account.portal.get(path)
+        require_problem(response, 503, "view-behind")
+        assert int(response.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("position", ["-1", "one", "1.0", str(2**62), "9" * 19, "9" * 100, "", "\u00b2"])
-def test_a_position_is_a_number_from_an_earlier_answer(account: Account, portal: Caller, position: str) -> None:
-    """Anything else is refused, and named."""
+def test_invalid_event_position_is_refused(account: Account, portal: ApiClient, position: str) -> None:
     for path in (f"{account.path}/sub-users", account.path, f"{account.path}/audit-log"):
-        answer = portal.get(path, headers={"Event-Position": position})
-        require_problem(answer, 422, "invalid-input", "Event-Position")
+        response = portal.get(path, headers={"Event-Position": position})
+        require_problem(response, 422, "invalid-input", "Event-Position")

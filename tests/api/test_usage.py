@@ -1,4 +1,4 @@
-"""What the portal reports of usage, what a plan includes, and what of it is used."""
+"""Usage that the portal reports, plans, and how much of a plan is used."""
 
 from __future__ import annotations
 
@@ -9,87 +9,90 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import Account, Caller, Doors, require_problem
+from tests.api.callers import Account, ApiClient, ApiClients, require_problem
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from tests.api.callers import SubUser
 
-MAY = {"since": "2026-05-01", "until": "2026-06-01"}
+IN_MAY = {"since": "2026-05-01", "until": "2026-06-01"}
 NOON = "2026-05-10T12:00:00Z"
 PLAN = {"included_minutes": 100, "included_tokens": 1000, "period_start": "2026-05-15"}
-NO_NUMBERS: list[Any] = [True, False, None, "1", "NaN", "", [], {}, [1]]
-NO_DAYS: list[Any] = [None, True, []]
+NOT_NUMBERS: list[Any] = [True, False, None, "1", "NaN", "", [], {}, [1]]
+NOT_DAYS: list[Any] = [None, True, []]
 NOTHING = {"conversation_minutes": 0, "llm_tokens": 0}
 
 
 @pytest.fixture
-def one(account: Account) -> SubUser:
-    return account.let_in()
+def sub_user(account: Account) -> SubUser:
+    return account.create_sub_user()
 
 
-def report(one: SubUser, **told: Any) -> TestResponse:
-    """Report what they used, in May 2026 if no time is told."""
-    row = {"sub_user_id": one.sub_user_id, "occurred_at": NOON, **told}
-    return one.account.portal.post(f"{one.account.path}/usage", json={"usage": [row]})
+def report(sub_user: SubUser, **fields: Any) -> TestResponse:
+    """Report usage of a sub-user, in May 2026 by default."""
+    row = {"sub_user_id": sub_user.sub_user_id, "occurred_at": NOON, **fields}
+    return sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [row]})
 
 
-def shown(account: Account, **query: str) -> Any:
-    answer = account.portal.get(f"{account.path}/usage", query_string=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json
+def usage_of(account: Account, **query: str) -> Any:
+    response = account.portal.get(f"{account.path}/usage", query_string=query)
+    assert response.status_code == 200, response.text
+    return response.json
 
 
-def test_usage_is_recorded_and_counted(account: Account, portal: Caller, one: SubUser) -> None:
-    """201 with how many reports they were, at a position in the history; each counts on its own day."""
+def test_usage_is_recorded_and_counted(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
+    """The response has the number of reports and the last position; each report counts on its own UTC day."""
     rows = [
-        {"sub_user_id": one.sub_user_id, "conversation_minutes": 12.345, "llm_tokens": 70, "occurred_at": NOON},
-        {"sub_user_id": one.sub_user_id, "llm_tokens": 5, "occurred_at": "2026-05-11T01:00:00+02:00"},
-        {"sub_user_id": one.sub_user_id, "conversation_minutes": 1, "occurred_at": "2026-05-31T23:59:59Z"},
-        {"sub_user_id": one.sub_user_id, "conversation_minutes": 5, "occurred_at": "2026-06-01T00:00:00Z"},
+        {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 12.345, "llm_tokens": 70, "occurred_at": NOON},
+        {"sub_user_id": sub_user.sub_user_id, "llm_tokens": 5, "occurred_at": "2026-05-11T01:00:00+02:00"},
+        {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1, "occurred_at": "2026-05-31T23:59:59Z"},
+        {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 5, "occurred_at": "2026-06-01T00:00:00Z"},
     ]
 
-    answer = portal.post(f"{account.path}/usage", json={"usage": rows})
+    response = portal.post(f"{account.path}/usage", json={"usage": rows})
 
-    assert (answer.status_code, answer.json) == (201, {"recorded": 4})
-    found = shown(account, **MAY)
-    assert (found["since"], found["until"]) == (MAY["since"], MAY["until"])
-    assert found["total"] == {"conversation_minutes": 13.345, "llm_tokens": 75}
-    days = [day for day in found["days"] if day["conversation_minutes"] or day["llm_tokens"]]
+    assert (response.status_code, response.json) == (201, {"recorded": 4})
+    usage = usage_of(account, **IN_MAY)
+    assert (usage["since"], usage["until"]) == (IN_MAY["since"], IN_MAY["until"])
+    assert usage["total"] == {"conversation_minutes": 13.345, "llm_tokens": 75}
+    days = [day for day in usage["days"] if day["conversation_minutes"] or day["llm_tokens"]]
     assert days == [
         {"day": "2026-05-10", "conversation_minutes": 12.345, "llm_tokens": 75},
         {"day": "2026-05-31", "conversation_minutes": 1, "llm_tokens": 0},
     ]
-    assert len(found["days"]) == 31
-    assert found["sub_users"] == [
-        {"sub_user_id": one.sub_user_id, "name": "Grace Hopper", "visible": True, **found["total"]}
+    assert len(usage["days"]) == 31
+    assert usage["sub_users"] == [
+        {"sub_user_id": sub_user.sub_user_id, "name": "Grace Hopper", "visible": True, **usage["total"]}
     ]
-    assert (found["deleted"], found["plan"]) == (NOTHING, None)
-    assert int(answer.headers["Event-Position"]) == account.rows(action="sub_user.usage_recorded")[0]["position"]
+    assert (usage["deleted"], usage["plan"]) == (NOTHING, None)
+    assert (
+        int(response.headers["Event-Position"])
+        == account.audit_log_rows(action="sub_user.usage_recorded")[0]["position"]
+    )
 
 
-def test_one_report_may_be_the_body_itself(account: Account, portal: Caller, one: SubUser) -> None:
-    """Refusals then name its own fields."""
-    body = {"sub_user_id": one.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
+def test_single_report_can_be_the_body(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
+    """Problems then name the fields of the report."""
+    body = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
     assert portal.post(f"{account.path}/usage", json=body).json == {"recorded": 1}
-    assert shown(account, **MAY)["total"]["conversation_minutes"] == 0.1
-    for wrong, field in (
+    assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == 0.1
+    for invalid_body, field in (
         ({**body, "conversation_minutes": -1}, "conversation_minutes"),
         ({**body, "sub_user_id": str(uuid4())}, "sub_user_id"),
-        ({"sub_user_id": one.sub_user_id}, "conversation_minutes"),
+        ({"sub_user_id": sub_user.sub_user_id}, "conversation_minutes"),
         ({**body, "usage": [body]}, "usage"),
         ({"llm_tokens": 1}, "usage"),
         ({}, "usage"),
     ):
-        require_problem(portal.post(f"{account.path}/usage", json=wrong), 422, "invalid-input", field)
+        require_problem(portal.post(f"{account.path}/usage", json=invalid_body), 422, "invalid-input", field)
 
 
-def test_a_thousand_reports_fit_in_one(account: Account, portal: Caller, one: SubUser) -> None:
-    """1,000 are taken, 1,001 and none are refused; a thousand tenths are a hundred, exactly."""
-    row = {"sub_user_id": one.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
+def test_request_has_between_1_and_1000_reports(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
+    """Summing 0.1 minutes a thousand times gives exactly 100."""
+    row = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
     assert portal.post(f"{account.path}/usage", json={"usage": [row] * 1000}).json == {"recorded": 1000}
-    assert shown(account, **MAY)["total"]["conversation_minutes"] == 100
+    assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == 100
     for count in (0, 1001):
         refused = portal.post(f"{account.path}/usage", json={"usage": [row] * count})
         require_problem(refused, 422, "invalid-input", "usage")
@@ -100,79 +103,85 @@ def test_a_thousand_reports_fit_in_one(account: Account, portal: Caller, one: Su
     [
         *(("conversation_minutes", value) for value in (-0.001, -1, 100_000.001, 1e308, -1e308, 10**30, 10**400)),
         *(("conversation_minutes", value) for value in (0.0001, 1.2345, 99_999.9999)),
-        *(("conversation_minutes", value) for value in NO_NUMBERS),
-        *(("llm_tokens", value) for value in (-1, 1_000_000_001, 10**30, 1e308, 0.5, *NO_NUMBERS)),
+        *(("conversation_minutes", value) for value in NOT_NUMBERS),
+        *(("llm_tokens", value) for value in (-1, 1_000_000_001, 10**30, 1e308, 0.5, *NOT_NUMBERS)),
         *(("occurred_at", value) for value in ("yesterday", "2026-05-01", 1777593600, None)),
         *(("sub_user_id", value) for value in ("42", None, 7, "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11")),
         ("unknown", 1),
     ],
 )
-def test_a_report_is_recorded_whole_or_not_at_all(
-    account: Account, portal: Caller, one: SubUser, field: str, value: Any
+def test_one_invalid_report_refuses_the_whole_request(
+    account: Account, portal: ApiClient, sub_user: SubUser, field: str, value: Any
 ) -> None:
-    """With one value refused nothing is recorded, and the refusal names the report and the field."""
-    row = {"sub_user_id": one.sub_user_id, "llm_tokens": 1}
-    answer = portal.post(f"{account.path}/usage", json={"usage": [row, {**row, field: value}]})
-    problem = require_problem(answer, 422, "invalid-input", "usage")
+    """The problem names the index of the report and the field; nothing is recorded."""
+    row = {"sub_user_id": sub_user.sub_user_id, "llm_tokens": 1}
+    response = portal.post(f"{account.path}/usage", json={"usage": [row, {**row, field: value}]})
+    problem = require_problem(response, 422, "invalid-input", "usage")
     assert set(problem["errors"]["usage"]) == {"1"}
     assert set(problem["errors"]["usage"]["1"]) == {field}
-    assert account.rows(action="sub_user.usage_recorded") == []
+    assert account.audit_log_rows(action="sub_user.usage_recorded") == []
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_is_no_json(account: Account, portal: Caller, one: SubUser, number: str) -> None:
-    """400; and a number that is too large for one is out of range."""
-    body = f'{{"sub_user_id": "{one.sub_user_id}", "conversation_minutes": {number}}}'
-    answer = portal.post(f"{account.path}/usage", data=body, content_type="application/json")
-    require_problem(answer, 400, "malformed-body")
-    answer = portal.post(f"{account.path}/usage", data=body.replace(number, "1e400"), content_type="application/json")
-    require_problem(answer, 422, "invalid-input", "conversation_minutes")
+def test_nan_and_infinity_are_malformed_json(
+    account: Account, portal: ApiClient, sub_user: SubUser, number: str
+) -> None:
+    """A number beyond the range of a float is valid JSON, but out of bounds."""
+    body = f'{{"sub_user_id": "{sub_user.sub_user_id}", "conversation_minutes": {number}}}'
+    response = portal.post(f"{account.path}/usage", data=body, content_type="application/json")
+    require_problem(response, 400, "malformed-body")
+    response = portal.post(f"{account.path}/usage", data=body.replace(number, "1e400"), content_type="application/json")
+    require_problem(response, 422, "invalid-input", "conversation_minutes")
 
 
 @pytest.mark.parametrize(
-    ("told", "counted"),
+    ("reported", "counted"),
     [(0, 0), (-0.0, 0), (100_000, 100_000), (1.0, 1), (0.1 + 0.2, 0.3), (35 * 0.001, 0.035), (99_999.999, 99_999.999)],
 )
-def test_minutes_are_taken_to_the_thousandth(account: Account, one: SubUser, told: float, counted: float) -> None:
-    """Also where calculating left something at the sixteenth digit."""
-    assert report(one, conversation_minutes=told).status_code == 201
-    assert shown(account, **MAY)["total"]["conversation_minutes"] == counted
-    assert json.dumps(shown(account, **MAY)["total"]["conversation_minutes"]) == json.dumps(counted)
+def test_minutes_are_exact_to_thousandths(account: Account, sub_user: SubUser, reported: float, counted: float) -> None:
+    """Floating-point errors of the client do not matter."""
+    assert report(sub_user, conversation_minutes=reported).status_code == 201
+    assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == counted
+    assert json.dumps(usage_of(account, **IN_MAY)["total"]["conversation_minutes"]) == json.dumps(counted)
 
 
-def test_hidden_and_deleted_sub_users(account: Account) -> None:
-    """Hidden ones are listed where they are asked for, marked; deleted ones without a name; all count."""
-    seen, hidden, gone = account.let_in(), account.let_in(visible=False, name="Ada"), account.let_in(name="Canary")
-    for one in (seen, hidden, gone):
-        report(one, llm_tokens=10)
-    account.portal.delete(gone.path)
-    for visibility, ids in (("visible", [seen]), ("hidden", [hidden]), ("all", [seen, hidden])):
-        found = shown(account, **MAY, visibility=visibility)
-        assert (found["total"]["llm_tokens"], found["deleted"]["llm_tokens"]) == (30, 10)
-        assert {row["sub_user_id"] for row in found["sub_users"]} == {one.sub_user_id for one in ids}
-        assert all(row["visible"] == (row["sub_user_id"] == seen.sub_user_id) for row in found["sub_users"])
-        assert "Canary" not in json.dumps(found)
-    assert shown(account, **MAY) == shown(account, **MAY, visibility="visible")
+def test_hidden_and_deleted_sub_users_count(account: Account) -> None:
+    """Hidden sub-users are listed on request, deleted ones only as a sum; the totals include all."""
+    visible, hidden, deleted = (
+        account.create_sub_user(),
+        account.create_sub_user(visible=False, name="Ada"),
+        account.create_sub_user(name="Canary"),
+    )
+    for sub_user in (visible, hidden, deleted):
+        report(sub_user, llm_tokens=10)
+    account.portal.delete(deleted.path)
+    for visibility, listed in (("visible", [visible]), ("hidden", [hidden]), ("all", [visible, hidden])):
+        usage = usage_of(account, **IN_MAY, visibility=visibility)
+        assert (usage["total"]["llm_tokens"], usage["deleted"]["llm_tokens"]) == (30, 10)
+        assert {row["sub_user_id"] for row in usage["sub_users"]} == {sub_user.sub_user_id for sub_user in listed}
+        assert all(row["visible"] == (row["sub_user_id"] == visible.sub_user_id) for row in usage["sub_users"])
+        assert "Canary" not in json.dumps(usage)
+    assert usage_of(account, **IN_MAY) == usage_of(account, **IN_MAY, visibility="visible")
 
 
-def test_a_plan_and_how_it_stands(account: Account, portal: Caller, one: SubUser) -> None:
-    """200 with what is so now; the same again changes nothing."""
-    answer = portal.put(f"{account.path}/plan", json=PLAN)
-    assert (answer.status_code, answer.json) == (200, PLAN)
-    assert int(answer.headers["Event-Position"]) == account.rows()[0]["position"]
-    assert account.rows()[0]["details"] == PLAN
-    again = portal.put(f"{account.path}/plan", json=PLAN)
-    assert (again.status_code, again.json, "Event-Position" in again.headers) == (200, PLAN, False)
-    report(one, llm_tokens=7, conversation_minutes=2.5, occurred_at=datetime.now(UTC).isoformat())
+def test_plan_and_its_use(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
+    """Setting the same plan again records no event."""
+    response = portal.put(f"{account.path}/plan", json=PLAN)
+    assert (response.status_code, response.json) == (200, PLAN)
+    assert int(response.headers["Event-Position"]) == account.audit_log_rows()[0]["position"]
+    assert account.audit_log_rows()[0]["details"] == PLAN
+    repeated = portal.put(f"{account.path}/plan", json=PLAN)
+    assert (repeated.status_code, repeated.json, "Event-Position" in repeated.headers) == (200, PLAN, False)
+    report(sub_user, llm_tokens=7, conversation_minutes=2.5, occurred_at=datetime.now(UTC).isoformat())
 
-    plan = shown(account)["plan"]
+    plan = usage_of(account)["plan"]
 
     assert {**plan, **PLAN} == plan
     assert (plan["used_minutes"], plan["used_tokens"]) == (2.5, 7)
     assert plan["since"] <= datetime.now(UTC).date().isoformat() < plan["until"]
     assert plan["since"].endswith("-15")
-    assert shown(account)["since"] == plan["since"]
-    assert shown(account)["until"] == (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+    assert usage_of(account)["since"] == plan["since"]
+    assert usage_of(account)["until"] == (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
 
 @pytest.mark.parametrize(
@@ -183,21 +192,20 @@ def test_a_plan_and_how_it_stands(account: Account, portal: Caller, one: SubUser
             for field in ("included_minutes", "included_tokens")
             for value in (-1, 0.5, 10**16, True, "1", None)
         ),
-        *(("period_start", value) for value in ("2026-02-30", "2026-05", "1 May", "", 20260501, *NO_DAYS)),
+        *(("period_start", value) for value in ("2026-02-30", "2026-05", "1 May", "", 20260501, *NOT_DAYS)),
         *(("period_start", value) for value in ("2026-05-01T00:00:01Z", "2026-05-01T00:00:00+02:00", "2026-W18-5")),
     ],
 )
-def test_what_is_no_plan_is_refused(account: Account, portal: Caller, field: str, value: Any) -> None:
-    """422 naming the field, and nothing has changed; so it is where one is missing."""
-    wrong = portal.put(f"{account.path}/plan", json={**PLAN, field: value})
-    require_problem(wrong, 422, "invalid-input", field)
+def test_invalid_plan_is_refused(account: Account, portal: ApiClient, field: str, value: Any) -> None:
+    invalid = portal.put(f"{account.path}/plan", json={**PLAN, field: value})
+    require_problem(invalid, 422, "invalid-input", field)
     missing = portal.put(f"{account.path}/plan", json={name: PLAN[name] for name in PLAN if name != field})
     require_problem(missing, 422, "invalid-input", field)
-    assert shown(account)["plan"] is None
+    assert usage_of(account)["plan"] is None
 
 
 @pytest.mark.parametrize(
-    ("query", "named"),
+    ("query", "parameter"),
     [
         ({"since": "2026-05-02", "until": "2026-05-02"}, "until"),
         ({"since": "2026-05-02", "until": "2026-05-01"}, "until"),
@@ -212,41 +220,37 @@ def test_what_is_no_plan_is_refused(account: Account, portal: Caller, field: str
         ({"limit": "5"}, "limit"),
     ],
 )
-def test_days_that_cannot_be_counted(account: Account, portal: Caller, query: dict[str, str], named: str) -> None:
-    """422 naming the parameter."""
-    answer = portal.get(f"{account.path}/usage", query_string=query)
-    require_problem(answer, 422, "invalid-input", named)
+def test_invalid_query_is_refused(account: Account, portal: ApiClient, query: dict[str, str], parameter: str) -> None:
+    response = portal.get(f"{account.path}/usage", query_string=query)
+    require_problem(response, 422, "invalid-input", parameter)
 
 
-def test_days_may_be_told_as_the_moments_at_which_they_begin(account: Account, one: SubUser) -> None:
-    """In UTC, whatever the offset."""
-    report(one, llm_tokens=1)
+def test_days_as_midnight_utc_are_accepted(account: Account, sub_user: SubUser) -> None:
+    """The offset does not matter."""
+    report(sub_user, llm_tokens=1)
     times = {"since": "2026-05-01T00:00:00Z", "until": "2026-06-01T02:00:00+02:00"}
-    assert shown(account, **times) == shown(account, **MAY)
+    assert usage_of(account, **times) == usage_of(account, **IN_MAY)
 
 
-def test_a_report_is_counted_once_with_a_key(account: Account, portal: Caller, one: SubUser) -> None:
-    """The same key and body get the first answer again; another body is refused."""
-    body = {"usage": [{"sub_user_id": one.sub_user_id, "llm_tokens": 5, "occurred_at": NOON}]}
+def test_idempotent_report_counts_once(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
+    body = {"usage": [{"sub_user_id": sub_user.sub_user_id, "llm_tokens": 5, "occurred_at": NOON}]}
     key = {"Idempotency-Key": str(uuid4())}
-    first, again = (portal.post(f"{account.path}/usage", json=body, headers=key) for _ in range(2))
-    assert (again.status_code, again.data) == (201, first.data)
-    assert again.headers["Event-Position"] == first.headers["Event-Position"]
-    assert shown(account, **MAY)["total"]["llm_tokens"] == 5
-    other = portal.post(f"{account.path}/usage", json={"usage": body["usage"] * 2}, headers=key)
-    require_problem(other, 422, "invalid-input", "Idempotency-Key")
+    first, repeated = (portal.post(f"{account.path}/usage", json=body, headers=key) for _ in range(2))
+    assert (repeated.status_code, repeated.data) == (201, first.data)
+    assert repeated.headers["Event-Position"] == first.headers["Event-Position"]
+    assert usage_of(account, **IN_MAY)["total"]["llm_tokens"] == 5
+    other_body_response = portal.post(f"{account.path}/usage", json={"usage": body["usage"] * 2}, headers=key)
+    require_problem(other_body_response, 422, "invalid-input", "Idempotency-Key")
 
 
-def test_a_closed_account(account: Account, portal: Caller, one: SubUser) -> None:
-    """Late reports are taken and can be read; its plan stays as it is."""
+def test_closed_account_accepts_reports_but_no_plan(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
     portal.delete(account.path)
-    assert report(one, llm_tokens=5).status_code == 201
-    assert shown(account, **MAY)["total"]["llm_tokens"] == 5
+    assert report(sub_user, llm_tokens=5).status_code == 201
+    assert usage_of(account, **IN_MAY)["total"]["llm_tokens"] == 5
     require_problem(portal.put(f"{account.path}/plan", json=PLAN), 409, "account-closed")
 
 
-def test_an_account_that_nobody_registered_is_not_found(portal: Caller) -> None:
-    """404 for each."""
+def test_unknown_account_is_not_found(portal: ApiClient) -> None:
     path = f"/v1/accounts/{uuid4()}"
     row = {"sub_user_id": str(uuid4()), "llm_tokens": 1}
     require_problem(portal.post(f"{path}/usage", json={"usage": [row]}), 404, "account-not-found")
@@ -254,20 +258,19 @@ def test_an_account_that_nobody_registered_is_not_found(portal: Caller) -> None:
     require_problem(portal.put(f"{path}/plan", json=PLAN), 404, "account-not-found")
 
 
-def test_thresholds_are_published_thin(own_doors: Doors) -> None:
-    """With what was used and what is included, and nothing personal, in the feed of the account."""
-    account = own_doors.account()
-    one = account.let_in()
+def test_published_threshold_event_has_no_personal_data(own_clients: ApiClients) -> None:
+    account = own_clients.account()
+    sub_user = account.create_sub_user()
     today = datetime.now(UTC)
     account.portal.put(f"{account.path}/plan", json={**PLAN, "period_start": today.date().isoformat()})
-    report(one, conversation_minutes=80, occurred_at=today.isoformat())
-    shown(account)
-    while own_doors.service.usage.check_next():
+    report(sub_user, conversation_minutes=80, occurred_at=today.isoformat())
+    usage_of(account)
+    while own_clients.service.commands.usage.check_next():
         pass
 
-    answer = own_doors.analytics.get("/v1/events", query_string={"limit": 100})
+    response = own_clients.analytics.get("/v1/events", query_string={"limit": 100})
 
-    items: list[Any] = answer.json["items"]  # type: ignore[index]
+    items: list[Any] = response.json["items"]  # type: ignore[index]
     by_type = {item["type"].removeprefix("subusers."): item for item in items}
     assert by_type["main_account.usage_threshold_reached.v1"]["data"] == {
         "actor": {"type": "system", "id": "usage"},
@@ -279,6 +282,6 @@ def test_thresholds_are_published_thin(own_doors: Doors) -> None:
     }
     assert by_type["main_account.plan_set.v1"]["data"]["included_minutes"] == 100
     used = by_type["sub_user.usage_recorded.v1"]
-    assert (used["subject"], used["accountid"]) == (one.sub_user_id, account.account_id)
+    assert (used["subject"], used["accountid"]) == (sub_user.sub_user_id, account.account_id)
     assert (used["data"]["conversation_ms"], used["data"]["llm_tokens"]) == (4_800_000, 0)
     assert set(used["data"]) == {"conversation_ms", "llm_tokens", "occurred_at"}

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: who may make them, what is shown of them, and what is refused."""
+"""Webhooks over HTTP: creation, secrets, limits, deliveries, and replay."""
 
 from __future__ import annotations
 
@@ -7,109 +7,113 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import Doors, require_problem
+from tests.api.callers import ApiClients, require_problem
 from tests.receiver import receiving, status
-from tests.webhooks import allowing_this_machine, deliver
+from tests.webhooks import allow_local_receivers, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.test import TestResponse
 
-    from api.bootstrap import Service
-    from api.config import Settings
-    from tests.api.callers import Account, Caller
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
+    from tests.api.callers import Account, ApiClient
 
 URL = "https://receiver.example/hook?key=1"
 
 
-def create(caller: Caller, account: Account | None = None, **body: Any) -> TestResponse:
-    told = {"account_id": account.account_id} if account is not None else {}
-    return caller.post("/v1/webhooks", json={"url": URL, **told, **body})
+def create(client: ApiClient, account: Account | None = None, **body: Any) -> TestResponse:
+    account_field = {"account_id": account.account_id} if account is not None else {}
+    return client.post("/v1/webhooks", json={"url": URL, **account_field, **body})
 
 
-def created(caller: Caller, account: Account | None = None, **body: Any) -> Any:
-    answer = create(caller, account, **body)
-    assert answer.status_code == 201, answer.text
-    return answer.json
+def created_webhook(client: ApiClient, account: Account | None = None, **body: Any) -> Any:
+    response = create(client, account, **body)
+    assert response.status_code == 201, response.text
+    return response.json
 
 
 @pytest.fixture
-def portal(doors: Doors) -> Caller:
-    return doors.portal
+def portal(clients: ApiClients) -> ApiClient:
+    return clients.portal
 
 
-def test_a_webhook_and_its_secret_are_shown_once(portal: Caller, account: Account) -> None:
-    """Its secret in this answer alone; what else it is, again and again."""
-    answer = create(portal, account, types=["subusers.sub_user.created.v1"], description="The desk's")
-    made: Any = answer.json
-    secret, public_key = made.pop("secret"), made.pop("public_key")
+def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account) -> None:
+    response = create(portal, account, types=["subusers.sub_user.created.v1"], description="The desk's")
+    webhook: Any = response.json
+    secret, public_key = webhook.pop("secret"), webhook.pop("public_key")
     assert secret.startswith("whsec_")
     assert public_key is None
-    assert made == {
-        "webhook_id": made["webhook_id"],
+    assert webhook == {
+        "webhook_id": webhook["webhook_id"],
         "account_id": account.account_id,
+        "api_key_id": webhook["api_key_id"],
         "url": URL,
         "types": ["subusers.sub_user.created.v1"],
         "description": "The desk's",
         "signature": "hmac",
         "status": "active",
-        "created_at": made["created_at"],
-        "position": made["position"],
+        "created_at": webhook["created_at"],
+        "position": webhook["position"],
         "failures": 0,
         "next_attempt_at": None,
         "disabled_at": None,
         "disabled_why": None,
     }
-    assert made["position"] < int(answer.headers["Event-Position"])
-    assert answer.headers["Location"] == f"/v1/webhooks/{made['webhook_id']}"
-    shown = portal.get(answer.headers["Location"])
-    assert shown.json == made
-    assert secret not in portal.get("/v1/webhooks", query_string={"account_id": account.account_id}).text
+    assert webhook["position"] < int(response.headers["Event-Position"])
+    assert response.headers["Location"] == f"/v1/webhooks/{webhook['webhook_id']}"
+    read = portal.get(response.headers["Location"])
+    assert read.json == webhook
+    listed: Any = portal.get("/v1/webhooks", query_string={"account_id": account.account_id}).json
+    assert listed["items"] == [webhook]
 
 
-def test_of_a_key_pair_the_public_half_is_shown(doors: Doors) -> None:
-    """A webhook of all accounts, signed with Ed25519."""
-    made = created(doors.analytics, signature="ed25519")
-    assert (made["secret"], made["account_id"]) == (None, None)
-    assert made["public_key"].startswith("whpk_")
-    again: Any = doors.analytics.post(f"/v1/webhooks/{made['webhook_id']}/secrets").json
-    assert again["public_key"] not in {None, made["public_key"]}
-    assert again["secret"] is None
-    assert doors.analytics.delete(f"/v1/webhooks/{made['webhook_id']}").status_code == 204
+def test_ed25519_webhook_returns_its_public_key(clients: ApiClients) -> None:
+    webhook = created_webhook(clients.analytics, signature="ed25519")
+    assert (webhook["secret"], webhook["account_id"]) == (None, None)
+    assert webhook["public_key"].startswith("whpk_")
+    rotated: Any = clients.analytics.post(f"/v1/webhooks/{webhook['webhook_id']}/secrets").json
+    assert rotated["public_key"] not in {None, webhook["public_key"]}
+    assert rotated["secret"] is None
+    assert clients.analytics.delete(f"/v1/webhooks/{webhook['webhook_id']}").status_code == 204
 
 
-def test_a_portal_s_are_of_an_account_and_those_of_analytics_of_all(doors: Doors, account: Account) -> None:
-    """422 naming the field."""
-    require_problem(create(doors.portal), 422, "invalid-input", "account_id")
-    require_problem(create(doors.analytics, account), 422, "invalid-input", "account_id")
-    answer = doors.portal.post("/v1/webhooks", json={"url": URL, "account_id": str(uuid4())})
-    require_problem(answer, 404, "account-not-found")
-    doors.portal.delete(account.path)
-    require_problem(create(doors.portal, account), 409, "account-closed")
+def test_portal_needs_an_account_and_analytics_must_not_name_one(clients: ApiClients, account: Account) -> None:
+    require_problem(create(clients.portal), 422, "invalid-input", "account_id")
+    require_problem(create(clients.analytics, account), 422, "invalid-input", "account_id")
+    response = clients.portal.post("/v1/webhooks", json={"url": URL, "account_id": str(uuid4())})
+    require_problem(response, 404, "account-not-found")
+    clients.portal.delete(account.path)
+    require_problem(create(clients.portal, account), 409, "account-closed")
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("url", one) for one in ("http://receiver.example/", "https://10.0.0.1/", "https://u:p@receiver.example/")),
-        *(("url", one) for one in ("", None, 1, "https://", "https://receiver.example/" + "x" * 2000, "https://a\0b/")),
-        *(("types", one) for one in ([], ["subusers.nothing.v1"], "subusers.sub_user.created.v1", [None], [1])),
-        *(("signature", one) for one in ("none", None, 1, "HMAC")),
-        *(("after", one) for one in (-1, 2**63, 10**12, "1", True, 1.5)),
-        *(("description", one) for one in ("", "x" * 101, "a\nb", "\ud800", 1)),
+        *(
+            ("url", value)
+            for value in ("http://receiver.example/", "https://10.0.0.1/", "https://u:p@receiver.example/")
+        ),
+        *(
+            ("url", value)
+            for value in ("", None, 1, "https://", "https://receiver.example/" + "x" * 2000, "https://a\0b/")
+        ),
+        *(("types", value) for value in ([], ["subusers.nothing.v1"], "subusers.sub_user.created.v1", [None], [1])),
+        *(("signature", value) for value in ("none", None, 1, "HMAC")),
+        *(("after", value) for value in (-1, 2**63, 10**12, "1", True, 1.5)),
+        *(("description", value) for value in ("", "x" * 101, "a\nb", "\ud800", 1)),
         ("account_id", "no id"),
         ("secret", "whsec_of-my-own"),
     ],
 )
-def test_what_cannot_be_is_refused(portal: Caller, account: Account, field: str, value: Any) -> None:
-    """422 that names the field."""
+def test_invalid_field_is_refused(portal: ApiClient, account: Account, field: str, value: Any) -> None:
     require_problem(create(portal, account, **{field: value}), 422, "invalid-input", field)
 
 
-def test_there_may_be_so_many(portal: Caller, account: Account) -> None:
+def test_webhooks_per_account_are_limited(portal: ApiClient, account: Account) -> None:
     for _ in range(10):
-        created(portal, account)
+        created_webhook(portal, account)
     require_problem(create(portal, account), 409, "webhook-limit-reached")
 
 
@@ -120,29 +124,29 @@ def test_there_may_be_so_many(portal: Caller, account: Account) -> None:
         ("POST", "/replay"),
     ],
 )
-def test_one_of_the_other_kind_is_not_found(doors: Doors, account: Account, method: str, path: str) -> None:
-    """404 on every route, as for one that there never was."""
-    of_account, of_all = created(doors.portal, account), created(doors.analytics)
+def test_webhook_of_another_scope_is_not_found(clients: ApiClients, account: Account, method: str, path: str) -> None:
+    """The response is that for an unknown webhook, on every route."""
+    account_webhook, global_webhook = created_webhook(clients.portal, account), created_webhook(clients.analytics)
     body: dict[str, Any] = {"json": {"after": 0}} if path == "/replay" else {}
-    for caller, other in ((doors.portal, of_all), (doors.analytics, of_account)):
-        for webhook_id in (other["webhook_id"], uuid4()):
-            answer = caller.ask(method, f"/v1/webhooks/{webhook_id}{path}", **body)
-            require_problem(answer, 404, "webhook-not-found")
-    doors.analytics.delete(f"/v1/webhooks/{of_all['webhook_id']}")
+    for client, other_webhook in ((clients.portal, global_webhook), (clients.analytics, account_webhook)):
+        for webhook_id in (other_webhook["webhook_id"], uuid4()):
+            response = client.request(method, f"/v1/webhooks/{webhook_id}{path}", **body)
+            require_problem(response, 404, "webhook-not-found")
+    clients.analytics.delete(f"/v1/webhooks/{global_webhook['webhook_id']}")
 
 
-def test_lists_have_pages(portal: Caller, account: Account) -> None:
-    ids = [created(portal, account)["webhook_id"] for _ in range(3)]
-    asked = {"account_id": account.account_id, "limit": "2"}
-    first: Any = portal.get("/v1/webhooks", query_string=asked).json
-    second: Any = portal.get("/v1/webhooks", query_string={**asked, "cursor": first["next_cursor"]}).json
-    assert [one["webhook_id"] for one in (*first["items"], *second["items"])] == ids
+def test_list_is_paginated(portal: ApiClient, account: Account) -> None:
+    ids = [created_webhook(portal, account)["webhook_id"] for _ in range(3)]
+    query = {"account_id": account.account_id, "limit": "2"}
+    first: Any = portal.get("/v1/webhooks", query_string=query).json
+    second: Any = portal.get("/v1/webhooks", query_string={**query, "cursor": first["next_cursor"]}).json
+    assert [webhook["webhook_id"] for webhook in (*first["items"], *second["items"])] == ids
     assert second["next_cursor"] is None
     require_problem(portal.get("/v1/webhooks", query_string={"cursor": "x"}), 422, "invalid-input", "cursor")
 
 
-def test_a_deleted_one_is_gone(portal: Caller, account: Account) -> None:
-    path = f"/v1/webhooks/{created(portal, account)['webhook_id']}"
+def test_deleted_webhook_is_not_found(portal: ApiClient, account: Account) -> None:
+    path = f"/v1/webhooks/{created_webhook(portal, account)['webhook_id']}"
     deleted = portal.delete(path)
     assert deleted.status_code == 204
     assert int(deleted.headers["Event-Position"]) > 0
@@ -152,82 +156,84 @@ def test_a_deleted_one_is_gone(portal: Caller, account: Account) -> None:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return allowing_this_machine(settings)
+    return allow_local_receivers(settings)
 
 
-def test_what_became_of_each_attempt_is_listed(service: Service, own_doors: Doors) -> None:
-    """Newest first, in pages, with nothing of what the receiver said but its status."""
-    account = own_doors.account()
+def test_delivery_attempts_are_listed(service: Service, own_clients: ApiClients) -> None:
+    """Attempts are newest first, and show only the status of the receiver's response."""
+    account = own_clients.account()
     with receiving() as receiver:
-        receiver.first = [status(200), status(410, "X-Secret: theirs")]
-        made = created(own_doors.portal, account, url=receiver.url)
-        path = f"/v1/webhooks/{made['webhook_id']}"
-        account.let_in()
+        receiver.queued_responses = [status(200), status(410, "X-Secret: theirs")]
+        webhook = created_webhook(own_clients.portal, account, url=receiver.url)
+        path = f"/v1/webhooks/{webhook['webhook_id']}"
+        account.create_sub_user()
         deliver(service)
-        answer = own_doors.portal.get(f"{path}/deliveries", query_string={"limit": 1})
-        first: Any = answer.json
-        entry = first["items"][0]
-        assert "theirs" not in answer.text
-        assert entry == {
+        response = own_clients.portal.get(f"{path}/deliveries", query_string={"limit": 1})
+        first: Any = response.json
+        attempt = first["items"][0]
+        assert "theirs" not in response.text
+        assert attempt == {
             "event_id": receiver.ids[1],
             "type": "subusers.sub_user.created.v1",
             "position": receiver.received[1].event["position"],
             "attempt": 1,
-            "attempted_at": entry["attempted_at"],
+            "attempted_at": attempt["attempted_at"],
             "status": 410,
             "error": None,
-            "milliseconds": entry["milliseconds"],
+            "milliseconds": attempt["milliseconds"],
         }
         query = {"limit": 1, "cursor": first["next_cursor"]}
-        second: Any = own_doors.portal.get(f"{path}/deliveries", query_string=query).json
-        assert [one["status"] for one in second["items"]] == [200]
+        second: Any = own_clients.portal.get(f"{path}/deliveries", query_string=query).json
+        assert [delivery["status"] for delivery in second["items"]] == [200]
         assert second["next_cursor"] is None
-        require_takes_up_again(own_doors, service, path)
+        require_enable_continues(own_clients, service, path)
         assert receiver.types[2] == "subusers.sub_user.created.v1"
         receiver.received.clear()
-        replayed: Any = own_doors.portal.post(f"{path}/replay", json={"after": 0}).json
+        replayed: Any = own_clients.portal.post(f"{path}/replay", json={"after": 0}).json
         assert replayed["position"] == 0
         deliver(service)
         assert receiver.types[0] == "subusers.main_account.registered.v1"
 
 
-def require_takes_up_again(doors: Doors, service: Service, path: str) -> None:
-    """A disabled one says why, and goes on where it stopped once it is enabled."""
-    disabled: Any = doors.portal.get(path).json
+def require_enable_continues(clients: ApiClients, service: Service, path: str) -> None:
+    """Require that a disabled webhook has its reason, and continues where it stopped after it is enabled."""
+    disabled: Any = clients.portal.get(path).json
     assert (disabled["status"], disabled["disabled_why"], disabled["failures"]) == ("disabled", "gone", 1)
     assert disabled["disabled_at"] is not None
-    enabled = doors.portal.post(f"{path}/enable")
-    shown: Any = enabled.json
-    assert (shown["status"], shown["disabled_at"], shown["failures"]) == ("active", None, 0)
+    enabled = clients.portal.post(f"{path}/enable")
+    webhook: Any = enabled.json
+    assert (webhook["status"], webhook["disabled_at"], webhook["failures"]) == ("active", None, 0)
     assert int(enabled.headers["Event-Position"]) > disabled["position"]
     deliver(service)
 
 
-def test_the_log_has_neither_secrets_nor_urls(
-    service: Service, own_doors: Doors, capsys: pytest.CaptureFixture[str]
+def test_log_has_no_secrets_and_no_urls(
+    service: Service, own_clients: ApiClients, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of a failed delivery there is a line, by the webhook's id."""
-    account = own_doors.account()
+    """A failed delivery is logged with the webhook's id."""
+    account = own_clients.account()
     with receiving() as receiver:
-        receiver.usually = status(500)
-        made = created(own_doors.portal, account, url=f"{receiver.url}/canary?canary")
-        own_doors.portal.post(f"/v1/webhooks/{made['webhook_id']}/secrets")
+        receiver.default_response = status(500)
+        webhook = created_webhook(own_clients.portal, account, url=f"{receiver.url}/canary?canary")
+        own_clients.portal.post(f"/v1/webhooks/{webhook['webhook_id']}/secrets")
         deliver(service)
-    said = "".join(capsys.readouterr())
-    assert "webhook.failed" in said
-    assert made["webhook_id"] in said
-    for secret in ("canary", receiver.url, made["secret"], receiver.received[0].signatures[0]):
-        assert secret not in said
+    output = "".join(capsys.readouterr())
+    assert "webhook.failed" in output
+    assert webhook["webhook_id"] in output
+    for secret in ("canary", receiver.url, webhook["secret"], receiver.received[0].signatures[0]):
+        assert secret not in output
 
 
 @pytest.mark.parametrize("path", ["/secrets", "/enable"])
-def test_what_takes_no_body_does_not_mind_one(portal: Caller, account: Account, path: str) -> None:
-    made = created(portal, account)
-    answer = portal.post(f"/v1/webhooks/{made['webhook_id']}{path}", json={"any": "thing"})
-    assert answer.status_code in {200, 201}
+def test_unexpected_body_is_ignored(portal: ApiClient, account: Account, path: str) -> None:
+    webhook = created_webhook(portal, account)
+    response = portal.post(f"/v1/webhooks/{webhook['webhook_id']}{path}", json={"any": "thing"})
+    assert response.status_code in {200, 201}
 
 
-def test_building_needs_no_certificates(build: Callable[..., Service]) -> None:
-    """Only who sends reads the system's authorities: it takes as long as everything else together."""
-    service = build()
-    assert "_context" not in vars(service.webhook_deliveries._sender)  # noqa: SLF001  # nobody else could tell
+def test_building_the_service_loads_no_certificates(build: Callable[..., Service]) -> None:
+    """Only the sender needs them: loading them takes as long as the rest of the construction."""
+    sender: Any = build().workers.webhook_deliveries._sender  # noqa: SLF001  # loaded lazily, not visible otherwise
+    assert "_context" not in vars(sender)
+    assert sender._context.check_hostname  # noqa: SLF001
+    assert "_context" in vars(sender)

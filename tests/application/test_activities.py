@@ -1,4 +1,4 @@
-"""What the portal reports that sub-users did: recorded all together, apart from every command."""
+"""Recording activities of sub-users that the portal reports, atomically and apart from the account's stream."""
 
 from __future__ import annotations
 
@@ -8,102 +8,113 @@ from uuid import uuid4
 
 import pytest
 
-from application.activities import Activity
+from application.commands.activities import Activity
 from application.errors import InvalidValue
-from application.records import PersonAdded
-from tests.people import PORTAL, Company
-from tests.postgres import ask
-from tests.waiting import at_once
+from application.transactional_writes import StoreDataKey
+from tests.builders import PORTAL, Company
+from tests.postgres import fetch
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
-    from api.bootstrap import Service
-    from tests.people import Collaborator
+    from api.bootstrap.service import Service
+    from tests.builders import Collaborator
 
-FACTS = "SELECT count(*) FROM stored_events WHERE topic = 'SubUserActivityRecorded'"
-
-
-def opened(one: Collaborator, target: str = "an assistant") -> Activity:
-    return Activity(one.sub_user_id, "assistant.opened", target=target, details='{"tab":"voice"}')
+ACTIVITY_COUNT = "SELECT count(*) FROM stored_events WHERE topic = 'SubUserActivityRecorded'"
 
 
-def test_a_thousand_are_recorded_at_once(service: Service, company: Company, database_url: str) -> None:
-    """Each a stream of its own, sealed for the sub-user, at one position after the other."""
-    one, other = company.let_in(), company.let_in()
-
-    outcome = service.activities.record(company.account_id, [opened(one), opened(other)] * 500, PORTAL)
-
-    assert len(set(outcome.value)) == 1000
-    assert ask(database_url, FACTS) == [(1000,)]
-    assert ask(database_url, "SELECT max(notification_id) FROM stored_events") == [(outcome.position,)]
-    (event,) = service.main_accounts.events.get(outcome.value[0])
-    fact: Any = event
-    key = service.vault.entries([one.sub_user_id])[one.sub_user_id].key
-    assert (fact.account_id, fact.sub_user_id, fact.action) == (company.account_id, one.sub_user_id, "assistant.opened")
-    assert key.open("target", fact.target) == "an assistant"
-    assert key.open("details", fact.details) == '{"tab":"voice"}'
-    assert key.open("ip", fact.ip) == PORTAL.ip
+def activity_of(sub_user: Collaborator, target: str = "an assistant") -> Activity:
+    return Activity(sub_user.sub_user_id, "assistant.opened", target=target, details='{"tab":"voice"}')
 
 
-@pytest.mark.parametrize("place", [0, 2])
-@pytest.mark.parametrize("who", ["nobody", "deleted", "another account's"])
-def test_one_that_names_nobody_keeps_all_from_being_recorded(
-    service: Service, company: Company, database_url: str, who: str, place: int
+def test_a_thousand_activities_are_recorded_at_once(service: Service, company: Company, database_url: str) -> None:
+    """Each in its own stream, encrypted with the sub-user's key, at consecutive positions."""
+    sub_user, other = company.create_sub_user(), company.create_sub_user()
+
+    outcome = service.commands.activities.record(
+        company.account_id, [activity_of(sub_user), activity_of(other)] * 500, PORTAL
+    )
+
+    assert len(set(outcome.value.event_ids)) == 1000
+    assert fetch(database_url, ACTIVITY_COUNT) == [(1000,)]
+    assert fetch(database_url, "SELECT max(notification_id) FROM stored_events") == [(outcome.position,)]
+    (stored_event,) = service.main_accounts.events.get(outcome.value.event_ids[0])
+    event: Any = stored_event
+    key = service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id].key
+    assert (event.account_id, event.sub_user_id, event.action) == (
+        company.account_id,
+        sub_user.sub_user_id,
+        "assistant.opened",
+    )
+    assert key.decrypt("target", event.target) == "an assistant"
+    assert key.decrypt("details", event.details) == '{"tab":"voice"}'
+    assert key.decrypt("ip", event.ip) == PORTAL.ip
+
+
+@pytest.mark.parametrize("index", [0, 2])
+@pytest.mark.parametrize("who", ["unknown", "deleted", "another account's"])
+def test_unknown_sub_user_prevents_recording_the_report(
+    service: Service, company: Company, database_url: str, who: str, index: int
 ) -> None:
-    """All or none; the refusal says which."""
-    one = company.let_in()
-    stranger = Company.register(service).let_in().sub_user_id if who == "another account's" else uuid4()
+    """The refusal has the index of the activity."""
+    sub_user = company.create_sub_user()
+    invalid_id = Company.register(service).create_sub_user().sub_user_id if who == "another account's" else uuid4()
     if who == "deleted":
-        gone = company.let_in()
-        gone.delete()
-        stranger = gone.sub_user_id
-    activities = [opened(one), opened(one)]
-    activities.insert(place, Activity(stranger, "assistant.opened"))
+        deleted = company.create_sub_user()
+        deleted.delete()
+        invalid_id = deleted.sub_user_id
+    activities = [activity_of(sub_user), activity_of(sub_user)]
+    activities.insert(index, Activity(invalid_id, "assistant.opened"))
 
     with pytest.raises(InvalidValue) as refused:
-        service.activities.record(company.account_id, activities, PORTAL)
+        service.commands.activities.record(company.account_id, activities, PORTAL)
 
-    assert refused.value.field == f"activities.{place}.sub_user_id"
-    assert ask(database_url, FACTS) == [(0,)]
+    assert refused.value.field == f"activities.{index}.sub_user_id"
+    assert fetch(database_url, ACTIVITY_COUNT) == [(0,)]
 
 
-def test_a_failing_record_keeps_all_from_being_recorded(service: Service, company: Company, database_url: str) -> None:
-    """What is kept with them is in the same transaction."""
-    one = company.let_in()
-    twice = PersonAdded(one.sub_user_id, company.account_id, b"", "")
+def test_a_failing_write_prevents_recording_the_activities(
+    service: Service, company: Company, database_url: str
+) -> None:
+    """Additional writes are part of the same transaction."""
+    sub_user = company.create_sub_user()
+    duplicate_key = StoreDataKey(sub_user.sub_user_id, company.account_id, b"", "")
 
     with pytest.raises(Exception, match="vault_pkey"):
-        service.activities.record(company.account_id, [opened(one)], PORTAL, keep=lambda _ids, _key: [twice])
+        service.commands.activities.record(
+            company.account_id, [activity_of(sub_user)], PORTAL, also_write=lambda _ids, _key: [duplicate_key]
+        )
 
-    assert ask(database_url, FACTS) == [(0,)]
+    assert fetch(database_url, ACTIVITY_COUNT) == [(0,)]
 
 
-def test_they_do_not_get_in_the_way_of_commands(service: Service, company: Company) -> None:
-    """They neither lengthen the account's history nor conflict with it, or with each other."""
-    one = company.let_in()
+def test_activities_do_not_conflict_with_commands(service: Service, company: Company) -> None:
+    """They do not extend the account's stream, and concurrent reports do not conflict."""
+    sub_user = company.create_sub_user()
     before = company.state().version
 
-    came_to = at_once([lambda: service.activities.record(company.account_id, [opened(one)] * 20, PORTAL)] * 8)
+    results = run_concurrently(
+        [lambda: service.commands.activities.record(company.account_id, [activity_of(sub_user)] * 20, PORTAL)] * 8
+    )
 
-    assert not [error for error in came_to if isinstance(error, Exception)]
+    assert not [error for error in results if isinstance(error, Exception)]
     assert company.state().version == before
 
 
-def test_they_happened_when_the_portal_says(service: Service, company: Company) -> None:
-    """Where it says so; else when they were recorded."""
-    one = company.let_in()
+def test_activity_has_the_reported_time(service: Service, company: Company) -> None:
+    """Without one, the time of recording."""
+    sub_user = company.create_sub_user()
     an_hour_ago = service.clock() - timedelta(hours=1)
-    reported = Activity(one.sub_user_id, "assistant.opened", occurred_at=an_hour_ago)
-    now = Activity(one.sub_user_id, "assistant.opened")
+    with_time = Activity(sub_user.sub_user_id, "assistant.opened", occurred_at=an_hour_ago)
+    without_time = Activity(sub_user.sub_user_id, "assistant.opened")
 
-    ids = service.activities.record(company.account_id, [reported, now], PORTAL).value
+    ids = service.commands.activities.record(company.account_id, [with_time, without_time], PORTAL).value.event_ids
 
     (first,), (second,) = (list(service.main_accounts.events.get(stream)) for stream in ids)
-    facts: list[Any] = [first, second]
-    assert facts[0].occurred_at == an_hour_ago
-    assert facts[1].occurred_at == facts[1].timestamp
+    events: list[Any] = [first, second]
+    assert events[0].occurred_at == an_hour_ago
+    assert events[1].occurred_at == events[1].timestamp
 
 
-def test_none_at_all_is_nothing(service: Service, company: Company, database_url: str) -> None:
-    """An empty report records nothing, and is no error."""
-    assert service.activities.record(company.account_id, [], PORTAL).value == []
-    assert ask(database_url, FACTS) == [(0,)]
+def test_empty_report_records_nothing(service: Service, company: Company, database_url: str) -> None:
+    assert service.commands.activities.record(company.account_id, [], PORTAL).value.event_ids == []
+    assert fetch(database_url, ACTIVITY_COUNT) == [(0,)]

@@ -1,26 +1,27 @@
-"""People are erased at once, or when a legal hold is over, with their account, and again after a restore."""
+"""Erasure of personal data: at deletion, after a legal hold, with the account, and again after a restore."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
-from application.erasures import Erasure
+from application.workers.erasure import Erasure
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
-from projections.audit_queries import AuditFilter
-from tests.people import Company, catch_up, deliver_mails, kinds, mails
-from tests.postgres import ask
-from tests.test_secrets_at_rest import contents, where_is
-from tests.waiting import at_once
+from projections.audit_log.queries import AuditFilter
+from tests.builders import Company, catch_up, deliver_mails, event_types, mails_in_folder
+from tests.postgres import fetch
+from tests.table_contents import contents, where_is
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
-    from api.config import Settings
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
     from tests.conftest import TravelingClock
 
 CANARY = {"email": "canary@company.example", "name": "Canaryname", "surname": "Canarysurname"}
@@ -28,148 +29,165 @@ CANARY = {"email": "canary@company.example", "name": "Canaryname", "surname": "C
 
 @pytest.fixture
 def holding(build: Callable[..., Service], settings: Settings) -> Service:
-    """Give a service that keeps the data of deleted people for 30 days."""
+    """Service that keeps the data of deleted sub-users for 30 days."""
     return build(replace(settings, erasure_delay=timedelta(days=30)))
 
 
-def told(service: Service, company: Company) -> str:
-    """Return everything that the audit log shows."""
+def audit_log_text(service: Service, company: Company) -> str:
+    """Return the whole audit log as text."""
     catch_up(service)
-    return str(list(service.audit_queries.stream(company.account_id, AuditFilter())))
+    return str(list(service.queries.audit_log.stream(company.account_id, AuditFilter())))
 
 
-def found(database_url: str, *more: str) -> dict[str, set[str]]:
-    """Return what of the canary, and more, is held in which tables."""
-    held = contents(database_url)
-    return {text: tables for text in [*CANARY.values(), *more] if (tables := where_is(held, text))}
+def tables_with_canary(database_url: str, *texts: str) -> dict[str, set[str]]:
+    """Return the tables that contain the canary data, or the additional texts, by text."""
+    contents_by_table = contents(database_url)
+    return {text: tables for text in [*CANARY.values(), *texts] if (tables := where_is(contents_by_table, text))}
 
 
-def test_somebody_held_is_gone_and_can_be_read_of(holding: Service, database_url: str) -> None:
-    """From lists and access at once; their e-mail is free, no password of theirs is kept, the log still tells."""
+def test_held_sub_user_has_no_access_but_stays_readable(holding: Service, database_url: str) -> None:
+    """They leave lists, their e-mail is free and their password is deleted; the audit log still shows their data."""
     company = Company.register(holding)
-    one = company.let_in_settled(**CANARY)
+    sub_user = company.create_with_own_password(**CANARY)
 
-    one.delete()
+    sub_user.delete()
 
-    assert kinds(company)[-1] == "SubUserDeleted"
+    assert event_types(company)[-1] == "SubUserDeleted"
     with pytest.raises(LoginRefused):
-        one.log_in()
+        sub_user.log_in()
     with pytest.raises(SubUserNotFound):
-        holding.sub_users.sessions(company.account_id, one.sub_user_id)
-    held = ask(database_url, "SELECT password_hash, sealed_password FROM vault WHERE person_id = %s", one.sub_user_id)
-    assert held == [(None, None)]
+        holding.commands.sub_users.sessions(company.account_id, sub_user.sub_user_id)
+    rows = fetch(
+        database_url, "SELECT password_hash, sealed_password FROM vault WHERE person_id = %s", sub_user.sub_user_id
+    )
+    assert rows == [(None, None)]
     assert where_is(contents(database_url), CANARY["email"]) == set()
-    assert CANARY["email"] in told(holding, company)
-    assert company.let_in(CANARY["email"]).state().email
+    assert CANARY["email"] in audit_log_text(holding, company)
+    assert company.create_sub_user(CANARY["email"]).state().email
 
 
-def test_they_are_erased_when_the_hold_is_over(holding: Service, clock: TravelingClock, database_url: str) -> None:
-    """Not before, and once; whatever the delay of later deletions."""
+def test_held_sub_user_is_erased_after_the_hold(holding: Service, clock: TravelingClock, database_url: str) -> None:
+    """Not earlier, and only once."""
     company = Company.register(holding)
-    company.let_in(**CANARY).delete()
+    company.create_sub_user(**CANARY).delete()
     clock.advance(days=29)
-    assert not holding.erasures.erase_next()
+    assert not holding.commands.erasures.erase_next()
 
     clock.advance(days=2)
-    assert holding.erasures.erase_next()
+    assert holding.commands.erasures.erase_next()
 
-    assert not holding.erasures.erase_next()
-    assert kinds(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
-    assert "anary" not in told(holding, company)
-    assert ask(database_url, "SELECT count(*) FROM legal_holds") == [(0,)]
+    assert not holding.commands.erasures.erase_next()
+    assert event_types(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
+    assert "anary" not in audit_log_text(holding, company)
+    assert fetch(database_url, "SELECT count(*) FROM legal_holds") == [(0,)]
 
 
-def test_any_number_of_workers_erase_each_person_once(
+def test_concurrent_workers_erase_each_sub_user_once(
     holding: Service, build: Callable[..., Service], clock: TravelingClock
 ) -> None:
-    """Also one whose claim has run out meanwhile, as that of somebody who died with it does."""
+    """Even if the claim of a dead worker has expired."""
     company = Company.register(holding)
     for _ in range(6):
-        company.let_in().delete()
+        company.create_sub_user().delete()
     clock.advance(days=31)
-    assert holding.legal_holds.claim(clock()) is not None  # and dies
+    assert holding.commands.legal_holds.claim(clock()) is not None  # and the worker dies
     clock.advance(seconds=31)
     workers = [holding, build(), build()]
 
     def erase(worker: Service) -> int:
         erased = 0
-        while worker.erasures.erase_next():
+        while worker.commands.erasures.erase_next():
             erased += 1
         return erased
 
-    came_to = at_once([lambda worker=worker: erase(worker) for worker in workers])  # type: ignore[misc]
+    results = run_concurrently([lambda worker=worker: erase(worker) for worker in workers])  # type: ignore[misc]
 
-    assert [one for one in came_to if isinstance(one, Exception)] == []
-    assert kinds(company).count("PersonalDataErased") == 6
+    assert [result for result in results if isinstance(result, Exception)] == []
+    assert event_types(company).count("PersonalDataErased") == 6
 
 
-def test_erasing_an_account(holding: Service, database_url: str) -> None:
-    """Whoever lives in it, is held, or owns it: nothing of them is anywhere. What happened can still be read."""
+def test_account_erasure_erases_everyone(holding: Service, database_url: str) -> None:
+    """Existing and held sub-users and the owner. The audit log keeps the events without personal data."""
     company = Company.register(holding, "canary.boss@company.example")
-    living = company.let_in_settled(**CANARY)
-    company.let_in("canary.held@company.example", name="Canaryheld").delete()
+    living = company.create_with_own_password(**CANARY)
+    company.create_sub_user("canary.held@company.example", name="Canaryheld").delete()
     deliver_mails(holding)
     catch_up(holding)
 
-    assert holding.erasures.erase_account(company.account_id) == 3
+    assert holding.commands.erasures.erase_account(company.account_id) == 3
 
-    held_too = ["canary.held@company.example", "Canaryheld"]
-    assert found(database_url, "canary.boss@company.example", "Winds & Waves", *held_too) == {}
-    assert kinds(company).count("PersonalDataErased") == 3
-    log = told(holding, company)
+    held_texts = ["canary.held@company.example", "Canaryheld"]
+    assert tables_with_canary(database_url, "canary.boss@company.example", "Winds & Waves", *held_texts) == {}
+    assert event_types(company).count("PersonalDataErased") == 3
+    log = audit_log_text(holding, company)
     assert "main_account.closed" in log
     assert "anary" not in log
     with pytest.raises(LoginRefused):
         living.log_in()
     assert Company.register(holding, "canary.boss@company.example").account_id != company.account_id
-    assert holding.erasures.erase_account(company.account_id) == 0
-    assert mails(holding) != []
-    holding.clear_away_mails()
-    assert mails(holding) == []
+    assert holding.commands.erasures.erase_account(company.account_id) == 0
+    assert mails_in_folder(holding) != []
+    holding.delete_mails_of_erased()
+    assert mails_in_folder(holding) == []
 
 
-def test_a_stopped_follower_keeps_nobody(service: Service, company: Company, database_url: str) -> None:
-    """What views hold in the clear goes with the key, not when the follower comes by; it goes on from there."""
-    one = company.let_in(**CANARY)
+def test_stopped_projection_retains_no_personal_data(service: Service, company: Company, database_url: str) -> None:
+    """The erasure removes plaintext rows in its own transaction; the projection later continues from there."""
+    sub_user = company.create_sub_user(**CANARY)
     catch_up(service)
-    one.delete()
+    sub_user.delete()
 
-    assert found(database_url) == {}
-    company.let_in(**CANARY).delete()  # the follower has heard of nothing yet
+    assert tables_with_canary(database_url) == {}
+    company.create_sub_user(**CANARY).delete()  # the follower has not seen any of these events
 
     catch_up(service)
-    assert found(database_url) == {}
+    assert tables_with_canary(database_url) == {}
 
 
-def test_an_erasure_is_applied_again(service: Service, company: Company) -> None:
-    """To whoever lives, or is held; of somebody erased, or of nobody there is, there is nothing to do."""
-    living, deleted = company.let_in(), company.let_in()
-    deleted.delete()
-    again = [Erasure(company.account_id, one.sub_user_id) for one in (living, living, deleted)]
+def test_erasure_can_be_reapplied(service: Service, company: Company) -> None:
+    """To an existing sub-user. Reapplying it to an erased one does nothing."""
+    existing, erased = company.create_sub_user(), company.create_sub_user()
+    erased.delete()
+    erasures = [Erasure(company.account_id, sub_user.sub_user_id) for sub_user in (existing, existing, erased)]
 
-    assert [service.erasures.reapply(one) for one in again] == [True, False, False]
-    assert kinds(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
-    assert not service.erasures.reapply(Erasure(living.sub_user_id, None))
-    assert service.erasures.reapply(Erasure(company.account_id, None))
-    assert not service.erasures.reapply(Erasure(company.account_id, None))
+    assert [service.commands.erasures.reapply(erasure) for erasure in erasures] == [True, False, False]
+    assert event_types(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
 
 
-def test_an_account_that_is_none(service: Service, company: Company) -> None:
-    """Is said to be none."""
+def test_erasure_of_a_held_sub_user_can_be_reapplied(holding: Service, database_url: str) -> None:
+    """It ends the legal hold."""
+    company = Company.register(holding)
+    held = company.create_sub_user()
+    held.delete()
+    erasure = Erasure(company.account_id, held.sub_user_id)
+
+    assert [holding.commands.erasures.reapply(erasure) for _ in range(2)] == [True, False]
+    assert event_types(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
+    assert fetch(database_url, "SELECT count(*) FROM legal_holds") == [(0,)]
+
+
+def test_erasure_of_an_account_can_be_reapplied(service: Service, company: Company) -> None:
+    """Once. Reapplying it to an unknown account does nothing."""
+    assert service.commands.erasures.reapply(Erasure(company.account_id, None))
+    assert not service.commands.erasures.reapply(Erasure(company.account_id, None))
+    assert not service.commands.erasures.reapply(Erasure(uuid4(), None))
+
+
+def test_erasing_an_unknown_account_is_refused(service: Service) -> None:
     with pytest.raises(AccountNotFound):
-        service.erasures.erase_account(company.let_in().sub_user_id)
+        service.commands.erasures.erase_account(uuid4())
 
 
-def test_mails_of_others_stay(service: Service, company: Company) -> None:
-    """Files that are no mails of ours too."""
-    one, other = company.let_in_active(), company.let_in_active()
+def test_mails_to_others_remain(service: Service, company: Company) -> None:
+    """Unrelated files remain as well."""
+    sub_user, other = company.create_active(), company.create_active()
     deliver_mails(service)
     (service.settings.mail_folder / "notes.eml").write_text("no mail")
     (service.settings.mail_folder / "half.eml").write_text(f"Message-ID: <{'-' * 36}.1@x>")
-    one.delete()
+    sub_user.delete()
 
-    assert service.clear_away_mails() == 1
-    assert service.clear_away_mails() == 0
-    assert [file.name for file in service.settings.mail_folder.glob("[a-z]*.eml")] != []
+    assert service.delete_mails_of_erased() == 1
+    assert service.delete_mails_of_erased() == 0
+    assert {file.name for file in service.settings.mail_folder.iterdir()} >= {"notes.eml", "half.eml"}
     mails: list[Any] = [mail for mail in deliver_mails(service) if mail["To"]]
     assert [other.email in str(mail["To"]) for mail in mails] == [True]

@@ -1,4 +1,4 @@
-"""A request with an idempotency key is carried out once, and its answer kept for the next time."""
+"""Idempotency keys: a request is executed once, and its response is stored for repetitions."""
 
 from __future__ import annotations
 
@@ -8,120 +8,127 @@ from uuid import UUID
 
 import pytest
 
-from application.errors import AnswerAlreadyKept
-from application.records import AnswerKept, Record
-from tests.people import PORTAL, Company, deliver_mails, kinds
-from tests.postgres import ask
-from tests.waiting import at_once
+from application.errors import IdempotentResponseExists
+from application.transactional_writes import StoreIdempotentResponse, TransactionalWrite
+from tests.builders import PORTAL, Company, deliver_mails, event_types
+from tests.postgres import fetch
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
-    from application.ports import PersonKey
-    from application.resources import SubUserDetails
+    from api.bootstrap.service import Service
+    from application.commands.resources import SubUserDetails
+    from application.ports.vault import PersonKey
 
 API_KEY = UUID(int=5)
 
 
-def keep(service: Service, idempotency_key: str = "key 1") -> Callable[[Any, PersonKey], list[Record]]:
-    def record(details: SubUserDetails, key: PersonKey) -> list[Record]:
-        sealed = key.seal("answer", f'{{"email": "{details.email}"}}')
+def store_response(
+    service: Service, idempotency_key: str = "key 1"
+) -> Callable[[Any, PersonKey], list[TransactionalWrite]]:
+    def response_writes(details: SubUserDetails, key: PersonKey) -> list[TransactionalWrite]:
+        ciphertext = key.encrypt("answer", f'{{"email": "{details.email}"}}')
         person_id = details.sub_user_id
-        return [AnswerKept(API_KEY, idempotency_key, b"fingerprint", 201, "{}", sealed, person_id, service.clock())]
+        return [
+            StoreIdempotentResponse(
+                API_KEY, idempotency_key, b"fingerprint", 201, "{}", ciphertext, person_id, service.clock()
+            )
+        ]
 
-    return record
+    return response_writes
 
 
 def create(company: Company, email: str = "grace@company.example", idempotency_key: str = "key 1") -> Any:
-    return company.service.sub_users.create(
+    return company.service.commands.sub_users.create(
         company.account_id,
         PORTAL,
         email=email,
         name="Grace",
         surname="Hopper",
         password="one phrase for all",
-        keep=keep(company.service, idempotency_key),
+        also_write=store_response(company.service, idempotency_key),
     )
 
 
-def test_the_answer_is_kept_with_what_it_answers(service: Service, company: Company) -> None:
-    """Sealed for the person it is about, with the position of the event it came with."""
+def test_response_is_stored_with_the_command(service: Service, company: Company) -> None:
+    """Encrypted with the sub-user's key, with the position of the event."""
     outcome = create(company)
 
-    kept = service.answers.find(API_KEY, "key 1")
+    stored = service.queries.idempotent_responses.find(API_KEY, "key 1")
 
-    assert kept is not None
-    assert (kept.status, kept.fingerprint, kept.position) == (201, b"fingerprint", outcome.position)
-    key = service.vault.entries([kept.person_id])[kept.person_id].key
-    assert key.open("answer", kept.sealed_body) == '{"email": "grace@company.example"}'
+    assert stored is not None
+    assert (stored.status, stored.fingerprint, stored.position) == (201, b"fingerprint", outcome.position)
+    key = service.vault.entries([stored.person_id])[stored.person_id].key
+    assert key.decrypt("answer", stored.encrypted_body) == '{"email": "grace@company.example"}'
 
 
-def test_a_second_request_with_the_key_changes_nothing(service: Service, company: Company) -> None:
-    """Even when what it asks for would be possible."""
+def test_second_request_with_the_key_changes_nothing(service: Service, company: Company) -> None:
+    """Even if the request itself would be valid."""
     create(company)
-    before = kinds(company)
+    before = event_types(company)
 
-    with pytest.raises(AnswerAlreadyKept):
+    with pytest.raises(IdempotentResponseExists):
         create(company, email="another@company.example")
 
-    assert kinds(company) == before
+    assert event_types(company) == before
 
 
-def test_keys_of_different_clients_are_different_keys(service: Service, company: Company) -> None:
-    """What one backend chose is nothing to another."""
+def test_keys_of_different_clients_are_independent(service: Service, company: Company) -> None:
     create(company)
 
-    assert service.answers.find(UUID(int=6), "key 1") is None
-    assert service.answers.find(API_KEY, "key 2") is None
+    assert service.queries.idempotent_responses.find(UUID(int=6), "key 1") is None
+    assert service.queries.idempotent_responses.find(API_KEY, "key 2") is None
 
 
-def test_of_many_at_the_same_moment_one_is_carried_out(
+def test_concurrent_requests_with_one_key_are_executed_once(
     company: Company, build: Callable[..., Service], database_url: str
 ) -> None:
-    """Sixteen requests with one key through two processes make one sub-user and keep one answer."""
-    doors = [company, company.seen_by(build())]
+    """16 requests in two processes create one sub-user and store one response."""
+    companies = [company, company.with_service(build())]
 
-    came_to = at_once([partial(create, doors[n % 2], email=f"one-{n}@company.example") for n in range(16)])
+    results = run_concurrently([partial(create, companies[n % 2], email=f"one-{n}@company.example") for n in range(16)])
 
-    assert sum(isinstance(one, AnswerAlreadyKept) for one in came_to) == 15
-    assert kinds(company).count("SubUserCreated") == 1
-    assert ask(database_url, "SELECT count(*) FROM kept_answers") == [(1,)]
-    assert ask(database_url, "SELECT count(*) FROM vault") == [(2,)]
+    assert sum(isinstance(result, IdempotentResponseExists) for result in results) == 15
+    assert event_types(company).count("SubUserCreated") == 1
+    assert fetch(database_url, "SELECT count(*) FROM kept_answers") == [(1,)]
+    assert fetch(database_url, "SELECT count(*) FROM vault") == [(2,)]
 
 
-def test_a_refused_request_keeps_nothing(service: Service, company: Company) -> None:
-    """It is decided anew when it comes again."""
-    one = company.let_in("grace@company.example")
+def test_refused_request_stores_no_response(service: Service, company: Company) -> None:
+    """The same request can succeed later."""
+    sub_user = company.create_sub_user("grace@company.example")
     with pytest.raises(Exception, match="already has this e-mail"):
         create(company)
-    assert service.answers.find(API_KEY, "key 1") is None
+    assert service.queries.idempotent_responses.find(API_KEY, "key 1") is None
 
-    one.delete()
+    sub_user.delete()
 
     assert create(company).value.email == "grace@company.example"
 
 
-def test_deleting_a_person_empties_the_answers_about_them(service: Service, company: Company) -> None:
-    """That there was an answer is kept, so that a late retry does not bring the person back; what it said is not."""
-    made = create(company).value
-    service.sub_users.delete(company.account_id, made.sub_user_id, PORTAL)
+def test_deletion_empties_the_responses_about_a_sub_user(service: Service, company: Company) -> None:
+    """The record of the request remains, so that a late retry does not create the sub-user again."""
+    created = create(company).value
+    service.commands.sub_users.delete(company.account_id, created.sub_user_id, PORTAL)
 
-    kept = service.answers.find(API_KEY, "key 1")
-    assert kept is not None
-    assert (kept.sealed_body, kept.fingerprint) == ("", b"")
+    stored = service.queries.idempotent_responses.find(API_KEY, "key 1")
+    assert stored is not None
+    assert (stored.encrypted_body, stored.fingerprint) == ("", b"")
 
 
-def test_access_data_is_sent_again_once(service: Service, company: Company) -> None:
-    """The repeated request issues no second password, and mails nothing."""
-    one = company.let_in_active()
+def test_credentials_are_sent_once_per_key(service: Service, company: Company) -> None:
+    """The repetition issues no password and sends no mail."""
+    sub_user = company.create_active()
     deliver_mails(service)
 
-    def again() -> None:
-        service.sub_users.send_credentials_again(company.account_id, one.sub_user_id, PORTAL, keep=keep(service))
+    def send_again() -> None:
+        service.commands.sub_users.send_credentials_again(
+            company.account_id, sub_user.sub_user_id, PORTAL, also_write=store_response(service)
+        )
 
-    again()
-    with pytest.raises(AnswerAlreadyKept):
-        again()
+    send_again()
+    with pytest.raises(IdempotentResponseExists):
+        send_again()
 
     assert len(deliver_mails(service)) == 2

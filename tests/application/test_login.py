@@ -1,89 +1,95 @@
-"""Logging in: with three things that are right, and in no other way."""
+"""Sub-user login: requires both e-mail addresses and the password, and treats all refusals alike."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from argon2 import PasswordHasher
 
 from adapters.passwords import Argon2Passwords
-from application.accounts import AccountChanges
-from application.new_session import SESSION_LIFETIME
-from application.records import PasswordSet
-from domain.permissions import OPERATIONAL
+from application.commands.accounts import AccountChanges
+from application.sign_in.new_session import SESSION_LIFETIME
+from application.transactional_writes import StorePassword
+from domain.assurance_level import AssuranceLevel
+from domain.permission_catalog import OPERATIONAL
 from domain.refusals import LoginRefused
-from tests.people import PORTAL, Company, client, kinds
-from tests.postgres import ask
+from tests.builders import PORTAL, Company, context_from, event_types
+from tests.postgres import fetch
+from tests.throttling import fail_as_sub_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
+    from tests.builders import Collaborator
     from tests.conftest import TravelingClock
-    from tests.people import Collaborator
 
 
-def last_refusal(company: Company) -> str | None:
-    refusals = [e for e in company.service.main_accounts.events.get(company.account_id) if hasattr(e, "why")]
+LoginInput: TypeAlias = tuple[str, str, str]
+"""E-mail of the account, e-mail of the sub-user, and password."""
+
+
+def last_recorded_reason(company: Company) -> str | None:
+    refusals = [
+        event for event in company.service.main_accounts.events.get(company.account_id) if hasattr(event, "why")
+    ]
     return refusals[-1].why if refusals else None
 
 
-def wrong_password(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    return one.company.email, one.email, "not the right one"
+# Each of the following functions prepares a case of a refused login, and returns what is entered.
 
 
-def unknown_sub_user(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    return one.company.email, "nobody@company.example", one.password
+def wrong_password(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    return sub_user.company.email, sub_user.email, "not the right one"
 
 
-def unknown_account(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    return "nobody@company.example", one.email, one.password
+def unknown_sub_user(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    return sub_user.company.email, "nobody@company.example", sub_user.password
 
 
-def sub_user_of_another_account(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    return Company.register(one.company.service).email, one.email, one.password
+def unknown_account(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    return "nobody@company.example", sub_user.email, sub_user.password
 
 
-def inactive(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    one.change(active=False)
-    return one.company.email, one.email, one.password
+def sub_user_of_another_account(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    return Company.register(sub_user.company.service).email, sub_user.email, sub_user.password
 
 
-def expired(one: Collaborator, clock: TravelingClock) -> tuple[str, str, str]:
-    one.change(expiry_given=True, access_expires_at=clock() + timedelta(hours=1))
+def inactive(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    sub_user.change(active=False)
+    return sub_user.company.email, sub_user.email, sub_user.password
+
+
+def expired(sub_user: Collaborator, clock: TravelingClock) -> LoginInput:
+    sub_user.change(changes_expiry=True, access_expires_at=clock() + timedelta(hours=1))
     clock.advance(hours=1)
-    return one.company.email, one.email, one.password
+    return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def locked(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    account = one.company.state()
-    cause = PORTAL.by_nobody_known().sealed_with(
-        one.company.service.vault.entries([one.sub_user_id])[one.sub_user_id].key
-    )
-    account.note_refused_login(one.sub_user_id, "wrong_password", 100, at=one.company.service.clock(), cause=cause)
-    one.company.service.main_accounts.save(account)
-    return one.company.email, one.email, one.password
+def locked(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    fail_as_sub_user(sub_user.company.service, sub_user.company.email, sub_user.email, 127)  # the 128th is recorded
+    return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def deleted(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    one.delete()
-    return one.company.email, one.email, one.password
+def deleted(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    sub_user.delete()
+    return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def closed(one: Collaborator, _: TravelingClock) -> tuple[str, str, str]:
-    one.company.service.accounts.close(one.company.account_id, PORTAL)
-    return one.company.email, one.email, one.password
+def closed(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+    sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
+    return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def temporary_password_expired(one: Collaborator, clock: TravelingClock) -> tuple[str, str, str]:
-    one.change(password="a phrase for a week")
+def temporary_password_expired(sub_user: Collaborator, clock: TravelingClock) -> LoginInput:
+    sub_user.change(password="a phrase for a week")
     clock.advance(days=7)
-    return one.company.email, one.email, "a phrase for a week"
+    return sub_user.company.email, sub_user.email, "a phrase for a week"
 
 
-REASONS: dict[Callable[[Collaborator, TravelingClock], tuple[str, str, str]], str | None] = {
+RECORDED_REASON_BY_CASE: dict[Callable[[Collaborator, TravelingClock], LoginInput], str | None] = {
     wrong_password: "wrong_password",
     unknown_sub_user: "unknown",
     unknown_account: None,
@@ -95,158 +101,164 @@ REASONS: dict[Callable[[Collaborator, TravelingClock], tuple[str, str, str]], st
     closed: None,
     temporary_password_expired: "temporary_password_expired",
 }
+"""Reason in the history of the sub-user's account. None: the account is closed, or the e-mail is not its own."""
 
 
-@pytest.mark.parametrize("reason", REASONS)
-def test_every_refusal_is_the_same_to_the_caller(
+@pytest.mark.parametrize("prepare", RECORDED_REASON_BY_CASE)
+def test_every_refusal_looks_the_same_to_the_client(
     company: Company,
     clock: TravelingClock,
-    reason: Callable[[Collaborator, TravelingClock], tuple[str, str, str]],
+    prepare: Callable[[Collaborator, TravelingClock], LoginInput],
 ) -> None:
-    """One error with one message, whatever was wrong; the reason is in the account's history alone."""
-    one = company.let_in_settled()
-    account_email, email, password = reason(one, clock)
+    """Only the account's history has the reason."""
+    sub_user = company.create_with_own_password()
+    account_email, email, password = prepare(sub_user, clock)
 
     with pytest.raises(LoginRefused) as refused:
-        company.service.sessions.log_in(account_email, email, password, PORTAL)
+        company.service.commands.sub_user_sessions.log_in(account_email, email, password, context_from("203.0.113.1"))
 
     assert type(refused.value) is LoginRefused
     assert str(refused.value) == (
         "The main account e-mail, the sub-user e-mail or the password is wrong, or access is not active."
     )
-    assert last_refusal(company) == REASONS[reason]
+    assert last_recorded_reason(company) == RECORDED_REASON_BY_CASE[prepare]
 
 
-def test_a_refused_login_of_a_stranger_names_nobody(company: Company) -> None:
-    """The history says that somebody tried, from where, and about nobody in particular; no password is in it."""
+def test_refused_login_with_an_unknown_email_names_no_sub_user(company: Company) -> None:
+    """The event has the origin, but no sub-user."""
     with pytest.raises(LoginRefused):
-        company.service.sessions.log_in(
-            company.email, "nobody@company.example", "a canary phrase", client("192.0.2.77")
+        company.service.commands.sub_user_sessions.log_in(
+            company.email, "nobody@company.example", "a canary phrase", context_from("192.0.2.77")
         )
 
     event: Any = list(company.service.main_accounts.events.get(company.account_id))[-1]
     assert event.sub_user_id is None
     assert (event.actor_type, event.actor_id) == ("anonymous", None)
     key = company.service.vault.entries([company.account_id])[company.account_id].key
-    assert key.open("ip", event.ip) == "192.0.2.77"
+    assert key.decrypt("ip", event.ip) == "192.0.2.77"
 
 
-def test_emails_are_compared_whatever_their_case(company: Company) -> None:
-    """The account's and the sub-user's."""
-    one = company.let_in_settled("Grace.Hopper@Company.example")
+def test_emails_are_compared_case_insensitively(company: Company) -> None:
+    sub_user = company.create_with_own_password("Grace.Hopper@Company.example")
 
-    opened = company.service.sessions.log_in(
-        company.email.upper(), " GRACE.HOPPER@COMPANY.EXAMPLE ", one.password, PORTAL
+    opened_session = company.service.commands.sub_user_sessions.log_in(
+        company.email.upper(), " GRACE.HOPPER@COMPANY.EXAMPLE ", sub_user.password, PORTAL
     ).value
 
-    assert opened.sub_user_id == one.sub_user_id
+    assert opened_session.person_id == sub_user.sub_user_id
 
 
-def test_the_same_person_may_be_let_in_by_several_accounts(service: Service, company: Company) -> None:
-    """Each account's password opens that account."""
-    other = Company.register(service)
-    here, there = (
-        company.let_in_active("grace@company.example"),
-        other.let_in_active("grace@company.example", password="other words here"),
-    )
+def test_one_person_can_be_a_sub_user_of_several_accounts(service: Service, company: Company) -> None:
+    """Each account has its own password for them."""
+    other_company = Company.register(service)
+    sub_user = company.create_active("grace@company.example")
+    sub_user_of_other = other_company.create_active("grace@company.example", password="other words here")
 
-    assert here.log_in().account_id == company.account_id
-    assert there.log_in().account_id == other.account_id
+    assert sub_user.log_in().account_id == company.account_id
+    assert sub_user_of_other.log_in().account_id == other_company.account_id
     with pytest.raises(LoginRefused):
-        here.log_in("other words here")
+        sub_user.log_in("other words here")
 
 
-def test_an_email_is_free_again_after_deletion(company: Company) -> None:
-    """Somebody new may have it, and has nothing of the one before: neither password nor sessions."""
-    before = company.let_in_settled("grace@company.example")
-    token = before.log_in().token
-    before.delete()
+def test_email_is_free_after_deletion(company: Company) -> None:
+    """The new sub-user shares neither password nor sessions with the deleted one."""
+    deleted_sub_user = company.create_with_own_password("grace@company.example")
+    token = deleted_sub_user.log_in().token
+    deleted_sub_user.delete()
 
-    after = company.let_in_active("Grace@company.example", password="entirely other words")
+    new_sub_user = company.create_active("Grace@company.example", password="entirely other words")
 
-    assert after.sub_user_id != before.sub_user_id
-    assert after.log_in().sub_user_id == after.sub_user_id
-    assert not before.has_session(token)
+    assert new_sub_user.sub_user_id != deleted_sub_user.sub_user_id
+    assert new_sub_user.log_in().person_id == new_sub_user.sub_user_id
+    assert not deleted_sub_user.has_session(token)
     with pytest.raises(LoginRefused):
-        before.log_in()
+        deleted_sub_user.log_in()
 
 
-def test_sub_users_follow_their_account_to_its_new_email(service: Service, company: Company) -> None:
-    """The old e-mail opens nothing from then on, and another account may have it."""
-    one = company.let_in_settled()
-    service.accounts.change(company.account_id, AccountChanges(email="new@company.example"), PORTAL)
+def test_login_uses_the_accounts_new_email(service: Service, company: Company) -> None:
+    """The old e-mail no longer works, and another account may register it."""
+    sub_user = company.create_with_own_password()
+    service.commands.accounts.change(company.account_id, AccountChanges(email="new@company.example"), PORTAL)
 
     with pytest.raises(LoginRefused):
-        one.log_in()
-    assert service.sessions.log_in("NEW@company.example", one.email, one.password, PORTAL).value.token
+        sub_user.log_in()
+    assert service.commands.sub_user_sessions.log_in(
+        "NEW@company.example", sub_user.email, sub_user.password, PORTAL
+    ).value.token
     assert Company.register(service, company.email).account_id != company.account_id
 
 
-def test_a_session_says_what_it_is(company: Company, clock: TravelingClock) -> None:
-    """Whose, until when, and what it allows; never how it was come by."""
-    one = company.let_in_settled()
-    opened = one.log_in(origin=client("192.0.2.9"))
-    session = company.service.sessions.current(opened.token)
+def test_session_has_its_owner_expiry_and_permissions(company: Company, clock: TravelingClock) -> None:
+    sub_user = company.create_with_own_password()
+    opened_session = sub_user.log_in(context=context_from("192.0.2.9"))
+    session = company.service.commands.sub_user_sessions.current(opened_session.token)
 
-    assert (session.account_id, session.person_id, session.restricted) == (company.account_id, one.sub_user_id, False)
-    assert opened.permissions == OPERATIONAL
-    assert abs(opened.expires_at - clock() - SESSION_LIFETIME) < timedelta(seconds=30)
-    (listed, *_) = company.service.sub_users.sessions(company.account_id, one.sub_user_id)
+    assert (session.account_id, session.person_id, session.assurance) == (
+        company.account_id,
+        sub_user.sub_user_id,
+        AssuranceLevel.PASSWORD,
+    )
+    assert opened_session.permissions == OPERATIONAL
+    assert abs(opened_session.expires_at - clock() - SESSION_LIFETIME) < timedelta(seconds=30)
+    (listed, *_) = company.service.commands.sub_users.sessions(company.account_id, sub_user.sub_user_id)
     assert (listed.session_id, listed.ip, listed.user_agent) == (session.session_id, "192.0.2.9", PORTAL.user_agent)
 
 
-def test_a_login_is_recorded_with_where_it_came_from(company: Company) -> None:
-    """By the sub-user, and readable with the sub-user's key only."""
-    one = company.let_in_settled()
-    one.log_in(origin=client("192.0.2.10"))
+def test_login_is_recorded_with_its_origin(company: Company) -> None:
+    """Encrypted with the sub-user's key."""
+    sub_user = company.create_with_own_password()
+    sub_user.log_in(context=context_from("192.0.2.10"))
 
     event: Any = list(company.service.main_accounts.events.get(company.account_id))[-1]
-    entry = company.service.vault.entries([one.sub_user_id])[one.sub_user_id]
-    assert (event.actor_type, event.actor_id) == ("sub_user", str(one.sub_user_id))
-    assert entry.key.open("ip", event.ip) == "192.0.2.10"
+    entry = company.service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
+    assert (event.actor_type, event.actor_id) == ("sub_user", str(sub_user.sub_user_id))
+    assert entry.key.decrypt("ip", event.ip) == "192.0.2.10"
 
 
-def test_an_outdated_hash_is_made_anew_at_login(service: Service, company: Company) -> None:
-    """When the parameters have changed: the same password, without any event of its own, and only if it was right."""
-    one = company.let_in_settled()
-    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(one.password)
-    credentials = one.state().credentials
-    weak_one = PasswordSet(
-        one.sub_user_id, weak, must_change=False, expires_at=None, credentials=credentials, sealed_password=None
+def test_outdated_hash_is_replaced_at_login(service: Service, company: Company) -> None:
+    """A correct password is hashed with the current parameters. A refused login keeps the hash."""
+    sub_user = company.create_with_own_password()
+    outdated_hash = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(sub_user.password)
+    outdated_password = StorePassword(
+        sub_user.sub_user_id,
+        outdated_hash,
+        must_change=False,
+        expires_at=None,
+        credentials_version=sub_user.state().credentials_version,
+        encrypted_password=None,
     )
-    service.main_accounts.save(records=[weak_one])
+    service.main_accounts.save(writes=[outdated_password])
 
     with pytest.raises(LoginRefused):
-        one.log_in("not the right one")
-    assert service.vault.entries([one.sub_user_id])[one.sub_user_id].password_hash == weak
-    one.log_in()
+        sub_user.log_in("not the right one")
+    assert service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id].password_hash == outdated_hash
+    sub_user.log_in()
 
-    made_anew = service.vault.entries([one.sub_user_id])[one.sub_user_id].password_hash
-    assert made_anew is not None
-    assert not Argon2Passwords(1).is_outdated(made_anew)
-    assert one.log_in().token
+    new_hash = service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id].password_hash
+    assert new_hash is not None
+    assert not Argon2Passwords(1).is_outdated(new_hash)
+    assert sub_user.log_in().token
 
 
-@pytest.mark.parametrize("odd", ["", "\x00", "\ud800", "x" * 100_000, "a@b@c", "'; DROP TABLE vault; --"])
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_odd_input_is_refused_like_any_other(company: Company, odd: str, place: int) -> None:
-    """Whatever somebody sends as an e-mail or a password, the answer is the usual no."""
-    one = company.let_in_active()
-    given = [company.email, one.email, one.password]
-    given[place] = odd
+@pytest.mark.parametrize("text", ["", "\x00", "\ud800", "x" * 100_000, "a@b@c", "'; DROP TABLE vault; --"])
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_malformed_input_is_refused_like_any_other(company: Company, text: str, index: int) -> None:
+    sub_user = company.create_active()
+    credentials = [company.email, sub_user.email, sub_user.password]
+    credentials[index] = text
 
     with pytest.raises(LoginRefused):
-        company.service.sessions.log_in(given[0], given[1], given[2], PORTAL)
+        company.service.commands.sub_user_sessions.log_in(credentials[0], credentials[1], credentials[2], PORTAL)
 
 
-def test_the_history_of_refusals_is_bounded(company: Company, clock: TravelingClock, database_url: str) -> None:
-    """Guessing e-mails by the hundred does not lengthen an account's history by hundreds."""
-    before = len(kinds(company))
+def test_recorded_refusals_are_bounded(company: Company, clock: TravelingClock, database_url: str) -> None:
+    """Guessing many e-mails does not flood the account's history."""
+    events_before = len(event_types(company))
     for n in range(60):
         with pytest.raises(LoginRefused):
-            company.service.sessions.log_in(
-                company.email, f"guess-{n}@company.example", "a guess", client(f"10.0.0.{n}")
+            company.service.commands.sub_user_sessions.log_in(
+                company.email, f"guess-{n}@company.example", "a guess", context_from(f"10.0.0.{n}")
             )
 
-    assert len(kinds(company)) - before < 15
-    assert ask(database_url, "SELECT count(*) FROM throttle")[0][0] > 60
+    assert len(event_types(company)) - events_before < 15
+    assert fetch(database_url, "SELECT count(*) FROM throttle")[0][0] > 60

@@ -1,63 +1,71 @@
-"""A mail that an event asks for goes out once, is tried again while that makes sense, and its outcome is recorded."""
+"""Mailing: each requested mail is sent once, retried while that makes sense, and its outcome recorded."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from datetime import timedelta
+from email.errors import MessageError
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters.postgres.mail_queue import CLAIMED_FOR, PostgresMailQueue
+from adapters.mail.files import FileTransport
+from adapters.mail.headers import address_field
+from adapters.postgres.tables.mail_queue import CLAIMED_FOR, PostgresMailQueue
 from application.errors import StoreUnavailable
-from application.mail import Mail, MailDelayed, MailKind, MailRefused
-from application.mailing import Mailing, delay_after
-from tests.people import PORTAL, Company, catch_up
-from tests.postgres import ask, cut_off
-from tests.waiting import at_once
+from application.mail import Mail, MailDelayed, MailKind, MailRefused, MailThrottled
+from application.workers.mail_pacing import MailPacing
+from application.workers.mailer import Mailer, delay_after
+from tests.builders import PORTAL, Company, catch_up
+from tests.postgres import fetch, terminate_connections
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
+    from email.headerregistry import Address
+    from pathlib import Path
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
+    from application.mail import MailTransport
+    from tests.builders import Collaborator
     from tests.conftest import TravelingClock
-    from tests.people import Collaborator
 
 
 class Died(BaseException):
-    """The process was killed: nobody catches this."""
+    """Simulates the death of the process: nothing catches it."""
 
 
-class Post:
-    """A mail server that does what it is told to, and remembers what it was given."""
+class FakeTransport:
+    """Mail transport that records mails and raises the queued errors."""
 
     def __init__(self) -> None:
-        self.given: list[Mail] = []
-        self.next: list[BaseException] = []
+        self.mails: list[Mail] = []
+        self.errors: list[BaseException] = []
         self.lock = threading.Lock()
 
     def send(self, mail: Mail) -> str:
-        """Take a mail, unless something is to go wrong."""
+        """Record a mail, then raise the next queued error, if any."""
         with self.lock:
-            self.given.append(mail)
-            if self.next:
-                raise self.next.pop(0)
+            self.mails.append(mail)
+            if self.errors:
+                raise self.errors.pop(0)
         return "250 2.0.0 queued as 4711"
 
 
 @pytest.fixture
-def post() -> Post:
-    """Give a mail server."""
-    return Post()
+def transport() -> FakeTransport:
+    return FakeTransport()
 
 
-def mailing_of(service: Service, post: Post) -> Mailing:
-    return Mailing(
+def mailer_for(service: Service, transport: MailTransport) -> Mailer:
+    return Mailer(
         service.main_accounts,
         service.vault,
         PostgresMailQueue(service.database),
-        post,
+        transport,
         service.clock,
         login_url="https://portal.example/login",
         mail_domain="portal.example",
@@ -65,41 +73,47 @@ def mailing_of(service: Service, post: Post) -> Mailing:
 
 
 @pytest.fixture
-def mailing(service: Service, post: Post) -> Mailing:
-    """Give what sends the mails of the test's service to that mail server."""
-    return mailing_of(service, post)
+def mailer(service: Service, transport: FakeTransport) -> Mailer:
+    """Mailer of the test's service with the fake transport."""
+    return mailer_for(service, transport)
 
 
-def work_off(mailing: Mailing) -> int:
-    """Attempt every mail that is due, and return how many that were."""
+def send_due_mails(mailer: Mailer) -> int:
+    """Attempt every mail that is due, and return the number of attempts."""
     attempts = 0
-    while mailing.send_next():
+    while mailer.send_next():
         attempts += 1
     return attempts
 
 
-def state_of_mail(database_url: str) -> list[tuple[Any, ...]]:
-    return ask(database_url, "SELECT notice, state, attempts FROM mail_queue ORDER BY account_id, caused_by")
+def queued_mails(database_url: str) -> list[tuple[Any, ...]]:
+    return fetch(database_url, "SELECT notice, state, attempts FROM mail_queue ORDER BY account_id, caused_by")
+
+
+def events_of(company: Company) -> list[Any]:
+    return list(company.service.main_accounts.events.get(company.account_id))
 
 
 def last_event(company: Company) -> Any:
-    return list(company.service.main_accounts.events.get(company.account_id))[-1]
+    return events_of(company)[-1]
 
 
-def plaintext_is_kept(one: Collaborator) -> bool:
-    entry = one.company.service.vault.entries([one.sub_user_id])[one.sub_user_id]
-    return entry.sealed_password is not None
+def password_is_stored(sub_user: Collaborator) -> bool:
+    entry = sub_user.company.service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
+    return entry.encrypted_password is not None
 
 
-def test_a_mail_says_what_its_reader_needs(service: Service, company: Company, mailing: Mailing, post: Post) -> None:
-    """To whom, from which account, with which password, until when."""
-    one = company.let_in_active("grace@company.example", password="the boss made this up")
+def test_mail_has_everything_its_reader_needs(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport
+) -> None:
+    """Recipient, account, password, expiry and login page."""
+    sub_user = company.create_active("grace@company.example", password="the boss made this up")
     catch_up(service)
 
-    work_off(mailing)
+    send_due_mails(mailer)
 
-    (mail,) = post.given
-    entry = service.vault.entries([one.sub_user_id])[one.sub_user_id]
+    (mail,) = transport.mails
+    entry = service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
     assert (mail.kind, mail.language, mail.to, mail.name, mail.surname) == (
         MailKind.ACTIVATION,
         "en",
@@ -110,76 +124,130 @@ def test_a_mail_says_what_its_reader_needs(service: Service, company: Company, m
     assert (mail.account_email, mail.company_name) == (company.email, "Winds & Waves")
     assert (mail.password, mail.password_expires_at) == ("the boss made this up", entry.password_expires_at)
     assert mail.login_url == "https://portal.example/login"
-    assert mail.message_id == f"{company.account_id}.{one.state().mail_version}@portal.example"
+    assert mail.message_id == f"{company.account_id}.{sub_user.state().mail_version}@portal.example"
 
 
-def test_acceptance_is_recorded_with_what_the_server_answered(
-    service: Service, company: Company, mailing: Mailing, database_url: str
+def test_acceptance_is_recorded_with_the_servers_reply(
+    service: Service, company: Company, mailer: Mailer, database_url: str
 ) -> None:
-    """By an event, sealed for the person; the password is forgotten in the same moment."""
-    one = company.let_in_active()
+    """The reply is encrypted for the sub-user, and the stored password is deleted in the same transaction."""
+    sub_user = company.create_active()
     catch_up(service)
-    assert one.state().credentials_mail == "pending"
-    assert plaintext_is_kept(one)
+    assert sub_user.state().credentials_mail == "pending"
+    assert password_is_stored(sub_user)
 
-    work_off(mailing)
+    send_due_mails(mailer)
 
     event = last_event(company)
-    key = service.vault.entries([one.sub_user_id])[one.sub_user_id].key
+    key = service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id].key
     assert type(event).__name__ == "CredentialsMailed"
     assert (event.actor_type, event.actor_id) == ("system", "mailer")
-    assert key.open("reply", event.reply) == "250 2.0.0 queued as 4711"
-    assert one.state().credentials_mail == "sent"
-    assert not plaintext_is_kept(one)
-    assert state_of_mail(database_url) == [("activation", "sent", 1)]
+    assert key.decrypt("reply", event.reply) == "250 2.0.0 queued as 4711"
+    assert sub_user.state().credentials_mail == "sent"
+    assert not password_is_stored(sub_user)
+    assert queued_mails(database_url) == [("activation", "sent", 1)]
 
 
-def test_several_workers_send_each_mail_once(
-    service: Service, build: Callable[..., Service], post: Post, database_url: str
+def test_concurrent_workers_send_each_mail_once(
+    service: Service, build: Callable[..., Service], transport: FakeTransport, database_url: str
 ) -> None:
-    """Twenty mails, six workers in two processes: every mail goes out, none twice, each outcome is recorded once."""
+    """20 mails, six workers in two processes: each mail is sent once and its outcome recorded once."""
     companies = [Company.register(service) for _ in range(4)]
     for company in companies:
         for _ in range(5):
-            company.let_in_active(password="one phrase for all")
+            company.create_active(password="one phrase for all")
     catch_up(service)
     other = build()
-    workers = [mailing_of((service, other)[n % 2], post) for n in range(6)]
+    workers = [mailer_for((service, other)[n % 2], transport) for n in range(6)]
 
-    attempts = at_once([partial(work_off, worker) for worker in workers])
+    attempts = run_concurrently([partial(send_due_mails, worker) for worker in workers])
 
     assert sum(n for n in attempts if isinstance(n, int)) == 20
-    assert Counter(Counter(mail.message_id for mail in post.given).values()) == {1: 20}
-    outcomes = ask(database_url, "SELECT topic, count(*) FROM stored_events WHERE topic LIKE 'Credentials%' GROUP BY 1")
+    assert Counter(Counter(mail.message_id for mail in transport.mails).values()) == {1: 20}
+    outcomes = fetch(
+        database_url, "SELECT topic, count(*) FROM stored_events WHERE topic LIKE 'Credentials%' GROUP BY 1"
+    )
     assert outcomes == [("CredentialsMailed", 20)]
 
 
-def test_a_delayed_mail_is_tried_again_ever_later(
-    service: Service, company: Company, mailing: Mailing, post: Post, clock: TravelingClock
+def test_delayed_mail_is_retried_at_growing_intervals(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport, clock: TravelingClock
 ) -> None:
-    """After 15 seconds, then twice as long each time; unchanged, and with the password still at hand."""
-    one = company.let_in_active()
+    """After 15 seconds, then twice as long each time, with unchanged content."""
+    sub_user = company.create_active()
     catch_up(service)
-    clock.stand_still()
+    clock.freeze()
     clock.advance(seconds=1)
 
     for seconds in [15, 30, 60, 120, 240]:
-        post.next = [MailDelayed("451 4.7.1 try again later")]
-        assert work_off(mailing) == 1
-        assert plaintext_is_kept(one)
-        assert one.state().credentials_mail == "pending"
+        transport.errors = [MailDelayed("451 4.7.1 try again later")]
+        assert send_due_mails(mailer) == 1
+        assert password_is_stored(sub_user)
+        assert sub_user.state().credentials_mail == "pending"
         clock.advance(seconds=seconds - 1)
-        assert work_off(mailing) == 0
+        assert send_due_mails(mailer) == 0
         clock.advance(seconds=1)
-    assert work_off(mailing) == 1
+    assert send_due_mails(mailer) == 1
 
-    assert len(set(post.given)) == 1
-    assert len(post.given) == 6
-    assert one.state().credentials_mail == "sent"
+    assert len(set(transport.mails)) == 1
+    assert len(transport.mails) == 6
+    assert sub_user.state().credentials_mail == "sent"
 
 
-def test_the_pause_between_attempts_has_a_limit() -> None:
-    """An hour, however many there were."""
+def test_mails_slow_down_for_a_throttling_server(
+    service: Service,
+    company: Company,
+    mailer: Mailer,
+    transport: FakeTransport,
+    clock: TravelingClock,
+    database_url: str,
+) -> None:
+    """Ten mails to a server that accepts one per second: none is lost."""
+    for _ in range(10):
+        company.create_active(password="one phrase for all")
+    catch_up(service)
+    clock.freeze()
+    accepted_at: list[datetime] = []
+
+    class OnePerSecond(FakeTransport):
+        def send(self, mail: Mail) -> str:
+            if accepted_at and clock() - accepted_at[-1] < timedelta(seconds=1):
+                raise MailThrottled("550 too fast")
+            accepted_at.append(clock())
+            return super().send(mail)
+
+    mailer = mailer_for(service, OnePerSecond())
+    attempts = 0
+    for _ in range(600):
+        while mailer.send_next():
+            attempts += 1
+        clock.advance(seconds=0.5)
+
+    assert len(accepted_at) == 10
+    assert attempts < 40
+    assert {state for _, state, _ in queued_mails(database_url)} == {"sent"}
+
+
+def test_pacing_grows_and_shrinks(clock: TravelingClock) -> None:
+    """From no pause to a minute, and back. A clock that is set back does not stop sending."""
+    pacing, now = MailPacing(), clock()
+    assert pacing.may_send(now)
+    assert pacing.may_send(now)
+    for seconds in (1, 2, 4, 8, 16, 32, 60, 60):
+        pacing.slow_down(now)
+        assert not pacing.may_send(now + timedelta(seconds=seconds - 0.01))
+        now += timedelta(seconds=seconds)
+        assert pacing.may_send(now)
+        assert not pacing.may_send(now)
+    assert pacing.may_send(now - timedelta(hours=1))
+    for _ in range(8):
+        pacing.speed_up()
+    now += timedelta(minutes=1)
+    assert pacing.may_send(now)
+    assert pacing.may_send(now)
+
+
+def test_retry_delay_is_limited_to_an_hour() -> None:
     assert [delay_after(n).total_seconds() for n in (1, 2, 3, 8, 9, 100, 100_000)] == [
         15,
         30,
@@ -191,287 +259,336 @@ def test_the_pause_between_attempts_has_a_limit() -> None:
     ]
 
 
-def test_a_mail_that_cannot_be_delivered_for_two_days_is_given_up(
-    service: Service, company: Company, mailing: Mailing, post: Post, clock: TravelingClock, database_url: str
+def test_mail_is_abandoned_after_two_days(
+    service: Service,
+    company: Company,
+    mailer: Mailer,
+    transport: FakeTransport,
+    clock: TravelingClock,
+    database_url: str,
 ) -> None:
-    """The failure is recorded with the last answer, and the password forgotten."""
-    one = company.let_in_active()
+    """The failure is recorded with the last reply, and the stored password is deleted."""
+    sub_user = company.create_active()
     catch_up(service)
     clock.advance(hours=47)
-    post.next = [MailDelayed("451 try again later")]
-    work_off(mailing)
-    assert one.state().credentials_mail == "pending"
+    transport.errors = [MailDelayed("451 try again later")]
+    send_due_mails(mailer)
+    assert sub_user.state().credentials_mail == "pending"
     clock.advance(hours=1.1)
-    post.next = [MailDelayed("451 still not")]
+    transport.errors = [MailDelayed("451 still not")]
 
-    work_off(mailing)
+    send_due_mails(mailer)
 
     event = last_event(company)
-    key = service.vault.entries([one.sub_user_id])[one.sub_user_id].key
-    assert (type(event).__name__, key.open("reply", event.reply)) == ("CredentialsMailFailed", "451 still not")
-    assert one.state().credentials_mail == "failed"
-    assert not plaintext_is_kept(one)
+    key = service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id].key
+    assert (type(event).__name__, key.decrypt("reply", event.reply)) == ("CredentialsMailFailed", "451 still not")
+    assert sub_user.state().credentials_mail == "failed"
+    assert not password_is_stored(sub_user)
     clock.advance(days=3)
-    assert work_off(mailing) == 0
-    assert state_of_mail(database_url) == [("activation", "failed", 2)]
+    assert send_due_mails(mailer) == 0
+    assert queued_mails(database_url) == [("activation", "failed", 2)]
 
 
-def test_a_refused_mail_is_not_tried_again(
-    service: Service, company: Company, mailing: Mailing, post: Post, clock: TravelingClock
+def test_rejected_mail_is_not_retried(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport, clock: TravelingClock
 ) -> None:
-    """The refusal is recorded with what the server said; sending again issues new access data."""
-    one = company.let_in_active()
+    """The rejection is recorded with the server's reply; sending again issues new credentials."""
+    sub_user = company.create_active()
     catch_up(service)
-    post.next = [MailRefused("550 5.1.1 no such user")]
+    transport.errors = [MailRefused("550 5.1.1 no such user")]
 
-    assert work_off(mailing) == 1
+    assert send_due_mails(mailer) == 1
 
     event = last_event(company)
-    key = service.vault.entries([one.sub_user_id])[one.sub_user_id].key
-    assert (type(event).__name__, key.open("reply", event.reply)) == ("CredentialsMailFailed", "550 5.1.1 no such user")
-    assert one.state().credentials_mail == "failed"
-    assert not plaintext_is_kept(one)
+    key = service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id].key
+    assert (type(event).__name__, key.decrypt("reply", event.reply)) == (
+        "CredentialsMailFailed",
+        "550 5.1.1 no such user",
+    )
+    assert sub_user.state().credentials_mail == "failed"
+    assert not password_is_stored(sub_user)
     clock.advance(days=1)
-    assert work_off(mailing) == 0
+    assert send_due_mails(mailer) == 0
 
-    service.sub_users.send_credentials_again(company.account_id, one.sub_user_id, PORTAL)
+    service.commands.sub_users.send_credentials_again(company.account_id, sub_user.sub_user_id, PORTAL)
     catch_up(service)
-    assert work_off(mailing) == 1
-    assert one.state().credentials_mail == "sent"
+    assert send_due_mails(mailer) == 1
+    assert sub_user.state().credentials_mail == "sent"
 
 
-def test_a_superseded_mail_is_not_sent(
-    service: Service, company: Company, mailing: Mailing, post: Post, database_url: str
+def test_superseded_mail_is_not_sent(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport, database_url: str
 ) -> None:
-    """Of three that were asked for before any went out, the last goes out, with the password that is good."""
-    one = company.let_in_active()
-    service.sub_users.send_credentials_again(company.account_id, one.sub_user_id, PORTAL)
-    one.change(password="a phrase from the boss")
+    """Of three requested mails only the last is sent, with the valid password."""
+    sub_user = company.create_active()
+    service.commands.sub_users.send_credentials_again(company.account_id, sub_user.sub_user_id, PORTAL)
+    sub_user.change(password="a phrase from the boss")
     catch_up(service)
 
-    work_off(mailing)
+    send_due_mails(mailer)
 
-    assert [(mail.kind, mail.password) for mail in post.given] == [(MailKind.RESET, "a phrase from the boss")]
-    assert [row[:2] for row in state_of_mail(database_url)] == [
+    assert [(mail.kind, mail.password) for mail in transport.mails] == [(MailKind.RESET, "a phrase from the boss")]
+    assert [row[:2] for row in queued_mails(database_url)] == [
         ("activation", "superseded"),
         ("send_again", "superseded"),
         ("reset", "sent"),
     ]
-    assert one.state().credentials_mail == "sent"
+    assert sub_user.state().credentials_mail == "sent"
 
 
-def test_a_superseded_mail_does_not_take_the_newer_password_with_it(
-    service: Service, company: Company, mailing: Mailing, post: Post
+def test_superseded_mail_keeps_the_newer_password(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport
 ) -> None:
-    """Setting the old one aside leaves what the new one needs."""
-    one = company.let_in_active()
+    """Discarding the older mail must not delete the password that the newer one needs."""
+    sub_user = company.create_active()
     catch_up(service)
-    post.next = [MailDelayed("451 try again later")]
-    work_off(mailing)
-    service.sub_users.send_credentials_again(company.account_id, one.sub_user_id, PORTAL)
+    transport.errors = [MailDelayed("451 try again later")]
+    send_due_mails(mailer)
+    service.commands.sub_users.send_credentials_again(company.account_id, sub_user.sub_user_id, PORTAL)
     catch_up(service)
 
-    work_off(mailing)
+    send_due_mails(mailer)
 
-    assert [mail.kind for mail in post.given] == [MailKind.ACTIVATION, MailKind.SEND_AGAIN]
-    assert one.state().credentials_mail == "sent"
-
-
-def deactivate(one: Collaborator) -> None:
-    one.change(active=False)
+    assert [mail.kind for mail in transport.mails] == [MailKind.ACTIVATION, MailKind.SEND_AGAIN]
+    assert sub_user.state().credentials_mail == "sent"
 
 
-def delete(one: Collaborator) -> None:
-    one.delete()
+def deactivate(sub_user: Collaborator) -> None:
+    sub_user.change(active=False)
 
 
-def close_account(one: Collaborator) -> None:
-    one.company.service.accounts.close(one.company.account_id, PORTAL)
+def delete(sub_user: Collaborator) -> None:
+    sub_user.delete()
 
 
-def choose_a_password(one: Collaborator) -> None:
-    one.choose_password("a password of my own")
+def close_account(sub_user: Collaborator) -> None:
+    sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
-@pytest.mark.parametrize("happening", [deactivate, delete, close_account, choose_a_password])
-def test_access_data_that_is_good_for_nothing_is_not_sent(
+def choose_a_password(sub_user: Collaborator) -> None:
+    sub_user.choose_password("a password of my own")
+
+
+@pytest.mark.parametrize("invalidate", [deactivate, delete, close_account, choose_a_password])
+def test_invalid_credentials_are_not_sent(
     service: Service,
     company: Company,
-    mailing: Mailing,
-    post: Post,
-    happening: Callable[[Collaborator], None],
+    mailer: Mailer,
+    transport: FakeTransport,
+    invalidate: Callable[[Collaborator], None],
     database_url: str,
 ) -> None:
-    """Whatever happened between the command and the mail."""
-    one = company.let_in_active()
+    """The command runs between the request for the mail and its delivery."""
+    sub_user = company.create_active()
     catch_up(service)
-    happening(one)
+    invalidate(sub_user)
 
-    work_off(mailing)
+    send_due_mails(mailer)
 
-    assert post.given == []
-    assert state_of_mail(database_url) == [("activation", "superseded", 1)]
-    assert ask(database_url, "SELECT count(*) FROM vault WHERE sealed_password IS NOT NULL") == [(0,)]
+    assert transport.mails == []
+    assert queued_mails(database_url) == [("activation", "superseded", 1)]
+    assert fetch(database_url, "SELECT count(*) FROM vault WHERE sealed_password IS NOT NULL") == [(0,)]
 
 
-def test_a_person_deleted_while_their_mail_is_being_sent_leaves_no_trace(
-    service: Service, company: Company, post: Post, database_url: str
+def test_sub_user_deleted_during_delivery_gets_no_outcome(
+    service: Service, company: Company, transport: FakeTransport, database_url: str
 ) -> None:
-    """The outcome of a mail that nobody can be told of is not recorded, and the mail is settled all the same."""
-    one = company.let_in_active()
+    """The outcome is not recorded, but the mail leaves the queue."""
+    sub_user = company.create_active()
     catch_up(service)
 
-    class Meanwhile(Post):
+    class DeletingTransport(FakeTransport):
         def send(self, mail: Mail) -> str:
-            one.delete()
+            sub_user.delete()
             return super().send(mail)
 
-    assert work_off(mailing_of(service, Meanwhile())) == 1
+    assert send_due_mails(mailer_for(service, DeletingTransport())) == 1
 
     assert type(last_event(company)).__name__ == "PersonalDataErased"
-    assert state_of_mail(database_url) == [("activation", "sent", 1)]
+    assert queued_mails(database_url) == [("activation", "sent", 1)]
 
 
-def test_the_outcome_of_an_older_mail_says_nothing_of_a_newer(service: Service, company: Company, post: Post) -> None:
-    """Asked for again while the first was being sent: the state is that of the last, and its password is kept."""
-    one = company.let_in_active()
+def test_outcome_of_an_older_mail_does_not_affect_a_newer_one(
+    service: Service, company: Company, transport: FakeTransport
+) -> None:
+    """The state is that of the newer mail, and its password is kept."""
+    sub_user = company.create_active()
     catch_up(service)
 
-    class Meanwhile(Post):
+    class ResendingTransport(FakeTransport):
         def send(self, mail: Mail) -> str:
             if mail.kind is MailKind.ACTIVATION:
-                service.sub_users.send_credentials_again(company.account_id, one.sub_user_id, PORTAL)
+                service.commands.sub_users.send_credentials_again(company.account_id, sub_user.sub_user_id, PORTAL)
             return super().send(mail)
 
-    mailing = mailing_of(service, Meanwhile())
-    assert mailing.send_next()
-    assert one.state().credentials_mail == "pending"
-    assert plaintext_is_kept(one)
+    mailer = mailer_for(service, ResendingTransport())
+    assert mailer.send_next()
+    assert sub_user.state().credentials_mail == "pending"
+    assert password_is_stored(sub_user)
     catch_up(service)
-    assert mailing.send_next()
+    assert mailer.send_next()
 
-    assert one.state().credentials_mail == "sent"
-
-
-def test_a_worker_that_dies_after_the_server_took_the_mail_sends_the_same_again(
-    service: Service, company: Company, mailing: Mailing, post: Post, clock: TravelingClock, database_url: str
-) -> None:
-    """With the same Message-ID, so that it can be recognized; not before the dead worker's time is up."""
-    one = company.let_in_active()
-    catch_up(service)
-    post.next = [Died()]
-    with pytest.raises(Died):
-        mailing.send_next()
-
-    clock.advance(minutes=9.9)
-    assert work_off(mailing) == 0
-    clock.advance(minutes=0.2)
-    assert work_off(mailing) == 1
-
-    first, second = post.given
-    assert first == second
-    assert one.state().credentials_mail == "sent"
-    assert state_of_mail(database_url) == [("activation", "sent", 2)]
+    assert sub_user.state().credentials_mail == "sent"
 
 
-def test_a_mail_that_cannot_be_settled_is_sent_the_same_again(
+def test_mail_of_a_dead_worker_is_sent_again_after_its_lease(
     service: Service,
     company: Company,
-    build: Callable[..., Service],
-    post: Post,
+    mailer: Mailer,
+    transport: FakeTransport,
     clock: TravelingClock,
     database_url: str,
 ) -> None:
-    """When the connection was lost in between: by another process, if need be."""
-    company.let_in_active()
+    """The repeated mail has the same Message-ID, so that mail servers can recognize it."""
+    sub_user = company.create_active()
+    catch_up(service)
+    transport.errors = [Died()]
+    with pytest.raises(Died):
+        mailer.send_next()
+
+    clock.advance(minutes=9.9)
+    assert send_due_mails(mailer) == 0
+    clock.advance(minutes=0.2)
+    assert send_due_mails(mailer) == 1
+
+    first, second = transport.mails
+    assert first == second
+    assert sub_user.state().credentials_mail == "sent"
+    assert queued_mails(database_url) == [("activation", "sent", 2)]
+
+
+def test_mail_whose_outcome_is_not_stored_is_sent_again(
+    service: Service,
+    company: Company,
+    build: Callable[..., Service],
+    transport: FakeTransport,
+    clock: TravelingClock,
+    database_url: str,
+) -> None:
+    """The connection breaks after sending; another process repeats the identical mail."""
+    company.create_active()
     catch_up(service)
 
-    class Meanwhile(Post):
+    class DisconnectingTransport(FakeTransport):
         def send(self, mail: Mail) -> str:
-            cut_off(database_url)
-            return post.send(mail)
+            terminate_connections(database_url)
+            return transport.send(mail)
 
     with pytest.raises(StoreUnavailable):
-        mailing_of(service, Meanwhile()).send_next()
+        mailer_for(service, DisconnectingTransport()).send_next()
 
     clock.advance(seconds=CLAIMED_FOR.total_seconds())
-    assert work_off(mailing_of(build(), post)) == 1
+    assert send_due_mails(mailer_for(build(), transport)) == 1
 
-    assert len(post.given) == 2
-    assert len(set(post.given)) == 1
+    assert len(transport.mails) == 2
+    assert len(set(transport.mails)) == 1
 
 
-def test_one_that_fails_unexpectedly_does_not_hold_up_the_others(
-    service: Service, company: Company, mailing: Mailing, post: Post
+def test_unexpected_failure_does_not_block_other_mails(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport
 ) -> None:
-    """It comes due again by itself."""
-    company.let_in_active()
-    company.let_in_active()
+    """The failed mail becomes due again after its lease."""
+    company.create_active()
+    company.create_active()
     catch_up(service)
-    post.next = [RuntimeError("a bug")]
+    transport.errors = [RuntimeError("a bug")]
     with pytest.raises(RuntimeError):
-        mailing.send_next()
+        mailer.send_next()
 
-    assert work_off(mailing) == 1
+    assert send_due_mails(mailer) == 1
 
 
-def test_one_that_always_fails_unexpectedly_is_given_up_too(
-    service: Service, company: Company, mailing: Mailing, post: Post, clock: TravelingClock, database_url: str
+def test_mail_that_always_fails_unexpectedly_is_abandoned(
+    service: Service,
+    company: Company,
+    mailer: Mailer,
+    transport: FakeTransport,
+    clock: TravelingClock,
+    database_url: str,
 ) -> None:
-    """Some time after two days, so that nobody waits for it for ever and its password is not kept."""
-    one = company.let_in_active()
+    """After two days, so that its password is not kept for ever."""
+    sub_user = company.create_active()
     catch_up(service)
     for _ in range(3):
-        post.next = [RuntimeError("a bug")]
+        transport.errors = [RuntimeError("a bug")]
         with pytest.raises(RuntimeError):
-            mailing.send_next()
+            mailer.send_next()
         clock.advance(hours=24)
 
-    assert work_off(mailing) == 1
+    assert send_due_mails(mailer) == 1
 
-    assert len(post.given) == 3
-    assert state_of_mail(database_url) == [("activation", "failed", 4)]
-    assert one.state().credentials_mail == "failed"
-    assert not plaintext_is_kept(one)
+    assert len(transport.mails) == 3
+    assert queued_mails(database_url) == [("activation", "failed", 4)]
+    assert sub_user.state().credentials_mail == "failed"
+    assert not password_is_stored(sub_user)
 
 
-def test_a_replay_sends_nothing_again(
-    service: Service, company: Company, mailing: Mailing, post: Post, database_url: str
+def test_mail_that_cannot_be_composed_fails_permanently(
+    service: Service,
+    company: Company,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database_url: str,
 ) -> None:
-    """Following the whole history anew finds every mail asked for already."""
-    company.let_in_settled().change(password="a phrase from the boss")
-    catch_up(service)
-    work_off(mailing)
-    before = state_of_mail(database_url)
-    sent = len(post.given)
-    ask(database_url, "UPDATE followers SET position = 0 WHERE name = 'mail-queue'")
-
+    """The failure is recorded immediately, without personal data, and other mails are sent."""
+    broken, valid = company.create_active("ada@company.example"), company.create_active("grace@company.example")
     catch_up(service)
 
-    assert work_off(mailing) == 0
-    assert state_of_mail(database_url) == before
-    assert len(post.given) == sent > 0
+    def refuse_address(name: str, address: Address) -> bytes:
+        if address.username == "ada":
+            raise MessageError(f"Header value appears to contain an embedded header: {address}")
+        return address_field(name, address)
+
+    monkeypatch.setattr("adapters.mail.message.address_field", refuse_address)
+
+    assert send_due_mails(mailer_for(service, FileTransport(tmp_path))) == 2
+
+    key = service.vault.entries([broken.sub_user_id])[broken.sub_user_id].key
+    failed = [event for event in events_of(company) if type(event).__name__ == "CredentialsMailFailed"]
+    assert [key.decrypt("reply", event.reply) for event in failed] == ["the mail could not be composed"]
+    assert (broken.state().credentials_mail, valid.state().credentials_mail) == ("failed", "sent")
+    assert [row[1:] for row in queued_mails(database_url)] == [("failed", 1), ("sent", 1)]
+    assert not password_is_stored(broken)
+    assert "ada@" not in "".join(capsys.readouterr())
 
 
-def test_mails_go_out_in_the_order_in_which_they_were_asked_for(
-    service: Service, company: Company, mailing: Mailing, post: Post
+def test_replay_sends_no_mail_twice(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport, database_url: str
 ) -> None:
-    """Who waited longest comes first."""
-    emails = [company.let_in_active(f"number-{n}@company.example").email for n in range(5)]
+    """Replaying the history finds that every mail was already requested."""
+    company.create_with_own_password().change(password="a phrase from the boss")
+    catch_up(service)
+    send_due_mails(mailer)
+    before = queued_mails(database_url)
+    sent = len(transport.mails)
+    fetch(database_url, "UPDATE followers SET position = 0 WHERE name = 'mail-queue'")
+
     catch_up(service)
 
-    work_off(mailing)
+    assert send_due_mails(mailer) == 0
+    assert queued_mails(database_url) == before
+    assert len(transport.mails) == sent > 0
 
-    assert [mail.to for mail in post.given] == emails
 
-
-def test_waiting_mails_are_counted(service: Service, company: Company, mailing: Mailing, post: Post) -> None:
-    """How many wait, and how many of them have been tried before."""
-    company.let_in_active()
-    company.let_in_active()
+def test_mails_are_sent_in_order_of_request(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport
+) -> None:
+    emails = [company.create_active(f"number-{n}@company.example").email for n in range(5)]
     catch_up(service)
-    assert service.progress.queued_mails() == (2, 0)
-    post.next = [MailDelayed("451 try again later")]
-    mailing.send_next()
 
-    assert service.progress.queued_mails() == (2, 1)
+    send_due_mails(mailer)
+
+    assert [mail.to for mail in transport.mails] == emails
+
+
+def test_queued_mails_are_counted(service: Service, company: Company, mailer: Mailer, transport: FakeTransport) -> None:
+    """In total, and those that were attempted before."""
+    company.create_active()
+    company.create_active()
+    catch_up(service)
+    assert service.queries.progress.queued_mails() == (2, 0)
+    transport.errors = [MailDelayed("451 try again later")]
+    mailer.send_next()
+
+    assert service.queries.progress.queued_mails() == (2, 1)

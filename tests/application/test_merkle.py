@@ -1,4 +1,4 @@
-"""The Merkle tree is that of RFC 6962: by the vectors of Certificate Transparency, and by pymerkle."""
+"""Merkle tree (RFC 6962), verified with the vectors of Certificate Transparency and with pymerkle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import pymerkle
 import pytest
 
-from application.merkle import (
+from application.transparency.merkle import (
     EMPTY_ROOT,
     Frontier,
     Range,
@@ -19,7 +19,7 @@ from application.merkle import (
     root_of,
 )
 
-LEAVES = [bytes.fromhex(one) for one in (
+LEAVES = [bytes.fromhex(leaf) for leaf in (
     "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"
 )]  # fmt: skip
 ROOTS = [
@@ -32,21 +32,21 @@ ROOTS = [
     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ]
-"""Those of certificate-transparency's own tests (merkletree/merkle_tree_test.cc)."""
+"""From the tests of certificate-transparency (merkletree/merkle_tree_test.cc)."""
 
 LARGEST = 70
-"""Leaves: past a few powers of two."""
+"""Number of leaves: past several powers of two."""
 
 DATA = [number.to_bytes(2, "big") for number in range(LARGEST)]
-HASHES = [leaf_hash(one) for one in DATA]
+HASHES = [leaf_hash(leaf) for leaf in DATA]
 
 
 @pytest.fixture(scope="module")
 def oracle() -> pymerkle.InmemoryTree:
-    """Give an independent tree of the same leaves."""
+    """Independent tree of the same leaves."""
     tree = pymerkle.InmemoryTree(algorithm="sha256")
-    for one in DATA:
-        tree.append_entry(one)
+    for leaf in DATA:
+        tree.append_entry(leaf)
     return tree
 
 
@@ -54,8 +54,8 @@ def path_of(ranges: list[Range]) -> list[bytes]:
     return [root_of(HASHES[start:end]) for start, end in ranges]
 
 
-def test_the_vectors_of_certificate_transparency() -> None:
-    """Eight leaves, and the root after each."""
+def test_roots_equal_the_vectors_of_certificate_transparency() -> None:
+    """Eight leaves, with the root after each."""
     frontier = Frontier()
     assert frontier.root() == EMPTY_ROOT
     for leaf, root in zip(LEAVES, ROOTS, strict=True):
@@ -63,13 +63,13 @@ def test_the_vectors_of_certificate_transparency() -> None:
         assert frontier.root().hex() == root
 
 
-def test_roots_are_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
+def test_roots_equal_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
     for size in range(1, LARGEST + 1):
         assert root_of(HASHES[:size]) == oracle.get_root(size)
 
 
-def test_inclusion_proofs_are_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
-    """Every leaf of every size: the same path, which leads to the root."""
+def test_inclusion_proofs_equal_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
+    """For every leaf of every tree size; each proof verifies."""
     for size in range(1, LARGEST + 1):
         for index in range(size):
             path = path_of(inclusion_ranges(index, size))
@@ -77,8 +77,8 @@ def test_inclusion_proofs_are_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -
             assert root_by_inclusion(HASHES[index], index, size, path) == oracle.get_root(size)
 
 
-def test_consistency_proofs_hold_between_the_roots_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
-    """Every two sizes: from its root of the one to its root of the other."""
+def test_consistency_proofs_verify_against_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
+    """For every pair of tree sizes."""
     for second in range(1, LARGEST + 1):
         for first in range(1, second + 1):
             path = path_of(consistency_ranges(first, second))
@@ -86,8 +86,8 @@ def test_consistency_proofs_hold_between_the_roots_of_pymerkle(oracle: pymerkle.
             assert not is_consistent(first, HASHES[0][::-1], second, oracle.get_root(second), path)
 
 
-def test_no_proof_is_good_for_anything_else() -> None:
-    """Another leaf, place, size, a hash too few, too many, or another one: none leads to the root."""
+def test_altered_inclusion_proofs_are_rejected() -> None:
+    """With another leaf, index, size, length or hash, none leads to the root."""
     chance = random.Random(6962)
     for _ in range(500):
         size = chance.randrange(2, LARGEST + 1)
@@ -104,8 +104,8 @@ def test_no_proof_is_good_for_anything_else() -> None:
     assert root_by_inclusion(HASHES[0], -1, 1, []) is None
 
 
-def test_trees_that_went_different_ways_are_never_consistent() -> None:
-    """One leaf of the first is another in the second: neither's proof will do."""
+def test_diverging_trees_are_not_consistent() -> None:
+    """A leaf of the first tree differs in the second; the proof of neither verifies."""
     chance = random.Random(9162)
     for _ in range(300):
         second = chance.randrange(2, LARGEST + 1)

@@ -1,4 +1,4 @@
-"""The owner of an account logs in: with a password, or by a link of the portal's, good once."""
+"""Owner sign-in, with a password or a single-use link from the portal, and the owner's sessions."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import pytest
 from argon2 import PasswordHasher
 
 from adapters.passwords import Argon2Passwords
-from adapters.postgres.throttle import PostgresThrottle
-from application.accounts import AccountChanges
-from application.attempts import owner_attempt_keys
+from application.commands.accounts import AccountChanges
 from application.errors import InvalidValue, SessionEnded, TooManyAttempts
-from application.main_accounts import Outcome
-from application.new_session import SESSION_LIFETIME
-from application.owner_sessions import LINK_LIFETIME, OpenedOwnerSession
-from application.records import PasswordSet
+from application.repository import Outcome
+from application.sign_in.new_session import SESSION_LIFETIME, NewSession
+from application.sign_in.owner_sign_in import LINK_LIFETIME
+from application.transactional_writes import StorePassword
+from domain.assurance_level import AssuranceLevel
 from domain.refusals import AccountIsClosed, AccountNotFound, LoginRefused
-from tests.people import PORTAL, Company, client, kinds
-from tests.postgres import ask
-from tests.waiting import at_once
+from tests.builders import PORTAL, Company, context_from, event_types
+from tests.postgres import fetch
+from tests.throttling import fail_as_owner
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
-    from application.origin import Origin
+    from api.bootstrap.service import Service
+    from application.command_context import CommandContext
     from tests.conftest import TravelingClock
 
-HERE, THERE = client("192.0.2.1"), client("192.0.2.2")
+CLIENT_A, CLIENT_B = context_from("192.0.2.1"), context_from("192.0.2.2")
 PASSWORD = "seven wet umbrellas under a lamp"
-ANOTHER = "eight dry umbrellas in the sun"
+NEW_PASSWORD = "eight dry umbrellas in the sun"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The owner of an account, and the password that they know."""
+    """The owner of an account and their password."""
 
     company: Company
     password: str = field(default=PASSWORD, repr=False)
@@ -48,36 +48,33 @@ class Owner:
     def service(self) -> Service:
         return self.company.service
 
-    def log_in(self, password: str | None = None, origin: Origin = HERE) -> OpenedOwnerSession:
-        return self.service.owner_sessions.log_in(self.company.email, password or self.password, origin).value
+    def log_in(self, password: str | None = None, context: CommandContext = CLIENT_A) -> NewSession:
+        return self.service.commands.owner_sessions.log_in(self.company.email, password or self.password, context).value
 
-    def follow(self, secret: str, service: Service | None = None) -> OpenedOwnerSession:
-        return (service or self.service).owner_sessions.log_in_by_link(secret, HERE).value
+    def follow(self, secret: str, service: Service | None = None) -> NewSession:
+        return (service or self.service).commands.owner_sessions.log_in_by_link(secret, CLIENT_A).value
 
     def link(self) -> str:
-        return self.service.owner_sessions.offer_link(self.company.account_id)
+        return self.service.commands.owner_sessions.create_link(self.company.account_id)
 
-    def fail(self, times: int = 1, origin: Origin = HERE) -> None:
+    def fail(self, times: int = 1, context: CommandContext = CLIENT_A) -> None:
         for _ in range(times):
             with pytest.raises(LoginRefused):
-                self.log_in("not the right one", origin)
+                self.log_in("not the right one", context)
 
-    def fail_from_everywhere(self, times: int) -> None:
-        """Count failures as logins from so many clients would, without the work of verifying a password each time."""
-        fingerprints, throttle = self.service.fingerprints, PostgresThrottle(self.service.database)
-        for n in range(times):
-            keys = owner_attempt_keys(fingerprints, fingerprints.email(self.company.email), f"10.2.0.{n}")
-            throttle.failed(keys, self.service.clock())
+    def fail_from_many_networks(self, times: int) -> None:
+        """Count failures from different networks, without the cost of verifying passwords."""
+        fail_as_owner(self.service, self.company.email, times)
 
     def set_password(self, password: str) -> None:
         self.change(password=password)
 
     def change(self, **changes: Any) -> None:
-        self.service.accounts.change(self.company.account_id, AccountChanges(**changes), PORTAL)
+        self.service.commands.accounts.change(self.company.account_id, AccountChanges(**changes), PORTAL)
 
     def has_session(self, token: str, service: Service | None = None) -> bool:
         try:
-            session = (service or self.service).owner_sessions.current(token)
+            session = (service or self.service).commands.owner_sessions.current(token)
         except SessionEnded:
             return False
         return session.account_id == self.company.account_id
@@ -85,27 +82,31 @@ class Owner:
     def events(self) -> list[Any]:
         return list(self.service.main_accounts.events.get(self.company.account_id))
 
-    def why_refused(self) -> list[str]:
+    def refusal_reasons(self) -> list[str]:
         return [event.why for event in self.events() if type(event).__name__ == "MainAccountLoginRefused"]
 
 
 @pytest.fixture
 def owner(service: Service) -> Owner:
-    """Give the owner of an account that was registered with a password."""
+    """The owner of an account that was registered with a password."""
     email = f"boss-{uuid4().hex[:8]}@company.example"
-    made = service.accounts.register(PORTAL, email=email, company_name="Winds & Waves", password=PASSWORD).value
-    return Owner(Company(service, made.account_id, email))
+    account = service.commands.accounts.register(
+        PORTAL, email=email, company_name="Winds & Waves", password=PASSWORD
+    ).value
+    return Owner(Company(service, account.account_id, email))
 
 
-def test_the_right_password_opens_a_session(owner: Owner) -> None:
-    """Whatever the case of the e-mail; recorded, with where it came from."""
-    outcome = owner.service.owner_sessions.log_in(owner.company.email.upper(), PASSWORD, client("192.0.2.10"))
+def test_correct_password_opens_a_session(owner: Owner) -> None:
+    """The e-mail is case-insensitive, and the event has the origin."""
+    outcome = owner.service.commands.owner_sessions.log_in(
+        owner.company.email.upper(), PASSWORD, context_from("192.0.2.10")
+    )
 
-    opened, event = outcome.value, owner.events()[-1]
-    session = owner.service.owner_sessions.current(opened.token)
-    assert opened.account_id == session.account_id == session.person_id == owner.company.account_id
-    assert not session.restricted
-    assert abs(opened.expires_at - owner.service.clock() - SESSION_LIFETIME) < timedelta(seconds=30)
+    opened_session, event = outcome.value, owner.events()[-1]
+    session = owner.service.commands.owner_sessions.current(opened_session.token)
+    assert opened_session.account_id == session.account_id == session.person_id == owner.company.account_id
+    assert session.assurance is AssuranceLevel.PASSWORD
+    assert abs(opened_session.expires_at - owner.service.clock() - SESSION_LIFETIME) < timedelta(seconds=30)
     assert outcome.position is not None
     assert (type(event).__name__, event.via, event.session_id) == (
         "MainAccountLoggedIn",
@@ -115,7 +116,7 @@ def test_the_right_password_opens_a_session(owner: Owner) -> None:
     assert (event.actor_type, event.actor_id) == ("main_account", str(owner.company.account_id))
     key = owner.service.person_key(owner.company.account_id)
     assert key is not None
-    assert key.open("ip", event.ip) == "192.0.2.10"
+    assert key.decrypt("ip", event.ip) == "192.0.2.10"
 
 
 def wrong_password(owner: Owner) -> tuple[str, str]:
@@ -130,18 +131,18 @@ def without_password(owner: Owner) -> tuple[str, str]:
     return Company.register(owner.service).email, PASSWORD
 
 
-def sub_user(owner: Owner) -> tuple[str, str]:
-    one = owner.company.let_in_settled()
-    return one.email, one.password
+def credentials_of_a_sub_user(owner: Owner) -> tuple[str, str]:
+    sub_user = owner.company.create_with_own_password()
+    return sub_user.email, sub_user.password
 
 
 def closed(owner: Owner) -> tuple[str, str]:
-    owner.service.accounts.close(owner.company.account_id, PORTAL)
+    owner.service.commands.accounts.close(owner.company.account_id, PORTAL)
     return owner.company.email, PASSWORD
 
 
 def locked(owner: Owner) -> tuple[str, str]:
-    owner.fail_from_everywhere(100)
+    owner.fail_from_many_networks(100)
     return owner.company.email, PASSWORD
 
 
@@ -149,18 +150,18 @@ REASONS: dict[Callable[[Owner], tuple[str, str]], list[str]] = {
     wrong_password: ["wrong_password"],
     unknown_account: [],
     without_password: [],
-    sub_user: [],
+    credentials_of_a_sub_user: [],
     closed: [],
     locked: [],
 }
-"""What each leaves in the account's history. The 101st failure in a row is none that is recorded."""
+"""Refusals that each case records. The 101st consecutive failure is not recorded."""
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_every_refusal_is_the_same_to_the_caller(
+def test_every_refusal_looks_the_same_to_the_client(
     owner: Owner, reason: Callable[[Owner], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One error with one message, after one password was verified, whatever was wrong."""
+    """The same error and message, after exactly one password verification."""
     verified: list[str | None] = []
     verify = Argon2Passwords.verify
 
@@ -171,46 +172,46 @@ def test_every_refusal_is_the_same_to_the_caller(
     email, password = reason(owner)
     monkeypatch.setattr(Argon2Passwords, "verify", count)
     with pytest.raises(LoginRefused) as refused:
-        owner.service.owner_sessions.log_in(email, password, THERE)
+        owner.service.commands.owner_sessions.log_in(email, password, CLIENT_B)
 
     assert str(refused.value) == str(LoginRefused("anything"))
     assert len(verified) == 1
-    assert owner.why_refused() == REASONS[reason]
+    assert owner.refusal_reasons() == REASONS[reason]
 
 
-@pytest.mark.parametrize("odd", ["", "\x00", "\ud800", "x" * 100_000, "a@b@c", "'; DROP TABLE vault; --"])
-def test_odd_input_is_refused_like_any_other(owner: Owner, odd: str) -> None:
-    """As an e-mail, as a password, as a link, and as a token."""
-    for email, password in ((odd, PASSWORD), (owner.company.email, odd)):
+@pytest.mark.parametrize("text", ["", "\x00", "\ud800", "x" * 100_000, "a@b@c", "'; DROP TABLE vault; --"])
+def test_malformed_input_is_refused_like_any_other(owner: Owner, text: str) -> None:
+    """As e-mail, password, link secret and token."""
+    for email, password in ((text, PASSWORD), (owner.company.email, text)):
         with pytest.raises(LoginRefused):
-            owner.service.owner_sessions.log_in(email, password, HERE)
+            owner.service.commands.owner_sessions.log_in(email, password, CLIENT_A)
     with pytest.raises(LoginRefused):
-        owner.follow(odd)
-    assert not owner.has_session(odd)
+        owner.follow(text)
+    assert not owner.has_session(text)
 
 
-def test_an_outdated_hash_is_made_anew_at_login(owner: Owner) -> None:
-    """As a sub-user's is, and the password stays the same."""
+def test_outdated_hash_is_replaced_at_login(owner: Owner) -> None:
+    """As for sub-users."""
     account_id = owner.company.account_id
-    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
-    owner.service.main_accounts.save(records=[PasswordSet.chosen(account_id, weak, 1)])
+    outdated_hash = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    owner.service.main_accounts.save(writes=[StorePassword.chosen(account_id, outdated_hash, 1)])
 
     owner.log_in()
 
-    made_anew = owner.service.vault.entries([account_id])[account_id].password_hash
-    assert made_anew is not None
-    assert not Argon2Passwords(1).is_outdated(made_anew)
+    new_hash = owner.service.vault.entries([account_id])[account_id].password_hash
+    assert new_hash is not None
+    assert not Argon2Passwords(1).is_outdated(new_hash)
     assert owner.log_in().token
 
 
-def test_from_the_fifth_failure_on_the_owner_waits(owner: Owner, clock: TravelingClock) -> None:
-    """As a sub-user does: from that client alone, and a success ends the row."""
-    clock.stand_still()
+def test_failures_delay_the_owner_from_the_fifth_on(owner: Owner, clock: TravelingClock) -> None:
+    """As for sub-users: for that client only, until a success."""
+    clock.freeze()
     owner.fail(5)
     with pytest.raises(TooManyAttempts) as too_many:
         owner.log_in()
     assert 0 < too_many.value.retry_after <= 1
-    assert owner.log_in(origin=THERE).token
+    assert owner.log_in(context=CLIENT_B).token
     clock.advance(seconds=1.001)
     assert owner.log_in().token
     owner.fail(4)
@@ -218,135 +219,142 @@ def test_from_the_fifth_failure_on_the_owner_waits(owner: Owner, clock: Travelin
     assert owner.log_in().token
 
 
-def test_waiting_is_the_same_for_an_account_that_does_not_exist(service: Service, clock: TravelingClock) -> None:
-    """It tells nothing."""
-    clock.stand_still()
+def test_unknown_account_has_the_same_delay(service: Service, clock: TravelingClock) -> None:
+    """The delay does not reveal whether the account exists."""
+    clock.freeze()
     for _ in range(5):
         with pytest.raises(LoginRefused):
-            service.owner_sessions.log_in("nobody@company.example", "a guess", HERE)
+            service.commands.owner_sessions.log_in("nobody@company.example", "a guess", CLIENT_A)
     with pytest.raises(TooManyAttempts):
-        service.owner_sessions.log_in("nobody@company.example", "a guess", HERE)
+        service.commands.owner_sessions.log_in("nobody@company.example", "a guess", CLIENT_A)
 
 
-def test_guesses_at_the_same_moment_count_one_after_the_other(owner: Owner, clock: TravelingClock) -> None:
-    """Twelve at once from one client are five guesses, and then a wait."""
-    clock.stand_still()
-    came_to = at_once([lambda: owner.log_in("not the right one")] * 12)
+def test_concurrent_guesses_are_counted_in_sequence(owner: Owner, clock: TravelingClock) -> None:
+    """Of twelve concurrent guesses from one client, five are verified and the others throttled."""
+    clock.freeze()
+    results = run_concurrently([lambda: owner.log_in("not the right one")] * 12)
 
-    assert sum(isinstance(answer, LoginRefused) for answer in came_to) == 5
-    assert sum(isinstance(answer, TooManyAttempts) for answer in came_to) == 7
+    assert sum(isinstance(result, LoginRefused) for result in results) == 5
+    assert sum(isinstance(result, TooManyAttempts) for result in results) == 7
 
 
-def test_thirty_failures_a_minute_close_the_door_to_an_address(owner: Owner, clock: TravelingClock) -> None:
-    """To owners and sub-users alike: the address is one."""
-    clock.stand_still()
-    one = owner.company.let_in_settled()
+def test_thirty_failures_a_minute_block_an_address(owner: Owner, clock: TravelingClock) -> None:
+    """For owners and sub-users, except those who logged in from the address before."""
+    clock.freeze()
+    sub_user = owner.company.create_with_own_password()
+    clock.advance(days=31)
+    known_sub_user = owner.company.create_with_own_password()
     for n in range(30):
         with pytest.raises(LoginRefused):
-            owner.service.owner_sessions.log_in(f"guess-{n}@company.example", "a guess", HERE)
+            owner.service.commands.owner_sessions.log_in(f"guess-{n}@company.example", "a guess", CLIENT_A)
 
     with pytest.raises(TooManyAttempts):
         owner.log_in()
     with pytest.raises(TooManyAttempts):
-        one.log_in(origin=HERE)
-    assert owner.log_in(origin=THERE).token
+        sub_user.log_in(context=CLIENT_A)
+    assert known_sub_user.log_in(context=CLIENT_A).token
+    assert owner.log_in(context=CLIENT_B).token
 
 
-def test_an_owner_and_a_sub_user_of_one_address_are_counted_apart(owner: Owner) -> None:
-    """Who guesses at the one does not hold up the other."""
-    one = owner.company.let_in_settled(email=owner.company.email)
+def test_owner_and_sub_user_with_one_email_are_counted_separately(owner: Owner) -> None:
+    sub_user = owner.company.create_with_own_password(email=owner.company.email)
     owner.fail(5)
 
-    assert one.log_in(origin=HERE).token
+    assert sub_user.log_in(context=CLIENT_A).token
 
 
-def test_a_hundred_failures_keep_the_password_out(owner: Owner) -> None:
-    """From wherever they came; sessions go on, and ninety-nine do not."""
-    token = owner.log_in().token
-    owner.fail_from_everywhere(99)
-    assert owner.log_in(origin=THERE).token
-    owner.fail_from_everywhere(100)
+def test_a_hundred_failures_lock_the_password_for_an_hour(owner: Owner, clock: TravelingClock) -> None:
+    """For unknown networks only. Sessions stay open, and 99 failures lock nothing."""
+    clock.freeze()
+    token = owner.log_in(context=CLIENT_A).token
+    owner.fail_from_many_networks(99)
+    assert owner.log_in(context=CLIENT_A).token
+    owner.fail_from_many_networks(100)
 
     with pytest.raises(LoginRefused) as refused:
-        owner.log_in(origin=THERE)
+        owner.log_in(context=CLIENT_B)
 
     assert refused.value.why == "locked"
     assert owner.has_session(token)
+    assert owner.log_in(context=CLIENT_A).token
+    owner.fail_from_many_networks(100)
+    clock.advance(hours=1, seconds=1)
+    assert owner.has_session(token) is False  # idle for an hour
+    assert owner.log_in(context=CLIENT_B).token
 
 
-def by_link(owner: Owner) -> str:
+def log_in_by_link(owner: Owner) -> str:
     owner.follow(owner.link())
     return PASSWORD
 
 
-def by_the_portal(owner: Owner) -> str:
-    owner.set_password(ANOTHER)
-    return ANOTHER
+def reset_through_the_portal(owner: Owner) -> str:
+    owner.set_password(NEW_PASSWORD)
+    return NEW_PASSWORD
 
 
-@pytest.mark.parametrize("way_out", [by_link, by_the_portal])
-def test_the_portal_lets_a_locked_owner_in_again(owner: Owner, way_out: Callable[[Owner], str]) -> None:
-    """And it takes a hundred failures anew to keep the password out."""
-    owner.fail_from_everywhere(100)
+@pytest.mark.parametrize("unlock", [log_in_by_link, reset_through_the_portal])
+def test_portal_unlocks_the_owner(owner: Owner, unlock: Callable[[Owner], str]) -> None:
+    """After that, another hundred failures are needed for a lock."""
+    owner.fail_from_many_networks(100)
 
-    password = way_out(owner)
+    password = unlock(owner)
 
-    assert owner.log_in(password, THERE).token
+    assert owner.log_in(password, CLIENT_B).token
 
 
-def test_guesses_at_an_address_do_not_lock_the_account_that_is_registered_with_it_later(service: Service) -> None:
-    """Or anybody could keep owners-to-be out."""
+def test_failures_before_the_registration_do_not_lock_the_account(service: Service) -> None:
+    """Otherwise anyone could lock future owners out."""
     email = f"boss-{uuid4().hex[:8]}@company.example"
-    Owner(Company(service, uuid4(), email)).fail_from_everywhere(100)
-    service.accounts.register(PORTAL, email=email, company_name="Winds & Waves", password=PASSWORD)
+    Owner(Company(service, uuid4(), email)).fail_from_many_networks(100)
+    service.commands.accounts.register(PORTAL, email=email, company_name="Winds & Waves", password=PASSWORD)
 
-    assert service.owner_sessions.log_in(email, PASSWORD, THERE).value.token
+    assert service.commands.owner_sessions.log_in(email, PASSWORD, CLIENT_B).value.token
 
 
-def test_the_history_of_refusals_is_bounded(owner: Owner) -> None:
-    """The first five, the 8th, the 16th, and so on."""
+def test_recorded_refusals_are_bounded(owner: Owner) -> None:
+    """The first five, then the 8th, the 16th, and so on."""
     for n in range(20):
-        owner.fail(origin=client(f"10.0.1.{n}"))
+        owner.fail(context=context_from(f"10.0.1.{n}"))
 
     assert [e.failures for e in owner.events() if hasattr(e, "why")] == [1, 2, 3, 4, 5, 8, 16]
 
 
-def test_a_link_opens_a_session_once(owner: Owner, database_url: str) -> None:
-    """Recorded as what it is, and then it is gone."""
+def test_link_opens_one_session(owner: Owner, database_url: str) -> None:
+    """The login is recorded with the method `link`, and the link is deleted."""
     secret = owner.link()
-    opened = owner.follow(secret)
+    opened_session = owner.follow(secret)
 
-    assert owner.has_session(opened.token)
+    assert owner.has_session(opened_session.token)
     assert owner.events()[-1].via == "link"
-    assert ask(database_url, "SELECT count(*) FROM console_links") == [(0,)]
+    assert fetch(database_url, "SELECT count(*) FROM console_links") == [(0,)]
     with pytest.raises(LoginRefused):
         owner.follow(secret)
-    assert kinds(owner.company).count("MainAccountLoggedIn") == 1
+    assert event_types(owner.company).count("MainAccountLoggedIn") == 1
 
 
-def test_links_are_never_the_same(owner: Owner) -> None:
-    """Each of 256 bits, and each good by itself."""
+def test_links_are_unique(owner: Owner) -> None:
+    """256 random bits each, and independent of each other."""
     secrets = {owner.link() for _ in range(5)}
 
     assert {len(secret) for secret in secrets} == {43}
     assert len({owner.follow(secret).token for secret in secrets}) == 5
 
 
-def test_of_many_who_use_a_link_at_once_one_gets_in(owner: Owner, build: Callable[..., Service]) -> None:
-    """Through several processes at the same moment."""
+def test_concurrent_uses_of_a_link_open_one_session(owner: Owner, build: Callable[..., Service]) -> None:
+    """In several processes."""
     services = [owner.service, build(), build()]
     for _ in range(5):
         secret = owner.link()
-        came_to = at_once([partial(owner.follow, secret, service) for service in services * 4])
+        results = run_concurrently([partial(owner.follow, secret, service) for service in services * 4])
 
-        assert sum(isinstance(answer, OpenedOwnerSession) for answer in came_to) == 1
-        assert sum(isinstance(answer, LoginRefused) for answer in came_to) == 11
-    assert kinds(owner.company).count("MainAccountLoggedIn") == 5
+        assert sum(isinstance(result, NewSession) for result in results) == 1
+        assert sum(isinstance(result, LoginRefused) for result in results) == 11
+    assert event_types(owner.company).count("MainAccountLoggedIn") == 5
 
 
-def test_a_link_is_good_for_a_minute(owner: Owner, clock: TravelingClock) -> None:
-    """And then it is not."""
-    clock.stand_still()
+def test_link_is_valid_for_a_minute(owner: Owner, clock: TravelingClock) -> None:
+    clock.freeze()
     early, late = owner.link(), owner.link()
     assert timedelta(seconds=60) == LINK_LIFETIME
     clock.advance(seconds=58)
@@ -357,10 +365,10 @@ def test_a_link_is_good_for_a_minute(owner: Owner, clock: TravelingClock) -> Non
         owner.follow(late)
 
 
-def test_a_closed_account_has_no_way_in(owner: Owner) -> None:
-    """Its sessions end, no link is offered, and one that was is good no more."""
+def test_closed_account_cannot_be_signed_in_to(owner: Owner) -> None:
+    """Its sessions end, existing links stop working, and no link is issued."""
     token, secret = owner.log_in().token, owner.link()
-    owner.service.accounts.close(owner.company.account_id, PORTAL)
+    owner.service.commands.accounts.close(owner.company.account_id, PORTAL)
 
     assert not owner.has_session(token)
     with pytest.raises(LoginRefused):
@@ -369,15 +377,15 @@ def test_a_closed_account_has_no_way_in(owner: Owner) -> None:
         owner.link()
 
 
-def test_there_is_no_link_to_an_account_that_does_not_exist(owner: Owner) -> None:
-    """Nor to a sub-user's."""
-    for nobody in (uuid4(), owner.company.let_in().sub_user_id):
+def test_no_link_to_an_unknown_account(owner: Owner) -> None:
+    """Nor to a sub-user."""
+    for invalid_id in (uuid4(), owner.company.create_sub_user().sub_user_id):
         with pytest.raises(AccountNotFound):
-            owner.service.owner_sessions.offer_link(nobody)
+            owner.service.commands.owner_sessions.create_link(invalid_id)
 
 
-def test_an_idle_session_ends_after_an_hour(owner: Owner, clock: TravelingClock) -> None:
-    """As a sub-user's does."""
+def test_idle_session_ends_after_an_hour(owner: Owner, clock: TravelingClock) -> None:
+    """As for sub-users."""
     used, idle = owner.log_in().token, owner.log_in().token
     for _ in range(2):
         clock.advance(minutes=59)
@@ -386,83 +394,84 @@ def test_an_idle_session_ends_after_an_hour(owner: Owner, clock: TravelingClock)
     assert not owner.has_session(idle)
 
 
-def test_no_session_lasts_longer_than_a_day(owner: Owner, clock: TravelingClock) -> None:
+def test_session_lasts_a_day_at_most(owner: Owner, clock: TravelingClock) -> None:
     """However much it is used."""
-    opened = owner.log_in()
+    opened_session = owner.log_in()
     for _ in range(47):
         clock.advance(minutes=30)
-        assert owner.has_session(opened.token)
+        assert owner.has_session(opened_session.token)
     clock.advance(minutes=31)
 
-    assert opened.expires_at <= clock()
-    assert not owner.has_session(opened.token)
+    assert opened_session.expires_at <= clock()
+    assert not owner.has_session(opened_session.token)
 
 
-def set_by_the_portal(owner: Owner, _: str) -> None:
-    owner.set_password(ANOTHER)
+def reset_password(owner: Owner, _: str) -> None:
+    owner.set_password(NEW_PASSWORD)
 
 
-def chosen(owner: Owner, token: str) -> None:
-    owner.service.owner_sessions.change_password(token, PASSWORD, ANOTHER, HERE)
+def change_password(owner: Owner, token: str) -> None:
+    owner.service.commands.owner_sessions.change_password(token, PASSWORD, NEW_PASSWORD, CLIENT_A)
 
 
-def logged_out_everywhere(owner: Owner, token: str) -> None:
-    owner.service.owner_sessions.log_out(token, HERE, everywhere=True)
+def log_out_everywhere(owner: Owner, token: str) -> None:
+    owner.service.commands.owner_sessions.log_out(token, CLIENT_A, everywhere=True)
 
 
-def account_closed(owner: Owner, _: str) -> None:
-    owner.service.accounts.close(owner.company.account_id, PORTAL)
+def close_account(owner: Owner, _: str) -> None:
+    owner.service.commands.accounts.close(owner.company.account_id, PORTAL)
 
 
-@pytest.mark.parametrize("ending", [set_by_the_portal, chosen, logged_out_everywhere, account_closed])
-def test_every_session_of_the_owner_ends_everywhere(
-    owner: Owner, build: Callable[..., Service], ending: Callable[[Owner, str], None]
+@pytest.mark.parametrize("command", [reset_password, change_password, log_out_everywhere, close_account])
+def test_every_session_of_the_owner_ends(
+    owner: Owner, build: Callable[..., Service], command: Callable[[Owner, str], None]
 ) -> None:
-    """In every process at once, and those of sub-users only where the account is closed."""
+    """In every process. Sub-users keep their sessions, unless the account is closed."""
     tokens = [owner.log_in().token for _ in range(3)]
-    one = owner.company.let_in_settled()
-    theirs, elsewhere = one.log_in().token, build()
+    sub_user = owner.company.create_with_own_password()
+    sub_user_token, other_service = sub_user.log_in().token, build()
 
-    ending(owner, tokens[0])
+    command(owner, tokens[0])
 
-    for service in (owner.service, elsewhere):
+    for service in (owner.service, other_service):
         assert not any(owner.has_session(token, service) for token in tokens)
-        assert one.seen_by(service).has_session(theirs) == (ending is not account_closed)
+        assert sub_user.with_service(service).has_session(sub_user_token) == (command is not close_account)
 
 
-def test_other_changes_of_the_account_end_no_session(owner: Owner) -> None:
-    """Neither a name nor an e-mail is what a session was opened with."""
+def test_other_account_changes_end_no_session(owner: Owner) -> None:
     token = owner.log_in().token
     owner.change(company_name="Winds", email=f"boss-{uuid4().hex[:8]}@company.example")
 
     assert owner.has_session(token)
 
 
-def test_logging_out_ends_one_session(owner: Owner) -> None:
-    """The one of the token, and no other; once."""
+def test_logout_ends_one_session(owner: Owner) -> None:
+    """A second logout with its token is refused."""
     first, second = owner.log_in().token, owner.log_in().token
 
-    owner.service.owner_sessions.log_out(first, HERE)
+    owner.service.commands.owner_sessions.log_out(first, CLIENT_A)
 
     assert not owner.has_session(first)
     assert owner.has_session(second)
     with pytest.raises(SessionEnded):
-        owner.service.owner_sessions.log_out(first, HERE)
-    assert kinds(owner.company).count("MainAccountLoggedOut") == 1
+        owner.service.commands.owner_sessions.log_out(first, CLIENT_A)
+    assert event_types(owner.company).count("MainAccountLoggedOut") == 1
 
 
-def test_another_password_is_chosen_with_the_current_one(owner: Owner) -> None:
-    """The answer holds a new session, the old password opens nothing, and the history has both events together."""
+def test_password_change_requires_the_current_password(owner: Owner) -> None:
+    """It opens a new session, the old password stops working, and both events are recorded together."""
     token = owner.log_in().token
 
-    opened = owner.service.owner_sessions.change_password(token, PASSWORD, ANOTHER, HERE).value
+    opened_session = owner.service.commands.owner_sessions.change_password(
+        token, PASSWORD, NEW_PASSWORD, CLIENT_A
+    ).value
 
-    assert owner.has_session(opened.token)
-    assert kinds(owner.company)[-2:] == ["MainAccountDetailsChanged", "MainAccountLoggedIn"]
+    assert owner.has_session(opened_session.token)
+    assert event_types(owner.company)[-2:] == ["MainAccountDetailsChanged", "MainAccountLoggedIn"]
     owner.fail()
     with pytest.raises(LoginRefused):
         owner.log_in(PASSWORD)
-    assert owner.log_in(ANOTHER).token
+    assert owner.log_in(NEW_PASSWORD).token
 
 
 @pytest.mark.parametrize(
@@ -474,24 +483,24 @@ def test_another_password_is_chosen_with_the_current_one(owner: Owner) -> None:
         ("we are the winds & waves of it", "must not contain the e-mail address or the name"),
     ],
 )
-def test_a_password_that_will_not_do_is_refused(owner: Owner, new: str, reason: str) -> None:
-    """And nothing has changed."""
+def test_new_password_must_meet_the_policy(owner: Owner, new: str, reason: str) -> None:
+    """A refused change keeps the session."""
     token = owner.log_in().token
 
     with pytest.raises(InvalidValue) as refused:
-        owner.service.owner_sessions.change_password(token, PASSWORD, new, HERE)
+        owner.service.commands.owner_sessions.change_password(token, PASSWORD, new, CLIENT_A)
 
     assert (refused.value.field, refused.value.reason) == ("new_password", reason)
     assert owner.has_session(token)
 
 
-def test_guessing_the_current_password_gets_slower_too(owner: Owner, clock: TravelingClock) -> None:
-    """Who took over a session cannot try passwords without end."""
-    clock.stand_still()
+def test_guesses_at_the_current_password_are_throttled(owner: Owner, clock: TravelingClock) -> None:
+    """A stolen session does not allow unlimited guesses."""
+    clock.freeze()
     token = owner.log_in().token
 
     def guess() -> None:
-        owner.service.owner_sessions.change_password(token, "a wrong guess", ANOTHER, HERE)
+        owner.service.commands.owner_sessions.change_password(token, "a wrong guess", NEW_PASSWORD, CLIENT_A)
 
     for _ in range(5):
         with pytest.raises(InvalidValue, match="current_password: is wrong"):
@@ -499,62 +508,62 @@ def test_guessing_the_current_password_gets_slower_too(owner: Owner, clock: Trav
     with pytest.raises(TooManyAttempts):
         guess()
     clock.advance(seconds=2)
-    assert owner.service.owner_sessions.change_password(token, PASSWORD, ANOTHER, HERE).value.token
+    assert owner.service.commands.owner_sessions.change_password(token, PASSWORD, NEW_PASSWORD, CLIENT_A).value.token
 
 
-def test_of_two_changes_of_a_password_at_once_one_counts(owner: Owner, build: Callable[..., Service]) -> None:
-    """Its session is the only one that is left, and its password the only one that is right."""
+def test_one_of_two_concurrent_password_changes_succeeds(owner: Owner, build: Callable[..., Service]) -> None:
+    """Its password is valid, and the other change is refused."""
     services = [owner.service, build()]
     tokens = [owner.log_in().token for _ in services]
-    chosen = [ANOTHER, "nine old umbrellas at the door"]
+    new_passwords = [NEW_PASSWORD, "nine old umbrellas at the door"]
     changes = [
-        partial(service.owner_sessions.change_password, token, PASSWORD, new, HERE)
-        for service, token, new in zip(services, tokens, chosen, strict=True)
+        partial(service.commands.owner_sessions.change_password, token, PASSWORD, new, CLIENT_A)
+        for service, token, new in zip(services, tokens, new_passwords, strict=True)
     ]
-    came_to = at_once(changes)
+    results = run_concurrently(changes)
 
-    (winner,) = [n for n in range(2) if isinstance(came_to[n], Outcome)]
-    assert isinstance(came_to[1 - winner], (SessionEnded, LoginRefused))
-    assert owner.log_in(chosen[winner]).token
+    (winner,) = [n for n in range(2) if isinstance(results[n], Outcome)]
+    assert isinstance(results[1 - winner], (SessionEnded, LoginRefused))
+    assert owner.log_in(new_passwords[winner]).token
     with pytest.raises(LoginRefused):
-        owner.log_in(chosen[1 - winner])
+        owner.log_in(new_passwords[1 - winner])
 
 
-@pytest.mark.parametrize("way", [set_by_the_portal, chosen])
-def test_a_password_replaced_while_it_was_verified_opens_nothing(
-    owner: Owner, monkeypatch: pytest.MonkeyPatch, way: Callable[[Owner, str], None]
+@pytest.mark.parametrize("replace_password", [reset_password, change_password])
+def test_password_replaced_during_verification_is_refused(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch, replace_password: Callable[[Owner, str], None]
 ) -> None:
-    """Once the command that replaced it has been answered, the old password is wrong."""
+    """Once the change is answered, the old password is wrong, even for a login that began before."""
     token = owner.log_in().token
     verify = Argon2Passwords.verify
 
-    def replace_meanwhile(self: Argon2Passwords, password_hash: str | None, password: str) -> bool:
+    def replace_concurrently(self: Argon2Passwords, password_hash: str | None, password: str) -> bool:
         monkeypatch.setattr(Argon2Passwords, "verify", verify)
         verified = verify(self, password_hash, password)
-        way(owner, token)
+        replace_password(owner, token)
         return verified
 
-    monkeypatch.setattr(Argon2Passwords, "verify", replace_meanwhile)
+    monkeypatch.setattr(Argon2Passwords, "verify", replace_concurrently)
     with pytest.raises(LoginRefused):
         owner.log_in()
-    assert owner.log_in(ANOTHER).token
+    assert owner.log_in(NEW_PASSWORD).token
 
 
-def test_the_tokens_of_owners_and_sub_users_are_not_taken_for_each_other(owner: Owner) -> None:
-    """Neither to look up, nor to log out, nor to change a password."""
-    one = owner.company.let_in_settled()
-    owners, theirs = owner.log_in().token, one.log_in().token
-    sub_users, owners_own = owner.service.sessions, owner.service.owner_sessions
+def test_tokens_of_owners_and_sub_users_are_not_interchangeable(owner: Owner) -> None:
+    """Neither to look up a session, nor to log out, nor to change a password."""
+    sub_user = owner.company.create_with_own_password()
+    owner_token, sub_user_token = owner.log_in().token, sub_user.log_in().token
+    sub_user_sessions, owner_sessions = owner.service.commands.sub_user_sessions, owner.service.commands.owner_sessions
 
-    for refused in (
-        lambda: sub_users.current(owners),
-        lambda: sub_users.log_out(owners, HERE),
-        lambda: sub_users.change_own_password(owners, PASSWORD, ANOTHER, HERE),
-        lambda: owners_own.current(theirs),
-        lambda: owners_own.log_out(theirs, HERE),
-        lambda: owners_own.change_password(theirs, one.password, ANOTHER, HERE),
+    for command in (
+        lambda: sub_user_sessions.current(owner_token),
+        lambda: sub_user_sessions.log_out(owner_token, CLIENT_A),
+        lambda: sub_user_sessions.change_password(owner_token, PASSWORD, NEW_PASSWORD, CLIENT_A),
+        lambda: owner_sessions.current(sub_user_token),
+        lambda: owner_sessions.log_out(sub_user_token, CLIENT_A),
+        lambda: owner_sessions.change_password(sub_user_token, sub_user.password, NEW_PASSWORD, CLIENT_A),
     ):
         with pytest.raises(SessionEnded):
-            refused()
-    assert owner.has_session(owners)
-    assert one.has_session(theirs)
+            command()
+    assert owner.has_session(owner_token)
+    assert sub_user.has_session(sub_user_token)

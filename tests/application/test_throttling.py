@@ -1,250 +1,393 @@
-"""Guessing passwords gets slower and slower, ends in a lock, and never keeps others out for good."""
+"""Throttling of sub-user logins: growing delays, temporary locks, and exemptions for known networks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.postgres.throttle import PostgresThrottle
-from application.attempts import attempt_keys
+from adapters.passwords import Argon2Passwords
 from application.errors import InvalidValue, TooManyAttempts
+from application.throttle_keys import sub_user_keys
 from domain.refusals import LoginRefused
-from tests.people import PORTAL, client, kinds
-from tests.waiting import at_once
+from tests.builders import PORTAL, context_from, event_types
+from tests.throttling import count_failures, fail_as_sub_user
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
+    from tests.builders import Collaborator, Company
     from tests.conftest import TravelingClock
-    from tests.people import Collaborator, Company
 
-HERE, THERE = client("192.0.2.1"), client("192.0.2.2")
+CLIENT_A, CLIENT_B = context_from("192.0.2.1"), context_from("192.0.2.2")
 
 
-def fail(one: Collaborator, times: int = 1, ip: str = "192.0.2.1") -> None:
+def fail(sub_user: Collaborator, times: int = 1, ip: str = "192.0.2.1") -> None:
     for _ in range(times):
         with pytest.raises(LoginRefused):
-            one.log_in("not the right one", client(ip))
+            sub_user.log_in("not the right one", context_from(ip))
 
 
-def fail_from_everywhere(one: Collaborator, times: int) -> None:
-    """Count failures as logins from so many clients would, without the work of verifying a password each time."""
-    service = one.company.service
-    account, email = (service.fingerprints.email(text) for text in (one.company.email, one.email))
-    throttle = PostgresThrottle(service.database)
-    for n in range(times):
-        throttle.failed(
-            attempt_keys(service.fingerprints, account, email, f"10.1.{n // 250}.{n % 250}"), service.clock()
-        )
+def fail_from_many_networks(sub_user: Collaborator, times: int) -> None:
+    fail_as_sub_user(sub_user.company.service, sub_user.company.email, sub_user.email, times)
 
 
-def seconds_to_wait(one: Collaborator, ip: str = "192.0.2.1") -> float:
-    """Return for how long a login must wait: even the right password is not tried."""
+def seconds_to_wait(sub_user: Collaborator, ip: str = "192.0.2.1") -> float:
+    """Return the delay of a throttled login, even with the correct password."""
     with pytest.raises(TooManyAttempts) as too_many:
-        one.log_in(origin=client(ip))
+        sub_user.log_in(context=context_from(ip))
     return too_many.value.retry_after
 
 
-def test_four_failures_cost_no_time(company: Company) -> None:
-    """Anybody mistypes."""
-    one = company.let_in_settled()
-    fail(one, 4)
+def test_four_failures_cause_no_delay(company: Company) -> None:
+    sub_user = company.create_with_own_password()
+    fail(sub_user, 4)
 
-    assert one.log_in(origin=HERE).token
+    assert sub_user.log_in(context=CLIENT_A).token
 
 
-def test_from_the_fifth_failure_the_wait_doubles(company: Company, clock: TravelingClock) -> None:
-    """One second, two, four, up to fifteen minutes; the next attempt after that is taken."""
-    clock.stand_still()
-    one = company.let_in_settled()
-    fail(one, 4)
+def test_delay_doubles_from_the_fifth_failure(company: Company, clock: TravelingClock) -> None:
+    """From one second to 15 minutes."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    fail(sub_user, 4)
     waits = []
     for _ in range(13):
-        fail(one)
-        waits.append(seconds_to_wait(one))
+        fail(sub_user)
+        waits.append(seconds_to_wait(sub_user))
         clock.advance(seconds=waits[-1] + 0.001)
 
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
-    assert one.log_in(origin=HERE).token
+    assert sub_user.log_in(context=CLIENT_A).token
 
 
-def test_a_wait_is_for_one_client(company: Company, clock: TravelingClock) -> None:
-    """Who keeps guessing does not keep the sub-user out, who comes from elsewhere."""
-    clock.stand_still()
-    one = company.let_in_settled()
-    fail(one, 5)
+def test_delay_applies_to_one_client(company: Company, clock: TravelingClock) -> None:
+    """An attacker does not lock out the sub-user, who logs in from elsewhere."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    fail(sub_user, 5)
 
-    assert seconds_to_wait(one) > 0
-    assert one.log_in(origin=THERE).token
-
-
-def test_a_wait_is_for_one_sub_user(company: Company) -> None:
-    """A colleague behind the same address is not held up."""
-    one, other = company.let_in_settled(), company.let_in_settled()
-    fail(one, 5)
-
-    assert other.log_in(origin=HERE).token
+    assert seconds_to_wait(sub_user) > 0
+    assert sub_user.log_in(context=CLIENT_B).token
 
 
-def test_guesses_at_the_same_moment_count_one_after_the_other(company: Company, clock: TravelingClock) -> None:
-    """Twenty at once from one client are five guesses, and then a wait: no more than in a row."""
-    clock.stand_still()
-    one = company.let_in_settled()
+def test_delay_applies_to_one_sub_user(company: Company) -> None:
+    """A coworker with the same address is not delayed."""
+    sub_user, other = company.create_with_own_password(), company.create_with_own_password()
+    fail(sub_user, 5)
 
-    came_to = at_once([lambda: one.log_in("not the right one", HERE)] * 20)
-
-    assert sum(isinstance(answer, LoginRefused) for answer in came_to) == 5
-    assert sum(isinstance(answer, TooManyAttempts) for answer in came_to) == 15
+    assert other.log_in(context=CLIENT_A).token
 
 
-def test_a_client_does_not_get_round_the_wait_with_another_address_of_its_own(
-    company: Company, clock: TravelingClock
+def test_concurrent_guesses_are_counted_in_sequence(company: Company, clock: TravelingClock) -> None:
+    """Of 20 concurrent guesses from one client, five are verified and the others throttled."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+
+    results = run_concurrently([lambda: sub_user.log_in("not the right one", CLIENT_A)] * 20)
+
+    assert sum(isinstance(result, LoginRefused) for result in results) == 5
+    assert sum(isinstance(result, TooManyAttempts) for result in results) == 15
+
+
+@pytest.mark.parametrize(
+    ("addresses", "failures", "refused", "admitted"),
+    [
+        ("2001:db8:1:2::{number:x}", 5, "2001:db8:1:2:ffff::1", "2001:db8:1:3::1"),
+        ("2001:db8:1:{number:x}::1", 10, "2001:db8:1:ff::1", "2001:db8:1:100::1"),
+        ("2001:db8:1:{number:x}00::1", 20, "2001:db8:1:ffff::1", "2001:db8:2::1"),
+        ("198.51.100.{number}", 20, "198.51.100.250", "198.51.101.1"),
+    ],
+    ids=["/64", "/56", "/48", "/24"],
+)
+def test_delay_applies_to_the_whole_network_of_a_client(
+    company: Company, clock: TravelingClock, addresses: str, failures: int, refused: str, admitted: str
 ) -> None:
-    """With IPv6 everybody has a whole network to choose from: it counts as one client."""
-    clock.stand_still()
-    one = company.let_in_settled()
-    for n in range(5):
-        fail(one, ip=f"2001:db8:1:2::{n:x}")
+    """An attacker may use a whole network, so each prefix length is counted. The adjacent network is not affected."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    for number in range(failures):
+        fail(sub_user, ip=addresses.format(number=number))
 
-    assert seconds_to_wait(one, "2001:db8:1:2:ffff::1") > 0
-    assert one.log_in(origin=client("2001:db8:1:3::1")).token
-
-
-def test_a_success_ends_the_row(company: Company) -> None:
-    """Failures count in a row only."""
-    one = company.let_in_settled()
-    fail(one, 4)
-    one.log_in(origin=HERE)
-    fail(one, 4)
-
-    assert one.log_in(origin=HERE).token
+    assert seconds_to_wait(sub_user, refused) > 0
+    assert sub_user.log_in(context=context_from(admitted)).token
 
 
-def test_waiting_is_the_same_for_somebody_who_does_not_exist(company: Company, clock: TravelingClock) -> None:
-    """An unknown e-mail, and an unknown account, meet the same delays: they tell nothing."""
-    clock.stand_still()
+def test_success_resets_the_failures(company: Company) -> None:
+    """Only consecutive failures count."""
+    sub_user = company.create_with_own_password()
+    fail(sub_user, 4)
+    sub_user.log_in(context=CLIENT_A)
+    fail(sub_user, 4)
+
+    assert sub_user.log_in(context=CLIENT_A).token
+
+
+def test_unknown_sub_user_has_the_same_delay(company: Company, clock: TravelingClock) -> None:
+    """Delays do not reveal whether the sub-user or the account exists."""
+    clock.freeze()
     for account_email in (company.email, "nobody@company.example"):
         for _ in range(5):
             with pytest.raises(LoginRefused):
-                company.service.sessions.log_in(account_email, "ghost@company.example", "a guess", HERE)
+                company.service.commands.sub_user_sessions.log_in(
+                    account_email, "ghost@company.example", "a guess", CLIENT_A
+                )
         with pytest.raises(TooManyAttempts):
-            company.service.sessions.log_in(account_email, "ghost@company.example", "a guess", HERE)
+            company.service.commands.sub_user_sessions.log_in(
+                account_email, "ghost@company.example", "a guess", CLIENT_A
+            )
 
 
-def test_a_hundred_failures_lock(company: Company) -> None:
-    """From wherever they came: then the right password is refused as well, and sessions end."""
-    one = company.let_in_settled()
-    token = one.log_in(origin=HERE).token
-    fail_from_everywhere(one, 98)
-    fail(one)
-    assert one.has_session(token)
-    assert not one.state().locked
+def test_a_hundred_failures_lock_for_an_hour(company: Company, clock: TravelingClock) -> None:
+    """The correct password is refused as well, from networks where the sub-user has not logged in."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    fail_from_many_networks(sub_user, 98)
+    fail(sub_user, ip="203.0.113.1")
+    assert not sub_user.state().locked
 
-    fail(one)
+    fail(sub_user, ip="203.0.113.1")
 
-    assert one.state().locked
-    assert not one.has_session(token)
+    assert sub_user.state().locked
+    with pytest.raises(LoginRefused) as refused:
+        sub_user.log_in(context=context_from("198.51.100.1"))
+    assert refused.value.why == "locked"
+    clock.advance(hours=1, seconds=1)
+    assert sub_user.log_in(context=context_from("198.51.100.1")).token
+    assert not sub_user.state().locked
+    assert event_types(company).count("SubUserLockedOut") == event_types(company).count("SubUserUnlocked") == 1
+
+
+def test_one_attempt_an_hour_is_verified_after_a_lock(company: Company, clock: TravelingClock) -> None:
+    """An attacker with many networks does not get another hundred attempts."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    fail_from_many_networks(sub_user, 100)
+    clock.advance(hours=1, seconds=1)
+    fail(sub_user, ip="203.0.113.1")
+
+    with pytest.raises(LoginRefused) as refused:
+        sub_user.log_in(context=context_from("198.51.100.1"))
+
+    assert refused.value.why == "locked"
+    assert event_types(company).count("SubUserLockedOut") == 1
+
+
+def test_lock_ends_no_session(company: Company) -> None:
+    """Otherwise anyone who knows both e-mail addresses could end sessions."""
+    sub_user = company.create_with_own_password()
+    token = sub_user.log_in(context=CLIENT_A).token
+    fail_from_many_networks(sub_user, 99)
+
+    fail(sub_user, ip="203.0.113.1")
+
+    assert sub_user.state().locked
+    assert sub_user.has_session(token)
+
+
+def test_known_networks_are_exempt_from_a_lock(company: Company, clock: TravelingClock) -> None:
+    """Networks of successful logins within 30 days; the usual delays apply there."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    sub_user.log_in(context=CLIENT_B)
+    fail_from_many_networks(sub_user, 200)
+
+    assert sub_user.log_in(context=CLIENT_B).token
+    fail_from_many_networks(sub_user, 200)
+    fail(sub_user, 5, ip="192.0.2.2")
+    assert seconds_to_wait(sub_user, "192.0.2.2") > 0
+
+    clock.advance(days=31)
+    fail_from_many_networks(sub_user, 200)
     with pytest.raises(LoginRefused):
-        one.log_in(origin=THERE)
-    assert kinds(company).count("SubUserLockedOut") == 1
+        sub_user.log_in(context=CLIENT_B)
 
 
-def test_ninety_nine_failures_and_a_success_do_not_lock(company: Company) -> None:
-    """The row is over."""
-    one = company.let_in_settled()
-    fail_from_everywhere(one, 99)
-    one.log_in(origin=HERE)
-    fail(one)
+def test_guesses_from_one_prefix_do_not_lock(company: Company, clock: TravelingClock) -> None:
+    """A /48 gets 20 guesses, and then one after each delay."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    guessed = 0
+    for number in range(150):
+        try:
+            sub_user.log_in("not the right one", context_from(f"2001:db8:0:{number * 100:x}::1"))
+        except LoginRefused:
+            guessed += 1
+        except TooManyAttempts:
+            clock.advance(seconds=0.2)  # 104 guesses in 20 seconds leave 0.2 seconds between two
 
-    assert not one.state().locked
-
-
-def reset(one: Collaborator) -> str:
-    one.change(password="another phrase for now")
-    return "another phrase for now"
-
-
-def reactivate(one: Collaborator) -> str:
-    one.change(active=False)
-    one.change(active=True, password="another phrase for now")
-    return "another phrase for now"
+    assert guessed < 30
+    assert not sub_user.state().locked
+    assert sub_user.log_in(context=context_from("198.51.100.1")).token
 
 
-@pytest.mark.parametrize("way_out", [reset, reactivate])
-def test_new_access_data_unlocks_and_forgives(company: Company, way_out: Callable[[Collaborator], str]) -> None:
-    """The main account lets a locked sub-user in again, and it takes a hundred failures anew to lock them."""
-    one = company.let_in_settled()
-    fail_from_everywhere(one, 99)
-    fail(one)
-    assert one.state().locked
-
-    password = way_out(one)
-
-    assert not one.state().locked
-    assert one.log_in(password, THERE).must_change_password
-    fail(one, ip="192.0.2.3")
-    assert not one.state().locked
-    assert "SubUserUnlocked" in kinds(company)
-
-
-def test_sending_access_data_again_unlocks_too(service: Service, company: Company) -> None:
-    """Whatever issues new access data."""
-    one = company.let_in_settled()
-    fail_from_everywhere(one, 99)
-    fail(one)
-
-    service.sub_users.send_credentials_again(company.account_id, one.sub_user_id, PORTAL)
-
-    assert not one.state().locked
-
-
-def test_the_lock_takes_hold_in_another_process(build: Callable[..., Service], company: Company) -> None:
-    """Failures are counted together, however many processes there are."""
-    one = company.let_in_settled()
-    elsewhere = one.seen_by(build())
-    fail_from_everywhere(one, 98)
-    fail(one)
-    fail(elsewhere, ip="192.0.2.4")
-
-    assert one.state().locked
-
-
-def test_thirty_failures_a_minute_close_the_door_to_an_address(company: Company, clock: TravelingClock) -> None:
-    """For everybody behind it, until the minute is over; others come and go."""
-    clock.stand_still()
-    one = company.let_in_settled()
-    for n in range(30):
+def test_guesses_from_a_shared_network_do_not_block_known_users(company: Company, clock: TravelingClock) -> None:
+    """The limit of 30 failures per minute does not apply to a sub-user who logged in from that address before."""
+    clock.freeze()
+    sub_user, other = company.create_with_own_password(), company.create_active()
+    sub_user.log_in(context=CLIENT_B)
+    for number in range(30):
         with pytest.raises(LoginRefused):
-            company.service.sessions.log_in(company.email, f"guess-{n}@company.example", "a guess", HERE)
+            company.service.commands.sub_user_sessions.log_in(
+                company.email, f"guess-{number}@company.example", "a guess", CLIENT_B
+            )
 
-    assert 0 < seconds_to_wait(one) <= 60
-    assert one.log_in(origin=THERE).token
-    clock.advance(seconds=seconds_to_wait(one) + 0.001)
-    assert one.log_in(origin=HERE).token
+    assert seconds_to_wait(other, "192.0.2.2") > 0
+    assert sub_user.log_in(context=CLIENT_B).token
+    with pytest.raises(TooManyAttempts) as too_many:  # same delay as from an unknown network
+        sub_user.log_in("not the right one", CLIENT_B)
+    assert too_many.value.retry_after == seconds_to_wait(other, "192.0.2.2")
 
 
-def test_thirty_failures_in_more_than_a_minute_do_not(company: Company, clock: TravelingClock) -> None:
-    """A busy office mistypes now and then."""
-    one = company.let_in_settled()
-    service = company.service
-    throttle = PostgresThrottle(service.database)
-    for n in range(60):
+def test_99_failures_and_a_success_do_not_lock(company: Company) -> None:
+    sub_user = company.create_with_own_password()
+    fail_from_many_networks(sub_user, 99)
+    sub_user.log_in(context=CLIENT_A)
+    fail(sub_user)
+
+    assert not sub_user.state().locked
+
+
+def reset(sub_user: Collaborator) -> Collaborator:
+    sub_user.change(password="another phrase for now")
+    return replace(sub_user, password="another phrase for now")
+
+
+def reactivate(sub_user: Collaborator) -> Collaborator:
+    sub_user.change(active=False)
+    sub_user.change(active=True, password="another phrase for now")
+    return replace(sub_user, password="another phrase for now")
+
+
+def reactivate_with_generated(sub_user: Collaborator) -> Collaborator:
+    sub_user.change(active=False)
+    sub_user.change(active=True)
+    return with_generated_password(sub_user)
+
+
+def send_again(sub_user: Collaborator) -> Collaborator:
+    sub_user.company.service.commands.sub_users.send_credentials_again(
+        sub_user.company.account_id, sub_user.sub_user_id, PORTAL
+    )
+    return with_generated_password(sub_user)
+
+
+def with_generated_password(sub_user: Collaborator) -> Collaborator:
+    entry = sub_user.company.service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
+    assert entry.encrypted_password is not None
+    return replace(sub_user, password=entry.key.decrypt("password", entry.encrypted_password))
+
+
+@pytest.mark.parametrize("renew", [reset, reactivate, reactivate_with_generated, send_again])
+def test_new_credentials_unlock_and_work_at_once(
+    company: Company, clock: TravelingClock, renew: Callable[[Collaborator], Collaborator]
+) -> None:
+    """From any network, including the attacker's. Another hundred failures are needed for a lock."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    fail(sub_user, 5, ip="203.0.113.1")
+    fail_from_many_networks(sub_user, 100)
+    with pytest.raises(TooManyAttempts):
+        sub_user.log_in(context=context_from("203.0.113.1"))
+
+    renewed = renew(sub_user)
+
+    assert not renewed.state().locked
+    assert renewed.log_in(context=context_from("203.0.113.1")).must_change_password
+
+
+@pytest.mark.parametrize("renew", [reactivate_with_generated, send_again])
+def test_generated_password_works_during_an_attack(
+    company: Company, clock: TravelingClock, renew: Callable[[Collaborator], Collaborator]
+) -> None:
+    """Even from the attacker's network: a password of 123 bits cannot be guessed."""
+    clock.freeze()
+    renewed = renew(company.create_with_own_password())
+    fail_from_many_networks(renewed, 1000)
+    for _ in range(5):
+        fail(renewed, ip="203.0.113.1")
+    with pytest.raises(
+        TooManyAttempts
+    ):  # wrong passwords are throttled as usual, so that the exemption does not reveal the sub-user
+        renewed.log_in("not the right one", context_from("203.0.113.1"))
+
+    assert renewed.log_in(context=context_from("203.0.113.1")).must_change_password
+
+
+def test_exemption_ends_with_an_own_password(company: Company, clock: TravelingClock) -> None:
+    """It may be guessable."""
+    clock.freeze()
+    sub_user = send_again(company.create_with_own_password()).choose_password("a password chosen by me")
+    fail_from_many_networks(sub_user, 100)
+
+    with pytest.raises(LoginRefused) as refused:
+        sub_user.log_in(context=context_from("203.0.113.1"))
+
+    assert refused.value.why == "locked"
+
+
+def test_failures_count_across_processes(build: Callable[..., Service], company: Company) -> None:
+    sub_user = company.create_with_own_password()
+    sub_user_in_other_process = sub_user.with_service(build())
+    fail_from_many_networks(sub_user, 98)
+    fail(sub_user)
+    fail(sub_user_in_other_process, ip="203.0.113.4")
+
+    assert sub_user.state().locked
+
+
+@pytest.mark.parametrize(
+    ("attackers", "blocked", "admitted"),
+    [
+        ("203.0.113.1", "203.0.113.1", "203.0.113.2"),
+        ("2001:db8:0:{number:x}::1", "2001:db8:0:ff::1", "2001:db8:0:100::1"),
+    ],
+    ids=["an address", "a /56"],
+)
+def test_thirty_failures_a_minute_block_a_client(
+    company: Company, clock: TravelingClock, attackers: str, blocked: str, admitted: str
+) -> None:
+    """For one minute, and no other client. All /64 networks of a /56 are one client."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    for number in range(30):
+        with pytest.raises(LoginRefused):
+            company.service.commands.sub_user_sessions.log_in(
+                company.email,
+                f"guess-{number}@company.example",
+                "a guess",
+                context_from(attackers.format(number=number)),
+            )
+
+    assert 0 < seconds_to_wait(sub_user, blocked) <= 60
+    assert sub_user.log_in(context=context_from(admitted)).token
+    clock.advance(seconds=seconds_to_wait(sub_user, blocked) + 0.001)
+    assert sub_user.log_in(context=context_from(blocked)).token
+
+
+def test_thirty_failures_in_more_than_a_minute_do_not_block(company: Company, clock: TravelingClock) -> None:
+    """A shared office address has occasional failures."""
+    sub_user = company.create_with_own_password()
+    for number in range(60):
         clock.advance(seconds=2.2)
-        throttle.failed(attempt_keys(service.fingerprints, "an account", f"hash {n}", "192.0.2.1"), clock())
+        keys = sub_user_keys(company.service.keyed_hasher, "an account", f"hash {number}", "203.0.113.1")
+        count_failures(company.service, [keys])
 
-    assert one.log_in(origin=HERE).token
+    assert sub_user.log_in(context=context_from("203.0.113.1")).token
 
 
-def test_guessing_the_current_password_gets_slower_too(company: Company, clock: TravelingClock) -> None:
-    """Who took over a session cannot try passwords without end either."""
-    clock.stand_still()
-    one = company.let_in_settled()
-    token = one.log_in().token
+def test_guesses_at_the_current_password_are_throttled(company: Company, clock: TravelingClock) -> None:
+    """A stolen session does not allow unlimited guesses."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    token = sub_user.log_in().token
 
     def guess() -> None:
-        company.service.sessions.change_own_password(token, "a wrong guess", "a good new phrase", PORTAL)
+        company.service.commands.sub_user_sessions.change_password(token, "a wrong guess", "a good new phrase", PORTAL)
 
     for _ in range(5):
         with pytest.raises(InvalidValue, match="current_password: is wrong"):
@@ -252,19 +395,160 @@ def test_guessing_the_current_password_gets_slower_too(company: Company, clock: 
     with pytest.raises(TooManyAttempts):
         guess()
     clock.advance(seconds=2)
-    changed = company.service.sessions.change_own_password(token, one.password, "a good new phrase", PORTAL)
+    changed = company.service.commands.sub_user_sessions.change_password(
+        token, sub_user.password, "a good new phrase", PORTAL
+    )
     assert changed.value.token
 
 
-def test_a_changed_password_ends_the_row_of_wrong_guesses(company: Company) -> None:
-    """As a successful login does."""
-    one = company.let_in_settled()
+def test_password_change_resets_the_failures(company: Company) -> None:
+    """Like a successful login."""
+    sub_user = company.create_with_own_password()
     for password in ["a good new phrase", "an even better phrase"]:
-        token = one.log_in().token
+        token = sub_user.log_in().token
         for _ in range(4):
             with pytest.raises(InvalidValue):
-                company.service.sessions.change_own_password(token, "a wrong guess", password, PORTAL)
-        one = one.choose_password(password)
+                company.service.commands.sub_user_sessions.change_password(token, "a wrong guess", password, PORTAL)
+        sub_user = sub_user.choose_password(password)
 
     with pytest.raises(InvalidValue):
-        company.service.sessions.change_own_password(one.log_in().token, "a wrong guess", "yet another phrase", PORTAL)
+        company.service.commands.sub_user_sessions.change_password(
+            sub_user.log_in().token, "a wrong guess", "yet another phrase", PORTAL
+        )
+
+
+def record_verified_passwords(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which each verified password is appended."""
+    verified: list[str] = []
+    verify = Argon2Passwords.verify
+
+    def record_and_verify(self: Argon2Passwords, password_hash: str | None, password: str) -> bool:
+        verified.append(password)
+        return verify(self, password_hash, password)
+
+    monkeypatch.setattr(Argon2Passwords, "verify", record_and_verify)
+    return verified
+
+
+def test_concurrent_guesses_across_processes_are_counted_before_verification(
+    build: Callable[..., Service], company: Company, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 64 guesses in two processes, five are verified, as in sequence."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    processes = [sub_user, sub_user.with_service(build())]
+    verified = record_verified_passwords(monkeypatch)
+
+    results = run_concurrently(
+        [partial(processes[number % 2].log_in, "a wrong guess", CLIENT_A) for number in range(64)]
+    )
+
+    assert len(verified) == 5
+    assert sorted(type(result).__name__ for result in results) == ["LoginRefused"] * 5 + ["TooManyAttempts"] * 59
+
+
+def test_concurrent_guesses_of_one_client_are_counted_before_verification(
+    build: Callable[..., Service], company: Company, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For any e-mails, 30 of 64 are verified."""
+    clock.freeze()
+    processes = [company.service, build()]
+    verified = record_verified_passwords(monkeypatch)
+
+    results = run_concurrently(
+        [
+            partial(
+                processes[n % 2].commands.sub_user_sessions.log_in,
+                company.email,
+                f"guess-{n}@company.example",
+                "a guess",
+                CLIENT_B,
+            )
+            for n in range(64)
+        ]
+    )
+
+    assert len(verified) == 30
+    assert sorted(type(result).__name__ for result in results) == ["LoginRefused"] * 30 + ["TooManyAttempts"] * 34
+
+
+def test_concurrent_guesses_at_the_current_password_are_counted_before_verification(
+    build: Callable[..., Service], company: Company, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 64 guesses in two processes, at most five are verified."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    token = sub_user.log_in().token
+    processes = [company.service, build()]
+    verified = record_verified_passwords(monkeypatch)
+
+    results = run_concurrently(
+        [
+            partial(
+                processes[n % 2].commands.sub_user_sessions.change_password,
+                token,
+                "a wrong guess",
+                "a good new phrase",
+                PORTAL,
+            )
+            for n in range(64)
+        ]
+    )
+
+    assert 1 <= len(verified) <= 5
+    assert {type(result) for result in results} == {InvalidValue, TooManyAttempts}
+
+
+@pytest.mark.parametrize("times", [32, 64])
+def test_concurrent_logins_with_the_correct_password_succeed(
+    build: Callable[..., Service], company: Company, times: int
+) -> None:
+    """They wait for each other across processes instead of being throttled."""
+    sub_user = company.create_with_own_password()
+    processes = [sub_user, sub_user.with_service(build())]
+
+    results = run_concurrently(
+        [partial(processes[number % 2].log_in, sub_user.password, CLIENT_A) for number in range(times)]
+    )
+
+    assert len({getattr(result, "token", None) for result in results}) == times
+
+
+def test_new_password_is_checked_before_expensive_work(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cheap checks come before hashing; the strength is estimated only if the current password is correct."""
+    sub_user = company.create_with_own_password()
+    token = sub_user.log_in().token
+    verified = record_verified_passwords(monkeypatch)
+    estimated: list[str] = []
+
+    def record_and_estimate(password: str, **_: object) -> dict[str, int]:
+        estimated.append(password)
+        return {"guesses": 10**9}
+
+    monkeypatch.setattr("zxcvbn.zxcvbn", record_and_estimate)
+    change = partial(company.service.commands.sub_user_sessions.change_password, token)
+
+    for new_password in ("short", f"my name is {sub_user.email}", sub_user.password):
+        with pytest.raises(InvalidValue, match="new_password"):
+            change(sub_user.password, new_password, PORTAL)
+    assert (verified, estimated) == ([], [])
+    with pytest.raises(InvalidValue, match="current_password"):
+        change("a wrong guess", "a good new phrase", PORTAL)
+    assert estimated == []
+
+
+def test_password_changes_are_limited_per_hour(company: Company, clock: TravelingClock) -> None:
+    """30 verifications an hour, even with the correct current password."""
+    clock.freeze()
+    sub_user = company.create_with_own_password()
+    change = partial(
+        company.service.commands.sub_user_sessions.change_password, sub_user.log_in().token, sub_user.password
+    )
+    for _ in range(29):  # choosing the first password took one
+        with pytest.raises(InvalidValue, match="too common"):
+            change("passwordpassword", PORTAL)
+
+    with pytest.raises(TooManyAttempts) as too_many:
+        change("a good new phrase", PORTAL)
+
+    assert 3500 < too_many.value.retry_after <= 3600

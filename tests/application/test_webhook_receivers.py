@@ -1,4 +1,4 @@
-"""Where webhooks may be sent, as far as a URL or an address shows."""
+"""Policy of webhook URLs and receiver addresses."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from application.errors import InvalidValue
-from application.webhook_receivers import Receivers, Target, is_public
+from application.webhook_url_policy import Target, WebhookUrlPolicy, is_public
 
-ANYBODY = Receivers()
-INSIDE = Receivers((ip_network("10.1.0.0/16"), ip_network("fd00::/8")), frozenset({"receiver.internal"}))
+PUBLIC_RECEIVERS = WebhookUrlPolicy()
+WITH_INTERNAL_RECEIVERS = WebhookUrlPolicy(
+    (ip_network("10.1.0.0/16"), ip_network("fd00::/8")), frozenset({"receiver.internal"})
+)
 
 
 @pytest.mark.parametrize(
@@ -24,8 +26,8 @@ INSIDE = Receivers((ip_network("10.1.0.0/16"), ip_network("fd00::/8")), frozense
         ("https://xn--bcher-kva.example/", Target("https", "xn--bcher-kva.example", 443, "/")),
     ],
 )
-def test_a_url_of_the_public_internet_is_taken(url: str, target: Target) -> None:
-    assert ANYBODY.target(url.replace("HTTPS", "https")) == target
+def test_public_url_is_accepted(url: str, target: Target) -> None:
+    assert PUBLIC_RECEIVERS.target(url.replace("HTTPS", "https")) == target
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,11 @@ def test_a_url_of_the_public_internet_is_taken(url: str, target: Target) -> None
         "http://receiver.internal.example/",
     ],
 )
-def test_another_one_is_refused(url: str) -> None:
-    """422 naming the field, whoever the operator allows besides."""
-    for receivers in (ANYBODY, INSIDE):
+def test_invalid_or_internal_url_is_refused(url: str) -> None:
+    """Also under a policy that allows internal receivers. The error names the field."""
+    for policy in (PUBLIC_RECEIVERS, WITH_INTERNAL_RECEIVERS):
         with pytest.raises(InvalidValue) as refused:
-            receivers.target(url)
+            policy.target(url)
         assert refused.value.field == "url"
 
 
@@ -56,16 +58,16 @@ def test_another_one_is_refused(url: str) -> None:
     "url",
     ["http://receiver.internal/", "http://receiver.internal:22/", "http://10.1.2.3:8080/", "https://[fd00::5]/x"],
 )
-def test_the_operator_may_allow_more(url: str) -> None:
-    """Names and networks: with http, and on any port."""
-    INSIDE.target(url)
+def test_operator_may_allow_internal_receivers(url: str) -> None:
+    """By name or network, with http and on any port."""
+    WITH_INTERNAL_RECEIVERS.target(url)
     with pytest.raises(InvalidValue):
-        ANYBODY.target(url)
+        PUBLIC_RECEIVERS.target(url)
 
 
-@pytest.mark.parametrize("public", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
-def test_a_public_address(public: str) -> None:
-    assert is_public(ip_address(public))
+@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
+def test_address_is_public(address: str) -> None:
+    assert is_public(ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_public_address(public: str) -> None:
     [
         *("127.0.0.1", "127.8.9.10", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254"),
         *("100.64.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "0.1.2.3"),
-        "0.0.0.0",  # noqa: S104  # not bound, refused
+        "0.0.0.0",  # noqa: S104  # only checked, never bound
         *("224.0.0.1", "224.0.1.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"),
         *(
             "::",
@@ -92,14 +94,14 @@ def test_a_public_address(public: str) -> None:
         *("64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b:1::1"),
     ],
 )
-def test_an_address_that_nobody_outside_has(address: str) -> None:
-    """In whatever form it is written: private, of this machine, of this link, to many, reserved, for documentation."""
+def test_address_is_not_public(address: str) -> None:
+    """Private, loopback, link-local, multicast, reserved and documentation addresses, in any notation."""
     assert not is_public(ip_address(address))
-    assert not INSIDE.allow("receiver.example", ip_address(address)) or address == "fd00:ec2::254"
+    assert not WITH_INTERNAL_RECEIVERS.allow("receiver.example", ip_address(address)) or address == "fd00:ec2::254"
 
 
-def test_a_host_that_is_allowed_may_be_anywhere() -> None:
-    """The operator vouches for its name, and for no other with the same address."""
-    assert INSIDE.allow("receiver.internal", ip_address("127.0.0.1"))
-    assert not INSIDE.allow("other.internal", ip_address("127.0.0.1"))
-    assert INSIDE.allow("other.internal", ip_address("10.1.255.255"))
+def test_allowed_name_may_resolve_to_any_address() -> None:
+    """The operator trusts the name, and no other name with the same address."""
+    assert WITH_INTERNAL_RECEIVERS.allow("receiver.internal", ip_address("127.0.0.1"))
+    assert not WITH_INTERNAL_RECEIVERS.allow("other.internal", ip_address("127.0.0.1"))
+    assert WITH_INTERNAL_RECEIVERS.allow("other.internal", ip_address("10.1.255.255"))

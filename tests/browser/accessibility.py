@@ -1,4 +1,4 @@
-"""What axe-core, as npm has it, finds wrong with a page."""
+"""Accessibility checks with axe-core."""
 
 from __future__ import annotations
 
@@ -8,43 +8,47 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SCRIPT = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-GRAVE = frozenset({"serious", "critical"})
+AXE_SCRIPT = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+RULE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+FAILING_IMPACTS = frozenset({"serious", "critical"})
 
-OF_LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
-"""Rules whose outcome depends on colors or on the window's size; the others go by what the page is made of."""
+APPEARANCE_RULES = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
+"""Rules that depend on colors or the window size. The result of all others is the same in every theme and window."""
 
-RUN = """async only => (await axe.run(document, {
-    runOnly: only,
+RUN_AXE = """async rules => (await axe.run(document, {
+    runOnly: rules,
     resultTypes: ["violations"],
     iframes: false,
 })).violations"""
-"""Mails in frames are sandboxed: no script of anybody's runs there."""
+"""Frames are skipped: the mails in them are sandboxed and run no scripts."""
 
 
-def require_accessible(page: Page, *, looks_alone: bool = False) -> None:
-    """Require that axe finds nothing serious; anything less is printed, for whoever reads it."""
-    only = {"type": "rule", "values": OF_LOOKS} if looks_alone else {"type": "tag", "values": TAGS}
-    grave = []
-    for violation in _violations(page, only):
-        where = [" ".join(map(str, node["target"])) for node in violation["nodes"]]
-        told = f"{page.url}: {violation['impact']}: {violation['id']}: {violation['help']}: {where}"
-        print(told)
-        if violation["impact"] in GRAVE:
-            grave.append(told)
-    assert not grave, "\n".join(grave)
+def require_accessible(page: Page, *, appearance_only: bool = False) -> None:
+    """Require that axe finds no serious or critical violation. Others are only printed.
+
+    `appearance_only` checks `APPEARANCE_RULES`, for a page whose markup has been checked.
+    """
+    rules = {"type": "rule", "values": APPEARANCE_RULES} if appearance_only else {"type": "tag", "values": RULE_TAGS}
+    failures = []
+    for violation in _violations(page, rules):
+        targets = [" ".join(map(str, node["target"])) for node in violation["nodes"]]
+        report = f"{page.url}: {violation['impact']}: {violation['id']}: {violation['help']}: {targets}"
+        print(report)
+        if violation["impact"] in FAILING_IMPACTS:
+            failures.append(report)
+    assert not failures, "\n".join(failures)
 
 
-def require_no_scrolling_sideways(page: Page) -> None:
-    """Require that the page is no wider than the window."""
-    width, room = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-    assert width <= room, (page.url, width, room)
+def require_no_horizontal_scrolling(page: Page) -> None:
+    """Require that the page is not wider than the window."""
+    width, window_width = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert width <= window_width, (page.url, width, window_width)
 
 
-def _violations(page: Page, only: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what axe finds. The script is run from the outside: the page's policy would have none inside it."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(SCRIPT.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = page.evaluate(RUN, only)
-    return found
+def _violations(page: Page, rules: dict[str, Any]) -> list[dict[str, Any]]:
+    if not page.evaluate(
+        "'axe' in window"
+    ):  # evaluated by Playwright, because the page's policy forbids inline scripts
+        page.evaluate(AXE_SCRIPT.read_text(encoding="utf-8"))
+    violations: list[dict[str, Any]] = page.evaluate(RUN_AXE, rules)
+    return violations

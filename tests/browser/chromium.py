@@ -1,4 +1,4 @@
-"""The machine's own Chromium, and pages in it that are watched for anything it complains of."""
+"""The installed Chromium, and pages whose errors are recorded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
-GIVEN = "SUBUSERS_TEST_BROWSER"
-"""Names the browser to use, where it is not one of these on the PATH."""
+BROWSER_VARIABLE = "SUBUSERS_TEST_BROWSER"
+"""Environment variable with the path of the browser, if it is not on the PATH."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    "--no-sandbox",  # as root there is none
+    "--no-sandbox",  # unavailable to root
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -28,22 +28,22 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 15_000
-"""Milliseconds that a page may take for anything."""
+TIMEOUT_MS = 15_000
+"""Limit for any single wait, in milliseconds."""
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 
 
-def installed() -> str | None:
-    """Return the path of the browser, None if the machine has none."""
-    return os.environ.get(GIVEN) or next((path for name in NAMES if (path := shutil.which(name))), None)
+def find_browser() -> str | None:
+    """Return the path of the browser, or None if there is none."""
+    return os.environ.get(BROWSER_VARIABLE) or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
-def launched(path: str) -> Iterator[Browser]:
-    """Lend a running browser."""
-    expect.set_options(timeout=PATIENCE)
+def launch_browser(path: str) -> Iterator[Browser]:
+    """Yield a running browser."""
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         try:
@@ -54,60 +54,60 @@ def launched(path: str) -> Iterator[Browser]:
 
 @dataclass
 class Watch:
-    """Notes what the pages of a browser complain of: scripts that fail, and whatever the policy forbids."""
+    """Record of errors in the browser's pages: failed scripts, failed loads and policy violations."""
 
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     _failed: list[tuple[str, str]] = field(default_factory=list)
     _documents: set[str] = field(default_factory=set)
 
     def follow(self, context: BrowserContext) -> None:
-        """Watch every page of a context, also those that it will open."""
-        context.on("weberror", lambda error: self.complaints.append(f"{error.page}: {error.error}"))
-        context.on("console", self._hear)
-        context.on("response", self._see)
+        """Watch all pages of a context, including those opened later."""
+        context.on("weberror", lambda error: self.errors.append(f"{error.page}: {error.error}"))
+        context.on("console", self._on_console)
+        context.on("response", self._on_response)
 
-    def all_complaints(self) -> list[str]:
-        """Return everything there was. That a page itself is answered 404 is none: the error page is what is shown."""
-        return self.complaints + [text for url, text in self._failed if url not in self._documents]
+    def all_errors(self) -> list[str]:
+        """Return all errors, except failed loads of whole pages: tests open error pages on purpose."""
+        return self.errors + [text for url, text in self._failed if url not in self._documents]
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
         text = f"{message.page.url if message.page else ''}: {message.text}"
         if message.text.startswith("Failed to load resource"):
             self._failed.append((message.location["url"], text))
         else:
-            self.complaints.append(text)
+            self.errors.append(text)
 
-    def _see(self, response: Response) -> None:
+    def _on_response(self, response: Response) -> None:
         if response.request.is_navigation_request():
             self._documents.add(response.url)
 
 
 @dataclass(frozen=True)
 class Visits:
-    """Opens browsers of visitors, each with cookies of its own, at a service."""
+    """Opens browser contexts with separate cookies at a service."""
 
     browser: Browser
     base_url: str
     watch: Watch = field(default_factory=Watch)
 
     def new(self, *, phone: bool = False, dark: bool = False, language: str = "en", **options: Any) -> Page:
-        """Return an empty page of a visitor nobody knows; further options are those of Playwright's contexts."""
+        """Return an empty page in a new context. Further options are those of Playwright's contexts."""
         context = self.browser.new_context(
             base_url=self.base_url,
-            viewport=PHONE if phone else WIDE,  # type: ignore[arg-type]  # a TypedDict of the library's own
+            viewport=PHONE if phone else WIDE,  # type: ignore[arg-type]  # the library's own TypedDict
             color_scheme="dark" if dark else "light",
             locale=language,
             timezone_id="Europe/Rome",
             reduced_motion="reduce",
             **options,
         )
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT_MS)
         self.watch.follow(context)
         return context.new_page()
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all contexts."""
         for context in list(self.browser.contexts):
             context.close()

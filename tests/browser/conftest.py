@@ -1,4 +1,4 @@
-"""The service in a real browser: one of each for all the tests here."""
+"""Fixtures of the browser tests: one browser and one service for all tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import accessibility, chromium
-from tests.browser.service import shown
+from tests.browser.service import run_service
 from tests.processes.deployment import an_open_folder
 
 if TYPE_CHECKING:
@@ -16,47 +16,47 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from tests.browser.service import Shown
+    from tests.browser.service import RunningService
 
 
-def missing(what: str) -> None:
-    """Leave the test out, and say why; where everything has to be there, that is an error."""
+def skip_without(requirement: str) -> None:
+    """Skip the test; in CI, where everything must be installed, fail it."""
     if os.environ.get("CI") == "true":
-        pytest.fail(f"CI needs {what}")
-    pytest.skip(f"needs {what}")
+        pytest.fail(f"CI needs {requirement}")
+    pytest.skip(f"needs {requirement}")
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Lend the browser."""
-    path = chromium.installed()
+    """The browser."""
+    path = chromium.find_browser()
     if path is None:
-        missing(f"a Chromium on the PATH, or one that {chromium.GIVEN} names")
-    with chromium.launched(str(path)) as browser:
+        skip_without(f"a Chromium on the PATH, or one that {chromium.BROWSER_VARIABLE} names")
+    with chromium.launch_browser(str(path)) as browser:
         yield browser
 
 
 @pytest.fixture(scope="session")
-def service(browser: Browser) -> Iterator[Shown]:
-    """Lend a service that is only ever looked at through its doors."""
-    with an_open_folder() as folder, shown(folder) as service:
+def service(browser: Browser) -> Iterator[RunningService]:
+    """A service that the tests use only over HTTP."""
+    with an_open_folder() as folder, run_service(folder) as service:
         yield service
 
 
 @pytest.fixture
-def visits(browser: Browser, service: Shown) -> Iterator[chromium.Visits]:
-    """Give what opens visitors' browsers. Whatever one of them complains of, or the service, fails the test."""
-    before = len(service.failures)
+def visits(browser: Browser, service: RunningService) -> Iterator[chromium.Visits]:
+    """Opens browser contexts. Errors in their pages or in the service fail the test."""
+    failures_before = len(service.failures)
     visits = chromium.Visits(browser, service.url)
     yield visits
     visits.close()
-    assert not visits.watch.all_complaints()
-    assert not service.failures[before:]
+    assert not visits.watch.all_errors()
+    assert not service.failures[failures_before:]
 
 
 @pytest.fixture
 def axe() -> Callable[..., None]:
-    """Give what requires a page to be accessible."""
-    if not accessibility.SCRIPT.exists():
-        missing("axe-core: npm ci --prefix tests/browser")
+    """Function that requires a page to be accessible."""
+    if not accessibility.AXE_SCRIPT.exists():
+        skip_without("axe-core: npm ci --prefix tests/browser")
     return accessibility.require_accessible

@@ -1,6 +1,6 @@
-"""Takes the pictures in docs/screenshots: of the demo that a first start comes with.
+"""Takes the screenshots in docs/screenshots, of the demo account of a first start.
 
-Run by `make screenshots`; needs a Chromium, as the tests do.
+Run with `make screenshots`. Needs a Chromium, like the browser tests.
 """
 
 from __future__ import annotations
@@ -10,44 +10,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.browser import chromium
-from tests.browser.people import log_in
-from tests.browser.service import shown
+from tests.browser.actors import log_in
+from tests.browser.service import run_service
 from tests.processes.deployment import an_open_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
-LARGEST = 200_000
-"""Bytes that a picture in the README may have."""
+MAX_BYTES = 200_000
+"""Size limit of a screenshot, in bytes."""
 
 TALL_PHONE = {**chromium.PHONE, "height": 2 * chromium.PHONE["height"]}
-"""Shows what a phone shows after some scrolling, too."""
+"""Includes the part of the page that a phone shows after scrolling."""
 
 
 def take(page: Page, name: str, path: str) -> None:
-    """Take the picture of a page in each of its looks."""
+    """Take a screenshot of a page in each variant."""
     page.goto(path)
-    for look, dark, size in (
+    for variant, dark, size in (
         ("light", False, chromium.WIDE),
         ("dark", True, chromium.WIDE),
         ("phone", False, TALL_PHONE),
     ):
         page.emulate_media(color_scheme="dark" if dark else "light")
-        page.set_viewport_size(size)  # type: ignore[arg-type]  # a TypedDict of the library's own
-        file = FOLDER / f"{name}-{look}.png"
-        picture = page.screenshot(path=file, animations="disabled", caret="hide")
-        assert len(picture) < LARGEST, (file, len(picture))
-        print(file.name, len(picture))
+        page.set_viewport_size(size)  # type: ignore[arg-type]  # the library's own TypedDict
+        file = FOLDER / f"{name}-{variant}.png"
+        image = page.screenshot(path=file, animations="disabled", caret="hide")
+        assert len(image) < MAX_BYTES, (file, len(image))
+        print(file.name, len(image))
 
 
 def main() -> None:
-    """Take them all."""
-    browser_path = chromium.installed()
+    """Take all screenshots."""
+    browser_path = chromium.find_browser()
     if browser_path is None:
-        sys.exit(f"needs a Chromium on the PATH, or one that {chromium.GIVEN} names")
+        sys.exit(f"needs a Chromium on the PATH, or one that {chromium.BROWSER_VARIABLE} names")
     FOLDER.mkdir(exist_ok=True)
-    with an_open_folder() as folder, shown(folder) as service, chromium.launched(browser_path) as browser:
+    with an_open_folder() as folder, run_service(folder) as service, chromium.launch_browser(browser_path) as browser:
         visits = chromium.Visits(browser, service.url)
         take(visits.new(), "login", "/login?as=sub-user")
         owner = visits.new()

@@ -1,4 +1,4 @@
-"""The service as somebody runs it to look at it: on a database of its own, with a demo account, and mails as files."""
+"""The service as run for a first look: its own database, a demo account, mails as files."""
 
 from __future__ import annotations
 
@@ -17,41 +17,48 @@ if TYPE_CHECKING:
 
     from tests.processes.deployment import Deployment
 
-OWNERS = "seven slow barges pass"
+OWNER_PASSWORD = "seven slow barges pass"
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A service that runs, what its first start printed, and a way in as the portal."""
+class RunningService:
+    """A running service, the credentials printed by its first start, and access through the portal's API."""
 
     url: str
     email: str
     password: str = field(repr=False)
+    mailbox_link: str = field(repr=False)
     portal: Portal
     deployment: Deployment = field(repr=False)
 
     @property
     def failures(self) -> list[str]:
-        """What it has logged so far of requests that failed for a reason of its own."""
-        return [line for line in self.deployment.said.splitlines() if '"request.failed"' in line]
+        """Log lines of requests that failed with an internal error."""
+        return [line for line in self.deployment.output.splitlines() if '"request.failed"' in line]
 
     def company(self, **details: Any) -> Company:
-        """Register a main account that can log in to the console, with the password `OWNERS`."""
-        body = {"email": f"boss-{uuid4().hex[:8]}@company.example", "company_name": "Winds & Waves", "password": OWNERS}
-        answer = self.portal.ask(201, "POST", "/v1/accounts", body | details)
-        return Company(self.portal, answer.headers["Location"], answer.json()["email"])
+        """Register an account whose owner logs in to the console with `OWNER_PASSWORD`."""
+        body = {
+            "email": f"boss-{uuid4().hex[:8]}@company.example",
+            "company_name": "Winds & Waves",
+            "password": OWNER_PASSWORD,
+        }
+        response = self.portal.call(201, "POST", "/v1/accounts", body | details)
+        return Company(self.portal, response.headers["Location"], response.json()["email"])
 
 
 @contextmanager
-def shown(folder: Path) -> Iterator[Shown]:
-    """Lend a service that has just been started for the first time, in this folder."""
+def run_service(folder: Path) -> Iterator[RunningService]:
+    """Yield a service started for the first time in the folder."""
     with deployed(folder, processes=1) as deployment:
         (program,) = deployment.serve()
-        said = {
-            word: re.search(rf"^  {word} +(\S+)$", program.output, re.MULTILINE)
-            for word in ("e-mail", "password", "portal")
+        matches = {
+            label: re.search(rf"^  {label} +(\S+)$", program.output, re.MULTILINE)
+            for label in ("e-mail", "password", "portal")
         }
-        email, password, key = (found[1] if found else "" for found in said.values())
+        email, password, key = (match[1] if match else "" for match in matches.values())
         assert key, program.output
+        link = re.search(r"(/mailbox\?token=\S+)$", program.output, re.MULTILINE)
+        assert link, program.output
         with Portal(deployment.url, key) as portal:
-            yield Shown(deployment.url, email, password, portal, deployment)
+            yield RunningService(deployment.url, email, password, link[1], portal, deployment)

@@ -1,4 +1,4 @@
-"""Without a mouse: every step by Tab, Space and Enter, and the focus always seen."""
+"""Keyboard-only use: every step with Tab, Space and Enter, and a visible focus."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import NOTICE, edit, log_in
-from tests.browser.service import OWNERS
+from tests.browser.actors import NOTICE, edit, log_in
+from tests.browser.service import OWNER_PASSWORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.chromium import Visits
-    from tests.browser.service import Shown
+    from tests.browser.service import RunningService
 
-MOST_STEPS = 60
+MAX_TABS = 60
 
 pytestmark = pytest.mark.long
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is there, where it can be seen."""
-    for _ in range(MOST_STEPS):
+    """Press Tab until the element has the focus, and require that the focus is visible."""
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             break
@@ -35,15 +35,15 @@ def tab_to(page: Page, selector: str) -> None:
     assert focused.evaluate(style) != "nonenone"
 
 
-def test_logging_in(service: Shown, visits: Visits) -> None:
-    """From the address to the first page, with the toggle of the password on the way."""
+def test_owner_logs_in_with_the_keyboard(service: RunningService, visits: Visits) -> None:
+    """Including the toggle that reveals the password."""
     page = visits.new()
     company = service.company()
     page.goto("/login")
     tab_to(page, "input[name=email]")
     page.keyboard.type(company.email)
     tab_to(page, "input[name=password]")
-    page.keyboard.type(OWNERS)
+    page.keyboard.type(OWNER_PASSWORD)
     tab_to(page, "[data-show]")
     page.keyboard.press("Space")
     expect(page.locator("input[name=password]")).to_have_attribute("type", "text")
@@ -52,12 +52,11 @@ def test_logging_in(service: Shown, visits: Visits) -> None:
     expect(page).to_have_url(f"{service.url}/sub-users")
 
 
-def test_editing(service: Shown, visits: Visits) -> None:
-    """A name and the Active toggle, from the list to the list."""
+def test_sub_user_is_edited_with_the_keyboard(service: RunningService, visits: Visits) -> None:
     page = visits.new()
     company = service.company()
     company.add(name="Grace", surname="Hopper")
-    log_in(page, company.email, OWNERS)
+    log_in(page, company.email, OWNER_PASSWORD)
     tab_to(page, "a[href$='/edit']")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Edit Grace Hopper")
@@ -72,15 +71,14 @@ def test_editing(service: Shown, visits: Visits) -> None:
     expect(page.get_by_role("row").filter(has_text="Amazing Hopper")).to_have_count(1)
 
 
-def test_the_menu_can_be_skipped(service: Shown, visits: Visits) -> None:
-    """The first stop of every page is a link that leads past it."""
+def test_skip_link_leads_past_the_menu(service: RunningService, visits: Visits) -> None:
     page = visits.new()
     company = service.company()
     company.add(name="Grace", surname="Hopper")
-    log_in(page, company.email, OWNERS)
+    log_in(page, company.email, OWNER_PASSWORD)
     edit(page, "Grace Hopper")
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to the content")
+    skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""Every page: for everybody to use, in light and dark, on a wide screen and on a phone."""
+"""Every page is accessible, in light and dark, on wide screens and phones."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from tests.api.route_table import routes
 from tests.browser import chromium
-from tests.browser.accessibility import require_no_scrolling_sideways
-from tests.browser.gallery import SIGHTS, Gallery, Sight, paths
-from tests.browser.people import log_in
-from tests.browser.service import OWNERS
+from tests.browser.accessibility import require_no_horizontal_scrolling
+from tests.browser.actors import log_in
+from tests.browser.gallery import VIEWS, Gallery, View, paths
+from tests.browser.service import OWNER_PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,54 +20,51 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.browser.chromium import Visits
-    from tests.browser.service import Shown
+    from tests.browser.service import RunningService
 
-NOT_SEEN = {"/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"}
-"""They lead elsewhere, or are no pages; a mail's body is what the mail's sender made it."""
+EXCLUDED_PATHS = {"/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"}
+"""Redirects and files. The sender determines the body of a mail."""
 
 
 @pytest.fixture(scope="session")
-def gallery(browser: Browser, service: Shown) -> Gallery:
-    """Give what shows the pages."""
+def gallery(browser: Browser, service: RunningService) -> Gallery:
+    """The gallery of views."""
     return Gallery(service, chromium.Visits(browser, service.url))
 
 
-def test_every_page_is_looked_at() -> None:
-    """Whatever pages there will be."""
+def test_gallery_covers_every_page() -> None:
     declared = {re.sub(r"\{\w+\}", "{}", page.documented_path) for page in routes() if page.audience}
-    looked_at = {re.sub(r"\{\w+\}", "{}", path) for path in paths()} | {"/console/link/{}"}
-    forms_alone = {re.sub(r"\{\w+\}", "{}", page.documented_path) for page in routes() if page.method == "POST"}
-    assert declared - forms_alone - NOT_SEEN <= looked_at
+    covered = {re.sub(r"\{\w+\}", "{}", path) for path in paths()} | {"/console/link/{}"}
+    post_paths = {re.sub(r"\{\w+\}", "{}", page.documented_path) for page in routes() if page.method == "POST"}
+    assert declared - post_paths - EXCLUDED_PATHS <= covered
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("sight", SIGHTS, ids=str)
-def test_a_page_can_be_used_by_everybody(
-    sight: Sight, gallery: Gallery, visits: Visits, axe: Callable[..., None]
-) -> None:
-    """Nothing serious for axe to find, light or dark, and no wider than a phone, in the language of longer words."""
-    page = gallery.show(sight, visits, language="it")
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_page_is_accessible(view: View, gallery: Gallery, visits: Visits, axe: Callable[..., None]) -> None:
+    """In light and dark, wide and on a phone, in Italian, whose words are longer."""
+    page = gallery.show(view, visits, language="it")
     axe(page)
     page.emulate_media(color_scheme="dark")
-    axe(page, looks_alone=True)
-    page.set_viewport_size(chromium.PHONE)  # type: ignore[arg-type]  # a TypedDict of the library's own
-    require_no_scrolling_sideways(page)
-    axe(page, looks_alone=True)
+    axe(page, appearance_only=True)
+    page.set_viewport_size(chromium.PHONE)  # type: ignore[arg-type]  # the library's own TypedDict
+    require_no_horizontal_scrolling(page)
+    axe(page, appearance_only=True)
     page.emulate_media(color_scheme="light")
-    axe(page, looks_alone=True)
+    axe(page, appearance_only=True)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
-def test_the_longest_names_leave_room_for_the_rest(service: Shown, visits: Visits, phone: bool) -> None:
-    """Of somebody without a single space in them: what can be done with them stays in the window."""
+def test_longest_names_fit_into_the_window(service: RunningService, visits: Visits, phone: bool) -> None:
+    """The names have no spaces; the row's actions stay in the window."""
     page = visits.new(phone=phone)
     company = service.company(company_name="W" * 100)
     company.add(name="N" * 100, surname="S" * 100, email=f"{'a' * 64}@{'.'.join(['b' * 60] * 3)}.it")
-    log_in(page, company.email, OWNERS)
-    require_no_scrolling_sideways(page)
+    log_in(page, company.email, OWNER_PASSWORD)
+    require_no_horizontal_scrolling(page)
     if phone:
         return
-    trash = page.locator("a[href$='/delete']").bounding_box()
-    assert trash
-    assert trash["x"] + trash["width"] <= chromium.WIDE["width"]
+    delete_link = page.locator("a[href$='/delete']").bounding_box()
+    assert delete_link
+    assert delete_link["x"] + delete_link["width"] <= chromium.WIDE["width"]

@@ -1,4 +1,4 @@
-"""From an owner's first login to a sub-user who is deleted, through the pages alone, with scripts and without."""
+"""Browser story: from the owner's first login to the deletion of a sub-user, with and without scripts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import (
+from tests.browser.actors import (
     NOTICE,
     add,
     choose_password,
@@ -16,16 +16,16 @@ from tests.browser.people import (
     edit,
     log_in,
     log_in_as_sub_user,
-    password_mailed,
-    switch,
+    mailed_password,
+    set_active,
 )
-from tests.browser.service import OWNERS
+from tests.browser.service import OWNER_PASSWORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.chromium import Visits
-    from tests.browser.service import Shown
+    from tests.browser.service import RunningService
 
 OWN = "seven quiet rivers meet"
 
@@ -33,58 +33,58 @@ WITH_SCRIPTS = pytest.param(True, id="with scripts")
 WITHOUT_SCRIPTS = pytest.param(False, id="without scripts", marks=pytest.mark.long)
 
 
-def h1(page: Page, text: str) -> None:
-    """Require that this is the page's heading."""
+def require_heading(page: Page, text: str) -> None:
+    """Require the text of the page's main heading."""
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
 @pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
-def test_the_whole_story(service: Shown, visits: Visits, scripts: bool) -> None:
-    """Added, activated, let in by the mail, refused what is not theirs, shut out at the next click, deleted."""
-    owner, colleague = (visits.new(java_script_enabled=scripts) for _ in range(2))
+def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: bool) -> None:
+    """Added, activated, logged in with the mailed password, refused an owner's page, deactivated, deleted."""
+    owner, sub_user = (visits.new(java_script_enabled=scripts) for _ in range(2))
     email = f"ada-{uuid4().hex[:8]}@company.example"
     person = f"Ada {uuid4().hex[:6].title()}"
 
     log_in(owner, service.email, service.password)
     add(owner, email, *person.split())
-    switch(owner, person, active=True)
+    set_active(owner, person, active=True)
 
-    temporary = password_mailed(colleague, email)
-    log_in_as_sub_user(colleague, service.email, email, temporary)
-    colleague.goto("/profile")
-    choose_password(colleague, temporary, OWN)
-    expect(colleague.locator("main")).to_contain_text(email)
+    temporary = mailed_password(sub_user, email, service.mailbox_link)
+    log_in_as_sub_user(sub_user, service.email, email, temporary)
+    sub_user.goto("/profile")
+    choose_password(sub_user, temporary, OWN)
+    expect(sub_user.locator("main")).to_contain_text(email)
 
-    colleague.goto("/sub-users")
-    h1(colleague, "Only for the main account")
-    colleague.goto("/profile")
-    expect(colleague.locator("main")).to_contain_text(email)
+    sub_user.goto("/sub-users")
+    require_heading(sub_user, "Only for the main account")
+    sub_user.goto("/profile")
+    expect(sub_user.locator("main")).to_contain_text(email)
 
-    switch(owner, person, active=False)
-    colleague.get_by_role("link", name="Colleagues").click()
-    h1(colleague, "Log in")
-    expect(colleague.get_by_role("status")).to_have_text("Your session has ended. Log in again.")
-    log_in_as_sub_user(colleague, service.email, email, OWN)
-    expect(colleague.get_by_role("alert")).to_contain_text("That did not work")
+    set_active(owner, person, active=False)
+    sub_user.get_by_role("link", name="Colleagues").click()
+    require_heading(sub_user, "Log in")
+    expect(sub_user.get_by_role("status")).to_have_text("Your session has ended. Log in again.")
+    log_in_as_sub_user(sub_user, service.email, email, OWN)
+    expect(sub_user.get_by_role("alert")).to_contain_text("We couldn't log you in")
 
     delete(owner, person)
     owner.get_by_role("button", name="Log out").click()
-    h1(owner, "Log in")
+    require_heading(owner, "Log in")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
-def test_a_name_is_changed(service: Shown, visits: Visits, scripts: bool) -> None:
-    """What was refused is said at its field, what was typed is kept, and the list then shows the new truth."""
+def test_edit_form_reports_an_error_and_then_saves(service: RunningService, visits: Visits, scripts: bool) -> None:
+    """The refused form keeps the other values."""
     page = visits.new(java_script_enabled=scripts)
     company = service.company()
     company.add(name="Grace", surname="Hopper")
-    log_in(page, company.email, OWNERS)
+    log_in(page, company.email, OWNER_PASSWORD)
     edit(page, "Grace Hopper")
     page.get_by_label("Name", exact=True).fill("Amazing Grace")
     page.locator("input[name=password]").fill("short")
     page.get_by_role("button", name="SAVE").click()
-    expect(page.locator("#password-error")).to_have_text("Write 15 to 128 characters.")
+    expect(page.locator("#password-error")).to_have_text("Enter 15 to 128 characters.")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Amazing Grace")
     expect(page.locator("input[name=password]")).to_have_value("")
     page.get_by_role("button", name="SAVE").click()
@@ -92,12 +92,12 @@ def test_a_name_is_changed(service: Shown, visits: Visits, scripts: bool) -> Non
 
 
 @pytest.mark.long
-def test_going_back_in_the_list_after_the_session_has_ended(service: Shown, visits: Visits) -> None:
-    """What was searched for before is shown again, to somebody logged in; anybody else is led to the login."""
+def test_history_of_searches_requires_a_session(service: RunningService, visits: Visits) -> None:
+    """Going back shows the earlier search, or the login after the session has ended."""
     page = visits.new()
     company = service.company()
     company.add(name="Grace", surname="Hopper")
-    log_in(page, company.email, OWNERS)
+    log_in(page, company.email, OWNER_PASSWORD)
     for text in ("Grace", "Hopper"):
         page.get_by_role("searchbox").fill(text)
         page.wait_for_url(f"**q={text}*")
@@ -105,27 +105,27 @@ def test_going_back_in_the_list_after_the_session_has_ended(service: Shown, visi
     expect(page.get_by_role("searchbox")).to_have_value("Grace")
     page.context.clear_cookies(name="subusers-session")
     page.go_back()
-    h1(page, "Log in")
+    require_heading(page, "Log in")
 
 
 @pytest.mark.long
-def test_an_export_after_the_session_has_ended_leads_to_the_login(service: Shown, visits: Visits) -> None:
-    """It saves no page in place of the file."""
+def test_export_after_the_session_ended_leads_to_the_login(service: RunningService, visits: Visits) -> None:
+    """The browser must not save a page instead of the file."""
     page = visits.new()
-    log_in(page, service.company().email, OWNERS)
+    log_in(page, service.company().email, OWNER_PASSWORD)
     page.goto("/monitoring")
     page.context.clear_cookies(name="subusers-session")
     page.locator("a[href*='export.csv']").click()
-    h1(page, "Log in")
+    require_heading(page, "Log in")
 
 
 @pytest.mark.long
-def test_a_password_is_made_up_and_shown(service: Shown, visits: Visits) -> None:
-    """By the button that only a script reveals; another hides it again, and it is good enough to be taken."""
+def test_password_is_generated_and_can_be_hidden(service: RunningService, visits: Visits) -> None:
+    """The button needs scripts. The generated password is accepted."""
     page = visits.new()
     company = service.company()
     company.add(name="Grace", surname="Hopper")
-    log_in(page, company.email, OWNERS)
+    log_in(page, company.email, OWNER_PASSWORD)
     edit(page, "Grace Hopper")
     field = page.locator("input[name=password]")
     page.get_by_role("button", name="Generate").click()

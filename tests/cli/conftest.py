@@ -1,4 +1,4 @@
-"""The command line in the test's own process, on the test's own database."""
+"""Fixtures that run commands in the test's own process, on the test's own database."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from api.cli import app
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.config import Settings
+    from api.bootstrap.config import Settings
 
 
 def as_setting(*keys: bytes) -> str:
-    """Return keys as a setting has them."""
-    return ",".join(base64.b64encode(one).decode() for one in keys)
+    """Return keys in the format of a setting."""
+    return ",".join(base64.b64encode(key).decode() for key in keys)
 
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Give a function that runs a command, and returns its exit code and what it said."""
+    """Return a function that runs a command and returns its exit code and output."""
     monkeypatch.setenv("SUBUSERS_DATABASE_URL", settings.database_url or "")
     monkeypatch.setenv("SUBUSERS_MASTER_KEY", as_setting(*settings.master_keys))
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(*settings.signing_keys.private))
     monkeypatch.setenv("SUBUSERS_DATA_DIR", str(settings.data_dir))
 
-    def run_one(*arguments: object) -> tuple[int, str]:
-        result = CliRunner().invoke(app, [str(one) for one in arguments])
-        unforeseen = result.exception is not None and not isinstance(result.exception, SystemExit)
+    def run_command(*arguments: object) -> tuple[int, str]:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        unexpected = result.exception is not None and not isinstance(result.exception, SystemExit)
         return (
             result.exit_code,
-            f"{type(result.exception).__name__}: {result.exception}" if unforeseen else result.output,
+            f"{type(result.exception).__name__}: {result.exception}" if unexpected else result.output,
         )
 
-    return run_one
+    return run_command

@@ -1,4 +1,4 @@
-"""What went wrong with a command is told in one line, and by its exit code."""
+"""Exit codes of failed commands, and their one-line error messages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from application.errors import StoreUnavailable
 
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError("too many clients\nand more"), StoreUnavailable()])
-def test_a_database_that_is_gone_amid_a_command(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whichever connection it was asked over."""
+def test_lost_database_exits_with_1(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error may come from psycopg or from the service."""
 
     def command() -> NoReturn:
         raise error
 
-    assert cli._exit_code(command) == 1  # noqa: SLF001  # what `main` ends the process with
-    told = capsys.readouterr().err
-    assert told.startswith("subusers: The database cannot be reached just now.")
-    assert told.count("\n") == 1
+    assert cli._exit_code(command) == 1  # noqa: SLF001  # exit code of `main`
+    error_output = capsys.readouterr().err
+    assert error_output.startswith("subusers: The database cannot be reached just now.")
+    assert error_output.count("\n") == 1

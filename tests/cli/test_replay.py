@@ -1,36 +1,36 @@
-"""`subusers replay` in words: also of those who are not known any more."""
+"""`subusers replay` in words: erased sub-users, and the history of one sub-user."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.postgres import ask
+from tests.postgres import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.people import Company
+    from tests.builders import Company
 
     Run = Callable[..., tuple[int, str]]
 
 
-def test_what_was_erased_is_said_to_be(run: Run, company: Company, database_url: str) -> None:
-    """In the time line and in the state: it is no markup of the terminal's."""
-    one = company.let_in(name="[bold]Grace")
+def test_erased_data_is_shown_as_erased(run: Run, company: Company, database_url: str) -> None:
+    """The timeline and the state show [erased]; brackets are not markup."""
+    sub_user = company.create_sub_user(name="[bold]Grace")
     assert "[bold]Grace Hopper" in run("replay", "--account", company.account_id)[1]
 
-    ask(database_url, "DELETE FROM vault")
-    code, told = run("replay", "--account", company.account_id)
+    fetch(database_url, "DELETE FROM vault")
+    code, output = run("replay", "--account", company.account_id)
     assert code == 0
-    assert "email: [erased]" in told
-    assert "  [erased], open, at most 10 sub-users" in told
-    (row,) = [line.split() for line in told.splitlines() if line.rstrip().endswith(str(one.sub_user_id))]
-    assert row == ["[erased]", "[erased]", "no:", "inactive", str(one.sub_user_id)]
+    assert "email: [erased]" in output
+    assert "  [erased], open, at most 10 sub-users" in output
+    (row,) = [line.split() for line in output.splitlines() if line.rstrip().endswith(str(sub_user.sub_user_id))]
+    assert row == ["[erased]", "[erased]", "no:", "inactive", str(sub_user.sub_user_id)]
 
 
-def test_one_person_s_part(run: Run, company: Company) -> None:
-    """As of a moment that is given as a day; before it there was no account."""
-    one = company.let_in()
-    told = run("replay", "--account", company.account_id, "--sub-user", one.sub_user_id)[1]
-    assert ("added Grace Hopper" in told, "registered" in told) == (True, False)
+def test_replay_of_one_sub_user_and_of_a_day(run: Run, company: Company) -> None:
+    """A day before the registration has no account."""
+    sub_user = company.create_sub_user()
+    output = run("replay", "--account", company.account_id, "--sub-user", sub_user.sub_user_id)[1]
+    assert ("added Grace Hopper" in output, "registered" in output) == (True, False)
     assert run("replay", "--account", company.account_id, "--as-of", "2020-01-01")[1] == "\nThere was no account yet.\n"

@@ -1,4 +1,4 @@
-"""Another key takes over on a running service: nothing is lost, and old checkpoints stay what they were."""
+"""Rotation of the signing key: the service keeps running, and old checkpoints stay valid."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.ed25519 import Ed25519Signer
-from api import bootstrap
-from api.cli import signing_key
-from api.config import ConfigError
-from api.signing_keys import SigningKeys, generated_in
-from application.signed_notes import VerifierKey
-from projections.checkpointer import KeyNotHeld
+from api.bootstrap import checkpoint_keys
+from api.bootstrap.config import ConfigError
+from api.bootstrap.signing_keys import SigningKeys, load_or_generate
+from api.cli.commands import signing_key
+from application.transparency.signed_note import SignedNote, VerifierKey, sign
+from projections.transparency.checkpointer import HistoryRewritten, KeyNotHeld
 from tests.cli.conftest import as_setting
-from tests.cli.test_verify import act, signed
+from tests.cli.test_verify import record_activities, sign_checkpoint
+from tests.postgres import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from api.bootstrap import Service
-    from api.config import Settings
-    from tests.people import Company
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
+    from tests.builders import Company
 
     Run = Callable[..., tuple[int, str]]
 
 
-def holding(settings: Settings, *keys: bytes) -> Settings:
+def with_signing_keys(settings: Settings, *keys: bytes) -> Settings:
     return replace(settings, signing_keys=SigningKeys(keys))
 
 
@@ -37,119 +38,174 @@ def public(key: bytes) -> bytes:
     return Ed25519Signer(key).public_key
 
 
-def shown(run: Run) -> VerifierKey:
-    code, told = run("signing-key", "show")
-    assert code == 0, told
-    return VerifierKey.parse(told)
+def shown_key(run: Run) -> VerifierKey:
+    code, output = run("signing-key", "show")
+    assert code == 0, output
+    return VerifierKey.parse(output)
 
 
-def test_another_key_takes_over_while_the_service_runs(  # the whole procedure of docs/operating.md
+def test_signing_key_is_rotated_on_a_running_service(  # the complete procedure of docs/operating.md
     run: Run, build: Any, settings: Settings, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers that hold both keys go on through it; what either key signed is verified by whoever trusts either."""
+    """Workers with both keys continue; verifiers that trust either key accept the signatures of both."""
     (old,), new = settings.signing_keys.private, secrets.token_bytes(32)
     worker = build(settings)
-    act(company, 3)
-    before = signed(worker, tmp_path / "before")
-    old_key = shown(run)
+    record_activities(company, 3)
+    before = sign_checkpoint(worker, tmp_path / "before")
+    old_key = shown_key(run)
 
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(new, old))
-    restarted = build(holding(settings, new, old))
-    act(company, 3)
-    signed(restarted, tmp_path / "meanwhile")  # the old key signs until the new one takes over
-    assert shown(run) == old_key
-    code, told = run("signing-key", "rotate")
-    assert (code, told.endswith(f"former  {old_key}\ncurrent {shown(run)}\n")) == (0, True)
-    new_key = shown(run)
+    restarted = build(with_signing_keys(settings, new, old))
+    record_activities(company, 3)
+    sign_checkpoint(restarted, tmp_path / "meanwhile")  # the old key signs until the new one takes over
+    assert shown_key(run) == old_key
+    code, output = run("signing-key", "rotate")
+    assert (code, output.endswith(f"former  {old_key}\ncurrent {shown_key(run)}\n")) == (0, True)
+    new_key = shown_key(run)
     assert new_key.public_key == public(new)
 
-    act(company, 3)
+    record_activities(company, 3)
     with pytest.raises(KeyNotHeld):
-        signed(worker, tmp_path / "never")  # one that was not restarted leaves it to the others
-    after = signed(restarted, tmp_path / "after")
+        sign_checkpoint(worker, tmp_path / "never")  # a worker without the new key leaves signing to others
+    after = sign_checkpoint(restarted, tmp_path / "after")
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(new))
     assert run("verify", "--checkpoint", before, "--checkpoint", after, "--public-key", old_key)[0] == 0
     monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
     assert run("verify", "--checkpoint", before, "--public-key", old_key)[0] == 0
     assert run("verify", "--checkpoint", after, "--public-key", new_key)[0] == 0
-    assert run("verify", "--checkpoint", after, "--public-key", old_key)[0] == 2  # they have to be told the new one
-    code, told = run("verify", "--public-key", old_key)
-    assert (code, told.splitlines()[0]) == (0, "right: 13 events are as they were signed, in 4 checkpoints")
-    code, told = run("signing-key", "show", "--all")
-    assert [line.split()[0] for line in told.splitlines()] == [str(old_key), str(new_key)]
+    # The settings no longer have the new key, and a single checkpoint does not introduce it.
+    assert run("verify", "--checkpoint", after, "--public-key", old_key)[0] == 2
+    code, output = run("verify", "--public-key", old_key)
+    assert (code, output.splitlines()[0]) == (0, "right: 13 events are as they were signed, in 4 checkpoints")
+    code, output = run("signing-key", "show", "--all")
+    assert [line.split()[0] for line in output.splitlines()] == [str(old_key), str(new_key)]
 
 
-def test_a_key_that_is_not_that_of_the_store(build: Any, settings: Settings, service: Service, run: Run) -> None:
-    """Whoever would sign is told at the start; rotating without the former key takes a word."""
-    service.checkpointer.require_key()
-    stranger = build(holding(settings, secrets.token_bytes(32)))
+def test_key_of_another_store_is_refused_at_start(build: Any, settings: Settings, service: Service, run: Run) -> None:
+    service.workers.checkpointer.require_key()
+    service_with_other_key = build(with_signing_keys(settings, secrets.token_bytes(32)))
     with pytest.raises(ConfigError, match="SUBUSERS_SIGNING_KEY is not the key that signs"):
-        bootstrap.require_signing_key(stranger)
+        checkpoint_keys.require_signing_key(service_with_other_key)
 
 
-def test_rotating_to_the_key_that_signs_already(run: Run, service: Service) -> None:
-    service.checkpointer.require_key()
+def test_rotation_to_the_current_key_is_refused(run: Run, service: Service) -> None:
+    service.workers.checkpointer.require_key()
     assert run("signing-key", "rotate")[1].startswith("ConfigError: SUBUSERS_SIGNING_KEY begins with the key")
 
 
-def test_a_former_key_that_is_lost(
+def test_rotation_without_the_former_key(
     run: Run, service: Service, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Going on without it takes a word, and both keys have to be trusted from then on."""
-    before = signed(service, tmp_path / "before")
-    old_key = shown(run)
+    """It needs an option, and verifiers have to trust both keys from then on."""
+    before = sign_checkpoint(service, tmp_path / "before")
+    old_key = shown_key(run)
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(secrets.token_bytes(32)))
     assert run("signing-key", "rotate")[1].startswith("ConfigError: SUBUSERS_SIGNING_KEY does not hold the key")
     assert run("signing-key", "rotate", "--former-is-lost")[0] == 0
     assert run("verify", "--checkpoint", before, "--public-key", old_key)[0] == 0
-    code, told = run("verify")
-    assert (code, "it is signed by no key that is trusted" in told) == (1, True)
+    code, output = run("verify")
+    assert (code, "it is signed by no key that is trusted" in output) == (1, True)
+    assert run("verify", "--public-key", old_key)[0] == 0
 
 
-def test_a_key_of_its_own_in_the_data_folder(build: Any, settings: Settings, company: Company, tmp_path: Path) -> None:
-    """An embedded service makes it, for its owner alone to read; one that was put in its place signs at once."""
+def test_signatures_of_a_former_key_after_its_succession_are_rejected(
+    run: Run,
+    build: Any,
+    settings: Settings,
+    company: Company,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    database_url: str,
+) -> None:
+    """Verifiers that know the succession reject them, in the store and in a kept checkpoint."""
+    (old,), new = settings.signing_keys.private, secrets.token_bytes(32)
+    record_activities(company, 3)
+    sign_checkpoint(build(settings), tmp_path / "before")
+    old_key = shown_key(run)
+    monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(new, old))
+    assert run("signing-key", "rotate")[0] == 0
+    new_key = shown_key(run)
+    record_activities(company, 3)
+    later = sign_checkpoint(build(with_signing_keys(settings, new, old)), tmp_path / "later")
+    forged = tmp_path / "forged"
+    text = SignedNote.parse(later.read_text()).text
+    forged.write_text(str(sign(text, old_key.name, [Ed25519Signer(old)])))
+    monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
+
+    for keys in ([old_key], [old_key, new_key], [new_key, old_key]):
+        trusted = [part for key in keys for part in ("--public-key", key)]
+        assert run("verify", "--checkpoint", tmp_path / "before", *trusted)[0] == 0
+        code, output = run("verify", "--checkpoint", forged, *trusted)
+        assert (code, "had been succeeded by another before" in " ".join(output.split())) == (2, True)
+    code, output = run("verify", "--consistency", forged, forged, "--public-key", old_key, "--public-key", new_key)
+    assert (code, "several keys" in output) == (2, True)
+
+    fetch(database_url, f"UPDATE checkpoints SET note = '{forged.read_text()}' WHERE note = '{later.read_text()}'")  # noqa: S608  # notes have no quotes
+    code, output = run("verify", "--public-key", old_key)
+    assert (code, "had been succeeded by another before" in output) == (1, True)
+    with pytest.raises(HistoryRewritten):
+        build(with_signing_keys(settings, new)).workers.checkpointer.sign_sizes([1])
+
+
+def test_former_key_cannot_be_made_current_again(
+    run: Run, service: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.workers.checkpointer.require_key()
+    (old,), new = settings.signing_keys.private, secrets.token_bytes(32)
+    monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(new, old))
+    assert run("signing-key", "rotate")[0] == 0
+    monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(old, new))
+    assert run("signing-key", "rotate")[1].startswith("ConfigError: SUBUSERS_SIGNING_KEY begins with a key that was")
+
+
+def test_key_file_of_an_embedded_database(build: Any, settings: Settings, company: Company, tmp_path: Path) -> None:
+    """The service creates it, readable by its owner only; a replaced key signs immediately."""
     embedded = replace(settings, embedded=True, signing_keys=SigningKeys())
     service = build(embedded)
-    act(company, 1)
-    signed(service, tmp_path / "first")
+    record_activities(company, 1)
+    sign_checkpoint(service, tmp_path / "first")
     file = settings.signing_key_file
     assert file.stat().st_mode & 0o777 == 0o600
-    held = generated_in(file)
-    former = service.checkpointer.verifier_key()
-    signing_key.prepare_file(service, former)
-    signing_key.prepare_file(service, former)
-    assert generated_in(file).private[1:] == held.private
+    generated = load_or_generate(file)
+    former = service.workers.checkpointer.verifier_key()
+    signing_key.add_new_key(service, former)
+    signing_key.add_new_key(service, former)
+    assert load_or_generate(file).private[1:] == generated.private
     assert file.stat().st_mode & 0o777 == 0o600
-    service.checkpointer.hand_over()
-    signing_key.retire_in_file(service, former)
-    kept = generated_in(file)
-    assert (len(kept.private), kept.public) == (1, (former,))
-    act(company, 1)
-    signed(service, tmp_path / "second")
-    assert service.checkpointer.verifier_key().public_key == public(kept.private[0]) != former.public_key
+    service.workers.checkpointer.rotate_key()
+    signing_key.retire_former_keys(service, former)
+    remaining_keys = load_or_generate(file)
+    assert (len(remaining_keys.private), remaining_keys.public) == (1, (former,))
+    record_activities(company, 1)
+    sign_checkpoint(service, tmp_path / "second")
+    assert (
+        service.workers.checkpointer.verifier_key().public_key == public(remaining_keys.private[0]) != former.public_key
+    )
 
 
 @pytest.mark.parametrize(
     "setting",
     ["nonsense", "AAAA", ",", "subusers/x+00000000+AAAA", as_setting(b"1" * 32, b"1" * 32), as_setting(b"1" * 31)],
 )
-def test_a_setting_that_makes_no_sense(setting: str) -> None:
+def test_invalid_setting_is_refused(setting: str) -> None:
     with pytest.raises(ValueError, match=r"must be 32 random bytes|names the same key twice"):
         SigningKeys.parse(setting)
 
 
-def test_a_setting_with_a_public_key() -> None:
-    """Former keys may be public ones, and are read again as they were written."""
+def test_setting_with_a_public_key_round_trips() -> None:
+    """Former keys may be public keys."""
     former = VerifierKey("subusers/x", public(b"2" * 32))
     keys = SigningKeys((b"1" * 32,), (former,))
-    assert SigningKeys.parse(str(keys)) == keys
+    assert SigningKeys.parse(keys.as_setting()) == keys
 
 
 @pytest.mark.parametrize("signed_before", [False, True])
-def test_no_key_is_set(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, *, signed_before: bool) -> None:
-    """What needs none is told, where there is something to tell; a new one is asked for."""
+def test_commands_without_a_key_in_the_settings(
+    run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, *, signed_before: bool
+) -> None:
+    """`show` works if the store has a key; `rotate` needs a new key."""
     if signed_before:
-        service.checkpointer.require_key()
+        service.workers.checkpointer.require_key()
     monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
     missing = "ConfigError: SUBUSERS_SIGNING_KEY is missing"
     assert run("signing-key", "rotate")[1].startswith(missing)

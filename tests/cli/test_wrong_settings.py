@@ -1,4 +1,4 @@
-"""A setting that makes no sense is told in one line, without a secret in it, before anything runs."""
+"""Invalid settings: one line on stderr, without secrets, before anything runs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api import cli
-from api.cli import running
+from api.cli.commands import run
 from tests.cli.conftest import as_setting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SECRET = "s3cr3t"
-NOWHERE = f"postgresql://user:{SECRET}@127.0.0.1:1/nothing"
-"""Nobody listens on port 1: whatever is told of the settings was found out without the database."""
+UNREACHABLE_DATABASE = f"postgresql://user:{SECRET}@127.0.0.1:1/nothing"
+"""Nothing listens on port 1, so settings are checked without the database."""
 
 
 @pytest.fixture
-def settings_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """Set what would do, and give what sets the rest."""
-    monkeypatch.setenv("SUBUSERS_DATABASE_URL", NOWHERE)
+def settings_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Set valid values for the required settings, and return the object that sets more."""
+    monkeypatch.setenv("SUBUSERS_DATABASE_URL", UNREACHABLE_DATABASE)
     monkeypatch.setenv("SUBUSERS_MASTER_KEY", as_setting(bytes(range(32))))
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(bytes(range(32))))
     monkeypatch.setenv("SUBUSERS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(running, "stop_on_signals", threading.Event)  # this process has handlers of its own
+    monkeypatch.setattr(run, "stop_on_signals", threading.Event)  # pytest has its own handlers
     return monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "expected"),
     [
         ("master_key", "", "SUBUSERS_MASTER_KEY is missing"),
         ("master_key", f"{SECRET}", "SUBUSERS_MASTER_KEY must be 32 random bytes in base64"),
@@ -49,22 +49,28 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
         ("public_url", f"https://user:{SECRET}@host", "SUBUSERS_PUBLIC_URL"),
         ("webhook_allow", f"10.0.0.0/8,https://user:{SECRET}@host/", "SUBUSERS_WEBHOOK_ALLOW"),
         ("webhook_allow", "10.0.0.1/8", "SUBUSERS_WEBHOOK_ALLOW"),
+        ("metrics_token", "too short", "SUBUSERS_METRICS_TOKEN must have at least 16 characters"),
+        ("metrics_token", f"{SECRET} {SECRET}", "SUBUSERS_METRICS_TOKEN"),
         ("proxies", "10.0.0.0/99", "SUBUSERS_PROXIES"),
         ("erasure_delay", "a month", "SUBUSERS_ERASURE_DELAY"),
         ("audit_retention", "P1D", "SUBUSERS_AUDIT_RETENTION must be a length of time"),
     ],
 )
-def test_a_malformed_setting(
-    settings_of: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], setting: str, value: str, told: str
+def test_invalid_setting_is_named_without_its_value(
+    settings_environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+    value: str,
+    expected: str,
 ) -> None:
-    """A value that makes no sense is named by its setting; one that may hold a password is not repeated."""
-    settings_of.setenv(f"SUBUSERS_{setting.upper()}", value)
+    """Values that may contain a password are not repeated."""
+    settings_environment.setenv(f"SUBUSERS_{setting.upper()}", value)
 
-    assert cli._exit_code(lambda: cli.app(["serve"], standalone_mode=False)) == 2  # noqa: SLF001  # what `main` ends with
+    assert cli._exit_code(lambda: cli.app(["serve"], standalone_mode=False)) == 2  # noqa: SLF001  # exit code of `main`
 
-    said = capsys.readouterr()
-    (line,) = said.err.splitlines()
+    output = capsys.readouterr()
+    (line,) = output.err.splitlines()
     assert line.startswith("subusers: ")
-    assert told in line
+    assert expected in line
     assert SECRET not in line
-    assert said.out == ""
+    assert output.out == ""

@@ -1,4 +1,4 @@
-"""A browser without scripts: it keeps cookies, follows redirects, and sends the forms that it finds on pages."""
+"""Browser without scripts: keeps cookies, follows redirects and submits the forms on a page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 @dataclass(frozen=True)
 class Page:
-    """What a browser shows."""
+    """A page as the browser shows it."""
 
     response: TestResponse
     path: str
@@ -32,28 +32,28 @@ class Page:
 
     @property
     def text(self) -> str:
-        """All that can be read in the page's main part, with single spaces."""
+        """Text of the page's main part, with single spaces."""
         return " ".join(self.find("main").get_text(" ").split())
 
     @property
-    def notice(self) -> str:
-        """What it tells of the last command; nothing if it tells nothing."""
-        told = self.soup.select_one("main > .notice.done")
-        return " ".join(told.get_text(" ").split()) if told else ""
+    def success_message(self) -> str:
+        """Message that the last command succeeded, or an empty string."""
+        message = self.soup.select_one("main > .notice.done")
+        return " ".join(message.get_text(" ").split()) if message else ""
 
     def find(self, selector: str) -> Tag:
-        """Return the one element that a CSS selector finds."""
-        found = self.soup.select(selector)
-        assert len(found) == 1, (selector, len(found), self.status, str(self.soup)[:3000])
-        return found[0]
+        """Return the only element that matches the CSS selector."""
+        matches = self.soup.select(selector)
+        assert len(matches) == 1, (selector, len(matches), self.status, str(self.soup)[:3000])
+        return matches[0]
 
     def error(self, field: str) -> str:
-        """Return what is wrong with a field of a form; nothing if it was not refused."""
-        told = self.soup.select_one(f"#{field}-error")
-        return told.get_text(" ", strip=True) if told else ""
+        """Return the error message at a field, or an empty string."""
+        message = self.soup.select_one(f"#{field}-error")
+        return message.get_text(" ", strip=True) if message else ""
 
     def form(self, action: str | None = None) -> Tag:
-        """Return the one form in the main part, or the one that is sent to a path that ends like this."""
+        """Return the only form of the main part, or the form whose action ends with the given path."""
         forms = [
             form
             for form in self.soup.select("main form, header form" if action else "main form")
@@ -64,7 +64,7 @@ class Page:
 
 
 class Browser:
-    """Somebody's browser."""
+    """A visitor's browser."""
 
     def __init__(
         self, app: Flask, language: str = "en", address: str = "198.51.100.7", host: str = "portal.example"
@@ -75,13 +75,13 @@ class Browser:
         self._base_url = f"https://{host}"
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Page:
-        """Open an address, wherever it leads."""
+        """Open a URL and follow redirects."""
         return self._open(path, headers=headers)
 
     def submit(
         self, page: Page, action: str | None = None, /, *, leave_out: tuple[str, ...] = (), **fields: Any
     ) -> Page:
-        """Send a form of a page with what is in it, but for these fields. True checks a box, False unchecks it."""
+        """Submit a form of the page with its values, overridden by `fields`. True checks a box, False unchecks it."""
         form = page.form(action)
         values = {name: value for name, value in _values(form).items() if name not in leave_out}
         for name, value in fields.items():
@@ -96,17 +96,17 @@ class Browser:
         return self._open(target, method="POST", data=values)
 
     def post(self, path: str, data: Mapping[str, str] | bytes, headers: Mapping[str, str] | None = None) -> Page:
-        """Send a form that is on no page, or bytes in place of one."""
-        form = "application/x-www-form-urlencoded"
-        return self._open(path, method="POST", data=data, headers=headers, content_type=form)
+        """Post form data, or raw bytes, that come from no page."""
+        content_type = "application/x-www-form-urlencoded"
+        return self._open(path, method="POST", data=data, headers=headers, content_type=content_type)
 
-    def cookie(self, name: str) -> str | None:
-        """Return a cookie's value, by the last part of its name."""
-        cookie = self._client.get_cookie(f"__Host-subusers-{name}", domain=urlsplit(self._base_url).netloc)
+    def cookie(self, suffix: str) -> str | None:
+        """Return the value of the cookie `__Host-subusers-{suffix}`."""
+        cookie = self._client.get_cookie(f"__Host-subusers-{suffix}", domain=urlsplit(self._base_url).netloc)
         return cookie.value if cookie else None
 
     def set_cookie(self, name: str, value: str) -> None:
-        """Have a cookie of that full name."""
+        """Set a cookie by its full name."""
         self._client.set_cookie(name, value, domain=urlsplit(self._base_url).netloc, secure=True)
 
     def log_in(self, email: str, password: str) -> Page:
@@ -119,23 +119,23 @@ class Browser:
         return self.submit(form, account_email=account_email, email=email, password=password)
 
     def _open(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> Page:
-        every = {**self._headers, **(headers or {})}
+        all_headers = {**self._headers, **(headers or {})}
         response = self._client.open(
             path,
             base_url=self._base_url,
-            headers=every,
+            headers=all_headers,
             environ_overrides=self._environment,
             follow_redirects=True,
             buffered=True,
             **request,
         )
         query = response.request.query_string.decode()
-        shown = response.request.path + (f"?{query}" if query else "")
-        return Page(response, shown, BeautifulSoup(response.text, "html.parser"))
+        final_path = response.request.path + (f"?{query}" if query else "")
+        return Page(response, final_path, BeautifulSoup(response.text, "html.parser"))
 
 
 def _values(form: Tag) -> dict[str, str]:
-    """Return what a browser would send of a form that nobody touched."""
+    """Return the values that a browser submits for an untouched form."""
     values: dict[str, str] = {}
     for field in form.select("input[name], textarea[name], select[name]"):
         name = str(field["name"])

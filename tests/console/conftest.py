@@ -1,4 +1,4 @@
-"""What tests of the console share."""
+"""Fixtures of the console tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import OWN, Account, Doors, SubUser
+from tests.api.callers import OWN_PASSWORD, Account, ApiClients, SubUser
 from tests.console.browsing import Browser
 
 if TYPE_CHECKING:
@@ -17,49 +17,50 @@ OWNERS_PASSWORD = "the owner keeps this one"
 
 
 @dataclass(frozen=True)
-class House:
-    """An account whose owner has a password, and browsers to look at it with."""
+class AccountConsole:
+    """An account whose owner has a password, and browsers for its users."""
 
-    doors: Doors
+    clients: ApiClients
     account: Account
 
     @classmethod
-    def of(cls, doors: Doors, **details: Any) -> House:
-        return cls(doors, doors.account(password=OWNERS_PASSWORD, **details))
+    def register(cls, clients: ApiClients, **details: Any) -> AccountConsole:
+        """Register an account whose owner has a password, and return it."""
+        return cls(clients, clients.account(password=OWNERS_PASSWORD, **details))
 
-    def browser(self, **how: Any) -> Browser:
-        """Return the browser of somebody who is not logged in."""
-        return Browser(self.doors.app, **how)
+    def browser(self, **options: Any) -> Browser:
+        """Return the browser of an anonymous visitor."""
+        return Browser(self.clients.app, **options)
 
-    def owner(self, **how: Any) -> Browser:
+    def owner(self, **options: Any) -> Browser:
         """Return the browser of the owner, logged in."""
-        browser = self.browser(**how)
+        browser = self.browser(**options)
         page = browser.log_in(self.account.email, OWNERS_PASSWORD)
         assert page.status == 200, page.text
         return browser
 
-    def sub_user(self, one: SubUser | None = None, password: str = OWN, **how: Any) -> Browser:
-        """Return the browser of a sub-user, logged in: by default a new one with a password of their own."""
-        one = one or self.account.let_in_settled()
-        browser = self.browser(**how)
-        page = browser.log_in_as_sub_user(self.account.email, one.email, password)
+    def sub_user(self, sub_user: SubUser | None = None, password: str = OWN_PASSWORD, **options: Any) -> Browser:
+        """Return the browser of a sub-user, logged in: by default a new one who has chosen their own password."""
+        sub_user = sub_user or self.account.create_with_own_password()
+        browser = self.browser(**options)
+        page = browser.log_in_as_sub_user(self.account.email, sub_user.email, password)
         assert page.status == 200, page.text
         return browser
 
 
 @pytest.fixture
-def house(doors: Doors) -> House:
-    """Give an account that has just been registered, in the service that tests share."""
-    return House.of(doors)
+def console(clients: ApiClients) -> AccountConsole:
+    """A new account in the service shared by the tests."""
+    return AccountConsole.register(clients)
 
 
 @pytest.fixture
-def own_house(own_doors: Doors) -> House:
-    """Give an account in a service of the test's own, on a database and a clock of its own."""
-    return House.of(own_doors)
+def own_console(own_clients: ApiClients) -> AccountConsole:
+    """A new account in a service with its own database and clock."""
+    return AccountConsole.register(own_clients)
 
 
 @pytest.fixture
-def new_house(doors: Doors) -> Callable[..., House]:
-    """Give what registers accounts with details of the test's choice."""
-    return lambda **details: House.of(doors, **details)
+def new_console(clients: ApiClients) -> Callable[..., AccountConsole]:
+    """A function that registers further accounts with the given details."""
+    return lambda **details: AccountConsole.register(clients, **details)

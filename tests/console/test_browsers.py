@@ -1,4 +1,4 @@
-"""What a browser calls itself, in words that people know."""
+"""Display names of browsers, from their user agents."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
         (None, ""),
     ],
 )
-def test_a_browser_is_named_as_people_know_it(user_agent: str | None, name: str) -> None:
-    """With its system; what is not known is left out."""
+def test_browser_name_from_user_agent(user_agent: str | None, name: str) -> None:
+    """Unknown parts are left out."""
     assert browser_name(user_agent) == name

@@ -1,4 +1,4 @@
-"""A link from the portal, by which an account's owner logs in."""
+"""Console links: single-use login links that the portal creates for owners."""
 
 from __future__ import annotations
 
@@ -7,58 +7,55 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from application.new_session import token_hash
+from application.sign_in.new_session import token_hash
 
 if TYPE_CHECKING:
     from tests.conftest import TravelingClock
     from tests.console.browsing import Browser
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
 
-def link_to(house: House) -> str:
+def create_link(console: AccountConsole) -> str:
     """Return the path of a new link."""
-    answer: Any = house.account.portal.post(f"{house.account.path}/console-links").json
-    return str(answer["url"]).removeprefix("https://portal.example")
+    response: Any = console.account.portal.post(f"{console.account.path}/console-links").json
+    return str(response["url"]).removeprefix("https://portal.example")
 
 
-def is_good(house: House, browser: Browser) -> bool:
+def has_open_session(console: AccountConsole, browser: Browser) -> bool:
     token = browser.cookie("session") or ""
-    return house.doors.service.open_sessions.find(token_hash(token), house.doors.service.clock()) is not None
+    return console.clients.service.queries.sessions.find(token_hash(token), console.clients.service.clock()) is not None
 
 
-def test_the_button_logs_the_owner_in(house: House) -> None:
-    """Without a password."""
-    browser = house.browser()
-    page = browser.submit(browser.get(link_to(house)))
+def test_link_button_logs_the_owner_in(console: AccountConsole) -> None:
+    browser = console.browser()
+    page = browser.submit(browser.get(create_link(console)))
 
     assert (page.status, page.path) == (200, "/sub-users")
     assert browser.get("/account").status == 200
 
 
-def test_looking_spends_nothing(house: House) -> None:
-    """Previews and prefetches may look as often as they like."""
-    path = link_to(house)
+def test_opening_a_link_does_not_use_it_up(console: AccountConsole) -> None:
+    """Previews and prefetches are harmless."""
+    path = create_link(console)
     for _ in range(3):
-        assert house.browser().get(path).status == 200
-    browser = house.browser()
+        assert console.browser().get(path).status == 200
+    browser = console.browser()
     assert browser.submit(browser.get(path)).path == "/sub-users"
 
 
-def test_looking_tells_nothing(house: House) -> None:
-    """A good link, a spent one and none look alike."""
-    good, spent = link_to(house), link_to(house)
-    browser = house.browser()
+def test_valid_used_and_unknown_links_look_the_same(console: AccountConsole) -> None:
+    good, spent = create_link(console), create_link(console)
+    browser = console.browser()
     browser.submit(browser.get(spent))
-    pages = [house.browser().get(path) for path in (good, spent, "/console/link/none", "/console/link/%00")]
+    pages = [console.browser().get(path) for path in (good, spent, "/console/link/none", "/console/link/%00")]
 
     assert {page.status for page in pages} == {200}
     assert len({page.text for page in pages}) == 1
 
 
 @pytest.mark.parametrize("secret", ["unknown", "%00", "%ED%A0%80", "x" * 5000, "%0d%0aSet-Cookie:%20a=b", "<b>"])
-def test_an_unknown_link_says_where_to_get_another(house: House, secret: str) -> None:
-    """And opens nothing."""
-    browser = house.browser()
+def test_unknown_link_is_refused_with_an_explanation(console: AccountConsole, secret: str) -> None:
+    browser = console.browser()
     page = browser.submit(browser.get(f"/console/link/{secret}"))
 
     assert page.status == 410
@@ -67,32 +64,30 @@ def test_an_unknown_link_says_where_to_get_another(house: House, secret: str) ->
     assert page.response.headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_a_link_is_good_once(house: House) -> None:
-    """Of two who hold it, one gets in."""
-    path = link_to(house)
-    early, late = house.browser(), house.browser(language="it")
-    pages = early.get(path), late.get(path)
-    assert early.submit(pages[0]).path == "/sub-users"
-    page = late.submit(pages[1])
+def test_link_can_be_used_once(console: AccountConsole) -> None:
+    path = create_link(console)
+    first_browser, second_browser = console.browser(), console.browser(language="it")
+    pages = first_browser.get(path), second_browser.get(path)
+    assert first_browser.submit(pages[0]).path == "/sub-users"
+    page = second_browser.submit(pages[1])
 
     assert page.status == 410
     assert page.find("h1").text == "Questo link non è più valido"
-    assert late.cookie("session") is None
+    assert second_browser.cookie("session") is None
 
 
-def test_a_link_is_good_for_a_minute(own_house: House, clock: TravelingClock) -> None:
-    """Not longer."""
-    browser = own_house.browser()
-    page = browser.get(link_to(own_house))
+def test_link_expires_after_a_minute(own_console: AccountConsole, clock: TravelingClock) -> None:
+    browser = own_console.browser()
+    page = browser.get(create_link(own_console))
     clock.advance(seconds=61)
 
     assert browser.submit(page).status == 410
 
 
-def test_the_button_needs_its_page(house: House) -> None:
-    """A form from elsewhere spends no link."""
-    path = link_to(house)
-    browser = house.browser()
+def test_link_button_requires_a_csrf_token(console: AccountConsole) -> None:
+    """Refused submissions do not use up the link."""
+    path = create_link(console)
+    browser = console.browser()
     assert browser.post(path, {}).status == 403
     browser.get(path)
     assert browser.post(path, {"csrf": "0" * 64}).status == 403
@@ -102,36 +97,35 @@ def test_the_button_needs_its_page(house: House) -> None:
     assert browser.post(path, {"csrf": token}, {"Sec-Fetch-Site": "same-origin", "Origin": "null"}).path == "/sub-users"
 
 
-def test_the_session_that_the_browser_had_ends(house: House) -> None:
-    """Somebody else's, or an older one of the owner's (ASVS 7.2.4); it stays where the link is spent."""
-    one = house.account.let_in_settled()
-    browser = house.sub_user(one)
-    old = browser.cookie("session") or ""
-    path = link_to(house)
+def test_link_login_replaces_the_existing_session(console: AccountConsole) -> None:
+    """Of any user (ASVS 7.2.4). A second use of the link does not affect the session."""
+    sub_user = console.account.create_with_own_password()
+    browser = console.sub_user(sub_user)
+    old_token = browser.cookie("session") or ""
+    path = create_link(console)
     page = browser.get(path)
-    assert "You are logged in to Winds & Waves in this browser" in page.text
+    assert "You're logged in to Winds & Waves in this browser" in page.text
     assert browser.submit(page).path == "/sub-users"
-    service = house.doors.service
-    assert service.open_sessions.find(token_hash(old), service.clock()) is None
+    service = console.clients.service
+    assert service.queries.sessions.find(token_hash(old_token), service.clock()) is None
 
     page = browser.submit(browser.get(path))
     assert page.status == 410
-    assert is_good(house, browser)
+    assert has_open_session(console, browser)
 
 
-def test_the_secret_is_told_to_nobody(house: House) -> None:
-    """Neither to the log, nor by the browser to whatever the page leads to."""
-    path = link_to(house)
-    browser = house.browser()
-    with capture_logs() as lines:
+def test_link_secret_is_neither_logged_nor_sent_as_referrer(console: AccountConsole) -> None:
+    path = create_link(console)
+    browser = console.browser()
+    with capture_logs() as log_entries:
         page = browser.get(path)
-        led = browser.submit(page)
-        again = browser.submit(page)
+        login = browser.submit(page)
+        second_page = browser.submit(page)
 
     secret = path.rpartition("/")[2]
-    assert lines
-    assert secret not in str(lines)
+    assert log_entries
+    assert secret not in str(log_entries)
     assert secret not in page.response.text
-    answers = [page.response, led.response.history[0], again.response]
-    assert [answer.headers["Referrer-Policy"] for answer in answers] == ["no-referrer"] * 3
-    assert [answer.headers["Cache-Control"] for answer in answers] == ["no-store"] * 3
+    responses = [page.response, login.response.history[0], second_page.response]
+    assert [response.headers["Referrer-Policy"] for response in responses] == ["no-referrer"] * 3
+    assert [response.headers["Cache-Control"] for response in responses] == ["no-store"] * 3

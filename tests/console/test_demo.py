@@ -1,4 +1,4 @@
-"""A demo account says on every page that it is one; other accounts do not."""
+"""Demo banner in the console, shown only for the demo account."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from uuid import UUID
 
 import pytest
 
-from api.http.app import create_app
-from tests.console.conftest import House
+from api.flask_application import create_app
+from tests.console.conftest import AccountConsole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.console.browsing import Browser
 
-DEMO = {"en": "made up", "it": "inventati"}
+DEMO = {"en": "invented", "it": "inventati"}
 
 
-def house_where_demo_is(house: House, demo: House) -> House:
-    """Return a house in a service whose demo is that one."""
-    doors = house.doors
-    service = replace(doors.service, demo_account_id=UUID(demo.account.account_id))
-    return House(replace(doors, service=service, app=create_app(service)), house.account)
+def with_demo(console: AccountConsole, demo: AccountConsole) -> AccountConsole:
+    """Return the account in a service whose demo account is `demo`."""
+    clients = console.clients
+    service = replace(clients.service, demo_account_id=UUID(demo.account.account_id))
+    return AccountConsole(replace(clients, service=service, app=create_app(service)), console.account)
 
 
 def banner(browser: Browser, path: str) -> str:
-    """Return what a page says of the demo."""
-    found = browser.get(path).soup.select_one("header .demo")
-    return found.get_text(" ", strip=True) if found else ""
+    """Return the text of the page's demo banner, or an empty string."""
+    banner_element = browser.get(path).soup.select_one("header .demo")
+    return banner_element.get_text(" ", strip=True) if banner_element else ""
 
 
 @pytest.mark.parametrize("language", ["en", "it"])
-def test_every_page_of_it_is_marked(house: House, language: str) -> None:
-    """For its owner and for a sub-user, and the login page tells where the password is."""
-    house.account.portal.patch(house.account.path, json={"language": language})
-    demo = house_where_demo_is(house, house)
+def test_demo_banner_is_on_every_page_of_the_demo_account(console: AccountConsole, language: str) -> None:
+    """For its owner and its sub-users. The login page says where to find the password."""
+    console.account.portal.patch(console.account.path, json={"language": language})
+    demo = with_demo(console, console)
     owner = demo.owner()
     for path in ("/sub-users", "/monitoring", "/usage", "/account", "/no-such-page"):
         assert DEMO[language] in banner(owner, path), path
@@ -44,10 +44,12 @@ def test_every_page_of_it_is_marked(house: House, language: str) -> None:
     assert "terminal" in demo.browser(language=language).get("/login").text
 
 
-def test_no_other_account_is(house: House, new_house: Callable[..., House]) -> None:
-    """Whether there is a demo beside it or not."""
-    assert not banner(house_where_demo_is(house, new_house()).owner(), "/sub-users")
-    assert not banner(house.owner(), "/sub-users")
-    page = house.browser().get("/login")
+def test_demo_banner_is_absent_for_other_accounts(
+    console: AccountConsole, new_console: Callable[..., AccountConsole]
+) -> None:
+    """Whether the service has a demo account or not."""
+    assert not banner(with_demo(console, new_console()).owner(), "/sub-users")
+    assert not banner(console.owner(), "/sub-users")
+    page = console.browser().get("/login")
     assert not page.soup.select_one("header .demo")
     assert "terminal" not in page.text

@@ -1,4 +1,4 @@
-"""What a sub-user sees and does: the password of their own, the profile, the colleagues."""
+"""Console: the sub-user's own pages (password, profile and coworkers)."""
 
 from __future__ import annotations
 
@@ -6,118 +6,120 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.console import colleagues
-from domain.permissions import Permission
-from tests.api.callers import OWN, TEMPORARY, is_active
+from api.console.account import coworkers
+from domain.permission_catalog import Permission
+from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_active
 
 if TYPE_CHECKING:
     from tests.conftest import TravelingClock
     from tests.console.browsing import Browser, Page
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
-ANOTHER = "another password of my own"
+NEW_PASSWORD = "another password of my own"
 
 
-def restricted(house: House, **details: str) -> Browser:
-    """Return the browser of somebody who logged in with a temporary password."""
-    return house.sub_user(house.account.let_in_active(**details), password=TEMPORARY)
+def restricted_browser(console: AccountConsole, **details: str) -> Browser:
+    """Return the browser of a sub-user logged in with a temporary password."""
+    return console.sub_user(console.account.create_active(**details), password=TEMPORARY_PASSWORD)
 
 
 def set_password(browser: Browser, current: str, new: str) -> Page:
     return browser.submit(browser.get("/password"), current_password=current, new_password=new)
 
 
-def test_the_first_login_leads_to_a_password_of_one_s_own(house: House) -> None:
-    """Whatever else they open."""
-    browser = restricted(house, name="Zoë")
+def test_first_login_requires_a_new_password(console: AccountConsole) -> None:
+    browser = restricted_browser(console, name="Zoë")
 
     for path in ("/", "/profile", "/colleagues", "/sub-users", "/account"):
         page = browser.get(path)
-        assert (page.path, page.find("h1").text) == ("/password", "Choose a password of your own"), path
+        assert (page.path, page.find("h1").text) == ("/password", "Choose your own password"), path
     page = browser.get("/password")
     assert "Zoë" in page.text
     assert "Temporary password" in page.text
     assert not page.soup.select("header nav a[href='/profile']")
 
 
-def test_the_new_password_opens_everything_that_is_theirs(house: House) -> None:
-    """With another session; every other one ends."""
-    one = house.account.let_in_active()
-    browser, elsewhere = house.sub_user(one, password=TEMPORARY), house.sub_user(one, password=TEMPORARY)
-    before = browser.cookie("session") or ""
-
-    page = set_password(browser, TEMPORARY, OWN)
-
-    assert (page.path, page.notice) == (
-        "/profile",
-        "Your password is set. You have been logged out everywhere else.",
+def test_new_password_opens_an_unrestricted_session(console: AccountConsole) -> None:
+    """All other sessions end."""
+    sub_user = console.account.create_active()
+    browser, other_browser = (
+        console.sub_user(sub_user, password=TEMPORARY_PASSWORD),
+        console.sub_user(sub_user, password=TEMPORARY_PASSWORD),
     )
-    assert browser.cookie("session") != before
-    assert not is_active(house.doors.portal, before)
-    assert elsewhere.get("/password").path == "/login?why=ended&next=/password"
-    assert house.sub_user(one, password=OWN).get("/").path == "/profile"
-    assert browser.get("/profile").notice == ""
+    old_token = browser.cookie("session") or ""
+
+    page = set_password(browser, TEMPORARY_PASSWORD, OWN_PASSWORD)
+
+    assert (page.path, page.success_message) == (
+        "/profile",
+        "Password changed. You've been logged out everywhere else.",
+    )
+    assert browser.cookie("session") != old_token
+    assert not is_active(console.clients.portal, old_token)
+    assert other_browser.get("/password").path == "/login?why=ended&next=/password"
+    assert console.sub_user(sub_user, password=OWN_PASSWORD).get("/").path == "/profile"
+    assert browser.get("/profile").success_message == ""
 
 
-def test_a_password_is_changed_later_too(house: House) -> None:
-    """With the current one."""
-    one = house.account.let_in_settled()
-    browser = house.sub_user(one)
+def test_sub_user_changes_their_password(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    browser = console.sub_user(sub_user)
     assert browser.get("/password").find("h1").text == "Change your password"
 
-    assert set_password(browser, OWN, ANOTHER).path == "/profile"
-    assert house.sub_user(one, password=ANOTHER).get("/").path == "/profile"
+    assert set_password(browser, OWN_PASSWORD, NEW_PASSWORD).path == "/profile"
+    assert console.sub_user(sub_user, password=NEW_PASSWORD).get("/").path == "/profile"
 
 
 @pytest.mark.parametrize(
-    ("current", "new", "field", "told"),
+    ("current", "new", "field", "message"),
     [
-        ("", ANOTHER, "current_password", "Fill this in."),
-        (OWN, "", "new_password", "Fill this in."),
-        ("not what it is", ANOTHER, "current_password", "This is wrong."),
-        (OWN, "too short", "new_password", "Write 15 to 128 characters."),
-        (OWN, "x" * 10_000, "new_password", "This is empty or too long."),
-        (OWN, "passwordpassword", "new_password", "This is too common or too easily guessed"),
-        (OWN, "grace was here again", "new_password", "It must not contain the email address or the name."),
-        (OWN, OWN, "new_password", "Choose one that differs from the current password."),
-        (OWN, "with a \0 inside of it all", "new_password", "This contains characters that cannot be used."),
+        ("", NEW_PASSWORD, "current_password", "Fill this in."),
+        (OWN_PASSWORD, "", "new_password", "Fill this in."),
+        ("not what it is", NEW_PASSWORD, "current_password", "This is wrong."),
+        (OWN_PASSWORD, "too short", "new_password", "Enter 15 to 128 characters."),
+        (OWN_PASSWORD, "x" * 10_000, "new_password", "This is empty or too long."),
+        (OWN_PASSWORD, "passwordpassword", "new_password", "This is too common or too easy to guess"),
+        (OWN_PASSWORD, "grace was here again", "new_password", "Don't use the email address or the name."),
+        (OWN_PASSWORD, OWN_PASSWORD, "new_password", "Choose one that differs from the current password."),
+        (OWN_PASSWORD, "with a \0 inside of it all", "new_password", "This contains characters that can't be used."),
     ],
 )
-def test_what_is_wrong_stands_at_its_field(house: House, current: str, new: str, field: str, told: str) -> None:
-    """And no password is shown again."""
-    browser = house.sub_user()
+def test_invalid_new_password_is_reported_at_its_field(
+    console: AccountConsole, current: str, new: str, field: str, message: str
+) -> None:
+    """The refused form shows no password."""
+    browser = console.sub_user()
     page = set_password(browser, current, new)
 
     assert page.status == 422
-    assert page.error(field).startswith(told)
+    assert page.error(field).startswith(message)
     assert page.find(f"#{field}")["aria-invalid"] == "true"
     assert len(page.soup.select(".notice.wrong[role=alert]")) == 1
     assert not page.soup.select("input[type=password][value]")
     assert browser.get("/profile").path == "/profile"
 
 
-def test_guessing_the_current_password_has_to_wait(own_house: House, clock: TravelingClock) -> None:
-    """The form says for how long."""
-    clock.stand_still()
-    browser = own_house.sub_user()
+def test_guessing_the_current_password_is_throttled(own_console: AccountConsole, clock: TravelingClock) -> None:
+    clock.freeze()
+    browser = own_console.sub_user()
     for _ in range(5):
-        assert set_password(browser, "not what it is", ANOTHER).status == 422
-    page = set_password(browser, OWN, ANOTHER)
+        assert set_password(browser, "not what it is", NEW_PASSWORD).status == 422
+    page = set_password(browser, OWN_PASSWORD, NEW_PASSWORD)
 
     assert page.status == 429
     assert int(page.response.headers["Retry-After"]) > 0
     assert "There were too many failed attempts." in page.find(".notice.warning[role=alert]").text
 
 
-def test_who_is_let_out_meanwhile_is_told_so(house: House) -> None:
-    """By a form as by a link: the next click leads to the login."""
-    one = house.account.let_in_settled()
-    browser = house.sub_user(one)
+def test_deactivated_sub_user_is_sent_to_the_login(console: AccountConsole) -> None:
+    """By form submissions as well as links."""
+    sub_user = console.account.create_with_own_password()
+    browser = console.sub_user(sub_user)
     form = browser.get("/password")
-    one.change(active=False)
+    sub_user.change(active=False)
 
     for page in (
-        browser.submit(form, current_password=OWN, new_password=ANOTHER),
+        browser.submit(form, current_password=OWN_PASSWORD, new_password=NEW_PASSWORD),
         browser.get("/colleagues"),
         browser.get("/profile"),
     ):
@@ -125,51 +127,49 @@ def test_who_is_let_out_meanwhile_is_told_so(house: House) -> None:
         assert "Your session has ended. Log in again." in page.text
 
 
-def test_the_profile_says_who_they_are_and_what_they_may_do(house: House) -> None:
-    """In words."""
-    one = house.account.let_in_settled(name="Maria", surname="<i>Rossi</i>", access_expires_at="2033-05-01T10:00:00Z")
-    page = house.sub_user(one).get("/profile")
+def test_profile_shows_account_details_and_permissions(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password(
+        name="Maria", surname="<i>Rossi</i>", access_expires_at="2033-05-01T10:00:00Z"
+    )
+    page = console.sub_user(sub_user).get("/profile")
 
     assert page.find("h1").text == "Maria <i>Rossi</i>"
-    for told in (one.email, house.account.email, "Winds & Waves", "1 May 2033, 10:00", "See statistics"):
-        assert told in page.text
+    for text in (sub_user.email, console.account.email, "Winds & Waves", "1 May 2033, 10:00", "See statistics"):
+        assert text in page.text
     assert page.find("header a[aria-current=page]").text == "Profile"
-    words = [item.text for item in page.soup.select("main li")]
-    assert len(set(words)) == len(Permission)
-    assert "Manage sub-users" in words[-4:]
+    permission_names = [item.text for item in page.soup.select("main li")]
+    assert len(set(permission_names)) == len(Permission)
+    assert "Manage sub-users" in permission_names[-4:]
 
 
-def test_the_profile_speaks_italian(house: House) -> None:
-    """Where the account or the browser does."""
-    house.account.portal.patch(house.account.path, json={"language": "it"})
-    page = house.sub_user().get("/profile")
+def test_profile_is_translated_into_italian(console: AccountConsole) -> None:
+    console.account.portal.patch(console.account.path, json={"language": "it"})
+    page = console.sub_user().get("/profile")
 
     assert "Che cosa puoi fare" in page.text
     assert "nessuna scadenza" in page.text
 
 
-def test_the_profile_lists_own_sessions_alone(house: House) -> None:
-    """And tells which is this one."""
-    one = house.account.let_in_settled()
-    browser = house.sub_user(one)
-    house.sub_user(one, address="203.0.113.9")
-    house.sub_user()
+def test_profile_lists_only_own_sessions(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    browser = console.sub_user(sub_user)
+    console.sub_user(sub_user, address="203.0.113.9")
+    console.sub_user()
     page = browser.get("/profile")
 
     rows = [" ".join(row.get_text(" ").split()) for row in page.soup.select("tbody tr")]
-    assert ["this one" in row for row in rows].count(True) == 1
-    assert any("203.0.113.9" in row and "Firefox · Linux" in row and "this one" not in row for row in rows)
-    tokens_of_others = [row for row in rows if "198.51.100.7" in row]
-    assert len(tokens_of_others) == 1
+    assert ["this device" in row for row in rows].count(True) == 1
+    assert any("203.0.113.9" in row and "Firefox · Linux" in row and "this device" not in row for row in rows)
+    rows_of_this_device = [row for row in rows if "198.51.100.7" in row]
+    assert len(rows_of_this_device) == 1
 
 
-def test_colleagues_are_the_visible_ones(house: House) -> None:
-    """With their status; hidden ones are nowhere, and nor is another account's anybody."""
-    one = house.account.let_in_settled(name="Ada")
-    house.account.let_in(name="Zoë", surname="<b>Bold</b>")
-    hidden = house.account.let_in_settled(name="Secret", visible=False)
-    elsewhere = house.doors.account().let_in(name="Elsewhere")
-    page = house.sub_user(one).get("/colleagues")
+def test_coworkers_are_the_visible_sub_users_of_the_account(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password(name="Ada")
+    console.account.create_sub_user(name="Zoë", surname="<b>Bold</b>")
+    hidden = console.account.create_with_own_password(name="Secret", visible=False)
+    foreign_sub_user = console.clients.account().create_sub_user(name="Elsewhere")
+    page = console.sub_user(sub_user).get("/colleagues")
 
     rows = [" ".join(row.get_text(" ").split()) for row in page.soup.select("tbody tr")]
     assert [row.split()[0] for row in rows] == ["Ada", "Zoë"]
@@ -177,18 +177,17 @@ def test_colleagues_are_the_visible_ones(house: House) -> None:
     assert rows[0].endswith("Active")
     assert "<b>Bold</b>" in rows[1]
     assert rows[1].endswith("Inactive")
-    for absent in (hidden.email, "Secret", elsewhere.email):
+    for absent in (hidden.email, "Secret", foreign_sub_user.email):
         assert absent not in page.response.text
-    assert "Ada" in house.sub_user(hidden).get("/colleagues").text
+    assert "Ada" in console.sub_user(hidden).get("/colleagues").text
 
 
-def test_many_colleagues_come_in_pages(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One after the other, and back to the first."""
-    monkeypatch.setattr(colleagues, "ON_A_PAGE", 2)
-    one = house.account.let_in_settled(name="A")
+def test_coworkers_are_paginated(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coworkers, "PAGE_SIZE", 2)
+    sub_user = console.account.create_with_own_password(name="A")
     for name in ("B", "C"):
-        house.account.let_in(name=name)
-    browser = house.sub_user(one)
+        console.account.create_sub_user(name=name)
+    browser = console.sub_user(sub_user)
     page = browser.get("/colleagues")
     assert [row.text.split()[0] for row in page.soup.select("tbody th")] == ["A", "B"]
     page = browser.get(str(page.find("main nav a")["href"]))
@@ -197,18 +196,16 @@ def test_many_colleagues_come_in_pages(house: House, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "%00", "x" * 5000, "%ED%A0%80"])
-def test_a_made_up_cursor_is_refused(house: House, cursor: str) -> None:
-    """With a page that says so."""
-    assert house.sub_user().get(f"/colleagues?cursor={cursor}").status == 422
+def test_invalid_coworkers_cursor_is_refused(console: AccountConsole, cursor: str) -> None:
+    assert console.sub_user().get(f"/colleagues?cursor={cursor}").status == 422
 
 
-def test_a_cursor_of_another_account_is_refused(
-    new_house: object, house: House, monkeypatch: pytest.MonkeyPatch
+def test_coworkers_cursor_of_another_account_is_refused(
+    new_console: object, console: AccountConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It leads nowhere."""
-    monkeypatch.setattr(colleagues, "ON_A_PAGE", 1)
-    house.account.let_in(name="B")
-    href = str(house.sub_user().get("/colleagues").find("main nav a")["href"])
-    other = house.of(house.doors)
+    monkeypatch.setattr(coworkers, "PAGE_SIZE", 1)
+    console.account.create_sub_user(name="B")
+    href = str(console.sub_user().get("/colleagues").find("main nav a")["href"])
+    other = console.register(console.clients)
 
     assert other.sub_user().get(href).status == 422

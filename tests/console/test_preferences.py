@@ -1,4 +1,4 @@
-"""The language and the time zone that a visitor chooses for this browser."""
+"""Console: language and time zone preferences, stored in the browser."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.console import times
-from tests.api.callers import TEMPORARY
+from api.presentation import times
+from tests.api.callers import TEMPORARY_PASSWORD
 
 if TYPE_CHECKING:
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
 LANGUAGE, TIME_ZONE = "__Host-subusers-language", "__Host-subusers-time-zone"
-OF_BROWSER = "subusers-browser-time-zone"
+BROWSER_TIME_ZONE = "subusers-browser-time-zone"
 
 
-def test_choices_are_kept_in_the_browser(house: House) -> None:
-    """Before the login and after it, for whoever uses it."""
-    browser = house.browser()
+def test_preferences_are_stored_in_the_browser(console: AccountConsole) -> None:
+    """They hold before and after login."""
+    browser = console.browser()
     page = browser.submit(browser.get("/preferences"), language="it", time_zone="Asia/Tokyo")
 
-    assert (page.path, page.notice) == ("/preferences", "Salvato.")
+    assert (page.path, page.success_message) == ("/preferences", "Salvato.")
     assert page.find("html")["lang"] == "it"
     assert page.find("#time_zone option[selected]").text == "Asia/Tokyo"
     assert page.find("footer a").text == "Italiano · Asia/Tokyo"
-    assert browser.log_in(house.account.email, "the owner keeps this one").find("html")["lang"] == "it"
+    assert browser.log_in(console.account.email, "the owner keeps this one").find("html")["lang"] == "it"
 
 
-def test_a_choice_is_taken_back(house: House) -> None:
-    """The browser's own preferences hold again."""
-    browser = house.browser()
+def test_reset_preferences_fall_back_to_the_browser(console: AccountConsole) -> None:
+    browser = console.browser()
     browser.submit(browser.get("/preferences"), language="it", time_zone="Asia/Tokyo")
     page = browser.submit(browser.get("/preferences"), language="", time_zone="")
 
@@ -38,47 +37,48 @@ def test_a_choice_is_taken_back(house: House) -> None:
     assert browser.cookie("language") is browser.cookie("time-zone") is None
 
 
-@pytest.mark.parametrize("chosen", ["de", "localtime", "../../etc/passwd", "\0", "x" * 10_000, "<b>"])
-def test_what_cannot_be_chosen_changes_nothing(house: House, chosen: str) -> None:
-    """The earlier choice holds."""
-    browser = house.browser()
+@pytest.mark.parametrize("value", ["de", "localtime", "../../etc/passwd", "\0", "x" * 10_000, "<b>"])
+def test_invalid_preferences_are_ignored(console: AccountConsole, value: str) -> None:
+    """The previous choice stays."""
+    browser = console.browser()
     browser.submit(browser.get("/preferences"), language="it", time_zone="Asia/Tokyo")
-    page = browser.submit(browser.get("/preferences"), language=chosen, time_zone=chosen)
+    page = browser.submit(browser.get("/preferences"), language=value, time_zone=value)
 
     assert page.find("footer a").text == "Italiano · Asia/Tokyo"
 
 
-@pytest.mark.parametrize("bad", ["", "xx", "../../etc/passwd", "/etc/passwd", "Factory", "é", "x" * 3000, "posixrules"])
-def test_a_bad_cookie_does_no_harm(house: House, bad: str) -> None:
-    """It is as if there were none; the time zone that a script told is next."""
-    browser = house.owner()
-    for name in (LANGUAGE, TIME_ZONE, OF_BROWSER):
-        browser.set_cookie(name, bad)
+@pytest.mark.parametrize(
+    "value", ["", "xx", "../../etc/passwd", "/etc/passwd", "Factory", "é", "x" * 3000, "posixrules"]
+)
+def test_invalid_preference_cookies_are_ignored(console: AccountConsole, value: str) -> None:
+    """The time zone reported by the script is used instead."""
+    browser = console.owner()
+    for name in (LANGUAGE, TIME_ZONE, BROWSER_TIME_ZONE):
+        browser.set_cookie(name, value)
     page = browser.get("/account")
     assert (page.status, page.find("footer a").text) == (200, "English · UTC")
 
-    browser.set_cookie(OF_BROWSER, "America/Bogota")
+    browser.set_cookie(BROWSER_TIME_ZONE, "America/Bogota")
     assert browser.get("/account").find("footer a").text == "English · America/Bogota"
 
 
-def test_a_browser_asks_for_a_language_too(house: House) -> None:
-    """That of the account comes first, for those who are in it."""
-    assert house.browser(language="it-IT,it;q=0.9").get("/login").find("html")["lang"] == "it"
-    assert house.browser(language="de").get("/login").find("html")["lang"] == "en"
-    assert house.owner(language="it").get("/account").find("html")["lang"] == "en"
+def test_accept_language_applies_before_login(console: AccountConsole) -> None:
+    """After login, the language of the account takes precedence."""
+    assert console.browser(language="it-IT,it;q=0.9").get("/login").find("html")["lang"] == "it"
+    assert console.browser(language="de").get("/login").find("html")["lang"] == "en"
+    assert console.owner(language="it").get("/account").find("html")["lang"] == "en"
 
 
-def test_who_has_yet_to_choose_a_password_may_choose_a_language(house: House) -> None:
-    """So that they can read what is asked of them."""
-    browser = house.sub_user(house.account.let_in_active(), password=TEMPORARY)
+def test_restricted_sub_user_can_choose_a_language(console: AccountConsole) -> None:
+    browser = console.sub_user(console.account.create_active(), password=TEMPORARY_PASSWORD)
     page = browser.submit(browser.get("/preferences"), "/preferences", language="it")
 
     assert page.path == "/preferences"
     assert browser.get("/password").find("h1").text == "Scegli una password tua"
 
 
-def test_every_time_zone_that_is_offered_exists() -> None:
-    """And UTC comes first."""
+def test_offered_time_zones_exist() -> None:
+    """UTC comes first."""
     names = times.time_zone_names()
     assert names[0] == "UTC"
     assert {"Europe/Rome", "America/New_York", "Asia/Kolkata"} < set(names)

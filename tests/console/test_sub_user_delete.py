@@ -1,4 +1,4 @@
-"""Deleting sub-users: asked first, for good, and only as they were seen."""
+"""Console: deleting sub-users, confirmation and concurrent changes."""
 
 from __future__ import annotations
 
@@ -9,103 +9,103 @@ from tests.api.callers import is_active
 if TYPE_CHECKING:
     from tests.api.callers import SubUser
     from tests.console.browsing import Browser, Page
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
 
-def question(browser: Browser, one: SubUser) -> Page:
-    page = browser.get(f"/sub-users/{one.sub_user_id}/delete")
+def confirmation_page(browser: Browser, sub_user: SubUser) -> Page:
+    page = browser.get(f"/sub-users/{sub_user.sub_user_id}/delete")
     assert page.status == 200, page.text
     return page
 
 
-def test_it_is_asked_first_whom_and_what_it_means(house: House) -> None:
-    one = house.account.let_in(name="<i>Grace</i>")
+def test_deletion_requires_confirmation(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user(name="<i>Grace</i>")
 
-    page = question(house.owner(), one)
+    page = confirmation_page(console.owner(), sub_user)
 
     assert page.find("h1").text == "Delete <i>Grace</i> Hopper?"
-    assert one.email in page.text
-    assert "This is permanent." in page.text
+    assert sub_user.email in page.text
+    assert "This is permanent and can't be undone" in page.text
     assert not page.soup.select("main i")
-    assert one.shown()
+    assert sub_user.fetch()
 
 
-def test_then_they_are_gone(house: House) -> None:
-    one = house.account.let_in_settled()
-    token = one.token()
-    browser = house.owner()
+def test_confirmed_deletion_removes_the_sub_user_and_ends_all_sessions(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    token = sub_user.token()
+    browser = console.owner()
 
-    page = browser.submit(question(browser, one))
+    page = browser.submit(confirmation_page(browser, sub_user))
 
     assert page.path == "/sub-users"
-    assert page.notice.startswith("Deleted. Grace Hopper has no access any more")
+    assert page.success_message.startswith("Deleted. Grace Hopper no longer has access")
     assert "0 of 10 sub-users" in page.text
-    assert house.doors.portal.get(one.path).status_code == 404
-    assert not is_active(house.doors.portal, token)
+    assert console.clients.portal.get(sub_user.path).status_code == 404
+    assert not is_active(console.clients.portal, token)
 
 
-def test_the_email_is_free_again(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    browser.submit(question(browser, one))
+def test_email_of_a_deleted_sub_user_can_be_reused(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    browser.submit(confirmation_page(browser, sub_user))
 
-    assert house.account.let_in(email=one.email).shown()
-
-
-def test_who_was_changed_meanwhile_is_shown_again_first(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    form = question(browser, one)
-    one.change(surname="Murray")
-
-    again = browser.submit(form)
-
-    assert again.status == 409
-    assert again.find("main .notice.warning").text.startswith("This sub-user was changed while you were looking.")
-    assert again.find("h1").text == "Delete Grace Murray?"
-    assert one.shown()
-    assert browser.submit(again).notice.startswith("Deleted. Grace Murray")
+    assert console.account.create_sub_user(email=sub_user.email).fetch()
 
 
-def test_a_form_without_a_revision_deletes_nobody(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
+def test_concurrent_change_requires_confirmation_again(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    form = confirmation_page(browser, sub_user)
+    sub_user.change(surname="Murray")
 
-    assert browser.submit(question(browser, one), leave_out=("revision",)).status == 409
-    assert one.shown()
+    second_page = browser.submit(form)
+
+    assert second_page.status == 409
+    assert second_page.find("main .notice.warning").text.startswith("This sub-user changed while you were looking.")
+    assert second_page.find("h1").text == "Delete Grace Murray?"
+    assert sub_user.fetch()
+    assert browser.submit(second_page).success_message.startswith("Deleted. Grace Murray")
 
 
-def test_who_is_gone_already_is_said_to_be(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    form = question(browser, one)
+def test_deletion_without_a_revision_is_refused(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+
+    assert browser.submit(confirmation_page(browser, sub_user), leave_out=("revision",)).status == 409
+    assert sub_user.fetch()
+
+
+def test_deleting_twice_returns_404(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    form = confirmation_page(browser, sub_user)
     browser.submit(form)
 
     for page in (browser.submit(form), browser.get(form.path)):
-        assert (page.status, page.find("h1").text) == (404, "No such sub-user")
+        assert (page.status, page.find("h1").text) == (404, "Sub-user not found")
 
 
-def test_without_its_token_a_form_does_nothing(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
+def test_delete_form_without_csrf_token_is_refused(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
 
-    assert browser.submit(question(browser, one), leave_out=("csrf",)).status == 403
-    assert one.shown()
+    assert browser.submit(confirmation_page(browser, sub_user), leave_out=("csrf",)).status == 403
+    assert sub_user.fetch()
 
 
-def test_others_sub_users_are_not_found(house: House, new_house: Any) -> None:
-    one = house.account.let_in()
-    browser = new_house().owner()
+def test_sub_user_of_another_account_cannot_be_deleted(console: AccountConsole, new_console: Any) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = new_console().owner()
     token = str(browser.get("/sub-users/new").find("main input[name=csrf]")["value"])
-    path = f"/sub-users/{one.sub_user_id}/delete"
+    path = f"/sub-users/{sub_user.sub_user_id}/delete"
 
     assert browser.get(path).status == 404
     assert browser.post(path, {"csrf": token, "revision": "1"}).status == 404
-    assert one.shown()
+    assert sub_user.fetch()
 
 
-def test_a_sub_user_deletes_nobody(house: House) -> None:
-    one = house.account.let_in_settled()
-    browser = house.sub_user(one)
+def test_sub_user_cannot_open_the_delete_page(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    browser = console.sub_user(sub_user)
 
-    assert browser.get(f"/sub-users/{one.sub_user_id}/delete").status == 403
+    assert browser.get(f"/sub-users/{sub_user.sub_user_id}/delete").status == 403

@@ -1,4 +1,4 @@
-"""Editing sub-users: what is sent, what is said of it, and what somebody else did meanwhile."""
+"""Console: editing sub-users, validation errors and edit conflicts."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import TEMPORARY, is_active
-from tests.people import deliver_mails, mailed_password, text_of
+from tests.api.callers import TEMPORARY_PASSWORD, is_active
+from tests.builders import deliver_mails, mailed_password, plain_text
 
 if TYPE_CHECKING:
     from tests.api.callers import SubUser
     from tests.console.browsing import Browser, Page
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
 PASSWORD = "words nobody would guess"
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def form_of(browser: Browser, one: SubUser) -> Page:
-    page = browser.get(f"/sub-users/{one.sub_user_id}/edit")
+def edit_form(browser: Browser, sub_user: SubUser) -> Page:
+    page = browser.get(f"/sub-users/{sub_user.sub_user_id}/edit")
     assert page.status == 200, page.text
     return page
 
 
-def save(house: House, one: SubUser, **fields: Any) -> Page:
-    browser = house.owner()
-    return browser.submit(form_of(browser, one), **fields)
+def save(console: AccountConsole, sub_user: SubUser, **fields: Any) -> Page:
+    browser = console.owner()
+    return browser.submit(edit_form(browser, sub_user), **fields)
 
 
-def actions(house: House) -> list[str]:
-    """Return what happened to sub-users, newest first."""
-    words = (str(row["action"]) for row in house.account.rows())
+def actions(console: AccountConsole) -> list[str]:
+    """Return the sub-user events of the audit log without logins, newest first."""
+    words = (str(row["action"]) for row in console.account.audit_log_rows())
     return [word for word in words if word.startswith("sub_user.") and "logged" not in word]
 
 
-def test_the_form_shows_what_is_stored(house: House) -> None:
-    one = house.account.let_in(name=HOSTILE, visible=False, access_expires_at="2090-07-01T10:00:30Z")
-    browser = house.owner()
+def test_edit_form_shows_the_stored_values(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user(name=HOSTILE, visible=False, access_expires_at="2090-07-01T10:00:30Z")
+    browser = console.owner()
     browser.set_cookie("__Host-subusers-time-zone", "Europe/Rome")
 
-    page = form_of(browser, one)
+    page = edit_form(browser, sub_user)
 
     assert page.find("#name")["value"] == HOSTILE
     assert page.find("#surname")["value"] == "Hopper"
@@ -48,152 +48,164 @@ def test_the_form_shows_what_is_stored(house: House) -> None:
     assert not page.find("#visible").has_attr("checked")
     assert not page.find("#active").has_attr("checked")
     assert not page.find("#password").has_attr("value")
-    assert one.email in page.text
+    assert sub_user.email in page.text
     assert not page.soup.select("main script")
 
 
-def test_saving_what_is_stored_changes_nothing(house: House) -> None:
-    """Not even an expiry with seconds, which the form does not show."""
-    one = house.account.let_in_active(access_expires_at="2090-07-01T10:00:30Z")
-    before = one.shown()
+def test_saving_an_unchanged_form_records_no_event(console: AccountConsole) -> None:
+    """The form omits the seconds of the expiry; this does not count as a change."""
+    sub_user = console.account.create_active(access_expires_at="2090-07-01T10:00:30Z")
+    before = sub_user.fetch()
 
-    page = save(house, one)
+    page = save(console, sub_user)
 
-    assert (page.path, page.notice) == ("/sub-users", "Nothing was changed.")
-    assert one.shown() == before
-    assert actions(house) == ["sub_user.activated", "sub_user.created"]
-
-
-def test_only_what_was_changed_is_recorded(house: House) -> None:
-    one = house.account.let_in()
-
-    page = save(house, one, name="Gracie")
-
-    assert page.notice == "Saved."
-    assert one.shown()["name"] == "Gracie"
-    assert actions(house) == ["sub_user.details_changed", "sub_user.created"]
+    assert (page.path, page.success_message) == ("/sub-users", "Nothing was changed.")
+    assert sub_user.fetch() == before
+    assert actions(console) == ["sub_user.activated", "sub_user.created"]
 
 
-def test_everything_can_be_changed_at_once(house: House) -> None:
-    one = house.account.let_in()
+def test_only_changed_fields_are_recorded(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
 
-    save(house, one, name="A", surname="B", visible=False, active=True, access_expires_at="2090-07-01T12:00")
+    page = save(console, sub_user, name="Gracie")
 
-    shown = one.shown()
-    assert (shown["name"], shown["surname"], shown["visible"], shown["status"]) == ("A", "B", False, "active")
-    assert shown["access_expires_at"] == "2090-07-01T12:00:00Z"
-
-
-def test_an_expiry_is_taken_away_by_leaving_it_empty(house: House) -> None:
-    one = house.account.let_in(access_expires_at="2090-07-01T10:00:00Z")
-
-    save(house, one, access_expires_at="")
-
-    assert one.shown()["access_expires_at"] is None
+    assert page.success_message == "Saved."
+    assert sub_user.fetch()["name"] == "Gracie"
+    assert actions(console) == ["sub_user.details_changed", "sub_user.created"]
 
 
-def test_an_expiry_counts_in_the_time_zone_that_the_form_showed(house: House) -> None:
-    """The browser may tell another one between the form and its answer."""
-    one = house.account.let_in(access_expires_at="2090-07-01T10:00:00Z")
-    browser = house.owner()
-    form = form_of(browser, one)
+def test_all_fields_can_be_changed_in_one_form(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+
+    save(console, sub_user, name="A", surname="B", visible=False, active=True, access_expires_at="2090-07-01T12:00")
+
+    stored = sub_user.fetch()
+    assert (stored["name"], stored["surname"], stored["visible"], stored["status"]) == ("A", "B", False, "active")
+    assert stored["access_expires_at"] == "2090-07-01T12:00:00Z"
+
+
+def test_empty_expiry_field_removes_the_expiry(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user(access_expires_at="2090-07-01T10:00:00Z")
+
+    save(console, sub_user, access_expires_at="")
+
+    assert sub_user.fetch()["access_expires_at"] is None
+
+
+def test_expiry_is_parsed_in_the_time_zone_of_the_form(console: AccountConsole) -> None:
+    """The browser's time zone may change between rendering and submission."""
+    sub_user = console.account.create_sub_user(access_expires_at="2090-07-01T10:00:00Z")
+    browser = console.owner()
+    form = edit_form(browser, sub_user)
     browser.set_cookie("__Host-subusers-time-zone", "Asia/Tokyo")
 
-    assert browser.submit(form).notice == "Nothing was changed."
+    assert browser.submit(form).success_message == "Nothing was changed."
     browser.submit(form, access_expires_at="2090-07-01T11:00")
-    assert one.shown()["access_expires_at"] == "2090-07-01T11:00:00Z"
+    assert sub_user.fetch()["access_expires_at"] == "2090-07-01T11:00:00Z"
 
 
-def test_the_first_activation_mails_the_password_that_was_set(own_house: House) -> None:
-    one = own_house.account.let_in()
+def test_first_activation_mails_the_initial_password(own_console: AccountConsole) -> None:
+    sub_user = own_console.account.create_sub_user()
 
-    page = save(own_house, one, active=True)
+    page = save(own_console, sub_user, active=True)
 
-    assert page.notice == f"Activated. Access data is on its way to {one.email}."
-    assert "On its way" in page.find("#list tbody").text
-    (mail,) = deliver_mails(own_house.doors.service)
-    assert TEMPORARY in text_of(mail)
-    assert "Sent" in own_house.owner().get("/sub-users").find("#list tbody").text
-
-
-def test_activating_again_mails_new_access_data(own_house: House) -> None:
-    one = own_house.account.let_in_settled()
-    one.change(active=False)
-
-    page = save(own_house, one, active=True)
-
-    assert page.notice.startswith("Activated.")
-    assert mailed_password(deliver_mails(own_house.doors.service)[-1]) not in {TEMPORARY, one.password}
+    assert page.success_message == f"Activated. We're sending access data to {sub_user.email}."
+    assert "Sending" in page.find("#list tbody").text
+    (mail,) = deliver_mails(own_console.clients.service)
+    assert TEMPORARY_PASSWORD in plain_text(mail)
+    assert "Sent" in own_console.owner().get("/sub-users").find("#list tbody").text
 
 
-def test_deactivating_ends_every_session(house: House) -> None:
-    one = house.account.let_in_settled()
-    token = one.token()
+def test_reactivation_mails_a_new_temporary_password(own_console: AccountConsole) -> None:
+    sub_user = own_console.account.create_with_own_password()
+    sub_user.change(active=False)
 
-    page = save(house, one, active=False)
+    page = save(own_console, sub_user, active=True)
 
-    assert page.notice == "Deactivated. Grace Hopper has no access any more, and all sessions have ended."
-    assert not is_active(house.doors.portal, token)
+    assert page.success_message.startswith("Activated.")
+    assert mailed_password(deliver_mails(own_console.clients.service)[-1]) not in {
+        TEMPORARY_PASSWORD,
+        sub_user.password,
+    }
+
+
+def test_deactivation_ends_all_sessions(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    token = sub_user.token()
+
+    page = save(console, sub_user, active=False)
+
+    assert page.success_message == "Deactivated. Grace Hopper no longer has access, and all sessions have ended."
+    assert not is_active(console.clients.portal, token)
     assert page.find("#list .badge.bad").text == "Inactive"
 
 
-def test_a_new_password_for_somebody_active_is_mailed(own_house: House) -> None:
-    one = own_house.account.let_in_settled()
-    token = one.token()
+def test_new_password_of_an_active_sub_user_is_mailed(own_console: AccountConsole) -> None:
+    sub_user = own_console.account.create_with_own_password()
+    token = sub_user.token()
 
-    page = save(own_house, one, password=PASSWORD)
+    page = save(own_console, sub_user, password=PASSWORD)
 
-    assert page.notice.startswith(f"New password: access data is on its way to {one.email}.")
-    assert PASSWORD in text_of(deliver_mails(own_house.doors.service)[-1])
-    assert not is_active(own_house.doors.portal, token)
-
-
-def test_a_new_password_for_somebody_inactive_waits_for_the_activation(own_house: House) -> None:
-    one = own_house.account.let_in()
-
-    page = save(own_house, one, password=PASSWORD)
-
-    assert page.notice == f"Saved. Grace Hopper is inactive: access data goes to {one.email} when you activate them."
-    assert deliver_mails(own_house.doors.service) == []
-    save(own_house, one, active=True)
-    assert PASSWORD in text_of(deliver_mails(own_house.doors.service)[-1])
+    assert page.success_message.startswith(f"New password set. We're sending access data to {sub_user.email}.")
+    assert PASSWORD in plain_text(deliver_mails(own_console.clients.service)[-1])
+    assert not is_active(own_console.clients.portal, token)
 
 
-def test_a_password_set_in_the_step_that_activates_again_is_the_one_mailed(own_house: House) -> None:
-    one = own_house.account.let_in_settled()
-    one.change(active=False)
+def test_new_password_of_an_inactive_sub_user_is_mailed_on_activation(own_console: AccountConsole) -> None:
+    sub_user = own_console.account.create_sub_user()
 
-    save(own_house, one, active=True, password=PASSWORD)
+    page = save(own_console, sub_user, password=PASSWORD)
 
-    assert PASSWORD in text_of(deliver_mails(own_house.doors.service)[-1])
-
-
-def test_an_expiry_that_has_passed_is_told(house: House) -> None:
-    one = house.account.let_in_settled()
-    token = one.token()
-
-    page = save(house, one, access_expires_at="2020-01-01T00:00")
-
-    assert page.notice == "Saved. The access of Grace Hopper has expired, and all sessions have ended."
-    assert not is_active(house.doors.portal, token)
+    assert (
+        page.success_message
+        == f"Saved. Grace Hopper is inactive: activate them to send access data to {sub_user.email}."
+    )
+    assert deliver_mails(own_console.clients.service) == []
+    save(own_console, sub_user, active=True)
+    assert PASSWORD in plain_text(deliver_mails(own_console.clients.service)[-1])
 
 
-def test_activating_somebody_who_has_expired_says_so(house: House) -> None:
-    one = house.account.let_in(access_expires_at="2020-01-01T00:00:00Z")
+def test_reactivation_with_a_password_mails_that_password(own_console: AccountConsole) -> None:
+    sub_user = own_console.account.create_with_own_password()
+    sub_user.change(active=False)
 
-    assert "but the access has expired" in save(house, one, active=True).notice
+    save(own_console, sub_user, active=True, password=PASSWORD)
+
+    assert PASSWORD in plain_text(deliver_mails(own_console.clients.service)[-1])
 
 
-def test_a_new_password_for_somebody_who_has_expired_says_so(house: House) -> None:
-    """Expired before, or by the same form."""
-    expired = house.account.let_in_active(access_expires_at="2020-01-01T00:00:00Z")
-    expiring = house.account.let_in_active()
+def test_setting_a_past_expiry_ends_all_sessions(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    token = sub_user.token()
 
-    for one in (expired, expiring):
-        page = save(house, one, password=PASSWORD, access_expires_at="2020-01-01T00:00")
+    page = save(console, sub_user, access_expires_at="2020-01-01T00:00")
 
-        assert page.notice.startswith(f"New password: access data is on its way to {one.email}, ")
-        assert "but the access has expired" in page.notice
+    assert page.success_message == "Saved. The access of Grace Hopper has expired, and all sessions have ended."
+    assert not is_active(console.clients.portal, token)
+
+
+def test_expired_sub_user_cannot_be_activated(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user(access_expires_at="2020-01-01T00:00:00Z")
+
+    page = save(console, sub_user, active=True)
+
+    assert page.status == 409
+    assert "This time has passed, so they couldn't log in." in page.text
+    assert sub_user.fetch()["status"] == "inactive"
+
+
+def test_new_password_of_an_expired_sub_user_is_refused(console: AccountConsole) -> None:
+    """Whether the access expired earlier or the same form sets the expiry."""
+    expired, expiring = console.account.create_active(), console.account.create_active()
+    expired.change(access_expires_at="2020-01-01T00:00:00Z")
+
+    for sub_user in (expired, expiring):
+        before = sub_user.fetch()
+        page = save(console, sub_user, password=PASSWORD, access_expires_at="2020-01-01T00:00")
+
+        assert page.status == 409
+        assert "This time has passed, so they couldn't log in." in page.text
+        assert sub_user.fetch() == before
 
 
 @pytest.mark.parametrize(
@@ -208,38 +220,42 @@ def test_a_new_password_for_somebody_who_has_expired_says_so(house: House) -> No
         ("access_expires_at", "never"),
     ],
 )
-def test_a_refusal_stands_at_its_field_and_changes_nothing(house: House, field: str, value: str) -> None:
-    one = house.account.let_in()
+def test_invalid_field_is_reported_and_nothing_changes(console: AccountConsole, field: str, value: str) -> None:
+    sub_user = console.account.create_sub_user()
 
-    page = save(house, one, **{"visible": False, "active": True, field: value})
+    page = save(console, sub_user, **{"visible": False, "active": True, field: value})
 
     assert page.status == 422
     assert page.error(field)
     assert page.find("#active").has_attr("checked")
     assert not page.find("#visible").has_attr("checked")
     assert field != "password" or value not in page.response.text
-    assert actions(house) == ["sub_user.created"]
+    assert actions(console) == ["sub_user.created"]
 
 
-def test_a_form_that_was_mended_is_saved(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    refused = browser.submit(form_of(browser, one), name="", active=True)
+def test_corrected_form_is_saved(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    refused = browser.submit(edit_form(browser, sub_user), name="", active=True)
 
-    assert browser.submit(refused, name="Gracie").notice.startswith("Activated.")
+    assert browser.submit(refused, name="Gracie").success_message.startswith("Activated.")
 
 
-def conflicting(house: House, one: SubUser, browser: Browser, **fields: Any) -> Page:
-    """Send a form after somebody else has changed the surname."""
-    form = form_of(browser, one)
-    one.change(surname="Murray")
+def submit_after_conflicting_change(
+    console: AccountConsole, sub_user: SubUser, browser: Browser, **fields: Any
+) -> Page:
+    """Submit the form after the portal has changed the surname."""
+    form = edit_form(browser, sub_user)
+    sub_user.change(surname="Murray")
     return browser.submit(form, **fields)
 
 
-def test_a_conflict_shows_both_versions(house: House) -> None:
-    one = house.account.let_in()
+def test_conflict_page_shows_both_versions(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
 
-    page = conflicting(house, one, house.owner(), name="Gracie <b>", active=True, access_expires_at="2090-07-01T12:00")
+    page = submit_after_conflicting_change(
+        console, sub_user, console.owner(), name="Gracie <b>", active=True, access_expires_at="2090-07-01T12:00"
+    )
 
     assert page.status == 409
     rows = [[cell.get_text(" ", strip=True) for cell in row.select("th, td")] for row in page.soup.select("tbody tr")]
@@ -252,77 +268,79 @@ def test_a_conflict_shows_both_versions(house: House) -> None:
     ]
     assert len(page.soup.select("tr.differs")) == 4
     assert not page.soup.select("#password")
-    assert one.shown()["name"] == "Grace"
+    assert sub_user.fetch()["name"] == "Grace"
 
 
-def test_what_is_stored_can_be_kept(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    page = conflicting(house, one, browser, name="Gracie")
+def test_conflict_can_be_resolved_with_the_stored_values(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    page = submit_after_conflicting_change(console, sub_user, browser, name="Gracie")
 
     form = browser.get(str(page.find("main .actions a[role=button]")["href"]))
 
     assert (form.find("#name")["value"], form.find("#surname")["value"]) == ("Grace", "Murray")
-    assert browser.submit(form).notice == "Nothing was changed."
+    assert browser.submit(form).success_message == "Nothing was changed."
 
 
-def test_what_was_typed_can_be_saved_after_all(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    page = conflicting(house, one, browser, name="Gracie", visible=False, active=True)
+def test_conflict_can_be_resolved_with_the_submitted_values(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    page = submit_after_conflicting_change(console, sub_user, browser, name="Gracie", visible=False, active=True)
 
     saved = browser.submit(page)
 
-    assert saved.notice.startswith("Activated.")
-    shown = one.shown()
-    assert (shown["name"], shown["surname"], shown["visible"]) == ("Gracie", "Hopper", False)
-    assert shown["status"] == "active"
+    assert saved.success_message.startswith("Activated.")
+    stored = sub_user.fetch()
+    assert (stored["name"], stored["surname"], stored["visible"]) == ("Gracie", "Hopper", False)
+    assert stored["status"] == "active"
 
 
-def test_a_password_has_to_be_typed_again(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
+def test_conflict_page_requires_the_password_again(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
 
-    page = conflicting(house, one, browser, password=PASSWORD)
+    page = submit_after_conflicting_change(console, sub_user, browser, password=PASSWORD)
 
     assert PASSWORD not in page.response.text
-    assert "type it again" in page.find("#password-hint").text
-    assert browser.submit(page, password=PASSWORD).notice.startswith("Saved. Grace Hopper is inactive")
+    assert "Enter it again" in page.find("#password-hint").text
+    assert browser.submit(page, password=PASSWORD).success_message.startswith("Saved. Grace Hopper is inactive")
 
 
-def test_a_second_conflict_is_shown_too(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    page = conflicting(house, one, browser, name="Gracie")
-    one.change(surname="Brewster")
+def test_conflict_during_conflict_resolution_is_shown(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    page = submit_after_conflicting_change(console, sub_user, browser, name="Gracie")
+    sub_user.change(surname="Brewster")
 
-    again = browser.submit(page)
+    second_page = browser.submit(page)
 
-    assert again.status == 409
-    assert "Brewster" in again.text
+    assert second_page.status == 409
+    assert "Brewster" in second_page.text
 
 
-def test_a_refused_form_does_not_forget_what_it_was_opened_for(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    refused = conflicting(house, one, browser, name="")
+def test_refused_form_keeps_the_revision(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    refused = submit_after_conflicting_change(console, sub_user, browser, name="")
 
     assert refused.status == 422
     assert browser.submit(refused, name="Gracie").status == 409
 
 
-def test_a_change_between_reading_and_writing_is_a_conflict_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    form = form_of(browser, one)
-    change = house.doors.service.sub_users.change
+def test_change_between_revision_check_and_append_is_a_conflict(
+    console: AccountConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    form = edit_form(browser, sub_user)
+    change = console.clients.service.commands.sub_users.change
 
-    def first_somebody_else(*args: Any, **named: Any) -> Any:
+    def change_after_conflicting_write(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.undo()
-        one.change(surname="Murray")
-        return change(*args, **named)
+        sub_user.change(surname="Murray")
+        return change(*args, **kwargs)
 
-    monkeypatch.setattr(house.doors.service.sub_users, "change", first_somebody_else)
+    monkeypatch.setattr(console.clients.service.commands.sub_users, "change", change_after_conflicting_write)
 
     page = browser.submit(form, name="Gracie")
 
@@ -330,46 +348,49 @@ def test_a_change_between_reading_and_writing_is_a_conflict_too(house: House, mo
     assert "Murray" in page.text
 
 
-def test_the_same_change_by_two_is_no_conflict(house: House) -> None:
-    one = house.account.let_in()
+def test_identical_concurrent_changes_do_not_conflict(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
 
-    assert conflicting(house, one, house.owner(), surname="Murray").notice == "Nothing was changed."
+    assert (
+        submit_after_conflicting_change(console, sub_user, console.owner(), surname="Murray").success_message
+        == "Nothing was changed."
+    )
 
 
 @pytest.mark.parametrize("revision", ["", "x", "-1", "\u0661", "9" * 400, "99"])
-def test_a_revision_that_never_was_is_a_conflict(house: House, revision: str) -> None:
-    one = house.account.let_in()
+def test_unknown_revision_is_a_conflict(console: AccountConsole, revision: str) -> None:
+    sub_user = console.account.create_sub_user()
 
-    assert save(house, one, revision=revision, name="Gracie").status == 409
-    assert one.shown()["name"] == "Grace"
-
-
-def test_a_login_in_between_is_no_conflict(house: House) -> None:
-    one = house.account.let_in_active()
-    browser = house.owner()
-    form = form_of(browser, one)
-    one.token()
-
-    assert browser.submit(form, name="Gracie").notice == "Saved."
+    assert save(console, sub_user, revision=revision, name="Gracie").status == 409
+    assert sub_user.fetch()["name"] == "Grace"
 
 
-def test_who_was_deleted_meanwhile_is_gone_with_a_friendly_word(house: House) -> None:
-    one = house.account.let_in()
-    browser = house.owner()
-    form = form_of(browser, one)
-    house.doors.portal.delete(one.path)
+def test_concurrent_login_does_not_conflict(console: AccountConsole) -> None:
+    sub_user = console.account.create_active()
+    browser = console.owner()
+    form = edit_form(browser, sub_user)
+    sub_user.token()
+
+    assert browser.submit(form, name="Gracie").success_message == "Saved."
+
+
+def test_editing_a_deleted_sub_user_returns_404(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    form = edit_form(browser, sub_user)
+    console.clients.portal.delete(sub_user.path)
 
     for page in (browser.submit(form, name="Gracie"), browser.get(form.path)):
-        assert (page.status, page.find("h1").text) == (404, "No such sub-user")
-        assert "deleted meanwhile" in page.text
+        assert (page.status, page.find("h1").text) == (404, "Sub-user not found")
+        assert "have been deleted" in page.text
 
 
-def test_others_sub_users_are_not_found(house: House, new_house: Any) -> None:
-    one = house.account.let_in()
-    browser = new_house().owner()
+def test_sub_user_of_another_account_cannot_be_edited(console: AccountConsole, new_console: Any) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = new_console().owner()
     token = str(browser.get("/sub-users/new").find("main input[name=csrf]")["value"])
-    path = f"/sub-users/{one.sub_user_id}/edit"
+    path = f"/sub-users/{sub_user.sub_user_id}/edit"
 
     assert browser.get(path).status == 404
     assert browser.post(path, {"csrf": token, "name": "A", "surname": "B", "revision": "1"}).status == 404
-    assert one.shown()["name"] == "Grace"
+    assert sub_user.fetch()["name"] == "Grace"

@@ -1,4 +1,4 @@
-"""The list of sub-users: who is on it, what it says of them, and how it is searched."""
+"""Console: the sub-user list, its contents, filters, sorting and pages."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.console.language import LANGUAGES, say
-from tests.api.test_login_tells_nothing import lock
+from api.presentation.translations import LANGUAGES, translate
+from tests.throttling import fail_as_sub_user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bs4 import Tag
 
+    from tests.conftest import TravelingClock
     from tests.console.browsing import Browser, Page
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
 HOSTILE = "<script>alert(1)</script>"
 
 
 def rows(page: Page) -> dict[str, dict[str, str]]:
-    """Return what each row says, by name and column."""
+    """Return the cells of each row by name and column."""
     return {
         row.select_one("th[scope=row]").get_text(" ", strip=True): {  # type: ignore[union-attr]
             str(cell["data-label"]): " ".join(cell.get_text(" ").split()) for cell in row.select("td[data-label]")
@@ -38,28 +39,28 @@ def names(page: Page) -> list[str]:
     return list(rows(page))
 
 
-def three_people(house: House) -> Browser:
-    house.account.let_in(name="Ada", surname="Lovelace", email="c@company.example")
-    house.account.let_in_active(name="Grace", surname="Hopper", email="a@company.example")
-    house.account.let_in_active(name="Alan", surname="Turing", email="b@company.example", visible=False)
-    return house.owner()
+def create_three_sub_users(console: AccountConsole) -> Browser:
+    console.account.create_sub_user(name="Ada", surname="Lovelace", email="c@company.example")
+    console.account.create_active(name="Grace", surname="Hopper", email="a@company.example")
+    console.account.create_active(name="Alan", surname="Turing", email="b@company.example", visible=False)
+    return console.owner()
 
 
-def raise_limit(house: House, limit: int) -> None:
-    path = f"{house.account.path}/sub-user-limit"
-    answer = house.doors.support.put(path, json={"limit": limit, "reason": "a big company"})
+def raise_limit(console: AccountConsole, limit: int) -> None:
+    path = f"{console.account.path}/sub-user-limit"
+    answer = console.clients.support.put(path, json={"limit": limit, "reason": "a big company"})
     assert answer.status_code == 200, answer.text
 
 
-def test_the_list_says_all_that_is_to_be_known(house: House) -> None:
-    house.account.let_in(name="Ada", surname="Lovelace", email="ada@company.example", visible=False)
+def test_list_shows_all_columns(console: AccountConsole) -> None:
+    console.account.create_sub_user(name="Ada", surname="Lovelace", email="ada@company.example", visible=False)
 
-    page = house.owner().get("/sub-users")
+    page = console.owner().get("/sub-users")
 
-    said = rows(page)["Ada Lovelace"]
-    created = said.pop("Created")
+    row = rows(page)["Ada Lovelace"]
+    created = row.pop("Created")
     assert created.endswith(tuple("0123456789"))
-    assert said == {
+    assert row == {
         "Email": "ada@company.example",
         "Status": "Inactive",
         "Visibility": "Hidden",
@@ -72,82 +73,97 @@ def test_the_list_says_all_that_is_to_be_known(house: House) -> None:
     assert page.find("progress")["value"] == "1"
 
 
-def test_an_active_sub_user_is_green_in_words_too(house: House) -> None:
-    house.account.let_in_active()
+def test_active_status_has_a_text_besides_its_color(console: AccountConsole) -> None:
+    console.account.create_active()
 
-    page = house.owner().get("/sub-users")
+    page = console.owner().get("/sub-users")
 
     assert page.find(".badge.good").text == "Active"
-    assert rows(page)["Grace Hopper"]["Access data"] == "On its way"
+    assert rows(page)["Grace Hopper"]["Access data"] == "Sending"
 
 
-def test_a_login_and_an_expiry_are_shown(house: House) -> None:
-    house.account.let_in_active(access_expires_at="2090-05-01T12:00:00Z").token()
+def test_list_shows_last_login_and_expiry(console: AccountConsole) -> None:
+    console.account.create_active(access_expires_at="2090-05-01T12:00:00Z").token()
 
-    said = rows(house.owner().get("/sub-users"))["Grace Hopper"]
+    row = rows(console.owner().get("/sub-users"))["Grace Hopper"]
 
-    assert said["Access expires"] == "1 May 2090, 12:00"
-    assert said["Last login"] != "Not yet"
-    assert said["Status"] == "Active"
+    assert row["Access expires"] == "1 May 2090, 12:00"
+    assert row["Last login"] != "Not yet"
+    assert row["Status"] == "Active"
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00Z", "9999-12-30T23:59:59Z"])
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
-def test_the_first_and_the_last_moment_there_are_can_be_shown(house: House, moment: str, zone: str) -> None:
-    one = house.account.let_in(access_expires_at=moment)
-    browser = house.owner()
+def test_earliest_and_latest_expiry_are_rendered(console: AccountConsole, moment: str, zone: str) -> None:
+    sub_user = console.account.create_sub_user(access_expires_at=moment)
+    browser = console.owner()
     browser.set_cookie("__Host-subusers-time-zone", zone)
 
     assert browser.get("/sub-users").status == 200
-    assert browser.get(f"/sub-users/{one.sub_user_id}/edit").status == 200
+    assert browser.get(f"/sub-users/{sub_user.sub_user_id}/edit").status == 200
 
 
-def test_who_has_expired_or_is_locked_is_marked(house: House) -> None:
-    house.account.let_in_active(name="Ada", access_expires_at="2020-01-01T00:00:00Z")
-    grace = house.account.let_in_active(name="Grace")
-    lock(house.doors, grace)
-    browser = house.owner()
+def test_expired_and_locked_sub_users_are_marked(console: AccountConsole) -> None:
+    console.account.create_active(name="Ada").change(access_expires_at="2020-01-01T00:00:00Z")
+    grace = console.account.create_active(name="Grace")
+    fail_as_sub_user(console.clients.service, console.account.email, grace.email, 99)
+    grace.log_in(password="not what it is")
+    browser = console.owner()
 
-    said = rows(browser.get("/sub-users"))
+    cells_by_name = rows(browser.get("/sub-users"))
 
-    assert said["Ada Hopper"]["Status"] == "Active Expired"
-    assert said["Grace Hopper"]["Status"] == "Active Locked"
+    assert cells_by_name["Ada Hopper"]["Status"] == "Active Expired"
+    assert cells_by_name["Grace Hopper"]["Status"] == "Active Locked"
     assert "unlocks" in browser.get(f"/sub-users/{grace.sub_user_id}/edit").find("main .notice.warning").text
 
 
-def test_names_are_shown_as_they_are_and_never_as_markup(house: House) -> None:
-    one = house.account.let_in(name=HOSTILE, surname='"><img src=x>')
+def test_expired_temporary_password_is_marked(own_console: AccountConsole, clock: TravelingClock) -> None:
+    """On the list and on the sub-user's page. A password chosen by the sub-user does not expire."""
+    ada = own_console.account.create_active(name="Ada")
+    own_console.account.create_with_own_password(name="Grace")
+    clock.advance(days=7)
+    browser = own_console.owner()
 
-    page = house.owner().get("/sub-users")
+    cells_by_name = rows(browser.get("/sub-users"))
+
+    assert cells_by_name["Ada Hopper"]["Status"] == "Active Temporary password expired"
+    assert cells_by_name["Grace Hopper"]["Status"] == "Active"
+    assert "Temporary password expired" in browser.get(f"/sub-users/{ada.sub_user_id}").text
+
+
+def test_names_in_the_list_are_escaped(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user(name=HOSTILE, surname='"><img src=x>')
+
+    page = console.owner().get("/sub-users")
 
     assert names(page) == [f'{HOSTILE} "><img src=x>']
     assert not page.soup.select("main script, main img")
     assert page.find(".icon.trash")["aria-label"] == f'Delete {HOSTILE} "><img src=x>'
-    assert str(page.find("tbody th a")["href"]) == f"/sub-users/{one.sub_user_id}"
+    assert str(page.find("tbody th a")["href"]) == f"/sub-users/{sub_user.sub_user_id}"
 
 
-def test_each_row_leads_to_what_can_be_done(house: House) -> None:
-    one = house.account.let_in()
+def test_each_row_links_to_its_actions(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
 
-    page = house.owner().get("/sub-users")
+    page = console.owner().get("/sub-users")
 
     assert {(icon["aria-label"], icon["href"]) for icon in page.soup.select(".icons a")} == {
-        ("Edit Grace Hopper", f"/sub-users/{one.sub_user_id}/edit"),
-        ("Send access data again to Grace Hopper", f"/sub-users/{one.sub_user_id}/send-again"),
-        ("Delete Grace Hopper", f"/sub-users/{one.sub_user_id}/delete"),
+        ("Edit Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/edit"),
+        ("Send new access data to Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/send-again"),
+        ("Delete Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/delete"),
     }
     assert all(svg["aria-hidden"] == "true" for svg in page.soup.select("main svg"))
 
 
-def test_with_nobody_there_the_first_steps_are_shown(house: House) -> None:
-    page = house.owner().get("/sub-users")
+def test_empty_account_shows_the_first_steps(console: AccountConsole) -> None:
+    page = console.owner().get("/sub-users")
 
     assert "first steps" in page.find("h2").text
     assert not page.soup.select("#list, .filters")
 
 
-def test_a_search_finds_parts_of_names_and_emails(house: House) -> None:
-    browser = three_people(house)
+def test_search_matches_parts_of_names_and_emails(console: AccountConsole) -> None:
+    browser = create_three_sub_users(console)
     page = browser.get("/sub-users")
 
     assert names(browser.submit(page, q="HOPP")) == ["Grace Hopper"]
@@ -155,19 +171,19 @@ def test_a_search_finds_parts_of_names_and_emails(house: House) -> None:
     assert len(rows(browser.submit(page, q="  "))) == 3
 
 
-def test_a_search_that_finds_nobody_leads_back(house: House) -> None:
-    browser = three_people(house)
+def test_search_without_matches_links_to_the_full_list(console: AccountConsole) -> None:
+    browser = create_three_sub_users(console)
 
     page = browser.submit(browser.get("/sub-users"), q="<b>nobody")
 
     assert page.status == 200
-    assert page.find("#found").text == "No sub-user matches."
+    assert page.find("#found").text == "No sub-users match."
     assert page.find("#q")["value"] == "<b>nobody"
     assert len(rows(browser.get(str(page.find("#list a")["href"])))) == 3
 
 
-def test_filters_leave_others_out_and_stay_chosen(house: House) -> None:
-    browser = three_people(house)
+def test_filters_apply_and_stay_selected(console: AccountConsole) -> None:
+    browser = create_three_sub_users(console)
     page = browser.get("/sub-users")
 
     inactive = browser.submit(page, status="inactive")
@@ -178,8 +194,8 @@ def test_filters_leave_others_out_and_stay_chosen(house: House) -> None:
     assert names(browser.submit(inactive, visibility="hidden")) == []
 
 
-def test_the_list_is_sorted_by_name_unless_told_otherwise(house: House) -> None:
-    browser = three_people(house)
+def test_list_is_sorted_by_name_by_default(console: AccountConsole) -> None:
+    browser = create_three_sub_users(console)
     page = browser.get("/sub-users")
 
     assert names(page) == ["Ada Lovelace", "Alan Turing", "Grace Hopper"]
@@ -187,12 +203,12 @@ def test_the_list_is_sorted_by_name_unless_told_otherwise(house: House) -> None:
     assert names(browser.submit(page, sort="email")) == ["Grace Hopper", "Alan Turing", "Ada Lovelace"]
 
 
-def test_a_head_sorts_and_once_more_reverses(house: House) -> None:
-    browser = three_people(house)
+def test_column_header_sorts_and_then_reverses(console: AccountConsole) -> None:
+    browser = create_three_sub_users(console)
     page = browser.submit(browser.get("/sub-users"), visibility="visible")
 
-    by_email = browser.get(head(page, "Email"))
-    reversed_ = browser.get(head(by_email, "Email"))
+    by_email = browser.get(column_link(page, "Email"))
+    reversed_ = browser.get(column_link(by_email, "Email"))
 
     assert names(by_email) == ["Grace Hopper", "Ada Lovelace"]
     assert by_email.find("th[aria-sort]")["aria-sort"] == "ascending"
@@ -201,29 +217,29 @@ def test_a_head_sorts_and_once_more_reverses(house: House) -> None:
     assert reversed_.find("#sort option[selected]")["value"] == "-email"
 
 
-def head(page: Page, name: str) -> str:
-    """Return where the head of a column leads."""
+def column_link(page: Page, name: str) -> str:
+    """Return the link of a column header."""
     (link,) = (link for link in page.soup.select("thead a") if link.get_text(strip=True).startswith(name))
     return str(link["href"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_order_has_a_name_and_works(house: House, language: str) -> None:
-    three_people(house)
-    browser = house.owner(language=language)
+def test_every_sort_order_is_translated_and_works(console: AccountConsole, language: str) -> None:
+    create_three_sub_users(console)
+    browser = console.owner(language=language)
     browser.set_cookie("__Host-subusers-language", language)
     page = browser.get("/sub-users")
 
     orders = [str(option["value"]) for option in page.soup.select("#sort option")]
 
     assert len(orders) == 12
-    assert page.find("h1").text == say(language, "sub_users.title")
+    assert page.find("h1").text == translate(language, "sub_users.title")
     for order in orders:
         assert len(rows(browser.submit(page, sort=order))) == 3, order
 
 
-def test_pages_follow_each_other_and_lead_back(house: House) -> None:
-    browser = three_people(house)
+def test_pagination_links_forward_and_back(console: AccountConsole) -> None:
+    browser = create_three_sub_users(console)
 
     first = browser.get("/sub-users?limit=2&visibility=all")
     second = browser.get(str(first.find("a[rel=next]")["href"]))
@@ -252,51 +268,51 @@ def test_pages_follow_each_other_and_lead_back(house: House) -> None:
         "q=" + 10_000 * "a",
     ],
 )
-def test_an_address_that_makes_no_sense_is_refused(house: House, query: str) -> None:
-    house.account.let_in()
+def test_invalid_query_parameters_are_refused(console: AccountConsole, query: str) -> None:
+    console.account.create_sub_user()
 
-    page = house.owner().get(f"/sub-users?{query}")
+    page = console.owner().get(f"/sub-users?{query}")
 
     assert page.status == 422
-    assert page.find("h1").text == "Some values were refused"
+    assert page.find("h1").text == "Some values aren't valid"
 
 
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%25", "utm_source=mail", "q=&status=&visibility="])
-def test_an_odd_address_is_made_the_best_of(house: House, query: str) -> None:
-    house.account.let_in()
+def test_unusual_query_strings_are_accepted(console: AccountConsole, query: str) -> None:
+    console.account.create_sub_user()
 
-    assert house.owner().get(f"/sub-users?{query}").status == 200
-
-
-def test_a_cursor_of_another_account_is_refused(house: House, new_house: Any) -> None:
-    three_people(house)
-    next_page = str(house.owner().get("/sub-users?limit=2").find("a[rel=next]")["href"])
-
-    assert new_house().owner().get(next_page).status == 422
+    assert console.owner().get(f"/sub-users?{query}").status == 200
 
 
-def test_others_sub_users_are_on_no_list_of_mine(house: House, new_house: Any) -> None:
-    three_people(house)
+def test_list_cursor_of_another_account_is_refused(console: AccountConsole, new_console: Any) -> None:
+    create_three_sub_users(console)
+    next_page = str(console.owner().get("/sub-users?limit=2").find("a[rel=next]")["href"])
 
-    assert rows(new_house().owner().get("/sub-users")) == {}
+    assert new_console().owner().get(next_page).status == 422
 
 
-def test_at_the_limit_the_button_is_off_and_says_why(house: House) -> None:
+def test_list_excludes_sub_users_of_other_accounts(console: AccountConsole, new_console: Any) -> None:
+    create_three_sub_users(console)
+
+    assert rows(new_console().owner().get("/sub-users")) == {}
+
+
+def test_add_button_is_disabled_at_the_limit(console: AccountConsole) -> None:
     for _ in range(10):
-        house.account.let_in()
+        console.account.create_sub_user()
 
-    page = house.owner().get("/sub-users")
+    page = console.owner().get("/sub-users")
 
     button = page.find(".list-head button")
     assert button.has_attr("disabled")
-    assert page.find(f"#{button['aria-describedby']}").text.startswith("Every place is taken.")
+    assert page.find(f"#{button['aria-describedby']}").text.startswith("You've used all your places.")
     assert not page.soup.select('main a[href="/sub-users/new"]')
     assert "10 of 10 sub-users" in page.text
 
 
-def test_a_piece_of_the_page_is_in_the_whole_page(house: House) -> None:
-    """Scripts ask for the same address, and take the list out of what they get."""
-    page = three_people(house).get("/sub-users?q=ada", headers={"HX-Request": "true"})
+def test_htmx_requests_receive_the_whole_page(console: AccountConsole) -> None:
+    """The script selects the list from the full response."""
+    page = create_three_sub_users(console).get("/sub-users?q=ada", headers={"HX-Request": "true"})
 
     assert names(page) == ["Ada Lovelace"]
     form = page.find("form.filters")
@@ -305,24 +321,26 @@ def test_a_piece_of_the_page_is_in_the_whole_page(house: House) -> None:
     assert page.find("#found")["role"] == "status"
 
 
-def test_a_long_list_takes_no_more_queries_than_a_short_one(own_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    raise_limit(own_house, 60)
+def test_list_takes_as_many_connections_for_any_length(
+    own_console: AccountConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raise_limit(own_console, 60)
     for number in range(55):
-        own_house.account.let_in(password=None, email=f"person-{number}@company.example")
-    browser = own_house.owner()
-    database = own_house.doors.service.database
-    connect, taken = database.get_connection, []
+        own_console.account.create_sub_user(password=None, email=f"person-{number}@company.example")
+    browser = own_console.owner()
+    database = own_console.clients.service.database
+    get_connection, connections_taken = database.get_connection, []
 
-    def counted() -> Any:
-        taken.append(1)
-        return connect()
+    def get_counted_connection() -> Any:
+        connections_taken.append(1)
+        return get_connection()
 
-    def connections(query: str, shown: int) -> int:
-        taken.clear()
-        assert len(page_rows(browser.get(f"/sub-users{query}"))) == shown
-        return len(taken)
+    def connections(query: str, expected_rows: int) -> int:
+        connections_taken.clear()
+        assert len(page_rows(browser.get(f"/sub-users{query}"))) == expected_rows
+        return len(connections_taken)
 
     browser.get("/sub-users")
-    monkeypatch.setattr(database, "get_connection", counted)
+    monkeypatch.setattr(database, "get_connection", get_counted_connection)
 
     assert connections("?limit=1", 1) == connections("", 50) == connections("?limit=200", 55)

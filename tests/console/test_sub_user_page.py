@@ -1,4 +1,4 @@
-"""A sub-user's page: what the owner sees of one person."""
+"""Console: the page of a sub-user, as the owner sees it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 
 from tests.api.callers import is_active
-from tests.console.test_monitoring import report, told
+from tests.console.test_monitoring import report_activities, time_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.console.browsing import Page
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
 
 def facts(page: Page) -> dict[str, str]:
@@ -24,130 +24,130 @@ def facts(page: Page) -> dict[str, str]:
     }
 
 
-def test_it_shows_all_that_is_known(house: House) -> None:
-    one = house.account.let_in_settled(visible=False, access_expires_at="2099-01-31T12:00:00Z")
+def test_page_shows_all_details(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password(visible=False, access_expires_at="2099-01-31T12:00:00Z")
 
-    page = house.owner().get(f"/sub-users/{one.sub_user_id}")
-    known = facts(page)
+    page = console.owner().get(f"/sub-users/{sub_user.sub_user_id}")
+    details_on_page = facts(page)
 
     assert page.status == 200
     assert page.find("h1").get_text() == "Grace Hopper"
-    assert known["Email"] == one.email
-    assert known["Status"] == "Active"
-    assert known["Visibility"] == "Hidden"
-    assert known["Access expires"] == "31 Jan 2099, 12:00"
-    assert known["Password"] == "Their own"
-    assert known["Last login"] != "Not yet"
-    assert known["Id"] == one.sub_user_id
+    assert details_on_page["Email"] == sub_user.email
+    assert details_on_page["Status"] == "Active"
+    assert details_on_page["Visibility"] == "Hidden"
+    assert details_on_page["Access expires"] == "31 Jan 2099, 12:00"
+    assert details_on_page["Password"] == "Their own"
+    assert details_on_page["Last login"] != "Not yet"
+    assert details_on_page["ID"] == sub_user.sub_user_id
 
 
-def test_of_somebody_new_it_says_what_is_yet_to_come(house: House) -> None:
-    one = house.account.let_in()
-    page = house.owner().get(f"/sub-users/{one.sub_user_id}")
-    known = facts(page)
+def test_page_of_a_new_sub_user_describes_missing_details(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    page = console.owner().get(f"/sub-users/{sub_user.sub_user_id}")
+    details_on_page = facts(page)
 
-    assert known["Status"] == "Inactive"
-    assert known["Last login"] == "Not yet"
-    assert known["Access expires"] == "Never"
-    assert known["Password"] == "Temporary: they have yet to choose their own"
+    assert details_on_page["Status"] == "Inactive"
+    assert details_on_page["Last login"] == "Not yet"
+    assert details_on_page["Access expires"] == "Never"
+    assert details_on_page["Password"] == "Temporary: they haven't chosen their own yet"
     assert "Grace Hopper is not logged in anywhere." in page.text
     assert not page.soup.select("main form")
-    assert "No logins and no activities in these days." in page.text
+    assert "No logins or activities on these days." in page.text
 
 
-def test_it_leads_to_what_can_be_done(house: House) -> None:
-    one = house.account.let_in_active()
-    owner = house.owner()
-    page = owner.get(f"/sub-users/{one.sub_user_id}")
+def test_page_links_to_the_actions(console: AccountConsole) -> None:
+    sub_user = console.account.create_active()
+    owner = console.owner()
+    page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
     for link in page.soup.select(".actions a"):
-        led = owner.get(str(link["href"]))
-        assert led.status == 200
-        assert one.sub_user_id in led.path
-    assert [link.get_text() for link in page.soup.select(".actions a")] == ["EDIT", "SEND AGAIN", "DELETE"]
+        linked_page = owner.get(str(link["href"]))
+        assert linked_page.status == 200
+        assert sub_user.sub_user_id in linked_page.path
+    assert [link.get_text() for link in page.soup.select(".actions a")] == ["Edit", "Send new access data", "Delete"]
 
 
-def test_the_owner_ends_all_sessions(house: House) -> None:
-    one = house.account.let_in_settled()
-    tokens = [one.token(), one.token()]
-    owner = house.owner()
-    page = owner.get(f"/sub-users/{one.sub_user_id}")
+def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    tokens = [sub_user.token(), sub_user.token()]
+    owner = console.owner()
+    page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
     assert len(page.soup.select(".table-cards tbody tr")) >= 2
 
-    after = owner.submit(page, "/end-sessions")
+    ended_page = owner.submit(page, "/end-sessions")
 
-    assert after.notice == "All sessions of Grace Hopper have ended."
-    assert after.path == f"/sub-users/{one.sub_user_id}"
-    assert not after.soup.select(".table-cards")
-    assert told(after)[0] == "Winds & Waves ended all sessions of Grace Hopper"
-    assert not any(is_active(house.account.portal, token) for token in tokens)
-    assert one.log_in().status_code == 201
+    assert ended_page.success_message == "All sessions of Grace Hopper have ended."
+    assert ended_page.path == f"/sub-users/{sub_user.sub_user_id}"
+    assert not ended_page.soup.select(".table-cards")
+    assert time_line(ended_page)[0] == "Winds & Waves ended all sessions of Grace Hopper"
+    assert not any(is_active(console.account.portal, token) for token in tokens)
+    assert sub_user.log_in().status_code == 201
 
 
-def test_sessions_do_not_end_without_the_form(house: House) -> None:
-    one = house.account.let_in_settled()
-    token = one.token()
-    owner = house.owner()
-    page = owner.get(f"/sub-users/{one.sub_user_id}")
+def test_ending_sessions_requires_the_csrf_token(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    token = sub_user.token()
+    owner = console.owner()
+    page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
     assert owner.submit(page, "/end-sessions", csrf="made up").status == 403
-    assert owner.post(f"/sub-users/{one.sub_user_id}/end-sessions", {}).status == 403
-    assert is_active(house.account.portal, token)
+    assert owner.post(f"/sub-users/{sub_user.sub_user_id}/end-sessions", {}).status == 403
+    assert is_active(console.account.portal, token)
 
 
-def test_it_tells_of_the_last_twenty_things_and_leads_to_all(house: House) -> None:
-    one, other = house.account.let_in(), house.account.let_in(name="Ada", surname="Lovelace")
-    report(one, *[{"target": str(number)} for number in range(25)])
-    report(other, {})
-    owner = house.owner()
+def test_page_shows_the_last_twenty_events_and_links_to_all(console: AccountConsole) -> None:
+    sub_user, other = console.account.create_sub_user(), console.account.create_sub_user(name="Ada", surname="Lovelace")
+    report_activities(sub_user, *[{"target": str(number)} for number in range(25)])
+    report_activities(other, {})
+    owner = console.owner()
 
-    page = owner.get(f"/sub-users/{one.sub_user_id}")
+    page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
-    assert told(page) == [f"Grace Hopper: tool.used · {number}" for number in range(24, 4, -1)]
+    assert time_line(page) == [f"Grace Hopper: tool.used · {number}" for number in range(24, 4, -1)]
     assert page.soup.select(".day-chart g title")[-1].get_text().endswith("logins: 0, activities: 25")
     everything = owner.get(str(page.find(".pages a")["href"]))
-    assert len(told(everything)) == 26
+    assert len(time_line(everything)) == 26
     assert not owner.get(f"/sub-users/{other.sub_user_id}").soup.select(".pages")
 
 
-def test_who_is_not_there_has_no_page(house: House, new_house: Callable[..., House]) -> None:
-    """Neither the deleted, nor another account's, nor anybody unknown; nor can their sessions be ended."""
-    deleted = house.account.let_in()
-    house.account.portal.delete(deleted.path)
-    theirs = new_house().account.let_in_settled()
-    token = theirs.token()
-    owner = house.owner()
+def test_unknown_sub_users_return_404(console: AccountConsole, new_console: Callable[..., AccountConsole]) -> None:
+    """Deleted sub-users, those of other accounts and unknown ids; their sessions cannot be ended either."""
+    deleted = console.account.create_sub_user()
+    console.account.portal.delete(deleted.path)
+    foreign_sub_user = new_console().account.create_with_own_password()
+    token = foreign_sub_user.token()
+    owner = console.owner()
     form = {"csrf": str(owner.get("/sub-users").find("header [name=csrf]")["value"])}
 
-    for sub_user_id in (deleted.sub_user_id, theirs.sub_user_id, uuid4()):
+    for sub_user_id in (deleted.sub_user_id, foreign_sub_user.sub_user_id, uuid4()):
         assert owner.get(f"/sub-users/{sub_user_id}").status == 404
         assert owner.post(f"/sub-users/{sub_user_id}/end-sessions", form).status == 404
-    assert is_active(house.account.portal, token)
+    assert is_active(console.account.portal, token)
 
 
-@pytest.mark.parametrize("odd", ["x", "%00", "%ff", "1" * 10_000, "../monitoring%2f.."])
-def test_an_address_that_names_nobody_is_answered_404(house: House, odd: str) -> None:
-    assert house.owner().get(f"/sub-users/{odd}").status == 404
+@pytest.mark.parametrize("segment", ["x", "%00", "%ff", "1" * 10_000, "../monitoring%2f.."])
+def test_malformed_sub_user_id_returns_404(console: AccountConsole, segment: str) -> None:
+    assert console.owner().get(f"/sub-users/{segment}").status == 404
 
 
-def test_names_are_text_and_nothing_else(house: House) -> None:
-    one = house.account.let_in_settled(name="<b>Grace", surname="{person}</b>")
-    owner = house.owner()
-    one.token()
+def test_names_on_the_sub_user_page_are_escaped(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password(name="<b>Grace", surname="{person}</b>")
+    owner = console.owner()
+    sub_user.token()
 
-    page = owner.submit(owner.get(f"/sub-users/{one.sub_user_id}"), "/end-sessions")
+    page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
 
-    assert page.notice == "All sessions of <b>Grace {person}</b> have ended."
+    assert page.success_message == "All sessions of <b>Grace {person}</b> have ended."
     assert not page.soup.select("main b")
 
 
-def test_it_comes_in_italian(house: House) -> None:
-    one = house.account.let_in_settled()
-    one.token()
-    owner = house.owner()
+def test_sub_user_page_is_translated_into_italian(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    sub_user.token()
+    owner = console.owner()
     owner.set_cookie("__Host-subusers-language", "it")
 
-    page = owner.submit(owner.get(f"/sub-users/{one.sub_user_id}"), "/end-sessions")
+    page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
 
-    assert page.notice == "Tutte le sessioni di Grace Hopper sono chiuse."
+    assert page.success_message == "Tutte le sessioni di Grace Hopper sono chiuse."
     assert facts(page)["Password"] == "Personale"

@@ -1,62 +1,71 @@
-"""Sending access data again: asked first, and only to who is active."""
+"""Console: sending new access data to active sub-users."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.api.callers import is_active
-from tests.people import deliver_mails, mailed_password
+from tests.builders import deliver_mails, mailed_password
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.api.callers import SubUser
     from tests.console.browsing import Browser, Page
-    from tests.console.conftest import House
+    from tests.console.conftest import AccountConsole
 
 
-def question(browser: Browser, one: SubUser) -> Page:
-    return browser.get(f"/sub-users/{one.sub_user_id}/send-again")
+def confirmation_page(browser: Browser, sub_user: SubUser) -> Page:
+    return browser.get(f"/sub-users/{sub_user.sub_user_id}/send-again")
 
 
-def test_it_is_asked_first_and_says_what_ends(house: House) -> None:
-    one = house.account.let_in_settled(name="<i>Grace</i>")
-    token = one.token()
+def test_sending_access_data_requires_confirmation(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password(name="<i>Grace</i>")
+    token = sub_user.token()
 
-    page = question(house.owner(), one)
+    page = confirmation_page(console.owner(), sub_user)
 
     assert page.status == 200
-    assert page.find("h1").text == "Send access data again to <i>Grace</i> Hopper?"
-    assert one.email in page.text
-    assert "is not valid any more, and all their sessions end now." in page.text
-    assert is_active(house.doors.portal, token)
+    assert page.find("h1").text == "Send new access data to <i>Grace</i> Hopper?"
+    assert sub_user.email in page.text
+    assert "stops working, and all their sessions end immediately." in page.text
+    assert is_active(console.clients.portal, token)
 
 
-def test_then_new_access_data_is_mailed(own_house: House) -> None:
-    one = own_house.account.let_in_settled()
-    token = one.token()
-    browser = own_house.owner()
+def test_new_access_data_is_mailed_and_sessions_end(own_console: AccountConsole) -> None:
+    sub_user = own_console.account.create_with_own_password()
+    token = sub_user.token()
+    browser = own_console.owner()
 
-    page = browser.submit(question(browser, one))
+    page = browser.submit(confirmation_page(browser, sub_user))
 
     assert page.path == "/sub-users"
-    assert page.notice.startswith(f"New access data is on its way to {one.email}.")
-    assert not is_active(own_house.doors.portal, token)
-    password = mailed_password(deliver_mails(own_house.doors.service)[-1])
-    assert one.log_in(password=password).status_code == 201
+    assert page.success_message.startswith(f"We're sending new access data to {sub_user.email}.")
+    assert not is_active(own_console.clients.portal, token)
+    password = mailed_password(deliver_mails(own_console.clients.service)[-1])
+    assert sub_user.log_in(password=password).status_code == 201
 
 
-def test_to_who_has_expired_it_is_said_that_they_cannot_log_in(house: House) -> None:
-    one = house.account.let_in_active(access_expires_at="2020-01-01T00:00:00Z")
-    browser = house.owner()
+def test_access_data_for_an_expired_sub_user_is_refused(console: AccountConsole) -> None:
+    """Whether the access expired before or after the form was opened."""
+    sub_user = console.account.create_active()
+    browser = console.owner()
+    form = confirmation_page(browser, sub_user)
+    sub_user.change(access_expires_at="2020-01-01T00:00:00Z")
+    before = sub_user.fetch()
 
-    page = browser.submit(question(browser, one))
+    for page in (browser.submit(form), confirmation_page(browser, sub_user)):
+        assert page.status == 409
+        assert page.find("main .notice.warning").text.startswith("The access of Grace Hopper has expired")
+    assert sub_user.fetch() == before
 
-    assert page.notice.startswith(f"New access data is on its way to {one.email}, but the access has expired")
 
+def test_access_data_for_an_inactive_sub_user_is_refused(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
 
-def test_to_who_is_inactive_there_is_nothing_to_send(house: House) -> None:
-    one = house.account.let_in()
-
-    page = question(house.owner(), one)
+    page = confirmation_page(console.owner(), sub_user)
 
     assert page.status == 409
     assert page.find("main .notice.warning").text.startswith("Grace Hopper is inactive")
@@ -64,11 +73,11 @@ def test_to_who_is_inactive_there_is_nothing_to_send(house: House) -> None:
     assert not page.soup.select("main form")
 
 
-def test_who_was_deactivated_meanwhile_gets_nothing(house: House) -> None:
-    one = house.account.let_in_active()
-    browser = house.owner()
-    form = question(browser, one)
-    one.change(active=False)
+def test_access_data_is_refused_after_concurrent_deactivation(console: AccountConsole) -> None:
+    sub_user = console.account.create_active()
+    browser = console.owner()
+    form = confirmation_page(browser, sub_user)
+    sub_user.change(active=False)
 
     page = browser.submit(form)
 
@@ -76,29 +85,59 @@ def test_who_was_deactivated_meanwhile_gets_nothing(house: House) -> None:
     assert page.find("main .notice.warning").text.startswith("Grace Hopper is inactive")
 
 
-def test_who_was_deleted_meanwhile_is_said_to_be_gone(house: House) -> None:
-    one = house.account.let_in_active()
-    browser = house.owner()
-    form = question(browser, one)
-    house.doors.portal.delete(one.path)
+def test_access_data_for_a_deleted_sub_user_returns_404(console: AccountConsole) -> None:
+    sub_user = console.account.create_active()
+    browser = console.owner()
+    form = confirmation_page(browser, sub_user)
+    console.clients.portal.delete(sub_user.path)
 
-    for page in (browser.submit(form), question(browser, one)):
-        assert (page.status, page.find("h1").text) == (404, "No such sub-user")
-
-
-def test_without_its_token_a_form_does_nothing(house: House) -> None:
-    one = house.account.let_in_active()
-    token = one.token()
-    browser = house.owner()
-
-    assert browser.submit(question(browser, one), leave_out=("csrf",)).status == 403
-    assert is_active(house.doors.portal, token)
+    for page in (browser.submit(form), confirmation_page(browser, sub_user)):
+        assert (page.status, page.find("h1").text) == (404, "Sub-user not found")
 
 
-def test_others_sub_users_are_not_found(house: House, new_house: Any) -> None:
-    one = house.account.let_in_active()
-    browser = new_house().owner()
+def test_send_again_form_without_csrf_token_is_refused(console: AccountConsole) -> None:
+    sub_user = console.account.create_active()
+    token = sub_user.token()
+    browser = console.owner()
+
+    assert browser.submit(confirmation_page(browser, sub_user), leave_out=("csrf",)).status == 403
+    assert is_active(console.clients.portal, token)
+
+
+def test_access_data_for_a_sub_user_of_another_account_returns_404(console: AccountConsole, new_console: Any) -> None:
+    sub_user = console.account.create_active()
+    browser = new_console().owner()
     token = str(browser.get("/sub-users/new").find("main input[name=csrf]")["value"])
 
-    assert question(browser, one).status == 404
-    assert browser.post(f"/sub-users/{one.sub_user_id}/send-again", {"csrf": token}).status == 404
+    assert confirmation_page(browser, sub_user).status == 404
+    assert browser.post(f"/sub-users/{sub_user.sub_user_id}/send-again", {"csrf": token}).status == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Too many emails with access data were sent in the last hour. Nothing was changed."),
+        ("it", "Nell'ultima ora sono state inviate troppe e-mail con dati di accesso. Non è stato cambiato nulla."),
+    ],
+)
+def test_throttled_access_data_mail_returns_retry_after(
+    new_console: Callable[..., AccountConsole], language: str, sentence: str
+) -> None:
+    """Applies to the "send again" page and to an edit form with a new password."""
+    console = new_console(language=language)
+    sub_user = console.account.create_active()
+    for _ in range(4):
+        console.account.portal.post(f"{sub_user.path}/credentials-mail")
+    browser = console.owner()
+
+    page = browser.submit(browser.get(f"/sub-users/{sub_user.sub_user_id}/send-again"))
+    assert page.status == 429
+    assert sentence in page.find(".notice.warning[role=alert]").text
+    assert int(page.response.headers["Retry-After"]) > 3500
+
+    form = browser.get(f"/sub-users/{sub_user.sub_user_id}/edit")
+    page = browser.submit(form, name="Ada", password="another phrase for now")
+    assert page.status == 429
+    assert sentence in page.find(".notice.warning[role=alert]").text
+    assert page.find("#name")["value"] == "Ada"
+    assert sub_user.fetch()["name"] == "Grace"

@@ -1,7 +1,8 @@
-"""The domain tests share one helper, whose asserts are to be as telling as their own."""
+"""Pytest configuration of the domain tests."""
 
 from __future__ import annotations
 
 import pytest
 
+# Otherwise only the assertions in test modules would show the compared values.
 pytest.register_assert_rewrite("tests.domain.given_when_then")

@@ -1,7 +1,8 @@
-"""One possible history of an account, and a fact beside it, each event exactly as the store holds it.
+"""A history of one account, and standalone events, each exactly as the store holds it.
 
-What stands here is stored somewhere for ever: no topic and no payload is ever changed or removed. A class may be
-renamed: its rows keep their topic. A field may be added: the rows there were say that it is None, and a row is added.
+Everything here is stored permanently, so topics and payloads must never be changed or removed. A class may be
+renamed; its stored rows keep their topic. A field may be added; the existing rows then read it as None, and a new row
+pins the field.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import resolve_topic
 
 from domain import events
-from domain.cause import ActorType, Reading, Sealed, Via
+from domain.event_metadata import ActorType, Ciphertext, Reading, Via
 from domain.plan import Resource
 from domain.sub_user import Notice
 
@@ -27,33 +28,49 @@ SUB_USER = UUID("7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978")
 SESSION = UUID("c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b")
 ACTIVITY = UUID("e0a1b2c3-d4e5-4f60-8a7b-9c0d1e2f3a4b")
 WEBHOOK = UUID("5d2c1b0a-9f8e-4d7c-8b6a-594837261504")
-LOOK = UUID("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
+API_KEY = UUID("0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0")
+ACCESS = UUID("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
 TIME = datetime(2026, 3, 2, 9, 30, 0, 125000, tzinfo=UTC)
 EXPIRY = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
 
-BARE = dict.fromkeys(("actor_id", "request_id", "ip", "user_agent", "reason"))
-OWNER = {**BARE, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "portal"}
-SUPPORT = {**OWNER, "actor_type": ActorType.SUPPORT, "actor_id": "desk", "reason": Sealed("c2VhbGVkIHJlYXNvbg")}
-SYSTEM = {**BARE, "actor_type": ActorType.SYSTEM, "actor_id": "mailer"}
-THEMSELVES = {**BARE, "actor_type": ActorType.SUB_USER, "actor_id": "7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}
-OF_LOOK = {
+NO_METADATA = dict.fromkeys(("actor_id", "request_id", "ip", "user_agent", "reason"))
+OWNER_METADATA = {**NO_METADATA, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "portal"}
+SUPPORT_METADATA = {
+    **OWNER_METADATA,
+    "actor_type": ActorType.SUPPORT,
+    "actor_id": "desk",
+    "reason": Ciphertext("c2VhbGVkIHJlYXNvbg"),
+}
+SYSTEM_METADATA = {**NO_METADATA, "actor_type": ActorType.SYSTEM, "actor_id": "mailer"}
+SUB_USER_METADATA = {
+    **NO_METADATA,
+    "actor_type": ActorType.SUB_USER,
+    "actor_id": "7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",
+}
+ACCESS_METADATA = {
     **dict.fromkeys(("account_id", "sub_user_id", "request_id", "ip", "user_agent", "wanted_action", "since", "until")),
     "actor_type": ActorType.SYSTEM,
     "actor_id": "operator",
 }
-OF_WEBHOOK = {
+WEBHOOK_METADATA = {
     **dict.fromkeys(("request_id", "ip", "user_agent")),
     "webhook_id": WEBHOOK,
     "account_id": ACCOUNT,
     "actor_type": ActorType.SYSTEM,
     "actor_id": "webhooks",
 }
-SOMEBODY = {**BARE, "actor_type": ActorType.ANONYMOUS, "ip": Sealed("c2VhbGVkIGlw")}
+API_KEY_METADATA = {
+    **dict.fromkeys(("request_id", "ip", "user_agent")),
+    "api_key_id": API_KEY,
+    "actor_type": ActorType.SYSTEM,
+    "actor_id": "operator",
+}
+ANONYMOUS_METADATA = {**NO_METADATA, "actor_type": ActorType.ANONYMOUS, "ip": Ciphertext("c2VhbGVkIGlw")}
 
 
 @dataclass(frozen=True)
-class Pinned:
-    """An event as the store holds it, and what it says."""
+class PinnedEvent:
+    """An event in its stored form, and the fields of the event class."""
 
     event_class: type
     topic: str
@@ -74,7 +91,7 @@ class Pinned:
 
 
 HISTORY = [
-    Pinned(
+    PinnedEvent(
         events.MainAccountRegistered,
         "MainAccountRegistered",
         (
@@ -84,20 +101,20 @@ HISTORY = [
             '"company_name":"c2VhbGVkIGNvbXBhbnk","language":"en","sub_user_limit":10}'
         ),
         {
-            **OWNER,
+            **OWNER_METADATA,
             "request_id": "r-1",
-            "ip": Sealed("c2VhbGVkIGlw"),
-            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
+            "ip": Ciphertext("c2VhbGVkIGlw"),
+            "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
             "originator_topic": "MainAccount",
-            "email": Sealed("c2VhbGVkIGVtYWls"),
+            "email": Ciphertext("c2VhbGVkIGVtYWls"),
             "email_hash": "9b2c1f",
-            "company_name": Sealed("c2VhbGVkIGNvbXBhbnk"),
+            "company_name": Ciphertext("c2VhbGVkIGNvbXBhbnk"),
             "language": "en",
             "sub_user_limit": 10,
         },
         version=1,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountDetailsChanged,
         "MainAccountDetailsChanged",
         (
@@ -106,36 +123,43 @@ HISTORY = [
             '"password_changed":false}'
         ),
         {
-            **OWNER,
-            "email": Sealed("bmV3IGVtYWls"),
+            **OWNER_METADATA,
+            "email": Ciphertext("bmV3IGVtYWls"),
             "email_hash": "4e7d0a",
-            "company_name": Sealed("bmV3IGNvbXBhbnk"),
+            "company_name": Ciphertext("bmV3IGNvbXBhbnk"),
             "language": "it",
             "password_changed": False,
         },
         version=2,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountDetailsChanged,
         "MainAccountDetailsChanged",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"password_changed":true}'
         ),
-        {**OWNER, "email": None, "email_hash": None, "company_name": None, "language": None, "password_changed": True},
+        {
+            **OWNER_METADATA,
+            "email": None,
+            "email_hash": None,
+            "company_name": None,
+            "language": None,
+            "password_changed": True,
+        },
         version=3,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserLimitRaised,
         "SubUserLimitRaised",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"support","actor_id":"desk",'
             '"reason":"c2VhbGVkIHJlYXNvbg","sub_user_limit":25}'
         ),
-        {**SUPPORT, "sub_user_limit": 25},
+        {**SUPPORT_METADATA, "sub_user_limit": 25},
         version=4,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserCreated,
         "SubUserCreated",
         (
@@ -144,68 +168,73 @@ HISTORY = [
             '"name":"bmFtZQ","surname":"c3VybmFtZQ","visible":true}'
         ),
         {
-            **OWNER,
+            **OWNER_METADATA,
             "sub_user_id": SUB_USER,
-            "email": Sealed("ZW1haWw"),
+            "email": Ciphertext("ZW1haWw"),
             "email_hash": "77ab10",
-            "name": Sealed("bmFtZQ"),
-            "surname": Sealed("c3VybmFtZQ"),
+            "name": Ciphertext("bmFtZQ"),
+            "surname": Ciphertext("c3VybmFtZQ"),
             "visible": True,
             "access_expires_at": None,
         },
         version=5,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserDetailsChanged,
         "SubUserDetailsChanged",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","name":"bmV3IG5hbWU","surname":"bmV3IHN1cm5hbWU"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER, "name": Sealed("bmV3IG5hbWU"), "surname": Sealed("bmV3IHN1cm5hbWU")},
+        {
+            **OWNER_METADATA,
+            "sub_user_id": SUB_USER,
+            "name": Ciphertext("bmV3IG5hbWU"),
+            "surname": Ciphertext("bmV3IHN1cm5hbWU"),
+        },
         version=6,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserVisibilityChanged,
         "SubUserVisibilityChanged",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","visible":false}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER, "visible": False},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER, "visible": False},
         version=7,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserAccessExpirySet,
         "SubUserAccessExpirySet",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","access_expires_at":"2026-12-31T23:00:00+00:00"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER, "access_expires_at": EXPIRY},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER, "access_expires_at": EXPIRY},
         version=8,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserAccessExpirySet,
         "SubUserAccessExpirySet",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER, "access_expires_at": None},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER, "access_expires_at": None},
         version=9,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserActivated,
         "SubUserActivated",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","credentials":1,"notice":"activation"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER, "credentials": 1, "notice": Notice.ACTIVATION},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER, "credentials": 1, "notice": Notice.ACTIVATION},
         version=10,
     ),
-    Pinned(
+    PinnedEvent(
         events.CredentialsMailFailed,
         "CredentialsMailFailed",
         (
@@ -213,60 +242,66 @@ HISTORY = [
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","notice":"activation","caused_by":10,'
             '"reply":"NTUwIG5v"}'
         ),
-        {**SYSTEM, "sub_user_id": SUB_USER, "notice": Notice.ACTIVATION, "caused_by": 10, "reply": Sealed("NTUwIG5v")},
+        {
+            **SYSTEM_METADATA,
+            "sub_user_id": SUB_USER,
+            "notice": Notice.ACTIVATION,
+            "caused_by": 10,
+            "reply": Ciphertext("NTUwIG5v"),
+        },
         version=11,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserLoginRefused,
         "SubUserLoginRefused",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","why":"wrong_password","failures":64}'
         ),
-        {**SOMEBODY, "sub_user_id": SUB_USER, "why": "wrong_password", "failures": 64},
+        {**ANONYMOUS_METADATA, "sub_user_id": SUB_USER, "why": "wrong_password", "failures": 64},
         version=12,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserLoginRefused,
         "SubUserLoginRefused",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
             '"why":"unknown","failures":1}'
         ),
-        {**SOMEBODY, "sub_user_id": None, "why": "unknown", "failures": 1},
+        {**ANONYMOUS_METADATA, "sub_user_id": None, "why": "unknown", "failures": 1},
         version=13,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserLockedOut,
         "SubUserLockedOut",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","failures":100}'
         ),
-        {**SOMEBODY, "sub_user_id": SUB_USER, "failures": 100},
+        {**ANONYMOUS_METADATA, "sub_user_id": SUB_USER, "failures": 100},
         version=14,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserPasswordReset,
         "SubUserPasswordReset",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","credentials":2,"notice":"send_again"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER, "credentials": 2, "notice": Notice.SEND_AGAIN},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER, "credentials": 2, "notice": Notice.SEND_AGAIN},
         version=15,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserUnlocked,
         "SubUserUnlocked",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER},
         version=16,
     ),
-    Pinned(
+    PinnedEvent(
         events.CredentialsMailed,
         "CredentialsMailed",
         (
@@ -274,10 +309,16 @@ HISTORY = [
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","notice":"send_again","caused_by":15,'
             '"reply":"MjUwIG9r"}'
         ),
-        {**SYSTEM, "sub_user_id": SUB_USER, "notice": Notice.SEND_AGAIN, "caused_by": 15, "reply": Sealed("MjUwIG9r")},
+        {
+            **SYSTEM_METADATA,
+            "sub_user_id": SUB_USER,
+            "notice": Notice.SEND_AGAIN,
+            "caused_by": 15,
+            "reply": Ciphertext("MjUwIG9r"),
+        },
         version=17,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserLoggedIn,
         "SubUserLoggedIn",
         (
@@ -285,10 +326,10 @@ HISTORY = [
             '"actor_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",'
             '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b","with_temporary_password":true}'
         ),
-        {**THEMSELVES, "sub_user_id": SUB_USER, "session_id": SESSION, "with_temporary_password": True},
+        {**SUB_USER_METADATA, "sub_user_id": SUB_USER, "session_id": SESSION, "with_temporary_password": True},
         version=18,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserPasswordChanged,
         "SubUserPasswordChanged",
         (
@@ -296,10 +337,10 @@ HISTORY = [
             '"actor_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",'
             '"credentials":3}'
         ),
-        {**THEMSELVES, "sub_user_id": SUB_USER, "credentials": 3},
+        {**SUB_USER_METADATA, "sub_user_id": SUB_USER, "credentials": 3},
         version=19,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserLoggedOut,
         "SubUserLoggedOut",
         (
@@ -307,121 +348,121 @@ HISTORY = [
             '"actor_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",'
             '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
         ),
-        {**THEMSELVES, "sub_user_id": SUB_USER, "session_id": SESSION},
+        {**SUB_USER_METADATA, "sub_user_id": SUB_USER, "session_id": SESSION},
         version=20,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserLoggedOut,
         "SubUserLoggedOut",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER, "session_id": None},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER, "session_id": None},
         version=21,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserDeactivated,
         "SubUserDeactivated",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER},
         version=22,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserDeleted,
         "SubUserDeleted",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER},
         version=23,
     ),
-    Pinned(
+    PinnedEvent(
         events.PersonalDataErased,
         "PersonalDataErased",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
         ),
-        {**OWNER, "sub_user_id": SUB_USER},
+        {**OWNER_METADATA, "sub_user_id": SUB_USER},
         version=24,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountLoginRefused,
         "MainAccountLoginRefused",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
             '"why":"wrong_password","failures":8}'
         ),
-        {**SOMEBODY, "why": "wrong_password", "failures": 8},
+        {**ANONYMOUS_METADATA, "why": "wrong_password", "failures": 8},
         version=25,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountLoggedIn,
         "MainAccountLoggedIn",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b","via":"password"}'
         ),
-        {**OWNER, "session_id": SESSION, "via": Via.PASSWORD},
+        {**OWNER_METADATA, "session_id": SESSION, "via": Via.PASSWORD},
         version=26,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountLoggedOut,
         "MainAccountLoggedOut",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
         ),
-        {**OWNER, "session_id": SESSION},
+        {**OWNER_METADATA, "session_id": SESSION},
         version=27,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountLoggedIn,
         "MainAccountLoggedIn",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b","via":"link"}'
         ),
-        {**OWNER, "session_id": SESSION, "via": Via.LINK},
+        {**OWNER_METADATA, "session_id": SESSION, "via": Via.LINK},
         version=28,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountLoggedOut,
         "MainAccountLoggedOut",
         ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal"}'),
-        {**OWNER, "session_id": None},
+        {**OWNER_METADATA, "session_id": None},
         version=29,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountClosed,
         "MainAccountClosed",
         ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal"}'),
-        {**OWNER},
+        {**OWNER_METADATA},
         version=30,
     ),
-    Pinned(
+    PinnedEvent(
         events.PersonalDataErased,
         "PersonalDataErased",
         ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal"}'),
-        {**OWNER, "sub_user_id": None},
+        {**OWNER_METADATA, "sub_user_id": None},
         version=31,
     ),
-    Pinned(
+    PinnedEvent(
         events.MainAccountPlanSet,
         "MainAccountPlanSet",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
             '"included_minutes":1000,"included_tokens":2000000,"period_start":"2026-02-28"}'
         ),
-        {**OWNER, "included_minutes": 1000, "included_tokens": 2_000_000, "period_start": date(2026, 2, 28)},
+        {**OWNER_METADATA, "included_minutes": 1000, "included_tokens": 2_000_000, "period_start": date(2026, 2, 28)},
         version=32,
     ),
-    Pinned(
+    PinnedEvent(
         events.UsageThresholdReached,
         "UsageThresholdReached",
         (
@@ -430,7 +471,7 @@ HISTORY = [
             '"included":60000000}'
         ),
         {
-            **SYSTEM,
+            **SYSTEM_METADATA,
             "resource": Resource.CONVERSATION,
             "threshold": 80,
             "period_start": date(2026, 2, 28),
@@ -441,8 +482,8 @@ HISTORY = [
     ),
 ]
 
-FACTS = [
-    Pinned(
+STANDALONE_EVENTS = [
+    PinnedEvent(
         events.SubUserActivityRecorded,
         "SubUserActivityRecorded",
         (
@@ -455,16 +496,16 @@ FACTS = [
             "account_id": ACCOUNT,
             "sub_user_id": SUB_USER,
             "action": "assistente.pubblicò",
-            "target": Sealed("dGFyZ2V0"),
-            "details": Sealed("ZGV0YWlscw"),
+            "target": Ciphertext("dGFyZ2V0"),
+            "details": Ciphertext("ZGV0YWlscw"),
             "occurred_at": EXPIRY,
             "request_id": "r-2",
-            "ip": Sealed("c2VhbGVkIGlw"),
-            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
+            "ip": Ciphertext("c2VhbGVkIGlw"),
+            "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
         },
         stream=ACTIVITY,
     ),
-    Pinned(
+    PinnedEvent(
         events.SubUserActivityRecorded,
         "SubUserActivityRecorded",
         (
@@ -485,7 +526,7 @@ FACTS = [
         },
         stream=ACTIVITY,
     ),
-    Pinned(
+    PinnedEvent(
         events.WebhookCreated,
         "WebhookCreated",
         (
@@ -494,16 +535,16 @@ FACTS = [
             '"request_id":"r-3","ip":"c2VhbGVkIGlw","user_agent":"c2VhbGVkIGFnZW50"}'
         ),
         {
-            **OF_WEBHOOK,
+            **WEBHOOK_METADATA,
             "actor_type": ActorType.MAIN_ACCOUNT,
             "actor_id": "portal",
             "request_id": "r-3",
-            "ip": Sealed("c2VhbGVkIGlw"),
-            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
+            "ip": Ciphertext("c2VhbGVkIGlw"),
+            "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
         },
         stream=WEBHOOK,
     ),
-    Pinned(
+    PinnedEvent(
         events.WebhookDisabled,
         "WebhookDisabled",
         (
@@ -511,33 +552,33 @@ FACTS = [
             '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"system","actor_id":"webhooks",'
             '"why":"failing","failures":10}'
         ),
-        {**OF_WEBHOOK, "why": "failing", "failures": 10},
+        {**WEBHOOK_METADATA, "why": "failing", "failures": 10},
         stream=WEBHOOK,
         version=2,
     ),
-    Pinned(
+    PinnedEvent(
         events.WebhookEnabled,
         "WebhookEnabled",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
             '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"system","actor_id":"webhooks"}'
         ),
-        {**OF_WEBHOOK},
+        {**WEBHOOK_METADATA},
         stream=WEBHOOK,
         version=3,
     ),
-    Pinned(
+    PinnedEvent(
         events.WebhookDeleted,
         "WebhookDeleted",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
             '"actor_type":"system","actor_id":"webhooks"}'
         ),
-        {**OF_WEBHOOK, "account_id": None},
+        {**WEBHOOK_METADATA, "account_id": None},
         stream=WEBHOOK,
         version=4,
     ),
-    Pinned(
+    PinnedEvent(
         events.UsageRecorded,
         "UsageRecorded",
         (
@@ -553,12 +594,101 @@ FACTS = [
             "llm_tokens": 3400,
             "occurred_at": EXPIRY,
             "request_id": "r-2",
-            "ip": Sealed("c2VhbGVkIGlw"),
-            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
+            "ip": Ciphertext("c2VhbGVkIGlw"),
+            "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
         },
         stream=ACTIVITY,
     ),
-    Pinned(
+    PinnedEvent(
+        events.WebhookSecretRotated,
+        "WebhookSecretRotated",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"system","actor_id":"webhooks"}'
+        ),
+        {**WEBHOOK_METADATA},
+        stream=WEBHOOK,
+        version=5,
+    ),
+    PinnedEvent(
+        events.WebhookReplayed,
+        "WebhookReplayed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"system","actor_id":"webhooks",'
+            '"after":4711}'
+        ),
+        {**WEBHOOK_METADATA, "after": 4711},
+        stream=WEBHOOK,
+        version=6,
+    ),
+    PinnedEvent(
+        events.WebhookAdopted,
+        "WebhookAdopted",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"system","actor_id":"webhooks",'
+            '"api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0"}'
+        ),
+        {**WEBHOOK_METADATA, "api_key_id": API_KEY, "former_api_key_id": None},
+        stream=WEBHOOK,
+        version=7,
+    ),
+    PinnedEvent(
+        events.ApiKeyCreated,
+        "ApiKeyCreated",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",'
+            '"actor_type":"system","actor_id":"operator",'
+            '"scope":"portal","expires_at":"2026-12-31T23:00:00+00:00",'
+            '"allowed_addresses":"192.0.2.0/24 2001:db8::/32",'
+            '"accounts":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10"}'
+        ),
+        {
+            **API_KEY_METADATA,
+            "scope": "portal",
+            "expires_at": EXPIRY,
+            "allowed_addresses": "192.0.2.0/24 2001:db8::/32",
+            "accounts": str(ACCOUNT),
+        },
+        stream=API_KEY,
+    ),
+    PinnedEvent(
+        events.ApiKeyLimitsChanged,
+        "ApiKeyLimitsChanged",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",'
+            '"actor_type":"system","actor_id":"operator",'
+            '"expires_at":"2026-12-31T23:00:00+00:00"}'
+        ),
+        {**API_KEY_METADATA, "expires_at": EXPIRY, "allowed_addresses": None, "accounts": None},
+        stream=API_KEY,
+        version=2,
+    ),
+    PinnedEvent(
+        events.ApiKeyFirstUsed,
+        "ApiKeyFirstUsed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",'
+            '"actor_type":"system","actor_id":"operator"}'
+        ),
+        {**API_KEY_METADATA},
+        stream=API_KEY,
+        version=3,
+    ),
+    PinnedEvent(
+        events.ApiKeyRevoked,
+        "ApiKeyRevoked",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",'
+            '"actor_type":"system","actor_id":"operator",'
+            '"webhooks_disabled":2,"webhooks_handed_over":0}'
+        ),
+        {**API_KEY_METADATA, "webhooks_disabled": 2, "webhooks_handed_over": 0},
+        stream=API_KEY,
+        version=4,
+    ),
+    PinnedEvent(
         events.AuditLogRead,
         "AuditLogRead",
         (
@@ -574,34 +704,36 @@ FACTS = [
             "actor_type": ActorType.AUDITOR,
             "actor_id": "key",
             "request_id": "r-4",
-            "ip": Sealed("c2VhbGVkIGlw"),
-            "user_agent": Sealed("c2VhbGVkIGFnZW50"),
+            "ip": Ciphertext("c2VhbGVkIGlw"),
+            "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
             "wanted_action": "sub_user.activated",
             "since": TIME,
             "until": EXPIRY,
             "what": Reading.AUDIT_LOG,
             "as_of": None,
         },
-        stream=LOOK,
+        stream=ACCESS,
     ),
-    Pinned(
+    PinnedEvent(
         events.AuditLogRead,
         "AuditLogRead",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
             '"actor_type":"system","actor_id":"operator","what":"history","as_of":"2026-12-31T23:00:00+00:00"}'
         ),
-        {**OF_LOOK, "account_id": ACCOUNT, "what": Reading.HISTORY, "as_of": EXPIRY},
-        stream=LOOK,
+        {**ACCESS_METADATA, "account_id": ACCOUNT, "what": Reading.HISTORY, "as_of": EXPIRY},
+        stream=ACCESS,
     ),
-    Pinned(
+    PinnedEvent(
         events.AuditLogExported,
         "AuditLogExported",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system","actor_id":"operator",'
             '"format":"jsonl","after":0}'
         ),
-        {**OF_LOOK, "format": "jsonl", "after": 0},
-        stream=LOOK,
+        {**ACCESS_METADATA, "format": "jsonl", "after": 0},
+        stream=ACCESS,
     ),
 ]
+
+PINNED_EVENTS = [*HISTORY, *STANDALONE_EVENTS]

@@ -1,4 +1,4 @@
-"""A sub-user sets a password of their own (rule 5)."""
+"""A sub-user chooses their own password (rule 5)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 
 from domain.main_account import MainAccount
 from domain.refusals import LoginRefused, SubUserNotFound
-from tests.domain.facts import (
+from tests.domain.event_builders import (
     CLOSED,
     MARIA,
-    NOBODY,
     REGISTERED,
     SESSION,
+    UNKNOWN_SUB_USER,
     activated,
     created,
     deactivated,
@@ -19,25 +19,25 @@ from tests.domain.facts import (
     locked_out,
     logged_in,
     password_changed,
+    unlocked,
 )
-from tests.domain.given_when_then import NOW, Fact, given, then_refused, when
+from tests.domain.given_when_then import NOW, EventSpec, given, then_refused, when
 
 ACTIVE = [REGISTERED, created(MARIA), activated(MARIA)]
 
 
-def test_it_comes_with_a_new_unrestricted_session() -> None:
-    """The change ends every session, in that order, and so a new one is opened after it."""
+def test_own_password_opens_an_unrestricted_session() -> None:
+    """The change ends every session, so the new session is opened after it."""
     account = given(*ACTIVE)
     assert when(account, MainAccount.change_own_password, MARIA, SESSION) == [
         password_changed(MARIA, credentials=2),
         logged_in(MARIA, with_temporary_password=False),
     ]
     maria = account.sub_user(MARIA)
-    assert (maria.must_change_password, maria.credentials, maria.last_login_at) == (False, 2, NOW)
+    assert (maria.must_change_password, maria.credentials_version, maria.last_login_at) == (False, 2, NOW)
 
 
-def test_changing_it_again_replaces_it_again() -> None:
-    """A repeated command is another password: the one before counts no more."""
+def test_each_change_replaces_the_previous_password() -> None:
     account = given(*ACTIVE, password_changed(MARIA, credentials=2))
     assert when(account, MainAccount.change_own_password, MARIA, SESSION) == [
         password_changed(MARIA, credentials=3),
@@ -46,20 +46,29 @@ def test_changing_it_again_replaces_it_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fact", "why"),
+    ("event", "why"),
     [
         (deactivated(MARIA), "inactive"),
-        (locked_out(MARIA), "locked"),
         (expiry_set(MARIA, NOW), "expired"),
         (CLOSED, "account_closed"),
     ],
-    ids=["inactive", "locked", "expired", "account closed"],
+    ids=["inactive", "expired", "account closed"],
 )
-def test_without_access_nobody_sets_a_password(fact: Fact, why: str) -> None:
-    """A session may have been found good a moment before its access ended (rule 6)."""
-    account = given(*ACTIVE, fact)
+def test_sub_user_without_access_cannot_change_the_password(event: EventSpec, why: str) -> None:
+    """Access may end after the session was checked (rule 6)."""
+    account = given(*ACTIVE, event)
     assert then_refused(LoginRefused, account, MainAccount.change_own_password, MARIA, SESSION).why == why
 
 
-def test_nobody_unknown_sets_a_password() -> None:
-    then_refused(SubUserNotFound, given(*ACTIVE), MainAccount.change_own_password, NOBODY, SESSION)
+def test_own_password_ends_a_lock() -> None:
+    """The correct current password proves that this is not an attacker."""
+    account = given(*ACTIVE, locked_out(MARIA))
+    assert when(account, MainAccount.change_own_password, MARIA, SESSION) == [
+        password_changed(MARIA, credentials=2),
+        unlocked(MARIA),
+        logged_in(MARIA, with_temporary_password=False),
+    ]
+
+
+def test_unknown_sub_user_cannot_change_a_password() -> None:
+    then_refused(SubUserNotFound, given(*ACTIVE), MainAccount.change_own_password, UNKNOWN_SUB_USER, SESSION)

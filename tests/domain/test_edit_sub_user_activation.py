@@ -1,124 +1,174 @@
-"""The Active toggle (rules 2, 3 and 6)."""
+"""Activating and deactivating a sub-user (rules 2, 3 and 6)."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from domain.event_metadata import Ciphertext
 from domain.main_account import MainAccount
-from domain.refusals import AccountIsClosed, SubUserNotFound
+from domain.refusals import AccessExpired, AccountIsClosed, SubUserNotFound
 from domain.sub_user import CredentialsMailState, Notice, SubUserEdit
-from tests.domain.facts import (
+from tests.domain.event_builders import (
     CLOSED,
     MARIA,
-    NOBODY,
     REGISTERED,
+    UNKNOWN_SUB_USER,
     activated,
     created,
     deactivated,
+    expiry_set,
     locked_out,
     password_changed,
     password_reset,
     unlocked,
 )
-from tests.domain.given_when_then import Fact, given, then_refused, when
+from tests.domain.given_when_then import EARLIER, LATER, NOW, EventSpec, given, then_refused, when
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 INACTIVE = [REGISTERED, created(MARIA)]
 ACTIVE = [*INACTIVE, activated(MARIA)]
 DEACTIVATED = [*ACTIVE, deactivated(MARIA)]
-ON = SubUserEdit(active=True)
-OFF = SubUserEdit(active=False)
+ACTIVATE = SubUserEdit(active=True)
+DEACTIVATE = SubUserEdit(active=False)
 
 
-def toggled(account: MainAccount, edit: SubUserEdit) -> list[Fact]:
+def toggled(account: MainAccount, edit: SubUserEdit) -> list[EventSpec]:
     return when(account, MainAccount.edit_sub_user, MARIA, edit)
 
 
-def test_the_first_activation_mails_the_password_that_was_set() -> None:
-    """No new access data is issued: the credentials are the ones from the start."""
-    assert toggled(given(*INACTIVE), ON) == [activated(MARIA, credentials=1, notice=Notice.ACTIVATION)]
+def test_first_activation_mails_the_password_set_at_creation() -> None:
+    """The credentials number stays the same, because no new password is issued."""
+    assert toggled(given(*INACTIVE), ACTIVATE) == [activated(MARIA, credentials=1, notice=Notice.ACTIVATION)]
 
 
-def test_the_first_activation_mails_the_latest_password_that_was_set() -> None:
-    """Where it was replaced before the activation, the credentials are the newer ones."""
+def test_first_activation_mails_the_latest_password() -> None:
+    """A password replaced before the activation has a higher credentials number."""
     account = given(*INACTIVE, password_reset(MARIA, credentials=2, notice=Notice.NONE))
-    assert toggled(account, ON) == [activated(MARIA, credentials=2, notice=Notice.ACTIVATION)]
+    assert toggled(account, ACTIVATE) == [activated(MARIA, credentials=2, notice=Notice.ACTIVATION)]
 
 
-def test_an_activation_gives_access_and_asks_for_a_mail() -> None:
+def test_activation_gives_access_and_requests_a_mail() -> None:
     account = given(*INACTIVE)
-    toggled(account, ON)
+    toggled(account, ACTIVATE)
     maria = account.sub_user(MARIA)
     assert (maria.active, maria.was_activated, maria.must_change_password) == (True, True, True)
     assert (maria.credentials_mail, maria.mail_version) == (CredentialsMailState.PENDING, account.version)
 
 
-def test_every_later_activation_issues_new_access_data() -> None:
-    """The password of before is out of date, and the mail says that it is not the first."""
-    assert toggled(given(*DEACTIVATED), ON) == [activated(MARIA, credentials=2, notice=Notice.REACTIVATION)]
+def test_reactivation_issues_new_credentials() -> None:
+    """The previous password no longer works, and the mail is a reactivation notice."""
+    assert toggled(given(*DEACTIVATED), ACTIVATE) == [activated(MARIA, credentials=2, notice=Notice.REACTIVATION)]
 
 
-def test_a_password_of_their_own_is_out_of_date_after_another_activation() -> None:
-    """They get a temporary one, and have to set another of their own (rule 5)."""
+def test_reactivation_replaces_an_own_password_with_a_temporary_one() -> None:
+    """The sub-user must choose their own password again (rule 5)."""
     account = given(*ACTIVE, password_changed(MARIA, credentials=2), deactivated(MARIA))
-    assert toggled(account, ON) == [activated(MARIA, credentials=3, notice=Notice.REACTIVATION)]
+    assert toggled(account, ACTIVATE) == [activated(MARIA, credentials=3, notice=Notice.REACTIVATION)]
     assert account.sub_user(MARIA).must_change_password is True
 
 
-def test_an_activation_lifts_a_lock() -> None:
-    """The first one as well as any other: whoever is let in can log in."""
-    assert toggled(given(*INACTIVE, locked_out(MARIA)), ON) == [activated(MARIA), unlocked(MARIA)]
-    assert toggled(given(*DEACTIVATED, locked_out(MARIA)), ON) == [
+def test_activation_lifts_a_lock() -> None:
+    """The first one and any later one."""
+    assert toggled(given(*INACTIVE, locked_out(MARIA)), ACTIVATE) == [activated(MARIA), unlocked(MARIA)]
+    assert toggled(given(*DEACTIVATED, locked_out(MARIA)), ACTIVATE) == [
         activated(MARIA, credentials=2, notice=Notice.REACTIVATION),
         unlocked(MARIA),
     ]
 
 
-@pytest.mark.parametrize("facts", [ACTIVE, [*ACTIVE, locked_out(MARIA)]], ids=["active", "active but locked"])
-def test_activating_the_active_is_no_event(facts: list[Fact]) -> None:
-    """A repeated command changes nothing, mails nothing and lifts no lock."""
-    assert toggled(given(*facts), ON) == []
+@pytest.mark.parametrize("history", [ACTIVE, [*ACTIVE, locked_out(MARIA)]], ids=["active", "active but locked"])
+def test_activating_an_active_sub_user_records_no_event(history: list[EventSpec]) -> None:
+    """It sends no mail and lifts no lock."""
+    assert toggled(given(*history), ACTIVATE) == []
 
 
-def test_a_deactivation_takes_access_away() -> None:
+def test_deactivation_ends_access() -> None:
     account = given(*ACTIVE)
-    assert toggled(account, OFF) == [deactivated(MARIA)]
+    assert toggled(account, DEACTIVATE) == [deactivated(MARIA)]
     assert account.sub_user(MARIA).active is False
 
 
-@pytest.mark.parametrize("facts", [INACTIVE, DEACTIVATED], ids=["never activated", "deactivated"])
-def test_deactivating_the_inactive_is_no_event(facts: list[Fact]) -> None:
-    """A repeated command changes nothing."""
-    assert toggled(given(*facts), OFF) == []
+@pytest.mark.parametrize("history", [INACTIVE, DEACTIVATED], ids=["never activated", "deactivated"])
+def test_deactivating_an_inactive_sub_user_records_no_event(history: list[EventSpec]) -> None:
+    assert toggled(given(*history), DEACTIVATE) == []
 
 
-def test_a_deactivation_leaves_a_lock() -> None:
-    """Only new access data lifts it."""
-    assert toggled(given(*ACTIVE, locked_out(MARIA)), OFF) == [deactivated(MARIA)]
+def test_deactivation_keeps_a_lock() -> None:
+    """Only new credentials lift it."""
+    assert toggled(given(*ACTIVE, locked_out(MARIA)), DEACTIVATE) == [deactivated(MARIA)]
 
 
-@pytest.mark.parametrize("edit", [ON, OFF], ids=["on", "off"])
-def test_nobody_is_toggled_where_there_is_nobody(edit: SubUserEdit) -> None:
-    then_refused(SubUserNotFound, given(*ACTIVE), MainAccount.edit_sub_user, NOBODY, edit)
+NEW_PASSWORD = SubUserEdit(new_password=True)
 
 
-@pytest.mark.parametrize(("facts", "edit"), [(INACTIVE, ON), (ACTIVE, OFF)], ids=["on", "off"])
-def test_nobody_is_toggled_in_a_closed_account(facts: list[Fact], edit: SubUserEdit) -> None:
-    then_refused(AccountIsClosed, given(*facts, CLOSED), MainAccount.edit_sub_user, MARIA, edit)
+@pytest.mark.parametrize("expiry", [EARLIER, NOW])
+@pytest.mark.parametrize(
+    ("history", "edit"),
+    [
+        (INACTIVE, ACTIVATE),
+        (DEACTIVATED, ACTIVATE),
+        (ACTIVE, ACTIVATE),
+        (ACTIVE, NEW_PASSWORD),
+        (ACTIVE, replace(NEW_PASSWORD, active=True)),
+    ],
+    ids=["first activation", "activation again", "active already", "new password", "both"],
+)
+def test_expired_sub_user_gets_no_access(history: list[EventSpec], edit: SubUserEdit, expiry: datetime) -> None:
+    """Whether the expiry was set earlier or in the same edit: the edit is refused."""
+    then_refused(AccessExpired, given(*history, expiry_set(MARIA, expiry)), MainAccount.edit_sub_user, MARIA, edit)
+    edit_with_expiry = replace(
+        edit, changes_expiry=True, access_expires_at=expiry, name=Ciphertext("an encrypted name")
+    )
+    then_refused(AccessExpired, given(*history), MainAccount.edit_sub_user, MARIA, edit_with_expiry)
+
+
+@pytest.mark.parametrize("expiry", [LATER, None])
+def test_activation_may_set_a_later_expiry(expiry: datetime | None) -> None:
+    account = given(*INACTIVE, expiry_set(MARIA, EARLIER))
+    edit = replace(ACTIVATE, changes_expiry=True, access_expires_at=expiry)
+    assert toggled(account, edit) == [expiry_set(MARIA, expiry), activated(MARIA)]
 
 
 @pytest.mark.parametrize(
-    ("facts", "edit", "expected"),
+    "edit",
     [
-        (INACTIVE, ON, False),
-        (DEACTIVATED, ON, True),
-        (ACTIVE, ON, False),
-        (DEACTIVATED, OFF, False),
+        DEACTIVATE,
+        SubUserEdit(visible=False),
+        replace(NEW_PASSWORD, active=False),
+        SubUserEdit(changes_expiry=True, access_expires_at=NOW),
+    ],
+    ids=["deactivation", "something else", "new password with a deactivation", "another expiry"],
+)
+def test_expired_sub_user_can_be_edited_without_gaining_access(edit: SubUserEdit) -> None:
+    assert toggled(given(*ACTIVE, expiry_set(MARIA, EARLIER)), edit)
+
+
+@pytest.mark.parametrize("edit", [ACTIVATE, DEACTIVATE], ids=["on", "off"])
+def test_unknown_sub_user_cannot_be_toggled(edit: SubUserEdit) -> None:
+    then_refused(SubUserNotFound, given(*ACTIVE), MainAccount.edit_sub_user, UNKNOWN_SUB_USER, edit)
+
+
+@pytest.mark.parametrize(("history", "edit"), [(INACTIVE, ACTIVATE), (ACTIVE, DEACTIVATE)], ids=["on", "off"])
+def test_sub_user_of_a_closed_account_cannot_be_toggled(history: list[EventSpec], edit: SubUserEdit) -> None:
+    then_refused(AccountIsClosed, given(*history, CLOSED), MainAccount.edit_sub_user, MARIA, edit)
+
+
+@pytest.mark.parametrize(
+    ("history", "edit", "expected"),
+    [
+        (INACTIVE, ACTIVATE, False),
+        (DEACTIVATED, ACTIVATE, True),
+        (ACTIVE, ACTIVATE, False),
+        (DEACTIVATED, DEACTIVATE, False),
         (DEACTIVATED, SubUserEdit(visible=False), False),
     ],
     ids=["first activation", "activation again", "already active", "deactivation", "something else"],
 )
-def test_only_another_activation_needs_a_new_password(facts: list[Fact], edit: Any, expected: bool) -> None:
-    """It is known before, so that the password can be hashed while nobody waits."""
-    assert given(*facts).needs_new_password(MARIA, edit) is expected
+def test_only_reactivation_needs_a_new_password(history: list[EventSpec], edit: Any, expected: bool) -> None:
+    """The service asks first, so that it hashes the password outside the account's lock."""
+    assert given(*history).needs_new_password(MARIA, edit) is expected

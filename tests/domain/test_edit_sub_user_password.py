@@ -1,4 +1,4 @@
-"""The main account replaces a sub-user's password (rules 2, 3, 5 and 6)."""
+"""The main account resets a sub-user's password (rules 2, 3, 5 and 6)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pytest
 from domain.main_account import MainAccount
 from domain.refusals import AccountIsClosed, SubUserNotFound
 from domain.sub_user import Notice, SubUserEdit
-from tests.domain.facts import (
+from tests.domain.event_builders import (
     CLOSED,
     MARIA,
-    NOBODY,
     REGISTERED,
+    UNKNOWN_SUB_USER,
     activated,
     created,
     deactivated,
@@ -20,7 +20,7 @@ from tests.domain.facts import (
     password_reset,
     unlocked,
 )
-from tests.domain.given_when_then import Fact, given, then_refused, when
+from tests.domain.given_when_then import EventSpec, given, then_refused, when
 
 INACTIVE = [REGISTERED, created(MARIA)]
 ACTIVE = [*INACTIVE, activated(MARIA)]
@@ -28,64 +28,63 @@ DEACTIVATED = [*ACTIVE, deactivated(MARIA)]
 NEW_PASSWORD = SubUserEdit(new_password=True)
 
 
-def edited(account: MainAccount, edit: SubUserEdit = NEW_PASSWORD) -> list[Fact]:
+def edited(account: MainAccount, edit: SubUserEdit = NEW_PASSWORD) -> list[EventSpec]:
     return when(account, MainAccount.edit_sub_user, MARIA, edit)
 
 
-def test_whoever_is_active_is_told_of_the_new_password() -> None:
+def test_new_password_of_an_active_sub_user_is_mailed() -> None:
     account = given(*ACTIVE)
     assert edited(account) == [password_reset(MARIA, credentials=2, notice=Notice.RESET)]
-    assert account.sub_user(MARIA).credentials == 2
+    assert account.sub_user(MARIA).credentials_version == 2
 
 
-@pytest.mark.parametrize("facts", [INACTIVE, DEACTIVATED], ids=["never activated", "deactivated"])
-def test_whoever_is_inactive_is_told_nothing(facts: list[Fact]) -> None:
-    """They could not use it: the mail comes with the activation."""
-    assert edited(given(*facts)) == [password_reset(MARIA, credentials=2, notice=Notice.NONE)]
+@pytest.mark.parametrize("history", [INACTIVE, DEACTIVATED], ids=["never activated", "deactivated"])
+def test_new_password_of_an_inactive_sub_user_is_not_mailed(history: list[EventSpec]) -> None:
+    """The activation will mail it."""
+    assert edited(given(*history)) == [password_reset(MARIA, credentials=2, notice=Notice.NONE)]
 
 
-def test_a_password_of_their_own_is_replaced_by_a_temporary_one() -> None:
-    """They have to set another one of their own (rule 5)."""
+def test_reset_replaces_an_own_password_with_a_temporary_one() -> None:
+    """The sub-user must choose their own password again (rule 5)."""
     account = given(*ACTIVE, password_changed(MARIA, credentials=2))
     assert edited(account) == [password_reset(MARIA, credentials=3, notice=Notice.RESET)]
     assert account.sub_user(MARIA).must_change_password is True
 
 
-def test_another_password_replaces_the_one_before() -> None:
-    """A repeated command is another reset: only the newest password counts."""
+def test_each_reset_replaces_the_previous_password() -> None:
     account = given(*ACTIVE, password_reset(MARIA, credentials=2, notice=Notice.RESET))
     assert edited(account) == [password_reset(MARIA, credentials=3, notice=Notice.RESET)]
 
 
 @pytest.mark.parametrize(
-    ("facts", "notice"), [(ACTIVE, Notice.RESET), (DEACTIVATED, Notice.NONE)], ids=["active", "inactive"]
+    ("history", "notice"), [(ACTIVE, Notice.RESET), (DEACTIVATED, Notice.NONE)], ids=["active", "inactive"]
 )
-def test_a_new_password_lifts_a_lock(facts: list[Fact], notice: Notice) -> None:
-    account = given(*facts, locked_out(MARIA))
+def test_new_password_lifts_a_lock(history: list[EventSpec], notice: Notice) -> None:
+    account = given(*history, locked_out(MARIA))
     assert edited(account) == [password_reset(MARIA, credentials=2, notice=notice), unlocked(MARIA)]
     assert account.sub_user(MARIA).locked is False
 
 
-def test_a_password_set_with_the_first_activation_is_the_one_mailed() -> None:
-    """One event, one mail: the activation stands for the reset."""
+def test_password_set_with_the_first_activation_is_mailed() -> None:
+    """One event and one mail: the activation includes the reset."""
     edit = SubUserEdit(active=True, new_password=True)
     assert edited(given(*INACTIVE), edit) == [activated(MARIA, credentials=2, notice=Notice.ACTIVATION)]
 
 
-def test_a_password_set_with_another_activation_is_the_one_mailed() -> None:
-    """The new access data is that password, issued once."""
+def test_password_set_with_a_reactivation_is_mailed() -> None:
+    """The given password is issued instead of a generated one."""
     edit = SubUserEdit(active=True, new_password=True)
     assert edited(given(*DEACTIVATED), edit) == [activated(MARIA, credentials=2, notice=Notice.REACTIVATION)]
 
 
-def test_a_password_set_with_the_toggle_as_it_was_is_a_reset() -> None:
-    """Active and told to be active: only the password changes."""
+def test_password_of_an_active_sub_user_is_reset_even_if_the_edit_activates() -> None:
+    """`active=True` changes nothing, so only the password changes."""
     edit = SubUserEdit(active=True, new_password=True)
     assert edited(given(*ACTIVE), edit) == [password_reset(MARIA, credentials=2, notice=Notice.RESET)]
 
 
-def test_a_password_set_with_a_deactivation_is_told_to_nobody() -> None:
-    """They lose access in the same edit."""
+def test_password_set_with_a_deactivation_is_not_mailed() -> None:
+    """The sub-user loses access in the same edit."""
     edit = SubUserEdit(active=False, new_password=True)
     assert edited(given(*ACTIVE), edit) == [
         deactivated(MARIA),
@@ -93,9 +92,9 @@ def test_a_password_set_with_a_deactivation_is_told_to_nobody() -> None:
     ]
 
 
-def test_nobody_unknown_gets_a_password() -> None:
-    then_refused(SubUserNotFound, given(*ACTIVE), MainAccount.edit_sub_user, NOBODY, NEW_PASSWORD)
+def test_unknown_sub_user_gets_no_password() -> None:
+    then_refused(SubUserNotFound, given(*ACTIVE), MainAccount.edit_sub_user, UNKNOWN_SUB_USER, NEW_PASSWORD)
 
 
-def test_nobody_gets_a_password_in_a_closed_account() -> None:
+def test_sub_user_of_a_closed_account_gets_no_password() -> None:
     then_refused(AccountIsClosed, given(*ACTIVE, CLOSED), MainAccount.edit_sub_user, MARIA, NEW_PASSWORD)

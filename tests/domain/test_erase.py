@@ -1,40 +1,54 @@
-"""Erasing people apart from their deletion: after a legal hold, with their account, again after a restore."""
+"""Erasing personal data: after a legal hold, with the account, and again after a restore."""
 
 from __future__ import annotations
 
 from domain.main_account import MainAccount
-from tests.domain.facts import CLOSED, LUCA, MARIA, NOBODY, OWNER_ERASED, REGISTERED, created, deleted, erased
+from tests.domain.event_builders import (
+    CLOSED,
+    LUCA,
+    MARIA,
+    OWNER_ERASED,
+    REGISTERED,
+    UNKNOWN_SUB_USER,
+    created,
+    deleted,
+    erased,
+)
 from tests.domain.given_when_then import given, when
 
 
-def test_deleting_somebody_who_is_held_erases_nothing_yet() -> None:
-    """They are gone from the account all the same."""
+def test_deletion_under_a_hold_does_not_erase() -> None:
+    """The sub-user leaves the account nevertheless."""
     account = given(REGISTERED, created(MARIA))
-    assert when(account, MainAccount.delete_sub_user, MARIA, held=True) == [deleted(MARIA)]
+    assert when(account, MainAccount.delete_sub_user, MARIA, under_legal_hold=True) == [deleted(MARIA)]
     assert account.sub_users == {}
 
 
-def test_somebody_held_is_erased() -> None:
-    """When it is time, that alone is recorded."""
+def test_held_sub_user_is_erased_later() -> None:
+    """The erasure is the only event."""
     account = given(REGISTERED, created(MARIA), deleted(MARIA))
     assert when(account, MainAccount.erase_sub_user, MARIA) == [erased(MARIA)]
 
 
-def test_somebody_living_is_deleted_with_it() -> None:
-    """As after a restore, where they live again."""
+def test_erasing_an_existing_sub_user_deletes_them() -> None:
+    """Needed after a restore, when an erased sub-user exists again."""
     account = given(REGISTERED, created(MARIA), created(LUCA))
     assert when(account, MainAccount.erase_sub_user, MARIA) == [deleted(MARIA), erased(MARIA)]
     assert list(account.sub_users) == [LUCA]
 
 
-def test_a_whole_account_is_erased() -> None:
-    """It is closed; then whoever lives in it or is held, each once, and its owner."""
+def test_erasing_an_account_erases_everyone() -> None:
+    """Closes the account, then erases existing and held sub-users once each, then the owner."""
     account = given(REGISTERED, created(MARIA), created(LUCA), deleted(LUCA))
-    facts = when(account, MainAccount.erase_everybody, [LUCA, MARIA])
-    assert facts == [CLOSED, erased(LUCA), deleted(MARIA), erased(MARIA), OWNER_ERASED]
+    recorded = when(account, MainAccount.erase_all_people, [LUCA, MARIA])
+    assert recorded == [CLOSED, erased(LUCA), deleted(MARIA), erased(MARIA), OWNER_ERASED]
 
 
-def test_a_closed_account_is_erased() -> None:
-    """Without being closed again; also of whom the vault did not know, nothing is left."""
-    account = given(REGISTERED, created(NOBODY), CLOSED)
-    assert when(account, MainAccount.erase_everybody, []) == [deleted(NOBODY), erased(NOBODY), OWNER_ERASED]
+def test_closed_account_is_erased() -> None:
+    """It is not closed again, and sub-users without a vault entry are erased as well."""
+    account = given(REGISTERED, created(UNKNOWN_SUB_USER), CLOSED)
+    assert when(account, MainAccount.erase_all_people, []) == [
+        deleted(UNKNOWN_SUB_USER),
+        erased(UNKNOWN_SUB_USER),
+        OWNER_ERASED,
+    ]

@@ -1,12 +1,13 @@
-"""What a sub-user may do on the portal (rule 10)."""
+"""Permissions of sub-users (rule 10)."""
 
 from __future__ import annotations
 
-from domain.permissions import MAIN_ACCOUNT_ONLY, OPERATIONAL, Permission
+from domain.assurance_level import AssuranceLevel
+from domain.permission_catalog import MAIN_ACCOUNT_ONLY, OPERATIONAL, Permission, permissions_of
 
 
-def test_a_sub_user_has_every_operational_permission() -> None:
-    """In the order in which they are shown; the words are part of the public interface."""
+def test_sub_user_has_every_operational_permission() -> None:
+    """In display order. The names are part of the public interface."""
     assert [str(permission) for permission in OPERATIONAL] == [
         "assistants",
         "tools",
@@ -16,7 +17,7 @@ def test_a_sub_user_has_every_operational_permission() -> None:
     ]
 
 
-def test_what_concerns_the_account_itself_is_the_main_accounts_alone() -> None:
+def test_account_permissions_belong_to_the_main_account_only() -> None:
     assert {str(permission) for permission in MAIN_ACCOUNT_ONLY} == {
         "sub_user_management",
         "complete_logs",
@@ -25,7 +26,14 @@ def test_what_concerns_the_account_itself_is_the_main_accounts_alone() -> None:
     }
 
 
-def test_every_permission_is_one_or_the_other() -> None:
-    """Whoever adds one has to say whose it is: the two lists above tell them."""
+def test_every_permission_is_in_one_of_the_two_sets() -> None:
+    """A new permission must be added to one of the sets above."""
     assert {*OPERATIONAL} | MAIN_ACCOUNT_ONLY == set(Permission)
     assert {*OPERATIONAL} & MAIN_ACCOUNT_ONLY == set()
+
+
+def test_temporary_password_gives_no_permissions() -> None:
+    """Every higher assurance level gives all of them."""
+    assert permissions_of(AssuranceLevel.TEMPORARY_PASSWORD) == ()
+    assert permissions_of(AssuranceLevel.PASSWORD) == OPERATIONAL
+    assert permissions_of(AssuranceLevel.SECOND_FACTOR) == OPERATIONAL

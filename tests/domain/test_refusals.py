@@ -1,4 +1,4 @@
-"""How the domain says no."""
+"""The domain's refusals: their codes and messages."""
 
 from __future__ import annotations
 
@@ -15,36 +15,38 @@ CODES = {
     "SubUserLimitReached": "sub-user-limit-reached",
     "SubUserEmailTaken": "sub-user-email-taken",
     "SubUserIsInactive": "sub-user-inactive",
+    "AccessExpired": "access-expired",
+    "TooManyMails": "too-many-mails",
     "LimitNotRaised": "limit-not-raised",
     "RevisionMismatch": "revision-mismatch",
     "WebhookNotFound": "webhook-not-found",
     "WebhookLimitReached": "webhook-limit-reached",
     "LoginRefused": "login-refused",
 }
-"""The codes are part of the public interface: a client tells refusals apart by them."""
+"""Part of the public interface: clients distinguish refusals by code."""
 
 ALL = {
-    name: one
-    for name, one in vars(refusals).items()
-    if isinstance(one, type) and issubclass(one, Refusal) and one is not Refusal
+    name: value
+    for name, value in vars(refusals).items()
+    if isinstance(value, type) and issubclass(value, Refusal) and value is not Refusal
 }
 
 
-def test_every_refusal_has_a_code_of_its_own() -> None:
-    """And none that is in use is ever changed."""
-    assert {name: one.code for name, one in ALL.items()} == CODES
+def test_every_refusal_has_its_own_code() -> None:
+    """Existing codes never change."""
+    assert {name: refusal.code for name, refusal in ALL.items()} == CODES
 
 
 @pytest.mark.parametrize("refusal", ALL.values(), ids=ALL)
-def test_a_refusal_says_in_one_sentence_what_is_wrong(refusal: type[Refusal]) -> None:
-    """Its message is the first line of its own docstring, not of `Refusal`'s."""
-    message = str(refusal("a reason that is told to nobody"))
+def test_message_is_one_sentence(refusal: type[Refusal]) -> None:
+    """It is the first line of the refusal's own docstring, not of the one of `Refusal`."""
+    message = str(refusal("an internal reason"))
     assert message.endswith(".")
     assert message != str(Refusal())
-    assert "told to nobody" not in message
+    assert "an internal reason" not in message
 
 
-def test_a_refused_login_keeps_its_reason_for_the_history() -> None:
-    """The message is the same for all of them (rule 4)."""
+def test_refused_login_keeps_its_reason_for_the_history() -> None:
+    """The message is the same for every reason (rule 4)."""
     assert LoginRefused("expired").why == "expired"
     assert str(LoginRefused("expired")) == str(LoginRefused("wrong_password"))

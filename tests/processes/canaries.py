@@ -1,4 +1,4 @@
-"""A story full of marked values, so that every trace of one can be told."""
+"""Scenario that plants recognizable secrets and personal data (canaries) in a deployment."""
 
 from __future__ import annotations
 
@@ -20,36 +20,41 @@ TEMPORARY, RESET, OWN = "canary first phrase Qx", "canary second phrase Qx", "ca
 MISTYPED, OWNERS, REFUSED = "canary mistyped phrase Qx", "canary phrase of the boss Qx", "canary Qx"
 WRONG_KEY, WRONG_TOKEN = "canary-wrong-api-key", "canary-wrong-token"
 
-EMAIL, OWNERS_EMAIL, GONE_EMAIL = "canary.sub@example.com", "canary.boss@example.com", "canary.gone@example.com"
-NAME, SURNAME, GONE_NAME, COMPANY = "Canarianne", "Ó Canary", "Canarygone", "Canary Winds & Wäves"
+EMAIL, OWNERS_EMAIL, DELETED_EMAIL = "canary.sub@example.com", "canary.boss@example.com", "canary.gone@example.com"
+NAME, SURNAME, DELETED_NAME, COMPANY = "Canarianne", "Ó Canary", "Canarygone", "Canary Winds & Wäves"
 IP, AGENT = "2001:db8::ca:4a", "CanaryBrowser/1"
 TARGET, DETAIL, REASON = "Canary assistant", "canary note", "canary reason"
 
-ENOUGH_FOR_A_SNAPSHOT = 100
-GENERATED = re.compile(r"password \(temporary\):\s+(\S+)")
+EDITS_UNTIL_SNAPSHOT = 100
+GENERATED_PASSWORD = re.compile(r"password \(temporary\):\s+(\S+)")
 
 
-def live(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, str]:
-    """Go through everything that a secret can be part of; return the secrets, by what they are."""
+def plant(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, str]:
+    """Run every operation that handles a secret; return the generated secrets by name."""
     portal.headers.update({"X-Client-IP": IP, "X-Client-User-Agent": AGENT})
     body = {"email": OWNERS_EMAIL, "company_name": COMPANY, "password": OWNERS}
-    path = portal.ask(201, "POST", "/v1/accounts", body, Idempotency_Key="1").headers["Location"]
+    path = portal.call(201, "POST", "/v1/accounts", body, Idempotency_Key="1").headers["Location"]
     company = Company(portal, path, OWNERS_EMAIL)
-    support.ask(200, "PUT", f"{path}/sub-user-limit", {"limit": 11, "reason": REASON})
+    support.call(200, "PUT", f"{path}/sub-user-limit", {"limit": 11, "reason": REASON})
 
-    gone = company.add(GONE_EMAIL, TEMPORARY, name=GONE_NAME, surname=SURNAME)
+    deleted = company.add(DELETED_EMAIL, TEMPORARY, name=DELETED_NAME, surname=SURNAME)
     person = company.add(EMAIL, TEMPORARY, name=NAME, surname=SURNAME)
     tokens = use_passwords(deployment, person)
-    for number in range(ENOUGH_FOR_A_SNAPSHOT):
+    for number in range(EDITS_UNTIL_SNAPSHOT):
         person.change(surname=f"{SURNAME} {number}")
-    did = {"sub_user_id": person.sub_user_id, "action": "assistant.edited", "target": TARGET, "details": {"a": DETAIL}}
-    portal.ask(201, "POST", f"{path}/activities", {"activities": [did]}, Idempotency_Key="2")
-    be_refused(portal, person)
+    activity = {
+        "sub_user_id": person.sub_user_id,
+        "action": "assistant.edited",
+        "target": TARGET,
+        "details": {"a": DETAIL},
+    }
+    portal.call(201, "POST", f"{path}/activities", {"activities": [activity]}, Idempotency_Key="2")
+    send_refused_requests(portal, person)
     company.audit_log()
-    generated = send_again(deployment, person)
+    generated = request_credentials_mail(deployment, person)
     tokens.append(replace(person, password=generated).log_in())
-    gone.delete()
-    link = portal.ask(201, "POST", f"{path}/console-links").json()["url"].rpartition("/")[2]
+    deleted.delete()
+    link = portal.call(201, "POST", f"{path}/console-links").json()["url"].rpartition("/")[2]
     return {
         "generated password": generated,
         "console link": link,
@@ -58,30 +63,30 @@ def live(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, s
 
 
 def use_passwords(deployment: Deployment, person: Person) -> list[str]:
-    """Have somebody get, mistype, replace and lose their password; return the tokens that came of it."""
+    """Activate a sub-user, mistype, change and reset their password; return the session tokens."""
     portal = person.company.portal
     person.change(active=True)
-    portal.ask(401, "POST", "/v1/sessions", {**person.login, "password": MISTYPED})
+    portal.call(401, "POST", "/v1/sessions", {**person.login, "password": MISTYPED})
     temporary = person.log_in()
     person = person.choose_password(OWN)
     own = person.log_in()
     portal.introspect(own)
     wrong = {"current_password": MISTYPED, "new_password": TEMPORARY}
-    portal.ask(422, "PUT", "/v1/sessions/current/password", wrong, Session_Token=own)
-    portal.ask(204, "DELETE", "/v1/sessions/current", Session_Token=own)
+    portal.call(422, "PUT", "/v1/sessions/current/password", wrong, Session_Token=own)
+    portal.call(204, "DELETE", "/v1/sessions/current", Session_Token=own)
     mails_of(deployment, "password_changed")
     person.change(password=RESET)
     mails_of(deployment, "reset")
     return [temporary, own]
 
 
-def be_refused(portal: Portal, person: Person) -> None:
-    """Send what is refused in every way there is."""
+def send_refused_requests(portal: Portal, person: Person) -> None:
+    """Send secrets in requests that are refused for each kind of reason."""
     path = f"{person.company.path}/sub-users"
     body = {"email": EMAIL, "name": NAME, "surname": SURNAME, "password": TEMPORARY}
-    portal.ask(409, "POST", path, body)
-    portal.ask(422, "POST", path, {**body, "email": f"{EMAIL}\n", "password": REFUSED, NAME: TEMPORARY})
-    portal.ask(422, "POST", path, {**body, "email": f"x{EMAIL}", "password": f"{NAME} {REFUSED}"})
+    portal.call(409, "POST", path, body)
+    portal.call(422, "POST", path, {**body, "email": f"{EMAIL}\n", "password": REFUSED, NAME: TEMPORARY})
+    portal.call(422, "POST", path, {**body, "email": f"x{EMAIL}", "password": f"{NAME} {REFUSED}"})
     assert portal.post(path, content=f'{{"password": "{TEMPORARY}"').status_code == 415
     malformed = portal.post(path, content=f'{{"password": "{TEMPORARY}"', headers={"Content-Type": "application/json"})
     assert malformed.status_code == 400
@@ -89,20 +94,20 @@ def be_refused(portal: Portal, person: Person) -> None:
     assert portal.get(path, headers={"Authorization": f"Bearer {WRONG_KEY}"}).status_code == 401
 
 
-def send_again(deployment: Deployment, person: Person) -> str:
-    """Have new access data sent; return the password that was made up for it."""
-    person.company.portal.ask(202, "POST", f"{person.path}/credentials-mail", Idempotency_Key="3")
-    found = GENERATED.search(mails_of(deployment, "send_again")[0])
-    assert found is not None
-    return found[1]
+def request_credentials_mail(deployment: Deployment, person: Person) -> str:
+    """Request a credentials mail; return the generated password."""
+    person.company.portal.call(202, "POST", f"{person.path}/credentials-mail", Idempotency_Key="3")
+    match = GENERATED_PASSWORD.search(mails_of(deployment, "send_again")[0])
+    assert match is not None
+    return match[1]
 
 
 def mails_of(deployment: Deployment, kind: str) -> list[str]:
-    """Return the mails of a kind in the clear, once there is one."""
+    """Wait for a mail of this kind; return the decoded text of all of them."""
     return [clear_text(file) for file in eventually(lambda: list(deployment.mail_folder.glob(f"*-{kind}-*.eml")))]
 
 
 def clear_text(file: Path) -> str:
-    """Return the headers of a mail, and the text of all its parts."""
+    """Return a mail's headers and the decoded text of its parts."""
     mail: Any = message_from_bytes(file.read_bytes(), policy=policy.default)
     return "\n".join([str(mail.items()), *(part.get_content() for part in mail.iter_parts())])

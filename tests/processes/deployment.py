@@ -1,4 +1,4 @@
-"""The service as an operator runs it: commands as processes of their own, on settings from the environment."""
+"""The service as an operator runs it: each command is a process configured by environment variables."""
 
 from __future__ import annotations
 
@@ -17,33 +17,42 @@ from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from adapters.embedded_postgres.session import url as embedded_url
+from api.cli.startup import open_service
+from application.commands.api_keys import Scope
+from tests.api_keys import BY_OPERATOR
+from tests.processes.launcher import ForkedProcess, launcher
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SECONDS_TO_END = 90.0
-PORTS, PORTS_OF_ONE = range(20000, 30000), 1000
-"""Below those that the system gives to outgoing connections; so many of them are each worker's own."""
+METRICS_TOKEN = "the-token-of-a-Prometheus"
+STARTED_AS_NEW_PROCESSES = {"serve", "migrate", "tail"}
+"""Commands that the tests start as an operator does. The others are forks of a process that has imported them."""
+
+PORTS, PORTS_PER_WORKER = range(20000, 30000), 1000
+"""Ports below the ephemeral range, and how many of them each pytest worker owns."""
 
 
 def master_key() -> str:
-    """Return a master key, as the setting has it."""
+    """Return a new master key, encoded as in the setting."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def signing_key(database_url: str) -> str:
-    """Return the signing key of every deployment on a database, as the setting has it."""
+    """Return the signing key shared by all deployments on a database, encoded as in the setting."""
     return base64.b64encode(hashlib.sha256(database_url.encode()).digest()).decode()
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, and that no other worker of this run is about to."""
+    """Return an unused port from the range of this pytest worker."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = worker * PORTS_OF_ONE % len(PORTS)
-    own = PORTS[first : first + PORTS_OF_ONE]
+    first = worker * PORTS_PER_WORKER % len(PORTS)
+    own = PORTS[first : first + PORTS_PER_WORKER]
     while True:
         port = random.choice(own)
         with socket.socket() as probe, suppress(OSError):
@@ -52,16 +61,16 @@ def free_port() -> int:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below one, nearest first."""
+    """Return the descendants of a process, nearest first."""
     parents = dict(_parents())
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found[1:]
+    pids = [pid]
+    for ancestor in pids:
+        pids += [child for child, parent in parents.items() if parent == ancestor]
+    return pids[1:]
 
 
 def is_running(pid: int) -> bool:
-    """Say whether there is such a process; one that ended and was not yet asked about is none."""
+    """Return whether a process is running; a zombie is not."""
     return _parent_of(Path(f"/proc/{pid}")) is not None
 
 
@@ -72,22 +81,40 @@ def command_of(pid: int) -> str:
     return ""
 
 
+def name_of(pid: int) -> str:
+    """Return the name that a process has set for itself, empty if it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 def kill(*pids: int) -> None:
-    """Give these processes no chance to do anything more."""
+    """Send SIGKILL to processes, ignoring those that have ended."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 class Program:
-    """One command of the service while it runs, and what it and its children said."""
+    """A process that runs one command of the service, and its output and that of its children."""
 
-    def __init__(self, arguments: Sequence[str], environment: dict[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: dict[str, str],
+        folder: Path,
+        descriptors: int | None = None,
+        module: str = "api.cli",
+    ) -> None:
         name = f"{'-'.join(arguments[:2]).replace('/', '_')}-{secrets.token_hex(4)}"
         self._output, self._errors = folder / f"{name}.out", folder / f"{name}.err"
+        self.process: subprocess.Popen[bytes] | ForkedProcess
+        if module == "api.cli" and descriptors is None and arguments[0] not in STARTED_AS_NEW_PROCESSES:
+            self.process = launcher().start(arguments, environment, folder, self._output, self._errors)
+            return
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", *arguments],
+                [*_limit_descriptors(descriptors), sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -97,101 +124,106 @@ class Program:
 
     @property
     def output(self) -> str:
-        """What it has written to stdout so far."""
+        """The stdout so far."""
         return self._output.read_text(errors="replace")
 
     @property
     def errors(self) -> str:
-        """What it has written to stderr so far."""
+        """The stderr so far."""
         return self._errors.read_text(errors="replace")
 
     @property
     def pids(self) -> list[int]:
-        """The process and those below it."""
+        """The process and its descendants."""
         return [self.process.pid, *descendants(self.process.pid)]
 
+    def children(self, name: str) -> list[int]:
+        """Return the pids of the server processes ("api") or of the worker ("work")."""
+        return [pid for pid in descendants(self.process.pid) if name_of(pid).startswith(f"subusers {name}")]
+
     def wait(self) -> int:
-        """Return the exit code, once it has ended."""
+        """Wait for the process to end; return its exit code."""
         return self.process.wait(SECONDS_TO_END)
 
     def end(self) -> int:
-        """Ask it to end, see to it that it and its children do, and return the exit code."""
-        below = descendants(self.process.pid)
+        """Send SIGTERM and return the exit code; kill the process and its children if they remain."""
+        children = descendants(self.process.pid)
         self.process.terminate()
         try:
             return self.wait()
         finally:
-            kill(self.process.pid, *below)
+            kill(self.process.pid, *children)
             self.process.wait()
 
     def kill(self) -> None:
-        """Kill it and all its children, except a database: that one is somebody else's matter."""
+        """Kill the process and its descendants, except an embedded database."""
         kill(*(pid for pid in self.pids if "postgres" not in command_of(pid).split(" ")[0]))
         self.process.wait()
 
 
 class Deployment:
-    """Settings, a folder, and the commands run with them."""
+    """A folder, settings, and the commands run with them."""
 
     def __init__(self, folder: Path, **settings: str | Path | int) -> None:
         self.folder = folder
         self.port = free_port()
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("SUBUSERS_")}
-        given = {"port": self.port, "data_dir": folder, "processes": 2, **settings}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SUBUSERS_")}
+        values = {"port": self.port, "metrics_token": METRICS_TOKEN, "data_dir": folder, "processes": 2, **settings}
         if "database_url" in settings:
-            given.setdefault("signing_key", signing_key(str(settings["database_url"])))
-        self.environment = outside | {f"SUBUSERS_{name.upper()}": str(value) for name, value in given.items()}
-        self.environment["TMPDIR"] = str(folder)  # what a killed process leaves there goes with the folder
+            values.setdefault("signing_key", signing_key(str(settings["database_url"])))
+        self.environment = inherited | {f"SUBUSERS_{name.upper()}": str(value) for name, value in values.items()}
+        self.environment["TMPDIR"] = str(folder)  # files left by killed processes are removed with the folder
         self.programs: list[Program] = []
+        self.descriptors: int | None = None
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The base URL of the service."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def mail_folder(self) -> Path:
-        """Where its mails are, if it has no mail server."""
+        """The folder of mails when no mail server is configured."""
         return self.folder / "mails"
 
     @property
     def embedded_database_url(self) -> str:
-        """Where its database is, if that is one of its own."""
+        """The URL of the embedded database."""
         home = self.folder / "postgres"
         return embedded_url(int((home / "port").read_text()), (home / "password").read_text().strip())
 
     @property
     def embedded_database_pid(self) -> int:
-        """The process of that database, as its own file names it; 0 if it does not run."""
+        """The pid in the embedded database's `postmaster.pid`, 0 if it does not run."""
         with suppress(FileNotFoundError, IndexError):
             return int((self.folder / "postgres/data/postmaster.pid").read_text().split()[0])
         return 0
 
     @property
-    def said(self) -> str:
-        """Everything that every program wrote."""
+    def output(self) -> str:
+        """The stdout and stderr of all programs."""
         return "".join(program.output + program.errors for program in self.programs)
 
-    def start(self, *arguments: str) -> Program:
-        """Start a command, and return it as it runs."""
-        program = Program(arguments, self.environment, self.folder)
+    def start(self, *arguments: str, module: str = "api.cli") -> Program:
+        """Start a command without waiting for it."""
+        program = Program(arguments, self.environment, self.folder, self.descriptors, module)
         self.programs.append(program)
         return program
 
     def run(self, *arguments: str) -> Program:
-        """Run a command to its end."""
+        """Run a command and wait for it to end."""
         program = self.start(*arguments)
         program.wait()
         return program
 
     def serve(self, *commands: str) -> list[Program]:
-        """Start these commands (`serve` if none is named), and wait until requests are answered."""
+        """Start commands (default: `serve`), and wait until the service is ready."""
         programs = [self.start(command) for command in commands or ["serve"]]
         eventually(lambda: self.is_ready(programs))
         return programs
 
     def is_ready(self, programs: Sequence[Program]) -> bool:
-        """Say whether the service answers that it is ready."""
+        """Return whether `/readyz` returns 200; fail if a program has ended."""
         for program in programs:
             assert program.process.poll() is None, program.output + program.errors
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -201,14 +233,12 @@ class Deployment:
         return False
 
     def api_key(self, scope: str = "portal") -> str:
-        """Make an API key with the command line."""
-        made = self.run("api-key", "create", "--scope", scope, "--name", f"a test's {scope}")
-        assert made.process.returncode == 0, made.errors
-        self.programs.remove(made)  # what it says is the key: the one place where it may be read
-        return made.output.strip()
+        """Create an API key, in this process: starting the command line takes far longer."""
+        with patch.dict(os.environ, self.environment), open_service() as service:
+            return service.commands.api_keys.create(Scope(scope), f"a test's {scope}", BY_OPERATOR)
 
     def end(self) -> None:
-        """End whatever still runs."""
+        """End all programs that still run."""
         for program in self.programs:
             if program.process.poll() is None:
                 program.end()
@@ -216,7 +246,7 @@ class Deployment:
 
 @contextmanager
 def deployed(folder: Path, **settings: str | Path | int) -> Iterator[Deployment]:
-    """Lend a deployment, and leave nothing of it running."""
+    """Yield a deployment, and end its programs afterwards."""
     deployment = Deployment(folder, **settings)
     try:
         yield deployment
@@ -226,7 +256,7 @@ def deployed(folder: Path, **settings: str | Path | int) -> Iterator[Deployment]
 
 @contextmanager
 def an_open_folder() -> Iterator[Path]:
-    """Lend a folder that other users may pass through: as root, an embedded database runs as one of them."""
+    """Yield a folder that other users may traverse: under root, embedded PostgreSQL runs as another user."""
     folder = Path(tempfile.mkdtemp(prefix="subusers-processes-"))
     folder.chmod(0o711)
     try:
@@ -235,8 +265,13 @@ def an_open_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _limit_descriptors(descriptors: int | None) -> list[str]:
+    """Return a command prefix that limits the number of open files."""
+    return [] if descriptors is None else ["/bin/sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
+
+
 def _parents() -> Iterator[tuple[int, int]]:
-    """Return every process that has not ended, with the one it was started by."""
+    """Yield (pid, parent pid) of every running process."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and (parent := _parent_of(folder)) is not None:
             yield int(folder.name), parent

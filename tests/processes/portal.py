@@ -1,4 +1,4 @@
-"""A portal's backend, and whom it looks after, over HTTP."""
+"""HTTP client of a portal's backend, and the companies and sub-users that it manages."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from uuid import uuid4
 import httpx
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""All is plain HTTP here: this spares every client the reading of certificates."""
+"""TLS context without certificates: the tests use plain HTTP, and loading certificates is slow."""
 
 TEMPORARY = "first phrase for now"
 OWN = "seven quiet rivers meet"
 
 
 class Portal(httpx.Client):
-    """Sends requests with a portal's API key."""
+    """HTTP client that authenticates with an API key."""
 
     def __init__(self, url: str, api_key: str, **options: Any) -> None:
         super().__init__(
             base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=30, verify=NO_AUTHORITIES, **options
         )
 
-    def ask(self, status: int, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        """Return the answer, which must have this status; Session_Token stands for Session-Token."""
-        spelled = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = self.request(method, path, json=body, headers=spelled)
-        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer
+    def call(self, status: int, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """Send a request; return the response, requiring a status. `Session_Token="x"` sends `Session-Token: x`."""
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = self.request(method, path, json=body, headers=fields)
+        assert response.status_code == status, f"{method} {path}: {response.status_code} {response.text}"
+        return response
 
     def register(self, email: str | None = None, company_name: str = "Winds & Waves") -> Company:
-        """Set up a main account."""
+        """Register a main account."""
         email = email or f"boss-{uuid4().hex}@company.example"
-        answer = self.ask(201, "POST", "/v1/accounts", {"email": email, "company_name": company_name})
-        return Company(self, answer.headers["Location"], email)
+        response = self.call(201, "POST", "/v1/accounts", {"email": email, "company_name": company_name})
+        return Company(self, response.headers["Location"], email)
 
     def introspect(self, token: str) -> Any:
-        """Ask what a session is good for."""
-        return self.ask(200, "POST", "/v1/sessions/introspect", {"token": token}).json()
+        """Return the introspection of a session token."""
+        return self.call(200, "POST", "/v1/sessions/introspect", {"token": token}).json()
 
 
 @dataclass(frozen=True)
@@ -52,32 +52,32 @@ class Company:
     email: str
 
     def add(self, email: str | None = None, password: str = TEMPORARY, **details: str) -> Person:
-        """Let a sub-user in, inactive as yet."""
+        """Create an inactive sub-user."""
         email = email or f"someone-{uuid4().hex}@company.example"
         body = {"email": email, "name": "Grace", "surname": "Hopper", "password": password, **details}
-        answer = self.portal.ask(201, "POST", f"{self.path}/sub-users", body)
-        return Person(self, answer.json()["sub_user_id"], email, password)
+        response = self.portal.call(201, "POST", f"{self.path}/sub-users", body)
+        return Person(self, response.json()["sub_user_id"], email, password)
 
-    def add_settled(self, own: str = OWN, **details: str) -> Person:
-        """Let a sub-user in who is active and has a password of their own."""
+    def add_with_own_password(self, own: str = OWN, **details: str) -> Person:
+        """Create an active sub-user who has chosen a password."""
         person = self.add(**details)
         person.change(active=True)
         return person.choose_password(own)
 
     def sub_users(self) -> list[Any]:
-        """Return every sub-user there is."""
-        items: list[Any] = self.portal.ask(200, "GET", f"{self.path}/sub-users?limit=200").json()["items"]
+        """Return the list of sub-users."""
+        items: list[Any] = self.portal.call(200, "GET", f"{self.path}/sub-users?limit=200").json()["items"]
         return items
 
     def audit_log(self) -> list[Any]:
         """Return the whole audit log, newest first."""
-        answer = self.portal.ask(200, "GET", f"{self.path}/audit-log", Accept="application/x-ndjson")
-        return [json.loads(line) for line in answer.text.splitlines()]
+        response = self.portal.call(200, "GET", f"{self.path}/audit-log", Accept="application/x-ndjson")
+        return [json.loads(line) for line in response.text.splitlines()]
 
 
 @dataclass(frozen=True)
 class Person:
-    """A sub-user, and the password that they know."""
+    """A sub-user and their current password."""
 
     company: Company
     sub_user_id: str
@@ -86,29 +86,29 @@ class Person:
 
     @property
     def path(self) -> str:
-        """Where they are."""
+        """The URL path of the sub-user."""
         return f"{self.company.path}/sub-users/{self.sub_user_id}"
 
     @property
     def login(self) -> dict[str, str]:
-        """What they log in with."""
+        """The body of a login request."""
         return {"account_email": self.company.email, "email": self.email, "password": self.password}
 
     def change(self, **changes: Any) -> Any:
-        """Have the main account change something of them."""
-        return self.company.portal.ask(200, "PATCH", self.path, changes).json()
+        """Edit the sub-user; return the updated resource."""
+        return self.company.portal.call(200, "PATCH", self.path, changes).json()
 
     def delete(self) -> None:
-        """Have the main account delete them."""
-        self.company.portal.ask(204, "DELETE", self.path)
+        """Delete the sub-user."""
+        self.company.portal.call(204, "DELETE", self.path)
 
     def log_in(self) -> str:
-        """Log in, and return the token."""
-        token: str = self.company.portal.ask(201, "POST", "/v1/sessions", self.login).json()["token"]
+        """Log in; return the session token."""
+        token: str = self.company.portal.call(201, "POST", "/v1/sessions", self.login).json()["token"]
         return token
 
     def choose_password(self, own: str) -> Person:
-        """Set a password of their own, and return them as somebody who knows it."""
+        """Change the sub-user's password; return the sub-user with the new password."""
         body = {"current_password": self.password, "new_password": own}
-        self.company.portal.ask(200, "PUT", "/v1/sessions/current/password", body, Session_Token=self.log_in())
+        self.company.portal.call(200, "PUT", "/v1/sessions/current/password", body, Session_Token=self.log_in())
         return replace(self, password=own)

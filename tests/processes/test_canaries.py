@@ -1,4 +1,4 @@
-"""Secrets and personal data leave no trace where they do not belong: marked ones are planted, then looked for."""
+"""Canary values show that secrets and personal data are not leaked into tables, files, logs or mails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg import sql
 
 from tests.postgres import connect
 from tests.processes import canaries
-from tests.processes.canaries import clear_text, live, mails_of
+from tests.processes.canaries import clear_text, mails_of, plant
 from tests.processes.deployment import deployed, master_key
 from tests.processes.portal import Portal
 
@@ -45,53 +45,56 @@ PERSONAL = {
     "details": canaries.DETAIL,
     "reason": canaries.REASON,
 }
-OF_SOMEBODY_DELETED = {"e-mail of somebody deleted": canaries.GONE_EMAIL, "their name": canaries.GONE_NAME}
+OF_DELETED_SUB_USER = {"e-mail of a deleted sub-user": canaries.DELETED_EMAIL, "their name": canaries.DELETED_NAME}
 
 CARRIED_BY = {"temporary password": "activation", "reset password": "reset", "generated password": "send_again"}
-"""The one kind of mail that a password is meant for."""
+"""The only kind of mail that may contain each password."""
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
 
 
-def test_canaries_stay_where_they_belong(open_folder: Path) -> None:
-    """No secret is in a table, file, log or wrong mail, nothing personal in history or log, nobody deleted in a row."""
+def test_secrets_and_personal_data_are_not_leaked(open_folder: Path) -> None:
+    """Check each class of data where it must not appear.
+
+    Secrets: tables, files, logs, other mails. Personal data: event store and logs. Deleted sub-users: tables and logs.
+    """
     key = master_key()
     with deployed(open_folder, master_key=key, processes=1) as deployment:
         (program,) = deployment.serve()
         portal_key, support_key = deployment.api_key(), deployment.api_key("support")
         with Portal(deployment.url, portal_key) as portal, Portal(deployment.url, support_key) as support:
-            given_out = live(deployment, portal, support)
+            generated = plant(deployment, portal, support)
         url = deployment.embedded_database_url
         keys: Canaries = {"master key": key, "raw master key": base64.b64decode(key), "API key": portal_key}
-        secrets: Canaries = {**PASSWORDS, **given_out, **keys, "database password": urlsplit(url).password or ""}
+        secrets: Canaries = {**PASSWORDS, **generated, **keys, "database password": urlsplit(url).password or ""}
         for command in (["status"], ["rebuild", "sub-users"], ["api-key", "list"]):
             assert deployment.run(*command).process.returncode == 0
 
-        rows = rows_of(url)
+        rows = fetch_all(url)
         assert {"stored_events", "stored_snapshots", "vault", "sessions", "kept_answers"} <= {row[0] for row in rows}
-        assert found({**secrets, **OF_SOMEBODY_DELETED}, rows) == []
-        assert found(PERSONAL, [row for row in rows if row[0].startswith("stored_")]) == []
+        assert leaks({**secrets, **OF_DELETED_SUB_USER}, rows) == []
+        assert leaks(PERSONAL, [row for row in rows if row[0].startswith("stored_")]) == []
 
         program.end()
         server_log = deployment.folder / "postgres/server.log"
-        logs = [("output", deployment.said.encode()), ("database's log", server_log.read_bytes())]
+        logs = [("output", deployment.output.encode()), ("database's log", server_log.read_bytes())]
         assert b"POST" in logs[0][1]
-        assert found({**secrets, **PERSONAL, **OF_SOMEBODY_DELETED}, logs) == []
-        assert found(secrets, files_of(deployment)) == []
-        require_mailed_where_meant(deployment, secrets)
+        assert leaks({**secrets, **PERSONAL, **OF_DELETED_SUB_USER}, logs) == []
+        assert leaks(secrets, files_of(deployment)) == []
+        require_passwords_only_in_own_mails(deployment, secrets)
 
 
-def require_mailed_where_meant(deployment: Deployment, secrets: Canaries) -> None:
-    """A password is in the mail that carries it, and no secret is in any other."""
+def require_passwords_only_in_own_mails(deployment: Deployment, secrets: Canaries) -> None:
+    """Require each password in its own kind of mail, and no secret in any other mail."""
     for name, kind in CARRIED_BY.items():
         assert any(str(secrets[name]) in text for text in mails_of(deployment, kind)), name
     for file in deployment.mail_folder.iterdir():
-        not_meant = {name: secret for name, secret in secrets.items() if f"-{CARRIED_BY.get(name)}-" not in file.name}
-        assert found(not_meant, [(file.name, clear_text(file).encode())]) == []
+        foreign = {name: secret for name, secret in secrets.items() if f"-{CARRIED_BY.get(name)}-" not in file.name}
+        assert leaks(foreign, [(file.name, clear_text(file).encode())]) == []
 
 
-def rows_of(url: str) -> list[tuple[str, bytes]]:
-    """Return every row of every table as text, with its table's name; bytes show as hexadecimal."""
+def fetch_all(url: str) -> list[tuple[str, bytes]]:
+    """Return every row of every table as (table, text); `bytea` appears in hexadecimal."""
     with connect(url) as connection:
         tables = [table for (table,) in connection.execute(TABLES).fetchall()]
         query = sql.SQL("SELECT t::text FROM {} t")
@@ -103,22 +106,27 @@ def rows_of(url: str) -> list[tuple[str, bytes]]:
 
 
 def files_of(deployment: Deployment) -> Iterable[tuple[str, bytes]]:
-    """Return every file of the service's, but the mails, the password of its database, and what programs wrote."""
+    """Yield the deployment's files, except mails, the database password and program output."""
     for file in sorted(deployment.folder.rglob("*")):
         if file.is_file() and file.suffix not in {".eml", ".out", ".err"} and file.name != "password":
             yield str(file.relative_to(deployment.folder)), file.read_bytes()
 
 
-def found(canaries: Canaries, places: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
-    """Return which canary is where, in any spelling."""
-    spelled = [(name, spelling) for name, canary in canaries.items() for spelling in spellings(canary)]
-    return [(name, place) for place, content in places for name, spelling in spelled if spelling in content]
+def leaks(canaries: Canaries, places: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
+    """Return the (canary, place) pairs of every canary that occurs in any encoding."""
+    patterns = [(name, encoding) for name, canary in canaries.items() for encoding in encodings_of(canary)]
+    return [(name, place) for place, content in places for name, pattern in patterns if pattern in content]
 
 
-def spellings(canary: str | bytes) -> set[bytes]:
-    """Return what a value may look like in text, in bytes, in JSON, in a URL, and encoded."""
+def encodings_of(canary: str | bytes) -> set[bytes]:
+    """Return a value as text, JSON, URL-quoted, hexadecimal and base64."""
     raw = canary.encode() if isinstance(canary, str) else canary
-    encoded = {raw, raw.hex().encode(), base64.b64encode(raw).rstrip(b"="), base64.urlsafe_b64encode(raw).rstrip(b"=")}
+    encodings = {
+        raw,
+        raw.hex().encode(),
+        base64.b64encode(raw).rstrip(b"="),
+        base64.urlsafe_b64encode(raw).rstrip(b"="),
+    }
     if isinstance(canary, bytes):
-        return encoded
-    return encoded | {quote(canary).encode(), json.dumps(canary)[1:-1].encode(), canary.lower().encode()}
+        return encodings
+    return encodings | {quote(canary).encode(), json.dumps(canary)[1:-1].encode(), canary.lower().encode()}

@@ -1,4 +1,4 @@
-"""Rules that hold whichever of several processes a request comes to."""
+"""Invariants of an account under concurrent requests to several server processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from tests.waiting import at_once
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from tests.processes.conftest import Running
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 
 def create(company: Company, email: str) -> tuple[int, str]:
-    """Ask for a sub-user; return the status of the answer, and the type of problem that it may tell."""
+    """Create a sub-user; return the status, and the problem type of an error, "" otherwise."""
     body = {"email": email, "name": "Grace", "surname": "Hopper"}
-    answer = company.portal.post(f"{company.path}/sub-users", json=body)
-    return answer.status_code, answer.json().get("type", "")
+    response = company.portal.post(f"{company.path}/sub-users", json=body)
+    return response.status_code, response.json().get("type", "")
 
 
-def outcomes(company: Company, emails: list[str]) -> Counter[Any]:
-    """Ask for all of these at once, and count what came of it."""
-    return Counter(at_once([lambda email=email: create(company, email) for email in emails]))  # type: ignore[misc]  # a default keeps the loop's value
+def create_concurrently(company: Company, emails: list[str]) -> Counter[Any]:
+    """Create a sub-user with each e-mail concurrently, and count the outcomes."""
+    return Counter(run_concurrently([lambda email=email: create(company, email) for email in emails]))  # type: ignore[misc]  # a default keeps the loop's value
 
 
-def test_the_limit_holds(running: Running) -> None:
-    """Of 64 sub-users asked for at once exactly 10 are let in, and the others are told that the limit is reached."""
+def test_sub_user_limit_holds_under_concurrent_creates(running: Running) -> None:
+    """Of 64 concurrent creations exactly 10 succeed; the others are refused because of the limit."""
     company = running.portal.register()
-    came_to = outcomes(company, [f"someone-{number}@company.example" for number in range(64)])
-    assert came_to == {(201, ""): 10, (409, "urn:subusers:problem:sub-user-limit-reached"): 54}
+    counts = create_concurrently(company, [f"someone-{number}@company.example" for number in range(64)])
+    assert counts == {(201, ""): 10, (409, "urn:subusers:problem:sub-user-limit-reached"): 54}
     assert len(company.sub_users()) == 10
 
 
-def test_an_email_is_taken_once(running: Running) -> None:
-    """Of two who ask for the same e-mail at once, in whatever case, one is let in."""
+def test_concurrent_creates_with_one_email_succeed_once(running: Running) -> None:
+    """E-mails are compared case-insensitively."""
     company = running.portal.register()
     email = f"someone-{uuid4().hex}@company.example"
-    came_to = outcomes(company, [email, email.upper()])
-    assert came_to == {(201, ""): 1, (409, "urn:subusers:problem:sub-user-email-taken"): 1}
+    counts = create_concurrently(company, [email, email.upper()])
+    assert counts == {(201, ""): 1, (409, "urn:subusers:problem:sub-user-email-taken"): 1}
     assert len(company.sub_users()) == 1

@@ -1,4 +1,4 @@
-"""The example of a consumer counts every login once, whatever it missed and whatever comes twice."""
+"""The example consumer counts every login exactly once, despite missed and repeated messages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.amqp.topology import Names, declare
-from tests.postgres import ask
+from tests.postgres import fetch
 from tests.processes.deployment import SECONDS_TO_END
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
-from tests.rabbitmq import dial
-from tests.wire import wire_to
+from tests.rabbitmq import connect_to_broker
+from tests.wire import tcp_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from tests.rabbitmq import OwnBroker
 
 pytestmark = pytest.mark.timeout(300)
-"""Where a machine is busy, RabbitMQ alone may take a minute to start."""
+"""On a busy machine RabbitMQ alone may take a minute to start."""
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "analytics.py"
 
 
 @contextmanager
 def analytics(url: str, broker: str, file: Path, api_key: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the example, and end it."""
+    """Run the example for the duration of the block."""
     with (
-        file.with_suffix(".log").open("w") as said,
+        file.with_suffix(".log").open("w") as log,
         subprocess.Popen(
             [sys.executable, EXAMPLE, url, "--broker", broker, "--file", file],
-            stdout=said,
+            stdout=log,
             stderr=subprocess.STDOUT,
             env={"ANALYTICS_API_KEY": api_key, "PYTHONUTF8": "1"},
             text=True,
@@ -51,62 +51,62 @@ def analytics(url: str, broker: str, file: Path, api_key: str) -> Iterator[subpr
             example.terminate()
 
 
-def said(file: Path) -> str:
-    """Return what the example has printed since it was started last."""
+def log_of(file: Path) -> str:
+    """Return the output of the example since its last start."""
     return file.with_suffix(".log").read_text()
 
 
-def counted(file: Path) -> int:
-    """Return how many logins the table has; -1 before there is one."""
+def counted_logins(file: Path) -> int:
+    """Return the number of logins counted by the example, -1 before its table exists."""
     with closing(sqlite3.connect(file)) as database, suppress(sqlite3.OperationalError):
         return int(database.execute("SELECT coalesce(sum(logins), 0) FROM logins_per_day").fetchone()[0])
     return -1
 
 
-def test_every_login_counts_once(
+def test_analytics_example_counts_every_login_once(
     deploy: Callable[..., Deployment], database_url: str, broker: OwnBroker, tmp_path: Path
 ) -> None:
-    """History before it came, what comes, what came while it was gone and its queue too, and while the broker was."""
+    """Logins before the first start, live ones, and those while the example, its queue or the broker is gone."""
     url, file = broker.vhost(), tmp_path / "analytics.sqlite"
     deployment = deploy()
     api_key = deployment.api_key("analytics")
-    with wire_to(url) as wire, Portal(deployment.url, deployment.api_key()) as portal:
+    with tcp_proxy(url) as wire, Portal(deployment.url, deployment.api_key()) as portal:
         deployment.environment["SUBUSERS_BROKER_URL"] = wire.url
         deployment.serve("api", "work")
-        person = portal.register().add_settled()
-        eventually(lambda: count_in_history(database_url) > 0)
+        person = portal.register().add_with_own_password()
+        eventually(lambda: stored_logins(database_url) > 0)
         with analytics(deployment.url, wire.url, file, api_key):
-            eventually(lambda: counted(file) == count_in_history(database_url))
+            eventually(lambda: counted_logins(file) == stored_logins(database_url))
             person.log_in()
-            eventually(lambda: counted(file) == count_in_history(database_url))
+            eventually(lambda: counted_logins(file) == stored_logins(database_url))
 
         person.log_in()
-        connection = dial(url)
+        connection = connect_to_broker(url)
         connection.channel().queue_delete("analytics.logins")
         connection.close()
         person.log_in()
         with analytics(deployment.url, wire.url, file, api_key):
-            eventually(lambda: counted(file) == count_in_history(database_url))
+            eventually(lambda: counted_logins(file) == stored_logins(database_url))
             wire.shut()
             person.log_in()
             wire.open()
-            eventually(lambda: counted(file) == count_in_history(database_url))
-            total = count_in_history(database_url)
+            eventually(lambda: counted_logins(file) == stored_logins(database_url))
+            total = stored_logins(database_url)
             assert total >= 5
-            eventually(lambda: f"{total:6}" in said(file).splitlines()[-1])
+            eventually(lambda: f"{total:6}" in log_of(file).splitlines()[-1])
 
 
-def count_in_history(database_url: str) -> int:
-    ((count,),) = ask(database_url, "SELECT count(*) FROM stored_events WHERE topic = 'SubUserLoggedIn'")
+def stored_logins(database_url: str) -> int:
+    ((count,),) = fetch(database_url, "SELECT count(*) FROM stored_events WHERE topic = 'SubUserLoggedIn'")
     return int(count)
 
 
-def test_a_key_that_opens_nothing_is_told(running: Running, broker: OwnBroker, tmp_path: Path) -> None:
-    """In one line, and with an exit code."""
+def test_analytics_example_reports_an_invalid_api_key(running: Running, broker: OwnBroker, tmp_path: Path) -> None:
+    """The example prints a one-line error and exits 1."""
     url, file = broker.vhost(), tmp_path / "analytics.sqlite"
-    connection = dial(url)
+    connection = connect_to_broker(url)
     declare(connection, Names())
     connection.close()
     with analytics(running.deployment.url, url, file, api_key="no such key") as example:
         assert example.wait(SECONDS_TO_END) == 1
-    assert said(file).splitlines()[-1].startswith("the feed says no: 401 ")
+    assert log_of(file).splitlines()[-1].startswith("the feed refused the request: 401 ")

@@ -1,4 +1,4 @@
-"""The example of a portal goes through a sub-user's whole story, whichever way mails go."""
+"""The example portal runs a sub-user's whole life cycle, with mails as files or over SMTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ PASSWORD = re.compile(r"password \(temporary\):\s+(\S+)")
 
 
 def start(url: str, api_key: str, *options: str | Path) -> subprocess.Popen[str]:
-    """Start the example."""
     return subprocess.Popen(
         [sys.executable, EXAMPLE, url, *options],
         stdin=subprocess.PIPE,
@@ -33,34 +32,34 @@ def start(url: str, api_key: str, *options: str | Path) -> subprocess.Popen[str]
     )
 
 
-def test_with_mails_as_files(running: Running) -> None:
-    """Without a mail server, the example finds the mail in the folder that the service writes to."""
+def test_portal_example_reads_mails_from_files(running: Running) -> None:
+    """Without a mail server the example reads the mail from the service's mail folder."""
     deployment = running.deployment
     with start(deployment.url, running.api_key, "--mail-folder", deployment.mail_folder) as example:
-        told, _ = example.communicate(timeout=60)
-    assert example.returncode == 0, told
-    assert told.splitlines()[-1] == "✓ her login is refused"
+        output, _ = example.communicate(timeout=60)
+    assert example.returncode == 0, output
+    assert output.splitlines()[-1] == "✓ her login is refused"
 
 
-def test_with_a_mail_server(deploy: Callable[..., Deployment], tmp_path: Path) -> None:
-    """With a server that demands encryption and a login, the mail gets there, and whoever reads it can go on."""
+def test_portal_example_works_with_a_mail_server(deploy: Callable[..., Deployment], tmp_path: Path) -> None:
+    """The mail server requires TLS and authentication; the password from the mail completes the example."""
     with mail_server(tmp_path) as (mailbox, smtp_url):
         deployment = deploy(smtp_url=smtp_url)
         deployment.serve()
         with start(deployment.url, deployment.api_key()) as example:
             (mail,) = eventually(lambda: mailbox.mails)
-            found = PASSWORD.search(mailbox.text_of(mail))
-            assert found is not None
-            told, _ = example.communicate(f"{found[1]}\n", timeout=60)
-    assert example.returncode == 0, told
-    assert told.splitlines()[-1] == "✓ her login is refused"
+            match = PASSWORD.search(mailbox.text_of(mail))
+            assert match is not None
+            output, _ = example.communicate(f"{match[1]}\n", timeout=60)
+    assert example.returncode == 0, output
+    assert output.splitlines()[-1] == "✓ her login is refused"
     assert not deployment.mail_folder.exists()
 
 
-def test_a_broken_promise_is_told(running: Running) -> None:
-    """The first answer that is not as promised ends the example, in one line and with an exit code."""
+def test_portal_example_stops_at_an_unexpected_response(running: Running) -> None:
+    """The first unexpected response ends the example with a one-line error and exit code 1."""
     with start(running.deployment.url, "no such key") as example:
-        told, _ = example.communicate(timeout=60)
+        output, _ = example.communicate(timeout=60)
     assert example.returncode == 1
-    assert told.startswith("broken: an account is registered; found: 401 ")
-    assert len(told.splitlines()) == 1
+    assert output.startswith("failed: an account is registered; got: 401 ")
+    assert len(output.splitlines()) == 1

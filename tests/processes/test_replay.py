@@ -1,4 +1,4 @@
-"""The history of an account on the operator's terminal."""
+"""`subusers replay`: the history of an account on the operator's terminal."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ if TYPE_CHECKING:
     from tests.processes.conftest import Running
 
 
-def test_a_history_is_replayed(running: Running) -> None:
-    """In words with what changed and who had access, or as JSON that ends with the state; that it was, is recorded."""
+def test_account_history_is_replayed(running: Running) -> None:
+    """Replay prints text with changes and access, or JSON that ends with the state. The access is audited."""
     company = running.portal.register()
     person = company.add()
     account_id = company.path.rsplit("/", 1)[1]
 
-    shown = running.deployment.run("replay", "--account", account_id)
-    assert shown.process.returncode == 0, shown.errors
-    assert re.search(r"^  \d\d:\d\d:\d\d  .* added ", shown.output, re.MULTILINE)
-    assert "status: inactive" in shown.output
-    assert re.search(rf"no: inactive .*{person.sub_user_id}", shown.output)
+    text_replay = running.deployment.run("replay", "--account", account_id)
+    assert text_replay.process.returncode == 0, text_replay.errors
+    assert re.search(r"^  \d\d:\d\d:\d\d  .* added ", text_replay.output, re.MULTILINE)
+    assert "status: inactive" in text_replay.output
+    assert re.search(rf"no: inactive .*{person.sub_user_id}", text_replay.output)
 
-    told = running.deployment.run("replay", "--account", account_id, "--as-of", "2099-01-01", "--json")
-    *lines, end = map(json.loads, told.output.splitlines())
+    json_replay = running.deployment.run("replay", "--account", account_id, "--as-of", "2099-01-01", "--json")
+    *lines, end = map(json.loads, json_replay.output.splitlines())
     assert [line["action"] for line in lines] == ["main_account.registered", "sub_user.created", "audit_log.read"]
-    assert lines[-1]["in_words"] == "An operator of the service read the history"
+    assert lines[-1]["in_words"] == "A service operator read the history"
     assert (end["end"], end["events"], end["state"]["with_access"]) == (True, 3, 0)
 
 
-def test_what_cannot_be_replayed_is_told_in_a_line(running: Running) -> None:
+def test_invalid_replay_arguments_are_refused(running: Running) -> None:
     unknown = running.deployment.run("replay", "--account", str(uuid4()))
     assert (unknown.process.returncode, unknown.errors) == (1, "subusers: There is no such account.\n")
-    wrong = running.deployment.run("replay", "--account", str(uuid4()), "--as-of", "yesterday")
-    assert wrong.process.returncode == 2
-    assert "must be a time such as" in wrong.errors
+    invalid = running.deployment.run("replay", "--account", str(uuid4()), "--as-of", "yesterday")
+    assert invalid.process.returncode == 2
+    assert "must be a time such as" in invalid.errors

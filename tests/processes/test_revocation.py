@@ -1,4 +1,4 @@
-"""Access ends at once: after the answer to the command that ends it, no old token opens anything, anywhere."""
+"""Immediate revocation: once the command that ends access has returned, no process accepts an old token."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 CLIENTS = 16
 ENOUGH_TOKENS = 24
-ASKED_AFTERWARDS = 200
-"""Questions that the clients ask once access has ended, before a round is over."""
+INTROSPECTIONS_AFTERWARDS = 200
+"""Introspections after the end of access that each round waits for."""
 
 SECONDS = [3, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(300)])]
 
@@ -38,14 +38,14 @@ def reset(person: Person) -> None:
     person.change(password="another phrase for now")
 
 
-def let_expire(person: Person) -> None:
+def expire(person: Person) -> None:
     end = datetime.now(UTC) + timedelta(seconds=0.5)
     person.change(access_expires_at=end.isoformat())
     eventually(lambda: datetime.now(UTC) > end)
 
 
 class Clients:
-    """Log in and ask about every token they get hold of, over and over."""
+    """Threads that keep logging in and introspecting the tokens of all threads."""
 
     def __init__(self, running: Running, person: Person) -> None:
         self._running = running
@@ -53,7 +53,7 @@ class Clients:
         self._over = threading.Event()
         self.tokens: list[str] = []
         self.ended_at = float("inf")
-        self.asked_before = self.asked_after = 0
+        self.active_before = self.introspected_after = 0
         self.wrongly_active: list[str] = []
         self._threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
 
@@ -73,42 +73,44 @@ class Clients:
                 if time.monotonic() < self.ended_at:
                     self._log_in(portal)
                 for _ in range(8):
-                    self._ask(portal)
+                    self._introspect(portal)
 
     def _log_in(self, portal: Portal) -> None:
-        answer = portal.post("/v1/sessions", json=self._person.login)
-        assert answer.status_code in {201, 401, 429, 503}, answer.text  # 503: too many wait for a core to hash on
-        if answer.status_code == 201:
-            self.tokens.append(answer.json()["token"])
+        response = portal.post("/v1/sessions", json=self._person.login)
+        assert response.status_code in {201, 401, 429, 503}, response.text  # 503: too many logins wait for hashing
+        if response.status_code == 201:
+            self.tokens.append(response.json()["token"])
 
-    def _ask(self, portal: Portal) -> None:
+    def _introspect(self, portal: Portal) -> None:
         if not self.tokens:
             return
-        token, asked_at = random.choice(self.tokens), time.monotonic()
+        token, sent_at = random.choice(self.tokens), time.monotonic()
         active = portal.introspect(token)["active"]
-        if asked_at < self.ended_at:
-            self.asked_before += active
+        if sent_at < self.ended_at:
+            self.active_before += active
         else:
-            self.asked_after += 1
+            self.introspected_after += 1
             if active:
                 self.wrongly_active.append(token)
 
 
 @pytest.mark.parametrize("seconds", SECONDS)
-@pytest.mark.parametrize("end_access", [deactivate, delete, reset, let_expire])
-def test_no_token_outlives_access(running: Running, end_access: Callable[[Person], None], seconds: float) -> None:
-    """While 16 clients log in and ask, access ends; from then on every answer about every token is: not active."""
+@pytest.mark.parametrize("end_access", [deactivate, delete, reset, expire])
+def test_no_token_is_active_after_access_ends(
+    running: Running, end_access: Callable[[Person], None], seconds: float
+) -> None:
+    """Access ends while 16 clients log in and introspect."""
     company = running.portal.register()
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        person = company.add_settled()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        person = company.add_with_own_password()
         with Clients(running, person) as clients:
             eventually(lambda: len(clients.tokens) >= ENOUGH_TOKENS)
             end_access(person)
             clients.ended_at = time.monotonic()
-            eventually(lambda: clients.asked_after >= ASKED_AFTERWARDS)
+            eventually(lambda: clients.introspected_after >= INTROSPECTIONS_AFTERWARDS)
         assert not any(running.portal.introspect(token)["active"] for token in clients.tokens)
-        assert clients.asked_before > 0
+        assert clients.active_before > 0
         assert clients.wrongly_active == []
         if end_access is not delete:
             person.delete()

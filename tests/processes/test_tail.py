@@ -1,4 +1,4 @@
-"""`subusers tail`: events on the operator's terminal, as they happen."""
+"""`subusers tail`: events on the operator's terminal as they are recorded."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from uuid import uuid4
 import pytest
 from rich.console import Console
 
-from api.cli import tail
+from api.cli.commands import tail
 from application.errors import StoreUnavailable
-from tests.postgres import cut_off
+from tests.postgres import terminate_connections
 from tests.processes.deployment import SECONDS_TO_END
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from api.bootstrap import Service
-    from tests.people import Company
+    from api.bootstrap.service import Service
+    from tests.builders import Company
     from tests.processes.conftest import Running
     from tests.processes.deployment import Deployment, Program
     from tests.processes.portal import Company as Account
@@ -36,8 +36,8 @@ CREATED = "subusers.sub_user.created.v1"
 
 @contextmanager
 def tailing(deployment: Deployment, *arguments: str) -> Iterator[Program]:
-    """Run it, and end it as Ctrl-C does: quietly, with exit code 0."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
+    """Run `subusers tail`; end it with SIGINT and require exit code 0 without a traceback."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell makes background jobs ignore SIGINT
     program = deployment.start("tail", *arguments)
     signal.signal(signal.SIGINT, former)
     try:
@@ -55,40 +55,39 @@ def account_of(company: Account) -> str:
 
 
 def events_of(program: Program) -> list[dict[str, Any]]:
-    """Return the events that it has shown as JSON."""
+    """Return the events printed so far as JSON lines."""
     return [json.loads(line) for line in program.output.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def test_it_shows_what_there_is_and_what_comes(running: Running) -> None:
-    """From a position on, one envelope a line, as the feed has them."""
+def test_tail_from_a_position_prints_stored_and_new_events(running: Running) -> None:
+    """Each line is one envelope, equal to that of the event feed."""
     company = running.portal.register()
     with tailing(running.deployment, "--json", "--from", "0", "--account", account_of(company)) as program:
         eventually(lambda: len(events_of(program)) == 1)
         person = company.add()
         eventually(lambda: len(events_of(program)) == 2)
-        shown = events_of(program)
-        assert shown == running.portal.ask(200, "GET", f"{company.path}/events").json()["items"]
-        assert shown[-1]["subject"] == person.sub_user_id
+        events = events_of(program)
+        assert events == running.portal.call(200, "GET", f"{company.path}/events").json()["items"]
+        assert events[-1]["subject"] == person.sub_user_id
 
 
-def test_it_begins_with_what_comes_next(running: Running) -> None:
-    """Unless a position is given."""
+def test_tail_without_a_position_prints_only_new_events(running: Running) -> None:
     company = running.portal.register()
     with tailing(running.deployment, "--json", "--account", account_of(company)) as program:
         edits = 0
 
-        def shows() -> bool:
+        def prints_after_an_edit() -> bool:
             nonlocal edits
             edits += 1
             company.add().delete()
             return len(events_of(program)) > 0
 
-        eventually(shows)
+        eventually(prints_after_an_edit)
         assert all(event["accountversion"] > 1 for event in events_of(program))
 
 
-def test_types_alone(running: Running) -> None:
-    """In full or in short, several of them."""
+def test_tail_filters_by_event_types(running: Running) -> None:
+    """Types are accepted in full and in their short form."""
     company = running.portal.register()
     company.add().change(visible=False)
     types = ("--type", CREATED, "--type", "sub_user.visibility_changed")
@@ -98,8 +97,8 @@ def test_types_alone(running: Running) -> None:
         assert [event["type"] for event in events_of(program)] == [CREATED, "subusers.sub_user.visibility_changed.v1"]
 
 
-def test_lines_for_people(running: Running) -> None:
-    """One an event: where it stands, when it was, what, whose, about whom, by whom, and the facts."""
+def test_tail_prints_a_readable_line_for_each_event(running: Running) -> None:
+    """Position, time, type, account, sub-user, actor and data, without escape sequences outside a terminal."""
     company = running.portal.register()
     person = company.add()
     with tailing(running.deployment, "--from", "0", "--account", account_of(company)) as program:
@@ -117,16 +116,16 @@ def test_lines_for_people(running: Running) -> None:
 @pytest.mark.parametrize(
     ("word", "color"), [("sub_user.deleted", 35), ("sub_user.created", 32), ("sub_user.edited", 34)]
 )
-def test_colors_on_a_terminal(word: str, color: int) -> None:
-    """What matters most stands out; words stand below one another."""
-    shown = io.StringIO()
+def test_tail_colors_event_types_on_a_terminal(word: str, color: int) -> None:
+    """The type is colored by kind, and padded so that columns align."""
+    output = io.StringIO()
     event = {"position": 7, "time": "2026-11-23T21:09:34.4Z", "type": f"subusers.{word}.v1", "data": {"visible": True}}
-    tail._print_line(Console(file=shown, force_terminal=True, color_system="standard", width=500), event)  # noqa: SLF001  # where there is no terminal it prints none
-    assert f"\x1b[{color}m{word}.v1".ljust(tail.LONGEST_WORD + 5) in shown.getvalue()
+    tail._print_line(Console(file=output, force_terminal=True, color_system="standard", width=500), event)  # noqa: SLF001  # without a terminal the command prints no colors
+    assert f"\x1b[{color}m{word}.v1".ljust(tail.LONGEST_WORD + 5) in output.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--type", "sub_user.flew"), "there is no type"),
         (("--from", "-1"), "--from"),
@@ -134,60 +133,60 @@ def test_colors_on_a_terminal(word: str, color: int) -> None:
         (("--account", "x"), "--account"),
     ],
 )
-def test_what_makes_no_sense_is_refused(running: Running, arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_tail_options_are_refused(running: Running, arguments: tuple[str, ...], message: str) -> None:
     program = running.deployment.run("tail", *arguments)
     assert program.process.returncode == 2
-    assert said in program.errors
+    assert message in program.errors
 
 
 @pytest.mark.parametrize("account_id", ["all", "nobody"], ids=["while it writes", "while it waits"])
-def test_it_ends_quietly_when_nobody_reads_any_more(running: Running, account_id: str) -> None:
-    """As in `subusers tail --from 0 | head`, though there may be nothing to write."""
+def test_tail_exits_quietly_when_its_pipe_is_closed(running: Running, account_id: str) -> None:
+    """As in `subusers tail --from 0 | head`; tail exits even if it has nothing to write."""
     running.portal.register()
-    chosen = ["--account", str(uuid4())] if account_id == "nobody" else []
+    account_filter = ["--account", str(uuid4())] if account_id == "nobody" else []
     with subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "tail", "--json", "--from", "0", *chosen],
+        [sys.executable, "-m", "api.cli", "tail", "--json", "--from", "0", *account_filter],
         env=running.deployment.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        if not chosen:
+        if not account_filter:
             json.loads(process.stdout.readline())
         process.stdout.close()
         assert process.wait(SECONDS_TO_END) == 0
         assert process.stderr.read() == b""
 
 
-def test_it_outlives_its_connections(
+def test_tail_survives_lost_database_connections(
     deploy: Callable[..., Deployment], service: Service, company: Company, database_url: str
 ) -> None:
-    """Cut off again and again, it misses nothing and shows nothing twice."""
+    """Each event is printed exactly once although the connections are terminated repeatedly."""
     deployment = deploy(master_key=base64.b64encode(service.settings.master_keys[0]).decode())
     with tailing(deployment, "--json", "--from", "0") as program:
         for number in range(1, 4):
             eventually(lambda number=number: len(events_of(program)) == number)  # type: ignore[misc]  # a default keeps the loop's value
-            cut_off(database_url)
-            let_in(service, company)
+            terminate_connections(database_url)
+            create_sub_user(service, company)
         eventually(lambda: len(events_of(program)) == 4)
         positions = [event["position"] for event in events_of(program)]
         assert positions == sorted(set(positions))
 
 
-def let_in(service: Service, company: Company) -> None:
-    """Record an event, with the first connection that is not one of those that were cut."""
+def create_sub_user(service: Service, company: Company) -> None:
+    """Create a sub-user, retrying until a working connection is used."""
     before = eventually(lambda: end_of(service))
     while eventually(lambda: end_of(service)) == before:
         try:
-            company.let_in()
+            company.create_sub_user()
         except StoreUnavailable:
             continue
 
 
 def end_of(service: Service) -> int:
-    """Return where the history ends, 0 if that cannot be asked now."""
+    """Return the position of the last event, 0 if the store is unavailable."""
     try:
-        return service.event_feed.end()
+        return service.queries.events.end()
     except StoreUnavailable:
         return 0

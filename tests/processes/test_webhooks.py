@@ -1,4 +1,4 @@
-"""Events reach a receiver while those who send them are killed: all of them, in order, some of them twice."""
+"""Webhook delivery while workers are killed: at least once, and in order."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from application.webhook_deliveries import CLAIMED_FOR
-from tests.postgres import ask
+from application.workers.webhook_deliveries import CLAIMED_FOR
+from tests.postgres import fetch
 from tests.processes.deployment import Deployment, kill
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
@@ -23,25 +23,27 @@ if TYPE_CHECKING:
 KILLS = 4
 ACTIVITIES = 300
 LONGEST_TO_SEND = timedelta(seconds=10)
-"""More than a living worker takes over one event here: it renews its claim with each."""
+"""More than a live worker needs for one event in these tests; it renews its claim with each event."""
 
-HURRY = "UPDATE webhooks SET due_at = now(), claimed_until = NULL WHERE claimed_until IS NULL OR claimed_until < %s"
+MAKE_DUE = "UPDATE webhooks SET due_at = now(), claimed_until = NULL WHERE claimed_until IS NULL OR claimed_until < %s"
 
 
-def test_no_event_is_lost_and_none_comes_before_another(deploy: Callable[..., Deployment], database_url: str) -> None:
-    """Two workers, killed in the middle of sending, one after the other; the receiver fails now and then as well."""
+def test_webhook_events_arrive_in_order_despite_killed_workers(
+    deploy: Callable[..., Deployment], database_url: str
+) -> None:
+    """Two workers are killed in turn while they send, and the receiver sometimes fails."""
     deployment = deploy(webhook_allow="localhost")
     deployment.serve("api", "work", "work")
     with Portal(deployment.url, deployment.api_key()) as portal, receiving() as receiver:
-        receiver.usually = mostly_well
+        receiver.default_response = fail_sometimes
         company = portal.register()
         account_id = company.path.rpartition("/")[2]
         body = {"url": receiver.url, "account_id": account_id, "after": 0}
-        made = portal.ask(201, "POST", "/v1/webhooks", body).json()
+        webhook = portal.call(201, "POST", "/v1/webhooks", body).json()
         report(portal, company)
         for number in range(1, KILLS + 1):
             wait_for(receiver, number * 20, database_url)
-            worker = next(one for one in deployment.programs[1:] if one.process.poll() is None)
+            worker = next(program for program in deployment.programs[1:] if program.process.poll() is None)
             kill(*worker.pids)
             worker.process.wait()
             deployment.start("work")
@@ -49,39 +51,39 @@ def test_no_event_is_lost_and_none_comes_before_another(deploy: Callable[..., De
         wait_for(receiver, len(expected), database_url)
         require_every_event_in_order(receiver, expected)
         assert len({event["type"] for event in expected}) > 1
-        assert receiver.received[-1].verified_with(made["secret"])["id"] == expected[-1]["id"]
+        assert receiver.received[-1].verified_with(webhook["secret"])["id"] == expected[-1]["id"]
 
 
-def mostly_well(connection: socket.socket) -> None:
-    """Take an event, or seldom answer with a failure."""
+def fail_sometimes(connection: socket.socket) -> None:
+    """Accept an event with 204, or with a probability of 3% fail with 503."""
     status(204 if random.random() < 0.97 else 503)(connection)
 
 
 def report(portal: Portal, company: Company) -> None:
-    one = company.add()
-    activities = [{"sub_user_id": one.sub_user_id, "action": f"tool.used.{number}"} for number in range(ACTIVITIES)]
-    portal.ask(201, "POST", f"{company.path}/activities", {"activities": activities})
+    person = company.add()
+    activities = [{"sub_user_id": person.sub_user_id, "action": f"tool.used.{number}"} for number in range(ACTIVITIES)]
+    portal.call(201, "POST", f"{company.path}/activities", {"activities": activities})
 
 
 def feed(portal: Portal, company: Company) -> list[dict[str, Any]]:
-    """Return the account's events, as the feed has them."""
-    events: list[dict[str, Any]] = portal.ask(200, "GET", f"{company.path}/events?limit=1000").json()["items"]
+    """Return the account's events from its feed."""
+    events: list[dict[str, Any]] = portal.call(200, "GET", f"{company.path}/events?limit=1000").json()["items"]
     return events
 
 
 def wait_for(receiver: Receiver, number: int, database_url: str) -> None:
-    """Wait until so many events have come. Nobody waits for the claims of the dead, or for the time of a retry."""
+    """Wait until this many events have arrived, skipping back-off and the claims of killed workers."""
 
-    def have_come() -> bool:
-        ask(database_url, HURRY, datetime.now(UTC) + CLAIMED_FOR - LONGEST_TO_SEND)
+    def have_arrived() -> bool:
+        fetch(database_url, MAKE_DUE, datetime.now(UTC) + CLAIMED_FOR - LONGEST_TO_SEND)
         return len(set(receiver.ids)) >= number
 
-    eventually(have_come)
+    eventually(have_arrived)
 
 
 def require_every_event_in_order(receiver: Receiver, expected: list[dict[str, Any]]) -> None:
-    """Each came once at least, and the first time before any that stands after it."""
+    """Require that each event arrived, and that first arrivals are in the order of the feed."""
     first: dict[str, dict[str, Any]] = {}
-    for one in receiver.received:
-        first.setdefault(one.headers["webhook-id"], one.event)
+    for delivery in receiver.received:
+        first.setdefault(delivery.headers["webhook-id"], delivery.event)
     assert list(first.values()) == expected

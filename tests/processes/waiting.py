@@ -1,10 +1,10 @@
-"""Waiting for other processes: patiently, and with pauses that leave them the cores."""
+"""Waiting for other processes, with a long timeout and pauses that leave the CPU to them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from tests.waiting import eventually as eventually_here
+from tests.waiting import eventually as eventually_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,5 +16,5 @@ PAUSE = 0.05
 
 
 def eventually(condition: Callable[[], T]) -> T:
-    """Return the first true value that the condition comes to."""
-    return eventually_here(condition, within=LONGEST, pause=PAUSE)
+    """Poll a condition; return its first true value."""
+    return eventually_within(condition, within=LONGEST, pause=PAUSE)

@@ -1,6 +1,6 @@
-"""The JSON Schemas of events as consumers were given them, pinned in the file beside this one.
+"""Published JSON Schemas of events, pinned in `published_schemas.json`.
 
-`.venv/bin/python -m tests.projections.published_schemas` pins what there is now, unless it would break a promise.
+`.venv/bin/python -m tests.projections.published_schemas` pins the current schemas if they are compatible.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from projections.published_events import CATALOG, Envelopes
+from projections.feed.event_catalog import CATALOG, Envelopes
 
 FILE = Path(__file__).with_suffix(".json")
 ANNOTATIONS = {"title", "description", "examples"}
@@ -18,49 +18,49 @@ SOURCE = "https://subusers.example"
 
 
 def pinned() -> dict[str, Any]:
-    """Return the schemas that were pinned, by type."""
+    """Return the pinned schemas by event type."""
     schemas: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
     return schemas
 
 
-def present() -> dict[str, Any]:
-    """Return the schemas that there are now, by type."""
+def current() -> dict[str, Any]:
+    """Return the current schemas by event type."""
     envelopes = Envelopes(SOURCE)
     return {kind.type: envelopes.schema(kind) for kind in CATALOG}
 
 
-def broken_promises(before: dict[str, Any], now: dict[str, Any], where: str = "") -> list[str]:
-    """Return what a consumer who relied on the one schema would miss in the other; what is new breaks nothing."""
-    broken = []
+def incompatibilities(before: dict[str, Any], now: dict[str, Any], path: str = "") -> list[str]:
+    """Return the changes that break consumers of the earlier schema; additions break none."""
+    incompatible = []
     for name, schema in before.get("properties", {}).items():
         if name in now.get("properties", {}):
-            broken += broken_promises(schema, now["properties"][name], f"{where}{name}.")
+            incompatible += incompatibilities(schema, now["properties"][name], f"{path}{name}.")
         else:
-            broken.append(f"{where}{name} is gone")
+            incompatible.append(f"{path}{name} is gone")
     for name in sorted(set(before.get("required", ())) - set(now.get("required", ()))):
-        broken.append(f"{where}{name} may be absent now")
+        incompatible.append(f"{path}{name} may be absent now")
     for keyword in sorted((before.keys() | now.keys()) - ANNOTATIONS - {"properties", "required"}):
         if before.get(keyword) != now.get(keyword):
-            broken.append(f"{where}{keyword} was {before.get(keyword)!r}, is {now.get(keyword)!r}")
-    return broken
+            incompatible.append(f"{path}{keyword} was {before.get(keyword)!r}, is {now.get(keyword)!r}")
+    return incompatible
 
 
-def all_broken_promises() -> list[str]:
-    """Return what consumers were promised of any type, and what is not so any more."""
-    before, now = pinned(), present()
-    broken = [f"{name} is gone" for name in sorted(before.keys() - now.keys())]
+def all_incompatibilities() -> list[str]:
+    """Return the incompatible changes of all event types."""
+    before, now = pinned(), current()
+    incompatible = [f"{name} is gone" for name in sorted(before.keys() - now.keys())]
     for name in before.keys() & now.keys():
-        broken += broken_promises(before[name], now[name], f"{name}: ")
-    return broken
+        incompatible += incompatibilities(before[name], now[name], f"{name}: ")
+    return incompatible
 
 
 def main() -> int:
-    """Pin what there is, and return the exit code."""
-    broken = all_broken_promises()
-    if broken:
-        print(*broken, sep="\n", file=sys.stderr)
+    """Pin the current schemas unless they are incompatible, and return the exit code."""
+    incompatible = all_incompatibilities()
+    if incompatible:
+        print(*incompatible, sep="\n", file=sys.stderr)
         return 1
-    FILE.write_text(json.dumps(present(), indent=1) + "\n")
+    FILE.write_text(json.dumps(current(), indent=1) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A store that is followed and signed, kept elsewhere, tampered with in every way, and put right again."""
+"""A signed event store for tamper tests: grow it, tamper with it, check it, restore it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from adapters.ed25519 import Ed25519Signer, verify
-from application.checkpoints import Checkpoint
-from application.signed_notes import SignedNote
-from projections.checkpointer import Checkpointer
-from projections.follower import Follower
-from projections.merkle_tree import MerkleLeaves
-from projections.store_check import Kept, StoreCheck, Verdict
-from tests.postgres import ask, connect
+from application.transparency.checkpoint import Checkpoint
+from application.transparency.signed_note import SignedNote
+from projections.runtime.runner import ProjectionRunner
+from projections.transparency.checkpointer import Checkpointer
+from projections.transparency.merkle_tree import MerkleLeafProjection
+from projections.transparency.store_check import ExternalCheckpoint, StoreCheck, Verdict
+from tests.postgres import connect, fetch
 
 if TYPE_CHECKING:
     import random
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
-KEPT_TABLES = ("merkle_leaves", "merkle_nodes", "checkpoints", "signing_keys")
+SAVED_TABLES = ("merkle_leaves", "merkle_nodes", "checkpoints", "signing_keys")
 COLUMNS = "notification_id, originator_id, originator_version, topic, state"
 
 
 @dataclass(frozen=True)
 class Event:
-    """A stored event."""
+    """A row of stored_events."""
 
     position: int
     stream_id: UUID
@@ -39,12 +39,12 @@ class Event:
 
 
 Events = dict[int, Event]
-"""By position."""
+"""Events by position."""
 
 
 @dataclass
 class Store:
-    """A store, and the connections of whoever tampers with it and of whoever checks it."""
+    """An event store, with one connection to tamper with it and two for the auditor."""
 
     service: Service
     own: Connection[Any]
@@ -54,11 +54,11 @@ class Store:
 
     @property
     def trusted(self) -> list[bytes]:
-        """The public keys that an auditor knows."""
-        return [Ed25519Signer(one).public_key for one in self.service.settings.signing_keys.private]
+        """The public keys that the auditor trusts."""
+        return [Ed25519Signer(seed).public_key for seed in self.service.settings.signing_keys.private]
 
     def grow(self, chance: random.Random, events: int) -> None:
-        """Record so many events: of several streams, at positions with gaps."""
+        """Record this many events in several streams, at positions with gaps."""
         position = max(self.events, default=0)
         added = []
         for _ in range(events):
@@ -68,54 +68,55 @@ class Store:
             topic = chance.choice(["SubUserCreated", "SubUserLoggedIn", "SubUserDeleted"])
             added.append(Event(position, stream_id, version, topic, chance.randbytes(chance.randrange(80))))
         self.insert(added)
-        self.events.update({one.position: one for one in added})
+        self.events.update({event.position: event for event in added})
 
     def insert(self, events: Iterable[Event]) -> None:
         with self.own.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:
-            for one in events:
-                copy.write_row((one.position, one.stream_id, one.version, one.topic, one.state))
-        self.own.execute(  # as if the positions had been drawn: what the sequence has not come to is not settled
+            for event in events:
+                copy.write_row((event.position, event.stream_id, event.version, event.topic, event.state))
+        self.own.execute(  # positions above the sequence's value do not count as settled
             "SELECT setval('stored_events_notification_id_seq', greatest(max(notification_id), 1)) FROM stored_events"
         )
 
     def rewrite(self, events: Events) -> None:
-        """Have these events stand in the place of all that are there."""
+        """Replace all stored events with these."""
         with self.own.transaction():
             self.own.execute("DELETE FROM stored_events")
             self.insert(events[position] for position in sorted(events))
 
     def follow(self) -> None:
-        """Have the tree take in what it has not yet."""
-        follower = Follower(MerkleLeaves(), lambda: self.own, "")
+        """Add all new events to the Merkle tree."""
+        follower = ProjectionRunner(MerkleLeafProjection(), lambda: self.own, "")
         self.own.execute("INSERT INTO followers (name) VALUES ('merkle-tree') ON CONFLICT DO NOTHING")
         while follower.step(self.own):
             pass
 
-    def sign(self) -> Kept:
-        """Sign a checkpoint of all there is, and return it as somebody keeps it elsewhere."""
+    def sign(self) -> ExternalCheckpoint:
+        """Sign a checkpoint of all events, and return it as an external copy."""
         self.follow()
-        self.service.checkpointer.make_now()
+        self.service.workers.checkpointer.sign_now()
         return self.newest("kept elsewhere")
 
-    def newest(self, name: str) -> Kept:
-        newest = self.service.checkpoints.newest()
+    def newest(self, name: str) -> ExternalCheckpoint:
+        """Return the newest checkpoint of the store as an external copy."""
+        newest = self.service.queries.checkpoints.newest()
         assert newest is not None
-        return Kept(name, Checkpoint.parse(SignedNote.parse(newest.note).text))
+        return ExternalCheckpoint(name, Checkpoint.parse(SignedNote.parse(newest.note).text))
 
-    def check(self, *elsewhere: Kept) -> Verdict:
-        """Check it as an auditor does."""
-        return StoreCheck(*self.auditor, self.trusted, verify, elsewhere).run()
+    def check(self, *external: ExternalCheckpoint) -> Verdict:
+        """Check the store as an auditor does, against external checkpoints."""
+        return StoreCheck(*self.auditor, self.trusted, verify, external).run()
 
     def save(self) -> None:
-        """Remember what was kept, to put it right later."""
-        for table in KEPT_TABLES:
+        """Save the tree and checkpoint tables for `restore`."""
+        for table in SAVED_TABLES:
             self.own.execute(f"CREATE TEMP TABLE saved_{table} AS TABLE {table}".encode())
 
-    def put_right(self) -> None:
-        """Have everything as it was when it was saved."""
+    def restore(self) -> None:
+        """Restore the events, the tree and the checkpoints as saved."""
         self.rewrite(self.events)
         with self.own.transaction():
-            for table in KEPT_TABLES:
+            for table in SAVED_TABLES:
                 identity = "OVERRIDING SYSTEM VALUE" if table in {"checkpoints", "signing_keys"} else ""
                 self.own.execute(f"TRUNCATE {table}".encode())
                 self.own.execute(f"INSERT INTO {table} {identity} TABLE saved_{table}".encode())
@@ -123,21 +124,21 @@ class Store:
             self.own.execute("UPDATE followers SET position = %s WHERE name = 'merkle-tree'", [last])
 
     def rebuild_tree(self) -> None:
-        """Do as somebody does who has the whole database, and no key: make the tree fit what they wrote."""
+        """Rebuild the tree over the current events, as an attacker with write access but no signing key would."""
         self.own.execute("DELETE FROM merkle_leaves; DELETE FROM merkle_nodes")
         self.own.execute("UPDATE followers SET position = 0 WHERE name = 'merkle-tree'")
         self.follow()
 
-    def sign_anew(self, chance: random.Random) -> None:
-        """Do as somebody does who has a key of their own as well: sign everything anew, under the store's name."""
-        sizes = [size for (size,) in ask(self.url, "SELECT tree_size FROM checkpoints ORDER BY number")]
+    def forge_signatures(self, chance: random.Random) -> None:
+        """Sign all checkpoints with another key under the store's name, as an attacker would."""
+        sizes = [size for (size,) in fetch(self.url, "SELECT tree_size FROM checkpoints ORDER BY number")]
         signer = Ed25519Signer(chance.randbytes(32))
-        name = ask(self.url, "SELECT split_part(verifier_key, '+', 1) FROM signing_keys")[0][0]
+        name = fetch(self.url, "SELECT split_part(verifier_key, '+', 1) FROM signing_keys")[0][0]
         self.own.execute("DELETE FROM checkpoints; DELETE FROM signing_keys")
         forger = Checkpointer(
             self.service.database, lambda: [signer], verify, self.service.clock, new_name=lambda: name
         )
-        forger.make_of(sizes)
+        forger.sign_sizes(sizes)
 
     @property
     def url(self) -> str:
@@ -145,16 +146,16 @@ class Store:
 
 
 def edit_a_byte(chance: random.Random, events: Events) -> None:
-    one = chance.choice([one for one in events.values() if one.state])
-    at = chance.randrange(len(one.state))
-    state = bytearray(one.state)
-    state[at] ^= 1 << chance.randrange(8)
-    events[one.position] = replace(one, state=bytes(state))
+    event = chance.choice([event for event in events.values() if event.state])
+    index = chance.randrange(len(event.state))
+    state = bytearray(event.state)
+    state[index] ^= 1 << chance.randrange(8)
+    events[event.position] = replace(event, state=bytes(state))
 
 
 def edit_the_topic(chance: random.Random, events: Events) -> None:
-    one = chance.choice(list(events.values()))
-    events[one.position] = replace(one, topic=f"{one.topic}X")
+    event = chance.choice(list(events.values()))
+    events[event.position] = replace(event, topic=f"{event.topic}X")
 
 
 def delete(chance: random.Random, events: Events) -> None:
@@ -169,9 +170,9 @@ def insert(chance: random.Random, events: Events) -> None:
 
 
 def reorder(chance: random.Random, events: Events) -> None:
-    one, other = (events[position] for position in chance.sample(sorted(events), 2))
-    events[one.position] = replace(other, position=one.position)
-    events[other.position] = replace(one, position=other.position)
+    first, second = (events[position] for position in chance.sample(sorted(events), 2))
+    events[first.position] = replace(second, position=first.position)
+    events[second.position] = replace(first, position=second.position)
 
 
 def truncate(chance: random.Random, events: Events) -> None:
@@ -180,24 +181,24 @@ def truncate(chance: random.Random, events: Events) -> None:
 
 
 def swap_accounts(chance: random.Random, events: Events) -> None:
-    """Have two accounts' events change hands: all else stays where it is."""
-    one = chance.choice(list(events.values()))
-    other = chance.choice([other for other in events.values() if other.stream_id != one.stream_id])
-    events[one.position] = replace(one, stream_id=other.stream_id, version=other.version)
-    events[other.position] = replace(other, stream_id=one.stream_id, version=one.version)
+    """Swap the streams and versions of two events of different accounts."""
+    event = chance.choice(list(events.values()))
+    other = chance.choice([other for other in events.values() if other.stream_id != event.stream_id])
+    events[event.position] = replace(event, stream_id=other.stream_id, version=other.version)
+    events[other.position] = replace(other, stream_id=event.stream_id, version=event.version)
 
 
 TAMPERINGS = (edit_a_byte, edit_the_topic, delete, insert, reorder, truncate, swap_accounts)
 
 
 def first_difference(before: Events, after: Events) -> int:
-    """Return the first position at which two histories are not the same: the one that has to be named."""
+    """Return the first position at which two histories differ, which the check must report."""
     return min(position for position in before | after if before.get(position) != after.get(position))
 
 
-def covered(events: Events, kept: Kept) -> Events:
-    """Return what a checkpoint has."""
-    return {position: one for position, one in events.items() if position <= kept.checkpoint.position}
+def covered(events: Events, external: ExternalCheckpoint) -> Events:
+    """Return the events that a checkpoint covers."""
+    return {position: event for position, event in events.items() if position <= external.checkpoint.position}
 
 
 def connections(url: str) -> Sequence[Connection[Any]]:

@@ -1,4 +1,4 @@
-"""Who had access when: the history's answers are those of a model that is too simple to be wrong."""
+"""Account history as of a point in time, compared with a simple model."""
 
 from __future__ import annotations
 
@@ -11,95 +11,104 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api import bootstrap
+from api.bootstrap import connections
 from domain import events
-from domain.cause import Sealed
+from domain.event_metadata import Ciphertext
 from domain.main_account import MainAccount
 from domain.refusals import Refusal
-from projections.history import CLOCKS_DIFFER, HistoryFilter
+from projections.history.queries import CLOCKS_DIFFER, HistoryFilter
 from tests.domain.given_when_then import BY_OWNER, NOW
-from tests.domain.histories import MINUTE, PEOPLE, Command, histories
+from tests.domain.histories import MINUTE, SUB_USER_IDS, Command, histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from psycopg import Connection
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
+    from projections.history.account_state import AccountState, SubUserState
 
 minutes = st.integers(0, 60)
 SKEW = CLOCKS_DIFFER - timedelta(hours=2)
-"""How wrong a clock may be here: less than what is reckoned with, by more than a history is long."""
+"""Largest clock error: the tolerance less two hours, which exceeds the length of a history."""
 
 
 @dataclass(frozen=True)
-class Fact:
-    """An activity, recorded beside the account's own stream by a process whose clock may be wrong."""
+class Activity:
+    """An activity, recorded outside the account's stream by a process whose clock may be wrong."""
 
     minute: int
-    wrong_by: timedelta
+    clock_error: timedelta
 
 
 @dataclass
 class Model:
-    """An account as it was, by the book: one plain record a person, changed by one line an event."""
+    """Reference model of an account: one dict per sub-user, updated by one case per event."""
 
     people: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     closed: bool = False
     limit: int = 0
-    told: list[str] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
 
-    def take(self, event: Any) -> None:  # noqa: C901  # one line an event
+    def apply(self, event: Any) -> None:  # noqa: C901  # one case per event
         topic = type(event).TOPIC
-        self.told.append(topic)
-        one = self.people.get(getattr(event, "sub_user_id", None) or UUID(int=0), {})
+        self.topics.append(topic)
+        person = self.people.get(getattr(event, "sub_user_id", None) or UUID(int=0), {})
         match topic:
             case "MainAccountRegistered" | "SubUserLimitRaised":
                 self.limit = event.sub_user_limit
             case "MainAccountClosed":
                 self.closed = True
             case "SubUserCreated":
-                told = {"visible": event.visible, "ends": event.access_expires_at, "created_at": event.timestamp}
-                self.people[event.sub_user_id] = {"on": False, "locked": False, "last": None, "change": True, **told}
+                details = {"visible": event.visible, "ends": event.access_expires_at, "created_at": event.timestamp}
+                self.people[event.sub_user_id] = {"on": False, "locked": False, "last": None, "change": True, **details}
             case "SubUserDeleted":
                 del self.people[event.sub_user_id]
             case "SubUserVisibilityChanged":
-                one["visible"] = event.visible
+                person["visible"] = event.visible
             case "SubUserAccessExpirySet":
-                one["ends"] = event.access_expires_at
+                person["ends"] = event.access_expires_at
             case "SubUserActivated":
-                one |= {"on": True, "change": True}
+                person |= {"on": True, "change": True}
             case "SubUserDeactivated":
-                one["on"] = False
+                person["on"] = False
             case "SubUserLockedOut" | "SubUserUnlocked":
-                one["locked"] = topic == "SubUserLockedOut"
+                person["locked"] = topic == "SubUserLockedOut"
             case "SubUserPasswordReset" | "SubUserPasswordChanged":
-                one["change"] = topic == "SubUserPasswordReset"
+                person["change"] = topic == "SubUserPasswordReset"
             case "SubUserLoggedIn":
-                one["last"] = event.timestamp
+                person["last"] = event.timestamp
 
     def with_access(self, at: datetime) -> set[UUID]:
         return {
-            person
-            for person, one in self.people.items()
-            if one["on"] and not one["locked"] and not self.closed and (one["ends"] is None or at < one["ends"])
+            sub_user_id
+            for sub_user_id, person in self.people.items()
+            if person["on"]
+            and not person["locked"]
+            and not self.closed
+            and (person["ends"] is None or at < person["ends"])
         }
 
 
 @dataclass(frozen=True)
 class Store:
-    """A service's store, and its views, which follow when they are told to."""
+    """The service's event store. Its views catch up after each write."""
 
     service: Service
     connection: Connection[Any]
 
     def write(self, recorded: Sequence[Any]) -> None:
-        rows = [self.service.main_accounts.mapper.to_stored_event(event) for event in recorded]
-        columns = [(row.originator_id, row.originator_version, row.topic, row.state) for row in rows]
-        into = "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (%s, %s, %s, %s)"
+        stored_events = [self.service.main_accounts.mapper.to_stored_event(event) for event in recorded]
+        rows = [
+            (stored_event.originator_id, stored_event.originator_version, stored_event.topic, stored_event.state)
+            for stored_event in stored_events
+        ]
+        statement = (
+            "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (%s, %s, %s, %s)"
+        )
         with self.connection.cursor() as cursor:
-            cursor.executemany(into, columns)
-        for follower in self.service.followers:
+            cursor.executemany(statement, rows)
+        for follower in self.service.workers.followers:
             if follower.view.name in {"sub-users", "audit-log"}:
                 while follower.step(self.connection):
                     pass
@@ -107,34 +116,44 @@ class Store:
 
 @pytest.fixture
 def store(service: Service) -> Iterator[Store]:
-    with bootstrap.connect(service.settings.database_url or "", "test") as connection:
+    with connections.connect(service.settings.database_url or "", "test") as connection:
         connection.execute("INSERT INTO followers (name) VALUES ('sub-users'), ('audit-log') ON CONFLICT DO NOTHING")
         yield Store(service, connection)
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> tuple[list[tuple[Command, int]], list[tuple[int, Fact]]]:
-    """Commands, each with the minute that the clock showed of whoever took it; and facts between them."""
-    asked = draw(histories())
-    clocks = draw(st.lists(minutes, min_size=len(asked), max_size=len(asked)))
+def account_lives(draw: st.DrawFn) -> tuple[list[tuple[Command, int]], list[tuple[int, Activity]]]:
+    """Draw commands with the minute on their process's clock, and activities recorded between them."""
+    commands = draw(histories())
+    clocks = draw(st.lists(minutes, min_size=len(commands), max_size=len(commands)))
     skews = st.sampled_from([timedelta(), MINUTE, -MINUTE, SKEW, -SKEW])
-    facts = st.tuples(st.integers(0, len(asked)), st.builds(Fact, minutes, skews))
-    return list(zip(asked, clocks, strict=True)), draw(st.lists(facts, max_size=4))
+    activities = st.tuples(st.integers(0, len(commands)), st.builds(Activity, minutes, skews))
+    return list(zip(commands, clocks, strict=True)), draw(st.lists(activities, max_size=4))
 
 
-def live(asked: list[tuple[Command, int]], facts: list[tuple[int, Fact]]) -> tuple[UUID, list[Any]]:
-    """Return what is recorded of such a life, in the order of positions."""
-    everybody = {one: uuid4() for one in PEOPLE}
+def record_life(commands: list[tuple[Command, int]], activities: list[tuple[int, Activity]]) -> tuple[UUID, list[Any]]:
+    """Return the account id and the recorded events in order of position."""
+    ids = {sub_user_id: uuid4() for sub_user_id in SUB_USER_IDS}
     account = MainAccount.register(
-        uuid4(), email=Sealed("e"), email_hash="h", company_name=Sealed("c"), language="en", at=NOW, cause=BY_OWNER
+        uuid4(),
+        email=Ciphertext("e"),
+        email_hash="h",
+        company_name=Ciphertext("c"),
+        language="en",
+        at=NOW,
+        metadata=BY_OWNER,
     )
     recorded: list[Any] = list(account.collect_events())
-    for number, (command, minute) in enumerate(asked):
-        recorded += [_fact(account.id, everybody[PEOPLE[0]], fact) for place, fact in facts if place == number]
-        whom = command.arguments.get("sub_user_id")
-        named = {"sub_user_id": everybody[whom]} if whom is not None else {}
+    for index, (command, minute) in enumerate(commands):
+        recorded += [
+            _activity_event(account.id, ids[SUB_USER_IDS[0]], activity)
+            for place, activity in activities
+            if place == index
+        ]
+        target = command.arguments.get("sub_user_id")
+        replaced = {"sub_user_id": ids[target]} if target is not None else {}
         try:
-            replace(command, arguments={**command.arguments, **named}).ask(account, minute)
+            replace(command, arguments={**command.arguments, **replaced}).run(account, minute)
         except Refusal:
             continue
         finally:
@@ -142,67 +161,92 @@ def live(asked: list[tuple[Command, int]], facts: list[tuple[int, Fact]]) -> tup
     return account.id, recorded
 
 
-def _fact(account_id: UUID, sub_user_id: UUID, fact: Fact) -> events.SubUserActivityRecorded:
-    told = dict.fromkeys(("target", "details", "request_id", "ip", "user_agent"))
-    at = NOW + fact.minute * MINUTE + fact.wrong_by
+def _activity_event(account_id: UUID, sub_user_id: UUID, activity: Activity) -> events.SubUserActivityRecorded:
+    absent = dict.fromkeys(("target", "details", "request_id", "ip", "user_agent"))
+    at = NOW + activity.minute * MINUTE + activity.clock_error
     return events.SubUserActivityRecorded(
-        uuid4(), 1, at, account_id=account_id, sub_user_id=sub_user_id, action="tool.used", occurred_at=NOW, **told
+        uuid4(), 1, at, account_id=account_id, sub_user_id=sub_user_id, action="tool.used", occurred_at=NOW, **absent
     )
 
 
-def require_the_model_s_answer(store: Store, account_id: UUID, recorded: list[Any], at: datetime) -> None:
-    """Require what the model says of the events recorded by then, whichever way the history is asked."""
+def require_state_of_model(store: Store, account_id: UUID, recorded: list[Any], at: datetime) -> None:
+    """Require that page and replay both match the model of the events recorded by this time."""
     model = Model()
     for event in recorded:
         if event.timestamp <= at:
-            model.take(event)
-    wanted = HistoryFilter(as_of=at)
-    page = store.service.history.page(account_id, wanted, 500, None)
-    replay = store.service.history.replay(account_id, wanted)
+            model.apply(event)
+    history_filter = HistoryFilter(as_of=at)
+    page = store.service.queries.history.page(account_id, history_filter, 500, None)
+    replay = store.service.queries.history.replay(account_id, history_filter)
 
-    assert [entry.event for entry in page.entries] == [entry.event for entry in replay] == model.told
+    assert [entry.event for entry in page.entries] == [entry.event for entry in replay] == model.topics
     assert page.state == replay.state
     state = page.state
     if not model.limit:
         assert state is None
         return
     assert state is not None
-    assert {one.sub_user_id for one in state.sub_users if one.has_access} == model.with_access(at)
+    assert {sub_user.sub_user_id for sub_user in state.sub_users if sub_user.has_access} == model.with_access(at)
     assert state.with_access == len(model.with_access(at))
     assert (state.status == "closed", state.sub_user_limit) == (model.closed, model.limit)
-    shown = {
-        one.sub_user_id: {
-            "on": one.status == "active",
-            "locked": one.locked,
-            "last": one.last_login_at,
-            "change": one.must_change_password,
-            "visible": one.visible,
-            "ends": one.access_expires_at,
-            "created_at": one.created_at,
+    sub_users = {
+        sub_user.sub_user_id: {
+            "on": sub_user.status == "active",
+            "locked": sub_user.locked,
+            "last": sub_user.last_login_at,
+            "change": sub_user.must_change_password,
+            "visible": sub_user.visible,
+            "ends": sub_user.access_expires_at,
+            "created_at": sub_user.created_at,
         }
-        for one in state.sub_users
+        for sub_user in state.sub_users
     }
-    assert shown == model.people
+    assert sub_users == model.people
+
+
+def require_sub_user_histories(store: Store, account_id: UUID, recorded: list[Any], at: datetime) -> None:
+    """Require that each sub-user's history is its part of the account's, paged or replayed, with the same state."""
+    history = store.service.queries.history
+    account_page = history.page(account_id, HistoryFilter(as_of=at), 500, None)
+    for sub_user_id in {event.sub_user_id for event in recorded if getattr(event, "sub_user_id", None)}:
+        history_filter = HistoryFilter(as_of=at, sub_user_id=sub_user_id)
+        replay = history.replay(account_id, history_filter)
+        expected = [entry for entry in account_page.entries if entry.row.sub_user_id == sub_user_id]
+        page = history.page(account_id, history_filter, 3, None)
+        entries, state = list(page.entries), page.state
+        assert state == (
+            account_page.state and replace(account_page.state, sub_users=states_of(account_page.state, sub_user_id))
+        )
+        while page.next_cursor is not None:
+            page = history.page(account_id, history_filter, 3, page.next_cursor)
+            entries += page.entries
+        assert entries == list(replay) == expected
+        assert replay.state == state
+
+
+def states_of(state: AccountState, sub_user_id: UUID) -> list[SubUserState]:
+    return [sub_user for sub_user in state.sub_users if sub_user.sub_user_id == sub_user_id]
 
 
 def check_as_of(store: Store, examples: int) -> None:
     @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None)
-    @given(lives(), st.lists(st.integers(-1, 61 * 60), min_size=1, max_size=3))
-    def check(life: tuple[list[tuple[Command, int]], list[tuple[int, Fact]]], seconds: list[int]) -> None:
-        account_id, recorded = live(*life)
+    @given(account_lives(), st.lists(st.integers(-1, 61 * 60), min_size=1, max_size=3))
+    def check(life: tuple[list[tuple[Command, int]], list[tuple[int, Activity]]], seconds: list[int]) -> None:
+        account_id, recorded = record_life(*life)
         store.write(recorded)
-        for after in seconds:
-            require_the_model_s_answer(store, account_id, recorded, NOW + timedelta(seconds=after))
+        for offset in seconds:
+            require_state_of_model(store, account_id, recorded, NOW + timedelta(seconds=offset))
+        require_sub_user_histories(store, account_id, recorded, NOW + timedelta(seconds=seconds[0]))
 
     check()
 
 
-def test_as_of_answers_are_the_model_s(store: Store) -> None:
-    """On random histories, as of random moments, with clocks that are wrong."""
+def test_history_as_of_a_time_matches_the_model(store: Store) -> None:
+    """Random histories, times and clock errors."""
     check_as_of(store, 40)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_as_of_answers_are_the_model_s_on_ten_thousand_histories(store: Store) -> None:
+def test_history_as_of_a_time_matches_the_model_on_ten_thousand_histories(store: Store) -> None:
     check_as_of(store, 10_000)

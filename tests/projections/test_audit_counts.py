@@ -1,4 +1,4 @@
-"""What charts show: logins and activities per day and per person, in the days of whoever looks."""
+"""Audit charts: logins and activities per day and per person, in the reader's time zone."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.postgres.migrations import migrations
-from api import bootstrap
-from application.activities import Activity
+from adapters.postgres.maintenance.migrations import migrations
+from api.bootstrap import connections, maintenance
+from application.commands.activities import Activity
+from application.commands.resources import ERASED
 from application.errors import InvalidValue
-from application.resources import ERASED
 from domain.refusals import AccountNotFound, LoginRefused
-from projections.audit_counts import DayCount, PersonCount
-from projections.rebuild import rebuild
-from tests.people import PORTAL, Company, catch_up
-from tests.postgres import ask, connect
+from projections.audit_log.counts import DayCount, PersonCount
+from projections.runtime.rebuild import rebuild
+from tests.builders import PORTAL, Company, catch_up
+from tests.postgres import connect, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
+    from tests.builders import Collaborator
     from tests.conftest import TravelingClock
-    from tests.people import Collaborator
 
 ROME = ZoneInfo("Europe/Rome")
 KATHMANDU = ZoneInfo("Asia/Kathmandu")
@@ -38,20 +38,20 @@ ENDS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 TABLES = ("audit_counts", "audit_day_counts")
 
 
-def did(one: Collaborator, *moments: datetime) -> None:
-    """Have the portal report that they did something at each of these moments."""
-    company = one.company
-    activities = [Activity(one.sub_user_id, "assistant.opened", occurred_at=moment) for moment in moments]
-    company.service.activities.record(company.account_id, activities, PORTAL)
+def record_activities(sub_user: Collaborator, *times: datetime) -> None:
+    """Record one activity of the sub-user at each of these times."""
+    company = sub_user.company
+    activities = [Activity(sub_user.sub_user_id, "assistant.opened", occurred_at=time) for time in times]
+    company.service.commands.activities.record(company.account_id, activities, PORTAL)
     catch_up(company.service)
 
 
 def activities_per_day(
-    company: Company, zone: ZoneInfo, first: date, last: date, one: Collaborator | None = None
+    company: Company, zone: ZoneInfo, first: date, last: date, sub_user: Collaborator | None = None
 ) -> dict[date, int]:
-    """Return the days that had any."""
-    days = company.service.audit_counts.per_day(
-        company.account_id, zone, first, last, one.sub_user_id if one is not None else None
+    """Return the number of activities of each day that has any."""
+    days = company.service.queries.audit_counts.per_day(
+        company.account_id, zone, first, last, sub_user.sub_user_id if sub_user is not None else None
     )
     return {day.day: day.activities for day in days if day.activities}
 
@@ -61,37 +61,37 @@ def utc(text: str) -> datetime:
 
 
 def contents(url: str) -> list[list[tuple[str, ...]]]:
-    return [ask(url, f"SELECT t::text FROM {table} t ORDER BY 1") for table in TABLES]  # noqa: S608  # one of two names
+    return [fetch(url, f"SELECT t::text FROM {table} t ORDER BY 1") for table in TABLES]  # noqa: S608  # one of two names
 
 
-def test_an_account_in_which_nothing_happened(service: Service, company: Company) -> None:
-    """It has every day, with nothing in it, and nobody."""
-    company.let_in()
+def test_account_without_activities_has_zero_counts(service: Service, company: Company) -> None:
+    """Every day is listed, and no person."""
+    company.create_sub_user()
     catch_up(service)
     first, last = date(2026, 2, 27), date(2026, 3, 2)
 
-    assert service.audit_counts.per_day(company.account_id, ROME, first, last) == [
+    assert service.queries.audit_counts.per_day(company.account_id, ROME, first, last) == [
         DayCount(day, 0, 0) for day in (first, date(2026, 2, 28), date(2026, 3, 1), last)
     ]
-    assert service.audit_counts.per_person(company.account_id, ROME, first, last) == []
+    assert service.queries.audit_counts.per_person(company.account_id, ROME, first, last) == []
 
 
-def test_logins_and_activities(service: Service, company: Company, clock: TravelingClock) -> None:
-    """Of each person, and of all together; whoever did most comes first. Refused logins are none."""
-    clock.advance(hours=36 - clock().hour)  # midday, so that no midnight comes between
-    ada = company.let_in_active(name="Ada", surname="Lovelace", visible=False)
-    grace = company.let_in_active(name="Grace", surname="Hopper")
-    company.let_in(name="Idle")
-    for one in (ada, ada, grace):
-        one.log_in()
+def test_logins_and_activities_are_counted(service: Service, company: Company, clock: TravelingClock) -> None:
+    """Per person, most active first, and in total. Refused logins do not count."""
+    clock.advance(hours=36 - clock().hour)  # midday, to stay within one day
+    ada = company.create_active(name="Ada", surname="Lovelace", visible=False)
+    grace = company.create_active(name="Grace", surname="Hopper")
+    company.create_sub_user(name="Idle")
+    for sub_user in (ada, ada, grace):
+        sub_user.log_in()
     with pytest.raises(LoginRefused):
-        ada.log_in("not the right one")
+        ada.log_in("wrong password")
     now = clock()
-    did(grace, now, now, now)
-    did(ada, now - timedelta(days=1))
+    record_activities(grace, now, now, now)
+    record_activities(ada, now - timedelta(days=1))
     today = now.date()
     yesterday, utc_zone = today - timedelta(days=1), ZoneInfo("UTC")
-    counts = service.audit_counts
+    counts = service.queries.audit_counts
 
     people = counts.per_person(company.account_id, utc_zone, yesterday, today)
 
@@ -112,12 +112,12 @@ def test_logins_and_activities(service: Service, company: Company, clock: Travel
     ]
 
 
-def test_days_on_which_the_clocks_change(service: Service, company: Company) -> None:
-    """In Rome 29 March 2026 has 23 hours, and 25 October 25: the days around them begin and end with them."""
-    one = company.let_in()
+def test_days_with_a_clock_change_have_23_or_25_hours(service: Service, company: Company) -> None:
+    """In Rome, 29 March 2026 has 23 hours and 25 October 2026 has 25."""
+    sub_user = company.create_sub_user()
     hours = [utc("2026-03-28T00:30") + timedelta(hours=n) for n in range(72)]
     hours += [utc("2026-10-24T00:30") + timedelta(hours=n) for n in range(72)]
-    did(one, *hours)
+    record_activities(sub_user, *hours)
 
     assert activities_per_day(company, ROME, date(2026, 3, 28), date(2026, 3, 30)) == {
         date(2026, 3, 28): 23,  # its first hour was 27 March in UTC
@@ -129,82 +129,88 @@ def test_days_on_which_the_clocks_change(service: Service, company: Company) -> 
         date(2026, 10, 25): 25,
         date(2026, 10, 26): 24,
     }
-    (person,) = service.audit_counts.per_person(company.account_id, ROME, date(2026, 10, 25), date(2026, 10, 25))
+    (person,) = service.queries.audit_counts.per_person(
+        company.account_id, ROME, date(2026, 10, 25), date(2026, 10, 25)
+    )
     assert person.activities == 25
 
 
-def test_a_zone_that_is_three_quarters_of_an_hour_off(service: Service, company: Company) -> None:
-    """In Kathmandu the day begins at 18:15 UTC, to the microsecond."""
-    one = company.let_in()
-    did(one, utc("2026-05-01T18:14:59.999999"), utc("2026-05-01T18:15"), utc("2026-05-02T18:14:59.999999"))
+def test_zone_with_a_45_minute_offset(service: Service, company: Company) -> None:
+    """In Kathmandu the day begins at 18:15 UTC."""
+    sub_user = company.create_sub_user()
+    record_activities(
+        sub_user, utc("2026-05-01T18:14:59.999999"), utc("2026-05-01T18:15"), utc("2026-05-02T18:14:59.999999")
+    )
     first, last = date(2026, 5, 1), date(2026, 5, 2)
 
     assert activities_per_day(company, KATHMANDU, first, last) == {first: 1, last: 2}
-    (person,) = service.audit_counts.per_person(company.account_id, KATHMANDU, last, last)
+    (person,) = service.queries.audit_counts.per_person(company.account_id, KATHMANDU, last, last)
     assert person.activities == 2
 
 
-def test_a_day_that_never_was(service: Service, company: Company) -> None:
-    """Samoa went from 29 to 31 December 2011."""
-    one = company.let_in()
-    did(one, utc("2011-12-30T09:59"), utc("2011-12-30T10:00"))
+def test_day_skipped_by_a_zone_has_no_counts(service: Service, company: Company) -> None:
+    """Samoa skipped 30 December 2011 when it crossed the date line."""
+    sub_user = company.create_sub_user()
+    record_activities(sub_user, utc("2011-12-30T09:59"), utc("2011-12-30T10:00"))
     apia = ZoneInfo("Pacific/Apia")
 
-    assert service.audit_counts.per_day(company.account_id, apia, date(2011, 12, 29), date(2011, 12, 31)) == [
+    assert service.queries.audit_counts.per_day(company.account_id, apia, date(2011, 12, 29), date(2011, 12, 31)) == [
         DayCount(date(2011, 12, 29), 0, 1),
         DayCount(date(2011, 12, 30), 0, 0),
         DayCount(date(2011, 12, 31), 0, 1),
     ]
-    assert service.audit_counts.per_person(company.account_id, apia, date(2011, 12, 30), date(2011, 12, 30)) == []
+    assert (
+        service.queries.audit_counts.per_person(company.account_id, apia, date(2011, 12, 30), date(2011, 12, 30)) == []
+    )
 
 
-def test_moments_at_the_ends_of_the_calendar(service: Service, company: Company) -> None:
-    """They are counted, and days beyond the calendar are refused."""
-    one = company.let_in()
-    did(one, *ENDS)
+def test_first_and_last_day_of_the_calendar_are_counted(service: Service, company: Company) -> None:
+    """A day that does not fit into the calendar in UTC is refused."""
+    sub_user = company.create_sub_user()
+    record_activities(sub_user, *ENDS)
     zone = ZoneInfo("UTC")
 
     assert activities_per_day(company, zone, date.min, date.min) == {date.min: 1}
-    for first, last, where in ((date.min, date.min, KATHMANDU), (date.max, date.max, zone)):
+    for first, last, day_zone in ((date.min, date.min, KATHMANDU), (date.max, date.max, zone)):
         with pytest.raises(InvalidValue, match="last"):
-            service.audit_counts.per_day(company.account_id, where, first, last)
+            service.queries.audit_counts.per_day(company.account_id, day_zone, first, last)
 
 
-def test_somebody_erased_stays(service: Service, company: Company) -> None:
-    """In the totals, and as their id without a name."""
-    one = company.let_in(name="Canary", surname="Bird")
+def test_erased_sub_user_stays_in_the_counts(service: Service, company: Company) -> None:
+    """In the totals, and by id without a name."""
+    sub_user = company.create_sub_user(name="Canary", surname="Bird")
     moment = utc("2026-05-01T12:00")
-    did(one, moment)
-    one.delete()
+    record_activities(sub_user, moment)
+    sub_user.delete()
     catch_up(service)
     day = moment.date()
 
-    people = service.audit_counts.per_person(company.account_id, ROME, day, day)
+    people = service.queries.audit_counts.per_person(company.account_id, ROME, day, day)
 
-    assert people == [PersonCount(one.sub_user_id, ERASED, True, 0, 1)]
+    assert people == [PersonCount(sub_user.sub_user_id, ERASED, True, 0, 1)]
     assert activities_per_day(company, ROME, day, day) == {day: 1}
-    assert activities_per_day(company, ROME, day, day, one) == {day: 1}
+    assert activities_per_day(company, ROME, day, day, sub_user) == {day: 1}
 
 
-def test_other_accounts_are_apart(service: Service, company: Company) -> None:
-    """Also where one asks for somebody of the other."""
+def test_counts_of_other_accounts_are_not_included(service: Service, company: Company) -> None:
+    """A sub-user of another account has no counts."""
     moment = utc("2026-05-01T12:00")
-    did(company.let_in(), moment)
+    record_activities(company.create_sub_user(), moment)
     other = Company.register(service)
-    stranger = other.let_in()
-    did(stranger, moment, moment)
+    stranger = other.create_sub_user()
+    record_activities(stranger, moment, moment)
     day = moment.date()
 
     assert activities_per_day(company, ROME, day, day) == {day: 1}
     assert activities_per_day(company, ROME, day, day, stranger) == {}
     assert activities_per_day(other, ROME, day, day) == {day: 2}
-    assert len(service.audit_counts.per_person(company.account_id, ROME, day, day)) == 1
+    assert len(service.queries.audit_counts.per_person(company.account_id, ROME, day, day)) == 1
 
 
-def test_what_is_refused(service: Service, company: Company) -> None:
-    """An account that is not there, days in the wrong order, and more than 366 of them."""
+def test_unknown_account_and_invalid_days_are_refused(service: Service, company: Company) -> None:
+    """Days in the wrong order, and more than 366 days."""
     catch_up(service)
-    counts, first = service.audit_counts, date(2026, 1, 1)
+    counts, first = service.queries.audit_counts, date(2026, 1, 1)
     for read in (counts.per_day, counts.per_person):
         with pytest.raises(AccountNotFound):
             read(uuid4(), ROME, first, first)
@@ -215,47 +221,52 @@ def test_what_is_refused(service: Service, company: Company) -> None:
 
 
 @pytest.mark.usefixtures("followers")
-def test_reads_are_never_stale(service: Service, company: Company) -> None:
-    """What was recorded before is counted."""
-    one = company.let_in()
+def test_counts_include_all_earlier_activities(service: Service, company: Company) -> None:
+    sub_user = company.create_sub_user()
     moment = utc("2026-05-01T12:00")
     for n in range(1, 6):
-        service.activities.record(company.account_id, [Activity(one.sub_user_id, "a.b", occurred_at=moment)], PORTAL)
+        service.commands.activities.record(
+            company.account_id, [Activity(sub_user.sub_user_id, "a.b", occurred_at=moment)], PORTAL
+        )
         assert activities_per_day(company, ROME, moment.date(), moment.date()) == {moment.date(): n}
 
 
 @pytest.mark.parametrize("at_a_time", [1, 3, 7, 500])
-def test_counts_do_not_depend_on_batches(service: Service, company: Company, database_url: str, at_a_time: int) -> None:
-    """Nor does making them anew change them."""
-    people = [company.let_in(), company.let_in_settled()]
+def test_counts_do_not_depend_on_batch_sizes(
+    service: Service, company: Company, database_url: str, at_a_time: int
+) -> None:
+    """A rebuild results in the same counts."""
+    people = [company.create_sub_user(), company.create_with_own_password()]
     people[1].log_in()
     chance = random.Random(1)
     activities = [
         Activity(chance.choice(people).sub_user_id, "a.b", occurred_at=utc("2026-05-01T12:00") + timedelta(minutes=n))
         for n in range(40)
     ]
-    service.activities.record(company.account_id, activities, PORTAL)
-    audit_log = next(follower for follower in service.followers if follower.view.name == "audit-log")
-    with bootstrap.connect(database_url, "follower") as connection:
+    service.commands.activities.record(company.account_id, activities, PORTAL)
+    audit_log = next(follower for follower in service.workers.followers if follower.view.name == "audit-log")
+    with connections.connect(database_url, "follower") as connection:
         connection.execute("INSERT INTO followers (name) VALUES ('audit-log')")
         while audit_log.step(connection, at_a_time):
             pass
-    counted = contents(database_url)
-    assert all(counted)
+    counts = contents(database_url)
+    assert all(counts)
 
     with connect(database_url) as connection:
         rebuild(audit_log.view, connection, lambda _, __: None)
 
-    assert contents(database_url) == counted
+    assert contents(database_url) == counts
 
 
-def test_a_batch_that_comes_to_nothing_counts_nothing(service: Service, company: Company, database_url: str) -> None:
-    """It is applied again, and counts once."""
-    one = company.let_in()
+def test_rolled_back_batch_is_counted_once(service: Service, company: Company, database_url: str) -> None:
+    """The follower applies it again."""
+    sub_user = company.create_sub_user()
     moment = utc("2026-05-01T12:00")
-    did(one, moment)
-    service.activities.record(company.account_id, [Activity(one.sub_user_id, "a.b", occurred_at=moment)], PORTAL)
-    audit_log = next(follower for follower in service.followers if follower.view.name == "audit-log")
+    record_activities(sub_user, moment)
+    service.commands.activities.record(
+        company.account_id, [Activity(sub_user.sub_user_id, "a.b", occurred_at=moment)], PORTAL
+    )
+    audit_log = next(follower for follower in service.workers.followers if follower.view.name == "audit-log")
     with connect(database_url) as connection, connection.transaction(force_rollback=True):
         assert audit_log.step(connection) == 1
     catch_up(service)
@@ -264,14 +275,14 @@ def test_a_batch_that_comes_to_nothing_counts_nothing(service: Service, company:
 
 
 def brute_force(moments: Iterable[datetime], zone: ZoneInfo, first: date, last: date) -> dict[date, int]:
-    """Count one by one."""
+    """Count the moments of each day in the zone."""
     days = Counter(moment.astimezone(zone).date() for moment in moments)
     return {day: count for day, count in days.items() if first <= day <= last}
 
 
 @settings(
     max_examples=40,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # every example has an account of its own
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example registers its own account
 )
 @given(
     zone=st.sampled_from(sorted(available_timezones())).map(ZoneInfo),
@@ -279,74 +290,78 @@ def brute_force(moments: Iterable[datetime], zone: ZoneInfo, first: date, last: 
     days=st.integers(1, 366),
     minutes=st.lists(st.integers(-3 * 24 * 60, 369 * 24 * 60) | st.integers(-3 * 24 * 60, 4 * 24 * 60), max_size=60),
 )
-def test_counts_are_those_of_counting_one_by_one(
+def test_counts_match_a_brute_force_count(
     service: Service, zone: ZoneInfo, first: date, days: int, minutes: list[int]
 ) -> None:
-    """In any zone, whenever its days begin and however long they are."""
+    """Random zones, days and times."""
     company = Company.register(service)
-    people = [company.let_in(), company.let_in()]
+    people = [company.create_sub_user(), company.create_sub_user()]
     midnight = datetime(first.year, first.month, first.day, tzinfo=UTC)
     moments = [midnight + timedelta(minutes=minute) for minute in minutes]
     last = first + timedelta(days=days - 1)
-    by_person = [(people[0], moments[::2]), (people[1], moments[1::2])]
+    times_by_sub_user = [(people[0], moments[::2]), (people[1], moments[1::2])]
 
-    for one, theirs in by_person:
-        did(one, *theirs)
+    for sub_user, times in times_by_sub_user:
+        record_activities(sub_user, *times)
 
     assert activities_per_day(company, zone, first, last) == brute_force(moments, zone, first, last)
     expected: dict[UUID, int] = {}
-    for one, theirs in by_person:
-        per_day = brute_force(theirs, zone, first, last)
-        assert activities_per_day(company, zone, first, last, one) == per_day
+    for sub_user, times in times_by_sub_user:
+        per_day = brute_force(times, zone, first, last)
+        assert activities_per_day(company, zone, first, last, sub_user) == per_day
         if per_day:
-            expected[one.sub_user_id] = sum(per_day.values())
-    found = service.audit_counts.per_person(company.account_id, zone, first, last)
-    assert {person.sub_user_id: person.activities for person in found} == expected
+            expected[sub_user.sub_user_id] = sum(per_day.values())
+    counts = service.queries.audit_counts.per_person(company.account_id, zone, first, last)
+    assert {person.sub_user_id: person.activities for person in counts} == expected
 
 
 @pytest.mark.parametrize("followed", [0, 5, 500])
-def test_an_older_database_is_counted(service: Service, company: Company, database_url: str, followed: int) -> None:
-    """The script that adds the tables counts what the view has so far, whatever that is; the follower goes on."""
-    people = [company.let_in_settled(), Company.register(service).let_in_settled()]
-    for one in people:
-        one.log_in()
+def test_migration_counts_the_existing_rows(
+    service: Service, company: Company, database_url: str, followed: int
+) -> None:
+    """The migration that adds the tables counts the rows applied so far; the follower counts the rest."""
+    people = [company.create_with_own_password(), Company.register(service).create_with_own_password()]
+    for sub_user in people:
+        sub_user.log_in()
         moments = [utc("2026-05-01T12:00") + timedelta(minutes=7 * n) for n in range(20)]
-        activities = [Activity(one.sub_user_id, "a.b", occurred_at=moment) for moment in moments]
-        service.activities.record(
-            one.company.account_id,
-            [*activities, *(Activity(one.sub_user_id, "c.d", occurred_at=at) for at in ENDS)],
+        activities = [Activity(sub_user.sub_user_id, "a.b", occurred_at=moment) for moment in moments]
+        service.commands.activities.record(
+            sub_user.company.account_id,
+            [*activities, *(Activity(sub_user.sub_user_id, "c.d", occurred_at=end) for end in ENDS)],
             PORTAL,
         )
-    audit_log = next(follower for follower in service.followers if follower.view.name == "audit-log")
-    with bootstrap.connect(database_url, "follower") as connection:
+    audit_log = next(follower for follower in service.workers.followers if follower.view.name == "audit-log")
+    with connections.connect(database_url, "follower") as connection:
         connection.execute("INSERT INTO followers (name) VALUES ('audit-log')")
         if followed:
             audit_log.step(connection, followed)
-    (script,) = (migration.sql for migration in migrations() if migration.name.endswith("_audit_counts.sql"))
+    (migration_sql,) = (migration.sql for migration in migrations() if migration.name.endswith("_audit_counts.sql"))
 
-    ask(database_url, "DROP TABLE audit_counts, audit_day_counts")
-    ask(database_url, script)
-    bootstrap.run_migrations(service.settings)  # the service may use them
+    fetch(database_url, "DROP TABLE audit_counts, audit_day_counts")
+    fetch(database_url, migration_sql)
+    maintenance.run_migrations(service.settings)  # grants the service its privileges
     catch_up(service)
 
-    counted = contents(database_url)
+    counts = contents(database_url)
     with connect(database_url) as connection:
         rebuild(audit_log.view, connection, lambda _, __: None)
-    assert contents(database_url) == counted
-    assert all(counted)
+    assert contents(database_url) == counts
+    assert all(counts)
 
 
-def test_the_actions_of_an_account(service: Service, company: Company) -> None:
-    """Each once, sorted, and none of another account's."""
-    one = company.let_in()
+def test_actions_of_an_account_are_sorted_and_distinct(service: Service, company: Company) -> None:
+    """Actions of other accounts are not included."""
+    sub_user = company.create_sub_user()
     words = ["tool.used", "assistant.opened", "tool.used", "É.opened", "Zebra"]
-    service.activities.record(company.account_id, [Activity(one.sub_user_id, word) for word in words], PORTAL)
+    service.commands.activities.record(
+        company.account_id, [Activity(sub_user.sub_user_id, word) for word in words], PORTAL
+    )
     other = Company.register(service)
-    stranger = other.let_in()
-    service.activities.record(other.account_id, [Activity(stranger.sub_user_id, "other.word")], PORTAL)
+    stranger = other.create_sub_user()
+    service.commands.activities.record(other.account_id, [Activity(stranger.sub_user_id, "other.word")], PORTAL)
     catch_up(service)
 
-    assert service.audit_queries.actions(company.account_id) == [
+    assert service.queries.audit_log.actions(company.account_id) == [
         "Zebra",
         "assistant.opened",
         "main_account.registered",
@@ -355,4 +370,4 @@ def test_the_actions_of_an_account(service: Service, company: Company) -> None:
         "É.opened",
     ]
     with pytest.raises(AccountNotFound):
-        service.audit_queries.actions(uuid4())
+        service.queries.audit_log.actions(uuid4())

@@ -1,4 +1,4 @@
-"""The audit log: everything that happened in an account, by whom, from where; and nothing of anybody who was erased."""
+"""Audit log: rows, actors, filters, pages and erasure."""
 
 from __future__ import annotations
 
@@ -7,47 +7,48 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from application.accounts import AccountChanges
-from application.activities import Activity
-from application.api_keys import Scope
+from application.command_context import CommandContext
+from application.commands.accounts import AccountChanges
+from application.commands.activities import Activity
+from application.commands.api_keys import Scope
+from application.commands.resources import ERASED
 from application.errors import InvalidValue
-from application.origin import Origin
-from application.resources import ERASED
-from domain.cause import ActorType
+from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
-from projections import audit_queries
-from projections.audit_queries import AuditFilter
-from tests.people import PORTAL, SUPPORT, Company, catch_up, client, deliver_mails
+from projections.audit_log import queries
+from projections.audit_log.queries import AuditFilter
+from tests.api_keys import add_api_key
+from tests.builders import PORTAL, SUPPORT, Company, catch_up, context_from, deliver_mails
 
 if TYPE_CHECKING:
-    from api.bootstrap import Service
-    from projections.audit_rows import AuditRow
+    from api.bootstrap.service import Service
+    from projections.audit_log.rows import AuditRow
     from tests.conftest import TravelingClock
 
 
-def rows_of(company: Company, **wanted: Any) -> list[AuditRow]:
-    """Return everything there is of what is wanted, newest first."""
+def fetch_all(company: Company, **filters: Any) -> list[AuditRow]:
+    """Return up to 500 matching rows, newest first."""
     catch_up(company.service)
-    return company.service.audit_queries.page(company.account_id, AuditFilter(**wanted), 500, None)[0]
+    return company.service.queries.audit_log.page(company.account_id, AuditFilter(**filters), 500, None)[0]
 
 
-def actions(company: Company, **wanted: Any) -> list[str]:
-    return [row.action for row in rows_of(company, **wanted)]
+def actions(company: Company, **filters: Any) -> list[str]:
+    return [row.action for row in fetch_all(company, **filters)]
 
 
-def test_everything_that_happened_is_in_it(service: Service, company: Company) -> None:
-    """Newest first, each at its position, with what only this kind of thing has."""
-    one = company.let_in("grace@company.example", visible=False)
-    one.change(name="Ada", active=True)
-    service.accounts.raise_sub_user_limit(company.account_id, 20, SUPPORT)
+def test_every_event_has_a_row(service: Service, company: Company) -> None:
+    """Newest first, with position and details of the event."""
+    sub_user = company.create_sub_user("grace@company.example", visible=False)
+    sub_user.change(name="Ada", active=True)
+    service.commands.accounts.raise_sub_user_limit(company.account_id, 20, SUPPORT)
 
-    rows = rows_of(company)
+    rows = fetch_all(company)
 
     assert [(row.action, row.sub_user_id) for row in rows] == [
         ("main_account.sub_user_limit_raised", None),
-        ("sub_user.activated", one.sub_user_id),
-        ("sub_user.details_changed", one.sub_user_id),
-        ("sub_user.created", one.sub_user_id),
+        ("sub_user.activated", sub_user.sub_user_id),
+        ("sub_user.details_changed", sub_user.sub_user_id),
+        ("sub_user.created", sub_user.sub_user_id),
         ("main_account.registered", None),
     ]
     assert [row.position for row in rows] == sorted((row.position for row in rows), reverse=True)
@@ -59,23 +60,22 @@ def test_everything_that_happened_is_in_it(service: Service, company: Company) -
     assert (rows[3].ip, rows[3].user_agent) == (PORTAL.ip, PORTAL.user_agent)
 
 
-def test_each_row_says_who_did_it(service: Service, company: Company, clock: TravelingClock) -> None:
-    """By name, where there is one."""
-    service.api_keys.create(Scope.SUPPORT, "Support desk", clock())
-    (support_key,) = service.api_keys.list()
-    owner = Origin(ActorType.MAIN_ACCOUNT, str(company.account_id))
-    service.accounts.change(company.account_id, AccountChanges(language="it"), owner)
-    support = Origin(ActorType.SUPPORT, str(support_key.api_key_id), reason="asked by phone")
-    service.accounts.raise_sub_user_limit(company.account_id, 20, support)
-    one = company.let_in_settled(name="Ada", surname="Lovelace")
-    service.activities.record(company.account_id, [Activity(one.sub_user_id, "assistant.opened")], PORTAL)
+def test_rows_name_the_actor(service: Service, company: Company, clock: TravelingClock) -> None:
+    add_api_key(service, Scope.SUPPORT, "Support desk")
+    (support_key,) = service.commands.api_keys.list()
+    owner = CommandContext(ActorType.MAIN_ACCOUNT, str(company.account_id))
+    service.commands.accounts.change(company.account_id, AccountChanges(language="it"), owner)
+    support = CommandContext(ActorType.SUPPORT, str(support_key.api_key_id), reason="asked by phone")
+    service.commands.accounts.raise_sub_user_limit(company.account_id, 20, support)
+    ada = company.create_with_own_password(name="Ada", surname="Lovelace")
+    service.commands.activities.record(company.account_id, [Activity(ada.sub_user_id, "assistant.opened")], PORTAL)
     with pytest.raises(LoginRefused):
-        one.log_in("not the right one")
+        ada.log_in("wrong password")
     deliver_mails(service)
 
-    by_action = {row.action: row.actor for row in rows_of(company)}
+    by_action = {row.action: row.actor for row in fetch_all(company)}
 
-    sub_user = {"type": "sub_user", "id": str(one.sub_user_id), "name": "Ada Lovelace"}
+    sub_user = {"type": "sub_user", "id": str(ada.sub_user_id), "name": "Ada Lovelace"}
     assert by_action["main_account.details_changed"] == {
         "type": "main_account",
         "id": str(company.account_id),
@@ -88,19 +88,19 @@ def test_each_row_says_who_did_it(service: Service, company: Company, clock: Tra
     assert by_action["sub_user.credentials_mailed"]["type"] == "system"
 
 
-def test_what_the_portal_reported_is_in_it(service: Service, company: Company, clock: TravelingClock) -> None:
-    """With the portal's own word, when it happened, and when it was recorded."""
-    one = company.let_in()
+def test_reported_activity_has_a_row(service: Service, company: Company, clock: TravelingClock) -> None:
+    """With the portal's action, the time it occurred and the time it was recorded."""
+    sub_user = company.create_sub_user()
     an_hour_ago = clock() - timedelta(hours=1)
     details = '{"tab":"voice","n":[1,2.5,null,"Zoë"]}'
-    activity = Activity(one.sub_user_id, "assistant.opened", "assistant 7", details, an_hour_ago)
-    outcome = service.activities.record(company.account_id, [activity], client("198.51.100.7"))
+    activity = Activity(sub_user.sub_user_id, "assistant.opened", "assistant 7", details, an_hour_ago)
+    outcome = service.commands.activities.record(company.account_id, [activity], context_from("198.51.100.7"))
 
-    row = rows_of(company)[0]
+    row = fetch_all(company)[0]
 
     assert (row.action, row.sub_user_id, row.target, row.ip) == (
         "assistant.opened",
-        one.sub_user_id,
+        sub_user.sub_user_id,
         "assistant 7",
         "198.51.100.7",
     )
@@ -109,113 +109,113 @@ def test_what_the_portal_reported_is_in_it(service: Service, company: Company, c
     assert row.recorded_at - row.occurred_at >= timedelta(hours=1)
 
 
-def test_filters(service: Service, company: Company, clock: TravelingClock) -> None:
-    """By sub-user, by action, by time: since is included, until is not; and all of them together."""
-    one, other = company.let_in(), company.let_in()
+def test_audit_filters(service: Service, company: Company, clock: TravelingClock) -> None:
+    """By sub-user, action and time. `since` is inclusive, `until` exclusive. Filters combine."""
+    sub_user, other = company.create_sub_user(), company.create_sub_user()
     times = [clock() + timedelta(days=n) for n in range(3)]
-    activities = [Activity(who.sub_user_id, "assistant.opened", occurred_at=at) for at in times for who in (one, other)]
-    service.activities.record(company.account_id, activities, PORTAL)
+    activities = [
+        Activity(person.sub_user_id, "assistant.opened", occurred_at=at) for at in times for person in (sub_user, other)
+    ]
+    service.commands.activities.record(company.account_id, activities, PORTAL)
 
-    assert set(actions(company, sub_user_id=one.sub_user_id)) == {"assistant.opened", "sub_user.created"}
+    assert set(actions(company, sub_user_id=sub_user.sub_user_id)) == {"assistant.opened", "sub_user.created"}
     assert len(actions(company, action="assistant.opened")) == 6
     assert len(actions(company, action="assistant.opened", since=times[1])) == 4
     assert len(actions(company, action="assistant.opened", until=times[1])) == 2
-    assert len(actions(company, since=times[1], until=times[2], sub_user_id=one.sub_user_id)) == 1
+    assert len(actions(company, since=times[1], until=times[2], sub_user_id=sub_user.sub_user_id)) == 1
     assert actions(company, since=times[2], until=times[2]) == []
     assert actions(company, action="assistant.closed") == []
     assert actions(company, action="assistant.opened' OR true --") == []
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
-def test_pages(service: Service, company: Company, limit: int) -> None:
-    """Every row once, in order; the last page has no cursor."""
-    one = company.let_in()
-    activities = [Activity(one.sub_user_id, f"action.{n}") for n in range(12)]
-    service.activities.record(company.account_id, activities, PORTAL)
-    everything = rows_of(company)
+def test_pages_contain_every_row_once(service: Service, company: Company, limit: int) -> None:
+    """In order. The last page has no cursor."""
+    sub_user = company.create_sub_user()
+    activities = [Activity(sub_user.sub_user_id, f"action.{n}") for n in range(12)]
+    service.commands.activities.record(company.account_id, activities, PORTAL)
+    expected = fetch_all(company)
 
-    found: list[AuditRow] = []
+    rows: list[AuditRow] = []
     cursor: str | None = None
     while True:
-        page, cursor = service.audit_queries.page(company.account_id, AuditFilter(), limit, cursor)
-        found += page
+        page, cursor = service.queries.audit_log.page(company.account_id, AuditFilter(), limit, cursor)
+        rows += page
         if cursor is None:
             break
         assert len(page) == limit
 
-    assert found == everything
-    assert len(found) == 14
+    assert rows == expected
+    assert len(rows) == 14
 
 
 def test_new_rows_do_not_shift_later_pages(service: Service, company: Company) -> None:
-    """What happens between two pages stands before the first."""
-    one = company.let_in()
-    activities = [Activity(one.sub_user_id, f"action.{n}") for n in range(6)]
-    service.activities.record(company.account_id, activities, PORTAL)
-    everything = rows_of(company)
-    first, cursor = service.audit_queries.page(company.account_id, AuditFilter(), 4, None)
-    service.activities.record(company.account_id, activities, PORTAL)
+    sub_user = company.create_sub_user()
+    activities = [Activity(sub_user.sub_user_id, f"action.{n}") for n in range(6)]
+    service.commands.activities.record(company.account_id, activities, PORTAL)
+    expected = fetch_all(company)
+    first, cursor = service.queries.audit_log.page(company.account_id, AuditFilter(), 4, None)
+    service.commands.activities.record(company.account_id, activities, PORTAL)
     catch_up(service)
 
-    second, _ = service.audit_queries.page(company.account_id, AuditFilter(), 100, cursor)
+    second, _ = service.queries.audit_log.page(company.account_id, AuditFilter(), 100, cursor)
 
-    assert first + second == everything
+    assert first + second == expected
 
 
-def test_a_cursor_is_good_for_its_list_alone(service: Service, company: Company) -> None:
-    """Not for another account's, nor for other filters."""
-    one, other = company.let_in(), Company.register(service)
+def test_audit_cursor_is_bound_to_account_and_filters(service: Service, company: Company) -> None:
+    sub_user, other = company.create_sub_user(), Company.register(service)
     catch_up(service)
-    _, cursor = service.audit_queries.page(company.account_id, AuditFilter(), 1, None)
+    _, cursor = service.queries.audit_log.page(company.account_id, AuditFilter(), 1, None)
     assert cursor is not None
 
     foreign = [
         (other, AuditFilter()),
-        (company, AuditFilter(sub_user_id=one.sub_user_id)),
+        (company, AuditFilter(sub_user_id=sub_user.sub_user_id)),
         (company, AuditFilter(action="sub_user.created")),
         (company, AuditFilter(since=service.clock())),
         (company, AuditFilter(until=service.clock())),
     ]
-    for its_company, its_filter in foreign:
+    for other_company, other_filter in foreign:
         with pytest.raises(InvalidValue, match="cursor"):
-            service.audit_queries.page(its_company.account_id, its_filter, 1, cursor)
+            service.queries.audit_log.page(other_company.account_id, other_filter, 1, cursor)
     with pytest.raises(InvalidValue, match="cursor"):
-        service.audit_queries.page(company.account_id, AuditFilter(), 1, cursor[:-2] + "xx")
+        service.queries.audit_log.page(company.account_id, AuditFilter(), 1, cursor[:-2] + "xx")
 
 
-def test_a_stream_has_every_row(service: Service, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few are held at a time."""
-    one = company.let_in()
-    activities = [Activity(one.sub_user_id, f"action.{n}") for n in range(10)]
-    service.activities.record(company.account_id, activities, PORTAL)
-    everything = rows_of(company)
+def test_stream_returns_every_row(service: Service, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With any batch size."""
+    sub_user = company.create_sub_user()
+    activities = [Activity(sub_user.sub_user_id, f"action.{n}") for n in range(10)]
+    service.commands.activities.record(company.account_id, activities, PORTAL)
+    expected = fetch_all(company)
 
     for at_a_time in (1, 5, 12, 500):
-        monkeypatch.setattr(audit_queries, "STREAMED_AT_A_TIME", at_a_time)
-        assert list(service.audit_queries.stream(company.account_id, AuditFilter())) == everything
+        monkeypatch.setattr(queries, "STREAMED_AT_A_TIME", at_a_time)
+        assert list(service.queries.audit_log.stream(company.account_id, AuditFilter())) == expected
 
 
-def test_nothing_of_another_account_is_in_it(service: Service, company: Company) -> None:
-    """Not even where a filter names somebody there."""
-    stranger = Company.register(service).let_in()
-    company.let_in()
+def test_rows_of_other_accounts_are_not_included(service: Service, company: Company) -> None:
+    """Even with a filter on a sub-user of another account."""
+    stranger = Company.register(service).create_sub_user()
+    company.create_sub_user()
 
-    assert rows_of(company, sub_user_id=stranger.sub_user_id) == []
-    assert {row.sub_user_id for row in rows_of(company)}.isdisjoint({stranger.sub_user_id})
+    assert fetch_all(company, sub_user_id=stranger.sub_user_id) == []
+    assert {row.sub_user_id for row in fetch_all(company)}.isdisjoint({stranger.sub_user_id})
 
 
-def test_of_somebody_erased_the_log_keeps_what_happened(service: Service, company: Company) -> None:
-    """Every row is still there, at its place; whatever was personal reads [erased]."""
-    one = company.let_in_settled("canary@company.example", name="Canary", surname="Bird")
-    one.log_in(origin=client("203.0.113.66"))
-    secret = Activity(one.sub_user_id, "assistant.opened", "canary's own", '{"mail":"canary@company.example"}')
-    service.activities.record(company.account_id, [secret], client("203.0.113.66"))
+def test_erasure_keeps_the_rows_without_personal_data(service: Service, company: Company) -> None:
+    """Every row keeps its position. Personal data reads [erased]."""
+    sub_user = company.create_with_own_password("canary@company.example", name="Canary", surname="Bird")
+    sub_user.log_in(context=context_from("203.0.113.66"))
+    activity = Activity(sub_user.sub_user_id, "assistant.opened", "canary's own", '{"mail":"canary@company.example"}')
+    service.commands.activities.record(company.account_id, [activity], context_from("203.0.113.66"))
     deliver_mails(service)
-    before = rows_of(company)
+    before = fetch_all(company)
 
-    one.delete()
+    sub_user.delete()
 
-    after = rows_of(company)
+    after = fetch_all(company)
     assert [row.action for row in after[:2]] == ["sub_user.personal_data_erased", "sub_user.deleted"]
     assert [(row.position, row.action, row.occurred_at) for row in after[2:]] == [
         (row.position, row.action, row.occurred_at) for row in before
@@ -226,23 +226,27 @@ def test_of_somebody_erased_the_log_keeps_what_happened(service: Service, compan
     assert by_action["sub_user.created"].details["email"] == ERASED
     assert by_action["assistant.opened"].target == ERASED
     assert by_action["assistant.opened"].details == ERASED
-    assert by_action["sub_user.logged_in"].actor == {"type": "sub_user", "id": str(one.sub_user_id), "name": ERASED}
+    assert by_action["sub_user.logged_in"].actor == {
+        "type": "sub_user",
+        "id": str(sub_user.sub_user_id),
+        "name": ERASED,
+    }
     assert by_action["sub_user.logged_in"].ip == ERASED
     assert by_action["sub_user.credentials_mailed"].details["reply"] == ERASED
     assert by_action["sub_user.created"].actor["name"] != ERASED
     assert by_action["sub_user.created"].ip == PORTAL.ip
 
 
-def test_no_secret_is_in_it(service: Service, company: Company) -> None:
-    """Neither passwords nor tokens, nor the hashes by which e-mails are found."""
-    one = company.let_in_active(password="canary phrase for now")
-    token = one.log_in().token
-    one.choose_password("canary phrase of my own")
-    hashed = service.fingerprints.email(one.email)
+def test_rows_contain_no_secrets(service: Service, company: Company) -> None:
+    """No passwords, tokens or e-mail hashes."""
+    sub_user = company.create_active(password="canary phrase for now")
+    token = sub_user.log_in().token
+    sub_user.choose_password("canary phrase of my own")
+    email_hash = service.keyed_hasher.email(sub_user.email)
 
-    shown = str(rows_of(company))
+    text = str(fetch_all(company))
 
-    assert "canary" not in shown
-    assert token not in shown
-    assert hashed not in shown
-    assert "argon2" not in shown
+    assert "canary" not in text
+    assert token not in text
+    assert email_hash not in text
+    assert "argon2" not in text

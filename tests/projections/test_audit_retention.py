@@ -1,4 +1,4 @@
-"""The audit log ends where its retention says, and the history does not."""
+"""Audit retention: old rows leave the audit log; the event store keeps all events."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 import pytest
 from psycopg import sql
 
-from api import bootstrap
-from application.activities import Activity
-from projections import audit_retention
-from projections.audit_queries import AuditFilter
-from projections.event_feed import FeedFilter
-from projections.rebuild import rebuild
-from tests.people import PORTAL, Company, catch_up
-from tests.postgres import ask
+from api.bootstrap import connections
+from application.commands.activities import Activity
+from projections.audit_log import retention
+from projections.audit_log.queries import AuditFilter
+from projections.feed.pages import FeedFilter
+from projections.runtime.rebuild import rebuild
+from tests.builders import PORTAL, Company, catch_up
+from tests.postgres import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
-    from api.config import Settings
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
     from tests.conftest import TravelingClock
 
 TABLES = ("audit_view", "audit_counts", "audit_day_counts", "audit_older")
@@ -31,77 +31,84 @@ HISTORY = "SELECT md5(string_agg(e::text, ',' ORDER BY notification_id)), count(
 
 
 @pytest.fixture
-def ending(build: Callable[..., Service], settings: Settings) -> Service:
-    """Give a service whose audit log shows the last 30 days."""
+def service_with_retention(build: Callable[..., Service], settings: Settings) -> Service:
+    """Return a service whose audit log covers the last 30 days."""
     return build(replace(settings, audit_retention=timedelta(days=30)))
 
 
-def live(service: Service, clock: TravelingClock) -> Company:
-    """Return a company in which something happened 40 days ago, and something since then."""
+def record_old_and_new_events(service: Service, clock: TravelingClock) -> Company:
+    """Return a company with events from 40 days ago and from now."""
     company = Company.register(service)
-    one = company.let_in_settled()
-    service.activities.record(company.account_id, [Activity(one.sub_user_id, "long.ago")] * 3, PORTAL)
+    sub_user = company.create_with_own_password()
+    service.commands.activities.record(company.account_id, [Activity(sub_user.sub_user_id, "long.ago")] * 3, PORTAL)
     catch_up(service)
     clock.advance(days=40)
-    told = [Activity(one.sub_user_id, "told.late", occurred_at=clock() - timedelta(days=39))]
-    service.activities.record(company.account_id, [Activity(one.sub_user_id, "just.now"), *told], PORTAL)
+    late_report = [Activity(sub_user.sub_user_id, "told.late", occurred_at=clock() - timedelta(days=39))]
+    service.commands.activities.record(
+        company.account_id, [Activity(sub_user.sub_user_id, "just.now"), *late_report], PORTAL
+    )
     catch_up(service)
     return company
 
 
 def actions(service: Service, company: Company) -> list[str]:
-    return [row.action for row in service.audit_queries.stream(company.account_id, AuditFilter())]
+    return [row.action for row in service.queries.audit_log.stream(company.account_id, AuditFilter())]
 
 
 def contents(url: str) -> dict[str, list[tuple[str, ...]]]:
     rows = sql.SQL("SELECT t::text FROM {} t ORDER BY 1")
-    return {table: ask(url, rows.format(sql.Identifier(table)).as_string()) for table in TABLES}
+    return {table: fetch(url, rows.format(sql.Identifier(table)).as_string()) for table in TABLES}
 
 
-def test_what_was_recorded_before_goes_from_the_log_alone(
-    ending: Service, clock: TravelingClock, database_url: str, monkeypatch: pytest.MonkeyPatch
+def test_expired_rows_leave_only_the_audit_log(
+    service_with_retention: Service, clock: TravelingClock, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In small steps, from rows and charts; the history, the feed and what a person is told of themselves have all."""
-    monkeypatch.setattr(audit_retention, "ROWS_A_STEP", 2)
-    company = live(ending, clock)
-    wanted = FeedFilter(None, company.account_id)
-    before, events = ask(database_url, HISTORY), ending.event_feed.page(0, 100, wanted).items
-    (one,) = company.state().sub_users
-    told = len(list(ending.audit_queries.stream(company.account_id, AuditFilter(one))))
+    """In small steps, from rows and charts. History, feed and data subject access keep all events."""
+    monkeypatch.setattr(retention, "ROWS_A_STEP", 2)
+    company = record_old_and_new_events(service_with_retention, clock)
+    feed_filter = FeedFilter(None, company.account_id)
+    before, events = fetch(database_url, HISTORY), service_with_retention.queries.events.page(0, 100, feed_filter).items
+    (sub_user_id,) = company.state().sub_users
+    row_count = len(list(service_with_retention.queries.audit_log.stream(company.account_id, AuditFilter(sub_user_id))))
 
-    steps = [ending.audit_retention.step(ending.database) for _ in range(50)]
+    steps = [service_with_retention.workers.audit_retention.step(service_with_retention.database) for _ in range(50)]
 
     assert max(steps) <= 2 + 96 * 2
     assert steps[-1] == 0
-    assert sorted(actions(ending, company)) == ["just.now", "told.late"]
-    assert len(list(ending.audit_queries.older(company.account_id, one))) == told - 2
-    assert ask(database_url, HISTORY) == before
-    assert ending.event_feed.page(0, 100, wanted).items == events
+    assert sorted(actions(service_with_retention, company)) == ["just.now", "told.late"]
+    assert (
+        len(list(service_with_retention.queries.audit_log.rows_past_retention(company.account_id, sub_user_id)))
+        == row_count - 2
+    )
+    assert fetch(database_url, HISTORY) == before
+    assert service_with_retention.queries.events.page(0, 100, feed_filter).items == events
     today = clock().astimezone(UTC).date()
-    days = ending.audit_counts.per_day(company.account_id, ZoneInfo("UTC"), today - timedelta(days=50), today)
+    days = service_with_retention.queries.audit_counts.per_day(
+        company.account_id, ZoneInfo("UTC"), today - timedelta(days=50), today
+    )
     assert sum(day.activities for day in days) == 1
     assert sum(day.logins for day in days) == 0
 
 
-def test_a_rebuild_comes_to_the_same(ending: Service, clock: TravelingClock, database_url: str) -> None:
-    """Nothing is there again that had gone."""
-    live(ending, clock)
-    while ending.clear_away():
+def test_rebuild_does_not_restore_expired_rows(
+    service_with_retention: Service, clock: TravelingClock, database_url: str
+) -> None:
+    record_old_and_new_events(service_with_retention, clock)
+    while service_with_retention.delete_expired():
         pass
     before = contents(database_url)
     assert before["audit_older"] != []
-    view = next(view for view in ending.views if view.name == "audit-log")
+    view = next(view for view in service_with_retention.workers.views if view.name == "audit-log")
 
-    with bootstrap.connect(database_url, "rebuild") as connection:
+    with connections.connect(database_url, "rebuild") as connection:
         rebuild(view, connection, lambda _, __: None)
 
     assert contents(database_url) == before
 
 
-def test_it_is_kept_for_ever_unless_somebody_says_otherwise(service: Service, clock: TravelingClock) -> None:
-    """However long that is."""
-    company = live(service, clock)
+def test_audit_log_is_unlimited_by_default(service: Service, clock: TravelingClock) -> None:
+    company = record_old_and_new_events(service, clock)
     clock.advance(days=9999)
-    service.clear_away()
+    service.delete_expired()
 
     assert actions(service, company).count("long.ago") == 3

@@ -1,4 +1,4 @@
-"""Checkpoints are signed when they are due, and none that does not continue those of before."""
+"""Checkpointer: signs due checkpoints, and none that is inconsistent with an earlier one."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.ed25519 import verify
-from api.signing_keys import SigningKeys
-from application.checkpoints import Checkpoint
-from application.merkle import EMPTY_ROOT
-from application.signed_notes import SignedNote
-from projections.checkpointer import HistoryRewritten
-from tests.people import catch_up
-from tests.postgres import ask
+from api.bootstrap.signing_keys import SigningKeys
+from application.transparency.checkpoint import Checkpoint
+from application.transparency.merkle import EMPTY_ROOT
+from application.transparency.signed_note import SignedNote
+from projections.transparency.checkpointer import HistoryRewritten
+from tests.builders import catch_up
+from tests.postgres import fetch
 from tests.projections.test_publisher import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
-    from api.config import Settings
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
     from tests.conftest import TravelingClock
 
 
@@ -32,36 +32,36 @@ def grow(service: Service, events: int) -> None:
 
 
 def sizes(service: Service) -> list[int]:
-    return [one.tree_size for one in reversed(service.checkpoints.page(100, None)[0])]
+    return [checkpoint.tree_size for checkpoint in reversed(service.queries.checkpoints.page(100, None)[0])]
 
 
-def test_when_they_are_due(service: Service, clock: TravelingClock) -> None:
-    """The first event, then each thousand events, and what is left after a minute; of nothing new, none."""
-    assert service.checkpointer.make_due() == 0
+def test_checkpoints_are_signed_when_due(service: Service, clock: TravelingClock) -> None:
+    """After the first event, after each thousand, and a minute later for the rest. None without new events."""
+    assert service.workers.checkpointer.sign_due() == 0
     grow(service, 1)
-    assert service.checkpointer.make_due() == 1
+    assert service.workers.checkpointer.sign_due() == 1
     grow(service, 2500)
-    assert service.checkpointer.make_due() == 2
-    assert service.checkpointer.make_due() == 0
+    assert service.workers.checkpointer.sign_due() == 2
+    assert service.workers.checkpointer.sign_due() == 0
     clock.advance(seconds=61)
-    assert service.checkpointer.make_due() == 1
+    assert service.workers.checkpointer.sign_due() == 1
     clock.advance(hours=1)
-    assert service.checkpointer.make_due() == 0
+    assert service.workers.checkpointer.sign_due() == 0
     assert sizes(service) == [1, 1001, 2001, 2501]
 
 
-def test_a_key_takes_over_before_anything_happened(build: Callable[..., Service], settings: Settings) -> None:
-    """A checkpoint of nothing is one, too, and what comes continues it."""
-    build(settings).checkpointer.require_key()
-    added = secrets.token_bytes(32)
-    keys = SigningKeys((added, *settings.signing_keys.private))
+def test_signing_key_changes_in_an_empty_store(build: Callable[..., Service], settings: Settings) -> None:
+    """The checkpoint of the empty tree is valid, and later ones are consistent with it."""
+    build(settings).workers.checkpointer.require_key()
+    new_key = secrets.token_bytes(32)
+    keys = SigningKeys((new_key, *settings.signing_keys.private))
     service = build(replace(settings, signing_keys=keys))
-    former, current = service.checkpointer.hand_over()
+    former, current = service.workers.checkpointer.rotate_key()
     assert former != current
     grow(service, 3)
-    service.checkpointer.make_now()
-    notes = [SignedNote.parse(one.note) for one in service.checkpoints.page(100, None)[0]]
-    assert [Checkpoint.parse(one.text).tree_size for one in notes] == [3, 0]
+    service.workers.checkpointer.sign_now()
+    notes = [SignedNote.parse(checkpoint.note) for checkpoint in service.queries.checkpoints.page(100, None)[0]]
+    assert [Checkpoint.parse(note.text).tree_size for note in notes] == [3, 0]
     assert Checkpoint.parse(notes[1].text).root_hash == EMPTY_ROOT
     assert notes[0].signed_by([former, current], verify) == [current]
 
@@ -77,16 +77,16 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("statement", TAMPERINGS.values(), ids=TAMPERINGS.keys())
-def test_what_was_tampered_with_is_not_signed(service: Service, database_url: str, statement: str) -> None:
-    """Neither by the process that signed before, nor, but for lost checkpoints, by one that was started since."""
+def test_tampered_store_is_not_signed(service: Service, database_url: str, statement: str) -> None:
+    """Neither by the process that signed last nor by a new one. A new process cannot detect deleted checkpoints."""
     grow(service, 33)
-    service.checkpointer.make_now()
+    service.workers.checkpointer.sign_now()
     grow(service, 1)
-    ask(database_url, statement)
+    fetch(database_url, statement)
     with pytest.raises(HistoryRewritten):
-        service.checkpointer.make_now()
+        service.workers.checkpointer.sign_now()
     if statement != TAMPERINGS["all checkpoints"]:
-        service.checkpointer._last = None  # noqa: SLF001  # as a process that has just begun
+        service.workers.checkpointer._last = None  # noqa: SLF001  # as in a new process
         with pytest.raises(HistoryRewritten):
-            service.checkpointer.make_now()
+            service.workers.checkpointer.sign_now()
         assert sizes(service) == [33]

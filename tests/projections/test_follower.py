@@ -1,4 +1,4 @@
-"""A follower keeps up with the history through whatever happens, and never passes anything over."""
+"""Projection runners: batches, failures, lost connections and leader election."""
 
 from __future__ import annotations
 
@@ -9,94 +9,95 @@ from uuid import uuid4
 import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
+from structlog.testing import capture_logs
 
 from adapters.postgres.signals import CHANNEL
 from application.errors import StoreUnavailable
-from projections import follower as module
-from projections import leadership
-from projections.follower import EventNotApplied, Follower
-from projections.sub_user_queries import SubUserFilter
-from tests.conftest import following
-from tests.jobs import at_work
-from tests.postgres import ask, connect, cut_off
+from projections.runtime import follower_loop, leader_lock
+from projections.runtime import runner as module
+from projections.runtime.runner import EventNotApplied, ProjectionRunner
+from projections.sub_users.queries import SubUserFilter
+from tests.conftest import running_followers
+from tests.jobs import running_jobs
+from tests.postgres import connect, fetch, terminate_connections
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from api.bootstrap import Service
-    from projections.event_log import Positioned
-    from tests.people import Company
+    from adapters.postgres.event_store.settled_reads import RecordedEvent
+    from api.bootstrap.service import Service
+    from tests.builders import Company
 
 
 class Ledger:
-    """A view that writes down every event it is given, and stumbles over some."""
+    """Projection that records the position of each event and fails on configured topics."""
 
     name = "ledger"
     tables: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        self.stumbles_over: set[str] = set()
+        self.failing_topics: set[str] = set()
         self.batches: list[int] = []
-        self.fails_with: Callable[[], Exception] = lambda: ValueError("cannot make sense of it")
+        self.make_failure: Callable[[], Exception] = lambda: ValueError("cannot make sense of it")
 
-    def apply(self, connection: psycopg.Connection[Any], batch: Sequence[Positioned]) -> None:
-        """Write down the batch."""
+    def apply(self, connection: psycopg.Connection[Any], batch: Sequence[RecordedEvent]) -> None:
+        """Insert the position of each event; fail on the topics in `failing_topics`."""
         self.batches.append(len(batch))
-        for one in batch:
-            connection.execute("INSERT INTO ledger (position) VALUES (%s)", [one.position])
-            if one.stored.topic in self.stumbles_over:
-                raise self.fails_with()
+        for event in batch:
+            connection.execute("INSERT INTO ledger (position) VALUES (%s)", [event.position])
+            if event.stored.topic in self.failing_topics:
+                raise self.make_failure()
 
 
 @pytest.fixture
 def ledger(database_url: str) -> Ledger:
-    """Give a view with its table."""
-    ask(database_url, "CREATE TABLE ledger (position bigint PRIMARY KEY)")
+    """Return a ledger projection whose table exists."""
+    fetch(database_url, "CREATE TABLE ledger (position bigint PRIMARY KEY)")
     return Ledger()
 
 
 @pytest.fixture
-def follower(ledger: Ledger, database_url: str) -> Follower:
-    """Give what has the ledger follow."""
-    return Follower(ledger, lambda: connect(database_url), CHANNEL)
+def follower(ledger: Ledger, database_url: str) -> ProjectionRunner:
+    """Return a runner of the ledger projection."""
+    return ProjectionRunner(ledger, lambda: connect(database_url), CHANNEL)
 
 
-def running(*followers: Follower) -> AbstractContextManager[None]:
-    """Have these followers run, each as in a process of its own."""
-    return at_work(*(follower.run for follower in followers))
+def running(*followers: ProjectionRunner) -> AbstractContextManager[None]:
+    """Run these followers in threads, each with connections of its own."""
+    return running_jobs(*(follower.run for follower in followers))
 
 
 def record(service: Service, *topics: str) -> list[int]:
-    """Record events of these topics, each in a stream of its own, and return where they stand."""
+    """Record one event per topic, each in a new stream, and return their positions."""
     events = [StoredEvent(uuid4(), 1, topic, b"{}") for topic in topics]
     positions = service.main_accounts.recorder.insert_events(events)
     assert positions is not None
     return list(positions)
 
 
-def written(url: str) -> list[int]:
-    return [row[0] for row in ask(url, "SELECT position FROM ledger ORDER BY 1")]
+def applied_positions(url: str) -> list[int]:
+    return [row[0] for row in fetch(url, "SELECT position FROM ledger ORDER BY 1")]
 
 
-def standing(url: str, name: str = "ledger") -> tuple[Any, ...]:
-    """Return where a follower stands, where it failed, and why."""
-    rows = ask(url, "SELECT position, failed_position, failure FROM followers WHERE name = %s", name)
+def follower_state(url: str, name: str = "ledger") -> tuple[Any, ...]:
+    """Return a follower's position, failed position and failure."""
+    rows = fetch(url, "SELECT position, failed_position, failure FROM followers WHERE name = %s", name)
     return rows[0] if rows else (0, None, None)
 
 
-def has_come_to(url: str, position: int) -> bool:
-    return bool(standing(url)[0] == position)
+def has_reached(url: str, position: int) -> bool:
+    return bool(follower_state(url)[0] == position)
 
 
-def has_written(url: str, times: int) -> bool:
-    return len(written(url)) == times
+def has_applied(url: str, times: int) -> bool:
+    return len(applied_positions(url)) == times
 
 
-def backends(url: str, name: str = "ledger") -> list[int]:
-    """Return the server processes that hold the lock of the one who leads."""
-    rows = ask(
+def leader_backends(url: str, name: str = "ledger") -> list[int]:
+    """Return the server processes that hold the leader lock."""
+    rows = fetch(
         url,
         "SELECT pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
         "WHERE locktype = 'advisory' AND granted AND datname = current_database() "
@@ -107,148 +108,149 @@ def backends(url: str, name: str = "ledger") -> list[int]:
 
 
 def test_every_event_is_applied_once_in_order(
-    service: Service, follower: Follower, ledger: Ledger, database_url: str
+    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
 ) -> None:
-    """From the first there ever was, in batches, and then as they come."""
+    """Existing events are applied in batches, new events as they arrive."""
     before = record(service, *["Something"] * 1200)
     with running(follower):
-        eventually(lambda: len(written(database_url)) == 1200)
+        eventually(lambda: len(applied_positions(database_url)) == 1200)
         later = [record(service, "Something")[0] for _ in range(20)]
-        eventually(lambda: written(database_url) == before + later)
+        eventually(lambda: applied_positions(database_url) == before + later)
 
     assert max(ledger.batches) == 500
-    assert standing(database_url) == (later[-1], None, None)
+    assert follower_state(database_url) == (later[-1], None, None)
 
 
-def test_a_row_that_is_refused_is_not_told(service: Service, company: Company, database_url: str) -> None:
-    """A failure goes to the log, and to a table that nobody would erase it from."""
-    company.let_in("canary@company.example")
-    ask(database_url, "ALTER TABLE sub_user_view ADD CHECK (NOT active AND active)")
-    (view,) = (one for one in service.followers if one.view.name == "sub-users")
+def test_failure_text_omits_the_rejected_row(service: Service, company: Company, database_url: str) -> None:
+    """PostgreSQL quotes the row in its error detail, and failures are stored in a table that erasure does not clean."""
+    company.create_sub_user("canary@company.example")
+    fetch(database_url, "ALTER TABLE sub_user_view ADD CHECK (NOT active AND active)")
+    (sub_users,) = (follower for follower in service.workers.followers if follower.view.name == "sub-users")
     with pytest.raises(EventNotApplied, match=r"^CheckViolation: new row .* violates") as failure:
-        view.catch_up()
+        sub_users.catch_up()
     assert "canary" not in str(failure.value)
 
 
-def test_it_is_woken_rather_than_waiting_for_its_poll(
-    service: Service, follower: Follower, database_url: str, monkeypatch: pytest.MonkeyPatch
+def test_follower_is_woken_by_the_signal(
+    service: Service, follower: ProjectionRunner, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With polling as good as off, a commit is followed all the same: the signal does it."""
+    """Polling is too slow here to explain the progress."""
     monkeypatch.setattr(module, "POLL_SECONDS", 8.0)
     with running(follower):
-        eventually(lambda: backends(database_url))
+        eventually(lambda: leader_backends(database_url))
         for _ in range(3):
             (position,) = record(service, "Something")
-            eventually(partial(has_come_to, database_url, position), within=6)
+            eventually(partial(has_reached, database_url, position), within=6)
         service.signals.signal()
 
 
-def test_it_needs_no_signal(follower: Follower, database_url: str) -> None:
-    """What was written without any is found by looking."""
+def test_follower_polls_for_events_without_a_signal(follower: ProjectionRunner, database_url: str) -> None:
     insert = "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 'Something', '')"
     with running(follower):
         for n in range(1, 4):
-            ask(database_url, insert)
-            eventually(partial(has_written, database_url, n))
+            fetch(database_url, insert)
+            eventually(partial(has_applied, database_url, n))
 
 
-def test_rows_and_position_are_one(service: Service, follower: Follower, database_url: str) -> None:
-    """A batch that fails half-way has moved nothing and written nothing."""
-    good = record(service, "Something", "Something")
-    record(service, "Stumbling block")
+def test_rows_and_position_are_committed_together(
+    service: Service, follower: ProjectionRunner, database_url: str
+) -> None:
+    """A batch that fails half-way changes neither the view nor the position."""
+    positions = record(service, "Something", "Something")
+    record(service, "Failing")
     assert isinstance(follower.view, Ledger)
-    follower.view.stumbles_over = {"Stumbling block"}
-    ask(database_url, "INSERT INTO followers (name) VALUES ('ledger')")
+    follower.view.failing_topics = {"Failing"}
+    fetch(database_url, "INSERT INTO followers (name) VALUES ('ledger')")
 
     with connect(database_url) as connection, pytest.raises(EventNotApplied):
         follower.step(connection)
 
-    assert written(database_url) == []
-    assert standing(database_url)[0] == 0
+    assert applied_positions(database_url) == []
+    assert follower_state(database_url)[0] == 0
     with connect(database_url) as connection:
         assert follower.step(connection, limit=2) == 2
-    assert written(database_url) == good
-    assert standing(database_url)[0] == good[-1]
+    assert applied_positions(database_url) == positions
+    assert follower_state(database_url)[0] == positions[-1]
 
 
-def test_one_that_is_cut_off_in_the_middle_has_done_nothing_twice(
-    service: Service, follower: Follower, database_url: str
+def test_lost_connections_neither_repeat_nor_skip_events(
+    service: Service, follower: ProjectionRunner, database_url: str
 ) -> None:
-    """Its connection lost again and again while it works: each event is in the view once, and none is missing."""
+    """The connection is terminated repeatedly while batches are applied."""
     positions: list[int] = []
     with running(follower):
         for _ in range(6):
             positions += record(service, *["Something"] * 300)
-            eventually(lambda: [pid for pid in backends(database_url) if kill(database_url, pid)])
-        eventually(lambda: standing(database_url)[0] == positions[-1])
+            eventually(lambda: [pid for pid in leader_backends(database_url) if terminate(database_url, pid)])
+        eventually(lambda: follower_state(database_url)[0] == positions[-1])
 
-    assert written(database_url) == positions
-
-
-def kill(url: str, pid: int) -> bool:
-    return bool(ask(url, "SELECT pg_terminate_backend(%s)", pid)[0][0])
+    assert applied_positions(database_url) == positions
 
 
-def test_one_of_two_leads_and_the_other_takes_over(
-    service: Service, follower: Follower, ledger: Ledger, database_url: str, monkeypatch: pytest.MonkeyPatch
+def terminate(url: str, pid: int) -> bool:
+    return bool(fetch(url, "SELECT pg_terminate_backend(%s)", pid)[0][0])
+
+
+def test_standby_takes_over_when_the_leader_is_lost(
+    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two processes follow the same view: one at a time, and each event is applied once."""
-    monkeypatch.setattr(leadership, "LEADER_CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(leadership, "FIRST_PAUSE_SECONDS", 10.0)
+    """Two processes run the same projection. Only one is active, and each event is applied once."""
+    monkeypatch.setattr(leader_lock, "LEADER_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(follower_loop, "INITIAL_BACKOFF_SECONDS", 10.0)
     other_ledger = Ledger()
-    other = Follower(other_ledger, lambda: connect(database_url), CHANNEL)
+    other = ProjectionRunner(other_ledger, lambda: connect(database_url), CHANNEL)
     with running(follower, other):
         first = record(service, "Something")
-        eventually(lambda: standing(database_url)[0] == first[-1])
-        (leader,) = backends(database_url)
+        eventually(lambda: follower_state(database_url)[0] == first[-1])
+        (leader,) = leader_backends(database_url)
         assert bool(ledger.batches) != bool(other_ledger.batches)
 
-        kill(database_url, leader)
-        eventually(lambda: backends(database_url) not in ([], [leader]))
+        terminate(database_url, leader)
+        eventually(lambda: leader_backends(database_url) not in ([], [leader]))
         second = record(service, "Something")
-        eventually(lambda: standing(database_url)[0] == second[-1])
+        eventually(lambda: follower_state(database_url)[0] == second[-1])
 
-    assert written(database_url) == first + second
+    assert applied_positions(database_url) == first + second
     assert ledger.batches
     assert other_ledger.batches
 
 
-def test_an_event_that_cannot_be_applied_stops_it_for_all_to_see(
-    service: Service, follower: Follower, ledger: Ledger, database_url: str
+def test_event_that_cannot_be_applied_stops_the_follower(
+    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
 ) -> None:
-    """What comes before is applied, the failure names the event, nothing is passed over; mended, it goes on."""
-    ledger.stumbles_over = {"Stumbling block"}
+    """Earlier events are applied, the failure names the event, and no event is skipped. After a fix it continues."""
+    ledger.failing_topics = {"Failing"}
     before = record(service, *["Something"] * 5)
-    (block,) = record(service, "Stumbling block")
+    (failing,) = record(service, "Failing")
     after = record(service, *["Something"] * 5)
     with running(follower):
-        eventually(lambda: standing(database_url) == (before[-1], block, "ValueError: cannot make sense of it"))
-        assert written(database_url) == before
-        shown = {one.name: one for one in service.progress.followers()}["ledger"]
-        assert (shown.failed_position, shown.behind) == (block, after[-1] - before[-1])
-        assert shown.failed_at is not None
+        eventually(lambda: follower_state(database_url) == (before[-1], failing, "ValueError: cannot make sense of it"))
+        assert applied_positions(database_url) == before
+        progress = {row.name: row for row in service.queries.progress.followers()}["ledger"]
+        assert (progress.failed_position, progress.behind) == (failing, after[-1] - before[-1])
+        assert progress.failed_at is not None
 
-        ledger.stumbles_over = set()
+        ledger.failing_topics = set()
 
-        eventually(lambda: standing(database_url) == (after[-1], None, None))
-    assert written(database_url) == [*before, block, *after]
+        eventually(lambda: follower_state(database_url) == (after[-1], None, None))
+    assert applied_positions(database_url) == [*before, failing, *after]
 
 
-def test_it_goes_on_in_large_batches_after_a_failure(
-    service: Service, follower: Follower, ledger: Ledger, database_url: str
+def test_batches_grow_again_after_a_failure(
+    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
 ) -> None:
-    """What has piled up meanwhile is not taken one by one for ever."""
-    ledger.stumbles_over = {"Stumbling block"}
-    record(service, "Stumbling block")
+    """The backlog is not applied one event at a time."""
+    ledger.failing_topics = {"Failing"}
+    record(service, "Failing")
     with running(follower):
-        eventually(lambda: standing(database_url)[1])
+        eventually(lambda: follower_state(database_url)[1])
         positions = record(service, *["Something"] * 3000)
-        ledger.stumbles_over = set()
+        ledger.failing_topics = set()
         ledger.batches.clear()
-        eventually(lambda: standing(database_url)[0] == positions[-1])
+        eventually(lambda: follower_state(database_url)[0] == positions[-1])
 
     assert max(ledger.batches) > 100
-    assert len(written(database_url)) == 3001
+    assert len(applied_positions(database_url)) == 3001
 
 
 @pytest.mark.parametrize(
@@ -261,48 +263,49 @@ def test_it_goes_on_in_large_batches_after_a_failure(
     ],
     ids=["NUL", "limit", "table", "long"],
 )
-def test_every_failure_can_be_seen(
+def test_every_failure_is_stored(
     service: Service,
-    follower: Follower,
+    follower: ProjectionRunner,
     ledger: Ledger,
     database_url: str,
     failure: Callable[[], Exception],
 ) -> None:
-    """Whatever the event made go wrong, and however it reads."""
-    ledger.fails_with = failure
-    ledger.stumbles_over = {"Stumbling block"}
-    (block,) = record(service, "Stumbling block")
+    """The exception may have any type, and a text of any length and content."""
+    ledger.make_failure = failure
+    ledger.failing_topics = {"Failing"}
+    (failing,) = record(service, "Failing")
     with running(follower):
-        eventually(lambda: standing(database_url)[1] == block, within=10)
+        eventually(lambda: follower_state(database_url)[1] == failing, within=10)
 
-    assert standing(database_url)[2].startswith(type(failure()).__name__)
-
-
-def test_a_stopped_follower_stops_no_other(service: Service, company: Company, database_url: str) -> None:
-    """The list is kept up while the audit log is not."""
-    record(service, "SomethingThatNobodyKnows")
-    ask(database_url, "UPDATE stored_events SET topic = 'SubUserActivityRecorded' WHERE topic LIKE 'Something%'")
-    with following(service):
-        eventually(lambda: standing(database_url, "audit-log")[1])
-        company.let_in()
-
-        assert len(service.sub_user_queries.list(company.account_id, SubUserFilter(), 10, None).items) == 1
-        assert standing(database_url, "mail-queue")[1] is None
+    assert follower_state(database_url)[2].startswith(type(failure()).__name__)
 
 
-def test_it_comes_back_from_losing_its_connection(service: Service, follower: Follower, database_url: str) -> None:
-    """By itself, and soon."""
+def test_stopped_follower_does_not_stop_others(service: Service, company: Company, database_url: str) -> None:
+    """The sub-user list stays current while the audit log is stopped."""
+    record(service, "SomethingUnknown")
+    fetch(database_url, "UPDATE stored_events SET topic = 'SubUserActivityRecorded' WHERE topic LIKE 'Something%'")
+    with running_followers(service):
+        eventually(lambda: follower_state(database_url, "audit-log")[1])
+        company.create_sub_user()
+
+        assert len(service.queries.sub_users.list(company.account_id, SubUserFilter(), 10, None).items) == 1
+        assert follower_state(database_url, "mail-queue")[1] is None
+
+
+def test_follower_reconnects_after_losing_its_connection(
+    service: Service, follower: ProjectionRunner, database_url: str
+) -> None:
     with running(follower):
         first = record(service, "Something")
-        eventually(lambda: standing(database_url)[0] == first[-1])
-        cut_off(database_url)
-        eventually(lambda: backends(database_url))
-        second = service_after_a_cut(service)
-        eventually(lambda: standing(database_url)[0] == second)
+        eventually(lambda: follower_state(database_url)[0] == first[-1])
+        terminate_connections(database_url)
+        eventually(lambda: leader_backends(database_url))
+        second = record_after_reconnecting(service)
+        eventually(lambda: follower_state(database_url)[0] == second)
 
 
-def service_after_a_cut(service: Service) -> int:
-    """Record an event with the first connection that the cut left over or that is new."""
+def record_after_reconnecting(service: Service) -> int:
+    """Record an event, retrying until the pool returns a live connection."""
     while True:
         try:
             return record(service, "Something")[0]
@@ -310,24 +313,51 @@ def service_after_a_cut(service: Service) -> int:
             continue
 
 
-def test_it_survives_a_server_that_is_away_for_a_while(service: Service, ledger: Ledger, database_url: str) -> None:
-    """However often connecting fails."""
+def test_follower_retries_until_the_server_accepts_connections(
+    service: Service, ledger: Ledger, database_url: str
+) -> None:
     failures = iter(range(4))
 
-    def connect_at_last() -> psycopg.Connection[Any]:
+    def connect_after_failures() -> psycopg.Connection[Any]:
         if next(failures, None) is not None:
             raise psycopg.OperationalError("connection refused")
         return connect(database_url)
 
     positions = record(service, "Something")
-    with running(Follower(ledger, connect_at_last, CHANNEL)):
-        eventually(lambda: standing(database_url)[0] == positions[-1])
+    with running(ProjectionRunner(ledger, connect_after_failures, CHANNEL)):
+        eventually(lambda: follower_state(database_url)[0] == positions[-1])
 
 
-def test_stopping_is_prompt(follower: Follower, database_url: str) -> None:
-    """Whether it leads or waits to, and it leaves the lock to others."""
-    second = Follower(Ledger(), lambda: connect(database_url), CHANNEL)
+def test_stopping_is_prompt(follower: ProjectionRunner, database_url: str) -> None:
+    """Leader and standby both stop, and the leader lock is released."""
+    second = ProjectionRunner(Ledger(), lambda: connect(database_url), CHANNEL)
     with running(follower, second):
-        eventually(lambda: backends(database_url))
+        eventually(lambda: leader_backends(database_url))
 
-    eventually(lambda: not backends(database_url), within=3)
+    eventually(lambda: not leader_backends(database_url), within=3)
+
+
+def test_first_reported_failure_names_the_failing_event(
+    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
+) -> None:
+    """It does not name the first event of the batch."""
+    ledger.failing_topics = {"Bad"}
+    positions = record(service, *["Something"] * 26, "Bad", *["Something"] * 14)
+    with capture_logs() as lines, running(follower):
+        eventually(lambda: follower_state(database_url)[1] is not None)
+        eventually(lambda: [line["event"] for line in lines].count("follower.stopped") > 1)
+    assert {line["position"] for line in lines if line["event"] == "follower.stopped"} == {positions[26]}
+    assert follower_state(database_url)[0] == positions[25]
+
+
+def test_follower_beyond_the_end_of_the_store_stops(
+    service: Service, follower: ProjectionRunner, database_url: str
+) -> None:
+    """The store was restored to an earlier state than the view; continuing would skip new events."""
+    (end,) = record(service, "Something")
+    fetch(database_url, "INSERT INTO followers (name, position) VALUES ('ledger', %s)", end + 5)
+    with running(follower):
+        eventually(lambda: follower_state(database_url)[1] is not None)
+    position, failed_position, failure = follower_state(database_url)
+    assert (position, failed_position) == (end + 5, end + 5)
+    assert f"the store ends at {end}" in failure

@@ -1,4 +1,4 @@
-"""A read never shows less than what was recorded before it was asked for; where it cannot, it says so."""
+"""Read-your-writes: a read includes all earlier events of the account, or fails."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from uuid import uuid4
 
 import pytest
 
-from application.activities import Activity
+from application.commands.activities import Activity
 from application.errors import InvalidValue, ViewBehind
 from domain.refusals import AccountNotFound
-from projections import freshness
-from projections.audit_queries import AuditFilter
-from projections.sub_user_queries import SubUserFilter
-from tests.people import PORTAL, Company, catch_up
+from projections.audit_log.queries import AuditFilter
+from projections.history.exports import ExportFilter
+from projections.runtime import freshness
+from projections.sub_users.queries import SubUserFilter
+from tests.builders import PORTAL, Company, catch_up
 from tests.postgres import connect
-from tests.waiting import at_once
+from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.bootstrap import Service
-    from tests.people import Collaborator
+    from api.bootstrap.service import Service
+    from tests.builders import Collaborator
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have reads give up soon."""
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the time that reads wait for their view."""
     monkeypatch.setattr(freshness, "LONGEST_WAIT", 0.1)
 
 
 def write_and_list(company: Company, times: int, seed: int) -> None:
-    """Do one thing after the other, and after each look whether the list shows it."""
+    """Make random changes, and require that the list shows each one immediately."""
     chance = random.Random(seed)
     service = company.service
     expected: dict[str, tuple[str, bool]] = {}
@@ -43,91 +44,96 @@ def write_and_list(company: Company, times: int, seed: int) -> None:
     for n in range(times):
         email = f"number-{n}@company.example"
         if len(people) < 3:
-            people[email] = company.let_in(email, name=f"Name {n}", password="one phrase for all")
+            people[email] = company.create_sub_user(email, name=f"Name {n}", password="one phrase for all")
             expected[email] = (f"Name {n}", True)
         else:
             email = chance.choice(list(people))
-            what = chance.choices(["rename", "show or hide", "delete"], [8, 4, 1])[0]
+            change = chance.choices(["rename", "show or hide", "delete"], [8, 4, 1])[0]
             name, visible = expected[email]
-            if what == "rename":
+            if change == "rename":
                 people[email].change(name=f"Name {n}")
                 expected[email] = (f"Name {n}", visible)
-            elif what == "show or hide":
+            elif change == "show or hide":
                 people[email].change(visible=not visible)
                 expected[email] = (name, not visible)
             else:
                 people.pop(email).delete()
                 del expected[email]
-        listed = service.sub_user_queries.list(company.account_id, SubUserFilter(), 20, None).items
-        assert {one.email: (one.name, one.visible) for one in listed} == expected, f"round {n}, seed {seed}"
+        listed = service.queries.sub_users.list(company.account_id, SubUserFilter(), 20, None).items
+        assert {sub_user.email: (sub_user.name, sub_user.visible) for sub_user in listed} == expected, (
+            f"round {n}, seed {seed}"
+        )
 
 
-def test_a_list_shows_what_was_just_written(company: Company, followers: None) -> None:
-    """Two hundred times, whatever was written: created, renamed, hidden, deleted."""
+def test_list_includes_the_latest_change(company: Company, followers: None) -> None:
+    """Created, renamed, hidden and deleted sub-users."""
     write_and_list(company, 200, seed=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_list_shows_what_was_just_written_ten_thousand_times(service: Service, followers: None) -> None:
-    """In four accounts at the same time."""
-    came_to = at_once([partial(write_and_list, Company.register(service), 2500, seed=n) for n in range(4)])
+def test_list_includes_ten_thousand_latest_changes(service: Service, followers: None) -> None:
+    """Four accounts concurrently."""
+    results = run_concurrently([partial(write_and_list, Company.register(service), 2500, seed=n) for n in range(4)])
 
-    assert came_to == [None] * 4
+    assert results == [None] * 4
 
 
-def test_one_process_reads_what_another_wrote(company: Company, build: Callable[..., Service], followers: None) -> None:
-    """No follower runs in this one."""
-    one = company.let_in()
-    elsewhere = build()
+def test_process_without_followers_reads_the_writes_of_another(
+    company: Company, build: Callable[..., Service], followers: None
+) -> None:
+    sub_user = company.create_sub_user()
+    other_service = build()
     for n in range(30):
-        one.change(name=f"Name {n}")
-        assert elsewhere.sub_user_queries.sub_user(company.account_id, one.sub_user_id).name == f"Name {n}"
+        sub_user.change(name=f"Name {n}")
+        assert other_service.queries.sub_users.sub_user(company.account_id, sub_user.sub_user_id).name == f"Name {n}"
 
 
-def test_the_audit_log_shows_what_was_just_reported(service: Service, company: Company, followers: None) -> None:
-    """Activities too, which are no part of the account's own stream."""
-    one = company.let_in()
+def test_audit_log_includes_the_latest_activity(service: Service, company: Company, followers: None) -> None:
+    """Activities are not in the account's stream."""
+    sub_user = company.create_sub_user()
     for n in range(40):
-        service.activities.record(company.account_id, [Activity(one.sub_user_id, f"action.{n}")], PORTAL)
-        (newest,), _ = service.audit_queries.page(company.account_id, AuditFilter(), 1, None)
+        service.commands.activities.record(company.account_id, [Activity(sub_user.sub_user_id, f"action.{n}")], PORTAL)
+        (newest,), _ = service.queries.audit_log.page(company.account_id, AuditFilter(), 1, None)
         assert newest.action == f"action.{n}"
 
 
-def test_other_writers_do_not_hold_a_read_up(service: Service, company: Company, followers: None) -> None:
-    """It waits for what was there when it was asked, not for what comes after."""
-    other, enough = Company.register(service).let_in(), threading.Event()
+def test_reads_do_not_wait_for_concurrent_writers(service: Service, company: Company, followers: None) -> None:
+    """A read waits only for events recorded before it began."""
+    other, done = Company.register(service).create_sub_user(), threading.Event()
 
     def keep_writing() -> None:
         n = 0
-        while not enough.is_set():
+        while not done.is_set():
             other.change(name=f"Name {(n := n + 1)}")
 
     def read() -> None:
         try:
             for _ in range(10):
-                service.sub_user_queries.list(company.account_id, SubUserFilter(), 10, None)
-                service.audit_queries.page(company.account_id, AuditFilter(), 10, None)
+                service.queries.sub_users.list(company.account_id, SubUserFilter(), 10, None)
+                service.queries.audit_log.page(company.account_id, AuditFilter(), 10, None)
         finally:
-            enough.set()
+            done.set()
 
-    assert at_once([keep_writing, keep_writing, read]) == [None] * 3
+    assert run_concurrently([keep_writing, keep_writing, read]) == [None] * 3
 
 
 READS: dict[str, Callable[[Service, Company], object]] = {
-    "account": lambda service, company: service.sub_user_queries.account(company.account_id),
-    "list": lambda service, company: service.sub_user_queries.list(company.account_id, SubUserFilter(), 10, None),
-    "sub-user": lambda service, company: service.sub_user_queries.sub_user(company.account_id, uuid4()),
-    "audit log": lambda service, company: service.audit_queries.page(company.account_id, AuditFilter(), 10, None),
-    "audit stream": lambda service, company: service.audit_queries.stream(company.account_id, AuditFilter()),
+    "account": lambda service, company: service.queries.sub_users.account(company.account_id),
+    "list": lambda service, company: service.queries.sub_users.list(company.account_id, SubUserFilter(), 10, None),
+    "sub-user": lambda service, company: service.queries.sub_users.sub_user(company.account_id, uuid4()),
+    "audit log": lambda service, company: service.queries.audit_log.page(company.account_id, AuditFilter(), 10, None),
+    "audit stream": lambda service, company: service.queries.audit_log.stream(company.account_id, AuditFilter()),
+    "export of an account": lambda service, company: service.queries.exports.begin(
+        ExportFilter(company.account_id), "csv", has_proofs=False
+    ),
+    "export of all accounts": lambda service, _: service.queries.exports.begin(ExportFilter(), "csv", has_proofs=False),
 }
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_view_that_nobody_keeps_up_is_not_passed_off_as_current(
-    service: Service, company: Company, impatient: None, read: str
-) -> None:
-    """Where no follower runs, a read says so, after the time allowed and not much later."""
+def test_read_fails_when_no_follower_runs(service: Service, company: Company, short_wait: None, read: str) -> None:
+    """It fails soon after the maximum wait."""
     began = time.monotonic()
 
     with pytest.raises(ViewBehind):
@@ -136,78 +142,77 @@ def test_a_view_that_nobody_keeps_up_is_not_passed_off_as_current(
     assert 0.1 <= time.monotonic() - began < 3
 
 
-def test_a_view_that_was_current_once_is_not_current_for_ever(
-    service: Service, company: Company, impatient: None
-) -> None:
-    """What was recorded since is missed."""
-    one = company.let_in()
+def test_read_fails_when_the_view_lacks_later_events(service: Service, company: Company, short_wait: None) -> None:
+    sub_user = company.create_sub_user()
     catch_up(service)
-    assert len(service.sub_user_queries.list(company.account_id, SubUserFilter(), 10, None).items) == 1
+    assert len(service.queries.sub_users.list(company.account_id, SubUserFilter(), 10, None).items) == 1
 
-    one.change(name="Ada")
+    sub_user.change(name="Ada")
 
     with pytest.raises(ViewBehind):
-        service.sub_user_queries.list(company.account_id, SubUserFilter(), 10, None)
+        service.queries.sub_users.list(company.account_id, SubUserFilter(), 10, None)
 
 
-def test_only_the_account_that_is_read_must_be_current(service: Service, company: Company, impatient: None) -> None:
-    """What happened elsewhere since is nothing to this list."""
+def test_read_does_not_wait_for_events_of_other_accounts(service: Service, company: Company, short_wait: None) -> None:
     catch_up(service)
-    Company.register(service).let_in()
+    Company.register(service).create_sub_user()
 
-    assert service.sub_user_queries.account(company.account_id).email == company.email
+    assert service.queries.sub_users.account(company.account_id).email == company.email
 
 
-def test_a_reader_may_demand_a_position(service: Service, company: Company, impatient: None) -> None:
-    """That of an earlier answer, from whatever account; one that the view has not come to is waited for in vain."""
+def test_read_waits_for_a_requested_position(service: Service, company: Company, short_wait: None) -> None:
+    """The position may come from a response about any account."""
     catch_up(service)
-    reached = service.progress.settled_position()
+    reached = service.queries.progress.settled_position()
     Company.register(service)
-    demanded = service.progress.settled_position()
-    assert demanded > reached
+    requested = service.queries.progress.settled_position()
+    assert requested > reached
 
-    service.sub_user_queries.account(company.account_id, at_least=reached)
+    service.queries.sub_users.account(company.account_id, at_least=reached)
     with pytest.raises(ViewBehind):
-        service.sub_user_queries.account(company.account_id, at_least=demanded)
+        service.queries.sub_users.account(company.account_id, at_least=requested)
     catch_up(service)
-    service.sub_user_queries.account(company.account_id, at_least=demanded)
-    service.audit_queries.page(company.account_id, AuditFilter(), 10, None, at_least=demanded)
+    service.queries.sub_users.account(company.account_id, at_least=requested)
+    service.queries.audit_log.page(company.account_id, AuditFilter(), 10, None, at_least=requested)
 
 
-def test_a_position_that_there_never_was_is_not_waited_for(service: Service, company: Company, impatient: None) -> None:
-    """Nobody can have been answered that: it is refused at once."""
+def test_position_beyond_the_end_of_the_store_is_refused(service: Service, company: Company, short_wait: None) -> None:
+    """Without waiting."""
     catch_up(service)
-    settled = service.progress.settled_position()
-    service.sub_user_queries.account(company.account_id, at_least=settled)
+    settled = service.queries.progress.settled_position()
+    service.queries.sub_users.account(company.account_id, at_least=settled)
 
-    for never in (settled + 1, 2**62):
+    for position in (settled + 1, 2**62):
         with pytest.raises(InvalidValue, match="Event-Position"):
-            service.sub_user_queries.account(company.account_id, at_least=never)
+            service.queries.sub_users.account(company.account_id, at_least=position)
 
 
-def test_what_is_no_account_is_not_waited_for(service: Service, company: Company, followers: None) -> None:
-    """Neither an id that nobody has, nor an activity's, nor a sub-user's."""
-    one = company.let_in()
-    (activity,) = service.activities.record(company.account_id, [Activity(one.sub_user_id, "x.y")], PORTAL).value
+def test_unknown_account_is_refused_without_waiting(service: Service, company: Company, followers: None) -> None:
+    """Unknown ids, and ids of an activity and a sub-user."""
+    sub_user = company.create_sub_user()
+    (activity_id,) = service.commands.activities.record(
+        company.account_id, [Activity(sub_user.sub_user_id, "x.y")], PORTAL
+    ).value.event_ids
     began = time.monotonic()
 
-    for wrong in (uuid4(), activity, one.sub_user_id):
+    for account_id in (uuid4(), activity_id, sub_user.sub_user_id):
         with pytest.raises(AccountNotFound):
-            service.sub_user_queries.account(wrong)
+            service.queries.sub_users.account(account_id)
         with pytest.raises(AccountNotFound):
-            service.sub_user_queries.list(wrong, SubUserFilter(), 10, None)
+            service.queries.sub_users.list(account_id, SubUserFilter(), 10, None)
         with pytest.raises(AccountNotFound):
-            service.audit_queries.page(wrong, AuditFilter(), 10, None)
+            service.queries.audit_log.page(account_id, AuditFilter(), 10, None)
     assert time.monotonic() - began < 3
 
 
-def test_an_uncommitted_write_is_not_waited_for(
+def test_reads_do_not_wait_for_open_transactions(
     service: Service, company: Company, database_url: str, followers: None
 ) -> None:
-    """Somebody else's open transaction holds no read up."""
-    company.let_in()
-    with connect(database_url) as rival, rival.transaction(force_rollback=True):
-        rival.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
-        rival.execute("INSERT INTO stored_events VALUES (%s, 999, 'SubUserDeactivated', '')", [company.account_id])
+    company.create_sub_user()
+    with connect(database_url) as other_connection, other_connection.transaction(force_rollback=True):
+        other_connection.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+        other_connection.execute(
+            "INSERT INTO stored_events VALUES (%s, 999, 'SubUserDeactivated', '')", [company.account_id]
+        )
 
-        assert len(service.sub_user_queries.list(company.account_id, SubUserFilter(), 10, None).items) == 1
+        assert len(service.queries.sub_users.list(company.account_id, SubUserFilter(), 10, None).items) == 1

@@ -1,4 +1,4 @@
-"""An account with a million events: told and exported whole in the memory of a page."""
+"""History and export of an account with a million events in constant memory."""
 
 from __future__ import annotations
 
@@ -11,81 +11,82 @@ from uuid import uuid4
 
 import pytest
 
-from api.export_lines import Form, lines
-from api.history_words import told
-from projections.exports import ExportFilter
-from projections.history import HistoryFilter
-from tests.people import catch_up
+from api.http.resources.exports.lines import ExportFormat, lines
+from api.presentation.history_descriptions import history_entry_fields
+from projections.history.exports import ExportFilter
+from projections.history.queries import HistoryFilter
+from tests.builders import catch_up
 from tests.postgres import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from uuid import UUID
 
-    from api.bootstrap import Service
-    from tests.people import Company
+    from api.bootstrap.service import Service
+    from tests.builders import Company
 
 EVENTS = 1_000_000
-MOST_GROWTH = 20.0
-"""MB by which the process may grow after the first tenth: pages differ in size, and allocators keep some."""
+GROWTH_LIMIT = 20.0
+"""Allowed growth in MB after the first tenth: pages differ in size, and allocators keep freed memory."""
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 
-def megabytes() -> float:
-    """Return how much memory this process holds."""
+def resident_megabytes() -> float:
+    """Return the resident memory of this process in MB."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES / 1e6
 
 
 def rows(account_id: UUID, sub_user_id: UUID, version: int, events: int) -> Iterator[tuple[UUID, int, str, bytes]]:
-    """Return so many events: every second one in the account's own stream, the others beside it."""
-    beginning = datetime.now(UTC)
+    """Yield this many events, alternating between the account's stream and streams of activities."""
+    start = datetime.now(UTC)
     for number in range(events):
-        at = (beginning + timedelta(milliseconds=number)).isoformat(timespec="microseconds")
+        at = (start + timedelta(milliseconds=number)).isoformat(timespec="microseconds")
         if number % 2:
-            own = {"account_id": account_id, "sub_user_id": sub_user_id, "action": "tool.used", "occurred_at": at}
-            yield uuid4(), 1, "SubUserActivityRecorded", _json(timestamp=at, **own)
+            fields = {"account_id": account_id, "sub_user_id": sub_user_id, "action": "tool.used", "occurred_at": at}
+            yield uuid4(), 1, "SubUserActivityRecorded", _json(timestamp=at, **fields)
         else:
             version += 1
-            own = {"actor_type": "main_account", "actor_id": account_id, "sub_user_id": sub_user_id}
+            fields = {"actor_type": "main_account", "actor_id": account_id, "sub_user_id": sub_user_id}
             visible = version % 2 == 0
-            yield account_id, version, "SubUserVisibilityChanged", _json(timestamp=at, **own, visible=visible)
+            yield account_id, version, "SubUserVisibilityChanged", _json(timestamp=at, **fields, visible=visible)
 
 
 def _json(**state: Any) -> bytes:
     return json.dumps(state, separators=(",", ":"), default=str).encode()
 
 
-def grown(stream: Iterable[object], expected: int) -> float:
-    """Read a stream to its end, and return by how many MB this process has grown after the first tenth."""
+def memory_growth(stream: Iterable[object], expected: int) -> float:
+    """Consume a stream, and return the growth of memory in MB after the first tenth."""
     before, count = 0.0, 0
-    for count, _ in enumerate(stream, 1):  # counted to its end
+    for count, _ in enumerate(stream, 1):  # consumes the stream
         if count == expected // 10:
-            before = megabytes()
+            before = resident_megabytes()
     assert count == expected
-    return megabytes() - before
+    return resident_megabytes() - before
 
 
 @pytest.fixture
-def long(service: Service, company: Company, database_url: str) -> Company:
-    """Give a company with a million events, and one sub-user."""
-    sub_user_id = company.let_in().sub_user_id
-    into = "COPY stored_events (originator_id, originator_version, topic, state) FROM STDIN"
-    with connect(database_url) as connection, connection.cursor() as cursor, cursor.copy(into) as copy:
+def long_account(service: Service, company: Company, database_url: str) -> Company:
+    """Return a company with one sub-user and a million events."""
+    sub_user_id = company.create_sub_user().sub_user_id
+    statement = "COPY stored_events (originator_id, originator_version, topic, state) FROM STDIN"
+    with connect(database_url) as connection, connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows(company.account_id, sub_user_id, 2, EVENTS - 2):
             copy.write_row(row)
     catch_up(service, "sub-users", "audit-log")
     return company
 
 
-def test_a_million_events_take_the_memory_of_a_page(service: Service, long: Company) -> None:
-    """Told as a history, with every change; then exported. The state, too, is as of the last of them."""
-    replay = service.history.replay(long.account_id, HistoryFilter(as_of=datetime.now(UTC) + timedelta(days=1)))
-    assert grown(map(told, replay), EVENTS) < MOST_GROWTH
+def test_history_and_export_of_a_million_events_use_constant_memory(service: Service, long_account: Company) -> None:
+    replay = service.queries.history.replay(
+        long_account.account_id, HistoryFilter(as_of=datetime.now(UTC) + timedelta(days=1))
+    )
+    assert memory_growth(map(history_entry_fields, replay), EVENTS) < GROWTH_LIMIT
     assert replay.state is not None
     assert replay.state.version == EVENTS // 2 + 1
 
-    export = service.exports.begin(ExportFilter(long.account_id), Form.CSV, proven=False)
-    assert grown(lines(export, Form.CSV, datetime.now(UTC)), EVENTS + 2) < MOST_GROWTH
+    export = service.queries.exports.begin(ExportFilter(long_account.account_id), ExportFormat.CSV, has_proofs=False)
+    assert memory_growth(lines(export, ExportFormat.CSV, datetime.now(UTC)), EVENTS + 2) < GROWTH_LIMIT

@@ -1,4 +1,4 @@
-"""The tree that is kept: its roots and proofs are those of all events in the order of their positions."""
+"""Stored Merkle tree: roots and proofs cover all events in order of position."""
 
 from __future__ import annotations
 
@@ -11,68 +11,71 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from adapters.ed25519 import verify
-from application.checkpoints import Checkpoint
-from application.leaves import encoded, event_hash
-from application.merkle import is_consistent, leaf_hash, root_by_inclusion, root_of
-from application.signed_notes import SignedNote, VerifierKey
-from projections.event_log import events_after
-from projections.follower import Follower
-from projections.merkle_tree import MerkleLeaves
-from projections.proofs import whole_lines
-from tests.postgres import ask, connect
+from adapters.postgres.event_store.settled_reads import events_after
+from application.transparency.checkpoint import Checkpoint
+from application.transparency.leaf_encoding import encoded, event_hash
+from application.transparency.merkle import is_consistent, root_by_inclusion, root_of
+from application.transparency.signed_note import SignedNote, VerifierKey
+from application.transparency.verifiable_export import ExportClaims
+from projections.runtime.runner import ProjectionRunner
+from projections.transparency.merkle_tree import MerkleLeafProjection
+from projections.transparency.proofs import whole_lines
+from tests.postgres import connect, fetch
 
 if TYPE_CHECKING:
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
 TREE = "merkle-tree"
 
 
 def record(service: Service, events: int) -> None:
-    """Record so many events, each in a stream of its own, in as few transactions as will do."""
+    """Record this many events, each in a new stream, in as few transactions as possible."""
     chance = random.Random(events)
-    made = [StoredEvent(uuid4(), 1, "Something", chance.randbytes(chance.randrange(200))) for _ in range(events)]
-    service.main_accounts.recorder.insert_events(made)
+    stored_events = [
+        StoredEvent(uuid4(), 1, "Something", chance.randbytes(chance.randrange(200))) for _ in range(events)
+    ]
+    service.main_accounts.recorder.insert_events(stored_events)
 
 
-def follow(service: Service, at_once: int = 500) -> None:
-    """Have the tree take in all there is."""
-    follower = Follower(MerkleLeaves(), lambda: None, "")  # type: ignore[arg-type,return-value]  # it is led by hand
+def follow(service: Service, batch_size: int = 500) -> None:
+    """Add all events to the tree, in batches of this size."""
+    follower = ProjectionRunner(MerkleLeafProjection(), lambda: None, "")  # type: ignore[arg-type,return-value]  # the test passes its own connection
     with connect(service.settings.database_url or "") as connection:
         connection.execute("INSERT INTO followers (name) VALUES (%s) ON CONFLICT DO NOTHING", [TREE])
-        while follower.step(connection, at_once):
+        while follower.step(connection, batch_size):
             pass
 
 
-def hashes(service: Service) -> list[bytes]:
-    """Return the leaves as they have to be."""
+def expected_leaves(service: Service) -> list[bytes]:
+    """Return the expected leaf hashes, calculated from the stored events."""
     with connect(service.settings.database_url or "") as connection:
         events = events_after(connection, 0, 10_000)
     return [
-        event_hash(one.position, one.stored.originator_id, 1, one.stored.topic, one.stored.state)  # type: ignore[arg-type]
-        for one in events
+        event_hash(event.position, event.stored.originator_id, 1, event.stored.topic, event.stored.state)  # type: ignore[arg-type]
+        for event in events
     ]
 
 
 def leaf_of(line: dict[str, Any]) -> bytes:
-    """Return the leaf's hash, as whoever has an export calculates it."""
+    """Return the leaf hash of an export's line, as its verifier calculates it."""
     state = base64.b64decode(line["state"])
     return event_hash(line["position"], UUID(line["stream_id"]), line["version"], line["topic"], state)
 
 
 @pytest.fixture(params=[1, 7, 500])
-def grown(request: pytest.FixtureRequest, service: Service, database_url: str) -> Service:
-    """Give a service whose tree has 300 leaves, taken in so many at a time; positions have gaps."""
+def service_with_tree(request: pytest.FixtureRequest, service: Service, database_url: str) -> Service:
+    """Return a service whose tree has 300 leaves, added in batches of varying size. Positions have a gap."""
     record(service, 150)
-    ask(database_url, "SELECT setval('stored_events_notification_id_seq', 1000)")
+    fetch(database_url, "SELECT setval('stored_events_notification_id_seq', 1000)")
     record(service, 150)
     follow(service, request.param)
     return service
 
 
-def test_the_encoding_of_a_leaf_is_what_postgres_copies(service: Service, database_url: str) -> None:
-    """A row of its binary COPY, behind the count of fields: whatever is in the topic and the state."""
+def test_leaf_encoding_equals_a_binary_copy_row(service: Service, database_url: str) -> None:
+    """A row of PostgreSQL's binary COPY without the field count, with non-ASCII topic and binary state."""
     stream_id = uuid4()
-    ask(
+    fetch(
         database_url,
         "INSERT INTO stored_events VALUES (%s, 7, %s, %s, 99)",
         *(stream_id, "Perch\u00e9 no?", b"\x00\xff" * 5000),
@@ -86,10 +89,9 @@ def test_the_encoding_of_a_leaf_is_what_postgres_copies(service: Service, databa
     assert rows[signature + count : -end] == encoded(99, stream_id, 7, "Perch\u00e9 no?", b"\x00\xff" * 5000)
 
 
-def test_every_root_that_the_tree_had(grown: Service) -> None:
-    """However many leaves were taken in at a time."""
-    leaves = hashes(grown)
-    proofs = grown.proofs
+def test_consistency_is_proven_from_every_earlier_size(service_with_tree: Service) -> None:
+    leaves = expected_leaves(service_with_tree)
+    proofs = service_with_tree.queries.proofs
     assert len(leaves) == 300
     for size in range(301):
         path = proofs.consistency(size, 300)
@@ -98,42 +100,48 @@ def test_every_root_that_the_tree_had(grown: Service) -> None:
     assert proofs.consistency(300, 301) is None
 
 
-def test_every_event_is_proven_in_every_tree_that_has_it(grown: Service) -> None:
-    """By its position; one that no event has, and one that came later, have no proof."""
-    leaves = hashes(grown)
+def test_inclusion_is_proven_in_every_tree_that_contains_the_event(service_with_tree: Service) -> None:
+    """Unused and later positions have no proof."""
+    leaves = expected_leaves(service_with_tree)
     positions = [
-        row[0] for row in ask(grown.settings.database_url or "", "SELECT position FROM merkle_leaves ORDER BY 1")
+        row[0]
+        for row in fetch(service_with_tree.settings.database_url or "", "SELECT position FROM merkle_leaves ORDER BY 1")
     ]
     for size in (1, 2, 16, 17, 150, 151, 255, 256, 257, 300):
-        found = grown.proofs.of([*positions, 500, 5000], size)
-        assert list(found) == positions[:size]
-        for position, proof in found.items():
+        proofs = service_with_tree.queries.proofs.of([*positions, 500, 5000], size)
+        assert list(proofs) == positions[:size]
+        for position, proof in proofs.items():
             assert positions[proof.leaf] == position
             assert root_by_inclusion(leaves[proof.leaf], proof.leaf, size, proof.path) == root_of(leaves[:size])
 
 
-def test_an_export_proves_itself(grown: Service) -> None:
-    """Each line by its path to the root that is signed, and all lines together."""
-    grown.checkpointer.make_now()
-    basis = grown.proofs.basis()
+def test_exported_lines_prove_the_signed_root(service_with_tree: Service) -> None:
+    """Each line by its inclusion path, and all lines of a complete export together."""
+    service_with_tree.workers.checkpointer.sign_now()
+    basis = service_with_tree.queries.proofs.basis()
     assert basis is not None
-    header: dict[str, Any] = basis.header(account="one")
+    header: dict[str, Any] = basis.header(ExportClaims())
     note = SignedNote.parse(header["checkpoint"])
-    assert note.signed_by([VerifierKey.parse(one) for one in header["keys"]], verify)
+    assert note.signed_by([VerifierKey.parse(key) for key in header["keys"]], verify)
     checkpoint = Checkpoint.parse(note.text)
     assert (checkpoint.tree_size, checkpoint.position) == (basis.tree_size, basis.position) == (300, 1150)
-    with connect(grown.settings.database_url or "") as connection:
+    with connect(service_with_tree.settings.database_url or "") as connection:
         events = events_after(connection, 0, 500)
-    shown = list(grown.proofs.lines(basis, events[5:200:3], lambda one: {"seen": one.position}))
-    for line in shown:
-        path = [base64.b64decode(one) for one in line["path"]]
+    exported_lines = list(
+        service_with_tree.queries.proofs.lines(basis, events[5:200:3], lambda event: {"seen": event.position})
+    )
+    for line in exported_lines:
+        path = [base64.b64decode(node) for node in line["path"]]
         leaf = leaf_of(line)
         assert root_by_inclusion(leaf, line["leaf"], checkpoint.tree_size, path) == checkpoint.root_hash
         assert line["shown"] == {"seen": line["position"]}
-    whole = [leaf_of(line) for line in whole_lines(events)]
-    assert root_of(whole) == checkpoint.root_hash
+    leaves = [leaf_of(line) for line in whole_lines(events)]
+    assert root_of(leaves) == checkpoint.root_hash
 
 
-def test_nothing_is_proven_before_there_is_a_checkpoint(service: Service) -> None:
-    assert service.proofs.basis() is None
-    assert leaf_hash(b"") not in hashes(service)
+def test_store_without_a_checkpoint_has_no_proofs(service: Service) -> None:
+    """Even if the tree already has its events."""
+    record(service, 2)
+    follow(service, 500)
+    assert len(expected_leaves(service)) == 2
+    assert service.queries.proofs.basis() is None

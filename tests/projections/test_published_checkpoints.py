@@ -1,4 +1,4 @@
-"""Checkpoints go out to the broker behind their events, each once it can be checked, and none is left out."""
+"""Published checkpoints: sent to the broker after the events that they cover."""
 
 from __future__ import annotations
 
@@ -8,61 +8,63 @@ from typing import TYPE_CHECKING
 import jsonschema_rs
 import structlog
 
-from projections import published_checkpoints
-from tests.people import catch_up
-from tests.postgres import ask
-from tests.projections.test_publisher import PaperBroker, broker, publishing, record
+from projections.feed import published_checkpoints
+from tests.builders import catch_up
+from tests.postgres import fetch
+from tests.projections.test_publisher import RecordingBroker, broker, publishing, record
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from api.bootstrap import Service
+    from api.bootstrap.service import Service
 
 __all__ = ["broker"]
 
 
-def signed(service: Service, events: int) -> str:
-    """Record so many events, sign a checkpoint of them, and return its note."""
+def sign_checkpoint(service: Service, events: int) -> str:
+    """Record this many events, sign a checkpoint, and return its note."""
     record(service, events)
     catch_up(service, "merkle-tree")
-    service.checkpointer.make_now()
-    newest = service.checkpoints.newest()
+    service.workers.checkpointer.sign_now()
+    newest = service.queries.checkpoints.newest()
     assert newest is not None
     return newest.note
 
 
-def test_each_goes_out_behind_its_events(service: Service, broker: PaperBroker, database_url: str) -> None:
-    """Those of before the publisher ran, and those that come; started again, it repeats none."""
-    notes = [signed(service, 3), signed(service, 2)]
+def test_checkpoints_are_published_after_their_events(
+    service: Service, broker: RecordingBroker, database_url: str
+) -> None:
+    """Earlier and new checkpoints. A restarted publisher repeats none."""
+    notes = [sign_checkpoint(service, 3), sign_checkpoint(service, 2)]
     with publishing(database_url, broker):
         eventually(lambda: len(broker.messages) == 7)
-        notes.append(signed(service, 1))
-        eventually(lambda: ask(database_url, "SELECT checkpoint FROM publisher_state") == [(3,)])
+        notes.append(sign_checkpoint(service, 1))
+        eventually(lambda: fetch(database_url, "SELECT checkpoint FROM publisher_state") == [(3,)])
     with publishing(database_url, broker):
         record(service, 1)
         eventually(lambda: broker.messages[-1].type != published_checkpoints.TYPE)
-    went_out = [one for one in broker.messages if one.type == published_checkpoints.TYPE]
-    bodies = [json.loads(one.body) for one in went_out]
+    published = [message for message in broker.messages if message.type == published_checkpoints.TYPE]
+    bodies = [json.loads(message.body) for message in published]
     assert [body["data"]["note"] for body in bodies] == notes
-    assert len({one.message_id for one in went_out}) == 3
+    assert len({message.message_id for message in published}) == 3
     validator = jsonschema_rs.Draft202012Validator(published_checkpoints.schema())
-    for message, body in zip(went_out, bodies, strict=True):
+    for message, body in zip(published, bodies, strict=True):
         validator.validate(body)
-        before = broker.messages[: broker.messages.index(message)]
-        assert body["position"] in [json.loads(one.body)["position"] for one in before]
+        preceding = broker.messages[: broker.messages.index(message)]
+        assert body["position"] in [json.loads(earlier.body)["position"] for earlier in preceding]
 
 
-def test_what_is_no_checkpoint_any_more_holds_up_nothing(
-    service: Service, broker: PaperBroker, database_url: str
+def test_unreadable_checkpoint_is_skipped_and_logged(
+    service: Service, broker: RecordingBroker, database_url: str
 ) -> None:
-    """It is left out, and the log tells; the connection to the broker is not given up for it."""
-    good, bad, last = signed(service, 1), signed(service, 1), signed(service, 1)
-    ask(database_url, "ALTER TABLE checkpoints DISABLE TRIGGER USER")
-    ask(database_url, "UPDATE checkpoints SET note = 'no such note' WHERE note = %s", bad)
+    """The connection to the broker stays open."""
+    first, unreadable, last = sign_checkpoint(service, 1), sign_checkpoint(service, 1), sign_checkpoint(service, 1)
+    fetch(database_url, "ALTER TABLE checkpoints DISABLE TRIGGER USER")
+    fetch(database_url, "UPDATE checkpoints SET note = 'no such note' WHERE note = %s", unreadable)
     with structlog.testing.capture_logs() as lines, publishing(database_url, broker):
-        eventually(lambda: ask(database_url, "SELECT checkpoint FROM publisher_state") == [(3,)])
+        eventually(lambda: fetch(database_url, "SELECT checkpoint FROM publisher_state") == [(3,)])
         eventually(lambda: any(line["event"] == "checkpoint.unreadable" for line in lines))
-    went_out = [json.loads(one.body) for one in broker.messages if one.type == published_checkpoints.TYPE]
-    assert [one["data"]["note"] for one in went_out] == [good, last]
-    assert broker.lines == 1
-    (told,) = [line for line in lines if line["event"] == "checkpoint.unreadable"]
-    assert (told["tree_size"], told["log_level"]) == (2, "error")
+    bodies = [json.loads(message.body) for message in broker.messages if message.type == published_checkpoints.TYPE]
+    assert [body["data"]["note"] for body in bodies] == [first, last]
+    assert broker.connections == 1
+    (log_line,) = [line for line in lines if line["event"] == "checkpoint.unreadable"]
+    assert (log_line["tree_size"], log_line["log_level"]) == (2, "error")

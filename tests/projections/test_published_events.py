@@ -1,4 +1,4 @@
-"""What leaves the service of each event: all that the catalog promises, and nothing of any person."""
+"""Published event envelopes: complete by the catalog, valid by their schemas, free of personal data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import pytest
 
+from adapters.postgres.event_store.settled_reads import RecordedEvent
 from domain import events
-from projections.event_log import Positioned
-from projections.published_events import BY_TOPIC, BY_TYPE, CATALOG, Envelopes
-from tests.domain.pinned_events import ACCOUNT, FACTS, HISTORY, SUB_USER, Pinned
-from tests.projections.published_schemas import all_broken_promises, broken_promises, pinned, present
+from projections.feed.event_catalog import BY_TOPIC, BY_TYPE, CATALOG, Envelopes
+from tests.domain.pinned_events import ACCOUNT, HISTORY, STANDALONE_EVENTS, SUB_USER, PinnedEvent
+from tests.projections.published_schemas import all_incompatibilities, current, incompatibilities, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 CLOUD_EVENT = jsonschema_rs.Draft7Validator(
     json.loads(Path(__file__).with_name("cloudevents.json").read_text()), validate_formats=True
 )
-"""The JSON Schema that the specification comes with (cloudevents/formats/cloudevents.json, Apache License 2.0)."""
+"""JSON Schema from the CloudEvents specification (cloudevents/formats/cloudevents.json, Apache License 2.0)."""
 
 ENVELOPES = Envelopes("https://portal.example")
 POSITION = 12_345
-HOW_TO_PIN = "run `.venv/bin/python -m tests.projections.published_schemas`, and commit what it writes"
+HOW_TO_PIN = "run `.venv/bin/python -m tests.projections.published_schemas`, and commit the file"
 
-EVENT_CLASSES: list[Any] = [one for one in vars(events).values() if isinstance(one, type) and "TOPIC" in vars(one)]
-BY_ATTRIBUTES = {
+EVENT_CLASSES: list[Any] = [
+    value for value in vars(events).values() if isinstance(value, type) and "TOPIC" in vars(value)
+]
+ENVELOPE_ATTRIBUTES = {
     "originator_id": "id, accountid",
     "originator_version": "id, accountversion",
     "timestamp": "time",
@@ -40,24 +42,24 @@ BY_ATTRIBUTES = {
     "actor_type": "data.actor.type",
     "actor_id": "data.actor.id",
 }
-"""Where the envelope tells what is not among the facts of the catalog."""
+"""Envelope attributes, by the event field that they publish."""
 
-NOT_TOLD = {
-    "email_hash": "a person could be recognized by it",
-    "originator_topic": "Python's own business",
-    "request_id": "the portal's own word for a request, and whatever that may say",
-    "wanted_action": "whatever an auditor typed into a filter",
+UNPUBLISHED = {
+    "email_hash": "identifies a person",
+    "originator_topic": "internal to Python",
+    "request_id": "free text from the portal",
+    "wanted_action": "free text from an auditor's filter",
 }
-"""What is neither sealed nor told, and why."""
+"""Unencrypted fields that are not published, with the reason."""
 
-PINNED = [*HISTORY, *FACTS]
+PINNED = [*HISTORY, *STANDALONE_EVENTS]
 pinned_events = pytest.mark.parametrize("row", PINNED, ids=[f"{row.version} {row.topic}" for row in PINNED])
-every_event_class = pytest.mark.parametrize("event_class", EVENT_CLASSES, ids=lambda one: one.TOPIC)
+every_event_class = pytest.mark.parametrize("event_class", EVENT_CLASSES, ids=lambda event_class: event_class.TOPIC)
 
 
-def enveloped(row: Pinned) -> dict[str, Any]:
-    """Return the envelope as a consumer reads it."""
-    envelope: dict[str, Any] = json.loads(json.dumps(ENVELOPES.of(Positioned(POSITION, row.stored))))
+def enveloped(row: PinnedEvent) -> dict[str, Any]:
+    """Return the envelope as a consumer parses it."""
+    envelope: dict[str, Any] = json.loads(json.dumps(ENVELOPES.of(RecordedEvent(POSITION, row.stored))))
     return envelope
 
 
@@ -66,76 +68,80 @@ def validator(envelope: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
 
-def is_sealed(field: Any) -> bool:
-    return "Sealed" in str(field.type)
+def is_encrypted(field: Any) -> bool:
+    return "Ciphertext" in str(field.type)
 
 
-def names_in(value: dict[str, Any], schema: dict[str, Any], where: str = "") -> Iterator[str]:
-    """Return the names in an envelope that its schema does not have."""
-    for name, part in value.items():
+def undefined_properties(value: dict[str, Any], schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the paths of properties that the schema does not define."""
+    for name, member in value.items():
         if name not in schema["properties"]:
-            yield f"{where}{name}"
-        elif isinstance(part, dict):
-            yield from names_in(part, schema["properties"][name], f"{where}{name}.")
+            yield f"{path}{name}"
+        elif isinstance(member, dict):
+            yield from undefined_properties(member, schema["properties"][name], f"{path}{name}.")
 
 
 @every_event_class
 def test_every_event_is_published(event_class: Any) -> None:
-    """Whoever adds one says how the outside sees it."""
-    assert event_class.TOPIC in BY_TOPIC, f"add {event_class.TOPIC} to CATALOG in projections/published_events.py"
+    assert event_class.TOPIC in BY_TOPIC
 
 
-def test_nothing_else_is() -> None:
-    """And no two kinds share a topic or a type."""
-    assert {kind.topic for kind in CATALOG} == {one.TOPIC for one in EVENT_CLASSES}
+def test_catalog_has_no_other_events() -> None:
+    """Topics and types are unique."""
+    assert {kind.topic for kind in CATALOG} == {event_class.TOPIC for event_class in EVENT_CLASSES}
     assert len(BY_TOPIC) == len(BY_TYPE) == len(CATALOG)
 
 
 @pytest.mark.parametrize("kind", CATALOG, ids=lambda kind: kind.type)
-def test_a_type_is_a_good_routing_key(kind: Any) -> None:
-    """Words between dots, the version last; short enough for AMQP (255 bytes), and there is a line to explain it."""
+def test_event_type_is_a_valid_routing_key(kind: Any) -> None:
+    """Dot-separated words that end in the version; AMQP allows 255 bytes."""
     assert re.fullmatch(r"subusers\.[a-z_]+\.[a-z_]+\.v[1-9]", kind.type)
     assert kind.summary.endswith(".")
     assert kind.optional <= kind.facts.keys()
 
 
 @every_event_class
-def test_every_field_is_told_or_there_is_a_reason(event_class: Any) -> None:
-    """Sealed, named here, or told; and what the catalog promises is there to be told."""
+def test_descriptor_documents_only_facts(event_class: Any) -> None:
+    descriptor = event_class.DESCRIPTOR
+    assert {*descriptor.descriptions, *descriptor.examples} <= {*descriptor.facts}
+
+
+@every_event_class
+def test_every_field_is_published_encrypted_or_excluded(event_class: Any) -> None:
+    """Every field that the catalog promises exists."""
     names = {field.name for field in fields(event_class)}
-    sealed = {field.name for field in fields(event_class) if is_sealed(field)}
+    encrypted = {field.name for field in fields(event_class) if is_encrypted(field)}
     facts = set(BY_TOPIC[event_class.TOPIC].facts)
-    assert facts <= names, "the catalog promises what the event does not have"
-    assert not facts & (sealed | NOT_TOLD.keys()), "the catalog tells what is not to be told"
-    untold = names - sealed - facts - BY_ATTRIBUTES.keys() - NOT_TOLD.keys()
-    assert untold == set(), "tell it in the catalog, or say in NOT_TOLD why not"
+    assert facts <= names, "the descriptor lists facts that the event does not have"
+    assert not facts & (encrypted | UNPUBLISHED.keys()), "the descriptor publishes encrypted or excluded fields"
+    unaccounted = names - encrypted - facts - ENVELOPE_ATTRIBUTES.keys() - UNPUBLISHED.keys()
+    assert unaccounted == set(), "add the fields to the facts of the descriptor, or to UNPUBLISHED with a reason"
 
 
 @pinned_events
-def test_an_envelope_is_what_its_schema_says(row: Pinned) -> None:
-    """Neither less nor more."""
+def test_envelope_has_exactly_the_properties_of_its_schema(row: PinnedEvent) -> None:
     envelope = enveloped(row)
     kind = BY_TYPE[envelope["type"]]
     validator(envelope).validate(envelope)
-    of_data = ENVELOPES.data_schema(kind)
-    jsonschema_rs.Draft202012Validator(of_data, validate_formats=True).validate(envelope["data"])
-    assert of_data["$id"] == envelope["dataschema"]
-    assert list(names_in(envelope, ENVELOPES.schema(kind))) == []
+    data_schema = ENVELOPES.data_schema(kind)
+    jsonschema_rs.Draft202012Validator(data_schema, validate_formats=True).validate(envelope["data"])
+    assert data_schema["$id"] == envelope["dataschema"]
+    assert list(undefined_properties(envelope, ENVELOPES.schema(kind))) == []
 
 
 @pinned_events
-def test_an_envelope_tells_of_no_person(row: Pinned) -> None:
-    """No sealed field, no hash of an e-mail, nothing else that is not to be told: by name or by content."""
+def test_envelope_has_no_personal_data(row: PinnedEvent) -> None:
+    """Neither names nor values of encrypted and excluded fields appear."""
     text, state = json.dumps(enveloped(row), ensure_ascii=False), json.loads(row.payload)
-    secret = NOT_TOLD.keys() | {field.name for field in fields(row.event_class) if is_sealed(field)}
-    for name in secret & state.keys():
+    unpublished = UNPUBLISHED.keys() | {field.name for field in fields(row.event_class) if is_encrypted(field)}
+    for name in unpublished & state.keys():
         assert f'"{name}"' not in text
         assert str(state[name]) not in text
 
 
 @pinned_events
-def test_an_envelope_is_a_cloud_event(row: Pinned) -> None:
-    """CloudEvents 1.0: by its JSON Schema, with names of lower-case letters and digits, times in RFC 3339."""
+def test_envelope_is_a_cloud_event(row: PinnedEvent) -> None:
+    """CloudEvents 1.0: valid by its JSON Schema, lower-case alphanumeric attribute names, times in RFC 3339."""
     envelope = enveloped(row)
     CLOUD_EVENT.validate(envelope)
     assert envelope["specversion"] == "1.0"
@@ -148,8 +154,8 @@ def test_an_envelope_is_a_cloud_event(row: Pinned) -> None:
 
 
 @pinned_events
-def test_an_envelope_says_whom_and_which_account_it_is_about(row: Pinned) -> None:
-    """As the event itself does; one that is of the account's own stream says where it stands there."""
+def test_envelope_names_its_sub_user_and_account(row: PinnedEvent) -> None:
+    """Events of the account's stream also have their version."""
     envelope, event = enveloped(row), row.event
     sub_user_id, account_id = (row.fields.get(name) for name in ("sub_user_id", "account_id"))
     assert envelope.get("subject") == (str(sub_user_id) if sub_user_id else None)
@@ -160,8 +166,7 @@ def test_an_envelope_says_whom_and_which_account_it_is_about(row: Pinned) -> Non
         assert "accountversion" not in envelope
 
 
-def test_an_envelope_as_consumers_get_it() -> None:
-    """One whole, for people to see."""
+def test_example_of_a_complete_envelope() -> None:
     (row,) = [row for row in HISTORY if row.topic == "SubUserLoggedIn"][:1]
     assert enveloped(row) == {
         "specversion": "1.0",
@@ -198,8 +203,7 @@ def test_an_envelope_as_consumers_get_it() -> None:
     ],
     ids=range(9),
 )
-def test_a_schema_notices_what_is_wrong(harm: Callable[[Any], object]) -> None:
-    """Else that envelopes are valid by it would say nothing."""
+def test_schema_rejects_invalid_envelopes(harm: Callable[[Any], object]) -> None:
     (row,) = [row for row in HISTORY if row.topic == "SubUserLoggedIn"][:1]
     envelope = enveloped(row)
     check = validator(envelope)
@@ -207,31 +211,32 @@ def test_a_schema_notices_what_is_wrong(harm: Callable[[Any], object]) -> None:
     assert not check.is_valid(envelope)
 
 
-def test_a_schema_lets_more_be_said_later() -> None:
-    """Consumers who validate must not stumble over what is added."""
+def test_schema_accepts_additional_properties() -> None:
+    """Consumers that validate envelopes must accept later additions."""
     envelope = enveloped(HISTORY[0])
-    envelope |= {"later": 1, "data": {**envelope["data"], "more": [], "actor": {"type": "somebody_new", "since": 1}}}
+    envelope |= {"later": 1, "data": {**envelope["data"], "more": [], "actor": {"type": "new_type", "since": 1}}}
     validator(envelope).validate(envelope)
 
 
 @pytest.mark.parametrize("kind", CATALOG, ids=lambda kind: kind.type)
-def test_a_schema_is_one(kind: Any) -> None:
-    """That of the data is a part of that of the whole: what is promised of the one holds for the other."""
-    whole, of_data = ENVELOPES.schema(kind), ENVELOPES.data_schema(kind)
-    for schema in (whole, of_data):
+def test_schemas_are_valid_json_schemas(kind: Any) -> None:
+    """The schema of the data contains all of the data's part in the envelope's schema."""
+    envelope_schema, data_schema = ENVELOPES.schema(kind), ENVELOPES.data_schema(kind)
+    for schema in (envelope_schema, data_schema):
         jsonschema_rs.meta.validate(schema)
-    assert whole["properties"]["data"].items() <= of_data.items()
+    assert envelope_schema["properties"]["data"].items() <= data_schema.items()
 
 
-def test_what_was_published_stays_as_it_was() -> None:
-    """A consumer who was written for a type reads it for ever; what cannot be kept becomes the next version's."""
-    broken = all_broken_promises()
-    assert not broken, "\n".join([*broken, "consumers rely on these: publish another version of the type instead"])
+def test_published_schemas_stay_compatible() -> None:
+    """An incompatible change needs a new version of the type."""
+    incompatible = all_incompatibilities()
+    assert not incompatible, "\n".join(
+        [*incompatible, "consumers rely on these: publish a new version of the type instead"]
+    )
 
 
-def test_what_is_published_is_pinned() -> None:
-    """From here on it is a promise."""
-    assert present() == pinned(), f"if what changed is meant to be published: {HOW_TO_PIN}"
+def test_current_schemas_are_pinned() -> None:
+    assert current() == pinned(), f"if the change is intended: {HOW_TO_PIN}"
 
 
 @pytest.mark.parametrize(
@@ -255,9 +260,9 @@ def test_what_is_published_is_pinned() -> None:
     ],
     ids=range(12),
 )
-def test_what_breaks_a_promise_is_noticed(change: Callable[[Any], object], broken: list[str]) -> None:
-    """And what is merely new is not."""
+def test_incompatible_changes_are_detected(change: Callable[[Any], object], broken: list[str]) -> None:
+    """Additions and changed annotations are compatible."""
     before = ENVELOPES.schema(BY_TYPE["subusers.sub_user.login_refused.v1"])
     now = deepcopy(before)
     change(now)
-    assert broken_promises(before, now) == broken
+    assert incompatibilities(before, now) == broken

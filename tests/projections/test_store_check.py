@@ -1,4 +1,4 @@
-"""Whoever rewrites history is found out, and where is told, by a checkpoint that was kept elsewhere."""
+"""Store check: external checkpoints reveal a rewritten history and locate the first bad position."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.ed25519 import Ed25519Signer, verify
-from application.activities import Activity
-from application.first_bad import CannotTell
-from projections.checkpointer import Checkpointer
-from tests.jobs import at_work
-from tests.people import PORTAL
+from application.commands.activities import Activity
+from application.transparency.tamper_locator import CannotVerify
+from projections.transparency.checkpointer import Checkpointer
+from tests.builders import PORTAL
+from tests.jobs import running_jobs
 from tests.projections.stores import TAMPERINGS, Store, connections, covered, first_difference
 from tests.waiting import eventually
 
@@ -20,139 +20,143 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
-    from api.bootstrap import Service
-    from projections.store_check import Kept
-    from tests.people import Company
+    from api.bootstrap.service import Service
+    from projections.transparency.store_check import ExternalCheckpoint
+    from tests.builders import Company
 
 EVENTS = 90
-"""In the store that is tampered with: past the first subtrees that are kept."""
+"""Size of the store under test: large enough for the tree to have stored subtrees."""
 
 
 @pytest.fixture
 def store(service: Service, database_url: str) -> Iterator[Store]:
-    """Give a store in which nothing has happened yet."""
+    """Yield an empty store."""
     own, *auditor = connections(database_url)
     yield Store(service, own, (auditor[0], auditor[1]))
-    for one in (own, *auditor):
-        one.close()
+    for connection in (own, *auditor):
+        connection.close()
 
 
 @pytest.fixture
-def kept(store: Store) -> list[Kept]:
-    """Give the checkpoints of a store of 90 events, signed after each thirty; five newer events have none."""
+def checkpoints(store: Store) -> list[ExternalCheckpoint]:
+    """Return checkpoints of a store of 90 events, one after each 30. Five more events have no checkpoint."""
     chance = random.Random(6962)
-    kept = []
+    checkpoints = []
     for _ in range(3):
         store.grow(chance, EVENTS // 3)
-        kept.append(store.sign())
+        checkpoints.append(store.sign())
     store.grow(chance, 5)
     store.follow()
     store.save()
-    return kept
+    return checkpoints
 
 
-def tamper_exactly(store: Store, kept: Kept, seed: int) -> None:
-    """Tamper with events alone, once, and require that exactly the first bad position is named."""
+def tamper_exactly(store: Store, checkpoint: ExternalCheckpoint, seed: int) -> None:
+    """Change only events, and require that the check reports exactly the first bad position."""
     chance = random.Random(seed)
     tampering = TAMPERINGS[seed % len(TAMPERINGS)]
-    events = covered(store.events, kept)
+    events = covered(store.events, checkpoint)
     tampering(chance, events)
-    bad = first_difference(covered(store.events, kept), events)
+    first_bad = first_difference(covered(store.events, checkpoint), events)
     if tampering.__name__ != "truncate":
-        events |= {position: one for position, one in store.events.items() if position > kept.checkpoint.position}
+        events |= {
+            position: event for position, event in store.events.items() if position > checkpoint.checkpoint.position
+        }
     store.rewrite(events)
-    found = store.check(kept).findings[0]
-    assert (found.first, found.last) == (bad, bad), (tampering.__name__, seed, found)
-    store.put_right()
+    finding = store.check(checkpoint).findings[0]
+    assert (finding.first, finding.last) == (first_bad, first_bad), (tampering.__name__, seed, finding)
+    store.restore()
 
 
-def tamper_and_cover_up(store: Store, kept: list[Kept], seed: int) -> None:
-    """Tamper, make the tree fit, and every other time sign anew with another key: the bounds that are named hold it."""
+def tamper_and_cover_up(store: Store, checkpoints: list[ExternalCheckpoint], seed: int) -> None:
+    """Tamper, rebuild the tree, re-sign it for even seeds, and require that the reported range has the change."""
     chance = random.Random(seed)
-    events = covered(store.events, kept[-1])
+    events = covered(store.events, checkpoints[-1])
     TAMPERINGS[seed % len(TAMPERINGS)](chance, events)
-    bad = first_difference(covered(store.events, kept[-1]), events)
+    first_bad = first_difference(covered(store.events, checkpoints[-1]), events)
     store.rewrite(events)
     store.rebuild_tree()
-    by_another = seed % 2 == 0 and len(events) > EVENTS // 3
-    if by_another:
-        store.sign_anew(chance)
-    found = store.check(*kept).findings[0]
-    after = max((one.checkpoint.position for one in kept if one.checkpoint.position < bad), default=0)
-    upto = min(one.checkpoint.position for one in kept if one.checkpoint.position >= bad)
-    assert (found.first, found.last) == (after + 1, upto), (seed, found)
-    assert after < bad <= upto
-    store.put_right()
+    resign = seed % 2 == 0 and len(events) > EVENTS // 3
+    if resign:
+        store.forge_signatures(chance)
+    finding = store.check(*checkpoints).findings[0]
+    after = max(
+        (external.checkpoint.position for external in checkpoints if external.checkpoint.position < first_bad),
+        default=0,
+    )
+    until = min(external.checkpoint.position for external in checkpoints if external.checkpoint.position >= first_bad)
+    assert (finding.first, finding.last) == (after + 1, until), (seed, finding)
+    assert after < first_bad <= until
+    store.restore()
 
 
-def run_clean(store: Store, chance: random.Random, kept: list[Kept]) -> None:
-    """Grow, follow, sign, or none of it, and require that no checkpoint of any time raises an alarm."""
+def run_clean(store: Store, chance: random.Random, checkpoints: list[ExternalCheckpoint]) -> None:
+    """Grow, follow and sign at random, and require that no earlier checkpoint raises an alarm."""
     store.grow(chance, chance.randrange(6))
     if chance.random() < 0.7:
         store.follow()
     if chance.random() < 0.5:
-        kept.append(store.sign())
-    verdict = store.check(*chance.sample(kept, min(len(kept), chance.randrange(3))))
+        checkpoints.append(store.sign())
+    verdict = store.check(*chance.sample(checkpoints, min(len(checkpoints), chance.randrange(3))))
     assert verdict.findings == []
     assert verdict.events == len(store.events)
 
 
-def test_tamperings_are_found_and_the_first_bad_position_is_named(store: Store, kept: list[Kept]) -> None:
-    """A byte, a topic, an event gone, put in, moved, the tail cut off, two accounts' events swapped."""
+def test_first_tampered_position_is_reported(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
+    """Edited byte or topic, deleted, inserted or reordered events, truncated tail, events swapped between accounts."""
     for seed in range(28):
-        tamper_exactly(store, kept[-1], seed)
-    assert store.check(*kept).findings == []
+        tamper_exactly(store, checkpoints[-1], seed)
+    assert store.check(*checkpoints).findings == []
 
 
-def test_whoever_covers_up_is_found_between_two_checkpoints_that_were_kept(store: Store, kept: list[Kept]) -> None:
-    """They rewrote the tree as well, and signed it with another key: roots kept elsewhere are what is left."""
+def test_cover_up_is_located_between_two_external_checkpoints(
+    store: Store, checkpoints: list[ExternalCheckpoint]
+) -> None:
+    """With a rebuilt and re-signed tree only external roots reveal the change."""
     for seed in range(14):
-        tamper_and_cover_up(store, kept, seed)
-    assert store.check(*kept).findings == []
+        tamper_and_cover_up(store, checkpoints, seed)
+    assert store.check(*checkpoints).findings == []
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_thousand_tamperings(store: Store, kept: list[Kept]) -> None:
-    """All of them are found."""
+def test_a_thousand_tamperings(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
     for seed in range(800):
-        tamper_exactly(store, kept[-1], seed)
+        tamper_exactly(store, checkpoints[-1], seed)
     for seed in range(200):
-        tamper_and_cover_up(store, kept, seed)
+        tamper_and_cover_up(store, checkpoints, seed)
 
 
-def test_clean_runs_raise_no_alarm(store: Store) -> None:
-    """While the store grows, whatever checkpoint it is compared with."""
+def test_growing_store_raises_no_alarm(store: Store) -> None:
     chance = random.Random(1)
     store.grow(chance, 1)
-    kept = [store.sign()]
+    checkpoints = [store.sign()]
     for _ in range(40):
-        run_clean(store, chance, kept)
+        run_clean(store, chance, checkpoints)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_thousand_clean_runs(store: Store) -> None:
-    """None raises an alarm."""
+def test_a_thousand_steps_of_growth_raise_no_alarm(store: Store) -> None:
     chance = random.Random(2)
     store.grow(chance, 1)
-    kept = [store.sign()]
+    checkpoints = [store.sign()]
     for _ in range(1000):
-        run_clean(store, chance, kept)
+        run_clean(store, chance, checkpoints)
 
 
-def test_a_checkpoint_signed_by_another_key(store: Store, kept: list[Kept]) -> None:
-    """The events are right, and the store's own checkpoints are not genuine: the first of them is named."""
-    store.sign_anew(random.Random(1))
-    verdict = store.check(kept[-1])
+def test_checkpoint_signed_by_another_key_is_reported(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
+    """The events are unchanged. All checkpoints of the store are reported, starting with the first."""
+    store.forge_signatures(random.Random(1))
+    verdict = store.check(checkpoints[-1])
     assert verdict.signed == EVENTS
     assert str(verdict.findings[0]).endswith("(30 events): it is signed by no key that is trusted")
-    assert (verdict.findings[0].first, verdict.findings[0].last) == (1, kept[0].checkpoint.position)
+    assert (verdict.findings[0].first, verdict.findings[0].last) == (1, checkpoints[0].checkpoint.position)
     assert len(verdict.findings) == 3
 
 
-def test_what_was_kept_for_proofs_is_checked_as_well(store: Store, kept: list[Kept]) -> None:
-    """A leaf, a subtree, leaves that are gone: the events are right, and that is told apart."""
+def test_damaged_proof_tables_are_reported_separately(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
+    """A changed leaf or subtree, and deleted leaves. The events are unchanged."""
     tamperings = {
         "UPDATE merkle_leaves SET hash = sha256('') WHERE leaf_index = 40": sorted(store.events)[40],
         "UPDATE merkle_nodes SET hash = sha256('') WHERE level = 4 AND node_index = 2": sorted(store.events)[47],
@@ -161,79 +165,81 @@ def test_what_was_kept_for_proofs_is_checked_as_well(store: Store, kept: list[Ke
     }
     for statement, position in tamperings.items():
         store.own.execute(statement.encode())
-        (found,) = store.check(kept[-1]).findings
-        assert (found.first, found.last) == (position, position), statement
-        assert "for proofs" in found.what
-        store.put_right()
+        (finding,) = store.check(checkpoints[-1]).findings
+        assert (finding.first, finding.last) == (position, position), statement
+        assert "for proofs" in finding.description
+        store.restore()
 
 
-def test_without_a_checkpoint_from_elsewhere_those_of_the_store_tell(store: Store, kept: list[Kept]) -> None:
-    """All but a tail that was cut off whole; and what no checkpoint has yet is compared with its leaf."""
+def test_stored_checkpoints_and_leaves_suffice_without_an_external_checkpoint(
+    store: Store, checkpoints: list[ExternalCheckpoint]
+) -> None:
+    """Except for a truncated tail. Events after the last checkpoint are compared with their leaves."""
     store.own.execute(b"UPDATE stored_events SET topic = 'X' WHERE notification_id = %s", [sorted(store.events)[7]])
     assert store.check().findings[0].first == sorted(store.events)[7]
-    store.put_right()
+    store.restore()
     newer = sorted(store.events)[EVENTS + 1]
     store.own.execute(b"UPDATE stored_events SET topic = 'X' WHERE notification_id = %s", [newer])
-    (found,) = store.check(*kept).findings
-    assert (found.first, found.what.endswith("no checkpoint has it yet")) == (newer, True)
+    (finding,) = store.check(*checkpoints).findings
+    assert (finding.first, finding.description.endswith("no checkpoint has it yet")) == (newer, True)
 
 
-def test_checkpoints_that_are_gone(store: Store, kept: list[Kept]) -> None:
-    """The events are right by those that were kept elsewhere; that the store's own are gone is told."""
+def test_deleted_checkpoints_are_reported(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
+    """The events match the external checkpoints."""
     store.own.execute(b"DELETE FROM checkpoints")
-    verdict = store.check(*kept)
-    assert [str(one) for one in verdict.findings] == ["positions 1 to 145: the checkpoints of this store are gone"]
+    verdict = store.check(*checkpoints)
+    assert [str(finding) for finding in verdict.findings] == [
+        "positions 1 to 145: the checkpoints of this store are gone"
+    ]
     assert verdict.signed == EVENTS
 
 
-def test_two_histories_signed_with_the_key_itself(store: Store, kept: list[Kept]) -> None:
-    """Somebody has the key: those of the store bound nothing any more, and those kept elsewhere do."""
+def test_history_forged_with_the_signing_key_is_located_by_external_checkpoints(
+    store: Store, checkpoints: list[ExternalCheckpoint]
+) -> None:
+    """The store's own checkpoints prove nothing when an attacker has the key."""
     events = dict(store.events)
-    bad = sorted(events)[70]
-    del events[bad]
+    first_bad = sorted(events)[70]
+    del events[first_bad]
     store.rewrite(events)
     store.rebuild_tree()
-    name = store.own.execute("SELECT split_part(verifier_key, '+', 1) FROM signing_keys").fetchone()
+    row = store.own.execute("SELECT split_part(verifier_key, '+', 1) FROM signing_keys").fetchone()
     store.own.execute(b"DELETE FROM checkpoints")
-    signers = [Ed25519Signer(one) for one in store.service.settings.signing_keys.private]
-    assert name is not None
-    forger = Checkpointer(
-        store.service.database, lambda: signers, verify, store.service.clock, new_name=lambda: name[0]
-    )
-    forger.make_of([20, 94])
-    found = store.check(*kept).findings[0]
-    assert (found.first, found.last) == (kept[1].checkpoint.position + 1, kept[2].checkpoint.position)
-    assert "two histories" in found.what
-    assert found.first <= bad <= found.last
+    signers = [Ed25519Signer(seed) for seed in store.service.settings.signing_keys.private]
+    assert row is not None
+    forger = Checkpointer(store.service.database, lambda: signers, verify, store.service.clock, new_name=lambda: row[0])
+    forger.sign_sizes([20, 94])
+    finding = store.check(*checkpoints).findings[0]
+    assert (finding.first, finding.last) == (checkpoints[1].checkpoint.position + 1, checkpoints[2].checkpoint.position)
+    assert "two histories" in finding.description
+    assert finding.first <= first_bad <= finding.last
 
 
-def test_what_cannot_be_told(store: Store, service: Service) -> None:
-    """Nothing signed, no key that is trusted, a checkpoint of another store."""
-    with pytest.raises(CannotTell, match="nothing was signed yet"):
+def test_store_without_a_usable_checkpoint_cannot_be_verified(store: Store, service: Service) -> None:
+    """No signature yet, or a checkpoint of another store."""
+    with pytest.raises(CannotVerify, match="nothing was signed yet"):
         store.check()
     store.grow(random.Random(1), 3)
-    kept = store.sign()
+    checkpoint = store.sign()
     store.own.execute(b"UPDATE signing_keys SET verifier_key = replace(verifier_key, 'subusers/', 'subusers/x')")
-    with pytest.raises(CannotTell, match="is of another store"):
-        store.check(kept)
+    with pytest.raises(CannotVerify, match="is of another store"):
+        store.check(checkpoint)
 
 
-def test_a_store_that_is_written_to_meanwhile_raises_no_alarm(
-    service: Service, company: Company, followers: None, store: Store
-) -> None:
-    """Writers append side by side, the tree follows, checkpoints are signed: each check is as of one moment."""
-    someone = company.let_in()
-    rows = [Activity(someone.sub_user_id, "tool.used", None, None, None)] * 3
-    eventually(service.checkpointer.make_now)
-    kept = [store.newest("kept")]
+def test_concurrent_writes_raise_no_alarm(service: Service, company: Company, followers: None, store: Store) -> None:
+    """Each check reads one snapshot while writers append, the tree follows and checkpoints are signed."""
+    sub_user = company.create_sub_user()
+    activities = [Activity(sub_user.sub_user_id, "tool.used", None, None, None)] * 3
+    eventually(service.workers.checkpointer.sign_now)
+    checkpoints = [store.newest("kept")]
 
     def write(stop: threading.Event) -> None:
         while not stop.is_set():
-            service.activities.record(company.account_id, rows, PORTAL)
+            service.commands.activities.record(company.account_id, activities, PORTAL)
 
-    with at_work(write, write, write):
+    with running_jobs(write, write, write):
         for _ in range(10):
-            eventually(service.checkpointer.make_now)
-            kept.append(store.newest("kept"))
-            assert store.check(*kept[-3:]).findings == []
-    assert kept[-1].checkpoint.tree_size >= kept[0].checkpoint.tree_size + 10
+            eventually(service.workers.checkpointer.sign_now)
+            checkpoints.append(store.newest("kept"))
+            assert store.check(*checkpoints[-3:]).findings == []
+    assert checkpoints[-1].checkpoint.tree_size >= checkpoints[0].checkpoint.tree_size + 10

@@ -1,4 +1,4 @@
-"""The list of sub-users: filtered, searched, sorted, in pages, and equal to what the commands say."""
+"""Sub-user list: filters, search, sort orders and pages, consistent with the account's state."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from adapters.postgres.signals import CHANNEL
-from application.accounts import AccountChanges
+from application.commands.accounts import AccountChanges
+from application.commands.resources import ERASED, account_details, sub_user_details
 from application.errors import InvalidValue
-from application.resources import ERASED, account_details, sub_user_details
-from projections.follower import Follower
-from projections.sub_user_list import SQL, SubUserList
-from projections.sub_user_queries import Sort, SubUserFilter, sort_order
-from tests.people import PORTAL, Company, catch_up, deliver_mails
-from tests.postgres import WAITING_FOR_A_LOCK, ask, connect
+from projections.runtime.runner import ProjectionRunner
+from projections.sub_users.projection import PUT_SUB_USERS, SQL, SubUserProjection
+from projections.sub_users.queries import Sort, SubUserFilter, sort_order
+from tests.builders import PORTAL, Company, catch_up, deliver_mails
+from tests.postgres import LOCK_WAITERS, connect, fetch
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
-    from api.bootstrap import Service
-    from application.ports import Vault, VaultEntry
-    from application.resources import SubUserDetails
+    from api.bootstrap.service import Service
+    from application.commands.resources import SubUserDetails
+    from application.ports.vault import Vault, VaultEntry
     from tests.conftest import TravelingClock
 
 PEOPLE = [
@@ -45,34 +45,36 @@ PEOPLE = [
 
 
 @pytest.fixture
-def everybody(service: Service, company: Company, clock: TravelingClock) -> Company:
-    """Give a company with eight sub-users of every kind, in a view that is current."""
+def populated_company(service: Service, company: Company, clock: TravelingClock) -> Company:
+    """Return a company with the eight sub-users of PEOPLE, in a current view."""
     for email, name, surname, visible, active, logged_in in PEOPLE:
-        one = company.let_in(email, name=name, surname=surname, visible=visible, password="one phrase for all")
+        sub_user = company.create_sub_user(
+            email, name=name, surname=surname, visible=visible, password="one phrase for all"
+        )
         if active:
-            one.change(active=True)
+            sub_user.change(active=True)
         if logged_in:
-            one.log_in()
+            sub_user.log_in()
     catch_up(service)
     return company
 
 
-def pages(company: Company, wanted: SubUserFilter, limit: int) -> list[SubUserDetails]:
-    """Return all there is, page after page."""
-    found: list[SubUserDetails] = []
+def fetch_all_pages(company: Company, sub_user_filter: SubUserFilter, limit: int) -> list[SubUserDetails]:
+    """Return the items of all pages."""
+    sub_users: list[SubUserDetails] = []
     cursor: str | None = None
     while True:
-        page = company.service.sub_user_queries.list(company.account_id, wanted, limit, cursor)
+        page = company.service.queries.sub_users.list(company.account_id, sub_user_filter, limit, cursor)
         assert len(page.items) <= limit
-        found += page.items
+        sub_users += page.items
         if page.next_cursor is None:
-            return found
+            return sub_users
         assert len(page.items) == limit
         cursor = page.next_cursor
 
 
-def names(company: Company, **wanted: Any) -> list[str]:
-    return [one.name for one in pages(company, SubUserFilter(**wanted), 50)]
+def names(company: Company, **filters: Any) -> list[str]:
+    return [sub_user.name for sub_user in fetch_all_pages(company, SubUserFilter(**filters), 50)]
 
 
 FILTERS: list[tuple[dict[str, Any], set[str]]] = [
@@ -96,70 +98,69 @@ FILTERS: list[tuple[dict[str, Any], set[str]]] = [
 ]
 
 
-def test_filters(everybody: Company) -> None:
-    """By status, visibility and any part of name, surname or e-mail, in whatever case, and by all of these together."""
-    for wanted, expected in FILTERS:
-        assert set(names(everybody, **wanted)) == expected, wanted
+def test_list_filters(populated_company: Company) -> None:
+    """Status, visibility, and case-insensitive search in full name or e-mail; filters combine."""
+    for filters, expected in FILTERS:
+        assert set(names(populated_company, **filters)) == expected, filters
 
 
 def expected_key(sort: Sort) -> Callable[[SubUserDetails], Any]:
     keys: dict[Sort, Callable[[SubUserDetails], Any]] = {
-        Sort.CREATED_AT: lambda one: one.created_at,
-        Sort.NAME: lambda one: one.name.lower(),
-        Sort.SURNAME: lambda one: one.surname.lower(),
-        Sort.EMAIL: lambda one: one.email.lower(),
-        Sort.STATUS: lambda one: one.status != "active",
-        Sort.LAST_LOGIN_AT: lambda one: (one.last_login_at is not None, one.last_login_at),
+        Sort.CREATED_AT: lambda sub_user: sub_user.created_at,
+        Sort.NAME: lambda sub_user: sub_user.name.lower(),
+        Sort.SURNAME: lambda sub_user: sub_user.surname.lower(),
+        Sort.EMAIL: lambda sub_user: sub_user.email.lower(),
+        Sort.STATUS: lambda sub_user: sub_user.status != "active",
+        Sort.LAST_LOGIN_AT: lambda sub_user: (sub_user.last_login_at is not None, sub_user.last_login_at),
     }
-    return lambda one: (keys[sort](one), one.sub_user_id)
+    return lambda sub_user: (keys[sort](sub_user), sub_user.sub_user_id)
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_every_order_in_pages(everybody: Company, descending: bool) -> None:
-    """Each sub-user once, in order, through ties and through those who never logged in, however small the pages."""
+def test_pages_of_every_sort_order_contain_each_sub_user_once(populated_company: Company, descending: bool) -> None:
+    """For all page sizes, with ties and with sub-users who never logged in."""
     for sort in Sort:
         for limit in (1, 2, 3, 7, 8, 9):
-            found = pages(everybody, SubUserFilter(sort=sort, descending=descending), limit)
+            sub_users = fetch_all_pages(populated_company, SubUserFilter(sort=sort, descending=descending), limit)
 
-            assert len(found) == len(PEOPLE)
-            assert found == sorted(found, key=expected_key(sort), reverse=descending), (sort, limit)
+            assert len(sub_users) == len(PEOPLE)
+            assert sub_users == sorted(sub_users, key=expected_key(sort), reverse=descending), (sort, limit)
 
 
-def test_pages_are_not_shifted_by_what_happens_meanwhile(everybody: Company) -> None:
-    """Somebody who comes or goes before the cursor neither repeats nor hides anybody after it."""
-    service = everybody.service
-    wanted = SubUserFilter(sort=Sort.NAME)
-    first = service.sub_user_queries.list(everybody.account_id, wanted, 3, None)
-    everybody.let_in("aaron@company.example", name="Aaron")
-    service.sub_users.delete(everybody.account_id, first.items[2].sub_user_id, PORTAL)
+def test_changes_between_pages_do_not_shift_later_pages(populated_company: Company) -> None:
+    """A sub-user created or deleted before the cursor causes no repeated or missing item after it."""
+    service = populated_company.service
+    sub_user_filter = SubUserFilter(sort=Sort.NAME)
+    first = service.queries.sub_users.list(populated_company.account_id, sub_user_filter, 3, None)
+    populated_company.create_sub_user("aaron@company.example", name="Aaron")
+    service.commands.sub_users.delete(populated_company.account_id, first.items[2].sub_user_id, PORTAL)
     catch_up(service)
 
-    second = service.sub_user_queries.list(everybody.account_id, wanted, 50, first.next_cursor)
+    second = service.queries.sub_users.list(populated_company.account_id, sub_user_filter, 50, first.next_cursor)
 
-    assert [one.name for one in first.items] == ["100%", "Ada", "Alan"]
-    assert [one.name.lower() for one in second.items] == ["barbara", "edsger", "grace", "grace", "zoë"]
-    assert not {one.sub_user_id for one in first.items} & {one.sub_user_id for one in second.items}
+    assert [sub_user.name for sub_user in first.items] == ["100%", "Ada", "Alan"]
+    assert [sub_user.name.lower() for sub_user in second.items] == ["barbara", "edsger", "grace", "grace", "zoë"]
+    assert not {sub_user.sub_user_id for sub_user in first.items} & {sub_user.sub_user_id for sub_user in second.items}
 
 
-def test_a_cursor_is_good_for_its_list_alone(everybody: Company, service: Service) -> None:
-    """Not for another account's, another filter or another order."""
-    wanted = SubUserFilter(sort=Sort.NAME)
-    cursor = service.sub_user_queries.list(everybody.account_id, wanted, 2, None).next_cursor
+def test_list_cursor_is_bound_to_account_filter_and_order(populated_company: Company, service: Service) -> None:
+    sub_user_filter = SubUserFilter(sort=Sort.NAME)
+    cursor = service.queries.sub_users.list(populated_company.account_id, sub_user_filter, 2, None).next_cursor
     assert cursor is not None
     other = Company.register(service)
     catch_up(service)
 
     foreign: list[tuple[Company, SubUserFilter]] = [
-        (other, wanted),
-        (everybody, replace(wanted, descending=True)),
-        (everybody, replace(wanted, sort=Sort.EMAIL)),
-        (everybody, replace(wanted, status="active")),
-        (everybody, replace(wanted, visibility="visible")),
-        (everybody, replace(wanted, q="a")),
+        (other, sub_user_filter),
+        (populated_company, replace(sub_user_filter, descending=True)),
+        (populated_company, replace(sub_user_filter, sort=Sort.EMAIL)),
+        (populated_company, replace(sub_user_filter, status="active")),
+        (populated_company, replace(sub_user_filter, visibility="visible")),
+        (populated_company, replace(sub_user_filter, q="a")),
     ]
-    for company, its_filter in foreign:
+    for company, other_filter in foreign:
         with pytest.raises(InvalidValue) as refused:
-            service.sub_user_queries.list(company.account_id, its_filter, 2, cursor)
+            service.queries.sub_users.list(company.account_id, other_filter, 2, cursor)
         assert refused.value.field == "cursor"
 
 
@@ -179,110 +180,114 @@ TAMPERING: list[Callable[[str], str]] = [
 ]
 
 
-def test_a_cursor_made_up_by_somebody_else_is_refused(everybody: Company) -> None:
-    """Whatever is done to it."""
-    wanted = SubUserFilter(sort=Sort.NAME)
-    service = everybody.service
-    cursor = service.sub_user_queries.list(everybody.account_id, wanted, 2, None).next_cursor
+def test_tampered_cursor_is_refused(populated_company: Company) -> None:
+    sub_user_filter = SubUserFilter(sort=Sort.NAME)
+    service = populated_company.service
+    cursor = service.queries.sub_users.list(populated_company.account_id, sub_user_filter, 2, None).next_cursor
     assert cursor is not None
 
     for tamper in TAMPERING:
         with pytest.raises(InvalidValue) as refused:
-            service.sub_user_queries.list(everybody.account_id, wanted, 2, tamper(cursor))
+            service.queries.sub_users.list(populated_company.account_id, sub_user_filter, 2, tamper(cursor))
         assert refused.value.field == "cursor"
 
 
-def test_a_cursor_is_good_in_every_process(everybody: Company, build: Callable[..., Service]) -> None:
-    """Whichever one wrote it."""
-    wanted = SubUserFilter(sort=Sort.NAME)
-    first = everybody.service.sub_user_queries.list(everybody.account_id, wanted, 4, None)
+def test_cursor_is_valid_in_every_process(populated_company: Company, build: Callable[..., Service]) -> None:
+    sub_user_filter = SubUserFilter(sort=Sort.NAME)
+    first = populated_company.service.queries.sub_users.list(populated_company.account_id, sub_user_filter, 4, None)
 
-    second = build().sub_user_queries.list(everybody.account_id, wanted, 50, first.next_cursor)
+    second = build().queries.sub_users.list(populated_company.account_id, sub_user_filter, 50, first.next_cursor)
 
     assert len(first.items + second.items) == len(PEOPLE)
 
 
 @pytest.mark.parametrize("text", ["name", "-name", "created_at", "-last_login_at", "status"])
-def test_an_order_is_read(text: str) -> None:
-    """A field, and a minus to reverse it."""
+def test_sort_order_is_parsed(text: str) -> None:
+    """A field name; a leading minus reverses the order."""
     assert sort_order(text) == (Sort(text.removeprefix("-")), text.startswith("-"))
 
 
 @pytest.mark.parametrize("text", ["", "-", "--name", "password", "name;", "NAME"])
-def test_what_is_no_order_is_refused(text: str) -> None:
-    """Naming those there are."""
+def test_invalid_sort_order_is_refused(text: str) -> None:
+    """The error lists the valid fields."""
     with pytest.raises(InvalidValue, match="last_login_at"):
         sort_order(text)
 
 
-def test_the_view_says_what_the_commands_say(service: Service, company: Company, clock: TravelingClock) -> None:
-    """After everything that can happen to sub-users, each is in the view exactly as in the account itself."""
-    one, two, three = company.let_in(visible=False), company.let_in_active(), company.let_in_settled()
-    one.change(name="Ada", surname="Lovelace", expiry_given=True, access_expires_at=clock() + timedelta(days=3))
+def test_view_equals_the_account_state(service: Service, company: Company, clock: TravelingClock) -> None:
+    """After every kind of change to sub-users and account."""
+    first, second, third = (
+        company.create_sub_user(visible=False),
+        company.create_active(),
+        company.create_with_own_password(),
+    )
+    first.change(name="Ada", surname="Lovelace", changes_expiry=True, access_expires_at=clock() + timedelta(days=3))
     deliver_mails(service)
-    two.change(active=False)
-    two.change(active=True)
-    three.change(password="a phrase from the boss")
-    three.change(visible=False)
-    four = company.let_in_active()
-    four.change(active=False)
-    service.accounts.change(company.account_id, AccountChanges(company_name="New & Co", language="it"), PORTAL)
+    second.change(active=False)
+    second.change(active=True)
+    third.change(password="a phrase from the boss")
+    third.change(visible=False)
+    fourth = company.create_active()
+    fourth.change(active=False)
+    service.commands.accounts.change(company.account_id, AccountChanges(company_name="New & Co", language="it"), PORTAL)
     catch_up(service)
 
     account = company.state()
     entries = service.vault.entries([company.account_id, *account.sub_users])
     expected = [
-        sub_user_details(company.account_id, each, entries[each.sub_user_id].key) for each in account.sub_users.values()
+        sub_user_details(company.account_id, sub_user, entries[sub_user.sub_user_id].key)
+        for sub_user in account.sub_users.values()
     ]
-    listed = service.sub_user_queries.list(company.account_id, SubUserFilter(), 50, None).items
-    assert sorted(listed, key=lambda each: each.sub_user_id) == sorted(expected, key=lambda each: each.sub_user_id)
-    assert service.sub_user_queries.account(company.account_id) == account_details(
+    listed = service.queries.sub_users.list(company.account_id, SubUserFilter(), 50, None).items
+    assert sorted(listed, key=lambda sub_user: sub_user.sub_user_id) == sorted(
+        expected, key=lambda sub_user: sub_user.sub_user_id
+    )
+    assert service.queries.sub_users.account(company.account_id) == account_details(
         account, entries[company.account_id].key
     )
-    assert [service.sub_user_queries.sub_user(company.account_id, each.sub_user_id) for each in expected] == expected
+    assert [
+        service.queries.sub_users.sub_user(company.account_id, sub_user.sub_user_id) for sub_user in expected
+    ] == expected
 
 
-def test_a_closed_account_can_still_be_read(service: Service, company: Company) -> None:
-    """And says since when it is closed."""
-    service.accounts.close(company.account_id, PORTAL)
+def test_closed_account_shows_when_it_was_closed(service: Service, company: Company) -> None:
+    service.commands.accounts.close(company.account_id, PORTAL)
     catch_up(service)
 
-    assert service.sub_user_queries.account(company.account_id).closed_at is not None
+    assert service.queries.sub_users.account(company.account_id).closed_at is not None
 
 
-def test_a_name_that_was_read_before_its_erasure_does_not_come_back(
-    service: Service, company: Company, database_url: str
-) -> None:
-    """Whoever forgets a person waits for the follower that is about to write them down again."""
-    one = company.let_in()
+def test_erasure_waits_for_a_follower_that_read_the_row(service: Service, company: Company, database_url: str) -> None:
+    """Otherwise the follower would store the erased name again."""
+    sub_user = company.create_sub_user()
     catch_up(service)
-    deletion = threading.Thread(target=one.delete)
+    deletion = threading.Thread(target=sub_user.delete)
     with connect(database_url) as follower, follower.transaction():
-        ((_, row),) = follower.execute(SQL["find_sub_users"], {"ids": [str(one.sub_user_id)]}).fetchall()
+        ((_, row),) = follower.execute(SQL["find_sub_users"], {"ids": [str(sub_user.sub_user_id)]}).fetchall()
         deletion.start()
-        eventually(lambda: ask(database_url, WAITING_FOR_A_LOCK))
-        follower.execute(SQL["put_sub_users"], {"rows": json.dumps([row])})
+        eventually(lambda: fetch(database_url, LOCK_WAITERS))
+        follower.execute(PUT_SUB_USERS, {"rows": json.dumps([row])})
     deletion.join()
-    assert ask(database_url, "SELECT name FROM sub_user_view") == []
+    assert fetch(database_url, "SELECT name FROM sub_user_view") == []
 
 
-def test_a_name_that_was_opened_before_its_erasure_does_not_come_back(
+def test_erasure_waits_for_a_follower_that_decrypts_account_data(
     service: Service, company: Company, database_url: str
 ) -> None:
-    """Nor does what an event says of its owner: its key is taken once their row is held."""
+    """The follower locks the account's row before it loads the data key."""
     catch_up(service)
-    service.accounts.change(company.account_id, AccountChanges(company_name="Canary & Co"), PORTAL)
-    erasure = threading.Thread(target=service.erasures.erase_account, args=[company.account_id])
+    service.commands.accounts.change(company.account_id, AccountChanges(company_name="Canary & Co"), PORTAL)
+    erasure = threading.Thread(target=service.commands.erasures.erase_account, args=[company.account_id])
 
     class SlowVault:
         def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
-            found = service.vault.entries(person_ids)
+            vault_entries = service.vault.entries(person_ids)
             erasure.start()
-            eventually(lambda: not erasure.is_alive() or ask(database_url, WAITING_FOR_A_LOCK))
-            return found
+            eventually(lambda: not erasure.is_alive() or fetch(database_url, LOCK_WAITERS))
+            return vault_entries
 
-    view = SubUserList(cast("Vault", SlowVault()))
+    view = SubUserProjection(cast("Vault", SlowVault()))
     with connect(database_url) as connection:
-        assert Follower(view, lambda: connect(database_url), CHANNEL).step(connection)
+        assert ProjectionRunner(view, lambda: connect(database_url), CHANNEL).step(connection)
     erasure.join()
-    assert ask(database_url, "SELECT company_name FROM account_view") == [(ERASED,)]
+    assert fetch(database_url, "SELECT company_name FROM account_view") == [(ERASED,)]

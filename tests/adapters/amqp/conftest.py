@@ -1,4 +1,4 @@
-"""A broker, and on it an exchange for each test."""
+"""Fixtures: a RabbitMQ broker per test session and an exchange per test."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def broker_url() -> Iterator[str]:
-    """Lend a broker that tests share."""
+    """Yield the URL of the broker that the tests share."""
     with any_broker() as url:
         yield url
 
 
 @pytest.fixture
 def exchange(broker_url: str) -> Iterator[Exchange]:
-    """Lend an exchange of the test's own."""
+    """Yield an exchange that only this test uses."""
     with exchange_on(broker_url) as exchange:
         yield exchange

@@ -1,4 +1,4 @@
-"""Requests to receivers whom nobody knows: where they may go, what counts as taken, and that none lasts for long."""
+"""Webhook requests: SSRF protection, success criteria, time-outs and size limits, TLS."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.webhooks.sender import WebhookSender
-from application.webhook_deliveries import Receipt
-from application.webhook_receivers import Receivers
+from application.webhook_url_policy import WebhookUrlPolicy
+from application.workers.webhook_deliveries import DeliveryResult
 from tests.mail_server import write_certificate
 from tests.receiver import raw, receiving, status
 
@@ -25,63 +25,68 @@ if TYPE_CHECKING:
 
     from tests.receiver import Answer, Receiver
 
-THIS_MACHINE = Receivers((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
+THIS_MACHINE = WebhookUrlPolicy((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
 PUBLIC = "93.184.216.34"
-SECONDS, PATIENCE = 1.0, 30.0
-"""For a receiver who never comes to an end, and for all others: a busy machine may take its time."""
+SHORT_TIMEOUT, LONG_TIMEOUT = 1.0, 30.0
+"""Seconds: for receivers that never finish, and for all others, as a busy machine may be slow."""
 
-LATE = 10.0
-"""By how much later a busy machine may notice that the time is over; whoever did not look would go on for ever."""
+TIMEOUT_TOLERANCE = 10.0
+"""Seconds by which a busy machine may exceed a timeout. Without a timeout the test would never end."""
 
 BODY = b'{"data":{}}'
 
 
 def send(
-    url: str, receivers: Receivers = THIS_MACHINE, context: ssl.SSLContext | None = None, seconds: float = PATIENCE
-) -> Receipt:
+    url: str,
+    receivers: WebhookUrlPolicy = THIS_MACHINE,
+    context: ssl.SSLContext | None = None,
+    seconds: float = LONG_TIMEOUT,
+) -> DeliveryResult:
     return WebhookSender(receivers, context, seconds).send(url, {"webhook-id": "1"}, BODY)
 
 
-def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Have names resolve to these, look-up by look-up, the last for ever; return the names that were looked up."""
-    asked: list[str] = []
+def fake_resolver(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """Resolve each look-up to the next of `answers` and repeat the last; return the list of names looked up."""
+    looked_up: list[str] = []
 
     def look_up(host: str, port: int, **_: Any) -> list[Any]:
-        asked.append(host)
-        found = answers[min(len(asked), len(answers)) - 1]
-        families = [socket.AF_INET6 if ":" in one else socket.AF_INET for one in found]
-        return [(f, socket.SOCK_STREAM, 6, "", (one, port)) for f, one in zip(families, found, strict=True)]
+        looked_up.append(host)
+        addresses = answers[min(len(looked_up), len(answers)) - 1]
+        families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
+        return [
+            (family, socket.SOCK_STREAM, 6, "", (address, port))
+            for family, address in zip(families, addresses, strict=True)
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    return asked
+    return looked_up
 
 
 class Connections:
-    """Notes where connections are made to, and makes each to one place."""
+    """Records the address of every connection and redirects it to one target."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, place: tuple[str, int]) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, target: tuple[str, int]) -> None:
         self.made: list[Any] = []
         connect = socket.socket.connect
 
-        def connect_there(one: socket.socket, address: Any) -> None:
+        def connect_to_target(sock: socket.socket, address: Any) -> None:
             self.made.append(address)
-            connect(one, place)
+            connect(sock, target)
 
-        monkeypatch.setattr(socket.socket, "connect", connect_there)
+        monkeypatch.setattr(socket.socket, "connect", connect_to_target)
 
 
-def place_of(receiver: Receiver) -> tuple[str, int]:
+def address_of(receiver: Receiver) -> tuple[str, int]:
     return "127.0.0.1", urlsplit(receiver.url).port or 0
 
 
-def test_a_request_arrives_whole(receiver: Receiver) -> None:
-    """With its path and query, its headers, and a body of the length that it tells."""
-    assert send(f"{receiver.url}?key=1%202") == Receipt(status=204)
+def test_request_path_headers_and_body(receiver: Receiver) -> None:
+    assert send(f"{receiver.url}?key=1%202") == DeliveryResult(status=204)
 
-    (got,) = receiver.received
+    (request,) = receiver.received
     host = urlsplit(receiver.url).netloc
-    assert (got.path, got.body) == ("/hook?key=1%202", BODY)
-    assert got.headers == {
+    assert (request.path, request.body) == ("/hook?key=1%202", BODY)
+    assert request.headers == {
         "host": host,
         "accept-encoding": "identity",
         "content-length": str(len(BODY)),
@@ -92,21 +97,21 @@ def test_a_request_arrives_whole(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("code", [200, 201, 202, 204, 299])
-def test_2xx_is_taken(receiver: Receiver, code: int) -> None:
-    receiver.usually = status(code)
+def test_2xx_status_is_success(receiver: Receiver, code: int) -> None:
+    receiver.default_response = status(code)
     assert send(receiver.url).succeeded
 
 
 @pytest.mark.parametrize("code", [300, 301, 302, 304, 307, 308, 400, 401, 404, 410, 429, 500, 503, 999])
-def test_anything_else_is_not(receiver: Receiver, code: int) -> None:
+def test_other_status_is_a_failure_and_redirects_are_not_followed(receiver: Receiver, code: int) -> None:
     """Redirects are not followed."""
-    receiver.usually = status(code, f"Location: {receiver.url}/elsewhere")
-    assert send(receiver.url) == Receipt(status=code)
-    assert [one.path for one in receiver.received] == ["/hook"]
+    receiver.default_response = status(code, f"Location: {receiver.url}/elsewhere")
+    assert send(receiver.url) == DeliveryResult(status=code)
+    assert [request.path for request in receiver.received] == ["/hook"]
 
 
 @pytest.mark.parametrize(
-    ("told", "understood"),
+    ("header", "expected"),
     [
         ("120", timedelta(seconds=120)),
         (" 0 ", timedelta()),
@@ -119,17 +124,17 @@ def test_anything_else_is_not(receiver: Receiver, code: int) -> None:
         ("", None),
     ],
 )
-def test_a_receiver_may_ask_for_time(receiver: Receiver, told: str, understood: timedelta | None) -> None:
-    """In seconds, or until a moment."""
+def test_retry_after_header_is_parsed(receiver: Receiver, header: str, expected: timedelta | None) -> None:
+    """The header holds seconds or an HTTP date; anything else is ignored."""
     moment = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
-    receiver.usually = status(429, f"Retry-After: {told.replace('in two hours', moment)}")
-    asked = send(receiver.url).retry_after
-    assert (asked is None) == (understood is None)
-    assert asked is None or understood is None or abs(asked - understood) < timedelta(minutes=1)
+    receiver.default_response = status(429, f"Retry-After: {header.replace('in two hours', moment)}")
+    retry_after = send(receiver.url).retry_after
+    assert (retry_after is None) == (expected is None)
+    assert retry_after is None or expected is None or abs(retry_after - expected) < timedelta(minutes=1)
 
 
 def drip(receiver: Receiver, beginning: bytes, drop: bytes) -> Answer:
-    """Return the answer that goes on and on, a little at a time."""
+    """Return an endless answer: `beginning`, then `drop` every 50 ms."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(beginning)
@@ -144,30 +149,30 @@ def drip(receiver: Receiver, beginning: bytes, drop: bytes) -> Answer:
     [b"H", b"HTTP/1.1 100 Continue\r\n\r\n", b""],
     ids=["a status line without end", "continue, continue, continue", "nothing at all"],
 )
-def test_who_never_answers_is_given_up(receiver: Receiver, drop: bytes) -> None:
-    """After the whole time, however often something comes."""
-    receiver.usually = drip(receiver, b"", drop)
-    began = time.monotonic()
-    assert send(receiver.url, seconds=SECONDS) == Receipt(error="timed-out")
-    assert SECONDS <= time.monotonic() - began < SECONDS + LATE
+def test_receiver_that_never_answers_times_out(receiver: Receiver, drop: bytes) -> None:
+    """The timeout covers the whole request, so data that keeps arriving does not extend it."""
+    receiver.default_response = drip(receiver, b"", drop)
+    started = time.monotonic()
+    assert send(receiver.url, seconds=SHORT_TIMEOUT) == DeliveryResult(error="timed-out")
+    assert SHORT_TIMEOUT <= time.monotonic() - started < SHORT_TIMEOUT + TIMEOUT_TOLERANCE
 
 
-def test_headers_without_end_are_given_up(receiver: Receiver) -> None:
-    receiver.usually = drip(receiver, b"HTTP/1.1 200 OK\r\nX: ", b"y")
-    assert send(receiver.url, seconds=SECONDS) == Receipt(error="timed-out")
+def test_endless_headers_time_out(receiver: Receiver) -> None:
+    receiver.default_response = drip(receiver, b"HTTP/1.1 200 OK\r\nX: ", b"y")
+    assert send(receiver.url, seconds=SHORT_TIMEOUT) == DeliveryResult(error="timed-out")
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 1000000\r\n", b"Transfer-Encoding: chunked\r\n", b""])
-def test_a_body_without_end_keeps_nobody(receiver: Receiver, length: bytes) -> None:
-    """The status says that it was taken; of the body no more is waited for than a moment."""
-    receiver.usually = drip(receiver, b"HTTP/1.1 200 OK\r\n" + length + b"\r\n", b"1\r\nx\r\n")
-    began = time.monotonic()
-    assert send(receiver.url, seconds=SECONDS).succeeded
-    assert time.monotonic() - began < SECONDS + LATE
+def test_endless_body_does_not_block(receiver: Receiver, length: bytes) -> None:
+    """The status decides; the sender reads the body for at most one second."""
+    receiver.default_response = drip(receiver, b"HTTP/1.1 200 OK\r\n" + length + b"\r\n", b"1\r\nx\r\n")
+    started = time.monotonic()
+    assert send(receiver.url, seconds=SHORT_TIMEOUT).succeeded
+    assert time.monotonic() - started < SHORT_TIMEOUT + TIMEOUT_TOLERANCE
 
 
-def test_a_large_body_is_not_read_to_its_end(receiver: Receiver) -> None:
-    """64 kB at most, however fast it comes."""
+def test_large_body_is_read_only_in_part(receiver: Receiver) -> None:
+    """The sender reads at most 64 kB of the response."""
     sent = []
 
     def flood(connection: socket.socket) -> None:
@@ -176,40 +181,39 @@ def test_a_large_body_is_not_read_to_its_end(receiver: Receiver) -> None:
             connection.sendall(bytes(100_000))
             sent.append(100_000)
 
-    receiver.usually = flood
+    receiver.default_response = flood
     assert send(receiver.url).succeeded
     assert sum(sent) < 50_000_000
 
 
-def test_a_head_that_is_too_large_is_no_answer(receiver: Receiver) -> None:
-    receiver.usually = raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000)
-    assert send(receiver.url) == Receipt(error="bad-answer")
+def test_oversized_response_headers_are_a_bad_answer(receiver: Receiver) -> None:
+    receiver.default_response = raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000)
+    assert send(receiver.url) == DeliveryResult(error="bad-answer")
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1", b"HTTP/1.1 OK\r\n\r\n", b"SSH-2.0-OpenSSH_9\r\n", b"\0" * 300])
-def test_what_is_no_answer(receiver: Receiver, answer: bytes) -> None:
-    """It ends before its status, or is something else than HTTP."""
-    receiver.usually = raw(answer)
-    assert send(receiver.url) == Receipt(error="bad-answer")
+def test_malformed_response_is_a_bad_answer(receiver: Receiver, answer: bytes) -> None:
+    """The answer ends before its status line is complete, or is not HTTP."""
+    receiver.default_response = raw(answer)
+    assert send(receiver.url) == DeliveryResult(error="bad-answer")
 
 
-def test_an_answer_that_lies_about_its_length(receiver: Receiver) -> None:
-    """It was taken: the status is what counts."""
-    receiver.usually = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nshort")
+def test_truncated_body_is_still_a_success(receiver: Receiver) -> None:
+    """The status decides, even if the body is shorter than announced."""
+    receiver.default_response = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nshort")
     assert send(receiver.url).succeeded
 
 
-def test_nobody_there() -> None:
-    """No connection, or no such host."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        assert send(f"http://localhost:{one.getsockname()[1]}/") == Receipt(error="no-connection")
-    assert send("https://nowhere.invalid/") in {Receipt(error="unknown-host"), Receipt(error="timed-out")}
+def test_unreachable_receiver_and_unknown_host() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        assert send(f"http://localhost:{unused.getsockname()[1]}/") == DeliveryResult(error="no-connection")
+    assert send("https://nowhere.invalid/") in {DeliveryResult(error="unknown-host"), DeliveryResult(error="timed-out")}
 
 
-def test_a_look_up_that_takes_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+def test_slow_name_resolution_times_out(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: receiver.over.wait(20))
-    assert send("https://receiver.example/", seconds=SECONDS) == Receipt(error="timed-out")
+    assert send("https://receiver.example/", seconds=SHORT_TIMEOUT) == DeliveryResult(error="timed-out")
     receiver.over.set()
 
 
@@ -221,50 +225,51 @@ def test_a_look_up_that_takes_for_ever_is_given_up(monkeypatch: pytest.MonkeyPat
     ],
     ids=str,
 )
-def test_a_name_of_an_address_inside_is_not_connected_to(
+def test_name_that_resolves_to_a_private_address_is_refused(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, addresses: list[str]
 ) -> None:
-    """Not even to the public one among its addresses."""
-    resolving(monkeypatch, addresses)
-    connections = Connections(monkeypatch, place_of(receiver))
-    assert send("https://receiver.example/", Receivers()) == Receipt(error="refused-address")
+    """One private address among the results refuses all of them."""
+    fake_resolver(monkeypatch, addresses)
+    connections = Connections(monkeypatch, address_of(receiver))
+    assert send("https://receiver.example/", WebhookUrlPolicy()) == DeliveryResult(error="refused-address")
     assert connections.made == []
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "017700000001"])
-def test_an_address_in_disguise_is_not_connected_to(
+def test_unusual_notation_of_a_private_address_is_refused(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, host: str
 ) -> None:
-    """The system's own look-up takes these for addresses: what it says is what counts."""
-    connections = Connections(monkeypatch, place_of(receiver))
-    assert send(f"https://{host}:{place_of(receiver)[1]}/", Receivers()).error in {"refused-address", "unknown-host"}
+    """The system resolver accepts these notations, so the check applies to the resolved address."""
+    connections = Connections(monkeypatch, address_of(receiver))
+    assert send(f"https://{host}:{address_of(receiver)[1]}/", WebhookUrlPolicy()).error in {
+        "refused-address",
+        "unknown-host",
+    }
     assert connections.made == []
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
-    monkeypatch: pytest.MonkeyPatch, receiver: Receiver
-) -> None:
-    """A name that means another address a moment later gains nothing by it: it is looked up once."""
-    asked = resolving(monkeypatch, [PUBLIC], ["127.0.0.1"])
-    connections = Connections(monkeypatch, place_of(receiver))
-    assert send("https://receiver.example:8443/", Receivers()) == Receipt(error="no-encryption")
-    assert asked == ["receiver.example"]
+def test_connection_uses_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    """DNS rebinding has no effect because the name is looked up once."""
+    looked_up = fake_resolver(monkeypatch, [PUBLIC], ["127.0.0.1"])
+    connections = Connections(monkeypatch, address_of(receiver))
+    assert send("https://receiver.example:8443/", WebhookUrlPolicy()) == DeliveryResult(error="no-encryption")
+    assert looked_up == ["receiver.example"]
     assert connections.made == [(PUBLIC, 8443)]
 
 
-def test_what_the_operator_allows_no_more_is_not_sent_to(receiver: Receiver) -> None:
-    """Also where it was allowed when the webhook was made."""
-    assert send(receiver.url, Receivers()) == Receipt(error="refused-address")
+def test_address_no_longer_allowed_by_the_operator_is_refused(receiver: Receiver) -> None:
+    """The policy is checked on each request, not only when the webhook is created."""
+    assert send(receiver.url, WebhookUrlPolicy()) == DeliveryResult(error="refused-address")
     assert receiver.received == []
 
 
-def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
-    """Where the first one refuses connections."""
-    resolving(monkeypatch, ["127.0.0.2", "127.0.0.1"])
+def test_next_address_is_tried_after_a_refused_connection(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    """The first address refuses the connection."""
+    fake_resolver(monkeypatch, ["127.0.0.2", "127.0.0.1"])
     assert send(receiver.url).succeeded
 
 
-def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+def test_proxy_settings_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert send(receiver.url).succeeded
@@ -283,22 +288,22 @@ def encrypted(certificate: Path) -> Iterator[Receiver]:
         yield receiver
 
 
-def test_a_certificate_of_a_known_authority_is_trusted(encrypted: Receiver, certificate: Path) -> None:
+def test_certificate_of_a_known_authority_is_accepted(encrypted: Receiver, certificate: Path) -> None:
     assert send(encrypted.url, context=ssl.create_default_context(cafile=certificate)).succeeded
 
 
 @pytest.mark.parametrize(
-    ("trusted", "elsewhere"), [(False, lambda url: url), (True, lambda url: url.replace("localhost", "127.0.0.1"))]
+    ("trusted", "change_host"), [(False, lambda url: url), (True, lambda url: url.replace("localhost", "127.0.0.1"))]
 )
-def test_another_certificate_is_not(
-    encrypted: Receiver, certificate: Path, trusted: bool, elsewhere: Callable[[str], str]
+def test_untrusted_certificate_is_refused(
+    encrypted: Receiver, certificate: Path, trusted: bool, change_host: Callable[[str], str]
 ) -> None:
-    """One of an unknown authority, or for another host: nothing is sent."""
+    """The authority is unknown or the certificate is for another host. Nothing is sent."""
     context = ssl.create_default_context(cafile=certificate) if trusted else None
-    assert send(elsewhere(encrypted.url), context=context) == Receipt(error="bad-certificate")
+    assert send(change_host(encrypted.url), context=context) == DeliveryResult(error="bad-certificate")
     assert encrypted.received == []
 
 
-def test_a_receiver_that_does_not_encrypt_gets_nothing(receiver: Receiver) -> None:
-    assert send(receiver.url.replace("http:", "https:")) == Receipt(error="no-encryption")
+def test_https_url_without_tls_on_the_receiver_is_refused(receiver: Receiver) -> None:
+    assert send(receiver.url.replace("http:", "https:")) == DeliveryResult(error="no-encryption")
     assert receiver.received == []

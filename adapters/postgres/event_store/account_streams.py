@@ -1,0 +1,37 @@
+"""Event streams of accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import StoredEvent
+
+from adapters.postgres.prepared_statements import fetch_all
+from adapters.postgres.sql_files import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from eventsourcing.postgres import PostgresDatastore
+
+SQL = statements("adapters.postgres.event_store", "account_streams")
+
+
+class PostgresAccountStreams:
+    """Reads account streams from the tables `stored_snapshots` and `stored_events`."""
+
+    def __init__(self, database: PostgresDatastore) -> None:
+        self._database = database
+
+    def read(self, account_id: UUID) -> Sequence[StoredEvent]:
+        """Return the account's latest snapshot, if any, and every later event, in one round trip."""
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, SQL["read_account_stream"], {"account_id": account_id})
+        return [StoredEvent(account_id, row.originator_version, row.topic, row.state) for row in rows]
+
+    def read_from_beginning(self, account_id: UUID) -> Sequence[StoredEvent]:
+        """Return every event of the account, without snapshots."""
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, SQL["read_whole_account_stream"], {"account_id": account_id})
+        return [StoredEvent(account_id, row.originator_version, row.topic, row.state) for row in rows]

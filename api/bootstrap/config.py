@@ -1,0 +1,408 @@
+"""Settings from the environment. No other module reads it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import psycopg
+from environs import Env, EnvError
+from psycopg.conninfo import conninfo_to_dict
+
+from api.bootstrap.cores import available_cores
+from api.bootstrap.signing_keys import SigningKeys
+from api.presentation.durations import duration
+from api.strict_parsing import parse_integer
+from application.webhook_url_policy import HOST, WebhookUrlPolicy
+
+MASTER_KEY_BYTES = 32
+LONGEST_HOLD = timedelta(days=3660)
+LEAST_RETENTION, LONGEST_RETENTION = timedelta(days=7), timedelta(days=36600)
+MOST_THREADS_ON_A_CORE = 16
+USUAL_STREAMS = 16
+USUAL_CONNECTIONS = 2000
+USUAL_WATCHDOG_SECONDS = 10
+"""A working process sends heartbeats four times a second, even under full load."""
+
+CRITICAL_THREADS, SIGN_IN_THREADS, CONSOLE_SIGN_IN_THREADS, DOWNLOAD_THREADS = 4, 4, 2, 1
+"""Threads of the other lanes of a server process (`api/server/lanes.py`)."""
+
+STREAMS_CONNECTIONS = 4
+"""Database connections shared by all waiting event readers."""
+
+OWN_CONNECTIONS_OF_SERVER = 2
+"""Connections of the event tail and of NOTIFY, in addition to the pool."""
+
+OWN_CONNECTIONS_OF_WORK = 16
+"""Connections of followers, publisher and NOTIFY, in addition to the pool."""
+
+CONNECTIONS_OF_COMMANDS, LEAST_DATABASE_CONNECTIONS = 40, 200
+PORTS = range(1, 65536)
+SHORTEST_METRICS_TOKEN = 16
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+"""Syntax of a Bearer token (RFC 6750, 2.1)."""
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong. The message is one line with its name and the expected value."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the operator (docs/operating.md).
+
+    With `embedded`, `database_url` and `master_keys` are set once PostgreSQL runs. If `smtp_url` is None, mails are
+    written as files. If `mail_from` is None, they come from no-reply at the public host. If `broker_url` is None,
+    events are not published. `X-Forwarded-For` is trusted from `proxies`.
+
+    A server process has `threads` for reads and writes, half for each, and `streams` for readers that wait for events.
+    It keeps up to `connections` open, at most `connections_per_client` for one client, and is replaced after
+    `watchdog_seconds` without a heartbeat. `webhook_receivers` are allowed in addition to the public Internet.
+
+    `admin_database_url` is for migrations and rebuilds; without it, the service runs as the owner of its tables. The
+    data of deleted sub-users is kept for `erasure_delay`. The audit log shows events for `audit_retention`, or without
+    limit if it is None. Without a `metrics_token`, `/metrics` is disabled.
+    """
+
+    database_url: str | None = field(repr=False)
+    smtp_url: str | None = field(repr=False)
+    mail_from: str | None
+    master_keys: tuple[bytes, ...] = field(repr=False)
+    data_dir: Path
+    host: str
+    port: int
+    public_url: str
+    processes: int
+    threads: int
+    cores: int
+    embedded: bool
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    broker_url: str | None = field(default=None, repr=False)
+    streams: int = USUAL_STREAMS
+    webhook_receivers: WebhookUrlPolicy = field(default_factory=WebhookUrlPolicy)
+    signing_keys: SigningKeys = field(default_factory=SigningKeys)
+    admin_database_url: str | None = field(default=None, repr=False)
+    erasure_delay: timedelta = timedelta()
+    audit_retention: timedelta | None = None
+    metrics_token: str | None = field(default=None, repr=False)
+    connections: int = USUAL_CONNECTIONS
+    connections_per_client: int = 256
+    watchdog_seconds: int = USUAL_WATCHDOG_SECONDS
+    critical_threads: int = CRITICAL_THREADS
+    sign_in_threads: int = SIGN_IN_THREADS
+    console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
+    download_threads: int = DOWNLOAD_THREADS
+
+    @property
+    def read_threads(self) -> int:
+        """Threads of a server process for requests with safe methods."""
+        return self.threads // 2
+
+    @property
+    def write_threads(self) -> int:
+        """Threads of a server process for requests with other methods."""
+        return self.threads - self.read_threads
+
+    @property
+    def database_connections(self) -> int:
+        """Size of the database connection pool of a server process."""
+        lanes = self.critical_threads + self.sign_in_threads + self.console_sign_in_threads + self.download_threads
+        return self.threads + lanes + min(self.streams, STREAMS_CONNECTIONS)
+
+    @property
+    def most_database_connections(self) -> int:
+        """Number of connections that embedded PostgreSQL must allow, for `serve` and concurrent commands."""
+        of_servers = self.processes * (self.database_connections + OWN_CONNECTIONS_OF_SERVER)
+        of_work = self.database_connections + OWN_CONNECTIONS_OF_WORK
+        return max(LEAST_DATABASE_CONNECTIONS, of_servers + of_work + CONNECTIONS_OF_COMMANDS)
+
+    @property
+    def may_pin_to_cores(self) -> bool:
+        """Whether each server process can have its own core. Under a CPU quota, other services use the same cores."""
+        return self.processes == self.cores == available_cores(quota=False)
+
+    @property
+    def owner_url(self) -> str:
+        """URL of the database with the role that owns the tables, which may be the service's own role."""
+        return self.admin_database_url or self.database_url or ""
+
+    @property
+    def mail_folder(self) -> Path:
+        """Folder for mails without a mail server."""
+        return self.data_dir / "mails"
+
+    @property
+    def postgres_folder(self) -> Path:
+        """Data folder of embedded PostgreSQL."""
+        return self.data_dir / "postgres"
+
+    @property
+    def master_key_file(self) -> Path:
+        """File of the generated master key, with embedded PostgreSQL."""
+        return self.data_dir / "master.key"
+
+    @property
+    def signing_key_file(self) -> Path:
+        """File of the generated signing key, with embedded PostgreSQL."""
+        return self.data_dir / "signing.key"
+
+    @property
+    def public_host(self) -> str:
+        """Host name of the public URL."""
+        return urlsplit(self.public_url).hostname or "localhost"
+
+
+def load(*, with_master_key: bool = True) -> Settings:
+    """Return the settings. Commands that decrypt nothing need no master key. Raises `ConfigError`."""
+    env = Env(prefix="SUBUSERS_")
+    try:
+        settings = _read(env)
+    except EnvError as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+    if with_master_key:
+        _require_master_key(settings)
+    return settings
+
+
+def share_metrics_in(folder: Path) -> None:
+    """Let prometheus_client store its values in files that processes share. It reads the environment itself."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def shared_metrics_folder() -> Path | None:
+    """Return the folder of metrics that processes share; None with a single process."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None
+
+
+def _read(env: Env) -> Settings:
+    cores = available_cores()
+    host = env.str("HOST", "") or "127.0.0.1"
+    port = _integer("PORT", env.str("PORT", None), 8000, PORTS.start, PORTS.stop - 1)
+    database_url = _database_url("DATABASE_URL", env.str("DATABASE_URL", None))
+    data_dir = Path(env.str("DATA_DIR", ".subusers")).resolve()
+    public_url = env.str("PUBLIC_URL", f"http://{_url_host(host)}:{port}").rstrip("/")
+    return Settings(
+        database_url=database_url,
+        audit_retention=_optional_duration("AUDIT_RETENTION", env.str("AUDIT_RETENTION", "")),
+        erasure_delay=_duration("ERASURE_DELAY", env.str("ERASURE_DELAY", "") or "0", LONGEST_HOLD),
+        admin_database_url=_admin_database_url(env.str("ADMIN_DATABASE_URL", None), database_url),
+        smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
+        mail_from=env.str("MAIL_FROM", None),
+        master_keys=master_keys("SUBUSERS_MASTER_KEY", env.str("MASTER_KEY", None)),
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        public_url=_public_url(public_url),
+        processes=_integer("PROCESSES", env.str("PROCESSES", None), cores, 1, 64),
+        threads=_integer("THREADS", env.str("THREADS", None), MOST_THREADS_ON_A_CORE, 2, 128),
+        cores=cores,
+        embedded=not database_url,
+        proxies=_networks(env.str("PROXIES", "")),
+        webhook_receivers=_webhook_receivers(env.str("WEBHOOK_ALLOW", "")),
+        broker_url=_url("BROKER_URL", env.str("BROKER_URL", None), "amqp", "amqps"),
+        signing_keys=_signing_keys(env.str("SIGNING_KEY", None)),
+        metrics_token=_metrics_token(env.str("METRICS_TOKEN", None)),
+        streams=_integer("STREAMS", env.str("STREAMS", None), USUAL_STREAMS, 1, 128),
+        connections=_integer("CONNECTIONS", env.str("CONNECTIONS", None), USUAL_CONNECTIONS, 16, 100_000),
+        connections_per_client=_integer(
+            "CONNECTIONS_PER_CLIENT", env.str("CONNECTIONS_PER_CLIENT", None), 256, 1, 100_000
+        ),
+        watchdog_seconds=_integer(
+            "WATCHDOG_SECONDS", env.str("WATCHDOG_SECONDS", None), USUAL_WATCHDOG_SECONDS, 2, 600
+        ),
+    )
+
+
+def _require_master_key(settings: Settings) -> None:
+    if not settings.embedded and not settings.master_keys:
+        msg = (
+            "SUBUSERS_MASTER_KEY is missing: with SUBUSERS_DATABASE_URL set it must be 32 random bytes in base64, "
+            "for example from `openssl rand -base64 32`"
+        )
+        raise ConfigError(msg)
+
+
+def _url_host(host: str) -> str:
+    """Return a host in URL form. For all addresses, return the loopback address."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"[{host}]" if ":" in host else host
+
+
+def _url(name: str, url: str | None, *schemes: str) -> str | None:
+    """Return the URL if it has one of these schemes. The message never contains the URL, which may have a password."""
+    if not url:
+        return None
+    if _split(url).scheme not in schemes or not _split(url).netloc:
+        msg = f"SUBUSERS_{name} must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+        raise ConfigError(msg)
+    return url
+
+
+def _admin_database_url(url: str | None, database_url: str | None) -> str | None:
+    """Return the URL of the tables' owner, None if the service runs as that role."""
+    url = _database_url("ADMIN_DATABASE_URL", url)
+    if url is None:
+        return None
+    service = conninfo_to_dict(database_url or "").get("user")
+    if service is None:
+        msg = "SUBUSERS_ADMIN_DATABASE_URL requires SUBUSERS_DATABASE_URL with the service's own role"
+        raise ConfigError(msg)
+    return url if conninfo_to_dict(url).get("user") != service else None
+
+
+def _database_url(name: str, url: str | None) -> str | None:
+    """Return the URL if libpq can parse it and no part of a password was taken for another component."""
+    url = _url(name, url, "postgresql", "postgres")
+    if url is None:
+        return None
+    try:
+        ports = str(conninfo_to_dict(url).get("port") or "5432").split(",")
+    except psycopg.ProgrammingError:
+        ports = []
+    misplaced = "@" in _split(url).path or _split(url).fragment
+    if misplaced or not ports or not all(_is_port(port) for port in ports):
+        msg = (
+            f"SUBUSERS_{name} must be of the form postgresql://user:password@host:port/database, with special "
+            "characters percent-encoded"
+        )
+        raise ConfigError(msg)
+    return url
+
+
+def _is_port(text: str) -> bool:
+    try:
+        return parse_integer(text) in PORTS
+    except ValueError:
+        return False
+
+
+def _public_url(url: str) -> str:
+    parts = _split(_url("PUBLIC_URL", url, "https", "http") or "")
+    try:
+        whole = parts.port != 0 and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        whole = False
+    if not whole:
+        msg = "SUBUSERS_PUBLIC_URL must be of the form https://host or https://host:port"
+        raise ConfigError(msg)
+    return url
+
+
+def _integer(name: str, text: str | None, default: int, least: int, most: int) -> int:
+    if text is None:
+        return default
+    try:
+        number = parse_integer(text.strip())
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        msg = f"SUBUSERS_{name} must be a whole number from {least} to {most}"
+        raise ConfigError(msg)
+    return number
+
+
+def _duration(name: str, text: str, most: timedelta, least: timedelta = timedelta()) -> timedelta:
+    length = duration(text.strip())
+    if length is None or not least <= length <= most:
+        bounds = f"{least.days} to {most.days} days" if least else f"up to {most.days} days"
+        msg = f"SUBUSERS_{name} must be a length of time such as P30D, PT36H or 3600 (seconds), {bounds}"
+        raise ConfigError(msg)
+    return length
+
+
+def _optional_duration(name: str, text: str) -> timedelta | None:
+    return _duration(name, text, LONGEST_RETENTION, LEAST_RETENTION) if text.strip() else None
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        msg = "SUBUSERS_PROXIES must be IP addresses or networks, separated by commas, such as 10.0.0.5,192.168.0.0/16"
+        raise ConfigError(msg) from None
+
+
+def _metrics_token(text: str | None) -> str | None:
+    if not text:
+        return None
+    if len(text) < SHORTEST_METRICS_TOKEN or not TOKEN.fullmatch(text):
+        msg = (
+            f"SUBUSERS_METRICS_TOKEN must have at least {SHORTEST_METRICS_TOKEN} characters, only letters, digits and "
+            "-._~+/=, for example from `openssl rand -base64 32`"
+        )
+        raise ConfigError(msg)
+    return text
+
+
+def _webhook_receivers(text: str) -> WebhookUrlPolicy:
+    networks, hosts = [], set[str]()
+    for part in (part.strip().lower() for part in text.split(",")):
+        try:
+            networks.append(ip_network(part))
+        except ValueError:
+            hosts.add(part.rstrip("."))
+    hosts.discard("")
+    if any(not HOST.fullmatch(host) or host.rpartition(".")[2].isdecimal() for host in hosts):
+        msg = (
+            "SUBUSERS_WEBHOOK_ALLOW must be IP addresses, networks or host names, separated by commas, such as "
+            "10.0.0.0/8,receiver.internal"
+        )
+        raise ConfigError(msg)
+    return WebhookUrlPolicy(tuple(networks), frozenset(hosts))
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # unbalanced brackets
+        return urlsplit("")
+
+
+def require_signing_key(settings: Settings) -> None:
+    """Raise `ConfigError` if no key can sign checkpoints."""
+    if not settings.embedded and not settings.signing_keys.private:
+        msg = (
+            "SUBUSERS_SIGNING_KEY is missing: with SUBUSERS_DATABASE_URL set it must be 32 random bytes in base64, "
+            "for example from `openssl rand -base64 32`"
+        )
+        raise ConfigError(msg)
+
+
+def _signing_keys(text: str | None) -> SigningKeys:
+    if not text:
+        return SigningKeys()
+    try:
+        return SigningKeys.parse(text)
+    except ValueError as error:
+        msg = f"SUBUSERS_SIGNING_KEY {error}"
+        raise ConfigError(msg) from None
+
+
+def master_keys(name: str, text: str | None) -> tuple[bytes, ...]:
+    """Parse the keys in the setting or file called `name`. Raises `ConfigError`."""
+    if not text:
+        return ()
+    keys = tuple(_master_key(name, part.strip()) for part in text.split(","))
+    if len(set(keys)) < len(keys):
+        msg = f"{name} names the same key twice"
+        raise ConfigError(msg)
+    return keys
+
+
+def _master_key(name: str, text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != MASTER_KEY_BYTES:
+        msg = f"{name} must be 32 random bytes in base64, several separated by commas, the current one first"
+        raise ConfigError(msg)
+    return key

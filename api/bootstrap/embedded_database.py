@@ -1,0 +1,81 @@
+"""Embedded PostgreSQL: its start, its stop and its master keys."""
+
+from __future__ import annotations
+
+import base64
+import os
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from adapters.encryption import new_key
+from api.bootstrap import config
+from api.bootstrap.transports import build_mail_transport, build_message_broker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from api.bootstrap.config import Settings
+
+
+__all__ = ["EmbeddedPostgresError", "database_running", "load_or_generate_master_keys", "restartable_database"]
+
+
+@contextmanager
+def database_running(settings: Settings) -> Iterator[Settings]:
+    """Run embedded PostgreSQL if it is configured, and yield the settings with the database's URL.
+
+    Raises `EmbeddedPostgresError`.
+    """
+    with restartable_database(settings) as run:
+        yield run()
+
+
+@contextmanager
+def restartable_database(settings: Settings) -> Iterator[Callable[[], Settings]]:
+    """Yield a function that starts embedded PostgreSQL, if configured and not running, and returns the settings.
+
+    Raises `ConfigError` for settings that are wrong whether or not the database runs.
+    """
+    build_mail_transport(settings)  # raises ConfigError for wrong settings; the result is not used here
+    build_message_broker(settings)
+    if not settings.embedded:
+        yield lambda: settings
+        return
+    postgres = EmbeddedPostgres(settings.postgres_folder, max_connections=settings.most_database_connections)
+
+    def run() -> Settings:
+        owner_url = postgres.start()
+        keys = settings.master_keys or load_or_generate_master_keys(settings)
+        url = postgres.service_url
+        return replace(settings, database_url=url, admin_database_url=owner_url, master_keys=keys)
+
+    try:
+        yield run
+    finally:
+        postgres.stop()
+
+
+def load_or_generate_master_keys(settings: Settings) -> tuple[bytes, ...]:
+    """Return the master keys in the key file of embedded PostgreSQL.
+
+    The first start generates the file, readable only by its owner. During a rotation it has several keys, as the
+    setting does. Raises `ConfigError`.
+    """
+    file = settings.master_key_file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        draft = file.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(base64.b64encode(new_key()).decode())
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(draft, file)  # fails if another process was first; its key is used
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return config.master_keys(str(file), file.read_text().strip())

@@ -1,0 +1,96 @@
+"""The keys that sign checkpoints, from the setting or from the data folder."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from application.transparency.signed_note import MalformedKey, VerifierKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED_BYTES = 32
+"""Length of an Ed25519 private key (RFC 8032)."""
+
+EXPECTED = (
+    "must be 32 random bytes in base64; append former keys after commas, in the same form or as "
+    "`subusers signing-key show` printed them"
+)
+
+
+@dataclass(frozen=True)
+class SigningKeys:
+    """Private keys, the signing one first, and the public keys of former ones."""
+
+    private: tuple[bytes, ...] = field(default=(), repr=False)
+    public: tuple[VerifierKey, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> SigningKeys:
+        """Parse the keys of a setting or a file. Raises ValueError with the expected form."""
+        parts = [part.strip() for part in text.split(",")]
+        private = [key for key in map(_private_key, parts) if key is not None]
+        if _private_key(parts[0]) is None:
+            raise ValueError(EXPECTED)
+        try:
+            public = [VerifierKey.parse(part) for part in parts if _private_key(part) is None]
+        except MalformedKey:
+            raise ValueError(EXPECTED) from None
+        if len(set(private)) < len(private):
+            raise ValueError("names the same key twice")
+        return cls(tuple(private), tuple(public))
+
+    def as_setting(self) -> str:
+        """Return the keys in the form that `parse` takes, with private keys in plaintext."""
+        return ",".join([*map(_encoded, self.private), *map(str, self.public)])
+
+
+def new_private_key() -> bytes:
+    """Return a new random key."""
+    return secrets.token_bytes(SEED_BYTES)
+
+
+def load_or_generate(file: Path) -> SigningKeys:
+    """Return the keys in a file. If it does not exist, generate it, readable only by its owner."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = _draft(file, SigningKeys((new_private_key(),)))
+        try:
+            os.link(draft, file)  # fails if another process was first; its key is used
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return SigningKeys.parse(file.read_text())
+
+
+def replace(file: Path, keys: SigningKeys) -> None:
+    """Replace the keys in a file atomically."""
+    _draft(file, keys).replace(file)
+
+
+def _draft(file: Path, keys: SigningKeys) -> Path:
+    draft = file.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(f"{keys.as_setting()}\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return draft
+
+
+def _encoded(private: bytes) -> str:
+    return base64.b64encode(private).decode()
+
+
+def _private_key(text: str) -> bytes | None:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == SEED_BYTES else None

@@ -1,0 +1,138 @@
+"""Commands that erase accounts, list erasures, and repeat them after a restore."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path  # noqa: TC003  # typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from uuid import UUID  # noqa: TC003  # typer reads the annotations
+
+import typer
+from rich.progress import Progress as ProgressBar
+
+from api.cli.output import confirm, echo
+from api.cli.startup import open_service
+from api.strict_parsing import parse_id
+from application.workers.erasure import Erasure
+from domain.events import PersonalDataErased
+from domain.refusals import AccountNotFound
+from projections.feed.event_catalog import BY_TOPIC
+from projections.feed.pages import FeedFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from api.bootstrap.service import Service
+
+BATCH = 1000
+ERASED_TYPE = BY_TOPIC[PersonalDataErased.TOPIC].type
+
+
+def erase_account(
+    account_id: Annotated[UUID, typer.Argument(help="The account's id.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase the owner and all sub-users of an account permanently, also deleted ones. Closes an open account first."""
+    with open_service() as service:
+        try:
+            people = len(service.vault.people_of(service.main_accounts.load(account_id).id))
+        except AccountNotFound as error:
+            echo(f"subusers: {error}", err=True)
+            raise typer.Exit(1) from None
+        if not people:
+            echo(f"all people of {account_id} were erased before")
+            return
+        if not yes:
+            _confirm(service, account_id, people)
+        echo(f"erased {service.commands.erasures.erase_account(account_id)} people of {account_id}")
+
+
+def erasures(
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; default: stdout.")] = None,
+) -> None:
+    """List all erasures by ids, for `erase --reapply`. Store the list apart from the database."""
+    with open_service() as service:
+        if output is None:
+            count = _write(service, sys.stdout)
+        else:
+            with output.open("w", encoding="utf-8") as file:
+                count = _write(service, file)
+    echo(f"{count} erasures", err=True)
+
+
+def erase(
+    reapply: Annotated[
+        Path, typer.Option(help="Output of `subusers erasures`, or published erasure events, one JSON object per line.")
+    ],
+) -> None:
+    """Repeat erasures in a database that was restored from a backup."""
+    listed = _read(reapply)
+    repeated = 0
+    with open_service() as service, ProgressBar() as bar:
+        for erasure in bar.track(listed, description="erasing"):
+            repeated += service.commands.erasures.reapply(erasure)
+    echo(f"erased {repeated} again; skipped {len(listed) - repeated} without data in this database")
+
+
+def _confirm(service: Service, account_id: UUID, people: int) -> None:
+    entry = service.vault.entries([account_id]).get(account_id)
+    account = service.main_accounts.load(account_id)
+    name = entry.key.decrypt("company_name", account.company_name) if entry is not None else "[erased]"
+    state = "closed" if account.closed_at is not None else "open: it will be closed"
+    confirm(f"{name} ({account_id}) is {state}. Erase its {people} people for good?")
+
+
+def _erased(service: Service) -> Iterator[dict[str, Any]]:
+    erasures_only, position, end = FeedFilter(frozenset({ERASED_TYPE})), 0, service.queries.events.end()
+    with ProgressBar(disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("looking for erasures", total=max(end, 1))
+        while True:
+            page = service.queries.events.page(position, BATCH, erasures_only)
+            for event in page.items:
+                yield {
+                    "position": event["position"],
+                    "erased_at": event["time"],
+                    "account_id": event["accountid"],
+                    "sub_user_id": event.get("subject"),
+                }
+            position = page.position
+            bar.update(task, completed=min(position, end))
+            if not page.more:
+                return
+
+
+def _write(service: Service, out: TextIO) -> int:
+    count = 0
+    for erasure in _erased(service):
+        out.write(json.dumps(erasure, separators=(",", ":")) + "\n")
+        count += 1
+    return count
+
+
+def _read(file: Path) -> list[Erasure]:
+    """Return the erasures in a file. Lines may have either of the two forms."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="--reapply") from None
+    parsed = (_read_line(file, number, line) for number, line in enumerate(lines, start=1))
+    return [erasure for erasure in parsed if erasure is not None]
+
+
+def _read_line(file: Path, number: int, line: str) -> Erasure | None:
+    try:
+        return _erasure(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise typer.BadParameter(f"{file}: line {number} names no erasure", param_hint="--reapply") from None
+
+
+def _erasure(line: dict[str, Any]) -> Erasure | None:
+    """Return the erasure of a line; None for an event of another type."""
+    if "specversion" in line:
+        if line["type"] != ERASED_TYPE:
+            return None
+        line = {"account_id": line["accountid"], "sub_user_id": line.get("subject")}
+    sub_user_id = line["sub_user_id"]
+    return Erasure(parse_id(line["account_id"]), parse_id(sub_user_id) if sub_user_id is not None else None)

@@ -1,0 +1,64 @@
+"""`subusers replay`: the history of an account, and who had access at a given time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime  # noqa: TC003  # typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID  # noqa: TC003  # typer reads the annotations
+
+import typer
+
+from api.cli.commands.tail import discard_unwritten_output
+from api.cli.output import console, write_json
+from api.cli.startup import catch_up_history_views, open_service
+from api.cli.time_line import show_entry, show_state
+from api.cli.timestamps import parse_time
+from api.http.resources.history.schemas import HistoryEndAnswer, HistoryEntryAnswer
+from api.presentation.history_descriptions import history_entry_fields
+from application.command_context import CommandContext
+from application.commands.audit_access import OPERATOR, AuditAccess
+from domain.event_metadata import ActorType, Reading
+from projections.history.queries import HistoryFilter
+
+if TYPE_CHECKING:
+    from projections.history.queries import Replay
+
+ENTRY, END = HistoryEntryAnswer(), HistoryEndAnswer()
+
+
+def replay(
+    account: Annotated[UUID, typer.Option(help="The account's id.")],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(parser=parse_time, metavar="TIME", help="Such as 2026-05-01T00:00:00Z; default: now."),
+    ] = None,
+    sub_user: Annotated[UUID | None, typer.Option(help="Only this sub-user, by id.")] = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one event per line, and the state in the last line.")
+    ] = False,
+) -> None:
+    """Show the history of an account, oldest first, and who had access at a given time. The audit log records this."""
+    history_filter = HistoryFilter(as_of, sub_user)
+    with suppress(BrokenPipeError), open_service() as service:
+        catch_up_history_views(service)
+        history = service.queries.history.replay(account, history_filter)
+        access, operator = AuditAccess(account, sub_user), CommandContext(ActorType.SYSTEM, OPERATOR)
+        service.commands.audit_access.record_access(Reading.HISTORY, access, operator, as_of)
+        (_print_json if as_json else _print_time_line)(history)
+    discard_unwritten_output()
+
+
+def _print_json(history: Replay) -> None:
+    for entry in history:
+        write_json(ENTRY.to_json(history_entry_fields(entry)).decode())
+    write_json(END.to_json(history).decode())
+
+
+def _print_time_line(history: Replay) -> None:
+    terminal = console()
+    day: Any = None
+    for entry in history:
+        day = show_entry(terminal, entry, day)
+    show_state(terminal, history.state)

@@ -1,0 +1,187 @@
+"""Commands that run the service: serve, api, work and migrate."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import structlog
+import typer
+
+from api.bootstrap import checkpoint_keys, composition_root, config, embedded_database, maintenance
+from api.bootstrap.config import ConfigError
+from api.cli.output import console, echo
+from api.cli.startup import open_service
+from api.demo.first_start import create_demo, is_incomplete_demo
+from api.runtime.heartbeats import Heartbeats
+from api.runtime.processes import SignalPipe, stop_on_signals
+from api.runtime.supervisor import Child, DatabaseKeeper, Supervisor
+from api.runtime.worker import work as do_work
+from application.errors import ServiceError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Mailbox
+    from api.demo.first_start import Demo
+
+log = structlog.get_logger(__name__)
+
+
+def serve() -> None:
+    """Run everything: PostgreSQL if none is configured, the HTTP API and the background work."""
+    signals = SignalPipe()
+    settings = config.load()
+    config.require_signing_key(settings)
+    with _listening(settings) as listener, embedded_database.restartable_database(settings) as run_database:
+        database = DatabaseKeeper(run_database)
+        maintenance.run_migrations(database.settings)
+        _prepare(database.settings)
+        work_child = Child("work", lambda: _work(database.settings, listener))
+        _supervise(database, listener, signals, work_child)
+
+
+def api() -> None:
+    """Run only the HTTP API."""
+    signals = SignalPipe()
+    settings = config.load()
+    with _listening(settings) as listener, embedded_database.restartable_database(settings) as run_database:
+        database = DatabaseKeeper(run_database)
+        with open_service(database.settings):
+            pass  # report an error once, not in every server process
+        _supervise(database, listener, signals)
+
+
+def work() -> None:
+    """Run only the background work: followers, mailers, webhooks, checkpoints, clean-up."""
+    stop = stop_on_signals()
+    settings = config.load()
+    config.require_signing_key(settings)
+    with open_service(settings) as service:
+        checkpoint_keys.require_signing_key(service)
+        do_work(service, stop)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """Yield the listening socket. Connections wait in its backlog until a server process accepts them."""
+    with tempfile.TemporaryDirectory(prefix="subusers-metrics-") as folder:
+        config.share_metrics_in(Path(folder))  # before prometheus_client is imported
+        from api.server import server_process  # noqa: PLC0415  # slow to load, and other commands do not need it
+
+        server_process.raise_descriptor_limit()
+        with server_process.listen(settings.host, settings.port) as listener:
+            yield listener
+
+
+def _supervise(database: DatabaseKeeper, listener: socket.socket, signals: SignalPipe, *others: Child) -> None:
+    """Run the server processes and other children until a signal ends this process."""
+    from api.flask_application import service_application  # noqa: PLC0415  # as above
+    from api.http.authentication import add_request_id  # noqa: PLC0415  # as above
+    from api.server.server_process import serve as serve_http  # noqa: PLC0415  # as above
+
+    settings = database.settings
+    heartbeats = Heartbeats(settings.processes)
+
+    def server(process: int) -> int:
+        ready = database.settings
+        heartbeat = heartbeats.heartbeat_of(process)
+        return serve_http(lambda: service_application(ready), ready, listener, heartbeat, add_request_id)
+
+    servers = [
+        Child(f"api {number + 1}", partial(server, number), heartbeats.heartbeat_of(number))
+        for number in range(settings.processes)
+    ]
+    Supervisor([*servers, *others], signals, settings.watchdog_seconds, database.has_moved).run()
+
+
+def _work(settings: Settings, listener: socket.socket) -> int:
+    """Do the background work in this process and return its exit code."""
+    listener.close()
+    stop = stop_on_signals()
+    try:
+        service = composition_root.build(settings)
+    except ServiceError as error:
+        log.warning("work.waits_for_database", code=error.code)
+        return 1
+    try:
+        do_work(service, stop)
+    finally:
+        service.close()
+    return 0
+
+
+def _prepare(settings: Settings) -> None:
+    """Check the keys. With embedded PostgreSQL, create the demo account at the first start."""
+    service = composition_root.build(settings)
+    _welcome(settings, service.mailbox)
+    try:
+        checkpoint_keys.require_signing_key(service)
+        demo = create_demo(service) if settings.embedded else None
+        is_incomplete = demo is None and is_incomplete_demo(service)
+    finally:
+        service.close()
+    if demo is not None:
+        _show_demo(demo)
+    elif is_incomplete:
+        _report_incomplete_demo(settings)
+
+
+def migrate(
+    print_role: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only print the SQL that sets up this role for the service."),
+    ] = None,
+) -> None:
+    """Update the database's schema and the rights of the service's role."""
+    with embedded_database.database_running(config.load()) as ready:
+        if print_role is not None:
+            if maintenance.pending_migrations(ready.owner_url):
+                msg = "the database's schema is not up to date: run `subusers migrate` first"
+                raise ConfigError(msg)
+            echo(maintenance.role_script(ready, print_role), nl=False)
+            return
+        done = maintenance.run_migrations(ready)
+    echo("\n".join(f"ran {name}" for name in done) or "nothing to do")
+
+
+def _welcome(settings: Settings, mailbox: Mailbox | None) -> None:
+    terminal = console()
+    terminal.print(f"[bold]subusers[/bold] is starting on {settings.public_url}", style="green")
+    terminal.print(f"  console {settings.public_url}")
+    terminal.print(f"  docs    {settings.public_url}/docs")
+    if settings.smtp_url is None:
+        terminal.print(f"  mails   are written to {settings.mail_folder}")
+    if mailbox is not None:
+        terminal.print(f"          and shown at {settings.public_url}/mailbox?token={mailbox.token.read()}")
+    if settings.embedded:
+        terminal.print(f"  data    is in {settings.data_dir}")
+
+
+def _show_demo(demo: Demo) -> None:
+    terminal = console()
+    terminal.print("\n[bold]A demo account for the console, and API keys. They are shown only once.[/bold]")
+    if demo.sub_user is not None:
+        terminal.print("Its sub-users and their month of activity are made up.")
+    terminal.print(f"  account    {demo.account_id}")
+    terminal.print(f"  e-mail     {demo.email}")
+    terminal.print(f"  password   {demo.password}")
+    if demo.sub_user is not None:
+        terminal.print(f"  sub-user   {demo.sub_user.email}")
+        terminal.print(f"  password   {demo.sub_user.password}")
+    for scope, key in demo.keys.items():
+        terminal.print(f"  {scope:<10} {key}")
+    terminal.print()
+
+
+def _report_incomplete_demo(settings: Settings) -> None:
+    console().print(
+        "\n[bold]The first start was interrupted while it created the demo account, whose passwords and keys were "
+        f"never shown.[/bold]\nTo start over, stop the service. If {settings.data_dir}/postgres/files-are-in exists, "
+        f"delete the folder that it names. Then delete {settings.data_dir}.\n"
+    )

@@ -1,0 +1,144 @@
+"""`subusers tail`: events as they happen, read from the database."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID  # noqa: TC003  # typer reads the annotations
+
+import typer
+from rich.text import Text
+
+from api.cli.output import console, echo, write_json
+from api.cli.startup import open_service
+from application.errors import StoreUnavailable, StoreWentBack
+from projections.feed.event_catalog import BY_TYPE, PREFIX
+from projections.feed.pages import FeedFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from api.bootstrap.service import Service
+
+BATCH = 1000
+READER_CHECK_SECONDS = 0.5
+"""Interval between checks whether stdout still has a reader."""
+
+RETRY_SECONDS = 1.0
+LONGEST_WORD = max(len(event_type.removeprefix(PREFIX)) for event_type in BY_TYPE)
+COLORS = {
+    "login_refused": "red",
+    "locked_out": "red",
+    "credentials_mail_failed": "red",
+    "disabled": "red",
+    "deleted": "magenta",
+    "closed": "magenta",
+    "personal_data_erased": "magenta",
+    "created": "green",
+    "registered": "green",
+    "activated": "green",
+    "deactivated": "yellow",
+    "password_reset": "yellow",
+}
+"""Color of an event by the last part of its type; all others are blue."""
+
+
+def tail(
+    start: Annotated[
+        int | None, typer.Option("--from", min=0, help="Start after this position; 0 is the beginning. Default: now.")
+    ] = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="Only this type; repeat for more.")] = None,
+    account: Annotated[UUID | None, typer.Option(help="Only this account's events, by id.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one published envelope per line.")] = False,
+) -> None:
+    """Show events as they happen, from now on or from a position, until Ctrl-C."""
+    feed_filter = FeedFilter(_full_types(types))
+    show = _print_json if as_json else partial(_print_line, console())
+    with suppress(KeyboardInterrupt, BrokenPipeError), open_service() as service:
+        end = service.queries.events.end()
+        if start is not None and start > end:
+            raise typer.BadParameter(f"the history ends at {end}", param_hint="--from")
+        for event in _events(service, end if start is None else start, feed_filter):
+            if account is None or event.get("accountid") == str(account):
+                show(event)
+    discard_unwritten_output()
+
+
+def _full_types(types: list[str] | None) -> frozenset[str] | None:
+    """Return full event types: `sub_user.created` means `subusers.sub_user.created.v1`. Raises `typer.BadParameter`."""
+    if not types:
+        return None
+    full = {name if name in BY_TYPE else f"{PREFIX}{name}.v1" for name in types}
+    unknown = sorted(full - BY_TYPE.keys())
+    if unknown:
+        raise typer.BadParameter(f"there is no type {unknown[0]}: /asyncapi.json lists them", param_hint="--type")
+    return frozenset(full)
+
+
+def _events(service: Service, position: int, feed_filter: FeedFilter) -> Iterator[dict[str, Any]]:
+    """Yield events while stdout has a reader. Survives lost connections to the database."""
+    is_unavailable, epoch = False, service.lineage.epoch
+    with service.queries.event_tail.watched():
+        while not _reader_is_gone():
+            try:
+                page = service.queries.events.page(position, BATCH, feed_filter)
+            except StoreUnavailable as error:
+                if not is_unavailable:
+                    echo(f"subusers: {error} Retrying.", err=True)
+                is_unavailable = True
+                time.sleep(RETRY_SECONDS)
+                continue
+            is_unavailable = False
+            if page.epoch != epoch:
+                raise StoreWentBack(page.epoch, None)
+            yield from page.items
+            sys.stdout.flush()
+            position = page.position
+            if not page.more:
+                service.queries.event_tail.wait_beyond(position, READER_CHECK_SECONDS)
+
+
+def _print_json(event: dict[str, Any]) -> None:
+    write_json(json.dumps(event, separators=(",", ":")))
+
+
+def _print_line(terminal: Console, event: dict[str, Any]) -> None:
+    """Print position, time, type, account, sub-user and actor, then the other data."""
+    word = event["type"].removeprefix(PREFIX)
+    color = COLORS.get(word.split(".")[1], "blue")
+    data = dict(event["data"])
+    actor = data.pop("actor", {}).get("type", "")
+    terminal.print(
+        Text.assemble(
+            (f"{event['position']:>8} ", "dim"),
+            f"{event['time'][:19].replace('T', ' ')} ",
+            (f"{word:<{LONGEST_WORD}} ", color),
+            f"{event.get('accountid', ''):<36} {event.get('subject', ''):<36} ",
+            (f"{actor:<12} ", "cyan"),
+            (" ".join(f"{name}={json.dumps(value)}" for name, value in data.items()), "dim"),
+        )
+    )
+
+
+def _reader_is_gone() -> bool:
+    """Return whether the reader of stdout has closed it, without writing anything."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0))
+
+
+def discard_unwritten_output() -> None:
+    """Redirect stdout to /dev/null if its reader has gone, so that Python reports no error at exit."""
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+        return
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

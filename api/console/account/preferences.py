@@ -1,0 +1,40 @@
+"""Page where a visitor chooses the language and the time zone of this browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import request
+
+from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, TIME_ZONE, delete_cookie, set_cookie
+from api.console.current_user import EVERYONE
+from api.console.pages import blueprint, redirect_to, render_page
+from api.presentation.times import time_zone, time_zone_names
+from api.presentation.translations import LANGUAGES
+
+if TYPE_CHECKING:
+    from flask import Response
+
+
+@blueprint.page("/preferences", audience=EVERYONE)
+def preferences() -> Response:
+    """Show the current preferences and the choices."""
+    return render_page(
+        "preferences.html",
+        zones=time_zone_names(),
+        chosen_zone=request.cookies.get(TIME_ZONE.name, ""),
+        browser_zone=time_zone(request.cookies.get(BROWSER_TIME_ZONE)).key,
+        chosen_language=request.cookies.get(LANGUAGE.name, ""),
+    )
+
+
+@blueprint.page("/preferences", audience=EVERYONE, methods=("POST",))
+def set_preferences() -> Response:
+    """Store the choices in cookies. An empty choice deletes its cookie."""
+    for cookie, name, choices in ((LANGUAGE, "language", LANGUAGES), (TIME_ZONE, "time_zone", time_zone_names())):
+        choice = request.form.get(name, "")
+        if choice in choices:
+            set_cookie(cookie, choice)
+        elif not choice:
+            delete_cookie(cookie)
+    return redirect_to("preferences", message="preferences.kept")

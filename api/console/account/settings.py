@@ -1,0 +1,73 @@
+"""Account pages for the owner: details, language, password and sessions."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from api.console.browsers import browser_name
+from api.console.current_user import OWNER, visitor
+from api.console.forms import Form
+from api.console.pages import blueprint, redirect_to, render_page
+from api.console.sign_in.new_password import change_password
+from api.console.sign_in.own_session import end_every_session, own_sessions
+from api.http.authentication import service
+from api.http.resources.accounts.schemas import AccountPatch
+from application.commands.accounts import AccountChanges
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from api.console.retry_after import Wait
+
+LANGUAGE = AccountPatch(only=("language",))
+
+
+@blueprint.page("/account", audience=OWNER)
+def account() -> Response:
+    """Show the account's details and sessions."""
+    return _page(Form())
+
+
+@blueprint.page("/account", audience=OWNER, methods=("POST",))
+def change_account_language() -> Response:
+    """Change the account's language, which mails and, by default, pages are written in."""
+    form = Form.from_request()
+    values = form.load_with(LANGUAGE, {"language": form["language"]})
+    if form.errors:
+        return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+    service().commands.accounts.change(visitor().account_id, AccountChanges(**values), visitor().command_context)
+    return redirect_to("account", message="account.language_changed")
+
+
+@blueprint.page("/account/password", audience=OWNER)
+def account_password() -> Response:
+    """Show the password form."""
+    return _password_form(Form(), HTTPStatus.OK, None)
+
+
+@blueprint.page("/account/password", audience=OWNER, methods=("POST",))
+def set_account_password() -> Response:
+    """Set the owner's password and end their other sessions."""
+    return change_password(service().commands.owner_sessions.change_password, _password_form, next_endpoint="account")
+
+
+@blueprint.page("/account/sessions/end", audience=OWNER, methods=("POST",))
+def log_out_everywhere() -> Response:
+    """End all of the owner's sessions."""
+    end_every_session()
+    return redirect_to("login", message="account.logged_out_everywhere")
+
+
+def _page(form: Form, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    sessions = own_sessions()
+    return render_page(
+        "account.html", status, active="account", form=form, sessions=sessions, browser_name=browser_name
+    )
+
+
+def _password_form(form: Form, status: HTTPStatus, wait: Wait | None) -> Response:
+    has_password = service().vault.entries([visitor().account_id])[visitor().account_id].password_hash is not None
+    return render_page(
+        "account_password.html", status, active="account", form=form, wait=wait, has_password=has_password
+    )

@@ -1,0 +1,103 @@
+"""The console: HTML pages on top of the same commands and queries as the HTTP API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, current_app, g, request, send_from_directory, url_for
+
+from api.console import demo, error_pages
+from api.console.account import coworkers, mailbox, preferences, profile, settings, usage
+from api.console.cookies import SESSION
+from api.console.csrf import require_form_token
+from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
+from api.console.monitoring import activity
+from api.console.pages import STATIC, blueprint, redirect_to_url
+from api.console.problems import wrong_audience
+from api.console.sign_in import console_link, login, own_password
+from api.console.sub_users import add, delete, details, edit, overview, send_again
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from werkzeug.wrappers import Response as AnyResponse
+
+PAGES = (
+    settings,
+    coworkers,
+    console_link,
+    demo,
+    error_pages,
+    login,
+    mailbox,
+    activity,
+    own_password,
+    preferences,
+    profile,
+    add,
+    delete,
+    edit,
+    overview,
+    details,
+    send_again,
+    usage,
+)
+"""The modules whose import registers pages."""
+
+ASSETS = "console.asset_file"
+CACHE_FOREVER = "public, max-age=31536000, immutable"
+MAX_FORM_BYTES = 256 * 1024
+"""Bytes: several times the size of the largest form, and small enough to read into memory."""
+
+
+def add_console(app: Flask) -> None:
+    """Register the console's pages."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.before_request
+def _check_access() -> AnyResponse | None:
+    """Identify the visitor, and let the request through only if the page is for them.
+
+    Visitors without a session are redirected to the login, sub-users with a temporary password to the password page.
+    Raises `Problem` for other audiences, and for forms without a valid CSRF token.
+    """
+    g.visitor = ANONYMOUS
+    if request.endpoint == ASSETS:
+        return None
+    request.max_content_length = MAX_FORM_BYTES
+    g.visitor = authenticate_visitor()
+    audience: frozenset[Audience] = getattr(current_app.view_functions[request.endpoint or ""], "audience", frozenset())
+    is_allowed = visitor().audience in audience
+    session_ended = not visitor().is_known and SESSION.name in request.cookies
+    # Tokens are bound to the session: those of an ended session never match, and its visitor is sent to the login.
+    if request.method not in {"GET", "HEAD"} and (is_allowed or not session_ended):
+        require_form_token()
+    if is_allowed:
+        return None
+    if visitor().audience is Audience.ANONYMOUS:
+        reason = "ended" if session_ended else "first"
+        next_url = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect_to_url(url_for("console.login", why=reason, next=next_url))
+    if visitor().audience is Audience.RESTRICTED:
+        return redirect_to_url(url_for("console.own_password"))
+    raise wrong_audience()
+
+
+@blueprint.page("/", audience=EVERYONE)
+def start() -> Response:
+    """Redirect to the start page of the visitor's audience."""
+    pages = {Audience.OWNER: "sub_users", Audience.SUB_USER: "profile", Audience.RESTRICTED: "own_password"}
+    return redirect_to_url(url_for(f"console.{pages.get(visitor().audience, 'login')}"))
+
+
+@blueprint.page("/assets/<version>/<path:name>", audience=EVERYONE)
+def asset_file(version: str, name: str) -> Response:  # noqa: ARG001  # changes the URL when the file changes
+    """Return a static file: a style sheet, a script or an icon."""
+    response = send_from_directory(STATIC, name)
+    response.headers["Cache-Control"] = CACHE_FOREVER
+    return response
+
+
+@blueprint.app_context_processor
+def _mailbox_context() -> dict[str, Any]:
+    return {"has_mailbox": mailbox.is_open}

@@ -1,0 +1,76 @@
+"""Event descriptions for pages, in the visitor's language and time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import g
+
+from api.console.pages import visitor_language, visitor_time_zone
+from api.presentation import translations
+from api.presentation.event_descriptions import EventDescriptions, Place
+from api.presentation.full_name import full_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from application.commands.resources import SubUserDetails
+    from projections.audit_log.rows import AuditRow
+
+
+class PageEventDescriptions(EventDescriptions):
+    """Event descriptions for HTML pages. Inserted values are isolated, so they cannot reorder the text around them."""
+
+    def translate(self, key: str, /, **values: Any) -> str:
+        """Return a text in this language, with isolated values."""
+        return translations.translate_isolated(self.language, key, **values)
+
+
+@dataclass(frozen=True)
+class SubUserNames:
+    """Names of existing sub-users, by id as text."""
+
+    name_by_id: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def from_sub_users(cls, sub_users: Sequence[SubUserDetails]) -> SubUserNames:
+        """Return the names of these sub-users."""
+        return cls({str(sub_user.sub_user_id): full_name(sub_user) for sub_user in sub_users})
+
+
+def actor(row: AuditRow, place: Place = Place.WITHIN) -> str:
+    """Return the actor's name, as it is written at that place in a sentence."""
+    return _descriptions().actor(row, place)
+
+
+def person(name: str | None, place: Place = Place.WITHIN) -> str | None:
+    """Return a name, or "a deleted person" for an erased one."""
+    return _descriptions().person(name, place)
+
+
+def describe(row: AuditRow, names: SubUserNames) -> str:
+    """Return a one-sentence description of a row."""
+    return _descriptions().describe(row, names.name_by_id)
+
+
+def label(action: str) -> str:
+    """Return the label of an action. The portal's activities keep their own names."""
+    return _descriptions().label(action)
+
+
+def detail_label(name: str) -> str:
+    """Return the label of a detail."""
+    return _descriptions().detail_label(name)
+
+
+def detail_value(name: str, value: Any) -> str:
+    """Return the formatted value of a detail."""
+    return _descriptions().detail_value(name, value)
+
+
+def _descriptions() -> EventDescriptions:
+    """Return the request's descriptions. They are created once, because a page uses them hundreds of times."""
+    if "event_descriptions" not in g:
+        g.event_descriptions = PageEventDescriptions(visitor_language(), visitor_time_zone())
+    return cast("EventDescriptions", g.event_descriptions)

@@ -1,0 +1,115 @@
+"""Login page, with one tab for main accounts and one for sub-users, and logout."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app, request
+from werkzeug.exceptions import HTTPException
+
+from api.console.current_user import EVERYONE, LOGGED_IN, Audience, visitor
+from api.console.forms import Form
+from api.console.pages import blueprint, redirect_to, redirect_to_url, render_page
+from api.console.retry_after import wait_for
+from api.console.sign_in.own_session import begin_session, end_session
+from api.http.authentication import service
+from api.http.refusal_timing import uniform_refusals
+from api.http.resources.sessions.schemas import Login
+from application.errors import TooBusy, TooManyAttempts
+from domain.refusals import LoginRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Response
+
+    from api.console.retry_after import Wait
+
+AS_SUB_USER = "sub-user"
+OWNER_FIELDS = ("email", "password")
+SUB_USER_FIELDS = ("account_email", "email", "password")
+
+
+@blueprint.page("/login", audience=EVERYONE)
+def login() -> Response:
+    """Show the login form, or the current login if there is one."""
+    return render_page("logged_in.html") if visitor().is_known else _form(Form())
+
+
+@blueprint.page("/login", audience=EVERYONE, methods=("POST",))
+def log_in() -> Response:
+    """Log in an account's owner or a sub-user, then redirect to the page they came for."""
+    form = Form.from_request()
+    fields = SUB_USER_FIELDS if _as_sub_user() else OWNER_FIELDS
+    values = {name: form.raw(name) if name == "password" else form[name] for name in fields}
+    credentials = form.load_with(Login(only=fields), {name: value for name, value in values.items() if value})
+    if form.errors:
+        return _form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        with uniform_refusals() as on_verified:
+            token, audience = _open_session(on_verified, **credentials)
+    except LoginRefused:
+        return _form(form, HTTPStatus.UNAUTHORIZED, refused=True)
+    except (TooManyAttempts, TooBusy) as error:
+        wait = wait_for(error)
+        return _form(form, wait.status, wait=wait)
+    begin_session(token)
+    next_url = request.form.get("next", "")
+    return redirect_to_url(next_url) if _is_page_for(audience, next_url) else redirect_to("start")
+
+
+@blueprint.page("/logout", audience=LOGGED_IN, methods=("POST",))
+def log_out() -> Response:
+    """End the session and show the login tab that the visitor used."""
+    same_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().of_sub_user else {}
+    end_session()
+    return redirect_to("login", message="login.logged_out", **same_tab)
+
+
+def _as_sub_user() -> bool:
+    return request.args.get("as") == AS_SUB_USER
+
+
+def _open_session(
+    on_verified: Callable[[], None], email: str, password: str, account_email: str | None = None
+) -> tuple[str, Audience]:
+    """Log in, and return the session's token and audience. Raises what the commands raise."""
+    if account_email is None:
+        owner = service().commands.owner_sessions.log_in(email, password, visitor().command_context, on_verified).value
+        return owner.token, Audience.OWNER
+    session = (
+        service()
+        .commands.sub_user_sessions.log_in(account_email, email, password, visitor().command_context, on_verified)
+        .value
+    )
+    return session.token, Audience.RESTRICTED if session.assurance.is_restricted else Audience.SUB_USER
+
+
+def _is_page_for(audience: Audience, url: str) -> bool:
+    """Return whether an untrusted URL is a console page for this audience. Prevents open redirects."""
+    path = url.partition("?")[0]
+    if not path.startswith("/") or path.startswith("//") or not url.isprintable():
+        return False  # the URL map merges slashes, but browsers take "//host" as another host
+    try:
+        endpoint, _ = current_app.create_url_adapter(request).match(path, method="GET")  # type: ignore[union-attr]  # not None within a request
+    except HTTPException:
+        return False
+    return audience in getattr(current_app.view_functions[endpoint], "audience", ())
+
+
+def _form(
+    form: Form, status: HTTPStatus = HTTPStatus.OK, *, refused: bool = False, wait: Wait | None = None
+) -> Response:
+    response = render_page(
+        "login.html",
+        status,
+        form=form,
+        as_sub_user=_as_sub_user(),
+        refused=refused,
+        wait=wait,
+        why=request.args.get("why"),
+        next_url=request.values.get("next", ""),
+    )
+    response.headers.update(wait.headers if wait else {})
+    return response

@@ -1,0 +1,60 @@
+"""A sub-user's page for the account's owner: details, sessions and recent activity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.console.browsers import browser_name
+from api.console.current_user import OWNER, visitor
+from api.console.monitoring.charts import day_chart
+from api.console.monitoring.filter import MonitoringFilter
+from api.console.monitoring.page_event_descriptions import SubUserNames
+from api.console.monitoring.time_line import time_line
+from api.console.pages import blueprint, redirect_to, render_page, visitor_time_zone
+from api.console.sub_users.form import find_sub_user, has_expired, has_expired_password, message_values
+from api.http.authentication import service
+from api.presentation.full_name import full_name
+from projections.audit_log.queries import AuditFilter
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from flask import Response
+
+RECENT_EVENTS = 20
+"""How many events the page lists. Monitoring lists all of them."""
+
+
+@blueprint.page("/sub-users/<uuid:sub_user_id>", audience=OWNER)
+def sub_user(sub_user_id: UUID) -> Response:
+    """Show a sub-user's details, sessions and recent activity."""
+    sub_user = find_sub_user(sub_user_id)
+    rows, older_cursor = service().queries.audit_log.page(
+        sub_user.account_id, AuditFilter(sub_user_id), RECENT_EVENTS, None
+    )
+    zone, now = visitor_time_zone(), service().clock()
+    first, last = MonitoringFilter().chart_days(now.astimezone(zone).date())
+    return render_page(
+        "sub_user.html",
+        active="sub_users",
+        sub_user=sub_user,
+        person=full_name(sub_user),
+        expired=has_expired(sub_user, now),
+        expired_password=has_expired_password(sub_user, now),
+        sessions=service().commands.sub_users.sessions(sub_user.account_id, sub_user_id),
+        browser_name=browser_name,
+        chart=day_chart(service().queries.audit_counts.per_day(sub_user.account_id, zone, first, last, sub_user_id)),
+        chart_range=(first, last),
+        days=time_line(rows, SubUserNames.from_sub_users([sub_user])),
+        has_older=older_cursor is not None,
+    )
+
+
+@blueprint.page("/sub-users/<uuid:sub_user_id>/end-sessions", audience=OWNER, methods=("POST",))
+def end_sessions(sub_user_id: UUID) -> Response:
+    """End all sessions of a sub-user. They can log in again."""
+    sub_user = find_sub_user(sub_user_id)
+    service().commands.sub_users.end_sessions(sub_user.account_id, sub_user_id, visitor().command_context)
+    return redirect_to(
+        "sub_user", message="sub_user.sessions_ended", message_values=message_values(sub_user), sub_user_id=sub_user_id
+    )

@@ -1,0 +1,141 @@
+"""Page that edits a sub-user. Concurrent changes lead to the conflict page instead of being overwritten."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import request
+
+from api.console.current_user import OWNER, visitor
+from api.console.forms import Form
+from api.console.pages import blueprint, redirect_to, render_page, t
+from api.console.retry_after import wait_for
+from api.console.sub_users.conflict import conflict_page
+from api.console.sub_users.form import (
+    find_sub_user,
+    form_revision,
+    form_zone,
+    has_expired,
+    message_values,
+    parse_sub_user,
+)
+from api.http.authentication import service
+from api.http.resources.sub_users.schemas import SubUserPatch
+from api.presentation.times import to_form_value
+from application.commands.sub_users import SubUserChanges
+from application.errors import InvalidValue
+from domain.refusals import AccessExpired, RevisionMismatch, TooManyMails
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from flask import Response
+
+    from api.console.retry_after import Wait
+    from api.console.sub_users.form import SubUserValues
+    from application.commands.resources import SubUserDetails
+
+PATCH = SubUserPatch()
+
+
+@blueprint.page("/sub-users/<uuid:sub_user_id>/edit", audience=OWNER)
+def edit_sub_user(sub_user_id: UUID) -> Response:
+    """Show the form with the stored values."""
+    return _form(Form(), find_sub_user(sub_user_id))
+
+
+@blueprint.page("/sub-users/<uuid:sub_user_id>/edit", audience=OWNER, methods=("POST",))
+def save_sub_user(sub_user_id: UUID) -> Response:
+    """Save the changed fields if the sub-user is unchanged since the form was opened."""
+    form = Form.from_request()
+    current = find_sub_user(sub_user_id)
+    values = parse_sub_user(form, PATCH)
+    if values is None:
+        return _form(form, current, HTTPStatus.UNPROCESSABLE_ENTITY)
+    changes = _changes(values, current, active=form.is_checked("active"))
+    if not changes:
+        return redirect_to("sub_users", message="sub_users.unchanged")
+    if form_revision(form) != current.revision:
+        return conflict_page(form, values, current)
+    return _save(form, values, current, changes)
+
+
+def _save(form: Form, values: SubUserValues, current: SubUserDetails, changes: dict[str, Any]) -> Response:
+    try:
+        updated = _change(current, changes)
+    except InvalidValue as error:
+        form.add_error(error)
+        return _form(form, current, HTTPStatus.UNPROCESSABLE_ENTITY)
+    except AccessExpired:
+        form.errors["access_expires_at"] = t("sub_user_form.expiry_has_passed")
+        return _form(form, current, HTTPStatus.CONFLICT)
+    except RevisionMismatch:
+        return conflict_page(form, values, find_sub_user(current.sub_user_id))
+    except TooManyMails as error:
+        wait = wait_for(error)
+        return _form(form, current, wait.status, wait)
+    return redirect_to(
+        "sub_users",
+        message=_message_key(current, updated, changes, service().clock()),
+        message_values=message_values(updated),
+    )
+
+
+def _changes(values: SubUserValues, current: SubUserDetails, *, active: bool) -> dict[str, Any]:
+    """Return the changed fields as keyword arguments of `SubUserChanges`."""
+    changes: dict[str, Any] = {
+        name: getattr(values, name)
+        for name in ("name", "surname", "visible")
+        if getattr(values, name) != getattr(current, name)
+    }
+    if values.password is not None:
+        changes["password"] = values.password
+    if active != (current.status == "active"):
+        changes["active"] = active
+    if values.changes_expiry(current.access_expires_at):
+        changes |= {"changes_expiry": True, "access_expires_at": values.access_expires_at}
+    return changes
+
+
+def _change(current: SubUserDetails, changes: dict[str, Any]) -> SubUserDetails:
+    command = SubUserChanges(**changes, if_revisions={current.revision})
+    return (
+        service()
+        .commands.sub_users.change(current.account_id, current.sub_user_id, command, visitor().command_context)
+        .value
+    )
+
+
+def _message_key(current: SubUserDetails, updated: SubUserDetails, changes: dict[str, Any], now: datetime) -> str:
+    """Return the key of the message about the change."""
+    if updated.status != current.status:
+        return "sub_users.activated" if updated.status == "active" else "sub_users.deactivated"
+    if "password" in changes:
+        return "sub_users.new_password" if updated.status == "active" else "sub_users.new_password_waits"
+    return (
+        "sub_users.saved_and_expired"
+        if has_expired(updated, now) and "changes_expiry" in changes
+        else "sub_users.saved"
+    )
+
+
+def _form(
+    form: Form, sub_user: SubUserDetails, status: HTTPStatus = HTTPStatus.OK, wait: Wait | None = None
+) -> Response:
+    zone = form_zone(form)
+    response = render_page(
+        "sub_user_form.html",
+        status,
+        active="sub_users",
+        form=form,
+        sub_user=sub_user,
+        revision=form_revision(form) if form.values else sub_user.revision,
+        zone=zone,
+        expiry=to_form_value(sub_user.access_expires_at, zone),
+        not_activated=request.args.get("why") == "not-activated",
+        wait=wait,
+    )
+    response.headers.update(wait.headers if wait else {})
+    return response

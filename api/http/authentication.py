@@ -1,0 +1,261 @@
+"""Authentication by API key and authorization by scope, and the context of a request.
+
+Every route must declare its scopes with `requires_scopes`. A route without a declaration is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import UUID, uuid4
+
+import structlog
+from flask import current_app, g, has_app_context, request
+from flask.globals import app_ctx, request_ctx
+
+from api.bootstrap.current_reader import identify_reader
+from api.http.problems import Problem, unprocessable
+from api.server.response_timing import RESPOND_AT, hold_response_until
+from application.command_context import CommandContext
+from application.commands.api_keys import NO_LIMITS, ApiKey, Scope
+from domain.event_metadata import ActorType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Flask, Request
+    from structlog.typing import EventDict
+
+    from api.bootstrap.service import Service
+
+View = TypeVar("View", bound="Callable[..., Any]")
+
+PUBLIC: frozenset[Scope] = frozenset()
+REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+IP_V4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}", re.ASCII)
+"""The canonical form of an IPv4 address, which needs no further parsing."""
+
+MAX_USER_AGENT_LENGTH = 400
+INVALID_CREDENTIALS_DELAY = 0.25
+"""Seconds. 64 clients that keep trying wrong keys are limited to 256 requests a second, about 10 % of a core."""
+
+PREFIXES_WITHOUT_ACCOUNT = ("/v1/sessions", "/v1/webhooks")
+"""Prefixes of routes without an account in the path. Their views call `require_account` themselves."""
+
+UNKNOWN_KEY = "A valid API key is required: Authorization: Bearer <api key>."
+
+log = structlog.get_logger(__name__)
+
+
+def requires_scopes(*scopes: Scope) -> Callable[[View], View]:
+    """Mark a view with the API key scopes that may use it. Without scopes it is public."""
+
+    def mark(view: View) -> View:
+        cast("Any", view).scopes = frozenset(scopes)
+        return view
+
+    return mark
+
+
+def register_authentication(app: Flask) -> None:
+    """Authenticate and authorize every request of an application before its view runs."""
+    app.before_request(_assign_request_id)
+    app.before_request(partial(_authorize, app.view_functions))
+    app.after_request(_add_request_id_header)
+
+
+def service() -> Service:
+    """Return the service of the current application."""
+    return cast("Service", current_app.extensions["subusers"])
+
+
+def api_key() -> ApiKey:
+    """Return the API key of this request."""
+    return cast("ApiKey", g.api_key)
+
+
+def api_key_activity_check() -> Callable[[], bool]:
+    """Return a function that checks whether the API key of this request is still active, for streamed responses."""
+    api_keys, key = service().commands.api_keys, api_key()
+    return lambda: api_keys.is_active(key.api_key_id)
+
+
+def command_context(account_id: UUID | None = None, reason: str | None = None) -> CommandContext:
+    """Return the actor and origin of this request.
+
+    With a portal key the actor is the owner of the account, else support or the auditor.
+    """
+    request_state = app_ctx.g
+    key: ApiKey = request_state.api_key
+    origin = request_state.request_id, request_state.client_ip, request_state.client_agent
+    if key.scope is Scope.AUDITOR:
+        return CommandContext(ActorType.AUDITOR, str(key.api_key_id), *origin)
+    if key.scope is Scope.SUPPORT:
+        return CommandContext(ActorType.SUPPORT, str(key.api_key_id), *origin, reason)
+    actor_id = str(account_id) if account_id is not None else None
+    return CommandContext(ActorType.MAIN_ACCOUNT, actor_id, *origin, reason)
+
+
+def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:
+    """Return the scopes of a route, None if it declares none."""
+    view = app.view_functions.get(endpoint or "")
+    scopes: frozenset[Scope] | None = getattr(view, "scopes", None)
+    return scopes
+
+
+def add_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add the id of the current request, if there is one, to a log line."""
+    if has_app_context() and "request_id" in app_ctx.g:
+        event["request_id"] = app_ctx.g.request_id
+    return event
+
+
+def _assign_request_id() -> None:
+    """Give the request an id, before anything can fail."""
+    app_ctx.g.request_id = str(uuid4())
+
+
+def _authorize(views: Mapping[str, Any]) -> None:
+    current_request = request_ctx.request  # not the proxy `request`, which looks it up on each access
+    rule = current_request.url_rule
+    if rule is None:
+        return
+    view = views[rule.endpoint]
+    scopes = getattr(view, "scopes", None)
+    if scopes is None:
+        raise Problem(HTTPStatus.FORBIDDEN, "forbidden", "This route is not accessible.")
+    if scopes == PUBLIC:
+        return
+    request_state = app_ctx.g
+    request_state.api_key = key = authenticate()
+    identify_reader("API key", key.api_key_id)
+    if key.scope not in scopes:
+        log.info("request.forbidden", scope=key.scope, route=rule.endpoint)
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "wrong-scope",
+            f"This route requires an API key of scope {' or '.join(sorted(scopes))}.",
+        )
+    _require_within_limits(key, rule.rule, current_request.view_args or {})
+    _record_client(key, current_request, request_state)
+    service().workers.api_key_uses.submit(key, service().clock())
+
+
+def _require_within_limits(key: ApiKey, rule: str, view_args: Mapping[str, Any]) -> None:
+    """Raise a problem if the limits of the key exclude this address or account."""
+    limits = key.limits
+    if limits is NO_LIMITS:
+        return
+    if limits.allowed_addresses is not None:
+        address = client_address()
+        if address is None or not key.allows_address(ipaddress.ip_address(address)):
+            log.info("request.address_not_allowed", api_key=str(key.api_key_id))
+            raise Problem(
+                HTTPStatus.FORBIDDEN, "address-not-allowed", "This API key is not allowed from your IP address."
+            )
+    if "account_id" in view_args:
+        require_account(view_args["account_id"])
+    elif not rule.startswith(PREFIXES_WITHOUT_ACCOUNT):
+        require_account(None)
+
+
+def require_account(account_id: UUID | None) -> None:
+    """Raise a problem if the limits of the key exclude an account. None means all accounts, or an unknown one."""
+    if not api_key().allows_account(account_id):
+        raise Problem(HTTPStatus.FORBIDDEN, "account-not-allowed", "This API key is not allowed for this account.")
+
+
+def authenticate() -> ApiKey:
+    """Return the API key of this request in its current state. Raises a problem if it is unknown or expired."""
+    secret = bearer_token()
+    key = service().commands.api_keys.find(secret) if secret else None
+    headers = {"WWW-Authenticate": 'Bearer realm="subusers"'}
+    if key is None:
+        delay_invalid_credentials()
+        raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", UNKNOWN_KEY, headers=headers)
+    if key.has_expired(service().clock()):
+        raise Problem(HTTPStatus.UNAUTHORIZED, "api-key-expired", "This API key has expired.", headers=headers)
+    return key
+
+
+def bearer_token() -> str:
+    """Return the bearer token of the `Authorization` header, or an empty string."""
+    scheme, _, token = request_ctx.request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def delay_invalid_credentials() -> None:
+    """Delay the response, so that guessing credentials uses little CPU time.
+
+    Other WSGI servers respond at once, because there a delay would occupy a thread.
+    """
+    environ = request_ctx.request.environ
+    if RESPOND_AT in environ:
+        hold_response_until(environ, time.monotonic() + INVALID_CREDENTIALS_DELAY)
+
+
+def _record_client(key: ApiKey, current_request: Request, request_state: Any) -> None:
+    """Record the client of the request: from a portal's headers, else from the connection or our own proxies."""
+    environ = current_request.environ  # faster than `Request.headers`
+    if key.scope is not Scope.PORTAL:
+        request_state.client_ip = client_address()
+        request_state.client_agent = user_agent(environ.get("HTTP_USER_AGENT"))
+        return
+    request_state.client_ip = _client_ip(environ.get("HTTP_X_CLIENT_IP"))
+    request_state.client_agent = user_agent(environ.get("HTTP_X_CLIENT_USER_AGENT"))
+    request_id = environ.get("HTTP_X_REQUEST_ID")
+    if request_id is not None and REQUEST_ID.fullmatch(request_id):
+        request_state.request_id = request_id
+
+
+def client_address() -> str | None:
+    """Return the client's address: that of the connection, or the one that our own proxies report.
+
+    `X-Forwarded-For` is read from its end: clients can write any entries before those of our own proxies.
+    """
+    hops = [request.remote_addr, *reversed(request.headers.get("X-Forwarded-For", "").split(","))]
+    address: str | None = None
+    for hop in hops:
+        try:
+            address = _address(hop or "")
+        except ValueError:
+            break
+        if not any(ipaddress.ip_address(address) in proxies for proxies in service().settings.proxies):
+            break
+    return address
+
+
+def _client_ip(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        return _address(text)
+    except ValueError:
+        raise unprocessable({"X-Client-IP": ["must be an IP address"]}) from None
+
+
+def _address(text: str) -> str:
+    """Return an IP address in its canonical form, IPv4-mapped ones as IPv4. Raises ValueError."""
+    if IP_V4.fullmatch(text):
+        return text
+    if "%" in text:  # a zone is local to one machine, and may be any text
+        raise ValueError(text)
+    address = ipaddress.ip_address(text.strip())
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def user_agent(text: str | None) -> str | None:
+    """Return a user agent without unprintable characters, cut at the longest length. None if nothing remains."""
+    if not text:
+        return None
+    printable = text if text.isprintable() else "".join(c for c in text if c.isprintable())
+    return printable[:MAX_USER_AGENT_LENGTH] or None
+
+
+def _add_request_id_header(response: Any) -> Any:
+    response.headers.add("X-Request-Id", app_ctx.g.get("request_id", ""))
+    return response

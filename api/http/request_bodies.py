@@ -1,0 +1,147 @@
+"""Parsing and validation of request bodies and query parameters."""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flask import request
+from flask.globals import request_ctx
+from marshmallow import ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from api.http.problems import Problem, unprocessable
+from api.server.limits import MAX_BODY_BYTES
+from api.strict_parsing import parse_json_float
+
+if TYPE_CHECKING:
+    from flask import Request
+    from marshmallow import Schema
+
+JSON = "application/json"
+
+TOKEN = r"[\w!#$%&'*+.^`|~-]++"
+PARAMETER = re.compile(rf';[ \t]*+(?:({TOKEN})=({TOKEN}|"(?:[^"\\]|\\.)*+"))?+', re.ASCII)
+CONTENT_TYPE = re.compile(rf"{TOKEN}/{TOKEN}(?:[ \t]*+{PARAMETER.pattern})*+[ \t]*+", re.ASCII)
+"""Syntax of a media type (RFC 9110, 8.3.1). The quantifiers are possessive, so matching takes linear time."""
+
+
+class BodyParser(FlaskParser):
+    """Reads JSON bodies and query parameters, and raises problems for invalid ones."""
+
+    DEFAULT_VALIDATION_STATUS = 422
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012  # declared by webargs
+    """Empty, so that the schemas decide about unknown fields, in queries as well as in bodies."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Return the JSON object in the body."""
+        raw = req.get_data(cache=True)
+        if len(raw) >= MAX_BODY_BYTES:  # a body of undeclared length is cut off there
+            raise RequestEntityTooLarge
+        if not raw:
+            raise _malformed("The body is missing.")
+        if req.environ.get("CONTENT_TYPE") != JSON and not (req.is_json and _is_utf_8(req.content_type or "")):
+            raise Problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "The body must be application/json, in UTF-8.",
+            )
+        try:
+            body = read_json(raw)
+        except RecursionError:
+            raise _malformed("The body is nested too deeply.") from None
+        except ValueError:
+            raise _malformed("The body must be valid JSON in UTF-8, without repeated names in an object.") from None
+        if not isinstance(body, dict):
+            raise _malformed("The body must be a JSON object.")
+        return body
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Any,
+    ) -> NoReturn:
+        """Raise a problem with the validation errors by field."""
+        errors = error.normalized_messages()  # type: ignore[no-untyped-call]  # untyped in marshmallow
+        if len(errors) == 1 and isinstance(inner := next(iter(errors.values())), dict):
+            errors = inner  # webargs nests the errors under the name of their location
+        raise unprocessable(_with_safe_names(errors)) from None
+
+
+PARSER = BodyParser()
+
+
+def read_json(raw: bytes) -> Any:
+    """Return the value of a JSON text. Raises ValueError or RecursionError.
+
+    Unlike `json.loads`, it accepts only UTF-8 without a byte order mark (RFC 8259, 8.1), and refuses objects with a
+    repeated name, which parsers interpret differently.
+    """
+    return _decode(raw.decode())
+
+
+def read_body(schema: Schema) -> Any:
+    """Return the body of this request, loaded by a schema. Raises a `Problem`."""
+    body = PARSER.load_json(request_ctx.request, schema)
+    try:
+        return schema.load(body)
+    except ValidationError as error:
+        raise unprocessable(_with_safe_names(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
+
+
+def read_query(schema: Schema) -> Any:
+    """Return the query parameters of this request, loaded by a schema. Raises a `Problem`."""
+    return PARSER.parse(schema, request, location="query")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError
+    return value
+
+
+def _is_utf_8(content_type: str) -> bool:
+    """Return whether a header has a valid syntax, and no charset but UTF-8.
+
+    Werkzeug ignores a parameter that it cannot parse.
+    """
+    if not CONTENT_TYPE.fullmatch(content_type):
+        return False
+    parameters = PARAMETER.findall(content_type)
+    return all(
+        name.lower() == "charset" and value.strip('"').lower() == "utf-8"
+        for name, value in parameters
+        if name.lower().startswith("charset")
+    )
+
+
+_decode = json.JSONDecoder(
+    parse_float=parse_json_float, parse_constant=_refuse_constant, object_pairs_hook=_object_without_duplicates
+).decode
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "malformed-body", detail)
+
+
+def _with_safe_names(errors: Any) -> Any:
+    """Return the errors with field names that are valid JSON text. The names come from clients."""
+    if isinstance(errors, dict):
+        return {_safe_name(name): _with_safe_names(value) for name, value in errors.items()}
+    return errors
+
+
+def _safe_name(name: Any) -> str:
+    return str(name)[:100].encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,123 @@
+"""Routes of main accounts."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from api.http.authentication import command_context, service
+from api.http.resources.accounts.schemas import AccountAnswer, AccountPatch, ConsoleLinkAnswer, NewAccount, NewLimit
+from api.http.responses import IdempotentRequest, json_response, required_position
+from api.http.routing import EVENT_POSITION, IDEMPOTENCY_KEY, LOCATION, POSITION, Routes
+from application.commands.accounts import AccountChanges
+from application.commands.api_keys import Scope
+from application.sign_in.owner_sign_in import LINK_LIFETIME
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from flask import Response
+
+routes = Routes("accounts", "Main accounts")
+ACCOUNT = AccountAnswer()
+CONSOLE_LINK = ConsoleLinkAnswer()
+PATH = "/v1/accounts/<uuid:account_id>"
+
+
+@routes.route(
+    "POST",
+    "/v1/accounts",
+    Scope.PORTAL,
+    problems=(HTTPStatus.CONFLICT,),
+    headers=(IDEMPOTENCY_KEY,),
+    body=NewAccount,
+    response=(201, AccountAnswer),
+    response_headers=(LOCATION, POSITION),
+)
+def register_account(body: dict[str, Any]) -> Response:
+    """Register a main account."""
+    idempotent_request: IdempotentRequest[Any] = IdempotentRequest(
+        ACCOUNT, HTTPStatus.CREATED, lambda account: {"Location": f"/v1/accounts/{account.account_id}"}
+    )
+    also_write = idempotent_request.store_for(lambda account: account.account_id)
+    return idempotent_request.run(
+        lambda: service().commands.accounts.register(command_context(), **body, also_write=also_write)
+    )
+
+
+@routes.route(
+    "GET",
+    PATH,
+    Scope.PORTAL,
+    problems=(HTTPStatus.NOT_FOUND,),
+    headers=(EVENT_POSITION,),
+    response=(200, AccountAnswer),
+)
+def show_account(account_id: UUID) -> Response:
+    """Get a main account."""
+    return json_response(ACCOUNT.to_json(service().queries.sub_users.account(account_id, required_position())))
+
+
+@routes.route(
+    "PATCH",
+    PATH,
+    Scope.PORTAL,
+    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    body=AccountPatch,
+    response=(200, AccountAnswer),
+    response_headers=(POSITION,),
+)
+def change_account(body: dict[str, Any], account_id: UUID) -> Response:
+    """Change a main account's e-mail, company name, language or password."""
+    outcome = service().commands.accounts.change(account_id, AccountChanges(**body), command_context(account_id))
+    return json_response(ACCOUNT.to_json(outcome.value), position=outcome.position)
+
+
+@routes.route(
+    "DELETE", PATH, Scope.PORTAL, problems=(HTTPStatus.NOT_FOUND,), response=(204, None), response_headers=(POSITION,)
+)
+def close_account(account_id: UUID) -> Response:
+    """Close a main account.
+
+    All its sessions end at once, and further logins are refused. Closing a closed account changes nothing.
+    """
+    outcome = service().commands.accounts.close(account_id, command_context(account_id))
+    return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+@routes.route(
+    "PUT",
+    f"{PATH}/sub-user-limit",
+    Scope.SUPPORT,
+    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    body=NewLimit,
+    response=(200, AccountAnswer),
+    response_headers=(POSITION,),
+)
+def raise_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
+    """Raise the maximum number of sub-users of an account.
+
+    The reason is recorded in the account's history. The limit cannot be lowered.
+    """
+    context = command_context(account_id, reason=body["reason"])
+    outcome = service().commands.accounts.raise_sub_user_limit(account_id, body["limit"], context)
+    return json_response(ACCOUNT.to_json(outcome.value), position=outcome.position)
+
+
+@routes.route(
+    "POST",
+    f"{PATH}/console-links",
+    Scope.PORTAL,
+    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    response=(201, ConsoleLinkAnswer),
+)
+def offer_console_link(account_id: UUID) -> Response:
+    """Create a link that logs the account's owner in to the console.
+
+    The link works once, within 60 seconds, for anyone who has it. Redirect the owner's browser to it at once, and do
+    not store it.
+    """
+    expires_at = service().clock() + LINK_LIFETIME  # computed first, so that it is never later than the actual expiry
+    secret = service().commands.owner_sessions.create_link(account_id)
+    link = {"url": f"{service().settings.public_url}/console/link/{secret}", "expires_at": expires_at}
+    return json_response(CONSOLE_LINK.to_json(link), HTTPStatus.CREATED)

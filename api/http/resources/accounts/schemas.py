@@ -1,0 +1,59 @@
+"""Schemas of accounts."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from api.http.fields.numbers import StrictInteger
+from api.http.fields.texts import Email, NewPassword, Text
+from api.http.fields.times import Time
+from api.http.response_bodies import ResponseBody
+from api.http.schemas import MAX_NAME_LENGTH, Request
+
+LANGUAGES = ("en", "it")
+MAX_SUB_USER_LIMIT = 10_000
+
+
+class NewAccount(Request):
+    """A main account to register."""
+
+    email = Email(required=True)
+    company_name = Text(max_length=MAX_NAME_LENGTH, required=True)
+    language = fields.String(validate=validate.OneOf(LANGUAGES), load_default="en")
+    password = NewPassword()
+
+
+class AccountPatch(Request):
+    """Changes to an account."""
+
+    email = Email()
+    company_name = Text(max_length=MAX_NAME_LENGTH)
+    language = fields.String(validate=validate.OneOf(LANGUAGES))
+    password = NewPassword()
+
+
+class AccountAnswer(ResponseBody):
+    """A main account."""
+
+    account_id = fields.UUID(required=True)
+    email = fields.String(required=True)
+    company_name = fields.String(required=True)
+    language = fields.String(required=True, validate=validate.OneOf(LANGUAGES))
+    sub_user_limit = fields.Integer(required=True)
+    sub_user_count = fields.Integer(required=True)
+    created_at = Time(required=True)
+    closed_at = Time(required=True, allow_none=True)
+
+
+class ConsoleLinkAnswer(ResponseBody):
+    """A single-use link that logs the owner of an account in to the console."""
+
+    url = fields.String(required=True, metadata={"format": "uri"})
+    expires_at = Time(required=True)
+
+
+class NewLimit(Request):
+    """A higher sub-user limit and the reason for it."""
+
+    limit = StrictInteger(required=True, validate=validate.Range(1, MAX_SUB_USER_LIMIT))
+    reason = Text(max_length=500, required=True)

@@ -1,0 +1,41 @@
+"""Schemas of reported activities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validate, validates_schema
+from marshmallow.exceptions import ValidationError
+
+from api.http.fields.json_values import Details
+from api.http.fields.numbers import Id
+from api.http.fields.texts import MachineName, Text
+from api.http.fields.times import ReportedTime
+from api.http.schemas import Request
+from projections.audit_log.actions import RESERVED
+
+MAX_ACTIVITIES = 1000
+ACTION = "^[a-z0-9][a-z0-9_.-]{0,63}$"
+
+
+class ActivityRow(Request):
+    """An activity of a sub-user on the portal."""
+
+    sub_user_id = Id(required=True)
+    action = MachineName(ACTION, required=True)
+    target = Text(max_length=500, allow_none=True, load_default=None)
+    details = Details(allow_none=True, load_default=None)
+    occurred_at = ReportedTime(load_default=None)
+
+    @validates_schema
+    def refuse_reserved_action(self, data: Any, **_: Any) -> None:
+        """Refuse an action that could be mistaken for one that the service records itself."""
+        if str(data.get("action", "")).startswith(RESERVED):
+            msg = f"must not begin with {' or '.join(RESERVED)}"
+            raise ValidationError(msg, "action")
+
+
+class NewActivities(Request):
+    """Activities of sub-users."""
+
+    activities = fields.List(fields.Nested(ActivityRow), required=True, validate=validate.Length(1, MAX_ACTIVITIES))

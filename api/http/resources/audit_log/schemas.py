@@ -1,0 +1,53 @@
+"""Schemas of the audit log."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from api.http.fields.json_values import EventDetails
+from api.http.fields.numbers import Id
+from api.http.fields.texts import Text
+from api.http.fields.times import Time
+from api.http.response_bodies import ResponseBody
+from api.http.schemas import Paging, RangeQuery
+from domain.event_metadata import ActorType
+
+
+class AuditLogQuery(RangeQuery, Paging):
+    """Filters of the audit log."""
+
+    sub_user_id = Id(load_default=None, allow_none=False)
+    action = Text(max_length=64, load_default=None, allow_none=False)
+    since = Time(load_default=None, allow_none=False)
+    until = Time(load_default=None, allow_none=False)
+
+
+class AuditActor(ResponseBody):
+    """The actor of an audit log entry."""
+
+    type = fields.String(required=True, validate=validate.OneOf(list(ActorType)))
+    id = fields.String(required=True, allow_none=True)
+    name = fields.String(required=True, allow_none=True)
+
+
+class AuditRowAnswer(ResponseBody):
+    """An entry of the audit log."""
+
+    position = fields.Integer(required=True)
+    occurred_at = Time(required=True)
+    recorded_at = Time(required=True)
+    action = fields.String(required=True)
+    actor = fields.Nested(AuditActor, required=True)
+    sub_user_id = fields.UUID(required=True, allow_none=True)
+    target = fields.String(required=True, allow_none=True)
+    ip = fields.String(required=True, allow_none=True)
+    user_agent = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
+    details = EventDetails(required=True, allow_none=True)
+
+
+class AuditLogAnswer(ResponseBody):
+    """A page of the audit log, newest first."""
+
+    items = fields.List(fields.Nested(AuditRowAnswer), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)

@@ -1,0 +1,88 @@
+"""Lines of an export in each format, for HTTP and for the command line."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from api.http.resources.audit_log.csv_rows import CSV_COLUMNS, ROW, row_cells
+from api.presentation.event_descriptions import EventDescriptions
+from api.presentation.ocsf import ocsf_end, ocsf_event
+from api.presentation.spreadsheet_csv import JsonText, csv_line
+from application.display_text import escape_unprintable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from projections.history.exports import Export, ExportedEvent
+
+
+class ExportFormat(StrEnum):
+    """Format of an export."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    OCSF = "ocsf"
+
+    @property
+    def has_proofs(self) -> bool:
+        """Whether the format includes inclusion proofs."""
+        return self is ExportFormat.JSONL
+
+    @property
+    def content_type(self) -> str:
+        """Media type of the format."""
+        return "text/csv; charset=utf-8" if self is ExportFormat.CSV else "application/x-ndjson"
+
+    @property
+    def file_extension(self) -> str:
+        """File extension of the format."""
+        return {ExportFormat.JSONL: "jsonl", ExportFormat.CSV: "csv", ExportFormat.OCSF: "ocsf.jsonl"}[self]
+
+
+COLUMNS = (CSV_COLUMNS[0], "account_id", *CSV_COLUMNS[1:])
+
+
+def lines(export: Export, export_format: ExportFormat, started_at: datetime) -> Iterator[bytes]:
+    """Return the lines of an export. The last line marks it as complete."""
+    match export_format:
+        case ExportFormat.JSONL:
+            return (_json(line) for line in export.lines(_export_fields))
+        case ExportFormat.CSV:
+            return _csv(export)
+        case ExportFormat.OCSF:
+            return _ocsf(export, started_at)
+
+
+def _csv(export: Export) -> Iterator[bytes]:
+    if not export.is_resumed:
+        yield csv_line(COLUMNS)
+    for exported in export.rows():
+        cells = {**row_cells(exported.row), "account_id": exported.account_id}
+        yield csv_line(tuple(cells[column] for column in COLUMNS))
+    end = {"position": "end", "details": JsonText.of({"events": export.event_count})}
+    yield csv_line(tuple(end.get(column) for column in COLUMNS))
+
+
+def _ocsf(export: Export, started_at: datetime) -> Iterator[bytes]:
+    for exported in export.rows():
+        yield _json(
+            ocsf_event(exported, EventDescriptions().describe(exported.row, exported.names), ROW.dump(exported.row))
+        )
+    yield _json(ocsf_end(export.event_count, export.end_position, started_at))
+
+
+def _export_fields(exported: ExportedEvent) -> dict[str, Any]:
+    sentence = EventDescriptions().describe(exported.row, exported.names)
+    return {
+        **ROW.dump(exported.row),
+        "account_id": str(exported.account_id) if exported.account_id else None,
+        "in_words": sentence,
+    }
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    return escape_unprintable(text).encode() + b"\n"  # the output may go to a terminal

@@ -1,0 +1,106 @@
+"""Schemas of sub-users and their sessions."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from api.http.fields.numbers import StrictBoolean
+from api.http.fields.texts import Email, NewPassword, SearchText, Text
+from api.http.fields.times import Expiry, Time
+from api.http.response_bodies import ResponseBody
+from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
+from domain.sub_user import CredentialsMailState
+from projections.sub_users.queries import Sort
+
+
+class NewSubUser(Request):
+    """A sub-user to create."""
+
+    email = Email(required=True)
+    name = Text(max_length=MAX_NAME_LENGTH, required=True)
+    surname = Text(max_length=MAX_NAME_LENGTH, required=True)
+    password = NewPassword()
+    visible = StrictBoolean(load_default=True)
+    access_expires_at = Expiry(allow_none=True, load_default=None)
+
+
+class SubUserPatch(Request):
+    """Changes to a sub-user. All are applied, or none."""
+
+    name = Text(max_length=MAX_NAME_LENGTH)
+    surname = Text(max_length=MAX_NAME_LENGTH)
+    password = NewPassword()
+    active = StrictBoolean()
+    visible = StrictBoolean()
+    access_expires_at = Expiry(allow_none=True)
+
+
+class SubUserAnswer(ResponseBody):
+    """A sub-user."""
+
+    sub_user_id = fields.UUID(required=True)
+    account_id = fields.UUID(required=True)
+    email = fields.String(required=True)
+    name = fields.String(required=True)
+    surname = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["active", "inactive"]))
+    visible = fields.Boolean(required=True)
+    created_at = Time(required=True)
+    last_login_at = Time(required=True, allow_none=True)
+    access_expires_at = Time(required=True, allow_none=True)
+    must_change_password = fields.Boolean(required=True)
+    temporary_password_expires_at = Time(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When the current temporary password expires or expired, else null."},
+    )
+    credentials_mail = fields.String(required=True, validate=validate.OneOf(list(CredentialsMailState)))
+    locked = fields.Boolean(required=True)
+
+
+class SubUserListQuery(Paging):
+    """Filters and order of a list of sub-users."""
+
+    status = fields.String(validate=validate.OneOf(["active", "inactive"]), load_default=None, allow_none=False)
+    visibility = fields.String(validate=validate.OneOf(["visible", "hidden", "all"]), load_default="all")
+    q = SearchText(
+        max_length=MAX_NAME_LENGTH,
+        min_length=0,
+        load_default="",
+        metadata={"description": "Part of a name or e-mail address."},
+    )
+    sort = fields.String(
+        validate=validate.OneOf([f"{minus}{sort}" for sort in Sort for minus in ("", "-")]),
+        load_default="created_at",
+        metadata={"description": "A leading `-` reverses the order."},
+    )
+
+
+class SubUserListAnswer(ResponseBody):
+    """A page of sub-users."""
+
+    items = fields.List(fields.Nested(SubUserAnswer), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class SessionRow(ResponseBody):
+    """A session without its token."""
+
+    session_id = fields.UUID(required=True)
+    opened_at = Time(required=True)
+    last_used_at = Time(required=True)
+    expires_at = Time(required=True)
+    restricted = fields.Boolean(
+        required=True,
+        attribute="assurance.is_restricted",
+        metadata={"description": "Whether the session, opened with a temporary password, can only set a new one."},
+    )
+    ip = fields.String(required=True, allow_none=True)
+    user_agent = fields.String(required=True, allow_none=True)
+
+
+class SessionListAnswer(ResponseBody):
+    """A sub-user's sessions."""
+
+    items = fields.List(fields.Nested(SessionRow), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)

@@ -1,0 +1,168 @@
+"""Descriptions of events in the reader's language and time zone.
+
+The texts are in `api/presentation/texts/<language>/actions.toml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from api.presentation import times, translations
+from application.commands.audit_access import OPERATOR
+from application.commands.resources import ERASED
+from domain.event_metadata import ActorType
+from domain.sub_user import Notice
+from projections.audit_log.actions import ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import tzinfo
+
+    from projections.audit_log.rows import AuditRow
+
+SERVICE_ACTIONS = frozenset(ACTIONS.values())
+"""Actions that the service records itself. All others are activities, named by the portal."""
+
+SENTENCE_DETAILS = (
+    "why",
+    "failures",
+    "sub_user_limit",
+    "access_expires_at",
+    "included_minutes",
+    "included_tokens",
+    "threshold",
+    "llm_tokens",
+)
+"""Names of the details that sentences have placeholders for."""
+
+
+class Place(StrEnum):
+    """Place of a person in a sentence. Phrases such as "a deleted person" are capitalized in first place.
+
+    The value is the section of the texts.
+    """
+
+    WITHIN = "person"
+    FIRST = "person_first"
+
+
+def _mail_kind(row: AuditRow) -> str:
+    return "password_changed" if row.details["notice"] == Notice.PASSWORD_CHANGED else "access_data"
+
+
+def _session_count(row: AuditRow) -> str:
+    return "one" if row.details.get("session_id") else "all"
+
+
+def _erased_person(row: AuditRow) -> str:
+    return "owner" if row.sub_user_id is None else "sub_user"
+
+
+VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
+    "main_account.logged_in": lambda row: str(row.details["via"]),
+    "main_account.logged_out": _session_count,
+    "main_account.usage_threshold_reached": lambda row: str(row.details["resource"]),
+    "sub_user.visibility_changed": lambda row: "visible" if row.details["visible"] else "hidden",
+    "sub_user.access_expiry_set": lambda row: "end" if row.details.get("access_expires_at") else "no_end",
+    "sub_user.activated": lambda row: str(row.details["notice"]),
+    "sub_user.password_reset": lambda row: "sent" if row.details["notice"] == Notice.SEND_AGAIN else "set",
+    "sub_user.logged_in": lambda row: "temporary" if row.details["with_temporary_password"] else "own",
+    "sub_user.login_refused": lambda row: "known" if row.sub_user_id else "unknown",
+    "sub_user.logged_out": _session_count,
+    "sub_user.credentials_mailed": _mail_kind,
+    "sub_user.credentials_mail_failed": _mail_kind,
+    "sub_user.personal_data_erased": _erased_person,
+    "audit_log.read": lambda row: str(row.details["what"]),
+}
+"""By action that has several sentences, a function that selects the one for a row."""
+
+
+@dataclass(frozen=True)
+class EventDescriptions:
+    """Event descriptions in one reader's language and time zone."""
+
+    language: str = "en"
+    zone: tzinfo = UTC
+
+    def describe(self, row: AuditRow, name_by_id: Mapping[str, str]) -> str:
+        """Return a one-sentence description. `name_by_id` has sub-users' names by id as text.
+
+        Texts name people with the placeholders `{actor}` and `{subject}`, capitalized at the beginning of a sentence.
+        """
+        persons = {
+            "Actor": self.actor(row, Place.FIRST),
+            "actor": self.actor(row),
+            "Subject": self.subject(row, name_by_id, Place.FIRST),
+            "subject": self.subject(row, name_by_id),
+        }
+        if row.action not in SERVICE_ACTIONS:
+            return self._activity(row, persons["Actor"])
+        key = f"actions.sentence.{row.action}"
+        if row.action in VARIANTS:
+            key = f"{key}.{VARIANTS[row.action](row)}"
+        return self.translate(key, **persons, **self._placeholders(row.details))
+
+    def subject(self, row: AuditRow, name_by_id: Mapping[str, str], place: Place = Place.WITHIN) -> str:
+        """Return the name of the row's sub-user, or "a deleted person"."""
+        name = name_by_id.get(str(row.sub_user_id)) or row.subject_name
+        return self.person(name, place) or self.translate(f"actions.{place}.erased")
+
+    def actor(self, row: AuditRow, place: Place = Place.WITHIN) -> str:
+        """Return the actor's name, or a phrase such as "the service", as it is written at that place in a sentence."""
+        name = self.person(row.actor["name"], place)
+        match row.actor["type"]:
+            case ActorType.SUPPORT | ActorType.AUDITOR as kind if name:
+                return self.translate(f"actions.{place}.{kind}", name=name)
+            case ActorType.SYSTEM if row.actor["id"] == OPERATOR:
+                return self.translate(f"actions.{place}.operator")
+            case ActorType.SUPPORT | ActorType.SYSTEM | ActorType.ANONYMOUS as kind if not name:
+                return self.translate(f"actions.{place}.{kind}")
+        return name or self.translate(f"actions.{place}.erased")
+
+    def person(self, name: str | None, place: Place = Place.WITHIN) -> str | None:
+        """Return a name, or "a deleted person" for an erased one."""
+        return self.translate(f"actions.{place}.erased") if name == ERASED else name
+
+    def label(self, action: str) -> str:
+        """Return the label of an action. The portal's activities keep their own names."""
+        return self.translate(f"actions.label.{action}") if action in SERVICE_ACTIONS else action
+
+    def detail_label(self, name: str) -> str:
+        """Return the label of a detail; its name if it has none."""
+        key = f"actions.detail.{name}"
+        return self.translate(key) if translations.has_text(self.language, key) else name
+
+    def detail_value(self, name: str, value: Any) -> str:
+        """Return the formatted value of a detail."""
+        if isinstance(value, bool):
+            return self.translate("actions.yes" if value else "actions.no")
+        if isinstance(value, datetime):
+            return times.format_date_and_time(value, self.language, self.zone)
+        if isinstance(value, date):
+            return times.format_short_date(value, self.language)
+        if isinstance(value, int):
+            return times.format_number(value, self.language)
+        if value == ERASED:
+            return self.translate("actions.erased_data")
+        key = f"actions.value.{name}.{value}"
+        return self.translate(key) if translations.has_text(self.language, key) else str(value)
+
+    def _activity(self, row: AuditRow, actor: str) -> str:
+        if row.target is None:
+            return self.translate("actions.activity.alone", Actor=actor, action=row.action)
+        target = self.translate("actions.erased_data") if row.target == ERASED else row.target
+        return self.translate("actions.activity.with_target", Actor=actor, action=row.action, target=target)
+
+    def _placeholders(self, details: Mapping[str, Any]) -> dict[str, str]:
+        """Return the values of the placeholders for details."""
+        values = {name: self.detail_value(name, details[name]) for name in SENTENCE_DETAILS if name in details}
+        if "conversation_ms" in details:
+            values["minutes"] = times.format_number(times.minutes(details["conversation_ms"]), self.language)
+        return values
+
+    def translate(self, key: str, /, **values: Any) -> str:
+        """Return a text in this language."""
+        return translations.translate(self.language, key, **values)

@@ -1,0 +1,97 @@
+"""Structured logs on stderr, without personal data: JSON lines, or aligned columns on a terminal."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO, cast
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import Processor
+
+
+BATCH_SECONDS = 0.02
+"""Seconds for which lines are buffered if they follow each other faster than this."""
+
+MAX_MESSAGE_LENGTH = 1000
+DETAIL = re.compile(r"\n(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY)\b")
+"""Beginning of PostgreSQL's additions to an error message, which have row values and statements."""
+
+SCRUBBING_RULES = (
+    (re.compile(r"[^\s\"'<>(),;:=/]+@[^\s\"'<>(),;:/]+\.[^\s\"'<>(),;:/]+"), "[e-mail]"),
+    (re.compile(r"(\w+://)[^\s/@]*@"), r"\1"),
+    (re.compile(r"subusers_(portal|support|auditor|analytics)_[\w-]+"), r"subusers_\1_[key]"),
+    (re.compile(r"(?i)(password|secret|token|authorization)(['\"]?\s*[=:]\s*)(bearer\s+)?[^\s,;)]+"), r"\1\2[secret]"),
+    (re.compile(r"\b[\w-]{40,}\b"), "[secret]"),
+)
+"""Personal or secret parts of libraries' messages, and their replacements."""
+
+
+class LogStream:
+    """Stream that ignores errors of another one: a line that cannot be written must not fail a request."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write a text, unless its reader is gone or the stream is closed."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush the stream, unless its reader is gone or the stream is closed."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+class LibraryHandler(logging.Handler):
+    """Writes log records of libraries as structured lines, with the scrubbed message as `event`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+            details = {"error": error} if error else {}
+            logger = structlog.get_logger()
+            logger.log(record.levelno, without_personal_data(record.getMessage()), logger=record.name, **details)
+        except Exception:  # noqa: BLE001  # a message that cannot be formatted must not lose the log line
+            self.handleError(record)
+
+
+def without_personal_data(message: str) -> str:
+    """Return a library's message without e-mail addresses, secrets, and values from the database."""
+    message = DETAIL.split(message, maxsplit=1)[0].strip()
+    for pattern, replacement in SCRUBBING_RULES:
+        message = pattern.sub(replacement, message)
+    return message[:MAX_MESSAGE_LENGTH]
+
+
+def configure(*processors: Processor, cached: bool = False) -> None:
+    """Configure logging for this process.
+
+    `processors` run before the standard ones. If `cached`, loggers keep this configuration.
+    """
+    on_terminal = sys.stderr.isatty()
+    renderer = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if on_terminal
+        else structlog.processors.JSONRenderer()
+    )
+    exceptions = [] if on_terminal else [structlog.processors.format_exc_info]
+    structlog.configure(
+        processors=[
+            *processors,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *exceptions,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", LogStream(sys.stderr))),
+        cache_logger_on_first_use=cached,  # a forked child sets up logging again
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryHandler()], force=True)

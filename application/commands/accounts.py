@@ -1,0 +1,152 @@
+"""Commands on main accounts, for the portal and for support."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from application.commands.resources import AccountDetails, account_details
+from application.data_keys import owner_entry, owner_key
+from application.email_hashes import owner_email_hash
+from application.repository import Outcome
+from application.throttle_keys import owner_identity_key
+from application.transactional_writes import (
+    ListAccount,
+    ResetFailedAttempts,
+    StorePassword,
+    TransactionalWrite,
+    UnlistAccount,
+)
+from domain.main_account import MainAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from application.command_context import CommandContext
+    from application.ports.clock import Clock
+    from application.ports.keyed_hasher import KeyedHasher
+    from application.ports.passwords import Passwords
+    from application.ports.vault import PersonKey, Vault
+    from application.repository import MainAccounts
+
+
+@dataclass(frozen=True)
+class AccountChanges:
+    """Changes of an account's own details. None leaves a value unchanged."""
+
+    email: str | None = field(default=None, repr=False)
+    company_name: str | None = field(default=None, repr=False)
+    language: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+class Accounts:
+    """Commands on main accounts."""
+
+    def __init__(
+        self, accounts: MainAccounts, vault: Vault, keyed_hasher: KeyedHasher, passwords: Passwords, clock: Clock
+    ) -> None:
+        self._accounts = accounts
+        self._vault = vault
+        self._keyed_hasher = keyed_hasher
+        self._passwords = passwords
+        self._clock = clock
+
+    def register(
+        self,
+        context: CommandContext,
+        *,
+        email: str,
+        company_name: str,
+        language: str = "en",
+        password: str | None = None,
+        also_write: Callable[[AccountDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
+    ) -> Outcome[AccountDetails]:
+        """Register a main account. Raises `AccountEmailTaken`, or `InvalidValue` for the password."""
+        account_id = uuid4()
+        key, store_key = self._vault.new_person(account_id, account_id)
+        account = MainAccount.register(
+            account_id,
+            email=key.encrypt("email", email),
+            email_hash=key.email_hash(email),
+            company_name=key.encrypt("company_name", company_name),
+            language=language,
+            at=self._clock(),
+            metadata=context.for_account(account_id).encrypted_with(key),
+        )
+        details = account_details(account, key)
+        writes: list[TransactionalWrite] = [store_key, ListAccount(self._keyed_hasher.email(email), account_id)]
+        if password is not None:
+            password_hash = self._check_and_hash(password, [email, company_name])
+            identity = owner_identity_key(self._keyed_hasher, self._keyed_hasher.email(email))
+            writes += [
+                StorePassword.chosen(account_id, password_hash, 1),
+                ResetFailedAttempts(identity, self._clock()),
+            ]
+        position = self._accounts.add(account, [*writes, *also_write(details, key)])
+        return Outcome(details, position)
+
+    def change(self, account_id: UUID, changes: AccountChanges, context: CommandContext) -> Outcome[AccountDetails]:
+        """Change an account's details. A new password ends the owner's sessions. Raises `AccountEmailTaken`."""
+        key = owner_key(self._vault, account_id)
+        forbidden_texts = _forbidden_texts(self._accounts.load(account_id), changes, key)
+        password_hash = None if changes.password is None else self._check_and_hash(changes.password, forbidden_texts)
+
+        def decide(account: MainAccount) -> tuple[AccountDetails, list[TransactionalWrite]]:
+            before, current_forbidden_texts = account_details(account, key), _forbidden_texts(account, changes, key)
+            if changes.password is not None and current_forbidden_texts != forbidden_texts:
+                self._passwords.ensure_strong("password", changes.password, current_forbidden_texts)
+            new_email = changes.email if changes.email not in {None, before.email} else None
+            new_name = changes.company_name if changes.company_name not in {None, before.company_name} else None
+            account.change_details(
+                email=key.encrypt("email", new_email) if new_email else None,
+                email_hash=key.email_hash(new_email) if new_email else None,
+                company_name=key.encrypt("company_name", new_name) if new_name else None,
+                language=changes.language,
+                password_changed=password_hash is not None,
+                at=self._clock(),
+                metadata=context.encrypted_with(key),
+            )
+            writes: list[TransactionalWrite] = []
+            if new_email is not None:
+                writes += [UnlistAccount(account_id), ListAccount(self._keyed_hasher.email(new_email), account_id)]
+            if password_hash is not None:
+                credentials_version = owner_entry(self._vault, account_id).credentials_version + 1
+                identity = owner_identity_key(self._keyed_hasher, owner_email_hash(self._keyed_hasher, key, account))
+                writes += [
+                    StorePassword.chosen(account_id, password_hash, credentials_version),
+                    ResetFailedAttempts(identity, self._clock()),
+                ]
+            return account_details(account, key), writes
+
+        return self._accounts.change(account_id, decide)
+
+    def close(self, account_id: UUID, context: CommandContext) -> Outcome[None]:
+        """Close an account. All sessions in it end, and logins are refused from then on."""
+        key = owner_key(self._vault, account_id)
+
+        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
+            account.close(at=self._clock(), metadata=context.encrypted_with(key))
+            return None, []
+
+        return self._accounts.change(account_id, decide)
+
+    def raise_sub_user_limit(self, account_id: UUID, limit: int, context: CommandContext) -> Outcome[AccountDetails]:
+        """Raise an account's sub-user limit. The reason is in the context. Raises `LimitNotRaised`."""
+        key = owner_key(self._vault, account_id)
+
+        def decide(account: MainAccount) -> tuple[AccountDetails, list[TransactionalWrite]]:
+            account.raise_sub_user_limit(limit, at=self._clock(), metadata=context.encrypted_with(key))
+            return account_details(account, key), []
+
+        return self._accounts.change(account_id, decide)
+
+    def _check_and_hash(self, password: str, forbidden_texts: list[str]) -> str:
+        self._passwords.ensure_strong("password", password, forbidden_texts)
+        return self._passwords.hash(password)
+
+
+def _forbidden_texts(account: MainAccount, changes: AccountChanges, key: PersonKey) -> list[str]:
+    """Return the texts that a new password must not contain."""
+    return [changes.email or key.decrypt("email", account.email), key.decrypt("company_name", account.company_name)]

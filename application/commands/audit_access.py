@@ -1,0 +1,116 @@
+"""Recording of accesses to the audit log and the history. Each is an event in its own stream."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4, uuid5
+
+from application.errors import TooBusy, VersionConflict
+from application.request_deadlines import within_deadline
+from domain.event_metadata import EventMetadata
+from domain.events import AuditLogExported, AuditLogRead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from application.command_context import CommandContext
+    from application.ports.clock import Clock
+    from application.ports.vault import Vault
+    from application.repository import MainAccounts
+    from domain.event_metadata import Reading
+    from domain.events import AuditEvent
+
+ACCESS_WINDOW_SECONDS = 300
+"""Identical requests of one reader are recorded once in each window, so that a self-refreshing page does not fill the
+log."""
+
+SLOT_WAIT_SECONDS = 0.25
+"""Maximum wait for one of the slots in which accesses are recorded. Recording takes a few milliseconds."""
+
+ACCESS_NAMESPACE = UUID("6d1f0a52-5b0c-4d0e-9a55-51ab8a4e3c77")
+"""Namespace of the ids of reads. Identical requests in one window have the same id in every process."""
+
+OPERATOR = "operator"
+"""Actor of accesses on the command line, where the database and the master key are available."""
+
+
+@dataclass(frozen=True)
+class AuditAccess:
+    """Filters of a request to the audit log or the history. None means no filter."""
+
+    account_id: UUID | None = None
+    sub_user_id: UUID | None = None
+    wanted_action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class AuditAccessRecorder:
+    """Records reads and exports of the audit log and the history.
+
+    If commits wait, at most `concurrent` threads wait with them. Further ones raise `TooBusy`, because they are needed
+    for other reads.
+    """
+
+    def __init__(self, accounts: MainAccounts, vault: Vault, clock: Clock, concurrent: int) -> None:
+        self._accounts = accounts
+        self._vault = vault
+        self._clock = clock
+        self._slots = threading.BoundedSemaphore(concurrent)
+
+    def record_access(
+        self, what: Reading, access: AuditAccess, context: CommandContext, as_of: datetime | None = None
+    ) -> None:
+        """Record a read, unless the same reader made the same request in this window."""
+        now = self._clock()
+        window = int(now.timestamp()) // ACCESS_WINDOW_SECONDS
+        stream_id = uuid5(ACCESS_NAMESPACE, repr((what, access, as_of, context.actor_type, context.actor_id, window)))
+        event = AuditLogRead(**self._common_fields(stream_id, access, context, now), what=what, as_of=as_of)
+        with suppress(VersionConflict):
+            self._record(event)
+
+    def record_export(self, form: str, access: AuditAccess, context: CommandContext, after: int = 0) -> int:
+        """Record an export in a format, of the events after a position. Return the position of the recorded event."""
+        common_fields = self._common_fields(uuid4(), access, context, self._clock())
+        return self._record(AuditLogExported(**common_fields, format=form, after=after))
+
+    @contextmanager
+    def commit_slot(self) -> Iterator[None]:
+        """Hold one of the slots for reads that commit something. Raises `TooBusy`."""
+        if not self._slots.acquire(timeout=within_deadline(SLOT_WAIT_SECONDS)):
+            raise TooBusy
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _common_fields(
+        self, stream_id: UUID, access: AuditAccess, context: CommandContext, at: datetime
+    ) -> dict[str, Any]:
+        metadata = self._metadata(access.account_id, context)
+        return {
+            "originator_id": stream_id,
+            "originator_version": 1,
+            "timestamp": at,
+            **vars(access),
+            "actor_type": metadata.actor_type,
+            "actor_id": metadata.actor_id,
+            "request_id": metadata.request_id,
+            "ip": metadata.ip,
+            "user_agent": metadata.user_agent,
+        }
+
+    def _metadata(self, account_id: UUID | None, context: CommandContext) -> EventMetadata:
+        """Return the metadata for an event. It omits the client's data if there is no key to encrypt it."""
+        entry = self._vault.entries([account_id]).get(account_id) if account_id is not None else None
+        if entry is None:
+            return EventMetadata(context.actor_type, context.actor_id, context.request_id)
+        return context.encrypted_with(entry.key)
+
+    def _record(self, event: AuditEvent) -> int:
+        with self.commit_slot():
+            return self._accounts.save(event)[-1].notification.id

@@ -1,0 +1,328 @@
+"""Commands on sub-users, which main accounts send through the portal or the console."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from application.commands.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
+from application.data_keys import owner_and_sub_user_keys, owner_key
+from application.email_hashes import email_hashes, owner_email_hash
+from application.keyed_locks import KeyedLocks
+from application.throttle_keys import identity_key
+from application.transactional_writes import (
+    ForgetFailedAttempts,
+    PlaceLegalHold,
+    ResetFailedAttempts,
+    SetTemporaryPasswordExpiry,
+    StorePassword,
+    TransactionalWrite,
+)
+from domain.refusals import RevisionMismatch
+from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, SubUser, SubUserEdit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from application.command_context import CommandContext
+    from application.ports.clock import Clock
+    from application.ports.keyed_hasher import KeyedHasher
+    from application.ports.passwords import Passwords
+    from application.ports.sessions import Sessions
+    from application.ports.vault import PersonKey, Vault
+    from application.repository import MainAccounts, Outcome
+    from domain.event_metadata import Ciphertext
+    from domain.main_account import MainAccount
+
+
+@dataclass(frozen=True)
+class SubUserChanges:
+    """Changes of a sub-user, as plaintext. None leaves a value unchanged.
+
+    `access_expires_at` is applied only if `changes_expiry`, because None removes the expiry. If `if_revisions` is not
+    None, the changes only apply to a sub-user with one of these revisions.
+    """
+
+    name: str | None = field(default=None, repr=False)
+    surname: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    visible: bool | None = None
+    active: bool | None = None
+    changes_expiry: bool = False
+    access_expires_at: datetime | None = None
+    if_revisions: Collection[int] | None = None
+
+    def allow_revision_of(self, sub_user: SubUser) -> bool:
+        """Return whether the sub-user has one of the required revisions."""
+        return self.if_revisions is None or sub_user.revision in self.if_revisions
+
+
+class SubUsers:
+    """Commands on sub-users."""
+
+    def __init__(
+        self,
+        accounts: MainAccounts,
+        vault: Vault,
+        keyed_hasher: KeyedHasher,
+        passwords: Passwords,
+        clock: Clock,
+        *,
+        sessions: Sessions,
+        erasure_delay: timedelta = timedelta(),
+    ) -> None:
+        self._accounts = accounts
+        self._vault = vault
+        self._keyed_hasher = keyed_hasher
+        self._passwords = passwords
+        self._clock = clock
+        self._sessions = sessions
+        self._erasure_delay = erasure_delay
+        self._creation_locks = KeyedLocks()
+
+    def create(
+        self,
+        account_id: UUID,
+        context: CommandContext,
+        *,
+        email: str,
+        name: str,
+        surname: str,
+        password: str | None = None,
+        visible: bool = True,
+        access_expires_at: datetime | None = None,
+        also_write: Callable[[SubUserDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
+    ) -> Outcome[SubUserDetails]:
+        """Create an inactive sub-user. Without a password, generate one that only the sub-user will see.
+
+        Raises `SubUserLimitReached` or `SubUserEmailTaken`, if possible before the password is hashed, and
+        `InvalidValue` for the password.
+        """
+
+        @cache
+        def same_email_hashes(sub_user_ids: frozenset[UUID]) -> frozenset[str]:
+            entries = self._vault.entries(list(sub_user_ids))
+            return email_hashes(self._keyed_hasher, account_id, entries.values(), email)
+
+        if password is not None:
+            self._passwords.ensure_strong("password", password, [email, name, surname])
+        owner = owner_key(self._vault, account_id)
+        with self._creation_locks.hold(account_id):  # parallel creations beyond the limit hash nothing
+            loaded = self._accounts.load(account_id)
+            loaded.ensure_can_add(same_email_hashes(frozenset(loaded.sub_users)))
+            temporary_password = password or self._passwords.generate()
+            password_hash = self._passwords.hash(temporary_password)
+            sub_user_id = uuid4()
+            key, store_key = self._vault.new_person(sub_user_id, account_id)
+
+            def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
+                at = self._clock()
+                account.create_sub_user(
+                    sub_user_id,
+                    email=key.encrypt("email", email),
+                    email_hash=key.email_hash(email),
+                    same_email_hashes=same_email_hashes(frozenset(account.sub_users)),
+                    name=key.encrypt("name", name),
+                    surname=key.encrypt("surname", surname),
+                    visible=visible,
+                    access_expires_at=access_expires_at,
+                    at=at,
+                    metadata=context.encrypted_with(owner),
+                )
+                sub_user = account.sub_user(sub_user_id)
+                store_password = _store_password(sub_user, temporary_password, password_hash, key, to_be_mailed=True)
+                reset = self._reset_attempts(owner, account, sub_user, key, at, is_exempt=password is None)
+                details = sub_user_details(account_id, sub_user, key)
+                return details, [store_key, store_password, reset, *also_write(details, key)]
+
+            return self._accounts.change(account_id, decide)
+
+    def change(
+        self,
+        account_id: UUID,
+        sub_user_id: UUID,
+        changes: SubUserChanges,
+        context: CommandContext,
+    ) -> Outcome[SubUserDetails]:
+        """Apply all changes of a sub-user, or none. Raises `RevisionMismatch`, and the refusals of `edit_sub_user`."""
+        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        temporary_password = cache(lambda: changes.password or self._passwords.generate())
+        password_hash = cache(lambda: self._passwords.hash(temporary_password()))
+        checked_encrypted_names: tuple[Ciphertext, Ciphertext] | None = None
+        if changes.password is not None or changes.active:
+            loaded = self._accounts.load(account_id)
+            if changes.password is not None:
+                self._check_password(changes, loaded.sub_user(sub_user_id), key)
+            if changes.allow_revision_of(loaded.sub_user(sub_user_id)):
+                edit = _edit(changes, loaded.sub_user(sub_user_id), key)
+                loaded.ensure_can_edit(sub_user_id, edit, at=self._clock())
+                checked_encrypted_names = _encrypted_names(loaded.sub_user(sub_user_id))
+            if changes.password is not None or loaded.needs_new_password(sub_user_id, SubUserEdit(active=True)):
+                password_hash()  # hash before the account is locked
+
+        def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
+            at = self._clock()
+            sub_user = account.sub_user(sub_user_id)
+            if not changes.allow_revision_of(sub_user):
+                raise RevisionMismatch
+            if changes.password is not None and _encrypted_names(sub_user) != checked_encrypted_names:
+                self._check_password(changes, sub_user, key)
+            edit = _edit(changes, sub_user, key)
+            new_password = edit.new_password or account.needs_new_password(sub_user_id, edit)
+            account.edit_sub_user(sub_user_id, edit, at=at, metadata=context.encrypted_with(owner))
+            changed = account.sub_user(sub_user_id)
+            writes: list[TransactionalWrite] = []
+            if new_password:
+                to_be_mailed = changed.active or not changed.was_activated
+                writes = [
+                    _store_password(changed, temporary_password(), password_hash(), key, to_be_mailed=to_be_mailed),
+                    self._reset_attempts(owner, account, changed, key, at, is_exempt=changes.password is None),
+                ]
+            elif changed.active and not sub_user.active:
+                writes = [
+                    SetTemporaryPasswordExpiry(sub_user_id, _password_issued_at(changed) + TEMPORARY_PASSWORD_LIFETIME),
+                    self._reset_attempts(owner, account, changed, key, at, is_exempt=None),
+                ]
+            return sub_user_details(account_id, changed, key), writes
+
+        return self._accounts.change(account_id, decide)
+
+    def send_credentials_again(
+        self,
+        account_id: UUID,
+        sub_user_id: UUID,
+        context: CommandContext,
+        *,
+        also_write: Callable[[SubUserDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
+    ) -> Outcome[SubUserDetails]:
+        """Issue new credentials and mail them. Raises `SubUserIsInactive`, `AccessExpired` or `TooManyMails`."""
+        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        self._accounts.load(account_id).ensure_can_be_sent_credentials(sub_user_id, self._clock())
+        temporary_password = self._passwords.generate()
+        password_hash = self._passwords.hash(temporary_password)
+
+        def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
+            at = self._clock()
+            account.send_credentials_again(sub_user_id, at=at, metadata=context.encrypted_with(owner))
+            sub_user = account.sub_user(sub_user_id)
+            store_password = _store_password(sub_user, temporary_password, password_hash, key, to_be_mailed=True)
+            details = sub_user_details(account_id, sub_user, key)
+            reset = self._reset_attempts(owner, account, sub_user, key, at, is_exempt=True)
+            return details, [store_password, reset, *also_write(details, key)]
+
+        return self._accounts.change(account_id, decide)
+
+    def delete(
+        self,
+        account_id: UUID,
+        sub_user_id: UUID,
+        context: CommandContext,
+        *,
+        if_revisions: Collection[int] | None = None,
+    ) -> Outcome[None]:
+        """Delete a sub-user, end their sessions, and erase their personal data. Raises `RevisionMismatch`.
+
+        If the service has an erasure delay, place a legal hold: the data is erased later.
+        """
+        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+
+        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
+            sub_user = account.sub_user(sub_user_id)
+            if if_revisions is not None and sub_user.revision not in if_revisions:
+                raise RevisionMismatch
+            at, under_legal_hold = self._clock(), self._erasure_delay > timedelta()
+            metadata = context.encrypted_with(owner)
+            account.delete_sub_user(sub_user_id, under_legal_hold=under_legal_hold, at=at, metadata=metadata)
+            due_at = at + self._erasure_delay
+            hold = PlaceLegalHold(sub_user_id, account_id, due_at, sub_user.name, sub_user.surname)
+            forget = ForgetFailedAttempts(self._identity_key(owner, account, sub_user, key))
+            return None, [forget, *([hold] if under_legal_hold else [])]
+
+        return self._accounts.change(account_id, decide)
+
+    def end_sessions(self, account_id: UUID, sub_user_id: UUID, context: CommandContext) -> Outcome[None]:
+        """End all sessions of a sub-user. They may log in again."""
+        owner, _ = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+
+        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
+            account.log_out(sub_user_id, None, at=self._clock(), metadata=context.encrypted_with(owner))
+            return None, []
+
+        return self._accounts.change(account_id, decide)
+
+    def sessions(self, account_id: UUID, sub_user_id: UUID) -> list[SessionDetails]:
+        """Return a sub-user's valid sessions, newest first. Raises `SubUserNotFound`."""
+        _, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        self._accounts.load(account_id).sub_user(sub_user_id)
+        return [session_details(session, key) for session in self._sessions.of_person(sub_user_id, self._clock())]
+
+    def _reset_attempts(
+        self,
+        owner: PersonKey,
+        account: MainAccount,
+        sub_user: SubUser,
+        key: PersonKey,
+        at: datetime,
+        *,
+        is_exempt: bool | None,
+    ) -> ResetFailedAttempts:
+        """Return the write that unblocks new credentials. Exempt generated ones, which cannot be guessed."""
+        return ResetFailedAttempts(self._identity_key(owner, account, sub_user, key), at, is_exempt)
+
+    def _identity_key(self, owner: PersonKey, account: MainAccount, sub_user: SubUser, key: PersonKey) -> bytes:
+        email_hash = self._keyed_hasher.email(key.decrypt("email", sub_user.email))
+        account_email_hash = owner_email_hash(self._keyed_hasher, owner, account)
+        return identity_key(self._keyed_hasher, account_email_hash, email_hash)
+
+    def _check_password(self, changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> None:
+        names = [
+            changes.name or key.decrypt("name", sub_user.name),
+            changes.surname or key.decrypt("surname", sub_user.surname),
+        ]
+        self._passwords.ensure_strong(
+            "password", changes.password or "", [key.decrypt("email", sub_user.email), *names]
+        )
+
+
+def _encrypted_names(sub_user: SubUser) -> tuple[Ciphertext, Ciphertext]:
+    return sub_user.name, sub_user.surname
+
+
+def _edit(changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> SubUserEdit:
+    """Return the encrypted changes, without names that stay the same."""
+    return SubUserEdit(
+        name=_encrypt_if_changed("name", changes.name, sub_user.name, key),
+        surname=_encrypt_if_changed("surname", changes.surname, sub_user.surname, key),
+        visible=changes.visible,
+        active=changes.active,
+        changes_expiry=changes.changes_expiry,
+        access_expires_at=changes.access_expires_at,
+        new_password=changes.password is not None,
+    )
+
+
+def _encrypt_if_changed(field: str, new: str | None, current: Ciphertext, key: PersonKey) -> Ciphertext | None:
+    return key.encrypt(field, new) if new is not None and new != key.decrypt(field, current) else None
+
+
+def _store_password(
+    sub_user: SubUser, password: str, password_hash: str, key: PersonKey, *, to_be_mailed: bool
+) -> StorePassword:
+    return StorePassword(
+        person_id=sub_user.sub_user_id,
+        password_hash=password_hash,
+        must_change=True,
+        expires_at=_password_issued_at(sub_user) + TEMPORARY_PASSWORD_LIFETIME,
+        credentials_version=sub_user.credentials_version,
+        encrypted_password=key.encrypt("password", password) if to_be_mailed else None,
+    )
+
+
+def _password_issued_at(sub_user: SubUser) -> datetime:
+    """Return the time of the event that issued the temporary password, so that history and vault agree."""
+    if sub_user.password_issued_at is None:
+        raise LookupError(sub_user.sub_user_id)
+    return sub_user.password_issued_at

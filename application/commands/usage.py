@@ -1,0 +1,119 @@
+"""Usage of plans: reports by the portal, plans, and usage thresholds. Each report is an event in its own stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from application.commands.reported_sub_users import reported_sub_user_keys
+from application.commands.resources import RecordedReports
+from application.data_keys import owner_key
+from application.repository import Outcome
+from domain.event_metadata import ActorType, EventMetadata
+from domain.events import UsageRecorded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from application.command_context import CommandContext
+    from application.ports.clock import Clock
+    from application.ports.usage_counts import UsageCounts
+    from application.ports.vault import PersonKey, Vault
+    from application.repository import MainAccounts
+    from application.transactional_writes import TransactionalWrite
+    from domain.main_account import MainAccount
+    from domain.plan import Plan
+
+
+@dataclass(frozen=True)
+class UsageReport:
+    """Usage by one sub-user, in milliseconds of conversation and tokens of language models."""
+
+    sub_user_id: UUID
+    conversation_ms: int = 0
+    llm_tokens: int = 0
+    occurred_at: datetime | None = None
+
+
+class UsageReports:
+    """Records reported usage, sets plans, and checks usage thresholds."""
+
+    def __init__(self, accounts: MainAccounts, vault: Vault, counts: UsageCounts, clock: Clock) -> None:
+        self._accounts = accounts
+        self._vault = vault
+        self._counts = counts
+        self._clock = clock
+
+    def record(
+        self,
+        account_id: UUID,
+        reports: Sequence[UsageReport],
+        context: CommandContext,
+        *,
+        also_write: Callable[[RecordedReports, PersonKey], list[TransactionalWrite]] = lambda _reports, _key: [],
+    ) -> Outcome[RecordedReports]:
+        """Record all reports or none. Raises `InvalidValue` for the first with a sub-user of another account."""
+        owner = owner_key(self._vault, account_id)
+        sub_user_ids = [report.sub_user_id for report in reports]
+        keys = reported_sub_user_keys(self._accounts, self._vault, account_id, sub_user_ids, "usage")
+        now = self._clock()
+        recorded_events = [_event(account_id, report, keys[report.sub_user_id], now, context) for report in reports]
+        result = RecordedReports([event.originator_id for event in recorded_events])
+        recordings = self._accounts.save(*recorded_events, writes=also_write(result, owner))
+        return Outcome(result, recordings[-1].notification.id if recordings else None)
+
+    def set_plan(self, account_id: UUID, plan: Plan, context: CommandContext) -> Outcome[Plan]:
+        """Set an account's plan. Raises `AccountIsClosed`."""
+        key = owner_key(self._vault, account_id)
+
+        def decide(account: MainAccount) -> tuple[Plan, list[TransactionalWrite]]:
+            account.set_plan(plan, at=self._clock(), metadata=context.encrypted_with(key))
+            return plan, []
+
+        return self._accounts.change(account_id, decide)
+
+    def check_next(self) -> bool:
+        """Record the thresholds that one account with changed usage or plan has reached. Return False if none is due.
+
+        The account stays due until its thresholds are recorded, so a worker that dies misses none. The account
+        remembers the recorded thresholds, so none is recorded twice.
+        """
+        with self._counts.due(self._clock().date()) as account_id:
+            if account_id is not None:
+                self._check(account_id)
+        return account_id is not None
+
+    def _check(self, account_id: UUID) -> None:
+        # Nothing here is encrypted, so this also works for an erased account, which has no key.
+        metadata = EventMetadata(ActorType.SYSTEM, "usage")
+
+        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
+            now = self._clock()
+            if account.plan is not None:
+                period = account.plan.period_of(now.date())
+                used = self._counts.used(account_id, period)
+                account.record_usage(period, used, at=now, metadata=metadata)
+            return None, []
+
+        self._accounts.change(account_id, decide)
+
+
+def _event(
+    account_id: UUID, report: UsageReport, key: PersonKey, now: datetime, context: CommandContext
+) -> UsageRecorded:
+    metadata = context.encrypted_with(key)
+    return UsageRecorded(
+        originator_id=uuid4(),
+        originator_version=1,
+        timestamp=now,
+        account_id=account_id,
+        sub_user_id=report.sub_user_id,
+        conversation_ms=report.conversation_ms,
+        llm_tokens=report.llm_tokens,
+        occurred_at=report.occurred_at or now,
+        request_id=metadata.request_id,
+        ip=metadata.ip,
+        user_agent=metadata.user_agent,
+    )

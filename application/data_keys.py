@@ -1,0 +1,36 @@
+"""Lookup of the data keys that a command needs, in one read of the vault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.refusals import AccountNotFound, SubUserNotFound
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from application.ports.vault import PersonKey, Vault, VaultEntry
+
+
+def owner_key(vault: Vault, account_id: UUID) -> PersonKey:
+    """Return the data key of an account's owner. Raises `AccountNotFound`."""
+    return owner_entry(vault, account_id).key
+
+
+def owner_entry(vault: Vault, account_id: UUID) -> VaultEntry:
+    """Return the vault entry of an account's owner. Raises `AccountNotFound`."""
+    entry = vault.entries([account_id]).get(account_id)
+    if entry is None or entry.account_id != account_id:
+        raise AccountNotFound
+    return entry
+
+
+def owner_and_sub_user_keys(vault: Vault, account_id: UUID, sub_user_id: UUID) -> tuple[PersonKey, PersonKey]:
+    """Return the data keys of an account's owner and a sub-user. Raises `AccountNotFound` or `SubUserNotFound`."""
+    entries = vault.entries([account_id, sub_user_id])
+    owner, sub_user = entries.get(account_id), entries.get(sub_user_id)
+    if owner is None or owner.account_id != account_id:
+        raise AccountNotFound
+    if sub_user is None or sub_user.account_id != account_id or sub_user_id == account_id:
+        raise SubUserNotFound
+    return owner.key, sub_user.key

@@ -1,0 +1,21 @@
+"""Port: event streams of accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from eventsourcing.persistence import StoredEvent
+
+
+class AccountStreams(Protocol):
+    """Event streams and snapshots from which accounts are reconstructed."""
+
+    def read(self, account_id: UUID) -> Sequence[StoredEvent]:
+        """Return the latest snapshot, if any, and all later events, as of one moment after the call."""
+
+    def read_from_beginning(self, account_id: UUID) -> Sequence[StoredEvent]:
+        """Return all events of the account."""

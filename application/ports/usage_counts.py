@@ -1,0 +1,22 @@
+"""Port: usage of accounts, for the check of usage thresholds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from datetime import date
+    from uuid import UUID
+
+    from domain.plan import Period, Usage
+
+
+class UsageCounts(Protocol):
+    """Usage of accounts, and the accounts whose usage or plan has changed since the last check."""
+
+    def due(self, today: date) -> AbstractContextManager[UUID | None]:
+        """Lock a changed account for the block, if there is one up to this day. If the block fails, it stays due."""
+
+    def used(self, account_id: UUID, period: Period) -> Usage:
+        """Return the total usage of an account's sub-users in a period."""

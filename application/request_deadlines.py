@@ -1,0 +1,49 @@
+"""Deadline for all waits of the request that the current thread processes.
+
+Each wait has its own limit. If the database does not respond, a client would otherwise wait for the sum of the limits:
+for the lock on the account, for a connection, and for the response.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REQUEST_SECONDS = 8.0
+"""Seconds from the arrival of a request, including its wait for a thread."""
+
+LEAST_SECONDS = 2.0
+"""Minimum for a request that has waited long for a thread: many times the duration of a typical request."""
+
+SHORTEST_WAIT = 0.05
+"""Limit of a wait after the deadline. It suffices to release a transaction if the database responds."""
+
+
+class _Current(threading.local):
+    deadline: float | None = None
+
+
+_current = _Current()
+
+
+@contextmanager
+def request_deadline(arrived_at: float) -> Iterator[None]:
+    """Limit the waits of this thread inside the block. `arrived_at` is a `time.monotonic()` value."""
+    _current.deadline = max(arrived_at + REQUEST_SECONDS, time.monotonic() + LEAST_SECONDS)
+    try:
+        yield
+    finally:
+        _current.deadline = None
+
+
+def within_deadline(seconds: float) -> float:
+    """Return this limit in seconds, or the time until the request's deadline if that is shorter."""
+    deadline = _current.deadline
+    if deadline is None:
+        return seconds
+    return min(seconds, max(SHORTEST_WAIT, deadline - time.monotonic()))

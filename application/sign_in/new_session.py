@@ -1,0 +1,80 @@
+"""New session: its token, and the row to store."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from application.transactional_writes import OpenSession
+from domain.permission_catalog import Permission, permissions_of
+
+if TYPE_CHECKING:
+    from domain.assurance_level import AssuranceLevel
+    from domain.event_metadata import EventMetadata
+
+SESSION_LIFETIME = timedelta(hours=24)
+"""Maximum lifetime of a session (ASVS 7.3.2)."""
+
+TOKEN_BYTES = 32
+"""256 random bits (ASVS 7.2.3 requires 128)."""
+
+
+def new_token() -> str:
+    """Return a random token."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def token_hash(token: str) -> bytes:
+    """Return the hash of a token, which is stored in its place. 256 random bits need no salt."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True)
+class NewSession:
+    """New session of a sub-user or of an account's owner, with its token, which is not stored.
+
+    A session ends with the person's access.
+    """
+
+    account_id: UUID
+    person_id: UUID
+    assurance: AssuranceLevel
+    opened_at: datetime
+    access_expires_at: datetime | None = None
+    session_id: UUID = field(default_factory=uuid4)
+    token: str = field(default_factory=new_token, repr=False)
+
+    @property
+    def expires_at(self) -> datetime:
+        """Time at which the session ends, regardless of its use."""
+        end = self.opened_at + SESSION_LIFETIME
+        return min(end, self.access_expires_at or end)
+
+    @property
+    def must_change_password(self) -> bool:
+        """Whether the session can only replace the temporary password."""
+        return self.assurance.is_restricted
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """Permissions of a sub-user's session."""
+        return permissions_of(self.assurance)
+
+    def record(self, metadata: EventMetadata) -> OpenSession:
+        """Return the write that stores the session."""
+        return OpenSession(
+            session_id=self.session_id,
+            token_hash=token_hash(self.token),
+            account_id=self.account_id,
+            person_id=self.person_id,
+            assurance=self.assurance,
+            opened_at=self.opened_at,
+            expires_at=self.opened_at + SESSION_LIFETIME,
+            access_expires_at=self.access_expires_at,
+            ip=metadata.ip,
+            user_agent=metadata.user_agent,
+        )

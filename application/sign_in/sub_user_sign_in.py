@@ -1,0 +1,108 @@
+"""Sign-in of sub-users, who name themselves and their account by e-mail."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from application.email_hashes import email_hashes, owner_email_hash
+from application.sign_in.new_session import NewSession
+from application.sign_in.password_sign_in import UNKNOWN_ID, ClaimedIdentity, Identity, LoginAttempt, PasswordSignIn
+from application.throttle_keys import identity_key, sub_user_keys
+from domain.assurance_level import AssuranceLevel
+from domain.refusals import AccountNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from application.command_context import CommandContext
+    from application.ports.keyed_hasher import KeyedHasher
+    from application.ports.vault import PersonKey
+    from application.repository import Outcome
+    from domain.event_metadata import EventMetadata
+    from domain.main_account import MainAccount
+
+
+class SubUserIdentity(Identity):
+    """A sub-user."""
+
+    is_owner = False
+
+    @property
+    def sub_user_id(self) -> UUID:
+        """Id of the sub-user."""
+        return self.entry.person_id
+
+    def metadata(self, context: CommandContext) -> EventMetadata:
+        """Return the metadata of a command by this sub-user."""
+        return context.by_sub_user(self.sub_user_id).encrypted_with(self.entry.key)
+
+    def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner: PersonKey) -> bytes:
+        """Return the key of the e-mails of the account and the sub-user."""
+        email = self.entry.key.decrypt("email", account.sub_user(self.sub_user_id).email)
+        return identity_key(keyed_hasher, owner_email_hash(keyed_hasher, owner, account), keyed_hasher.email(email))
+
+    def forbidden_texts(self, account: MainAccount) -> list[str]:
+        """Return the sub-user's e-mail and names."""
+        sub_user = account.sub_user(self.sub_user_id)
+        return [self.entry.key.decrypt(name, getattr(sub_user, name)) for name in ("email", "name", "surname")]
+
+    def log_in(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+        """Record a login. With a temporary password, the session has the level of one."""
+        sub_user = account.sub_user(self.sub_user_id)
+        assurance = AssuranceLevel.TEMPORARY_PASSWORD if sub_user.must_change_password else AssuranceLevel.PASSWORD
+        session = NewSession(account.id, self.sub_user_id, assurance, at, sub_user.access_expires_at)
+        account.log_in(self.sub_user_id, session.session_id, at=at, metadata=metadata)
+        return session
+
+    def change_password(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+        """Record a password change, which also records the login."""
+        access_expires_at = account.sub_user(self.sub_user_id).access_expires_at
+        session = NewSession(account.id, self.sub_user_id, AssuranceLevel.PASSWORD, at, access_expires_at)
+        account.change_own_password(self.sub_user_id, session.session_id, at=at, metadata=metadata)
+        return session
+
+    def log_out(self, account: MainAccount, session_id: UUID | None, at: datetime, metadata: EventMetadata) -> None:
+        """Record a logout."""
+        account.log_out(self.sub_user_id, session_id, at=at, metadata=metadata)
+
+    def record_refused_login(
+        self, account: MainAccount, why: str, failures: int, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Record a refused login, unless the sub-user has been deleted in the meantime."""
+        if self.sub_user_id in account.sub_users:
+            account.record_refused_login(self.sub_user_id, why, failures, at=at, metadata=metadata)
+
+
+class SubUserSessions(PasswordSignIn):
+    """Commands of sub-users on their own sessions and password."""
+
+    identity_type = SubUserIdentity
+
+    def log_in(
+        self,
+        account_email: str,
+        email: str,
+        password: str,
+        context: CommandContext,
+        on_verified: Callable[[], None] = lambda: None,
+    ) -> Outcome[NewSession]:
+        """Open a session. Raises `LoginRefused`, identical for all causes, `TooManyAttempts` or `TooBusy`."""
+        account_email_hash, email_hash = self.keyed_hasher.email(account_email), self.keyed_hasher.email(email)
+        keys = sub_user_keys(self.keyed_hasher, account_email_hash, email_hash, context.ip)
+        return self._log_in(LoginAttempt(account_email_hash, email, password, keys, context), on_verified)
+
+    def _find_claimed(self, attempt: LoginAttempt) -> ClaimedIdentity:
+        account_id = self.directory.find_account_id(attempt.account_email_hash)
+        account = None
+        with suppress(AccountNotFound):
+            account = self.accounts.load(account_id or UNKNOWN_ID)
+        entries = self.vault.entries(list(account.sub_users) if account is not None else [UNKNOWN_ID])
+        if account is None:
+            return ClaimedIdentity()
+        hashes = email_hashes(self.keyed_hasher, account.id, entries.values(), attempt.email)
+        sub_user = account.sub_user_with_email(hashes)
+        entry = entries.get(sub_user.sub_user_id) if sub_user is not None else None
+        return ClaimedIdentity(account.id, SubUserIdentity(entry) if entry is not None else None, account)

@@ -1,0 +1,110 @@
+"""Throttle keys of login attempts, and the number of failures that each key allows.
+
+All keys are keyed hashes, so they reveal neither e-mail addresses nor IP addresses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from application.ports.throttle import AttemptKeys, ThrottleKey, ThrottleScope
+from domain.main_account import LOCKING_FAILURES
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from application.ports.keyed_hasher import KeyedHasher
+
+OWNER = "the owner"
+"""Placeholder for the hash of a sub-user's e-mail in the keys of an owner. No hash has this value."""
+
+OWN_NETWORK_LIMIT = 5
+"""Consecutive failures on one person from one network before the first wait."""
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Length of a network prefix that groups clients, and the number of failures that a group may have.
+
+    `per_person` limits consecutive failures on one person, `per_minute` failures on all people.
+    """
+
+    length: int
+    per_person: int
+    per_minute: int | None
+
+
+IPV6_PREFIXES = (Prefix(64, OWN_NETWORK_LIMIT, None), Prefix(56, 10, 30), Prefix(48, 20, 120))
+"""Providers typically assign a /56 to one customer, so it counts as one client."""
+
+IPV4_PREFIXES = (Prefix(32, OWN_NETWORK_LIMIT, 30), Prefix(24, 20, 120))
+UNKNOWN_ADDRESS = Prefix(0, OWN_NETWORK_LIMIT, None)
+
+PASSWORD_CHANGES_PER_HOUR = 30
+
+
+def sub_user_keys(keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str, ip: str | None) -> AttemptKeys:
+    """Return the keys of a login as a sub-user. The sub-user need not exist."""
+    identity = identity_key(keyed_hasher, account_email_hash, email_hash)
+    counters = [ThrottleKey(identity, ThrottleScope.IDENTITY, LOCKING_FAILURES)]
+    for index, (network, prefix) in enumerate(_networks(ip)):
+        scope = ThrottleScope.NETWORK if index else ThrottleScope.OWN_NETWORK
+        key = keyed_hasher.hash("login from", account_email_hash, email_hash, network)
+        counters.append(ThrottleKey(key, scope, prefix.per_person))
+        if prefix.per_minute is not None:
+            counters.append(ThrottleKey(keyed_hasher.hash("ip", network), ThrottleScope.CLIENT, prefix.per_minute))
+    return AttemptKeys(identity, _sorted_by_key(counters))
+
+
+def owner_keys(keyed_hasher: KeyedHasher, account_email_hash: str, ip: str | None) -> AttemptKeys:
+    """Return the keys of a login as an account's owner. The account need not exist."""
+    return sub_user_keys(keyed_hasher, account_email_hash, OWNER, ip)
+
+
+def password_change_keys(keyed_hasher: KeyedHasher, person_id: UUID) -> AttemptKeys:
+    """Return the keys of a person's attempts to change their own password."""
+    person = str(person_id)
+    failures = keyed_hasher.hash("login from", "own password", person, "")
+    attempts = keyed_hasher.hash("password changes", person)
+    counters = [
+        ThrottleKey(failures, ThrottleScope.OWN_NETWORK, OWN_NETWORK_LIMIT),
+        ThrottleKey(attempts, ThrottleScope.ATTEMPTS, PASSWORD_CHANGES_PER_HOUR),
+    ]
+    return AttemptKeys(failures, _sorted_by_key(counters))
+
+
+def identity_key(keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str) -> bytes:
+    """Return the identity key of a sub-user."""
+    return keyed_hasher.hash("login", account_email_hash, email_hash)
+
+
+def owner_identity_key(keyed_hasher: KeyedHasher, account_email_hash: str) -> bytes:
+    """Return the identity key of an account's owner."""
+    return identity_key(keyed_hasher, account_email_hash, OWNER)
+
+
+def unknown_sub_users_key(keyed_hasher: KeyedHasher, account_email_hash: str) -> ThrottleKey:
+    """Return the key that counts failed logins to an account with an unknown sub-user e-mail."""
+    return ThrottleKey(
+        keyed_hasher.hash("login", account_email_hash, "nobody known"), ThrottleScope.TALLY, LOCKING_FAILURES
+    )
+
+
+def _networks(ip: str | None) -> list[tuple[str, Prefix]]:
+    """Return the networks of an address, narrowest first."""
+    if ip is None:
+        return [("", UNKNOWN_ADDRESS)]
+    if isinstance(ipaddress.ip_address(ip), ipaddress.IPv4Address):
+        single_address, *wider = IPV4_PREFIXES
+        return [(ip, single_address), *((_network(ip, prefix), prefix) for prefix in wider)]
+    return [(_network(ip, prefix), prefix) for prefix in IPV6_PREFIXES]
+
+
+def _network(ip: str, prefix: Prefix) -> str:
+    return str(ipaddress.ip_network(f"{ip}/{prefix.length}", strict=False))
+
+
+def _sorted_by_key(counters: list[ThrottleKey]) -> tuple[ThrottleKey, ...]:
+    return tuple(sorted(counters, key=lambda counter: counter.key))

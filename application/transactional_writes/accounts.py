@@ -1,0 +1,33 @@
+"""Writes of the account directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from application.transactional_writes.base import TransactionalWrite
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+@dataclass(frozen=True)
+class ListAccount(TransactionalWrite):
+    """Add an account to the directory under its e-mail, which must be unique there."""
+
+    email_hash: str
+    account_id: UUID
+
+
+@dataclass(frozen=True)
+class UnlistAccount(TransactionalWrite):
+    """Remove an account from the directory."""
+
+    account_id: UUID
+
+
+@dataclass(frozen=True)
+class RequireOpenAccount(TransactionalWrite):
+    """Require that the account is open when the transaction commits. Otherwise raise `VersionConflict`."""
+
+    account_id: UUID

@@ -1,0 +1,109 @@
+"""Erasure of personal data after legal holds, of whole accounts, and again after a restore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from application.email_hashes import owner_email_hash
+from application.throttle_keys import OWNER, identity_key, unknown_sub_users_key
+from application.transactional_writes import ForgetFailedAttempts
+from domain.event_metadata import ActorType, EventMetadata
+from domain.refusals import AccountNotFound
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from application.ports.clock import Clock
+    from application.ports.keyed_hasher import KeyedHasher
+    from application.ports.legal_holds import LegalHolds
+    from application.ports.vault import Vault
+    from application.repository import MainAccounts
+    from application.transactional_writes import TransactionalWrite
+    from domain.main_account import MainAccount
+
+LEGAL_HOLDS = EventMetadata(ActorType.SYSTEM, "legal holds")
+OPERATOR = EventMetadata(ActorType.SYSTEM, "operator")
+"""Actors of erasures that no request causes."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """An erasure of a sub-user or, without one, of all people in an account."""
+
+    account_id: UUID
+    sub_user_id: UUID | None
+
+
+class Erasures:
+    """Erases people. Erasing a person again records nothing, so several workers can run."""
+
+    def __init__(
+        self, accounts: MainAccounts, vault: Vault, holds: LegalHolds, keyed_hasher: KeyedHasher, clock: Clock
+    ) -> None:
+        self._accounts = accounts
+        self._keyed_hasher = keyed_hasher
+        self._vault = vault
+        self._holds = holds
+        self._clock = clock
+
+    def erase_next(self) -> bool:
+        """Erase a sub-user whose legal hold has ended. Return False if there is none."""
+        hold = self._holds.claim(self._clock())
+        if hold is None:
+            return False
+        self._erase_sub_user(hold.account_id, hold.person_id, LEGAL_HOLDS)
+        return True
+
+    def erase_account(self, account_id: UUID) -> int:
+        """Close an account and erase all people in it, also those on hold. Return their number.
+
+        Raises `AccountNotFound`.
+        """
+
+        def decide(account: MainAccount) -> tuple[int, list[TransactionalWrite]]:
+            people = self._vault.people_of(account_id)
+            writes: list[TransactionalWrite] = []
+            if account_id in people:
+                writes = self._forget_attempts(account)
+                sub_users = sorted(people - {account_id})
+                account.erase_all_people(sub_users, at=self._clock(), metadata=OPERATOR)
+            return len(people), writes
+
+        return self._accounts.change(account_id, decide).value
+
+    def _forget_attempts(self, account: MainAccount) -> list[TransactionalWrite]:
+        """Return the writes that delete the counters of failed logins, whose keys are hashes of e-mails."""
+        entries = self._vault.entries([account.id, *account.sub_users])
+        owner = entries.get(account.id)
+        if owner is None:
+            return []
+        account_email_hash = owner_email_hash(self._keyed_hasher, owner.key, account)
+        email_hashes = [
+            self._keyed_hasher.email(entries[sub_user_id].key.decrypt("email", sub_user.email))
+            for sub_user_id, sub_user in account.sub_users.items()
+            if sub_user_id in entries
+        ]
+        keys = [
+            identity_key(self._keyed_hasher, account_email_hash, email_hash) for email_hash in (OWNER, *email_hashes)
+        ]
+        keys.append(unknown_sub_users_key(self._keyed_hasher, account_email_hash).key)
+        return [ForgetFailedAttempts(key) for key in sorted(keys)]
+
+    def reapply(self, erasure: Erasure) -> bool:
+        """Repeat an erasure after a restore of the database. Return False if there was no data to erase."""
+        try:
+            if erasure.sub_user_id is None:
+                return self.erase_account(erasure.account_id) > 0
+            return self._erase_sub_user(erasure.account_id, erasure.sub_user_id, OPERATOR)
+        except AccountNotFound:
+            return False
+
+    def _erase_sub_user(self, account_id: UUID, sub_user_id: UUID, metadata: EventMetadata) -> bool:
+        def decide(account: MainAccount) -> tuple[bool, list[TransactionalWrite]]:
+            has_data = sub_user_id in self._vault.people_of(account_id) and sub_user_id != account_id
+            if has_data:
+                account.erase_sub_user(sub_user_id, at=self._clock(), metadata=metadata)
+            return has_data, []
+
+        return self._accounts.change(account_id, decide).value

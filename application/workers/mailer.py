@@ -1,0 +1,164 @@
+"""Mailer: sends the mails that events request, with retries, and records the outcomes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from application.command_context import CommandContext
+from application.mail import Mail, MailDelayed, MailKind, MailRefused, MailThrottled
+from application.transactional_writes import FinishMail, ForgetMailedPassword, TransactionalWrite
+from application.workers.mail_pacing import MailPacing
+from domain.event_metadata import ActorType
+from domain.refusals import AccountNotFound
+from domain.sub_user import Notice
+
+if TYPE_CHECKING:
+    from application.mail import MailTransport
+    from application.ports.clock import Clock
+    from application.ports.mail_queue import MailJob, MailQueue
+    from application.ports.vault import Vault, VaultEntry
+    from application.repository import MainAccounts
+    from domain.main_account import MainAccount
+    from domain.sub_user import SubUser
+
+FIRST_DELAY = timedelta(seconds=15)
+LONGEST_DELAY = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(hours=48)
+"""RFC 5321, 4.5.4.1, asks senders to retry for four to five days. Credentials are of little use after two."""
+
+
+class Mailer:
+    """Worker that sends queued mails one at a time."""
+
+    def __init__(
+        self,
+        accounts: MainAccounts,
+        vault: Vault,
+        queue: MailQueue,
+        transport: MailTransport,
+        clock: Clock,
+        *,
+        login_url: str,
+        mail_domain: str,
+    ) -> None:
+        self._accounts = accounts
+        self._vault = vault
+        self._queue = queue
+        self._transport = transport
+        self._clock = clock
+        self._login_url = login_url
+        self._mail_domain = mail_domain
+        self._pacing = MailPacing()
+
+    def send_next(self) -> bool:
+        """Attempt one mail that is due. Return False if there is none, or if the pacing requires a pause."""
+        if not self._pacing.may_send(self._clock()):
+            return False
+        job = self._queue.claim(self._clock())
+        if job is None:
+            return False
+        if job.attempts > 1 and self._clock() - job.asked_at >= GIVE_UP_AFTER + 2 * LONGEST_DELAY:
+            self._finish(job, "failed", "not delivered in time")  # earlier attempts ended without an outcome
+            return True
+        try:
+            mail = self._mail(job)
+            if mail is None:
+                self._finish(job, "superseded")
+                return True
+            reply = self._transport.send(mail)
+        except MailRefused as refused:
+            self._finish(job, "failed", refused.reply)
+        except MailDelayed as delayed:
+            if isinstance(delayed, MailThrottled):
+                self._pacing.slow_down(self._clock())
+            self._delay(job, delayed.reply)
+        else:
+            self._pacing.speed_up()
+            self._finish(job, "sent", reply)
+        return True
+
+    def _mail(self, job: MailJob) -> Mail | None:
+        """Return the mail with the current data, or None if its recipient was deleted or its credentials replaced."""
+        try:
+            account = self._accounts.load(job.account_id)
+        except AccountNotFound:
+            return None
+        sub_user = account.sub_users.get(job.sub_user_id)
+        entries = self._vault.entries([job.account_id, job.sub_user_id])
+        if sub_user is None or account.closed_at is not None or len(entries) < len({job.account_id, job.sub_user_id}):
+            return None
+        entry = entries[job.sub_user_id]
+        password = None
+        if job.notice != Notice.PASSWORD_CHANGED:
+            if (
+                entry.credentials_version != job.credentials_version
+                or entry.encrypted_password is None
+                or not sub_user.active
+            ):
+                return None
+            password = entry.key.decrypt("password", entry.encrypted_password)
+        return self._compose(job, account, sub_user, entries[job.account_id], entry, password)
+
+    def _compose(
+        self,
+        job: MailJob,
+        account: MainAccount,
+        sub_user: SubUser,
+        owner: VaultEntry,
+        entry: VaultEntry,
+        password: str | None,
+    ) -> Mail:
+        return Mail(
+            message_id=f"{job.account_id}.{job.caused_by}@{self._mail_domain}",
+            kind=MailKind(job.notice),
+            language=account.language,
+            to=entry.key.decrypt("email", sub_user.email),
+            name=entry.key.decrypt("name", sub_user.name),
+            surname=entry.key.decrypt("surname", sub_user.surname),
+            account_email=owner.key.decrypt("email", account.email),
+            company_name=owner.key.decrypt("company_name", account.company_name),
+            login_url=self._login_url,
+            date=job.asked_at,
+            password=password,
+            password_expires_at=entry.password_expires_at if password is not None else None,
+        )
+
+    def _delay(self, job: MailJob, reply: str) -> None:
+        now = self._clock()
+        if now - job.asked_at >= GIVE_UP_AFTER:
+            self._finish(job, "failed", reply)
+        else:
+            self._queue.postpone(job, now + delay_after(job.attempts), reply)
+
+    def _finish(self, job: MailJob, state: str, reply: str | None = None) -> None:
+        """Record the outcome of a mail, and delete the encrypted password that it contained, in one transaction."""
+        at = self._clock()
+        writes: list[TransactionalWrite] = [FinishMail(job.account_id, job.caused_by, state, at)]
+        if job.credentials_version is not None:
+            writes.append(ForgetMailedPassword(job.sub_user_id, job.credentials_version))
+
+        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
+            self._record_outcome(account, job, state, reply, at)
+            return None, writes
+
+        self._accounts.change(job.account_id, decide)
+
+    def _record_outcome(self, account: MainAccount, job: MailJob, state: str, reply: str | None, at: datetime) -> None:
+        entry = self._vault.entries([job.sub_user_id]).get(job.sub_user_id)
+        if reply is None or entry is None:
+            return
+        account.record_mail_outcome(
+            job.sub_user_id,
+            Notice(job.notice),
+            job.caused_by,
+            entry.key.encrypt("reply", reply),
+            accepted=state == "sent",
+            at=at,
+            metadata=CommandContext(ActorType.SYSTEM, "mailer").encrypted_with(entry.key),
+        )
+
+
+def delay_after(attempts: int) -> timedelta:
+    """Return the delay after a number of attempts. It doubles each time up to `LONGEST_DELAY`."""
+    return min(FIRST_DELAY * (1 << min(attempts - 1, 20)), LONGEST_DELAY)

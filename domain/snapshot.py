@@ -1,0 +1,130 @@
+"""Snapshots of main accounts, which avoid replaying a long stream from its beginning."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from uuid import UUID
+
+from eventsourcing.domain import CanSnapshotAggregate, DomainEvent
+from eventsourcing.utils import register_topic, resolve_topic
+
+from domain.plan import Plan, Resource, Threshold
+from domain.sub_user import CredentialsMailState, SubUser
+
+if TYPE_CHECKING:
+    from domain.main_account import MainAccount
+
+TIME_FIELDS = tuple(field.name for field in fields(SubUser) if "datetime" in str(field.type))
+"""Times of a sub-user, which a snapshot has as text."""
+
+PASSWORDS_ISSUED = "passwords_issued"
+"""Stored outside `sub_users`: earlier releases pass every key of a sub-user to their constructor, and would fail."""
+
+CREDENTIALS_VERSION = "credentials"
+"""Key of `SubUser.credentials_version` in a snapshot."""
+
+
+@dataclass(frozen=True)
+class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
+    """State of an account at one version, as JSON values. Personal data stays encrypted."""
+
+    TOPIC: ClassVar[str] = "MainAccountSnapshot"
+    state: dict[str, Any]
+
+    @classmethod
+    def take(cls, aggregate: MainAccount) -> Self:  # type: ignore[override]  # only for this aggregate
+        """Return a snapshot of the account's current state."""
+        return cls(
+            originator_id=aggregate.id,
+            originator_version=aggregate.version,
+            timestamp=aggregate.modified_on,
+            state={
+                "created_on": aggregate.created_on.isoformat(),
+                "email": aggregate.email,
+                "email_hash": aggregate.recorded_email_hash,
+                "company_name": aggregate.company_name,
+                "language": aggregate.language,
+                "sub_user_limit": aggregate.sub_user_limit,
+                "closed_at": aggregate.closed_at and aggregate.closed_at.isoformat(),
+                "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
+                "thresholds_told": sorted(map(_threshold_to_state, aggregate.notified_thresholds)),
+                "recent_mails": [[at.isoformat(), str(recipient)] for at, recipient in aggregate.recent_mails],
+                "sub_users": [_to_state(sub_user) for sub_user in aggregate.sub_users.values()],
+                PASSWORDS_ISSUED: {
+                    str(sub_user.sub_user_id): sub_user.password_issued_at and sub_user.password_issued_at.isoformat()
+                    for sub_user in aggregate.sub_users.values()
+                },
+            },
+        )
+
+    @property
+    def is_outdated(self) -> bool:
+        """Return whether an earlier release took this snapshot, without fields of the current state."""
+        return PASSWORDS_ISSUED not in self.state
+
+    def mutate(self, _: None) -> MainAccount:
+        """Return the account in the state of the snapshot."""
+        cls: type[MainAccount] = resolve_topic("MainAccount")
+        account = cls.__new__(cls)
+        account.__base_init__(
+            self.originator_id, self.originator_version, datetime.fromisoformat(self.state["created_on"])
+        )
+        account.modified_on = self.timestamp
+        for name in ("email", "company_name", "language", "sub_user_limit"):
+            setattr(account, name, self.state[name])
+        account.recorded_email_hash = self.state["email_hash"]
+        account.closed_at = _time(self.state["closed_at"])
+        account.plan = _plan(self.state.get("plan"))  # missing in older snapshots
+        account.notified_thresholds = frozenset(map(_threshold_from_state, self.state.get("thresholds_told", ())))
+        mails = self.state.get("recent_mails", ())  # missing in older snapshots
+        account.recent_mails = tuple((datetime.fromisoformat(at), UUID(recipient)) for at, recipient in mails)
+        issued = self.state.get(PASSWORDS_ISSUED, {})
+        sub_users = [
+            _from_state({**state, "password_issued_at": issued.get(state["sub_user_id"])})
+            for state in self.state["sub_users"]
+        ]
+        account.sub_users = {sub_user.sub_user_id: sub_user for sub_user in sub_users}
+        return account
+
+
+def _to_state(sub_user: SubUser) -> dict[str, Any]:
+    state = {name: value for name, value in asdict(sub_user).items() if value is not None}
+    state.pop("password_issued_at", None)
+    state[CREDENTIALS_VERSION] = state.pop("credentials_version")
+    times = {name: state[name].isoformat() for name in TIME_FIELDS if name in state}
+    return {**state, **times, "sub_user_id": str(sub_user.sub_user_id)}
+
+
+def _from_state(state: dict[str, Any]) -> SubUser:
+    values = {name: value for name, value in state.items() if name != CREDENTIALS_VERSION}
+    return SubUser(
+        **{
+            **values,
+            **{name: _time(state.get(name)) for name in TIME_FIELDS},
+            "sub_user_id": UUID(state["sub_user_id"]),
+            "credentials_version": state[CREDENTIALS_VERSION],
+            "credentials_mail": CredentialsMailState(state["credentials_mail"]),
+        }
+    )
+
+
+def _plan(state: dict[str, Any] | None) -> Plan | None:
+    return Plan(**{**state, "period_start": date.fromisoformat(state["period_start"])}) if state is not None else None
+
+
+def _threshold_to_state(threshold: Threshold) -> list[Any]:
+    return [str(threshold.resource), threshold.percent, str(threshold.period_start), threshold.included]
+
+
+def _threshold_from_state(state: list[Any]) -> Threshold:
+    resource, percent, period_start, included = state
+    return Threshold(Resource(resource), percent, date.fromisoformat(period_start), included)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
+
+
+register_topic(MainAccountSnapshot.TOPIC, MainAccountSnapshot)

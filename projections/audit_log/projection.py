@@ -1,0 +1,91 @@
+"""Audit view: an index of each account's events by sub-user, action and time, and the counts for charts.
+
+The counts are logins and activities, per sub-user and for the whole account.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from adapters.postgres.event_store.stored_events import account_of, state_of
+from adapters.postgres.sql_files import statements
+from domain import events
+from projections.audit_log.actions import ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from adapters.postgres.event_store.settled_reads import RecordedEvent
+    from projections.audit_log.retention import AuditRetention
+
+SQL = statements("projections.audit_log", "projection")
+
+ACTIVITY, LOGIN = events.SubUserActivityRecorded.TOPIC, events.SubUserLoggedIn.TOPIC
+COUNTED = {LOGIN, ACTIVITY}
+
+
+class Row(NamedTuple):
+    """Index entry of an event: ids and times in their stored form."""
+
+    position: int
+    account_id: str
+    action: str
+    sub_user_id: str | None
+    occurred_at: str
+    recorded_at: str
+
+    @property
+    def columns(self) -> tuple[object, ...]:
+        """The view's columns, in the order of `add_rows`."""
+        return self.position, self.account_id, self.action, self.sub_user_id, self.occurred_at
+
+    def is_recorded_since(self, moment: datetime) -> bool:
+        """Return whether the event was recorded at this moment or later."""
+        return datetime.fromisoformat(self.recorded_at) >= moment
+
+
+class AuditLogProjection:
+    """Indexes every event."""
+
+    name = "audit-log"
+    tables = ("audit_view", "audit_counts", "audit_day_counts", "audit_older")
+
+    def __init__(self, retention: AuditRetention) -> None:
+        self._retention = retention
+
+    def apply(self, connection: Connection[Any], batch: Sequence[RecordedEvent]) -> None:
+        """Apply these events in the current transaction."""
+        retained_since = self._retention.retained_since
+        rows = [row for event in batch if (row := index_row_of(event)) is not None]
+        current = [row for row in rows if row.is_recorded_since(retained_since)]
+        _copy(connection, "add_rows", [row.columns for row in current])
+        if len(current) < len(rows):
+            older = [row for row in rows if not row.is_recorded_since(retained_since)]
+            _copy(connection, "add_older", [(row.position, row.account_id, row.sub_user_id) for row in older])
+        if any(event.stored.topic in COUNTED for event in batch):
+            bounds = {"first": batch[0].position, "last": batch[-1].position, "begins": retained_since}
+            topics = {"login": LOGIN, "activity": ACTIVITY}
+            # Not prepared, so that it is planned for the present size of the tables.
+            connection.execute(SQL["count"], bounds | topics, prepare=False)
+
+
+def _copy(connection: Connection[Any], statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        with connection.cursor() as cursor, cursor.copy(SQL[statement]) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def index_row_of(recorded_event: RecordedEvent) -> Row | None:
+    """Return the index entry of an event, or None for an event that belongs to no single account."""
+    stored = recorded_event.stored
+    state = state_of(stored)
+    account_id = account_of(stored, state)
+    if account_id is None:
+        return None
+    action = state["action"] if stored.topic == ACTIVITY else ACTIONS[stored.topic]
+    occurred_at = state["occurred_at" if stored.topic in events.REPORTED_TOPICS else "timestamp"]
+    return Row(recorded_event.position, account_id, action, state.get("sub_user_id"), occurred_at, state["timestamp"])

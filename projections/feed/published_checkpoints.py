@@ -1,0 +1,96 @@
+"""Checkpoints as published messages: in order, at least once, each after all its events have been published.
+
+They are not events, so the feed does not contain them. Over HTTP they are at `/v1/audit/checkpoints`.
+"""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import class_row
+
+from adapters.postgres.sql_files import statements
+from application.transparency.checkpoint import Checkpoint
+from application.transparency.signed_note import SignedNote
+from projections.feed.event_catalog import COUNT, POSITION_DESCRIPTION, PREFIX, WORD
+from projections.transparency.checkpoints import StoredCheckpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from projections.feed.event_catalog import Schema
+
+SQL = statements("projections.feed", "published_checkpoints")
+
+TYPE = f"{PREFIX}audit.checkpoint.v1"
+SUMMARY = "A signed checkpoint of the event store. Keep it: it proves later whether the events up to it were rewritten."
+BATCH = 100
+
+DATA_SCHEMA: Schema = {
+    "type": "object",
+    "required": ["tree_size", "root_hash", "note"],
+    "properties": {
+        "tree_size": {**COUNT, "description": "Number of events in the tree."},
+        "root_hash": {**WORD, "description": "Root of the Merkle tree over these events, in base64."},
+        "note": {**WORD, "description": "The signed note (C2SP). Keep this."},
+    },
+}
+
+
+def due(connection: Connection[Any]) -> Sequence[StoredCheckpoint]:
+    """Return the next unpublished checkpoints whose events have all been published."""
+    cursor = connection.cursor(row_factory=class_row(StoredCheckpoint))
+    return cursor.execute(SQL["due"], {"limit": BATCH}, prepare=True).fetchall()
+
+
+def move(connection: Connection[Any], last: StoredCheckpoint) -> None:
+    """Record that the broker has confirmed the checkpoints up to this one."""
+    connection.execute(SQL["move"], {"number": last.number})
+
+
+def envelope(source: str, stored: StoredCheckpoint) -> dict[str, Any]:
+    """Return a checkpoint as a CloudEvent. `position` is that of its last event."""
+    checkpoint = Checkpoint.parse(SignedNote.parse(stored.note).text)
+    return {
+        "specversion": "1.0",
+        "id": f"checkpoint:{sha256(stored.note.encode()).hexdigest()[:32]}",
+        "type": TYPE,
+        "source": source,
+        "time": checkpoint.signed_at.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "dataschema": schema_address(source),
+        "position": stored.position,
+        "data": {
+            "tree_size": stored.tree_size,
+            "root_hash": base64.b64encode(checkpoint.root_hash).decode(),
+            "note": stored.note,
+        },
+    }
+
+
+def schema_address(source: str) -> str:
+    """Return the URL of the JSON Schema of its data."""
+    return f"{source}/schemas/{TYPE}.json"
+
+
+def schema() -> Schema:
+    """Return the JSON Schema of a whole envelope."""
+    names = ["id", "source", "time", "dataschema"]
+    return {
+        "title": TYPE,
+        "description": SUMMARY,
+        "type": "object",
+        "required": ["specversion", *names, "type", "datacontenttype", "position", "data"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "type": {"const": TYPE},
+            **{name: {"type": "string"} for name in names},
+            "datacontenttype": {"const": "application/json"},
+            "position": {**COUNT, "description": POSITION_DESCRIPTION},
+            "data": DATA_SCHEMA,
+        },
+    }

@@ -1,0 +1,282 @@
+"""View of accounts and sub-users, with names in plain text so that lists can be searched and sorted.
+
+A batch is applied in memory: the affected rows are read, changed event by event, and written back. The transitions of a
+sub-user are those of `domain.sub_user`. A row differs from the entity in three ways: it has JSON values, which no
+transition looks into, it has e-mail address and names in plain text, and it lacks `DECISION_FIELDS`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from adapters.postgres.event_store.stored_events import state_of
+from adapters.postgres.prepared_statements import named_row
+from adapters.postgres.sql_files import statements
+from application.commands.resources import ERASED
+from domain import events
+from domain.event_metadata import Ciphertext
+from domain.sub_user import CredentialsMailState, SubUser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from psycopg import Connection
+
+    from adapters.postgres.event_store.settled_reads import RecordedEvent
+    from adapters.postgres.event_store.stored_events import State
+    from application.ports.vault import Vault, VaultEntry
+
+SQL = statements("projections.sub_users", "projection")
+
+Row = dict[str, Any]
+"""A table row in JSON types."""
+
+ENCRYPTED_FIELDS = ("email", "company_name", "name", "surname")
+REGISTERED, CREATED, DELETED = (
+    event.TOPIC for event in (events.MainAccountRegistered, events.SubUserCreated, events.SubUserDeleted)
+)
+NAMING_TOPICS = {REGISTERED, events.MainAccountDetailsChanged.TOPIC, CREATED, events.SubUserDetailsChanged.TOPIC}
+"""Events with names and e-mail addresses that the view holds in plain text."""
+
+DECISION_FIELDS = frozenset({"email_hash", "was_activated", "credentials_version", "password_issued_at"})
+"""Fields of a sub-user that only decisions need."""
+
+CONSTANT_FIELDS = frozenset({"sub_user_id", "email", "created_at"})
+"""Fields of a sub-user that never change."""
+
+SUB_USER_FIELDS = tuple(field.name for field in fields(SubUser))
+COLUMNS = tuple(name for name in SUB_USER_FIELDS if name not in DECISION_FIELDS)
+PUT_SUB_USERS = SQL["put_sub_users"].format(
+    updates=", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in CONSTANT_FIELDS)
+)
+
+
+class Change(NamedTuple):
+    """An event of an account. `state` is empty if the event changes only the version."""
+
+    topic: str
+    account_id: str
+    version: int
+    state: State
+
+
+class SubUserRow(NamedTuple):
+    """A sub-user and their account."""
+
+    account_id: str
+    sub_user: SubUser
+
+
+class SubUserProjection:
+    """Follows every event in the streams of accounts."""
+
+    name = "sub-users"
+    tables = ("account_view", "sub_user_view")
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def apply(self, connection: Connection[Any], batch: Sequence[RecordedEvent]) -> None:
+        """Apply these events in the current transaction."""
+        changes = [_change(event) for event in batch if event.stored.topic not in events.NON_ACCOUNT_TOPICS]
+        if not changes:
+            return
+        sub_user_ids = {change.state["sub_user_id"] for change in changes if change.topic in ON_SUB_USERS}
+        accounts = _load(connection, "find_accounts", {change.account_id for change in changes})
+        loaded = _load(connection, "find_sub_users", sub_user_ids)
+        sub_users = {sub_user_id: _sub_user_row(row) for sub_user_id, row in loaded.items()}
+        self._decrypt(changes)  # after the rows are locked, so that no key erased in the meantime is used
+        for change in changes:
+            _apply_change(change, accounts, sub_users)
+        _put(connection, SQL["put_accounts"], list(accounts.values()))
+        _put(connection, PUT_SUB_USERS, [_columns(row) for row in sub_users.values()])
+        if deleted_ids := loaded.keys() - sub_users.keys():
+            connection.execute(SQL["remove_sub_users"], {"ids": list(deleted_ids)}, prepare=True)
+
+    def _decrypt(self, changes: Iterable[Change]) -> None:
+        """Replace encrypted fields by their plaintext, or by `ERASED` if the data key was erased."""
+        naming = [change for change in changes if change.topic in NAMING_TOPICS]
+        if naming:
+            entries = self._vault.entries(list({_person_id(change) for change in naming}))
+            for change in naming:
+                change.state.update(_plaintext(change.state, entries.get(_person_id(change))))
+
+
+def _change(recorded_event: RecordedEvent) -> Change:
+    stored = recorded_event.stored
+    if stored.topic not in events.ACCOUNT_TOPICS:
+        raise LookupError(stored.topic)
+    state = state_of(stored) if stored.topic in ON_SUB_USERS or stored.topic in ON_ACCOUNTS else {}
+    return Change(stored.topic, str(stored.originator_id), stored.originator_version, state)
+
+
+def _person_id(change: Change) -> UUID:
+    return UUID(change.state.get("sub_user_id", change.account_id))
+
+
+def _plaintext(state: State, entry: VaultEntry | None) -> State:
+    encrypted = {field: state[field] for field in ENCRYPTED_FIELDS if field in state}
+    return {
+        field: ERASED if entry is None else entry.key.decrypt(field, Ciphertext(value))
+        for field, value in encrypted.items()
+    }
+
+
+def _load(connection: Connection[Any], statement: str, ids: Collection[str]) -> dict[str, Row]:
+    if not ids:
+        return {}
+    rows = connection.cursor(row_factory=named_row).execute(SQL[statement], {"ids": list(ids)}, prepare=True)
+    return {row.id: row.view_row for row in rows}
+
+
+def _put(connection: Connection[Any], statement: str, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(statement, {"rows": json.dumps(rows)}, prepare=True)
+
+
+def _sub_user_row(row: Row) -> SubUserRow:
+    return SubUserRow(row["account_id"], SubUser(email_hash="", **{name: row[name] for name in COLUMNS}))
+
+
+def _columns(row: SubUserRow) -> Row:
+    values = vars(row.sub_user)
+    return {"account_id": row.account_id, **{name: values[name] for name in COLUMNS}}
+
+
+def _apply_change(change: Change, accounts: dict[str, Row], sub_users: dict[str, SubUserRow]) -> None:
+    """Apply an event to its rows. A row that does not exist, or no longer exists, is left alone."""
+    topic, state = change.topic, change.state
+    if topic == REGISTERED:
+        accounts[change.account_id] = _registered(change)
+    account = accounts.get(change.account_id)
+    if account is not None:
+        account["version"] = change.version
+        if topic in ON_ACCOUNTS:
+            ON_ACCOUNTS[topic](account, change)
+    if topic == CREATED:
+        sub_users[state["sub_user_id"]] = SubUserRow(change.account_id, _created(change))
+    elif topic == DELETED:
+        sub_users.pop(state["sub_user_id"], None)
+    elif topic in ON_SUB_USERS and (row := sub_users.get(state["sub_user_id"])) is not None:
+        sub_users[state["sub_user_id"]] = SubUserRow(row.account_id, ON_SUB_USERS[topic](row.sub_user, change))
+
+
+def _registered(change: Change) -> Row:
+    return {
+        "account_id": change.account_id,
+        "version": change.version,
+        **{field: change.state[field] for field in ("email", "company_name", "language", "sub_user_limit")},
+        "created_at": change.state["timestamp"],
+        "closed_at": None,
+    }
+
+
+def _change_account(account: Row, change: Change) -> None:
+    account.update(
+        {field: change.state[field] for field in ("email", "company_name", "language") if field in change.state}
+    )
+
+
+def _close(account: Row, change: Change) -> None:
+    account["closed_at"] = change.state["timestamp"]
+
+
+def _erase_owner(account: Row, change: Change) -> None:
+    """Erase the owner's data. An erased sub-user has no row any more."""
+    if "sub_user_id" not in change.state:
+        account.update(email=ERASED, company_name=ERASED)
+
+
+def _raise_limit(account: Row, change: Change) -> None:
+    account["sub_user_limit"] = change.state["sub_user_limit"]
+
+
+def _created(change: Change) -> SubUser:
+    details = {name: change.state[name] for name in SUB_USER_FIELDS if name in change.state}
+    return SubUser(**details, created_at=change.state["timestamp"])
+
+
+def _details_changed(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.details_changed(change.state.get("name"), change.state.get("surname"))
+
+
+def _visibility_changed(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.visibility_changed(visible=change.state["visible"])
+
+
+def _access_expiry_set(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.access_expiry_set(change.state.get("access_expires_at"))
+
+
+def _activated(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.activated(change.state["credentials"], change.version, change.state["timestamp"])
+
+
+def _deactivated(sub_user: SubUser, _: Change) -> SubUser:
+    return sub_user.deactivated()
+
+
+def _password_reset(sub_user: SubUser, change: Change) -> SubUser:
+    state = change.state
+    return sub_user.password_reset(state["credentials"], state["notice"], change.version, state["timestamp"])
+
+
+def _password_changed(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.password_changed(change.state["credentials"])
+
+
+def _logged_in(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.logged_in(change.state["timestamp"])
+
+
+def _locked_out(sub_user: SubUser, _: Change) -> SubUser:
+    return sub_user.locked_out()
+
+
+def _unlocked(sub_user: SubUser, _: Change) -> SubUser:
+    return sub_user.unlocked()
+
+
+def _credentials_mailed(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.credentials_mail_finished(change.state["caused_by"], CredentialsMailState.SENT)
+
+
+def _credentials_mail_failed(sub_user: SubUser, change: Change) -> SubUser:
+    return sub_user.credentials_mail_finished(change.state["caused_by"], CredentialsMailState.FAILED)
+
+
+def _no_change(_: Row, __: Change) -> None:
+    """Change no field: `_apply_change` creates the row."""
+
+
+def _unchanged(sub_user: SubUser, _: Change) -> SubUser:
+    """Return the same state: `_apply_change` creates or removes the row."""
+    return sub_user
+
+
+ON_ACCOUNTS: dict[str, Callable[[Row, Change], None]] = {
+    events.MainAccountRegistered.TOPIC: _no_change,
+    events.MainAccountDetailsChanged.TOPIC: _change_account,
+    events.MainAccountClosed.TOPIC: _close,
+    events.SubUserLimitRaised.TOPIC: _raise_limit,
+    events.PersonalDataErased.TOPIC: _erase_owner,
+}
+ON_SUB_USERS: dict[str, Callable[[SubUser, Change], SubUser]] = {
+    events.SubUserCreated.TOPIC: _unchanged,
+    events.SubUserDetailsChanged.TOPIC: _details_changed,
+    events.SubUserVisibilityChanged.TOPIC: _visibility_changed,
+    events.SubUserAccessExpirySet.TOPIC: _access_expiry_set,
+    events.SubUserActivated.TOPIC: _activated,
+    events.SubUserDeactivated.TOPIC: _deactivated,
+    events.SubUserPasswordReset.TOPIC: _password_reset,
+    events.SubUserPasswordChanged.TOPIC: _password_changed,
+    events.SubUserLoggedIn.TOPIC: _logged_in,
+    events.SubUserLockedOut.TOPIC: _locked_out,
+    events.SubUserUnlocked.TOPIC: _unlocked,
+    events.SubUserDeleted.TOPIC: _unchanged,
+    events.CredentialsMailed.TOPIC: _credentials_mailed,
+    events.CredentialsMailFailed.TOPIC: _credentials_mail_failed,
+}

@@ -1,0 +1,187 @@
+"""Queries of accounts and sub-users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from adapters.postgres.prepared_statements import dataclass_factory, fetch_all
+from adapters.postgres.sql_files import statements
+from application.commands.resources import AccountDetails, SubUserDetails
+from application.errors import InvalidValue
+from domain.refusals import AccountNotFound, SubUserNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from application.pagination_cursors import Cursors
+    from projections.runtime.freshness import Database, Freshness
+
+SQL = statements("projections.sub_users", "queries")
+DETAILS = dataclass_factory(SubUserDetails)
+COMPUTED_FIELDS = frozenset({"status", "temporary_password_expires_at"})
+"""Fields of a sub-user's details that the statements compute from other columns."""
+
+COLUMNS = sql.SQL(", ").join(
+    sql.Identifier(field.name) for field in fields(SubUserDetails) if field.name not in COMPUTED_FIELDS
+)
+FIND_SUB_USER = sql.SQL(SQL["find_sub_user"]).format(columns=COLUMNS).as_string()
+
+
+class Sort(StrEnum):
+    """Sort orders of the list of sub-users. A leading minus reverses the order."""
+
+    CREATED_AT = "created_at"
+    NAME = "name"
+    SURNAME = "surname"
+    EMAIL = "email"
+    STATUS = "status"
+    LAST_LOGIN_AT = "last_login_at"
+
+
+ORDERED_BY = {
+    Sort.CREATED_AT: sql.SQL("created_at"),
+    Sort.NAME: sql.SQL("lower(name)"),
+    Sort.SURNAME: sql.SQL("lower(surname)"),
+    Sort.EMAIL: sql.SQL("lower(email)"),
+    Sort.STATUS: sql.SQL("(NOT active)"),
+    Sort.LAST_LOGIN_AT: sql.SQL("coalesce(last_login_at, '-infinity')"),
+}
+TYPES = {
+    Sort.STATUS: sql.SQL("boolean"),
+    Sort.CREATED_AT: sql.SQL("timestamptz"),
+    Sort.LAST_LOGIN_AT: sql.SQL("timestamptz"),
+}
+
+
+@dataclass(frozen=True)
+class SubUserFilter:
+    """Which sub-users to list, and in which order. None and "" exclude no sub-user."""
+
+    status: str | None = None
+    visibility: str = "all"
+    q: str = ""
+    sort: Sort = Sort.CREATED_AT
+    descending: bool = False
+
+    def scope(self, account_id: UUID) -> list[str]:
+        """Return the values that a cursor of this list is bound to."""
+        return [str(account_id), self.status or "", self.visibility, self.q, self.sort, str(self.descending)]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some sub-users, and the cursor of the next page, if any."""
+
+    items: list[SubUserDetails]
+    next_cursor: str | None
+
+
+class SubUserQueries:
+    """Reads accounts and sub-users, once the view contains every event recorded before the request."""
+
+    def __init__(self, database: Database, freshness: Freshness, cursors: Cursors) -> None:
+        self._database = database
+        self._freshness = freshness
+        self._cursors = cursors
+
+    def account(self, account_id: UUID, at_least: int | None = None) -> AccountDetails:
+        """Return an account. Raises `AccountNotFound`."""
+        self._freshness.wait_for_account(account_id, at_least)
+        with self._database.get_connection() as connection:
+            row = connection.execute(SQL["find_account"], {"account_id": account_id}, prepare=True).fetchone()
+        if row is None:
+            raise AccountNotFound
+        return AccountDetails(**row)
+
+    def sub_user(self, account_id: UUID, sub_user_id: UUID, at_least: int | None = None) -> SubUserDetails:
+        """Return a sub-user. Raises `AccountNotFound`, `SubUserNotFound`."""
+        self._freshness.wait_for_account(account_id, at_least)
+        key = {"account_id": account_id, "sub_user_id": sub_user_id}
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, FIND_SUB_USER, key)
+        if not rows:
+            raise SubUserNotFound
+        return DETAILS(rows[0])
+
+    def list(
+        self, account_id: UUID, criteria: SubUserFilter, limit: int, cursor: str | None, at_least: int | None = None
+    ) -> Page:
+        """Return a page of sub-users. Raises `AccountNotFound`, and `InvalidValue` for a cursor of another list."""
+        last_values = self._cursors.read(criteria.scope(account_id), cursor) if cursor else None
+        stream_version, view_version, rows = self._select(account_id, criteria, limit + 1, last_values)
+        if stream_version is None or view_version is None or view_version < stream_version or at_least is not None:
+            self._freshness.wait_for_account(account_id, at_least)
+            _, _, rows = self._select(account_id, criteria, limit + 1, last_values)
+        next_cursor = None
+        if len(rows) > limit:
+            last_item, sort_key = rows[limit - 1]
+            next_cursor = self._cursors.write(criteria.scope(account_id), [sort_key, str(last_item.sub_user_id)])
+        return Page([details for details, _ in rows[:limit]], next_cursor)
+
+    def _select(
+        self, account_id: UUID, criteria: SubUserFilter, limit: int, last_values: Sequence[Any] | None
+    ) -> tuple[int | None, int | None, Sequence[tuple[SubUserDetails, str]]]:
+        """Return the version of the account's stream, the version in the view, and sub-users with their sort keys."""
+        query, parameters = _listing(account_id, criteria, limit, last_values)
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, query, parameters)
+        items = [(DETAILS(row), row.sort_key) for row in rows if row.sub_user_id is not None]
+        return rows[0].stored, rows[0].seen, items
+
+
+def sort_order(text: str) -> tuple[Sort, bool]:
+    """Parse a `sort` parameter into the order and whether it is reversed. Raises `InvalidValue`."""
+    try:
+        return Sort(text.removeprefix("-")), text.startswith("-")
+    except ValueError:
+        raise InvalidValue("sort", f"must be one of {', '.join(Sort)}, with a leading - to reverse") from None
+
+
+def _listing(
+    account_id: UUID, criteria: SubUserFilter, limit: int, last_values: Sequence[Any] | None
+) -> tuple[str, dict[str, Any]]:
+    parameters: dict[str, Any] = {"account_id": account_id, "limit": limit}
+    if criteria.q:
+        parameters["q"] = criteria.q
+    if last_values is not None:
+        parameters |= {"last_key": last_values[0], "last_id": last_values[1]}
+    options = (
+        criteria.status,
+        criteria.visibility,
+        bool(criteria.q),
+        criteria.sort,
+        criteria.descending,
+        last_values is not None,
+    )
+    return _statement(*options), parameters
+
+
+@cache
+def _statement(status: str | None, visibility: str, searched: bool, sort: Sort, descending: bool, paged: bool) -> str:  # noqa: FBT001, PLR0913, PLR0917  # the arguments are the cache key
+    """Return the statement for these options, cached: composing it takes longer than executing it."""
+    order = sql.SQL("DESC") if descending else sql.SQL("ASC")
+    where: list[sql.Composable] = [sql.SQL("account_id = %(account_id)s")]
+    if status is not None:
+        where.append(sql.SQL("active") if status == "active" else sql.SQL("NOT active"))
+    if visibility != "all":
+        where.append(sql.SQL("visible") if visibility == "visible" else sql.SQL("NOT visible"))
+    if searched:
+        where.append(sql.SQL("strpos(lower(name || ' ' || surname || ' ' || email), lower(%(q)s)) > 0"))
+    key = ORDERED_BY[sort]
+    if paged:
+        compare = sql.SQL("<") if descending else sql.SQL(">")
+        where.append(
+            sql.SQL("({}, sub_user_id) {} (%(last_key)s::{}, %(last_id)s::uuid)").format(
+                key, compare, TYPES.get(sort, sql.SQL("text"))
+            )
+        )
+    listing = sql.SQL(SQL["list_sub_users"]).format(
+        columns=COLUMNS, key=key, where=sql.SQL(" AND ").join(where), order=order
+    )
+    return listing.as_string()

@@ -1,0 +1,34 @@
+-- name: find_account
+-- An account, with its number of sub-users.
+SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at,
+       (SELECT count(*) FROM sub_user_view s WHERE s.account_id = a.account_id) AS sub_user_count
+FROM account_view a
+WHERE account_id = %(account_id)s
+
+-- name: find_sub_user
+-- One sub-user of an account.
+SELECT {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
+       (SELECT v.password_expires_at FROM vault v WHERE v.person_id = sub_user_id AND v.must_change AND active)
+           AS temporary_password_expires_at
+FROM sub_user_view
+WHERE account_id = %(account_id)s AND sub_user_id = %(sub_user_id)s
+
+-- name: list_sub_users
+-- A page of sub-users, with the version of the account's stream and the version that the view contains, all from one
+-- snapshot. There is a row even if there are no sub-users. The parts in braces are chosen from a fixed set, never from
+-- input.
+WITH account AS MATERIALIZED (
+    SELECT (SELECT max(e.originator_version) FROM stored_events e
+            WHERE e.originator_id = %(account_id)s AND EXISTS (
+                SELECT FROM stored_events f WHERE f.originator_id = %(account_id)s AND f.originator_version = 1
+                                              AND f.topic = 'MainAccountRegistered')
+           ) AS stored,
+           (SELECT v.version FROM account_view v WHERE v.account_id = %(account_id)s) AS seen
+), page AS MATERIALIZED (
+    SELECT * FROM sub_user_view WHERE {where} ORDER BY {key} {order}, sub_user_id {order} LIMIT %(limit)s
+)
+SELECT stored, seen, {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
+       (SELECT v.password_expires_at FROM vault v WHERE v.person_id = sub_user_id AND v.must_change AND active)
+           AS temporary_password_expires_at, ({key})::text AS sort_key
+FROM account LEFT JOIN page ON true
+ORDER BY {key} {order}, sub_user_id {order}

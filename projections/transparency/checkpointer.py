@@ -1,0 +1,275 @@
+"""Signing of checkpoints of the Merkle tree: when they are due, and only if they continue the earlier ones."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import structlog
+
+from adapters.postgres.prepared_statements import named_row
+from application.errors import TreeDamaged
+from application.transparency.checkpoint import Checkpoint, MalformedCheckpoint, Succession
+from application.transparency.merkle import is_consistent
+from application.transparency.signed_note import (
+    BadSignature,
+    MalformedKey,
+    MalformedNote,
+    SignedNote,
+    VerifierKey,
+    sign,
+)
+from projections.transparency.checkpoints import SQL, newest_checkpoint, signing_keys
+from projections.transparency.merkle_tree import position_of_leaf, root_at, tree_size
+from projections.transparency.proofs import consistency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from psycopg import Connection
+
+    from application.ports.clock import Clock
+    from application.transparency.signed_note import Signer, Verify
+    from projections.runtime.freshness import Database
+    from projections.transparency.checkpoints import StoredCheckpoint
+
+Made = list[tuple[Checkpoint, str]]
+"""Signed checkpoints and their notes."""
+
+MOST_EVENTS = 1000
+MAX_AGE = timedelta(seconds=60)
+"""A checkpoint is due when `MOST_EVENTS` events are unsigned, or when the last one is older than `MAX_AGE`."""
+
+MAX_PER_TRANSACTION = 100
+"""Checkpoints signed in one transaction."""
+
+log = structlog.get_logger(__name__)
+
+
+class KeyNotHeld(Exception):
+    """None of the configured private keys is the key that signs the checkpoints of this store."""
+
+
+class KeyRetired(Exception):
+    """The new signing key has signed this store before, and was succeeded by another key."""
+
+
+class HistoryRewritten(Exception):
+    """The tree does not continue the checkpoints signed before. It is not signed."""
+
+
+class Checkpointer:
+    """Signs checkpoints.
+
+    `signers` returns the private keys that are configured at present. `new_name` names a store when it gets its first
+    key.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        signers: Callable[[], Sequence[Signer]],
+        verify: Verify,
+        clock: Clock,
+        new_name: Callable[[], str] = lambda: f"subusers/{uuid4()}",
+    ) -> None:
+        self._database = database
+        self._signers = signers
+        self._verify = verify
+        self._clock = clock
+        self._new_name = new_name
+        self._last: Checkpoint | None = None
+        self._accepted_losses: set[UUID] = set()
+
+    def sign_due(self) -> int:
+        """Sign the checkpoints that are due, and return their number. Raises `KeyNotHeld`, `HistoryRewritten`."""
+        return self._make(_due)
+
+    def sign_now(self) -> int:
+        """Sign a checkpoint of the unsigned events, due or not; return 1, or 0 if there are none.
+
+        Raises `KeyNotHeld` and `HistoryRewritten`.
+        """
+        return self._make(lambda newest, size, _: [size] if size > _size(newest) else [])
+
+    def sign_sizes(self, sizes: Sequence[int]) -> int:
+        """Sign checkpoints of those sizes that the tree has reached. Raises `KeyNotHeld`, `HistoryRewritten`."""
+        return self._make(lambda _newest, tree_size, _now: [size for size in sizes if size <= tree_size])
+
+    def verifier_key(self) -> VerifierKey:
+        """Return the public key that signs at present, or the first configured one if none has signed yet."""
+        with self._signing_lock() as connection:
+            return self._current(connection)
+
+    def require_key(self) -> None:
+        """Raise `KeyNotHeld` unless the configured keys include the one that signs checkpoints."""
+        with self._signing_lock() as connection:
+            self._signer(self._current(connection))
+
+    def rotate_key(self, *, without_former: bool = False) -> tuple[VerifierKey, VerifierKey]:
+        """Make the first configured key the signing key; return the former public key and the new one.
+
+        Both keys sign a checkpoint that names the successor; with `without_former` only the new key does, because the
+        former is lost. A key that was succeeded is no longer trusted and never signs again. Raises `KeyNotHeld`,
+        `HistoryRewritten` and `KeyRetired`.
+        """
+        signed: Made = []
+        with self._signing_lock() as connection:
+            former = self._current(connection)
+            current = VerifierKey(former.name, self._signers()[0].public_key)
+            if current != former:
+                if str(current) in {key.verifier_key for key in signing_keys(connection)}:
+                    raise KeyRetired
+                signers = [] if without_former else [self._signer(former)]
+                size = tree_size(connection)
+                succession = Succession(former, current)
+                signed = self._sign(connection, current, [size], [*signers, self._signer(current)], succession)
+                self._add_key(connection, current, size)
+        self._log_signed(signed)
+        return former, current
+
+    def _make(self, sizes: Callable[[StoredCheckpoint | None, int, datetime], Sequence[int]]) -> int:
+        signed: Made = []
+        with self._signing_lock() as connection:
+            due_sizes = sizes(newest_checkpoint(connection), tree_size(connection), self._clock())
+            if due_sizes:
+                key = self._current(connection)
+                signed = self._sign(connection, key, due_sizes, [self._signer(key)])
+        self._log_signed(signed)
+        return len(due_sizes)
+
+    def _sign(
+        self,
+        connection: Connection[Any],
+        key: VerifierKey,
+        sizes: Sequence[int],
+        signers: Sequence[Signer],
+        succession: Succession | None = None,
+    ) -> Made:
+        self._require_accepted(connection)
+        predecessors = self._predecessors(connection)
+        signed: Made = []
+        for size in sizes:
+            root, position = _state(connection, size)
+            signed_at = self._clock().astimezone(UTC).replace(microsecond=0)
+            checkpoint = Checkpoint(key.name, size, root, position, signed_at, succession)
+            _require_continuation(connection, predecessors, checkpoint)
+            note = str(sign(checkpoint.text, key.name, signers))
+            row = {"tree_size": size, "position": position, "signed_at": signed_at, "note": note}
+            connection.execute(SQL["add"], row)
+            signed.append((checkpoint, note))
+            predecessors = [checkpoint]
+        return signed
+
+    def _log_signed(self, signed: Made) -> None:
+        """Log the signed checkpoints, after the transaction that stored them has committed."""
+        for checkpoint, note in signed:
+            log.info("checkpoint.signed", tree_size=checkpoint.tree_size, position=checkpoint.position, note=note)
+            self._last = checkpoint
+
+    def _require_accepted(self, connection: Connection[Any]) -> None:
+        """Raise `HistoryRewritten` if the store has gone back and no operator has accepted the loss.
+
+        Once a loss is accepted, checkpoints need not continue what this process signed of the lost events.
+        """
+        rows = connection.cursor(row_factory=named_row).execute(SQL["losses"]).fetchall()
+        if any(row.accepted_at is None for row in rows):
+            raise HistoryRewritten("the store has gone back: `subusers accept-lost-history` once auditors know")
+        losses = {row.epoch for row in rows}
+        if losses != self._accepted_losses:
+            self._accepted_losses = losses
+            self._last = None
+
+    def _predecessors(self, connection: Connection[Any]) -> list[Checkpoint]:
+        """Return the checkpoints to continue: the newest in the store, and the last one of this process.
+
+        Raises `HistoryRewritten` if the store's checkpoint is not genuine, or if it is missing although this process
+        has signed one.
+        """
+        newest, last = newest_checkpoint(connection), self._last
+        if newest is None:
+            if last is not None:
+                raise HistoryRewritten("the checkpoints are gone")
+            return []
+        try:
+            note = SignedNote.parse(newest.note)
+            current = VerifierKey.parse(signing_keys(connection)[-1].verifier_key)
+            if not note.signed_by([current], self._verify):
+                raise HistoryRewritten("the newest checkpoint is signed by another key")
+            stored = Checkpoint.parse(note.text)
+        except (MalformedNote, MalformedKey, MalformedCheckpoint, BadSignature, IndexError) as error:
+            raise HistoryRewritten(f"the newest checkpoint is not genuine: {error}") from error
+        return [stored] if last is None else [stored, last]
+
+    def _current(self, connection: Connection[Any]) -> VerifierKey:
+        """Return the current signing key, creating the first one and with it the name of the store."""
+        keys = signing_keys(connection)
+        if keys:
+            return VerifierKey.parse(keys[-1].verifier_key)
+        signers = self._signers()
+        if not signers:
+            raise KeyNotHeld
+        first = VerifierKey(self._new_name(), signers[0].public_key)
+        self._add_key(connection, first, 0)
+        return first
+
+    def _signer(self, key: VerifierKey) -> Signer:
+        for signer in self._signers():
+            if signer.public_key == key.public_key:
+                return signer
+        raise KeyNotHeld
+
+    def _add_key(self, connection: Connection[Any], key: VerifierKey, size: int) -> None:
+        row = {"verifier_key": str(key), "tree_size": size, "since": self._clock()}
+        connection.execute(SQL["add_key"], row)
+
+    @contextmanager
+    def _signing_lock(self) -> Iterator[Connection[Any]]:
+        """Yield a connection in a transaction that holds the signing lock."""
+        with self._database.get_connection() as connection, connection.transaction():
+            connection.execute(SQL["lock_signing"])
+            yield connection
+
+
+def _state(connection: Connection[Any], size: int) -> tuple[bytes, int]:
+    """Return the root of the first `size` leaves, and the position of the last of them."""
+    try:
+        return root_at(connection, size), position_of_leaf(connection, size - 1)
+    except TreeDamaged:
+        raise HistoryRewritten("a part of the tree is missing") from None
+
+
+def _require_continuation(
+    connection: Connection[Any], predecessors: Sequence[Checkpoint], checkpoint: Checkpoint
+) -> None:
+    """Raise `HistoryRewritten` unless the new tree is consistent with those of its predecessors."""
+    for earlier in predecessors:
+        try:
+            path = consistency(connection, earlier.tree_size, checkpoint.tree_size)
+        except TreeDamaged:
+            path = None
+        if path is None or not is_consistent(
+            earlier.tree_size, earlier.root_hash, checkpoint.tree_size, checkpoint.root_hash, path
+        ):
+            raise HistoryRewritten(f"the tree does not continue the signed tree of {earlier.tree_size} events")
+
+
+def _due(newest: StoredCheckpoint | None, size: int, now: datetime) -> list[int]:
+    """Return the tree sizes of due checkpoints: one per `MOST_EVENTS` events, and the rest if the last one is old.
+
+    A checkpoint dated in the future counts as old: a wrong clock must not stop signing until that date.
+    """
+    signed_size = _size(newest)
+    due = list(range(signed_size + MOST_EVENTS, size + 1, MOST_EVENTS))[:MAX_PER_TRANSACTION]
+    is_recent = newest is not None and timedelta() <= now - newest.signed_at < MAX_AGE
+    if not due and not is_recent and size > signed_size:
+        due.append(size)
+    return due
+
+
+def _size(newest: StoredCheckpoint | None) -> int:
+    return newest.tree_size if newest is not None else 0

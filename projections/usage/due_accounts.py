@@ -1,0 +1,45 @@
+"""Usage counts, and the queue of accounts whose usage thresholds must be checked."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from adapters.postgres.sql_files import statements
+from domain.plan import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+    from uuid import UUID
+
+    from eventsourcing.postgres import PostgresDatastore
+
+    from domain.plan import Period
+
+SQL = statements("projections.usage", "due_accounts")
+USAGE_SQL = statements("projections.usage", "queries")
+
+
+class PostgresUsageCounts:
+    """The tables of the follower `usage`."""
+
+    def __init__(self, database: PostgresDatastore) -> None:
+        self._database = database
+
+    @contextmanager
+    def due(self, today: date) -> Iterator[UUID | None]:
+        """Lend an account that is due for a check by this day, or None, and lock it for the duration of the block.
+
+        The account stays due if the block raises.
+        """
+        with self._database.get_connection() as connection, connection.transaction():
+            row = connection.execute(SQL["take"], {"today": today}, prepare=True).fetchone()
+            yield row["account_id"] if row is not None else None
+
+    def used(self, account_id: UUID, period: Period) -> Usage:
+        """Return the usage of all sub-users of an account in a period."""
+        parameters = {"account_id": account_id, **vars(period)}
+        with self._database.get_connection() as connection:
+            row = connection.execute(USAGE_SQL["used"], parameters, prepare=True).fetchone()
+        return Usage(**row) if row is not None else Usage()

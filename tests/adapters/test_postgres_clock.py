@@ -1,0 +1,90 @@
+"""All processes use the database's clock: a host with a skewed_service clock deletes nothing and logs a warning."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.postgres.clock import DatabaseClock
+from api.bootstrap import composition_root
+from projections.transparency.checkpointer import MOST_EVENTS
+from tests.builders import Company, catch_up
+from tests.postgres import connect, fetch
+from tests.projections.test_publisher import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
+
+DAY = timedelta(hours=25)
+
+
+@pytest.fixture(params=[DAY, -DAY], ids=["ahead", "behind"])
+def skewed_service(request: pytest.FixtureRequest, settings: Settings, quick_hashes: None) -> Iterator[Service]:
+    """Yield a service on a host whose clock is 25 hours off."""
+    service = composition_root.build(settings, wall_clock=lambda: datetime.now(UTC) + request.param)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def correct_service(settings: Settings, quick_hashes: None) -> Iterator[Service]:
+    """Yield a second service on a host whose clock is correct_service."""
+    service = composition_root.build(settings)
+    yield service
+    service.close()
+
+
+def test_host_with_a_wrong_clock_uses_the_database_clock(skewed_service: Service, correct_service: Service) -> None:
+    """Sessions are valid across hosts in both directions, and recorded times are correct_service."""
+    sub_user = Company.register(correct_service).create_with_own_password()
+    token = sub_user.log_in().token
+    assert abs((skewed_service.clock() - correct_service.clock()).total_seconds()) < 10
+    skewed_service.commands.sub_user_sessions.current(token)
+    correct_service.commands.sub_user_sessions.current(
+        Company.register(skewed_service).create_with_own_password().log_in().token
+    )
+
+
+def test_host_with_a_wrong_clock_deletes_no_expired_data(
+    skewed_service: Service, correct_service: Service, database_url: str
+) -> None:
+    """Nothing is deleted, not even expired data, because either clock may be skewed_service. A warning is reported."""
+    Company.register(correct_service).create_with_own_password().log_in()
+    fetch(database_url, "UPDATE sessions SET last_used_at = now() - interval '3 hours'")
+    with capture_logs() as lines:
+        assert skewed_service.delete_expired() == 0
+    assert [line["event"] for line in lines if line["log_level"] == "error"] in ([], ["clock.skewed"])
+    assert any("clock" in warning for warning in skewed_service.warnings())
+    assert not correct_service.warnings()
+    assert correct_service.delete_expired() >= 1
+
+
+def test_clock_skew_is_logged_once(database_url: str) -> None:
+    """The same skew is logged once, not at each measurement."""
+    clock = DatabaseClock(lambda: datetime.now(UTC) + DAY)
+    with connect(database_url) as connection, capture_logs() as lines:
+        clock.measure(connection)
+        clock.measure(connection)
+    assert [(line["event"], round(line["skew_seconds"])) for line in lines] == [("clock.skewed", DAY.total_seconds())]
+    assert abs((clock() - datetime.now(UTC)).total_seconds()) < 10
+
+
+def test_checkpoint_from_the_future_does_not_stop_signing(correct_service: Service, database_url: str) -> None:
+    """It counts as due, because otherwise nothing would be signed until that time."""
+    record(correct_service, 1)
+    catch_up(correct_service, "merkle-tree")
+    assert correct_service.workers.checkpointer.sign_due() == 1
+    fetch(database_url, "UPDATE checkpoints SET signed_at = now() + interval '25 hours'")
+    record(correct_service, 1)
+    catch_up(correct_service, "merkle-tree")
+    assert MOST_EVENTS > 1
+    assert correct_service.workers.checkpointer.sign_due() == 1
+    record(correct_service, 1)
+    catch_up(correct_service, "merkle-tree")
+    assert correct_service.workers.checkpointer.sign_due() == 0

@@ -1,0 +1,196 @@
+"""Measurement of whether the response time of a refused login reveals the reason, against a real server."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import random
+import threading
+import time
+from bisect import bisect_left, bisect_right
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
+from itertools import chain, combinations, count
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from tests.postgres import connect
+from tests.processes.portal import Portal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.processes.deployment import Deployment
+
+REQUEST_INTERVAL = 0.08
+"""Seconds between two requests without load: longer than one request takes, so that none waits for another."""
+
+BATCH_INTERVAL = 0.4
+"""Seconds between two batches of simultaneous requests: longer than a whole batch takes."""
+
+ROUNDS_UNTIL_RESET = 80
+"""Fewer than the 100 consecutive failures that lock a sub-user."""
+
+THROTTLED = "203.0.113.7"
+WRONG = "not what it is at all"
+
+addresses = count(int(ipaddress.ip_address("2001:db8::1")), 2**80)
+"""Each login comes from its own /48 network, so that none is throttled."""
+
+Timings = dict[str, dict[str, list[float]]]
+"""Response times in seconds, by status and kind of refusal."""
+
+Kind = tuple[dict[str, str], str | None, int]
+"""Credentials, client address (None for a new one each time), and expected status."""
+
+
+def measure(deployment: Deployment, database_url: str, *, rounds: int, load: int) -> Timings:
+    """Time `rounds` refusals of each kind, `load` of them at a time, or one after another if `load` is 0."""
+    with Portal(deployment.url, deployment.api_key()) as portal:
+        kinds = _kinds(portal, database_url)
+        timings: Timings = {"401": {}, "429": {}}
+        for name, (_, _, status) in kinds.items():
+            timings[str(status)][name] = []
+        with closing(_Client(deployment, portal)) as client, ThreadPoolExecutor(32) as threads:
+            for first_round in range(0, rounds, ROUNDS_UNTIL_RESET):
+                _reset(database_url)
+                shuffled_rounds = [
+                    random.sample([*kinds], len(kinds)) for _ in range(min(ROUNDS_UNTIL_RESET, rounds - first_round))
+                ]
+                names = [*chain.from_iterable(shuffled_rounds)]
+                starts = _starts(len(names), load)
+                attempts = (kinds[name] for name in names)
+                for name, seconds in zip(names, threads.map(client.time, attempts, starts), strict=True):
+                    timings[str(kinds[name][2])][name].append(seconds)
+    return timings
+
+
+def table(timings: Timings) -> str:
+    """Return, for each pair of kinds, the area under the curve of the best classifier, worst first."""
+    lines = []
+    for status, kinds in timings.items():
+        timings_per_kind = min(len(values) for values in kinds.values())
+        lines.append(f"\n{status}, {timings_per_kind} timings of each kind: area under the curve by middle, by spread")
+        lines += [f"  {by_middle:.3f}  {by_spread:.3f}  {pair}" for by_middle, by_spread, pair in _areas(kinds)]
+    return "\n".join(lines)
+
+
+def most_distinguishable(timings: Mapping[str, Sequence[float]]) -> tuple[float, str]:
+    """Return the largest area under the curve of any two kinds, and that pair."""
+    return max((max(by_middle, by_spread), pair) for by_middle, by_spread, pair in _areas(timings))
+
+
+def area_under_curve(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return how often a threshold classifier orders a pair correctly: 0.5 is chance, 1.0 is certainty."""
+    ordered = sorted(second)
+    pairs = sum((bisect_left(ordered, value) + bisect_right(ordered, value)) / 2 for value in first)
+    share = pairs / (len(first) * len(second))
+    return max(share, 1 - share)
+
+
+def _areas(timings: Mapping[str, Sequence[float]]) -> list[tuple[float, float, str]]:
+    middle = median(chain.from_iterable(timings.values()))
+    deviations = {kind: [abs(value - middle) for value in values] for kind, values in timings.items()}
+    areas = [
+        (
+            area_under_curve(timings[first], timings[second]),
+            area_under_curve(deviations[first], deviations[second]),
+            f"{first} / {second}",
+        )
+        for first, second in combinations(timings, 2)
+    ]
+    return sorted(areas, key=lambda area: -max(area[:2]))
+
+
+class _Client:
+    """Sends logins over keep-alive connections, one per thread."""
+
+    def __init__(self, deployment: Deployment, portal: Portal) -> None:
+        self._port = deployment.port
+        self._headers = {"Authorization": portal.headers["Authorization"], "Content-Type": "application/json"}
+        self._local = threading.local()
+        self._connections: list[HTTPConnection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._connections:
+            connection.close()
+
+    def time(self, kind: Kind, start: float) -> float:
+        """Send a login at monotonic time `start`, and return the seconds until its response."""
+        credentials, address, status = kind
+        address = address or str(ipaddress.IPv6Address(next(addresses)))
+        body, headers = json.dumps(credentials), {**self._headers, "X-Client-IP": address}
+        connection = self._connection()
+        time.sleep(max(0.0, start - time.monotonic()))
+        began = time.perf_counter()
+        connection.request("POST", "/v1/sessions", body, headers)
+        response = connection.getresponse()
+        seconds = time.perf_counter() - began
+        response.read()
+        assert response.status == status, response.status
+        return seconds
+
+    def _connection(self) -> HTTPConnection:
+        connection: HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+            self._connections.append(connection)
+        return connection
+
+
+def _starts(requests: int, load: int) -> Iterator[float]:
+    first_start = time.monotonic() + 0.1
+    for number in range(requests):
+        yield first_start + (number * REQUEST_INTERVAL if not load else number // load * BATCH_INTERVAL)
+
+
+def _kinds(portal: Portal, database_url: str) -> dict[str, Kind]:
+    account = portal.register()
+    sub_user, inactive, expired, locked, throttled = (account.add_with_own_password() for _ in range(5))
+    inactive.change(active=False)
+    expired.change(access_expires_at="2020-01-01T00:00:00Z")
+    unknown = {**sub_user.login, "email": "nobody@company.example"}
+    unknown_account = {**sub_user.login, "account_email": "nobody@company.example"}
+    _lock(portal, locked.login, database_url)
+    throttled_kinds = {
+        "known sub-user": {**throttled.login, "password": WRONG},
+        "unknown sub-user": {**unknown, "email": "nobody.else@company.example"},
+        "unknown account": {**unknown_account, "email": "nobody.else@company.example"},
+    }
+    for credentials in throttled_kinds.values():
+        for _ in range(5):
+            portal.call(401, "POST", "/v1/sessions", credentials, X_Client_IP=THROTTLED)
+        _block_for_a_day(database_url, "blocked_until IS NOT NULL")
+    refused = {
+        "unknown account": unknown_account,
+        "unknown sub-user": unknown,
+        "wrong password": {**sub_user.login, "password": WRONG},
+        "inactive": inactive.login,
+        "expired": expired.login,
+        "locked": locked.login,
+    }
+    kinds: dict[str, Kind] = {name: (credentials, None, 401) for name, credentials in refused.items()}
+    return kinds | {f"{name}, throttled": (login, THROTTLED, 429) for name, login in throttled_kinds.items()}
+
+
+def _lock(portal: Portal, credentials: dict[str, Any], database_url: str) -> None:
+    """Lock a sub-user: record one real failure, then set the counter to 100 in the database."""
+    portal.call(401, "POST", "/v1/sessions", {**credentials, "password": WRONG}, X_Client_IP="198.51.100.9")
+    _block_for_a_day(database_url, "identity = key AND failures = 1", "failures = 100, ")
+
+
+def _block_for_a_day(database_url: str, condition: str, assignments: str = "") -> None:
+    with connect(database_url) as connection:
+        query = f"UPDATE throttle SET {assignments}blocked_until = now() + interval '1 day' WHERE {condition}"  # noqa: S608
+        connection.execute(query)
+
+
+def _reset(database_url: str) -> None:
+    """Reset failure counters, except those that lock or block someone for a day."""
+    with connect(database_url) as connection:
+        connection.execute(
+            "UPDATE throttle SET failures = 0, blocked_until = NULL "
+            "WHERE blocked_until IS NULL OR blocked_until < now() + interval '6 hours'"
+        )

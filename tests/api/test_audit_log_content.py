@@ -1,0 +1,330 @@
+"""Content of the audit log for every kind of event: actor, client, times, reason and details."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from application.command_context import CommandContext
+from application.commands.api_keys import Scope
+from application.commands.webhooks import DisableReason
+from application.mail import MailRefused
+from domain.event_metadata import ActorType
+from domain.refusals import LoginRefused
+from projections.audit_log.actions import ACTIONS
+from tests.api.callers import OWN_PASSWORD, Account, SubUser
+from tests.api_keys import add_api_key
+from tests.builders import deliver_mails
+from tests.throttling import fail_as_sub_user
+
+if TYPE_CHECKING:
+    from application.mail import Mail
+    from tests.api.callers import ApiClients
+
+OWNER_CLIENT = ("192.0.2.1", "the owner's browser")
+SUB_USER_CLIENT = ("2001:db8::2", "the sub-user's browser")
+SUPPORT_CLIENT = ("127.0.0.1", "support's terminal")
+NO_CLIENT = (None, None)
+RESET_PASSWORD = "another phrase for now"
+OWNER_PASSWORD = "a password for the console"
+WRONG_PASSWORD = "not what it is"
+THRESHOLD_REACHED = "main_account.usage_threshold_reached"
+
+
+class RefusingMailServer:
+    """Mail transport that refuses every mail."""
+
+    def send(self, mail: Mail) -> str:
+        raise MailRefused(f"550 no such user: {mail.to}")
+
+
+@dataclass(frozen=True)
+class Story:
+    """Audit log of an account before and after its sub-user's deletion, newest first, with the expected actors."""
+
+    actors: dict[str, dict[str, Any]]
+    sub_user_id: str
+    rows_before_deletion: list[dict[str, Any]]
+    rows_after_deletion: list[dict[str, Any]]
+    began: datetime
+    ended: datetime
+
+    def latest(self, action: str) -> dict[str, Any]:
+        """Return the newest entry with this action."""
+        return next(row for row in self.rows_after_deletion if row["action"] == action)
+
+
+@pytest.fixture(scope="module")
+def story(clients: ApiClients) -> Story:
+    """Record at least one event of each kind."""
+    began = datetime.now(UTC)
+    owner = clients.portal.with_headers(X_Client_IP=OWNER_CLIENT[0], X_Client_User_Agent=OWNER_CLIENT[1])
+    account = replace(clients, portal=owner).account(password=OWNER_PASSWORD)
+    sub_user = account.create_sub_user()
+    sub_user_account = replace(
+        account,
+        portal=clients.portal.with_headers(X_Client_IP=SUB_USER_CLIENT[0], X_Client_User_Agent=SUB_USER_CLIENT[1]),
+    )
+
+    change_everything(clients, account, sub_user)
+    use_console(clients, account)
+    use_webhook(clients, account)
+    logged_in = act_as_sub_user(replace(sub_user, account=sub_user_account))
+    use_up_plan(clients, logged_in)
+    deliver_mails(clients.service)
+    lock_sub_user(clients, logged_in)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(clients.service.workers.mailer, "_transport", RefusingMailServer())
+        sub_user.change(password=RESET_PASSWORD)
+        deliver_mails(clients.service)
+    replace(logged_in, password=RESET_PASSWORD).token()
+    sub_user.change(active=False)
+    read_as_auditor(clients, account)
+    rows = account.audit_log_rows()
+    assert owner.delete(sub_user.path).status_code == 204
+    assert owner.delete(account.path).status_code == 204
+
+    support = next(key for key in clients.service.commands.api_keys.list() if key.scope == "support")
+    actors: dict[str, dict[str, Any]] = {
+        "owner": {"type": "main_account", "id": account.account_id, "name": "Winds & Waves"},
+        "sub-user": {"type": "sub_user", "id": sub_user.sub_user_id, "name": "Grace Hopper"},
+        "support": {"type": "support", "id": str(support.api_key_id), "name": "the support's key"},
+        "mailer": {"type": "system", "id": "mailer", "name": None},
+        "webhook dispatcher": {"type": "system", "id": "webhooks", "name": None},
+        "usage counter": {"type": "system", "id": "usage", "name": None},
+        "anonymous": {"type": "anonymous", "id": None, "name": None},
+    }
+    return Story(actors, sub_user.sub_user_id, rows, account.audit_log_rows(), began, datetime.now(UTC))
+
+
+def change_everything(clients: ApiClients, account: Account, sub_user: SubUser) -> None:
+    """Change everything that the owner and support can change."""
+    account.portal.patch(account.path, json={"language": "it"})
+    body = {"limit": 12, "reason": "They opened a second office."}
+    clients.support.put(f"{account.path}/sub-user-limit", json=body, headers={"User-Agent": SUPPORT_CLIENT[1]})
+    sub_user.change(surname="Murray", visible=False, access_expires_at="2099-01-01T00:00:00Z")
+    sub_user.change(surname="Hopper", active=True)
+    deliver_mails(clients.service)
+
+
+def use_console(clients: ApiClients, account: Account) -> None:
+    """Fail to log in as the owner, log in, and log out."""
+    context = CommandContext(ActorType.MAIN_ACCOUNT, ip=OWNER_CLIENT[0], user_agent=OWNER_CLIENT[1])
+    with pytest.raises(LoginRefused):
+        clients.service.commands.owner_sessions.log_in(account.email, WRONG_PASSWORD, context)
+    session = clients.service.commands.owner_sessions.log_in(account.email, OWNER_PASSWORD, context).value
+    clients.service.commands.owner_sessions.log_out(session.token, context)
+
+
+def use_webhook(clients: ApiClients, account: Account) -> None:
+    """Create a webhook, call every command on it, and delete it."""
+    body = {"account_id": account.account_id, "url": "https://receiver.example/"}
+    created: Any = account.portal.post("/v1/webhooks", json=body).json
+    clients.service.commands.webhook_disabling.disable(UUID(created["webhook_id"]), DisableReason.FAILING)
+    path = f"/v1/webhooks/{created['webhook_id']}"
+    assert account.portal.post(f"{path}/enable").status_code == 200
+    assert account.portal.post(f"{path}/secrets").status_code == 201
+    assert account.portal.post(f"{path}/replay", json={"after": 0}).status_code == 200
+    new_key = f"Bearer {add_api_key(clients.service, Scope.PORTAL)}"
+    assert account.portal.post(f"{path}/adopt", headers={"Authorization": new_key}).status_code == 200
+    assert account.portal.delete(path).status_code == 204
+
+
+def act_as_sub_user(sub_user: SubUser) -> SubUser:
+    """Set an own password, report an activity, log in, and log out, as the sub-user."""
+    sub_user = sub_user.set_own_password(OWN_PASSWORD)
+    activity = {"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "target": "a tool", "details": {"times": 3}}
+    sub_user.account.portal.post(f"{sub_user.account.path}/activities", json={"activities": [activity]})
+    sub_user.account.portal.delete("/v1/sessions/current", headers={"Session-Token": sub_user.token()})
+    return sub_user
+
+
+def use_up_plan(clients: ApiClients, sub_user: SubUser) -> None:
+    """Set a plan, use all its minutes, and wait for the threshold event."""
+    plan = {"included_minutes": 5, "included_tokens": 0, "period_start": "2026-01-01"}
+    assert (
+        clients.portal.put(f"{sub_user.account.path}/plan", json=plan, headers=client_headers(OWNER_CLIENT)).status_code
+        == 200
+    )
+    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 5}
+    assert sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [usage]}).status_code == 201
+    while not any(row["action"] == THRESHOLD_REACHED for row in sub_user.account.audit_log_rows()):
+        clients.service.commands.usage.check_next()
+
+
+def read_as_auditor(clients: ApiClients, account: Account) -> None:
+    """Read and export the audit log with an auditor's key."""
+    for accepted in ("application/json", "text/csv"):
+        assert clients.auditor.get(f"{account.path}/audit-log", headers={"Accept": accepted}).status_code == 200
+
+
+def client_headers(client: tuple[str, str]) -> dict[str, str]:
+    """Return the headers in which the portal names its client."""
+    return {"X-Client-IP": client[0], "X-Client-User-Agent": client[1]}
+
+
+def lock_sub_user(clients: ApiClients, sub_user: SubUser) -> None:
+    """Lock the sub-user with 100 failed logins: two real ones, and 98 recorded without the throttling delay."""
+    sub_user.log_in(password=WRONG_PASSWORD)
+    fail_as_sub_user(clients.service, sub_user.account.email, sub_user.email, 98)
+    sub_user.log_in(password=WRONG_PASSWORD)
+
+
+def test_every_kind_of_event_has_an_entry(story: Story) -> None:
+    account_actions = {action for action in ACTIONS.values() if not action.startswith("api_key.")}
+    assert {row["action"] for row in story.rows_after_deletion} == {*account_actions, "tool.used"}
+
+
+@pytest.mark.parametrize(
+    ("action", "actor", "client", "details"),
+    [
+        ("main_account.registered", "owner", OWNER_CLIENT, {"company_name": "Winds & Waves", "sub_user_limit": 10}),
+        ("main_account.details_changed", "owner", OWNER_CLIENT, {"language": "it", "password_changed": False}),
+        ("main_account.sub_user_limit_raised", "support", SUPPORT_CLIENT, {"sub_user_limit": 12}),
+        ("main_account.login_refused", "anonymous", OWNER_CLIENT, {"why": "wrong_password", "failures": 1}),
+        ("main_account.logged_in", "owner", OWNER_CLIENT, {"via": "password"}),
+        ("main_account.logged_out", "owner", OWNER_CLIENT, {}),
+        ("webhook.created", "owner", OWNER_CLIENT, {}),
+        ("webhook.disabled", "webhook dispatcher", NO_CLIENT, {"why": "failing", "failures": 0}),
+        ("webhook.enabled", "owner", OWNER_CLIENT, {}),
+        ("webhook.secret_rotated", "owner", OWNER_CLIENT, {}),
+        ("webhook.replayed", "owner", OWNER_CLIENT, {"after": 0}),
+        ("webhook.adopted", "owner", OWNER_CLIENT, {}),
+        ("webhook.deleted", "owner", OWNER_CLIENT, {}),
+        ("main_account.plan_set", "owner", OWNER_CLIENT, {"included_minutes": 5, "period_start": "2026-01-01"}),
+        (
+            THRESHOLD_REACHED,
+            "usage counter",
+            NO_CLIENT,
+            {"resource": "conversation_ms", "used": 300_000, "included": 300_000},
+        ),
+        ("sub_user.usage_recorded", "sub-user", SUB_USER_CLIENT, {"conversation_ms": 300_000, "llm_tokens": 0}),
+        ("sub_user.created", "owner", OWNER_CLIENT, {"name": "Grace", "surname": "Hopper", "visible": True}),
+        ("sub_user.details_changed", "owner", OWNER_CLIENT, {"surname": "Hopper"}),
+        ("sub_user.visibility_changed", "owner", OWNER_CLIENT, {"visible": False}),
+        ("sub_user.access_expiry_set", "owner", OWNER_CLIENT, {"access_expires_at": "2099-01-01T00:00:00Z"}),
+        ("sub_user.activated", "owner", OWNER_CLIENT, {"notice": "activation"}),
+        ("sub_user.credentials_mailed", "mailer", NO_CLIENT, {"notice": "password_changed"}),
+        ("sub_user.logged_in", "sub-user", SUB_USER_CLIENT, {"with_temporary_password": True}),
+        ("sub_user.password_changed", "sub-user", SUB_USER_CLIENT, {}),
+        ("tool.used", "sub-user", SUB_USER_CLIENT, {"times": 3}),
+        ("sub_user.logged_out", "sub-user", SUB_USER_CLIENT, {}),
+        ("sub_user.login_refused", "anonymous", SUB_USER_CLIENT, {"why": "wrong_password", "failures": 1}),
+        ("sub_user.locked_out", "anonymous", SUB_USER_CLIENT, {"failures": 100}),
+        ("sub_user.password_reset", "owner", OWNER_CLIENT, {"notice": "reset"}),
+        ("sub_user.unlocked", "owner", OWNER_CLIENT, {}),
+        ("sub_user.credentials_mail_failed", "mailer", NO_CLIENT, {"notice": "reset"}),
+        ("sub_user.deactivated", "owner", OWNER_CLIENT, {}),
+    ],
+)
+def test_entry_has_actor_client_and_details(
+    story: Story, action: str, actor: str, client: tuple[str | None, str | None], details: dict[str, Any]
+) -> None:
+    row = next(row for row in story.rows_before_deletion if row["action"] == action)
+    assert row["actor"] == story.actors[actor]
+    assert (row["ip"], row["user_agent"]) == client
+    assert details.items() <= row["details"].items()
+    assert row["sub_user_id"] == (None if action.startswith(("main_account.", "webhook.")) else story.sub_user_id)
+    assert row["target"] == ("a tool" if action == "tool.used" else None)
+
+
+def test_only_raising_the_limit_has_a_reason(story: Story) -> None:
+    with_reason = {row["action"]: row["reason"] for row in story.rows_before_deletion if row["reason"] is not None}
+    assert with_reason == {"main_account.sub_user_limit_raised": "They opened a second office."}
+
+
+def test_entry_has_utc_times_in_order(story: Story) -> None:
+    times = [row["recorded_at"] for row in story.rows_after_deletion]
+    assert all(time.endswith("Z") for time in times)
+    moments = [datetime.fromisoformat(time) for time in times]
+    assert moments == sorted(moments, reverse=True)
+    assert story.began <= moments[-1] <= moments[0] <= story.ended
+    assert [row["occurred_at"] for row in story.rows_after_deletion] == times
+
+
+def test_mail_entries_have_the_reply_of_the_mail_server(story: Story) -> None:
+    """Both the accepted and the refused mail have it."""
+    failed = next(row for row in story.rows_before_deletion if row["action"] == "sub_user.credentials_mail_failed")
+    assert failed["details"]["reply"].startswith("550 no such user: someone-")
+    mailed = next(row for row in story.rows_before_deletion if row["action"] == "sub_user.credentials_mailed")
+    assert mailed["details"]["reply"]
+
+
+def test_entries_have_no_internal_fields(story: Story) -> None:
+    """Internal fields are hashes, stream ids and versions."""
+    internal_fields = {
+        "email_hash",
+        "originator_id",
+        "originator_version",
+        "originator_topic",
+        "timestamp",
+        "request_id",
+    }
+    assert not [row for row in story.rows_before_deletion if internal_fields & set(row["details"])]
+
+
+def test_deletion_erases_personal_data_from_the_log(story: Story) -> None:
+    """The entries stay, with the owner as the actor where the owner acted."""
+    created, logged_in = story.latest("sub_user.created"), story.latest("sub_user.logged_in")
+    assert created["details"]["email"] == created["details"]["name"] == created["details"]["surname"] == "[erased]"
+    assert created["actor"] == story.actors["owner"]
+    assert (created["ip"], created["user_agent"]) == OWNER_CLIENT
+    assert logged_in["actor"] == {"type": "sub_user", "id": story.sub_user_id, "name": "[erased]"}
+    assert (logged_in["ip"], logged_in["user_agent"]) == ("[erased]", "[erased]")
+    activity = story.latest("tool.used")
+    assert (activity["target"], activity["details"]) == ("[erased]", "[erased]")
+    text = str(story.rows_after_deletion)
+    assert "Grace" not in text
+    assert "someone-" not in text
+    assert SUB_USER_CLIENT[0] not in text
+    assert len(story.rows_after_deletion) == len(story.rows_before_deletion) + 3
+
+
+def test_deletion_and_closing_have_entries(story: Story) -> None:
+    for action in ("sub_user.deleted", "sub_user.personal_data_erased", "main_account.closed"):
+        row = story.latest(action)
+        assert row["actor"] == story.actors["owner"]
+        assert (row["ip"], row["user_agent"]) == OWNER_CLIENT
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"password": WRONG_PASSWORD}, "wrong_password"),
+        ({"email": "nobody@company.example"}, "unknown"),
+    ],
+)
+def test_refused_login_is_logged_with_its_reason(account: Account, overrides: dict[str, str], reason: str) -> None:
+    """The login response does not reveal it."""
+    sub_user = account.create_active()
+    assert sub_user.log_in(**overrides).status_code == 401
+    row = account.audit_log_rows()[0]
+    assert row["action"] == "sub_user.login_refused"
+    assert row["details"] == {"why": reason, "failures": 1}
+    assert row["sub_user_id"] == (sub_user.sub_user_id if reason == "wrong_password" else None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"active": False}, "inactive"), ({"access_expires_at": "2020-01-01T00:00:00Z"}, "expired")],
+)
+def test_login_without_access_is_logged_with_its_reason(account: Account, change: dict[str, Any], reason: str) -> None:
+    """The password in the request is correct."""
+    sub_user = account.create_active()
+    sub_user.change(**change)
+    assert sub_user.log_in().status_code == 401
+    assert account.audit_log_rows()[0]["details"] == {"why": reason, "failures": 1}
+
+
+def test_consecutive_refused_logins_are_sampled(account: Account) -> None:
+    """The first five are logged, then each doubling of their number, so that an attacker cannot flood the history."""
+    sub_user = account.create_active()
+    for number in range(33):
+        body = {**sub_user.credentials, "password": WRONG_PASSWORD}
+        account.portal.post("/v1/sessions", json=body, headers={"X-Client-IP": f"198.51.{number}.1"})
+    failures = [row["details"]["failures"] for row in account.audit_log_rows(action="sub_user.login_refused")]
+    assert failures == [32, 16, 8, 5, 4, 3, 2, 1]

@@ -1,0 +1,56 @@
+"""Number of cores that the service may use, which a cgroup's CPU quota can limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.bootstrap import cores
+from api.bootstrap.cores import available_cores, cpu_quotas
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api.bootstrap.config import Settings
+
+
+def test_cgroup_v2_quotas_include_parent_groups(tmp_path: Path) -> None:
+    """`max` means no quota."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/cpu.max").write_text("max 100000\n")
+    (tmp_path / "a/cpu.max").write_text("150000 100000\n")
+    own_cgroup = tmp_path / "own"
+    own_cgroup.write_text("0::/a/b\n")
+    assert list(cpu_quotas(tmp_path, own_cgroup)) == [1.5]
+
+
+def test_cgroup_v1_quotas_ignore_other_controllers(tmp_path: Path) -> None:
+    """-1 means no quota."""
+    for name, quota in (("a", "50000"), (".", "-1")):
+        (tmp_path / "cpu,cpuacct" / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cpu,cpuacct" / name / "cpu.cfs_quota_us").write_text(quota)
+        (tmp_path / "cpu,cpuacct" / name / "cpu.cfs_period_us").write_text("100000")
+    own_cgroup = tmp_path / "own"
+    own_cgroup.write_text("5:memory:/a\n4:cpu,cpuacct:/a\n")
+    assert set(cpu_quotas(tmp_path, own_cgroup)) == {0.5}
+
+
+def test_available_cores_are_between_one_and_the_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_cgroup = tmp_path / "own"
+    own_cgroup.write_text("0::/\n")
+    monkeypatch.setattr(cores, "CGROUPS", tmp_path)
+    monkeypatch.setattr(cores, "OWN_CGROUPS", own_cgroup)
+    cores_without_quota = available_cores(quota=False)
+    assert available_cores() == cores_without_quota
+    for quota, expected in (("1000 100000", 1), ("9900000 100000", cores_without_quota)):
+        (tmp_path / "cpu.max").write_text(quota)
+        assert available_cores() == expected
+
+
+@pytest.mark.parametrize("core_count", [1, 2, 8, 64])
+def test_embedded_database_allows_enough_connections(settings: Settings, core_count: int) -> None:
+    settings_for_cores = replace(settings, processes=core_count, cores=core_count)
+    needed = core_count * (settings_for_cores.database_connections + 2) + settings_for_cores.database_connections + 16
+    assert settings_for_cores.most_database_connections > max(199, needed)

@@ -1,0 +1,179 @@
+"""Pagination cursors of every list: opaque, bound to their reader, and valid for a day."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from api.bootstrap.current_reader import current_reader
+from api.console.cookies import SESSION
+from api.console.current_user import authenticate_visitor
+from application.commands.api_keys import Scope
+from tests.api.callers import ApiClient, ApiClients, require_problem
+from tests.api.test_exports import sign_checkpoint
+from tests.api_keys import add_api_key
+from tests.builders import PORTAL
+from tests.conftest import running_followers
+from tests.postgres import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from api.bootstrap.service import Service
+    from tests.api.callers import Account
+    from tests.conftest import TravelingClock
+
+ONE_PER_PAGE = {"limit": 1}
+PERSONAL_DATA = ("Gräce", "hopper", "grace@company.example")
+
+LISTS: dict[str, tuple[Scope, dict[str, Any]]] = {
+    "/v1/accounts/{account_id}/sub-users": (Scope.PORTAL, {**ONE_PER_PAGE, "sort": "name"}),
+    "/v1/accounts/{account_id}/audit-log": (Scope.AUDITOR, ONE_PER_PAGE),
+    "/v1/accounts/{account_id}/history": (Scope.AUDITOR, ONE_PER_PAGE),
+    "/v1/audit/checkpoints": (Scope.AUDITOR, ONE_PER_PAGE),
+    "/v1/webhooks": (Scope.PORTAL, ONE_PER_PAGE),
+    "/v1/webhooks/{webhook_id}/deliveries": (Scope.PORTAL, ONE_PER_PAGE),
+    "/v1/accounts/{account_id}/export": (Scope.AUDITOR, {"format": "csv"}),
+    "/v1/audit/export": (Scope.AUDITOR, {"format": "csv"}),
+}
+"""Every path that takes a cursor, with a scope that may read it and the query of its first page."""
+
+
+@pytest.fixture
+def clients_with_clock(build: Callable[..., Service], clock: TravelingClock) -> Iterator[ApiClients]:
+    """Return an interface whose clock can be moved."""
+    service = build()
+    with running_followers(service):
+        yield ApiClients.of(service)
+
+
+def create_two_of_everything(clients: ApiClients, account: Account) -> dict[str, str]:
+    """Create two items for every list, and return the ids for the paths."""
+    for name, email in (("Gräce", PERSONAL_DATA[2]), ("Gräce", f"x.{PERSONAL_DATA[2]}")):
+        account.create_sub_user(name=name, surname="Hopper", email=email)
+        sign_checkpoint(clients)
+    hook = {"url": "https://receiver.example/hook", "account_id": account.account_id}
+    created = [clients.portal.post("/v1/webhooks", json=hook).json for _ in range(2)]
+    webhook_id = created[0]["webhook_id"]  # type: ignore[index]
+    for _ in range(2):
+        fetch(
+            clients.service.settings.owner_url,
+            "INSERT INTO webhook_deliveries "
+            "(webhook_id, event_id, type, position, attempt, attempted_at, milliseconds) "
+            "VALUES (%s, 'e', 't', 1, 1, %s, 1)",
+            webhook_id,
+            clients.service.clock(),
+        )
+    return {"account_id": account.account_id, "webhook_id": webhook_id}
+
+
+def test_every_path_with_a_cursor_is_listed(clients: ApiClients) -> None:
+    document: Any = clients.anonymous.get("/openapi.json").json
+    paths_with_cursor = {
+        path
+        for path, operations in document["paths"].items()
+        if any(parameter["name"] == "cursor" for parameter in operations.get("get", {}).get("parameters", []))
+    }
+    assert paths_with_cursor == LISTS.keys()
+
+
+def test_cursor_is_bound_to_its_reader_and_expires_after_a_day(
+    clients_with_clock: ApiClients, clock: TravelingClock
+) -> None:
+    """Another key of the same scope is refused."""
+    account = clients_with_clock.account()
+    ids = create_two_of_everything(clients_with_clock, account)
+    cursors = {}
+    for path, (scope, first_query) in LISTS.items():
+        reader, other_reader = clients_with_clock.with_scope(scope), client_with_new_key(clients_with_clock, scope)
+        url = path.format(**ids)
+        query = {**first_query, "account_id": account.account_id} if path == "/v1/webhooks" else first_query
+        first_page = reader.get(url, query_string=query)
+        assert first_page.status_code == 200, (path, first_page.text)
+        cursor = first_page.headers.get("Export-Cursor") or first_page.json["next_cursor"]  # type: ignore[index]
+        assert cursor, path
+        assert len(cursor) <= 300, path
+        require_opaque(cursor)
+        assert reader.get(url, query_string={**query, "cursor": cursor}).status_code == 200, path
+        problem = require_problem(
+            other_reader.get(url, query_string={**query, "cursor": cursor}), 422, "invalid-input", "cursor"
+        )
+        assert "begin with the first page" in str(problem)
+        cursors[path] = (reader, url, {**query, "cursor": cursor})
+
+    clock.advance(hours=23)
+    for reader, url, query in cursors.values():
+        assert reader.get(url, query_string=query).status_code == 200, url
+    clock.advance(hours=1)
+    for reader, url, query in cursors.values():
+        problem = require_problem(reader.get(url, query_string=query), 422, "invalid-input", "cursor")
+        assert "has expired" in str(problem)
+
+
+def client_with_new_key(clients: ApiClients, scope: Scope) -> ApiClient:
+    return ApiClient.with_key(clients.app, add_api_key(clients.service, scope))
+
+
+def require_opaque(cursor: str) -> None:
+    """Require that a cursor reveals no name, e-mail or id."""
+    raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).lower()
+    assert not [name for name in PERSONAL_DATA if name.lower().encode() in raw]
+    assert not re.search(rb"[0-9a-f]{8}-[0-9a-f]{4}", raw)
+
+
+def test_cursor_of_the_longest_names_is_accepted(clients: ApiClients) -> None:
+    account = clients.account()
+    for email in ("a@company.example", "b@company.example"):
+        account.create_sub_user(
+            name="\N{CJK UNIFIED IDEOGRAPH-20000}" * 80, surname="\N{CJK UNIFIED IDEOGRAPH-20001}" * 80, email=email
+        )
+    query = {"limit": 1, "sort": "name"}
+    first_page: Any = account.portal.get(f"{account.path}/sub-users", query_string=query).json
+    second_page: Any = account.portal.get(
+        f"{account.path}/sub-users", query_string={**query, "cursor": first_page["next_cursor"]}
+    ).json
+    assert len({item["email"] for page in (first_page, second_page) for item in page["items"]}) == 2
+
+
+@pytest.mark.parametrize("route", ["audit-log", "history"])
+def test_pages_read_by_an_auditor_are_recorded(
+    clients_with_clock: ApiClients, clock: TravelingClock, route: str
+) -> None:
+    """A repeated page is recorded once in five minutes; the first page and later ones count separately."""
+    account = clients_with_clock.account()
+    for _ in range(3):
+        account.create_sub_user()
+    path, query = f"{account.path}/{route}", {"limit": 1}
+    cursor = clients_with_clock.auditor.get(path, query_string=query).json["next_cursor"]  # type: ignore[index]
+    assert recorded_reads(account) == 1
+    for expected in (2, 3):
+        clock.advance(minutes=5)
+        for _ in range(2):
+            assert clients_with_clock.auditor.get(path, query_string={**query, "cursor": cursor}).status_code == 200
+        assert recorded_reads(account) == expected
+
+
+def recorded_reads(account: Account) -> int:
+    return len(account.audit_log_rows(action="audit_log.read"))
+
+
+def test_console_readers_differ_from_each_other(clients: ApiClients) -> None:
+    """Cursors are bound to the API key or console user, so that no other reader can continue with them."""
+    owner_sessions = clients.service.commands.owner_sessions
+    readers = [current_reader()]
+    for _ in range(2):
+        secret = owner_sessions.create_link(UUID(clients.account().account_id))
+        token = owner_sessions.log_in_by_link(secret, PORTAL).value.token
+        with clients.app.app_context():
+            cookie = f"{SESSION.name}={token}"
+        with clients.app.test_request_context(headers={"Cookie": cookie}):
+            assert authenticate_visitor().is_owner
+            readers.append(current_reader())
+    with clients.app.test_request_context():
+        authenticate_visitor()
+        readers.append(current_reader())
+    assert len(set(readers)) == 4

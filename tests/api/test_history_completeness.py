@@ -1,0 +1,138 @@
+"""Completeness of the history: every command that changes something records an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from api.cli import LOADED_FROM
+from application.commands.webhooks import DisableReason
+from tests.api.callers import OWN_PASSWORD, ApiClients, SubUser
+from tests.api.route_table import routes
+from tests.postgres import fetch
+
+if TYPE_CHECKING:
+    from werkzeug.test import TestResponse
+
+URL = "https://receiver.example/hook"
+Command = Callable[[ApiClients, SubUser], "TestResponse"]
+
+
+def webhook_path(clients: ApiClients, sub_user: SubUser) -> str:
+    """Create a webhook with a failed delivery and no API key, and return its path."""
+    response = clients.portal.post("/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id})
+    fetch(clients.service.settings.database_url or "", "UPDATE webhooks SET failures = 1, api_key_id = NULL")
+    return str(response.headers["Location"])
+
+
+def enable(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    path = webhook_path(clients, sub_user)
+    clients.service.commands.webhook_disabling.disable(UUID(path.rpartition("/")[2]), DisableReason.FAILING)
+    return clients.portal.post(f"{path}/enable")
+
+
+def report(sub_user: SubUser, **report: Any) -> dict[str, Any]:
+    return {"sub_user_id": sub_user.sub_user_id, **report}
+
+
+COMMANDS: dict[str, Command] = {
+    "POST /v1/accounts": lambda clients, _: clients.account().response,
+    "PATCH /v1/accounts/{account_id}": lambda clients, sub_user: clients.portal.patch(
+        sub_user.account.path, json={"language": "it"}
+    ),
+    "DELETE /v1/accounts/{account_id}": lambda clients, sub_user: clients.portal.delete(sub_user.account.path),
+    "POST /v1/accounts/{account_id}/activities": lambda clients, sub_user: clients.portal.post(
+        f"{sub_user.account.path}/activities", json={"activities": [report(sub_user, action="tool.used")]}
+    ),
+    "POST /v1/accounts/{account_id}/usage": lambda clients, sub_user: clients.portal.post(
+        f"{sub_user.account.path}/usage", json={"usage": [report(sub_user, llm_tokens=7)]}
+    ),
+    "PUT /v1/accounts/{account_id}/plan": lambda clients, sub_user: clients.portal.put(
+        f"{sub_user.account.path}/plan",
+        json={"included_minutes": 10, "included_tokens": 10, "period_start": "2026-05-01"},
+    ),
+    "PUT /v1/accounts/{account_id}/sub-user-limit": lambda clients, sub_user: clients.support.put(
+        f"{sub_user.account.path}/sub-user-limit", json={"limit": 12, "reason": "A second office."}
+    ),
+    "POST /v1/accounts/{account_id}/sub-users": lambda _, sub_user: sub_user.account.create_sub_user().response,
+    "PATCH /v1/accounts/{account_id}/sub-users/{sub_user_id}": lambda _, sub_user: sub_user.change(name="Ada"),
+    "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}": lambda clients, sub_user: clients.portal.delete(
+        sub_user.path
+    ),
+    "POST /v1/accounts/{account_id}/sub-users/{sub_user_id}/credentials-mail": lambda clients, sub_user: (
+        clients.portal.post(f"{sub_user.path}/credentials-mail")
+    ),
+    "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/sessions": lambda clients, sub_user: (
+        clients.portal.delete(f"{sub_user.path}/sessions")
+    ),
+    "POST /v1/sessions": lambda _, sub_user: sub_user.log_in(),
+    "DELETE /v1/sessions/current": lambda clients, sub_user: clients.portal.delete(
+        "/v1/sessions/current", headers={"Session-Token": sub_user.token()}
+    ),
+    "PUT /v1/sessions/current/password": lambda clients, sub_user: clients.portal.put(
+        "/v1/sessions/current/password",
+        json={"current_password": OWN_PASSWORD, "new_password": f"{OWN_PASSWORD}, and another"},
+        headers={"Session-Token": sub_user.token()},
+    ),
+    "POST /v1/webhooks": lambda clients, sub_user: clients.portal.post(
+        "/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id}
+    ),
+    "DELETE /v1/webhooks/{webhook_id}": lambda clients, sub_user: clients.portal.delete(
+        webhook_path(clients, sub_user)
+    ),
+    "POST /v1/webhooks/{webhook_id}/adopt": lambda clients, sub_user: clients.portal.post(
+        f"{webhook_path(clients, sub_user)}/adopt"
+    ),
+    "POST /v1/webhooks/{webhook_id}/enable": enable,
+    "POST /v1/webhooks/{webhook_id}/replay": lambda clients, sub_user: clients.portal.post(
+        f"{webhook_path(clients, sub_user)}/replay", json={"after": 0}
+    ),
+    "POST /v1/webhooks/{webhook_id}/secrets": lambda clients, sub_user: clients.portal.post(
+        f"{webhook_path(clients, sub_user)}/secrets"
+    ),
+}
+ROUTES_WITHOUT_EVENT = {
+    "POST /v1/sessions/introspect": "read-only",
+    "POST /v1/accounts/{account_id}/console-links": "the login with the link records an event",
+}
+"""Routes other than GET that record no event, with the reason."""
+
+RECORDED_COMMANDS = {
+    "api-key": "tests/application/test_api_keys.py",
+    "erase-account": "PersonalDataErased: tests/cli/test_erasing.py",
+    "erase": "PersonalDataErased: tests/cli/test_erasing.py",
+    "replay": "AuditLogRead: tests/application/test_audit_access.py",
+    "export": "AuditLogExported: tests/cli/test_export.py",
+    "signing-key": "a signed checkpoint instead of an event: tests/cli/test_signing_key.py",
+}
+UNRECORDED_COMMANDS = {
+    **dict.fromkeys(("serve", "api", "work"), "run the service"),
+    **dict.fromkeys(("status", "tail", "verify", "erasures"), "read-only"),
+    "migrate": "recorded in schema_migrations",
+    "rebuild": "derives the same view again",
+    "accept-lost-history": "changes the store's epoch, which is a row of its own, and no event",
+    "rotate-master-key": "re-encrypts the same data keys; no plaintext changes",
+}
+
+
+def test_every_route_that_writes_is_listed() -> None:
+    changing = {str(route) for route in routes() if route.scopes and route.method != "GET"}
+    assert changing == {*COMMANDS, *ROUTES_WITHOUT_EVENT}
+
+
+def test_every_operator_command_is_listed() -> None:
+    assert set(LOADED_FROM) == {*RECORDED_COMMANDS, *UNRECORDED_COMMANDS}
+
+
+@pytest.mark.parametrize("route", COMMANDS)
+def test_command_records_an_event(clients: ApiClients, route: str) -> None:
+    """The response's Event-Position is the position of an event that this request recorded."""
+    sub_user = clients.account().create_with_own_password()
+    before = clients.service.queries.progress.recorded_position()
+    response = COMMANDS[route](clients, sub_user)
+    assert response.status_code < 300, response.text
+    after = clients.service.queries.progress.recorded_position()
+    assert before < int(response.headers["Event-Position"]) <= after

@@ -1,0 +1,93 @@
+"""Actions of owners and sub-users in the browser, through visible labels and buttons."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+NOTICE = "main > .notice.done"
+GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")
+"""Format of the passwords that the service generates."""
+
+
+def log_in(page: Page, email: str, password: str) -> None:
+    """Log in as an account's owner."""
+    page.goto("/login")
+    page.get_by_label("Main account email").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="LOG IN").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sub-User Management")
+
+
+def log_in_as_sub_user(page: Page, account_email: str, email: str, password: str) -> None:
+    """Log in as a sub-user, through the sub-user tab."""
+    page.goto("/login")
+    page.get_by_role("link", name="SUB-USER").click()
+    page.get_by_label("Main account email").fill(account_email)
+    page.get_by_label("Sub-user email").fill(email)
+    page.get_by_label("Sub-user password").fill(password)
+    page.get_by_role("button", name="LOGIN AS SUB-USER").click()
+
+
+def add(page: Page, email: str, name: str, surname: str) -> None:
+    """Add an inactive sub-user with a generated password."""
+    page.goto("/sub-users")
+    page.get_by_role("button", name="+ ADD SUB-USER").click()
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Surname").fill(surname)
+    page.get_by_role("button", name="SAVE").click()
+    expect(page.locator(NOTICE)).to_contain_text("added.")
+
+
+def edit(page: Page, person: str) -> None:
+    """Open the edit form of a sub-user."""
+    page.goto("/sub-users")
+    page.get_by_role("link", name=f"Edit {person}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Edit {person}")
+
+
+def set_active(page: Page, person: str, *, active: bool) -> None:
+    """Activate or deactivate a sub-user."""
+    edit(page, person)
+    page.get_by_role("switch", name="Active").set_checked(active)
+    page.get_by_role("button", name="SAVE").click()
+    expect(page.locator(NOTICE)).to_contain_text("Activated." if active else "Deactivated.")
+
+
+def delete(page: Page, person: str) -> None:
+    """Delete a sub-user and confirm."""
+    page.goto("/sub-users")
+    page.get_by_role("link", name=f"Delete {person}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Delete {person}?")
+    page.get_by_role("button", name="Delete permanently").click()
+    expect(page.locator(NOTICE)).to_contain_text("Deleted.")
+    expect(page.get_by_role("link", name=f"Edit {person}")).to_have_count(0)
+
+
+def mailed_password(page: Page, email: str, mailbox_link: str) -> str:
+    """Wait for the newest mail to the address in the mailbox and return its password."""
+    row = page.get_by_role("row").filter(has_text=email)
+    page.goto(mailbox_link)
+    while row.count() == 0:
+        page.reload()
+    row.first.get_by_role("link").click()
+    mail = page.frame_locator("iframe").locator("body")
+    expect(mail).to_contain_text(email)
+    match = GENERATED_PASSWORD.search(mail.inner_text())
+    assert match, mail.inner_text()
+    return match[0]
+
+
+def choose_password(page: Page, temporary: str, own: str) -> None:
+    """Choose the sub-user's own password after the first login."""
+    expect(page.get_by_role("heading", level=1)).to_have_text("Choose your own password")
+    page.locator("input[name=current_password]").fill(temporary)
+    page.locator("input[name=new_password]").fill(own)
+    page.locator("main form").get_by_role("button", name="SET PASSWORD").click()
