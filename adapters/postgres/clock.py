@@ -64,14 +64,26 @@ class DatabaseClock:
         return abs(self.skew_seconds) > MAX_SKEW_SECONDS
 
     def measure(self, connection: Connection[Any]) -> None:
-        """Read the database's time, and log a large skew."""
+        """Read the database's time, and log a large skew.
+
+        A reading is between zero and one round trip old when it arrives. It is taken as current, so that the clock is
+        never ahead, and an estimate it could agree with is kept, so that the clock does not go back between readings.
+        """
         sent = _elapsed()
-        now = connection.cursor(row_factory=scalar_row).execute(QUERY, prepare=True).fetchone()
-        if now is not None:
-            self._measured = now, (sent + _elapsed()) / 2
+        reading = connection.cursor(row_factory=scalar_row).execute(QUERY, prepare=True).fetchone()
+        received = _elapsed()
+        if reading is not None:
+            self._measured = self._closest(reading, received, timedelta(seconds=received - sent)), received
         if self.is_skewed and _elapsed() >= self._remind_at:
             self._remind_at = _elapsed() + REMIND_SECONDS
             log.error("clock.skewed", skew_seconds=round(self.skew_seconds, 1))
+
+    def _closest(self, reading: datetime, received: float, round_trip: timedelta) -> datetime:
+        if self._measured is None:
+            return reading
+        measured, at = self._measured
+        estimate = measured + timedelta(seconds=received - at)
+        return estimate if reading <= estimate <= reading + round_trip else reading
 
 
 def _elapsed() -> float:

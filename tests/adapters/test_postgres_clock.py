@@ -1,4 +1,4 @@
-"""All processes use the database's clock: a host with a skewed_service clock deletes nothing and logs a warning."""
+"""All processes use the database's clock: a host with a skewed clock deletes nothing and logs a warning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.postgres.clock import DatabaseClock
+from adapters.postgres.clock import QUERY, DatabaseClock
 from api.bootstrap import composition_root
 from projections.transparency.checkpointer import MOST_EVENTS
 from tests.builders import Company, catch_up
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from api.bootstrap.service import Service
 
 DAY = timedelta(hours=25)
+CLOCK_THEN_SLEEP = "SELECT at FROM clock_timestamp() AS at, LATERAL pg_sleep(0.2 + extract(epoch FROM at) * 0)"
+SLEEP_THEN_CLOCK = "SELECT clock_timestamp() FROM pg_sleep(0.2)"
 
 
 @pytest.fixture(params=[DAY, -DAY], ids=["ahead", "behind"])
@@ -34,14 +36,14 @@ def skewed_service(request: pytest.FixtureRequest, settings: Settings, quick_has
 
 @pytest.fixture
 def correct_service(settings: Settings, quick_hashes: None) -> Iterator[Service]:
-    """Yield a second service on a host whose clock is correct_service."""
+    """Yield a second service on a host whose clock is correct."""
     service = composition_root.build(settings)
     yield service
     service.close()
 
 
 def test_host_with_a_wrong_clock_uses_the_database_clock(skewed_service: Service, correct_service: Service) -> None:
-    """Sessions are valid across hosts in both directions, and recorded times are correct_service."""
+    """Sessions are valid across hosts in both directions, and recorded times are correct."""
     sub_user = Company.register(correct_service).create_with_own_password()
     token = sub_user.log_in().token
     assert abs((skewed_service.clock() - correct_service.clock()).total_seconds()) < 10
@@ -54,7 +56,7 @@ def test_host_with_a_wrong_clock_uses_the_database_clock(skewed_service: Service
 def test_host_with_a_wrong_clock_deletes_no_expired_data(
     skewed_service: Service, correct_service: Service, database_url: str
 ) -> None:
-    """Nothing is deleted, not even expired data, because either clock may be skewed_service. A warning is reported."""
+    """Nothing is deleted, not even expired data, because either clock may be wrong. A warning is reported."""
     Company.register(correct_service).create_with_own_password().log_in()
     fetch(database_url, "UPDATE sessions SET last_used_at = now() - interval '3 hours'")
     with capture_logs() as lines:
@@ -73,6 +75,21 @@ def test_clock_skew_is_logged_once(database_url: str) -> None:
         clock.measure(connection)
     assert [(line["event"], round(line["skew_seconds"])) for line in lines] == [("clock.skewed", DAY.total_seconds())]
     assert abs((clock() - datetime.now(UTC)).total_seconds()) < 10
+
+
+@pytest.mark.parametrize("slow", [CLOCK_THEN_SLEEP, SLEEP_THEN_CLOCK], ids=["slow reply", "slow request"])
+def test_clock_never_goes_back(database_url: str, monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
+    """Whatever a reading takes, the clock is never ahead of the database's, and the next one never sets it back."""
+    clock = DatabaseClock(lambda: datetime.now(UTC))
+    with connect(database_url) as connection:
+        clock.measure(connection)
+        for query in (slow, QUERY, slow, QUERY):
+            monkeypatch.setattr("adapters.postgres.clock.QUERY", query)
+            before = clock()
+            clock.measure(connection)
+            after = clock()
+            [(database_time,)] = connection.execute("SELECT clock_timestamp()")
+            assert before <= after <= database_time
 
 
 def test_checkpoint_from_the_future_does_not_stop_signing(correct_service: Service, database_url: str) -> None:

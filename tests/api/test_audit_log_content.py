@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -61,7 +61,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(clients: ApiClients) -> Story:
     """Record at least one event of each kind."""
-    began = datetime.now(UTC)
+    began = clients.service.clock()
     owner = clients.portal.with_headers(X_Client_IP=OWNER_CLIENT[0], X_Client_User_Agent=OWNER_CLIENT[1])
     account = replace(clients, portal=owner).account(password=OWNER_PASSWORD)
     sub_user = account.create_sub_user()
@@ -98,7 +98,7 @@ def story(clients: ApiClients) -> Story:
         "usage counter": {"type": "system", "id": "usage", "name": None},
         "anonymous": {"type": "anonymous", "id": None, "name": None},
     }
-    return Story(actors, sub_user.sub_user_id, rows, account.audit_log_rows(), began, datetime.now(UTC))
+    return Story(actors, sub_user.sub_user_id, rows, account.audit_log_rows(), began, clients.service.clock())
 
 
 def change_everything(clients: ApiClients, account: Account, sub_user: SubUser) -> None:
