@@ -13,10 +13,6 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
-
-BATCH_SECONDS = 0.02
-"""Seconds for which lines are buffered if they follow each other faster than this."""
-
 MAX_MESSAGE_LENGTH = 1000
 DETAIL = re.compile(r"\n(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY)\b")
 """Beginning of PostgreSQL's additions to an error message, which have row values and statements."""
