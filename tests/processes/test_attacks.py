@@ -33,6 +33,7 @@ FLOOR_SECONDS = 0.25
 
 FACTOR = 3
 PROBES = 12
+MAX_ROUNDS = 3
 EVENTS_TO_EXPORT = 3000
 
 
@@ -99,13 +100,29 @@ class Target:
             finally:
                 attacker.kill()
 
-    def require_unaffected(self, quiet: dict[str, list[float]], under_attack: dict[str, list[float]]) -> None:
-        """Require that responses were about as fast as without an attack, and that no process was replaced."""
-        for name, times in under_attack.items():
-            allowed = max(FACTOR * quantiles(quiet[name], n=100)[-1], FLOOR_SECONDS)
-            assert median(times) <= allowed, (name, quiet[name], times)
+    def require_healthy(self) -> None:
+        """Require that no process was replaced, and that reads still work."""
         assert self.program.children("api") == self.pids
         self._fresh(lambda portal: portal.call(200, "GET", f"{self.company.path}/sub-users"))
+
+
+def compare_requests(target: Target, attack: Attack) -> dict[str, tuple[list[float], list[float]]]:
+    """Probe without and with an attack, and return the `slow_requests`."""
+    quiet = target.probe()
+    with target.attacked(attack, seconds=60):
+        under_attack = target.probe()
+    return slow_requests(quiet, under_attack)
+
+
+def slow_requests(
+    quiet: dict[str, list[float]], under_attack: dict[str, list[float]]
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Return the durations without and with an attack of the requests that were clearly slower with it, by name."""
+    return {
+        name: (quiet[name], times)
+        for name, times in under_attack.items()
+        if median(times) > max(FACTOR * quantiles(quiet[name], n=100)[-1], FLOOR_SECONDS)
+    }
 
 
 ATTACKS = [
@@ -144,19 +161,23 @@ def target(shared_service: SharedService) -> Target:
     )
 
 
-@pytest.fixture(scope="module")
-def quiet(target: Target) -> dict[str, list[float]]:
-    """Return the durations without an attack."""
-    return target.probe()
+def require_fast_requests(target: Target, attack: Attack) -> None:
+    """Require that critical requests are about as fast as without the attack, and that no process is replaced.
+
+    Other work on the machine can slow down a whole round, so one of three is enough. An attack with an effect slows
+    down all of them.
+    """
+    rounds = [compare_requests(target, attack)]
+    while rounds[-1] and len(rounds) < MAX_ROUNDS:
+        rounds.append(compare_requests(target, attack))
+    assert not rounds[-1], rounds
+    assert target.program.children("api") == target.pids
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_critical_requests_are_fast_during_an_attack(
-    target: Target, quiet: dict[str, list[float]], attack: Attack
-) -> None:
-    with target.attacked(attack, seconds=60):
-        under_attack = target.probe()
-    target.require_unaffected(quiet, under_attack)
+def test_critical_requests_are_fast_during_an_attack(target: Target, attack: Attack) -> None:
+    require_fast_requests(target, attack)
+    target.require_healthy()
 
 
 @pytest.mark.long
@@ -164,17 +185,17 @@ def test_critical_requests_are_fast_during_an_attack(
 @pytest.mark.parametrize(
     "attack", [Attack(attack.kind, max(64, attack.clients), attack.path) for attack in ATTACKS], ids=str
 )
-def test_critical_requests_are_fast_during_a_long_attack(
-    target: Target, quiet: dict[str, list[float]], attack: Attack
-) -> None:
+def test_critical_requests_are_fast_during_a_long_attack(target: Target, attack: Attack) -> None:
     """The attack lasts a minute and has at least 64 clients."""
+    quiet = target.probe()
     end = time.monotonic() + 60
     under_attack: dict[str, list[float]] = {}
     with target.attacked(attack, seconds=90):
         while time.monotonic() < end:
             for name, times in target.probe().items():
                 under_attack.setdefault(name, []).extend(times)
-    target.require_unaffected(quiet, under_attack)
+    assert not slow_requests(quiet, under_attack)
+    target.require_healthy()
 
 
 @pytest.fixture
@@ -194,15 +215,11 @@ def target_with_stopped_view(deploy: Callable[..., Deployment]) -> Iterator[Targ
 
 def test_reads_of_a_stopped_view_do_not_delay_other_requests(target_with_stopped_view: Target) -> None:
     """The reads get 503 `view-behind`."""
-    target = target_with_stopped_view
-    quiet = target.probe()
-    with target.attacked(Attack("reads", 64, "{account}/sub-users"), seconds=60):
-        under_attack = target.probe()
+    target, reads = target_with_stopped_view, Attack("reads", 64, "{account}/sub-users")
+    require_fast_requests(target, reads)
+    with target.attacked(reads, seconds=60):
         refused = target.portal.get(f"{target.company.path}/sub-users")
     assert (refused.status_code, refused.headers.get("Retry-After")) == (503, "1")
-    for name, times in under_attack.items():
-        assert median(times) <= max(FACTOR * quantiles(quiet[name], n=100)[-1], FLOOR_SECONDS), (name, quiet, times)
-    assert target.program.children("api") == target.pids
 
 
 COMBINED_ATTACKS = [
@@ -266,9 +283,8 @@ def test_exhausted_file_descriptors_do_not_block_clients(deploy: Callable[..., D
         company = portal.register()
         person = company.add_with_own_password()
         target = Target(deployment, program, portal, company, person, person.log_in(), "", program.children("api"))
-        quiet = target.probe()
+        require_fast_requests(target, Attack("idle", 400))
         with target.attacked(Attack("idle", 400), seconds=60):
-            target.require_unaffected(quiet, target.probe())
             eventually(lambda: "server.refused" in program.errors)
         assert "server.few_descriptors" in program.errors
         assert program.errors.count("server.refused") <= 30
