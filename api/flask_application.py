@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -133,13 +133,7 @@ class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest is not typed
 def create_app(service: Service) -> Flask:
     """Return the Flask application of a service."""
     app = Application("api.http", static_folder=None)
-    app.config.update(
-        API_TITLE="subusers",
-        API_VERSION=VERSION,
-        OPENAPI_VERSION="3.1.0",
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        PROVIDE_AUTOMATIC_OPTIONS=False,
-    )
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = False  # a path with an empty segment gets 404, not a redirect
     app.extensions["subusers"] = service
     app.extensions["subusers-waiting-places"] = threading.BoundedSemaphore(service.settings.streams)
@@ -149,12 +143,20 @@ def create_app(service: Service) -> Flask:
     register_metrics(app)
     register_authentication(app)
     app.after_request(partial(_add_default_headers, _default_headers(service)))
-    app.extensions["subusers-openapi"] = _register_routes(app)
+    for resource in RESOURCES:
+        app.register_blueprint(resource)
+    app.extensions["subusers-openapi"] = openapi_document
     return app
 
 
-def _register_routes(app: Flask) -> str:
-    """Register the routes, and return their OpenAPI document as JSON."""
+@cache
+def openapi_document() -> str:
+    """Return the OpenAPI document of all routes as JSON.
+
+    It is built when it is first requested, because it takes longer to build than the rest of the application.
+    """
+    app = Flask("openapi", static_folder=None)
+    app.config.update(API_TITLE="subusers", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     api = ProblemApi(app, spec_kwargs={"info": {"description": openapi.DESCRIPTION}})
     api.spec.components.schema("Problem", schema=ProblemAnswer)
     api.spec.components.security_scheme("apiKey", {"type": "http", "scheme": "bearer"})

@@ -198,7 +198,7 @@ routes = Routes("documentation", "API documentation")
 @routes.route("GET", "/openapi.json")
 def openapi() -> Response:
     """Get this OpenAPI document."""
-    return Response(current_app.extensions["subusers-openapi"], content_type="application/json")
+    return Response(current_app.extensions["subusers-openapi"](), content_type="application/json")
 
 
 @routes.route("GET", "/docs")

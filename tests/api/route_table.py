@@ -68,7 +68,7 @@ def routes() -> tuple[Route, ...]:
     The application has no real service behind it: it is only inspected.
     """
     app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, streams=1, public_url=""))))
-    document = json.loads(app.extensions["subusers-openapi"])
+    document = json.loads(app.extensions["subusers-openapi"]())
     all_routes = []
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
