@@ -27,6 +27,6 @@ def email_hashes(
     )
 
 
-def owner_email_hash(keyed_hasher: KeyedHasher, owner: PersonKey, account: MainAccount) -> str:
+def owner_email_hash(keyed_hasher: KeyedHasher, owner_key: PersonKey, account: MainAccount) -> str:
     """Return the hash of the owner's e-mail under the service's key, as used by the directory and the throttle."""
-    return keyed_hasher.email(owner.decrypt("email", account.email))
+    return keyed_hasher.email(owner_key.decrypt("email", account.email))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from application.ports.clock import Clock
 
 LIFETIME = timedelta(hours=24)
-TIME_BYTES = 5
+EXPIRY_BYTES = 5
 MAX_LENGTH = 2000
 """Maximum characters. The longest names and e-mails by which lists are sorted need about 1,200."""
 
@@ -49,7 +49,7 @@ class Cursors:
 
     def write(self, scope: list[str], last: list[Any]) -> str:
         """Return the cursor after a page. `last` are the sort values of its last item."""
-        expires_at = int((self._clock() + LIFETIME).timestamp()).to_bytes(TIME_BYTES, "big")
+        expires_at = int((self._clock() + LIFETIME).timestamp()).to_bytes(EXPIRY_BYTES, "big")
         text = json.dumps(last, separators=(",", ":"), ensure_ascii=False)
         ciphertext = self._cipher.encrypt(expires_at + text.encode(), self._bound_to(scope))
         return base64.urlsafe_b64encode(ciphertext).decode().rstrip("=")
@@ -63,9 +63,9 @@ class Cursors:
             raise InvalidValue(
                 "cursor", "does not belong to this list and API key: begin with the first page"
             ) from None
-        if datetime.fromtimestamp(int.from_bytes(plaintext[:TIME_BYTES], "big"), UTC) <= self._clock():
+        if datetime.fromtimestamp(int.from_bytes(plaintext[:EXPIRY_BYTES], "big"), UTC) <= self._clock():
             raise InvalidValue("cursor", "has expired: begin with the first page")
-        values: list[Any] = json.loads(plaintext[TIME_BYTES:])
+        values: list[Any] = json.loads(plaintext[EXPIRY_BYTES:])
         return values
 
     def _bound_to(self, scope: list[str]) -> bytes:

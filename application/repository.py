@@ -51,6 +51,7 @@ class Outcome(Generic[R]):
 
 
 Decision = tuple[R, "Sequence[TransactionalWrite]"]
+"""Result of a command, and the writes to commit with its events."""
 
 
 class MainAccounts(Application[UUID]):
@@ -78,7 +79,7 @@ class MainAccounts(Application[UUID]):
         """Return the injected mapper."""
         return self._injected_mapper
 
-    def _take_snapshots(self, processing_event: ProcessingEvent[UUID]) -> None:
+    def _take_snapshots(self, processing_event: ProcessingEvent[UUID]) -> None:  # called by the library's `save`
         accounts = [
             aggregate for aggregate in processing_event.aggregates.values() if isinstance(aggregate, MainAccount)
         ]
@@ -110,7 +111,7 @@ class MainAccounts(Application[UUID]):
         return cast("Iterator[Event | MainAccountSnapshot]", map(self.mapper.to_domain_event, stored_events))
 
     def add(self, account: MainAccount, writes: Sequence[TransactionalWrite]) -> int | None:
-        """Save a new account together with other writes, and return its position."""
+        """Save a new account together with other writes, and return the position of its last event."""
         return self._save(account, writes)
 
     def change(

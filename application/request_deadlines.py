@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 8.0
 """Seconds from the arrival of a request, including its wait for a thread."""
 
-LEAST_SECONDS = 2.0
-"""Minimum for a request that has waited long for a thread: many times the duration of a typical request."""
+MIN_SECONDS = 2.0
+"""Minimum after a long wait for a thread: many times the duration of a typical request."""
 
-SHORTEST_WAIT = 0.05
-"""Limit of a wait after the deadline. It suffices to release a transaction if the database responds."""
+MIN_WAIT_SECONDS = 0.05
+"""Limit of a wait after the deadline. A database that responds can end a transaction in this time."""
 
 
 class _Current(threading.local):
@@ -34,7 +34,7 @@ _current = _Current()
 @contextmanager
 def request_deadline(arrived_at: float) -> Iterator[None]:
     """Limit the waits of this thread inside the block. `arrived_at` is a `time.monotonic()` value."""
-    _current.deadline = max(arrived_at + REQUEST_SECONDS, time.monotonic() + LEAST_SECONDS)
+    _current.deadline = max(arrived_at + REQUEST_SECONDS, time.monotonic() + MIN_SECONDS)
     try:
         yield
     finally:
@@ -46,4 +46,4 @@ def within_deadline(seconds: float) -> float:
     deadline = _current.deadline
     if deadline is None:
         return seconds
-    return min(seconds, max(SHORTEST_WAIT, deadline - time.monotonic()))
+    return min(seconds, max(MIN_WAIT_SECONDS, deadline - time.monotonic()))

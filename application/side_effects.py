@@ -28,6 +28,7 @@ SESSION_ENDING_EVENTS = (
     events.SubUserPasswordChanged,
     events.SubUserDeleted,
 )
+"""Events that end all sessions of their sub-user."""
 
 
 def side_effects_of(recorded_events: Iterable[object]) -> list[TransactionalWrite]:

@@ -42,7 +42,7 @@ IPV6_PREFIXES = (Prefix(64, OWN_NETWORK_LIMIT, None), Prefix(56, 10, 30), Prefix
 IPV4_PREFIXES = (Prefix(32, OWN_NETWORK_LIMIT, 30), Prefix(24, 20, 120))
 UNKNOWN_ADDRESS = Prefix(0, OWN_NETWORK_LIMIT, None)
 
-PASSWORD_CHANGES_PER_HOUR = 30
+PASSWORD_CHANGE_ATTEMPTS_PER_HOUR = 30
 
 
 def sub_user_keys(keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str, ip: str | None) -> AttemptKeys:
@@ -70,7 +70,7 @@ def password_change_keys(keyed_hasher: KeyedHasher, person_id: UUID) -> AttemptK
     attempts = keyed_hasher.hash("password changes", person)
     counters = [
         ThrottleKey(failures, ThrottleScope.OWN_NETWORK, OWN_NETWORK_LIMIT),
-        ThrottleKey(attempts, ThrottleScope.ATTEMPTS, PASSWORD_CHANGES_PER_HOUR),
+        ThrottleKey(attempts, ThrottleScope.ATTEMPTS, PASSWORD_CHANGE_ATTEMPTS_PER_HOUR),
     ]
     return AttemptKeys(failures, _sorted_by_key(counters))
 

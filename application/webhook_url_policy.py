@@ -12,20 +12,20 @@ from application.errors import InvalidValue
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-LONGEST_URL = 2000
-URL = r"^https?://[\x21-\x7e]+$"
+MAX_URL_LENGTH = 2000
+URL_PATTERN = r"^https?://[\x21-\x7e]+$"
 """Visible ASCII only: other characters must be percent-encoded, and host names in their ASCII form."""
 
 HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 DEFAULT_PORTS = {"https": 443, "http": 80}
-FIRST_FREE_PORT = 1024
+MIN_PORT = 1024
 """Lowest allowed port besides 443. Requests to lower ports could reach services other than webhook receivers."""
 
-EMBEDDING_IPV4 = ipaddress.ip_network("64:ff9b::/96")
-"""RFC 6052: a gateway forwards packets to the IPv4 address in the last 32 bits."""
+NAT64_PREFIX = ipaddress.ip_network("64:ff9b::/96")
+"""Well-known prefix (RFC 6052): a NAT64 gateway forwards packets to the IPv4 address in the last 32 bits."""
 
-DOCUMENTATION = ipaddress.ip_network("3fff::/20")
-"""RFC 9637: not known to all supported versions of Python."""
+DOCUMENTATION_NETWORK = ipaddress.ip_network("3fff::/20")
+"""RFC 9637. Some supported versions of Python do not know this network."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ class WebhookUrlPolicy:
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
 
-    def target(self, url: str) -> Target:
-        """Return the target of a URL. Raises `InvalidValue` if the URL itself, before resolution, is not allowed."""
+    def parse_allowed(self, url: str) -> Target:
+        """Return the target of an allowed URL. Raises `InvalidValue`. This does not resolve the host name."""
         target = _parse(url)
-        literal = _literal(target.host)
-        if literal is not None and not self.allow(target.host, literal):
+        literal_address = _literal_address(target.host)
+        if literal_address is not None and not self.allows(target.host, literal_address):
             raise _invalid("must not be a private or reserved address")
-        if self._is_allowed_by_operator(target.host, literal):
+        if self._is_allowed_by_operator(target.host, literal_address):
             return target
         if target.scheme != "https":
             raise _invalid("must begin with https://")
-        if target.port != DEFAULT_PORTS["https"] and target.port < FIRST_FREE_PORT:
-            raise _invalid(f"must be on port {DEFAULT_PORTS['https']}, or {FIRST_FREE_PORT} or above")
+        if target.port != DEFAULT_PORTS["https"] and target.port < MIN_PORT:
+            raise _invalid(f"must be on port {DEFAULT_PORTS['https']}, or {MIN_PORT} or above")
         return target
 
-    def allow(self, host: str, address: Address) -> bool:
+    def allows(self, host: str, address: Address) -> bool:
         """Return whether webhooks may be sent to a host at an address."""
         return is_public(address) or self._is_allowed_by_operator(host, address)
 
@@ -73,7 +73,7 @@ def is_public(address: Address) -> bool:
     if embedded is not None:
         return is_public(embedded)
     return address.is_global and not (
-        address in DOCUMENTATION
+        address in DOCUMENTATION_NETWORK
         or address.is_multicast
         or address.is_reserved
         or address.is_unspecified
@@ -92,14 +92,14 @@ def _embedded_ipv4(address: Address) -> ipaddress.IPv4Address | None:
     """Return the IPv4 address to which packets for an IPv6 address are forwarded, if any."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
-    if address in EMBEDDING_IPV4:
+    if address in NAT64_PREFIX:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
 
 
 def _parse(url: str) -> Target:
-    if len(url) > LONGEST_URL or not re.fullmatch(URL, url) or "\\" in url:
-        raise _invalid(f"must be a URL of at most {LONGEST_URL} visible ASCII characters")
+    if len(url) > MAX_URL_LENGTH or not re.fullmatch(URL_PATTERN, url) or "\\" in url:
+        raise _invalid(f"must be a URL of at most {MAX_URL_LENGTH} visible ASCII characters")
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -107,7 +107,7 @@ def _parse(url: str) -> Target:
         raise _invalid("is not a URL") from None
     if "@" in parts.netloc:
         raise _invalid("must not contain a user name or a password")
-    if port == 0 or not (HOST.fullmatch(host) or _literal(host)):
+    if port == 0 or not (HOST.fullmatch(host) or _literal_address(host)):
         raise _invalid("must name a host")
     if parts.fragment:
         raise _invalid("must not have a fragment")
@@ -115,7 +115,7 @@ def _parse(url: str) -> Target:
     return Target(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], path)
 
 
-def _literal(host: str) -> Address | None:
+def _literal_address(host: str) -> Address | None:
     try:
         return ipv4_unmapped(ipaddress.ip_address(host))
     except ValueError:

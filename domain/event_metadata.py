@@ -28,8 +28,8 @@ class Via(StrEnum):
     LINK = "link"
 
 
-class Reading(StrEnum):
-    """Record that was read: the audit log or an account's history."""
+class ReadTarget(StrEnum):
+    """What was read: the audit log or an account's history."""
 
     AUDIT_LOG = "audit_log"
     HISTORY = "history"

@@ -12,8 +12,8 @@ The rules, with the numbers by which the tests refer to them:
  3. Activation mails credentials. The first activation mails the current temporary password. Each later one, and
     "send again", issues and mails a new one.
  4. A refused login does not reveal the reason. Only the history has it.
- 5. A password that the owner sets is temporary: it expires after 7 days, and a session opened with it can only
-    replace it.
+ 5. A password that the sub-user did not choose is temporary: it expires after 7 days, and a session opened with it
+    can only replace it.
  6. Access can have an expiry, and ends at exactly that time.
  7. Deletion is final. It ends all sessions and erases the personal data, at once or after a legal hold.
  8. An account has at most 10 sub-users until support raises the limit. Inactive and hidden ones count.
@@ -212,7 +212,7 @@ class MainAccount(Aggregate):
         if plan != self.plan:
             self._record(self.MainAccountPlanSet, at, metadata, **vars(plan))
 
-    def record_usage(self, period: Period, used: Usage, *, at: datetime, metadata: EventMetadata) -> None:
+    def record_reached_thresholds(self, period: Period, used: Usage, *, at: datetime, metadata: EventMetadata) -> None:
         """Record each threshold that the usage in a period of the plan has reached and that is not recorded yet.
 
         Each is recorded once per included amount, so it can be reached again after the plan is raised. This also
@@ -243,14 +243,14 @@ class MainAccount(Aggregate):
         access_expires_at: datetime | None = None,
         at: datetime,
         metadata: EventMetadata,
-        same_email_hashes: AbstractSet[str] = frozenset(),
+        hashes_under_existing_keys: AbstractSet[str] = frozenset(),
     ) -> None:
         """Create an inactive sub-user. Raises `SubUserEmailTaken` or `SubUserLimitReached`.
 
-        `email_hash` is the hash of the e-mail under the new sub-user's key, `same_email_hashes` are its hashes under
-        the keys of the existing sub-users.
+        `email_hash` is the hash of the e-mail under the new sub-user's key, `hashes_under_existing_keys` are its hashes
+        under the keys of the existing sub-users.
         """
-        self.ensure_can_add({email_hash, *same_email_hashes})
+        self.ensure_can_add({email_hash, *hashes_under_existing_keys})
         self._record(
             self.SubUserCreated,
             at,
@@ -323,7 +323,7 @@ class MainAccount(Aggregate):
         self._record(self.PersonalDataErased, at, metadata, sub_user_id=sub_user_id)
 
     def erase_all_people(self, sub_user_ids: Iterable[UUID], *, at: datetime, metadata: EventMetadata) -> None:
-        """Close the account and erase the owner, all existing sub-users and these deleted ones."""
+        """Close the account, and erase the owner, all existing sub-users, and the deleted ones in `sub_user_ids`."""
         self.close(at=at, metadata=metadata)
         for sub_user_id in dict.fromkeys([*sub_user_ids, *self.sub_users]):
             self.erase_sub_user(sub_user_id, at=at, metadata=metadata)

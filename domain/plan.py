@@ -13,8 +13,8 @@ THRESHOLDS = (80, 100)
 """Percentages of the included amount at which an event reports the usage."""
 
 NOTIFICATION_RETENTION = timedelta(days=62)
-"""How long reported thresholds are remembered. Two months cover a worker whose clock is late, which must not report one
-of the former period again."""
+"""How long an account remembers reported thresholds. After two months, not even a worker whose clock is behind can
+report a threshold of an earlier period again."""
 
 
 class Resource(StrEnum):

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from domain.main_account import MainAccount
 
 TIME_FIELDS = tuple(field.name for field in fields(SubUser) if "datetime" in str(field.type))
-"""Times of a sub-user, which a snapshot has as text."""
+"""Fields of a sub-user that a snapshot stores as ISO 8601 text."""
 
 PASSWORDS_ISSUED = "passwords_issued"
-"""Stored outside `sub_users`: earlier releases pass every key of a sub-user to their constructor, and would fail."""
+"""Key of `SubUser.password_issued_at` by sub-user. It is outside `sub_users`, because earlier releases pass all that a
+sub-user has there to a constructor that does not know this field."""
 
 CREDENTIALS_VERSION = "credentials"
 """Key of `SubUser.credentials_version` in a snapshot."""

@@ -103,10 +103,10 @@ class SubUser:
 
     def deactivated(self) -> SubUser:
         """Return the inactive state, without a pending credentials mail."""
-        return self._revised(active=False, credentials_mail=self._mail_without_pending)
+        return self._revised(active=False, credentials_mail=self._credentials_mail_unless_pending)
 
     def password_reset(self, credentials_version: int, notice: Notice, version: int, at: datetime) -> SubUser:
-        """Return the state with a new temporary password, which the event of this version mails unless told not to."""
+        """Return the state with a new temporary password. Unless `notice` is NONE, this event mails it."""
         is_mailed = notice != Notice.NONE
         return self._revised(
             must_change_password=True,
@@ -121,7 +121,7 @@ class SubUser:
         return self._revised(
             must_change_password=False,
             credentials_version=credentials_version,
-            credentials_mail=self._mail_without_pending,
+            credentials_mail=self._credentials_mail_unless_pending,
         )
 
     def logged_in(self, at: datetime) -> SubUser:
@@ -150,8 +150,8 @@ class SubUser:
         return changed
 
     @property
-    def _mail_without_pending(self) -> CredentialsMailState:
-        """The state of the credentials mail after a pending one is cancelled."""
+    def _credentials_mail_unless_pending(self) -> CredentialsMailState:
+        """The state of the credentials mail, NONE if it is still pending: a pending mail is cancelled."""
         is_pending = self.credentials_mail == CredentialsMailState.PENDING
         return CredentialsMailState.NONE if is_pending else self.credentials_mail
 
@@ -174,7 +174,7 @@ class SubUser:
 
 @dataclass(frozen=True)
 class SubUserEdit:
-    """Changes of a sub-user that the main account requests. None leaves a value unchanged.
+    """Changes of a sub-user that the main account requests, with encrypted names. None leaves a value unchanged.
 
     `access_expires_at` is applied only if `changes_expiry`, because None removes the expiry.
     `new_password` sets a new temporary password.

@@ -75,7 +75,7 @@ class WebhookSender:
         """Send a POST request, and return its result. Failures are results too, not exceptions."""
         deadline = time.monotonic() + self._seconds
         try:
-            target = self._receivers.target(url)  # the policy may have changed since the webhook was created
+            target = self._receivers.parse_allowed(url)  # the policy may have changed since the webhook was created
             with self._connect(target, deadline) as connection:
                 return _exchange(connection, target, headers, body, deadline)
         except NotSent as failure:
@@ -118,7 +118,7 @@ class WebhookSender:
         for _, address in addresses:
             if "%" in address[0]:
                 raise NotSent(REFUSED_ADDRESS)
-            if not self._receivers.allow(target.host, ipv4_unmapped(ipaddress.ip_address(address[0]))):
+            if not self._receivers.allows(target.host, ipv4_unmapped(ipaddress.ip_address(address[0]))):
                 raise NotSent(REFUSED_ADDRESS)
         return addresses
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.commands.resources import AccountDetails, account_details
-from application.data_keys import owner_entry, owner_key
+from application.data_keys import load_owner_entry, load_owner_key
 from application.email_hashes import owner_email_hash
 from application.repository import Outcome
 from application.throttle_keys import owner_identity_key
@@ -65,80 +65,83 @@ class Accounts:
     ) -> Outcome[AccountDetails]:
         """Register a main account. Raises `AccountEmailTaken`, or `InvalidValue` for the password."""
         account_id = uuid4()
-        key, store_key = self._vault.new_person(account_id, account_id)
+        owner_key, store_key = self._vault.new_person(account_id, account_id)
         account = MainAccount.register(
             account_id,
-            email=key.encrypt("email", email),
-            email_hash=key.email_hash(email),
-            company_name=key.encrypt("company_name", company_name),
+            email=owner_key.encrypt("email", email),
+            email_hash=owner_key.email_hash(email),
+            company_name=owner_key.encrypt("company_name", company_name),
             language=language,
             at=self._clock(),
-            metadata=context.for_account(account_id).encrypted_with(key),
+            metadata=context.for_account(account_id).encrypted_with(owner_key),
         )
-        details = account_details(account, key)
+        details = account_details(account, owner_key)
         writes: list[TransactionalWrite] = [store_key, ListAccount(self._keyed_hasher.email(email), account_id)]
         if password is not None:
             password_hash = self._check_and_hash(password, [email, company_name])
             identity = owner_identity_key(self._keyed_hasher, self._keyed_hasher.email(email))
             writes += [
-                StorePassword.chosen(account_id, password_hash, 1),
+                StorePassword.chosen(account_id, password_hash, credentials_version=1),
                 ResetFailedAttempts(identity, self._clock()),
             ]
-        position = self._accounts.add(account, [*writes, *also_write(details, key)])
+        position = self._accounts.add(account, [*writes, *also_write(details, owner_key)])
         return Outcome(details, position)
 
     def change(self, account_id: UUID, changes: AccountChanges, context: CommandContext) -> Outcome[AccountDetails]:
         """Change an account's details. A new password ends the owner's sessions. Raises `AccountEmailTaken`."""
-        key = owner_key(self._vault, account_id)
-        forbidden_texts = _forbidden_texts(self._accounts.load(account_id), changes, key)
+        owner_key = load_owner_key(self._vault, account_id)
+        forbidden_texts = _forbidden_texts(self._accounts.load(account_id), changes, owner_key)
         password_hash = None if changes.password is None else self._check_and_hash(changes.password, forbidden_texts)
 
         def decide(account: MainAccount) -> tuple[AccountDetails, list[TransactionalWrite]]:
-            before, current_forbidden_texts = account_details(account, key), _forbidden_texts(account, changes, key)
+            current_forbidden_texts = _forbidden_texts(account, changes, owner_key)
             if changes.password is not None and current_forbidden_texts != forbidden_texts:
                 self._passwords.ensure_strong("password", changes.password, current_forbidden_texts)
-            new_email = changes.email if changes.email not in {None, before.email} else None
-            new_name = changes.company_name if changes.company_name not in {None, before.company_name} else None
+            current = account_details(account, owner_key)
+            new_email = changes.email if changes.email != current.email else None
+            new_company_name = changes.company_name if changes.company_name != current.company_name else None
             account.change_details(
-                email=key.encrypt("email", new_email) if new_email else None,
-                email_hash=key.email_hash(new_email) if new_email else None,
-                company_name=key.encrypt("company_name", new_name) if new_name else None,
+                email=owner_key.encrypt("email", new_email) if new_email else None,
+                email_hash=owner_key.email_hash(new_email) if new_email else None,
+                company_name=owner_key.encrypt("company_name", new_company_name) if new_company_name else None,
                 language=changes.language,
                 password_changed=password_hash is not None,
                 at=self._clock(),
-                metadata=context.encrypted_with(key),
+                metadata=context.encrypted_with(owner_key),
             )
             writes: list[TransactionalWrite] = []
             if new_email is not None:
                 writes += [UnlistAccount(account_id), ListAccount(self._keyed_hasher.email(new_email), account_id)]
             if password_hash is not None:
-                credentials_version = owner_entry(self._vault, account_id).credentials_version + 1
-                identity = owner_identity_key(self._keyed_hasher, owner_email_hash(self._keyed_hasher, key, account))
+                credentials_version = load_owner_entry(self._vault, account_id).credentials_version + 1
+                identity = owner_identity_key(
+                    self._keyed_hasher, owner_email_hash(self._keyed_hasher, owner_key, account)
+                )
                 writes += [
                     StorePassword.chosen(account_id, password_hash, credentials_version),
                     ResetFailedAttempts(identity, self._clock()),
                 ]
-            return account_details(account, key), writes
+            return account_details(account, owner_key), writes
 
         return self._accounts.change(account_id, decide)
 
     def close(self, account_id: UUID, context: CommandContext) -> Outcome[None]:
         """Close an account. All sessions in it end, and logins are refused from then on."""
-        key = owner_key(self._vault, account_id)
+        owner_key = load_owner_key(self._vault, account_id)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
-            account.close(at=self._clock(), metadata=context.encrypted_with(key))
+            account.close(at=self._clock(), metadata=context.encrypted_with(owner_key))
             return None, []
 
         return self._accounts.change(account_id, decide)
 
     def raise_sub_user_limit(self, account_id: UUID, limit: int, context: CommandContext) -> Outcome[AccountDetails]:
         """Raise an account's sub-user limit. The reason is in the context. Raises `LimitNotRaised`."""
-        key = owner_key(self._vault, account_id)
+        owner_key = load_owner_key(self._vault, account_id)
 
         def decide(account: MainAccount) -> tuple[AccountDetails, list[TransactionalWrite]]:
-            account.raise_sub_user_limit(limit, at=self._clock(), metadata=context.encrypted_with(key))
-            return account_details(account, key), []
+            account.raise_sub_user_limit(limit, at=self._clock(), metadata=context.encrypted_with(owner_key))
+            return account_details(account, owner_key), []
 
         return self._accounts.change(account_id, decide)
 
@@ -147,6 +150,9 @@ class Accounts:
         return self._passwords.hash(password)
 
 
-def _forbidden_texts(account: MainAccount, changes: AccountChanges, key: PersonKey) -> list[str]:
+def _forbidden_texts(account: MainAccount, changes: AccountChanges, owner_key: PersonKey) -> list[str]:
     """Return the texts that a new password must not contain."""
-    return [changes.email or key.decrypt("email", account.email), key.decrypt("company_name", account.company_name)]
+    return [
+        changes.email or owner_key.decrypt("email", account.email),
+        changes.company_name or owner_key.decrypt("company_name", account.company_name),
+    ]

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from application.commands.reported_sub_users import reported_sub_user_keys
 from application.commands.resources import RecordedReports
-from application.data_keys import owner_key
+from application.data_keys import load_owner_key
 from application.repository import Outcome
 from domain.events import SubUserActivityRecorded
 
@@ -51,7 +51,7 @@ class Activities:
         also_write: Callable[[RecordedReports, PersonKey], list[TransactionalWrite]] = lambda _reports, _key: [],
     ) -> Outcome[RecordedReports]:
         """Record all activities or none. Raises `InvalidValue` for the first with a sub-user of another account."""
-        owner = owner_key(self._vault, account_id)
+        owner_key = load_owner_key(self._vault, account_id)
         sub_user_ids = [activity.sub_user_id for activity in activities]
         keys = reported_sub_user_keys(self._accounts, self._vault, account_id, sub_user_ids, "activities")
         now = self._clock()
@@ -59,7 +59,7 @@ class Activities:
             _event(account_id, activity, keys[activity.sub_user_id], now, context) for activity in activities
         ]
         result = RecordedReports([event.originator_id for event in recorded_events])
-        recordings = self._accounts.save(*recorded_events, writes=also_write(result, owner))
+        recordings = self._accounts.save(*recorded_events, writes=also_write(result, owner_key))
         return Outcome(result, recordings[-1].notification.id if recordings else None)
 
 

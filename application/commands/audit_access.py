@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from application.ports.clock import Clock
     from application.ports.vault import Vault
     from application.repository import MainAccounts
-    from domain.event_metadata import Reading
+    from domain.event_metadata import ReadTarget
     from domain.events import AuditEvent
 
 ACCESS_WINDOW_SECONDS = 300
@@ -63,7 +63,7 @@ class AuditAccessRecorder:
         self._slots = threading.BoundedSemaphore(concurrent)
 
     def record_access(
-        self, what: Reading, access: AuditAccess, context: CommandContext, as_of: datetime | None = None
+        self, what: ReadTarget, access: AuditAccess, context: CommandContext, as_of: datetime | None = None
     ) -> None:
         """Record a read, unless the same reader made the same request in this window."""
         now = self._clock()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.commands.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
-from application.data_keys import owner_and_sub_user_keys, owner_key
+from application.data_keys import load_owner_and_sub_user_keys, load_owner_key
 from application.email_hashes import email_hashes, owner_email_hash
 from application.keyed_locks import KeyedLocks
 from application.throttle_keys import identity_key
@@ -103,40 +103,42 @@ class SubUsers:
         """
 
         @cache
-        def same_email_hashes(sub_user_ids: frozenset[UUID]) -> frozenset[str]:
+        def hashes_under_keys_of(sub_user_ids: frozenset[UUID]) -> frozenset[str]:
             entries = self._vault.entries(list(sub_user_ids))
             return email_hashes(self._keyed_hasher, account_id, entries.values(), email)
 
         if password is not None:
             self._passwords.ensure_strong("password", password, [email, name, surname])
-        owner = owner_key(self._vault, account_id)
-        with self._creation_locks.hold(account_id):  # parallel creations beyond the limit hash nothing
+        owner_key = load_owner_key(self._vault, account_id)
+        with self._creation_locks.hold(account_id):  # so that parallel creations beyond the limit hash no password
             loaded = self._accounts.load(account_id)
-            loaded.ensure_can_add(same_email_hashes(frozenset(loaded.sub_users)))
+            loaded.ensure_can_add(hashes_under_keys_of(frozenset(loaded.sub_users)))
             temporary_password = password or self._passwords.generate()
             password_hash = self._passwords.hash(temporary_password)
             sub_user_id = uuid4()
-            key, store_key = self._vault.new_person(sub_user_id, account_id)
+            sub_user_key, store_key = self._vault.new_person(sub_user_id, account_id)
 
             def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
                 at = self._clock()
                 account.create_sub_user(
                     sub_user_id,
-                    email=key.encrypt("email", email),
-                    email_hash=key.email_hash(email),
-                    same_email_hashes=same_email_hashes(frozenset(account.sub_users)),
-                    name=key.encrypt("name", name),
-                    surname=key.encrypt("surname", surname),
+                    email=sub_user_key.encrypt("email", email),
+                    email_hash=sub_user_key.email_hash(email),
+                    hashes_under_existing_keys=hashes_under_keys_of(frozenset(account.sub_users)),
+                    name=sub_user_key.encrypt("name", name),
+                    surname=sub_user_key.encrypt("surname", surname),
                     visible=visible,
                     access_expires_at=access_expires_at,
                     at=at,
-                    metadata=context.encrypted_with(owner),
+                    metadata=context.encrypted_with(owner_key),
                 )
                 sub_user = account.sub_user(sub_user_id)
-                store_password = _store_password(sub_user, temporary_password, password_hash, key, to_be_mailed=True)
-                reset = self._reset_attempts(owner, account, sub_user, key, at, is_exempt=password is None)
-                details = sub_user_details(account_id, sub_user, key)
-                return details, [store_key, store_password, reset, *also_write(details, key)]
+                store_password = _store_password(
+                    sub_user, temporary_password, password_hash, sub_user_key, to_be_mailed=True
+                )
+                reset = self._reset_attempts(owner_key, account, sub_user, sub_user_key, at, is_exempt=password is None)
+                details = sub_user_details(account_id, sub_user, sub_user_key)
+                return details, [store_key, store_password, reset, *also_write(details, sub_user_key)]
 
             return self._accounts.change(account_id, decide)
 
@@ -148,20 +150,20 @@ class SubUsers:
         context: CommandContext,
     ) -> Outcome[SubUserDetails]:
         """Apply all changes of a sub-user, or none. Raises `RevisionMismatch`, and the refusals of `edit_sub_user`."""
-        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
-        temporary_password = cache(lambda: changes.password or self._passwords.generate())
-        password_hash = cache(lambda: self._passwords.hash(temporary_password()))
+        owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        get_password = cache(lambda: changes.password or self._passwords.generate())
+        get_password_hash = cache(lambda: self._passwords.hash(get_password()))
         checked_encrypted_names: tuple[Ciphertext, Ciphertext] | None = None
         if changes.password is not None or changes.active:
             loaded = self._accounts.load(account_id)
             if changes.password is not None:
-                self._check_password(changes, loaded.sub_user(sub_user_id), key)
+                self._check_password(changes, loaded.sub_user(sub_user_id), sub_user_key)
             if changes.allow_revision_of(loaded.sub_user(sub_user_id)):
-                edit = _edit(changes, loaded.sub_user(sub_user_id), key)
+                edit = _edit(changes, loaded.sub_user(sub_user_id), sub_user_key)
                 loaded.ensure_can_edit(sub_user_id, edit, at=self._clock())
                 checked_encrypted_names = _encrypted_names(loaded.sub_user(sub_user_id))
             if changes.password is not None or loaded.needs_new_password(sub_user_id, SubUserEdit(active=True)):
-                password_hash()  # hash before the account is locked
+                get_password_hash()  # hash before the account is locked
 
         def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
             at = self._clock()
@@ -169,24 +171,30 @@ class SubUsers:
             if not changes.allow_revision_of(sub_user):
                 raise RevisionMismatch
             if changes.password is not None and _encrypted_names(sub_user) != checked_encrypted_names:
-                self._check_password(changes, sub_user, key)
-            edit = _edit(changes, sub_user, key)
-            new_password = edit.new_password or account.needs_new_password(sub_user_id, edit)
-            account.edit_sub_user(sub_user_id, edit, at=at, metadata=context.encrypted_with(owner))
-            changed = account.sub_user(sub_user_id)
+                self._check_password(changes, sub_user, sub_user_key)
+            edit = _edit(changes, sub_user, sub_user_key)
+            has_new_password = edit.new_password or account.needs_new_password(sub_user_id, edit)
+            account.edit_sub_user(sub_user_id, edit, at=at, metadata=context.encrypted_with(owner_key))
+            changed_sub_user = account.sub_user(sub_user_id)
             writes: list[TransactionalWrite] = []
-            if new_password:
-                to_be_mailed = changed.active or not changed.was_activated
+            if has_new_password:
+                to_be_mailed = changed_sub_user.active or not changed_sub_user.was_activated
                 writes = [
-                    _store_password(changed, temporary_password(), password_hash(), key, to_be_mailed=to_be_mailed),
-                    self._reset_attempts(owner, account, changed, key, at, is_exempt=changes.password is None),
+                    _store_password(
+                        changed_sub_user, get_password(), get_password_hash(), sub_user_key, to_be_mailed=to_be_mailed
+                    ),
+                    self._reset_attempts(
+                        owner_key, account, changed_sub_user, sub_user_key, at, is_exempt=changes.password is None
+                    ),
                 ]
-            elif changed.active and not sub_user.active:
+            elif changed_sub_user.active and not sub_user.active:
                 writes = [
-                    SetTemporaryPasswordExpiry(sub_user_id, _password_issued_at(changed) + TEMPORARY_PASSWORD_LIFETIME),
-                    self._reset_attempts(owner, account, changed, key, at, is_exempt=None),
+                    SetTemporaryPasswordExpiry(
+                        sub_user_id, _password_issued_at(changed_sub_user) + TEMPORARY_PASSWORD_LIFETIME
+                    ),
+                    self._reset_attempts(owner_key, account, changed_sub_user, sub_user_key, at, is_exempt=None),
                 ]
-            return sub_user_details(account_id, changed, key), writes
+            return sub_user_details(account_id, changed_sub_user, sub_user_key), writes
 
         return self._accounts.change(account_id, decide)
 
@@ -199,19 +207,21 @@ class SubUsers:
         also_write: Callable[[SubUserDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
     ) -> Outcome[SubUserDetails]:
         """Issue new credentials and mail them. Raises `SubUserIsInactive`, `AccessExpired` or `TooManyMails`."""
-        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         self._accounts.load(account_id).ensure_can_be_sent_credentials(sub_user_id, self._clock())
         temporary_password = self._passwords.generate()
         password_hash = self._passwords.hash(temporary_password)
 
         def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
             at = self._clock()
-            account.send_credentials_again(sub_user_id, at=at, metadata=context.encrypted_with(owner))
+            account.send_credentials_again(sub_user_id, at=at, metadata=context.encrypted_with(owner_key))
             sub_user = account.sub_user(sub_user_id)
-            store_password = _store_password(sub_user, temporary_password, password_hash, key, to_be_mailed=True)
-            details = sub_user_details(account_id, sub_user, key)
-            reset = self._reset_attempts(owner, account, sub_user, key, at, is_exempt=True)
-            return details, [store_password, reset, *also_write(details, key)]
+            store_password = _store_password(
+                sub_user, temporary_password, password_hash, sub_user_key, to_be_mailed=True
+            )
+            details = sub_user_details(account_id, sub_user, sub_user_key)
+            reset = self._reset_attempts(owner_key, account, sub_user, sub_user_key, at, is_exempt=True)
+            return details, [store_password, reset, *also_write(details, sub_user_key)]
 
         return self._accounts.change(account_id, decide)
 
@@ -227,63 +237,69 @@ class SubUsers:
 
         If the service has an erasure delay, place a legal hold: the data is erased later.
         """
-        owner, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
             sub_user = account.sub_user(sub_user_id)
             if if_revisions is not None and sub_user.revision not in if_revisions:
                 raise RevisionMismatch
             at, under_legal_hold = self._clock(), self._erasure_delay > timedelta()
-            metadata = context.encrypted_with(owner)
+            metadata = context.encrypted_with(owner_key)
             account.delete_sub_user(sub_user_id, under_legal_hold=under_legal_hold, at=at, metadata=metadata)
-            due_at = at + self._erasure_delay
-            hold = PlaceLegalHold(sub_user_id, account_id, due_at, sub_user.name, sub_user.surname)
-            forget = ForgetFailedAttempts(self._identity_key(owner, account, sub_user, key))
-            return None, [forget, *([hold] if under_legal_hold else [])]
+            identity = self._identity_key(owner_key, account, sub_user, sub_user_key)
+            writes: list[TransactionalWrite] = [ForgetFailedAttempts(identity)]
+            if under_legal_hold:
+                due_at = at + self._erasure_delay
+                writes.append(PlaceLegalHold(sub_user_id, account_id, due_at, sub_user.name, sub_user.surname))
+            return None, writes
 
         return self._accounts.change(account_id, decide)
 
     def end_sessions(self, account_id: UUID, sub_user_id: UUID, context: CommandContext) -> Outcome[None]:
         """End all sessions of a sub-user. They may log in again."""
-        owner, _ = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        owner_key, _ = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
-            account.log_out(sub_user_id, None, at=self._clock(), metadata=context.encrypted_with(owner))
+            account.log_out(sub_user_id, None, at=self._clock(), metadata=context.encrypted_with(owner_key))
             return None, []
 
         return self._accounts.change(account_id, decide)
 
     def sessions(self, account_id: UUID, sub_user_id: UUID) -> list[SessionDetails]:
         """Return a sub-user's valid sessions, newest first. Raises `SubUserNotFound`."""
-        _, key = owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+        _, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         self._accounts.load(account_id).sub_user(sub_user_id)
-        return [session_details(session, key) for session in self._sessions.of_person(sub_user_id, self._clock())]
+        return [
+            session_details(session, sub_user_key) for session in self._sessions.of_person(sub_user_id, self._clock())
+        ]
 
     def _reset_attempts(
         self,
-        owner: PersonKey,
+        owner_key: PersonKey,
         account: MainAccount,
         sub_user: SubUser,
-        key: PersonKey,
+        sub_user_key: PersonKey,
         at: datetime,
         *,
         is_exempt: bool | None,
     ) -> ResetFailedAttempts:
-        """Return the write that unblocks new credentials. Exempt generated ones, which cannot be guessed."""
-        return ResetFailedAttempts(self._identity_key(owner, account, sub_user, key), at, is_exempt)
+        """Return the write that lets a person log in with new credentials after failed attempts on earlier ones."""
+        return ResetFailedAttempts(self._identity_key(owner_key, account, sub_user, sub_user_key), at, is_exempt)
 
-    def _identity_key(self, owner: PersonKey, account: MainAccount, sub_user: SubUser, key: PersonKey) -> bytes:
-        email_hash = self._keyed_hasher.email(key.decrypt("email", sub_user.email))
-        account_email_hash = owner_email_hash(self._keyed_hasher, owner, account)
+    def _identity_key(
+        self, owner_key: PersonKey, account: MainAccount, sub_user: SubUser, sub_user_key: PersonKey
+    ) -> bytes:
+        email_hash = self._keyed_hasher.email(sub_user_key.decrypt("email", sub_user.email))
+        account_email_hash = owner_email_hash(self._keyed_hasher, owner_key, account)
         return identity_key(self._keyed_hasher, account_email_hash, email_hash)
 
-    def _check_password(self, changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> None:
+    def _check_password(self, changes: SubUserChanges, sub_user: SubUser, sub_user_key: PersonKey) -> None:
         names = [
-            changes.name or key.decrypt("name", sub_user.name),
-            changes.surname or key.decrypt("surname", sub_user.surname),
+            changes.name or sub_user_key.decrypt("name", sub_user.name),
+            changes.surname or sub_user_key.decrypt("surname", sub_user.surname),
         ]
         self._passwords.ensure_strong(
-            "password", changes.password or "", [key.decrypt("email", sub_user.email), *names]
+            "password", changes.password or "", [sub_user_key.decrypt("email", sub_user.email), *names]
         )
 
 
@@ -291,11 +307,11 @@ def _encrypted_names(sub_user: SubUser) -> tuple[Ciphertext, Ciphertext]:
     return sub_user.name, sub_user.surname
 
 
-def _edit(changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> SubUserEdit:
+def _edit(changes: SubUserChanges, sub_user: SubUser, sub_user_key: PersonKey) -> SubUserEdit:
     """Return the encrypted changes, without names that stay the same."""
     return SubUserEdit(
-        name=_encrypt_if_changed("name", changes.name, sub_user.name, key),
-        surname=_encrypt_if_changed("surname", changes.surname, sub_user.surname, key),
+        name=_encrypt_if_changed("name", changes.name, sub_user.name, sub_user_key),
+        surname=_encrypt_if_changed("surname", changes.surname, sub_user.surname, sub_user_key),
         visible=changes.visible,
         active=changes.active,
         changes_expiry=changes.changes_expiry,
@@ -304,12 +320,12 @@ def _edit(changes: SubUserChanges, sub_user: SubUser, key: PersonKey) -> SubUser
     )
 
 
-def _encrypt_if_changed(field: str, new: str | None, current: Ciphertext, key: PersonKey) -> Ciphertext | None:
-    return key.encrypt(field, new) if new is not None and new != key.decrypt(field, current) else None
+def _encrypt_if_changed(field: str, new: str | None, current: Ciphertext, sub_user_key: PersonKey) -> Ciphertext | None:
+    return sub_user_key.encrypt(field, new) if new is not None and new != sub_user_key.decrypt(field, current) else None
 
 
 def _store_password(
-    sub_user: SubUser, password: str, password_hash: str, key: PersonKey, *, to_be_mailed: bool
+    sub_user: SubUser, password: str, password_hash: str, sub_user_key: PersonKey, *, to_be_mailed: bool
 ) -> StorePassword:
     return StorePassword(
         person_id=sub_user.sub_user_id,
@@ -317,7 +333,7 @@ def _store_password(
         must_change=True,
         expires_at=_password_issued_at(sub_user) + TEMPORARY_PASSWORD_LIFETIME,
         credentials_version=sub_user.credentials_version,
-        encrypted_password=key.encrypt("password", password) if to_be_mailed else None,
+        encrypted_password=sub_user_key.encrypt("password", password) if to_be_mailed else None,
     )
 
 

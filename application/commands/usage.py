@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from application.commands.reported_sub_users import reported_sub_user_keys
 from application.commands.resources import RecordedReports
-from application.data_keys import owner_key
+from application.data_keys import load_owner_key
 from application.repository import Outcome
 from domain.event_metadata import ActorType, EventMetadata
 from domain.events import UsageRecorded
@@ -55,18 +55,18 @@ class UsageReports:
         also_write: Callable[[RecordedReports, PersonKey], list[TransactionalWrite]] = lambda _reports, _key: [],
     ) -> Outcome[RecordedReports]:
         """Record all reports or none. Raises `InvalidValue` for the first with a sub-user of another account."""
-        owner = owner_key(self._vault, account_id)
+        owner_key = load_owner_key(self._vault, account_id)
         sub_user_ids = [report.sub_user_id for report in reports]
         keys = reported_sub_user_keys(self._accounts, self._vault, account_id, sub_user_ids, "usage")
         now = self._clock()
         recorded_events = [_event(account_id, report, keys[report.sub_user_id], now, context) for report in reports]
         result = RecordedReports([event.originator_id for event in recorded_events])
-        recordings = self._accounts.save(*recorded_events, writes=also_write(result, owner))
+        recordings = self._accounts.save(*recorded_events, writes=also_write(result, owner_key))
         return Outcome(result, recordings[-1].notification.id if recordings else None)
 
     def set_plan(self, account_id: UUID, plan: Plan, context: CommandContext) -> Outcome[Plan]:
         """Set an account's plan. Raises `AccountIsClosed`."""
-        key = owner_key(self._vault, account_id)
+        key = load_owner_key(self._vault, account_id)
 
         def decide(account: MainAccount) -> tuple[Plan, list[TransactionalWrite]]:
             account.set_plan(plan, at=self._clock(), metadata=context.encrypted_with(key))
@@ -94,7 +94,7 @@ class UsageReports:
             if account.plan is not None:
                 period = account.plan.period_of(now.date())
                 used = self._counts.used(account_id, period)
-                account.record_usage(period, used, at=now, metadata=metadata)
+                account.record_reached_thresholds(period, used, at=now, metadata=metadata)
             return None, []
 
         self._accounts.change(account_id, decide)

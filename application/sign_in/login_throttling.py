@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from application.ports.clock import Clock
     from application.ports.throttle import Admission, AttemptKeys, Reservation, Throttle, ThrottleKey
 
-LONGEST_WAIT = 8.0
+MAX_WAIT_SECONDS = 8.0
 """Maximum seconds to wait for attempts in flight."""
 
-RETRY_PAUSE = 0.01
+RETRY_PAUSE_SECONDS = 0.01
 """Average seconds between retries: about half the duration of a password verification."""
 
 
@@ -34,11 +34,11 @@ class LoginThrottling:
 
         Raises `TooManyAttempts`, or `TooBusy` if the attempts in flight take too long.
         """
-        deadline = time.monotonic() + within_deadline(LONGEST_WAIT)
+        deadline = time.monotonic() + within_deadline(MAX_WAIT_SECONDS)
         while (admission := self._admit(keys)).is_queued:
             if time.monotonic() >= deadline:
                 raise TooBusy
-            time.sleep(random.uniform(RETRY_PAUSE / 2, RETRY_PAUSE * 3 / 2))  # noqa: S311  # spreads retries; not a secret
+            time.sleep(random.uniform(RETRY_PAUSE_SECONDS / 2, RETRY_PAUSE_SECONDS * 3 / 2))  # noqa: S311  # spreads retries; not a secret
         return admission
 
     def reserve_now(self, keys: AttemptKeys) -> Admission:

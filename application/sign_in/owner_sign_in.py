@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from application.data_keys import owner_entry
+from application.data_keys import load_owner_entry
 from application.email_hashes import owner_email_hash
 from application.sign_in.new_session import NewSession, new_token, token_hash
 from application.sign_in.password_sign_in import UNKNOWN_ID, ClaimedIdentity, Identity, LoginAttempt, PasswordSignIn
@@ -42,9 +42,9 @@ class OwnerIdentity(Identity):
         """Return the metadata of a command by this owner."""
         return context.by_owner(self.entry.account_id).encrypted_with(self.entry.key)
 
-    def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner: PersonKey) -> bytes:
+    def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner_key: PersonKey) -> bytes:
         """Return the key of the account's e-mail."""
-        return owner_identity_key(keyed_hasher, owner_email_hash(keyed_hasher, owner, account))
+        return owner_identity_key(keyed_hasher, owner_email_hash(keyed_hasher, owner_key, account))
 
     def forbidden_texts(self, account: MainAccount) -> list[str]:
         """Return the account's e-mail and company name."""
@@ -111,7 +111,7 @@ class OwnerSessions(PasswordSignIn):
         account_id = self.links.find_account_id(link_hash, self.clock())
         if account_id is None:
             raise LoginRefused("unknown")
-        identity = OwnerIdentity(owner_entry(self.vault, account_id))
+        identity = OwnerIdentity(load_owner_entry(self.vault, account_id))
         metadata = identity.metadata(context)
 
         def decide(account: MainAccount) -> tuple[NewSession, list[TransactionalWrite]]:

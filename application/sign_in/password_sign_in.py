@@ -50,7 +50,7 @@ class Identity(ABC):
         """Return the metadata of a command by this person."""
 
     @abstractmethod
-    def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner: PersonKey) -> bytes:
+    def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner_key: PersonKey) -> bytes:
         """Return the key under which the throttle counts refused logins as this person."""
 
     @abstractmethod
@@ -140,7 +140,7 @@ class PasswordSignIn(ABC):
         Raises `SessionEnded`, `InvalidValue`, or `TooManyAttempts` after too many wrong current passwords.
         """
         session = self.current(token)
-        identity, owner = self._identity_and_owner(session)
+        identity, owner_key = self._identity_and_owner_key(session)
         entry = identity.entry
         self.current(token)  # if a password change ended the session, the entry may have the new password
         forbidden_texts = identity.forbidden_texts(self.accounts.load(session.account_id))
@@ -156,7 +156,7 @@ class PasswordSignIn(ABC):
                 self.passwords.ensure_strong("new_password", new_password, current_forbidden_texts)
             new_session = identity.change_password(account, at, metadata)
             store_password = StorePassword.chosen(entry.person_id, new_hash, entry.credentials_version + 1)
-            reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, owner), at)
+            reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, owner_key), at)
             return new_session, [store_password, new_session.record(metadata), reset]
 
         return self.accounts.change(session.account_id, decide)
@@ -164,7 +164,7 @@ class PasswordSignIn(ABC):
     def log_out(self, token: str, context: CommandContext, *, everywhere: bool = False) -> Outcome[None]:
         """End the session of a token, or all sessions of its person. Raises `SessionEnded`."""
         session = self.current(token)
-        identity, _ = self._identity_and_owner(session)
+        identity, _ = self._identity_and_owner_key(session)
         metadata = identity.metadata(context)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
@@ -261,7 +261,7 @@ class PasswordSignIn(ABC):
 
         self.accounts.change(account_id, decide)
 
-    def _identity_and_owner(self, session: Session) -> tuple[Identity, PersonKey]:
+    def _identity_and_owner_key(self, session: Session) -> tuple[Identity, PersonKey]:
         """Return the identity of a session's person, and the key of their account's owner."""
         entries = self.vault.entries([session.person_id, session.account_id])
         if session.person_id not in entries or session.account_id not in entries:

@@ -39,10 +39,10 @@ class SubUserIdentity(Identity):
         """Return the metadata of a command by this sub-user."""
         return context.by_sub_user(self.sub_user_id).encrypted_with(self.entry.key)
 
-    def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner: PersonKey) -> bytes:
+    def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner_key: PersonKey) -> bytes:
         """Return the key of the e-mails of the account and the sub-user."""
         email = self.entry.key.decrypt("email", account.sub_user(self.sub_user_id).email)
-        return identity_key(keyed_hasher, owner_email_hash(keyed_hasher, owner, account), keyed_hasher.email(email))
+        return identity_key(keyed_hasher, owner_email_hash(keyed_hasher, owner_key, account), keyed_hasher.email(email))
 
     def forbidden_texts(self, account: MainAccount) -> list[str]:
         """Return the sub-user's e-mail and names."""

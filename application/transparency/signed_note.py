@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 ED25519 = b"\x01"
 PUBLIC_KEY_BYTES = 32
-LARGEST_NOTE = 100_000
+MAX_NOTE_LENGTH = 100_000
 """Maximum characters. Notes of this service have a few hundred, plus signatures by others."""
 
-MOST_SIGNATURES = 100
+MAX_SIGNATURES = 100
 KEY_NAME = r"[^\s+]+"
 SIGNATURE_LINE = re.compile(rf"\u2014 ({KEY_NAME}) ([A-Za-z0-9+/=]+)")
 VERIFIER_KEY = re.compile(rf"({KEY_NAME})\+([0-9a-f]{{8}})\+([A-Za-z0-9+/=]+)")
@@ -103,10 +103,10 @@ class SignedNote:
         text, separator, signature_lines = note.rpartition("\n\n")
         if not separator or not text or not signature_lines.endswith("\n"):
             raise MalformedNote("it is no signed note: text, an empty line, and lines of signatures")
-        if len(note) > LARGEST_NOTE or CONTROL.search(note):
+        if len(note) > MAX_NOTE_LENGTH or CONTROL.search(note):
             raise MalformedNote("it is too long, or contains control characters")
         lines = signature_lines.removesuffix("\n").split("\n")
-        if len(lines) > MOST_SIGNATURES:
+        if len(lines) > MAX_SIGNATURES:
             raise MalformedNote("it has too many signatures")
         return cls(f"{text}\n", tuple(_signature(line) for line in lines))
 

@@ -75,10 +75,10 @@ class Erasures:
     def _forget_attempts(self, account: MainAccount) -> list[TransactionalWrite]:
         """Return the writes that delete the counters of failed logins, whose keys are hashes of e-mails."""
         entries = self._vault.entries([account.id, *account.sub_users])
-        owner = entries.get(account.id)
-        if owner is None:
+        owner_entry = entries.get(account.id)
+        if owner_entry is None:
             return []
-        account_email_hash = owner_email_hash(self._keyed_hasher, owner.key, account)
+        account_email_hash = owner_email_hash(self._keyed_hasher, owner_entry.key, account)
         email_hashes = [
             self._keyed_hasher.email(entries[sub_user_id].key.decrypt("email", sub_user.email))
             for sub_user_id, sub_user in account.sub_users.items()

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NO_PAUSE = timedelta(0)
-FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(minutes=1)
+MIN_PAUSE = timedelta(seconds=1)
+MAX_PAUSE = timedelta(minutes=1)
 
 
 class MailPacing:
@@ -26,7 +26,7 @@ class MailPacing:
         """Return whether a mail may be sent now, and start the pause if so."""
         with self._lock:
             # If the wait is longer than any pause, the clock was set back.
-            if self._next_at is not None and now < self._next_at <= now + LONGEST_PAUSE:
+            if self._next_at is not None and now < self._next_at <= now + MAX_PAUSE:
                 return False
             self._next_at = now + self._pause
             return True
@@ -34,10 +34,10 @@ class MailPacing:
     def slow_down(self, now: datetime) -> None:
         """Double the pause after a rate-limit reply."""
         with self._lock:
-            self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+            self._pause = min(max(2 * self._pause, MIN_PAUSE), MAX_PAUSE)
             self._next_at = now + self._pause
 
     def speed_up(self) -> None:
         """Halve the pause after an accepted mail."""
         with self._lock:
-            self._pause = self._pause / 2 if self._pause > FIRST_PAUSE else NO_PAUSE
+            self._pause = self._pause / 2 if self._pause > MIN_PAUSE else NO_PAUSE

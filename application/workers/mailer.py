@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from domain.main_account import MainAccount
     from domain.sub_user import SubUser
 
-FIRST_DELAY = timedelta(seconds=15)
-LONGEST_DELAY = timedelta(hours=1)
+MIN_DELAY = timedelta(seconds=15)
+MAX_DELAY = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=48)
 """RFC 5321, 4.5.4.1, asks senders to retry for four to five days. Credentials are of little use after two."""
 
@@ -58,7 +58,7 @@ class Mailer:
         job = self._queue.claim(self._clock())
         if job is None:
             return False
-        if job.attempts > 1 and self._clock() - job.asked_at >= GIVE_UP_AFTER + 2 * LONGEST_DELAY:
+        if job.attempts > 1 and self._clock() - job.asked_at >= GIVE_UP_AFTER + 2 * MAX_DELAY:
             self._finish(job, "failed", "not delivered in time")  # earlier attempts ended without an outcome
             return True
         try:
@@ -105,7 +105,7 @@ class Mailer:
         job: MailJob,
         account: MainAccount,
         sub_user: SubUser,
-        owner: VaultEntry,
+        owner_entry: VaultEntry,
         entry: VaultEntry,
         password: str | None,
     ) -> Mail:
@@ -116,8 +116,8 @@ class Mailer:
             to=entry.key.decrypt("email", sub_user.email),
             name=entry.key.decrypt("name", sub_user.name),
             surname=entry.key.decrypt("surname", sub_user.surname),
-            account_email=owner.key.decrypt("email", account.email),
-            company_name=owner.key.decrypt("company_name", account.company_name),
+            account_email=owner_entry.key.decrypt("email", account.email),
+            company_name=owner_entry.key.decrypt("company_name", account.company_name),
             login_url=self._login_url,
             date=job.asked_at,
             password=password,
@@ -160,5 +160,5 @@ class Mailer:
 
 
 def delay_after(attempts: int) -> timedelta:
-    """Return the delay after a number of attempts. It doubles each time up to `LONGEST_DELAY`."""
-    return min(FIRST_DELAY * (1 << min(attempts - 1, 20)), LONGEST_DELAY)
+    """Return the delay after a number of attempts. It doubles each time up to `MAX_DELAY`."""
+    return min(MIN_DELAY * (1 << min(attempts - 1, 20)), MAX_DELAY)

@@ -32,14 +32,14 @@ DELAYS = (
 )
 """Delay after each failed attempt: the schedule of the Standard Webhooks specification, over 75 hours."""
 
-LONGEST_DELAY = timedelta(hours=24)
+MAX_RETRY_AFTER = timedelta(hours=24)
 JITTER = 0.1
 """Maximum random extension of a delay, as a fraction of it. It spreads retries of receivers that failed together."""
 
-CLAIMED_FOR = timedelta(seconds=60)
+CLAIM_DURATION = timedelta(seconds=60)
 """Duration of a claim: longer than any attempt, and short enough for another worker to take over from a dead one."""
 
-AT_A_TIME = 100
+PAGE_SIZE = 100
 BATCH_SECONDS = 10.0
 """Maximum seconds for one webhook before another is served."""
 
@@ -139,12 +139,12 @@ class WebhookDeliveries:
     def claim(self, *, include_slow: bool = True) -> Claim | None:
         """Claim a webhook that may have pending events. `include_slow` includes slow webhooks."""
         now = self._clock()
-        return self._queue.claim(now, now + CLAIMED_FOR, include_slow=include_slow)
+        return self._queue.claim(now, now + CLAIM_DURATION, include_slow=include_slow)
 
     def deliver(self, claim: Claim, is_over: Callable[[], bool] = lambda: False) -> None:
         """Deliver pending events to a claimed webhook, until one fails or the claim's time is over."""
         try:
-            page = self._feed(claim.webhook, AT_A_TIME)
+            page = self._feed(claim.webhook, PAGE_SIZE)
         except ServiceError:
             self._queue.release(claim, self._clock() + IDLE_DELAY)
             raise
@@ -186,7 +186,7 @@ class WebhookDeliveries:
             milliseconds=round((time.monotonic() - started) * 1000),
         )
         if result.succeeded:
-            return self._queue.delivered(claim, delivery, self._clock() + CLAIMED_FOR)
+            return self._queue.delivered(claim, delivery, self._clock() + CLAIM_DURATION)
         self._fail(claim, delivery, result)
         return False
 
@@ -203,5 +203,5 @@ def delay_after(attempt: int, result: DeliveryResult) -> timedelta:
     scheduled = DELAYS[min(attempt, len(DELAYS)) - 1]
     delay = scheduled * (1 + random.uniform(0, JITTER))  # noqa: S311  # spreads requests; not a secret
     if result.status in RETRY_AFTER_STATUSES and result.retry_after is not None:
-        return max(delay, min(result.retry_after, LONGEST_DELAY))
+        return max(delay, min(result.retry_after, MAX_RETRY_AFTER))
     return delay

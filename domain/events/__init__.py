@@ -85,5 +85,5 @@ NON_ACCOUNT_TOPICS = REPORTED_TOPICS | OTHER_STREAM_TOPICS
 """Topics of events outside the streams of accounts."""
 
 for _event_class in EVENT_CLASSES:
-    if not issubclass(_event_class, Event):
+    if not issubclass(_event_class, Event):  # `Event` classes: see `ACCOUNT_TOPICS`
         register_topic(_event_class.TOPIC, _event_class)

@@ -1,4 +1,4 @@
-"""Accesses to recorded data."""
+"""Events that record accesses to the audit log and the history."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from uuid import UUID
 
 from eventsourcing.domain import CanMutateAggregate, DomainEvent
 
-from domain.event_metadata import ActorType, Ciphertext, Reading
+from domain.event_metadata import ActorType, Ciphertext, ReadTarget
 from domain.events.descriptor import EventDescriptor
 
 
 @dataclass(frozen=True)
 class AuditEvent(CanMutateAggregate[UUID], DomainEvent):
-    """Base class of accesses to recorded data. Each has its own stream; without an account it covers all accounts.
+    """Base class of events about accesses. Each event has its own stream. Without an account it is about all accounts.
 
     `sub_user_id`, `wanted_action`, `since` and `until` are the filters of the request.
     """
@@ -54,7 +54,7 @@ class AuditLogRead(AuditEvent):
         "The subject, the times and `as_of` are the filters of the request.",
         facts=("what", "since", "until", "as_of"),
     )
-    what: Reading
+    what: ReadTarget
     as_of: datetime | None
 
 

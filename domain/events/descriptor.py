@@ -20,7 +20,7 @@ class EventDescriptor:
     `name` is the event's action in the audit log and part of its published type: public API, as stable as the topic.
     `facts` names the fields that are published, in this order. Their annotations give the types, and `| None` makes a
     fact optional. `descriptions` and `examples` document single facts.
-    An event without its own action has the one that the portal reports.
+    If `has_own_action` is False, the action is the one that the portal reports.
     """
 
     name: str

@@ -15,7 +15,7 @@ from eventsourcing.persistence import StoredEvent
 from adapters.postgres.event_store.group_commit import MAX_BATCH, GroupCommit
 from adapters.postgres.event_store.recorder import Recorder
 from application.errors import StoreUnavailable, VersionConflict
-from application.request_deadlines import LEAST_SECONDS, request_deadline
+from application.request_deadlines import MIN_SECONDS, request_deadline
 from tests.postgres import fetch
 from tests.waiting import eventually, run_concurrently
 
@@ -221,7 +221,7 @@ def test_append_does_not_wait_past_its_own_deadline() -> None:
         late = threads.submit(append_past_the_deadline)
         other = threads.submit(store.shared.append, event())
         with pytest.raises(StoreUnavailable):
-            late.result(LEAST_SECONDS + 20)
+            late.result(MIN_SECONDS + 20)
         store.release(2)
         assert [first.result(20), other.result(20)] == [1, 2]
     assert [len(events) for events in store.transactions] == [1, 1]

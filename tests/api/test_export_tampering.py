@@ -25,7 +25,7 @@ from application.transparency.export_verifier import verify_export
 from application.transparency.signed_note import SignedNote, VerifierKey, sign
 from application.transparency.tamper_locator import CannotVerify
 from application.transparency.verifiable_export import with_digest
-from domain.event_metadata import ActorType, Reading
+from domain.event_metadata import ActorType, ReadTarget
 from domain.events import NON_ACCOUNT_TOPICS, REPORTED_TOPICS
 from projections.audit_log.actions import ACTIONS
 from projections.history.exports import ExportFilter
@@ -90,7 +90,7 @@ def record_all_kinds(service: Service, company: Company) -> None:
     service.commands.webhooks.create(NewWebhook("https://receiver.example/hook", company.account_id), PORTAL)
     auditor = CommandContext(ActorType.AUDITOR, "an auditor", ip="192.0.2.7")
     service.commands.audit_access.record_access(
-        Reading.AUDIT_LOG, AuditAccess(company.account_id, since=service.clock()), auditor
+        ReadTarget.AUDIT_LOG, AuditAccess(company.account_id, since=service.clock()), auditor
     )
     company.create_sub_user().delete()
     sub_user.change(name="Ada")

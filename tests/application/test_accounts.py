@@ -125,6 +125,15 @@ def test_unchanged_details_record_no_event(service: Service, company: Company, s
     assert event_types(company) == ["MainAccountRegistered"]
 
 
+def test_owners_password_must_not_contain_the_new_company_name(service: Service, company: Company) -> None:
+    """The name counts that the same command sets."""
+    changes = AccountChanges(company_name="Tides & Moons", password="tides & moons for ever")
+
+    with pytest.raises(InvalidValue):
+        service.commands.accounts.change(company.account_id, changes, PORTAL)
+    assert event_types(company) == ["MainAccountRegistered"]
+
+
 @pytest.mark.parametrize(
     "password",
     [

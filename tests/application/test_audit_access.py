@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from application.command_context import CommandContext
 from application.commands.audit_access import AuditAccess
-from domain.event_metadata import ActorType, Reading
+from domain.event_metadata import ActorType, ReadTarget
 from tests.builders import PORTAL
 from tests.postgres import fetch
 
@@ -26,16 +26,16 @@ def test_repeated_access_is_recorded_once(service: Service, company: Company, da
     access = AuditAccess(company.account_id)
     service.commands.audit_access._clock = lambda: NOON  # noqa: SLF001  # a five-minute window could end between two calls
     for _ in range(3):
-        service.commands.audit_access.record_access(Reading.AUDIT_LOG, access, AUDITOR)
+        service.commands.audit_access.record_access(ReadTarget.AUDIT_LOG, access, AUDITOR)
     assert fetch(database_url, ACCESS_COUNT) == [(1,)]
 
-    service.commands.audit_access.record_access(Reading.HISTORY, access, AUDITOR)
-    service.commands.audit_access.record_access(Reading.HISTORY, access, AUDITOR, as_of=NOON)
+    service.commands.audit_access.record_access(ReadTarget.HISTORY, access, AUDITOR)
+    service.commands.audit_access.record_access(ReadTarget.HISTORY, access, AUDITOR, as_of=NOON)
     service.commands.audit_access.record_access(
-        Reading.AUDIT_LOG, AuditAccess(company.account_id, wanted_action="tool.used"), AUDITOR
+        ReadTarget.AUDIT_LOG, AuditAccess(company.account_id, wanted_action="tool.used"), AUDITOR
     )
     service.commands.audit_access.record_access(
-        Reading.AUDIT_LOG, access, CommandContext(ActorType.AUDITOR, "another key")
+        ReadTarget.AUDIT_LOG, access, CommandContext(ActorType.AUDITOR, "another key")
     )
     assert fetch(database_url, ACCESS_COUNT) == [(5,)]
 
@@ -44,7 +44,7 @@ def test_access_is_recorded_again_after_five_minutes(
     service: Service, company: Company, clock: TravelingClock, database_url: str
 ) -> None:
     for _ in range(2):
-        service.commands.audit_access.record_access(Reading.AUDIT_LOG, AuditAccess(company.account_id), AUDITOR)
+        service.commands.audit_access.record_access(ReadTarget.AUDIT_LOG, AuditAccess(company.account_id), AUDITOR)
         clock.advance(minutes=5)
     assert fetch(database_url, ACCESS_COUNT) == [(2,)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from application.errors import TooBusy
 from application.keyed_locks import KeyedLocks
-from application.request_deadlines import LEAST_SECONDS, REQUEST_SECONDS, request_deadline, within_deadline
+from application.request_deadlines import MIN_SECONDS, REQUEST_SECONDS, request_deadline, within_deadline
 
 
 def test_wait_is_limited_by_the_deadline() -> None:
@@ -19,7 +19,7 @@ def test_wait_is_limited_by_the_deadline() -> None:
         assert within_deadline(1) == 1
         assert REQUEST_SECONDS - 2 < within_deadline(60) <= REQUEST_SECONDS - 1
     with request_deadline(now - 60):
-        assert 0 < within_deadline(60) <= LEAST_SECONDS
+        assert 0 < within_deadline(60) <= MIN_SECONDS
     assert within_deadline(60) == 60
 
 
@@ -44,4 +44,4 @@ def test_wait_for_a_lock_ends_at_the_deadline() -> None:
         thread = threading.Thread(target=wait_for_lock)
         thread.start()
         thread.join()
-    assert time.monotonic() - start > LEAST_SECONDS - 0.5
+    assert time.monotonic() - start > MIN_SECONDS - 0.5

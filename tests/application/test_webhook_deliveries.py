@@ -11,7 +11,7 @@ import pytest
 
 from application.commands.webhooks import DisableReason
 from application.errors import ServiceError, StoreUnavailable
-from application.workers.webhook_deliveries import CLAIMED_FOR, DELAYS, DeliveryResult, delay_after
+from application.workers.webhook_deliveries import CLAIM_DURATION, DELAYS, DeliveryResult, delay_after
 from domain.refusals import WebhookNotFound
 from projections.feed.pages import FeedFilter
 from tests.builders import PORTAL, Company, catch_up
@@ -380,7 +380,7 @@ def test_delivery_of_a_dead_worker_is_taken_over(
         with pytest.raises(KeyboardInterrupt):
             service.workers.webhook_deliveries.deliver_next()
     assert deliver(service) == 0
-    clock.advance(seconds=CLAIMED_FOR.total_seconds() + 1)
+    clock.advance(seconds=CLAIM_DURATION.total_seconds() + 1)
     deliver(service)
     expected = ids(feed(service, company.account_id))[1:]
     assert receiver.ids == [*expected[:3], *expected[2:]]
@@ -396,7 +396,7 @@ def test_worker_without_its_lease_stops_sending(
     answer = receiver.default_response
 
     def stall(connection: socket.socket) -> None:
-        clock.advance(seconds=CLAIMED_FOR.total_seconds() + 1)
+        clock.advance(seconds=CLAIM_DURATION.total_seconds() + 1)
         service.workers.webhook_deliveries.deliver_next()
         answer(connection)
 
@@ -444,7 +444,7 @@ def test_long_backlogs_are_delivered_alternately(
     service: Service, company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A webhook yields after a number of events, and later continues where it stopped."""
-    monkeypatch.setattr("application.workers.webhook_deliveries.AT_A_TIME", 2)
+    monkeypatch.setattr("application.workers.webhook_deliveries.PAGE_SIZE", 2)
     with receiving() as other:
         for webhook_receiver in (receiver, other):
             Hook.to(webhook_receiver, service, company)

@@ -27,7 +27,7 @@ WITH_INTERNAL_RECEIVERS = WebhookUrlPolicy(
     ],
 )
 def test_public_url_is_accepted(url: str, target: Target) -> None:
-    assert PUBLIC_RECEIVERS.target(url.replace("HTTPS", "https")) == target
+    assert PUBLIC_RECEIVERS.parse_allowed(url.replace("HTTPS", "https")) == target
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_invalid_or_internal_url_is_refused(url: str) -> None:
     """Also under a policy that allows internal receivers. The error names the field."""
     for policy in (PUBLIC_RECEIVERS, WITH_INTERNAL_RECEIVERS):
         with pytest.raises(InvalidValue) as refused:
-            policy.target(url)
+            policy.parse_allowed(url)
         assert refused.value.field == "url"
 
 
@@ -60,9 +60,9 @@ def test_invalid_or_internal_url_is_refused(url: str) -> None:
 )
 def test_operator_may_allow_internal_receivers(url: str) -> None:
     """By name or network, with http and on any port."""
-    WITH_INTERNAL_RECEIVERS.target(url)
+    WITH_INTERNAL_RECEIVERS.parse_allowed(url)
     with pytest.raises(InvalidValue):
-        PUBLIC_RECEIVERS.target(url)
+        PUBLIC_RECEIVERS.parse_allowed(url)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
@@ -97,11 +97,11 @@ def test_address_is_public(address: str) -> None:
 def test_address_is_not_public(address: str) -> None:
     """Private, loopback, link-local, multicast, reserved and documentation addresses, in any notation."""
     assert not is_public(ip_address(address))
-    assert not WITH_INTERNAL_RECEIVERS.allow("receiver.example", ip_address(address)) or address == "fd00:ec2::254"
+    assert not WITH_INTERNAL_RECEIVERS.allows("receiver.example", ip_address(address)) or address == "fd00:ec2::254"
 
 
 def test_allowed_name_may_resolve_to_any_address() -> None:
     """The operator trusts the name, and no other name with the same address."""
-    assert WITH_INTERNAL_RECEIVERS.allow("receiver.internal", ip_address("127.0.0.1"))
-    assert not WITH_INTERNAL_RECEIVERS.allow("other.internal", ip_address("127.0.0.1"))
-    assert WITH_INTERNAL_RECEIVERS.allow("other.internal", ip_address("10.1.255.255"))
+    assert WITH_INTERNAL_RECEIVERS.allows("receiver.internal", ip_address("127.0.0.1"))
+    assert not WITH_INTERNAL_RECEIVERS.allows("other.internal", ip_address("127.0.0.1"))
+    assert WITH_INTERNAL_RECEIVERS.allows("other.internal", ip_address("10.1.255.255"))

@@ -16,7 +16,7 @@ from api.presentation.translations import LANGUAGES, load_texts
 from application.commands.webhooks import DisableReason
 from application.transparency.export_claims import NON_DETAIL_FIELDS
 from domain import events
-from domain.event_metadata import ActorType, Reading, Via
+from domain.event_metadata import ActorType, ReadTarget, Via
 from domain.plan import Resource
 from domain.sub_user import Notice
 
@@ -39,7 +39,7 @@ SENTENCES: Mapping[str, AbstractSet[str]] = {
     "sub_user.credentials_mailed": MAILED,
     "sub_user.credentials_mail_failed": MAILED,
     "sub_user.personal_data_erased": {"owner", "sub_user"},
-    "audit_log.read": set(Reading),
+    "audit_log.read": set(ReadTarget),
 }
 """Variants of the actions that have several sentences."""
 
@@ -82,7 +82,7 @@ def test_every_enumerated_value_is_translated(language: str) -> None:
     assert keys_below(language, "actions.value.notice") == set(Notice)
     assert keys_below(language, "actions.value.via") == set(Via)
     assert keys_below(language, "actions.value.resource") == set(Resource)
-    assert keys_below(language, "actions.value.what") == set(Reading)
+    assert keys_below(language, "actions.value.what") == set(ReadTarget)
     assert keys_below(language, "actions.actor") == set(ActorType)
     assert keys_below(language, "actions.person") == keys_below(language, "actions.person_first")
     assert keys_below(language, "actions.value.why") == login_refusal_reasons() | set(DisableReason)

@@ -16,7 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import resolve_topic
 
 from domain import events
-from domain.event_metadata import ActorType, Ciphertext, Reading, Via
+from domain.event_metadata import ActorType, Ciphertext, ReadTarget, Via
 from domain.plan import Resource
 from domain.sub_user import Notice
 
@@ -709,7 +709,7 @@ STANDALONE_EVENTS = [
             "wanted_action": "sub_user.activated",
             "since": TIME,
             "until": EXPIRY,
-            "what": Reading.AUDIT_LOG,
+            "what": ReadTarget.AUDIT_LOG,
             "as_of": None,
         },
         stream=ACCESS,
@@ -721,7 +721,7 @@ STANDALONE_EVENTS = [
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
             '"actor_type":"system","actor_id":"operator","what":"history","as_of":"2026-12-31T23:00:00+00:00"}'
         ),
-        {**ACCESS_METADATA, "account_id": ACCOUNT, "what": Reading.HISTORY, "as_of": EXPIRY},
+        {**ACCESS_METADATA, "account_id": ACCOUNT, "what": ReadTarget.HISTORY, "as_of": EXPIRY},
         stream=ACCESS,
     ),
     PinnedEvent(

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from adapters.postgres.event_store.mapper import COLUMN_FIELDS
-from domain.event_metadata import ActorType, Ciphertext, EventMetadata, Reading, Via
+from domain.event_metadata import ActorType, Ciphertext, EventMetadata, ReadTarget, Via
 from domain.plan import Resource
 from domain.sub_user import CredentialsMailState, Notice
 from tests.domain.event_catalog import ONLY_EVENT_OF_STREAM, OTHER_STREAM_CLASSES, every_event_class
@@ -74,7 +74,7 @@ def nested_fields(event_class: type) -> set[str]:
         (CredentialsMailState, "none pending sent failed"),
         (Via, "password link"),
         (Resource, "conversation_ms llm_tokens"),
-        (Reading, "audit_log history"),
+        (ReadTarget, "audit_log history"),
     ],
     ids=["actor types", "notices", "mail states", "authentication methods", "resources", "readings"],
 )

@@ -38,7 +38,7 @@ def reached(resource: Resource, percent: int, used: int, included: int, period: 
 
 
 def record(account: MainAccount, used: Usage, period: Period = MARCH) -> list[EventSpec]:
-    return when(account, MainAccount.record_usage, period, used)
+    return when(account, MainAccount.record_reached_thresholds, period, used)
 
 
 def test_plan_is_set_and_changed() -> None:

@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from application.workers.webhook_deliveries import CLAIMED_FOR
+from application.workers.webhook_deliveries import CLAIM_DURATION
 from tests.postgres import fetch
 from tests.processes.deployment import Deployment, kill
 from tests.processes.portal import Portal
@@ -75,7 +75,7 @@ def wait_for(receiver: Receiver, number: int, database_url: str) -> None:
     """Wait until this many events have arrived, skipping back-off and the claims of killed workers."""
 
     def have_arrived() -> bool:
-        fetch(database_url, MAKE_DUE, datetime.now(UTC) + CLAIMED_FOR - LONGEST_TO_SEND)
+        fetch(database_url, MAKE_DUE, datetime.now(UTC) + CLAIM_DURATION - LONGEST_TO_SEND)
         return len(set(receiver.ids)) >= number
 
     eventually(have_arrived)

@@ -18,7 +18,7 @@ from api.http.resources.history.schemas import HistoryEndAnswer, HistoryEntryAns
 from api.presentation.history_descriptions import history_entry_fields
 from application.command_context import CommandContext
 from application.commands.audit_access import OPERATOR, AuditAccess
-from domain.event_metadata import ActorType, Reading
+from domain.event_metadata import ActorType, ReadTarget
 from projections.history.queries import HistoryFilter
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def replay(
         catch_up_history_views(service)
         history = service.queries.history.replay(account, history_filter)
         access, operator = AuditAccess(account, sub_user), CommandContext(ActorType.SYSTEM, OPERATOR)
-        service.commands.audit_access.record_access(Reading.HISTORY, access, operator, as_of)
+        service.commands.audit_access.record_access(ReadTarget.HISTORY, access, operator, as_of)
         (_print_json if as_json else _print_time_line)(history)
     discard_unwritten_output()
 

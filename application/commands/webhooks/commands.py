@@ -49,7 +49,7 @@ class Webhooks:
         accounts: MainAccounts,
         store: WebhookStore,
         signatures: Signatures,
-        receivers: WebhookUrlPolicy,
+        url_policy: WebhookUrlPolicy,
         event_positions: EventPositions,
         clock: Clock,
     ) -> None:
@@ -57,7 +57,7 @@ class Webhooks:
         self._accounts = accounts
         self._store = store
         self._signatures = signatures
-        self._receivers = receivers
+        self._url_policy = url_policy
         self._event_positions = event_positions
         self._clock = clock
 
@@ -66,7 +66,7 @@ class Webhooks:
 
         Raises `InvalidValue`, `AccountNotFound`, `AccountIsClosed`, `WebhookLimitReached`.
         """
-        self._receivers.target(new.url)
+        self._url_policy.parse_allowed(new.url)
         metadata = self._recorder.metadata(new.account_id, context)
         after = self._position(new.after)
         webhook_id, key = uuid4(), self._signatures.new_key(new.signature)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from application.data_keys import owner_key
+from application.data_keys import load_owner_key
 from application.errors import TooBusy, VersionConflict
 from application.transactional_writes import RequireOpenAccount, TransactionalWrite
 from domain import events
@@ -100,4 +100,4 @@ class WebhookRecorder:
         """Return the metadata for an event. Without an account it omits personal data, for which there is no key."""
         if account_id is None or context.actor_type is ActorType.SYSTEM:
             return EventMetadata(context.actor_type, context.actor_id, context.request_id)
-        return context.for_account(account_id).encrypted_with(owner_key(self._vault, account_id))
+        return context.for_account(account_id).encrypted_with(load_owner_key(self._vault, account_id))

@@ -17,7 +17,7 @@ from api.http.responses import json_response, required_position
 from api.http.routing import EVENT_POSITION, Routes
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
-from domain.event_metadata import Reading
+from domain.event_metadata import ReadTarget
 from projections.audit_log.queries import AuditFilter
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
             account_id, audit_filter, query["limit"], query["cursor"], required_position()
         )
         if api_key().scope is Scope.AUDITOR:
-            service().commands.audit_access.record_access(Reading.AUDIT_LOG, access, command_context(account_id))
+            service().commands.audit_access.record_access(ReadTarget.AUDIT_LOG, access, command_context(account_id))
         return json_response(PAGE.to_json({"items": items, "next_cursor": next_cursor}))
     export_format = "csv" if media_type == CSV else "ndjson"
     reserve_download(account_id)

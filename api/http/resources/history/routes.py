@@ -16,7 +16,7 @@ from api.http.routing import EVENT_POSITION, Routes
 from api.presentation.history_descriptions import history_entry_fields
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
-from domain.event_metadata import Reading
+from domain.event_metadata import ReadTarget
 from projections.history.queries import HistoryFilter
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read_history(query: dict[str, Any], account_id: UUID) -> Response:
 def _record_access(account_id: UUID, history_filter: HistoryFilter) -> None:
     access = AuditAccess(account_id, history_filter.sub_user_id)
     service().commands.audit_access.record_access(
-        Reading.HISTORY, access, command_context(account_id), history_filter.as_of
+        ReadTarget.HISTORY, access, command_context(account_id), history_filter.as_of
     )
 
 

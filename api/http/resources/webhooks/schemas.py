@@ -11,7 +11,7 @@ from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 from api.strict_parsing import MAX_POSITION
 from application.commands.webhooks import DisableReason, Signature
-from application.webhook_url_policy import LONGEST_URL, URL
+from application.webhook_url_policy import MAX_URL_LENGTH, URL_PATTERN
 from projections.feed.event_catalog import BY_TYPE
 
 
@@ -19,9 +19,9 @@ class NewWebhookBody(Request):
     """A webhook to create."""
 
     url = MachineName(
-        URL,
+        URL_PATTERN,
         required=True,
-        validate=validate.Length(1, LONGEST_URL),
+        validate=validate.Length(1, MAX_URL_LENGTH),
         metadata={"description": "An https URL on a host of the public Internet."},
     )
     account_id = Id(
