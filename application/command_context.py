@@ -36,7 +36,7 @@ class CommandContext:
         )
 
     def for_account(self, account_id: UUID) -> CommandContext:
-        """Return the context for a command on an account. An actor that is an owner becomes the owner of this account."""
+        """Return the context for a command on an account. An owner as actor becomes its owner."""
         return replace(self, actor_id=str(account_id)) if self.actor_type is ActorType.MAIN_ACCOUNT else self
 
     def by_owner(self, account_id: UUID) -> CommandContext:

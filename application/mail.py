@@ -1,17 +1,17 @@
-"""Mails to sub-users: their content, the transport, and its errors."""
+"""Content of mails to sub-users."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
 class MailKind(StrEnum):
-    """Kinds of mails to sub-users. All except the last contain credentials."""
+    """Kinds of mails to sub-users. All except `PASSWORD_CHANGED` contain credentials."""
 
     ACTIVATION = "activation"
     REACTIVATION = "reactivation"
@@ -41,34 +41,3 @@ class Mail:
     date: datetime
     password: str | None = field(default=None, repr=False)
     password_expires_at: datetime | None = None
-
-
-class MailTransport(Protocol):
-    """Sends mails through a mail server."""
-
-    def send(self, mail: Mail) -> str:
-        """Send a mail, and return the reply with which the server accepted it.
-
-        Raises `MailRefused` for a permanent failure, `MailDelayed` for a temporary one, and `MailThrottled` if other
-        mails should wait as well.
-        """
-
-
-class MailRefused(Exception):
-    """The mail server refused the mail permanently, with `reply`."""
-
-    def __init__(self, reply: str) -> None:
-        super().__init__(reply)
-        self.reply = reply
-
-
-class MailDelayed(Exception):
-    """The mail could not be sent now. `reply` gives the reason."""
-
-    def __init__(self, reply: str) -> None:
-        super().__init__(reply)
-        self.reply = reply
-
-
-class MailThrottled(MailDelayed):
-    """The mail server limits the rate of mails, with `reply`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from adapters.mail.message import compose
 from adapters.mail.sender import DEFAULT_SENDER, parse_sender
-from application.mail import MailDelayed
+from application.ports.mailing import MailDelayed
 
 if TYPE_CHECKING:
     from application.mail import Mail

@@ -18,7 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from adapters.mail.headers import address_field, machine_field, text_field
 from adapters.mail.sender import address
 from application.display_text import one_line
-from application.mail import MailKind, MailRefused
+from application.mail import MailKind
+from application.ports.mailing import MailRefused
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,7 +12,7 @@ from adapters.mail.message import compose
 from adapters.mail.sender import parse_sender
 from adapters.mail.smtp_url import StartTls, parse_smtp_url
 from application.display_text import one_line
-from application.mail import MailDelayed, MailRefused, MailThrottled
+from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from api.bootstrap.config import ConfigError, Settings
 
 if TYPE_CHECKING:
     from adapters.amqp.rabbitmq import RabbitMq
-    from application.mail import MailTransport
+    from application.ports.mailing import MailTransport
 
 
 def build_mail_transport(settings: Settings) -> MailTransport:

@@ -1,4 +1,4 @@
-"""Recording of accesses to the audit log and the history. Each is an event in its own stream."""
+"""Record of accesses to the audit log and the history. Each access is an event in its own stream."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ if TYPE_CHECKING:
     from domain.events import AuditEvent
 
 ACCESS_WINDOW_SECONDS = 300
-"""Identical requests of one reader are recorded once in each window, so that a self-refreshing page does not fill the
-log."""
+"""Reads by one reader with the same filters are recorded once in each window, so that neither the pages of a list nor a
+page that refreshes itself fill the log."""
 
 SLOT_WAIT_SECONDS = 0.25
-"""Maximum wait for one of the slots in which accesses are recorded. Recording takes a few milliseconds."""
+"""Maximum wait for a commit slot. A commit takes a few milliseconds."""
 
 ACCESS_NAMESPACE = UUID("6d1f0a52-5b0c-4d0e-9a55-51ab8a4e3c77")
-"""Namespace of the ids of reads. Identical requests in one window have the same id in every process."""
+"""Namespace of the stream ids of reads. Reads with the same filters in one window have the same stream id in every
+process, so all but the first are version conflicts."""
 
 OPERATOR = "operator"
-"""Actor of accesses on the command line, where the database and the master key are available."""
+"""Actor id of accesses on the command line."""
 
 
 @dataclass(frozen=True)
 class AuditAccess:
-    """Filters of a request to the audit log or the history. None means no filter."""
+    """An access to the audit log or the history, described by its filters. None means no filter."""
 
     account_id: UUID | None = None
     sub_user_id: UUID | None = None
-    wanted_action: str | None = None
+    action: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -52,35 +53,35 @@ class AuditAccess:
 class AuditAccessRecorder:
     """Records reads and exports of the audit log and the history.
 
-    If commits wait, at most `concurrent` threads wait with them. Further ones raise `TooBusy`, because they are needed
-    for other reads.
+    At most `slot_count` reads commit at a time. If commits hang, further reads that commit raise `TooBusy`, so that the
+    remaining threads stay free for reads that commit nothing.
     """
 
-    def __init__(self, accounts: MainAccounts, vault: Vault, clock: Clock, concurrent: int) -> None:
+    def __init__(self, accounts: MainAccounts, vault: Vault, clock: Clock, slot_count: int) -> None:
         self._accounts = accounts
         self._vault = vault
         self._clock = clock
-        self._slots = threading.BoundedSemaphore(concurrent)
+        self._slots = threading.BoundedSemaphore(slot_count)
 
     def record_access(
         self, what: ReadTarget, access: AuditAccess, context: CommandContext, as_of: datetime | None = None
     ) -> None:
-        """Record a read, unless the same reader made the same request in this window."""
+        """Record a read, unless the same reader has read with the same filters in this window."""
         now = self._clock()
         window = int(now.timestamp()) // ACCESS_WINDOW_SECONDS
         stream_id = uuid5(ACCESS_NAMESPACE, repr((what, access, as_of, context.actor_type, context.actor_id, window)))
         event = AuditLogRead(**self._common_fields(stream_id, access, context, now), what=what, as_of=as_of)
-        with suppress(VersionConflict):
+        with suppress(VersionConflict):  # this window has an event already
             self._record(event)
 
-    def record_export(self, form: str, access: AuditAccess, context: CommandContext, after: int = 0) -> int:
-        """Record an export in a format, of the events after a position. Return the position of the recorded event."""
+    def record_export(self, export_format: str, access: AuditAccess, context: CommandContext, after: int = 0) -> int:
+        """Record an export of the events after a position. Return the position of the recorded event."""
         common_fields = self._common_fields(uuid4(), access, context, self._clock())
-        return self._record(AuditLogExported(**common_fields, format=form, after=after))
+        return self._record(AuditLogExported(**common_fields, format=export_format, after=after))
 
     @contextmanager
     def commit_slot(self) -> Iterator[None]:
-        """Hold one of the slots for reads that commit something. Raises `TooBusy`."""
+        """Hold a commit slot, which every read that commits something needs. Raises `TooBusy`."""
         if not self._slots.acquire(timeout=within_deadline(SLOT_WAIT_SECONDS)):
             raise TooBusy
         try:
@@ -96,7 +97,11 @@ class AuditAccessRecorder:
             "originator_id": stream_id,
             "originator_version": 1,
             "timestamp": at,
-            **vars(access),
+            "account_id": access.account_id,
+            "sub_user_id": access.sub_user_id,
+            "wanted_action": access.action,
+            "since": access.since,
+            "until": access.until,
             "actor_type": metadata.actor_type,
             "actor_id": metadata.actor_id,
             "request_id": metadata.request_id,

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from application.command_context import CommandContext
-from application.mail import Mail, MailDelayed, MailKind, MailRefused, MailThrottled
+from application.mail import Mail, MailKind
+from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
 from application.transactional_writes import FinishMail, ForgetMailedPassword, TransactionalWrite
 from application.workers.mail_pacing import MailPacing
 from domain.event_metadata import ActorType
@@ -14,9 +15,8 @@ from domain.refusals import AccountNotFound
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
-    from application.mail import MailTransport
     from application.ports.clock import Clock
-    from application.ports.mail_queue import MailJob, MailQueue
+    from application.ports.mailing import MailJob, MailQueue, MailTransport
     from application.ports.vault import Vault, VaultEntry
     from application.repository import MainAccounts
     from domain.main_account import MainAccount

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.mail.files import FileTransport
-from application.mail import MailDelayed, MailRefused
+from application.ports.mailing import MailDelayed, MailRefused
 from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from application.mail import MailTransport
+    from application.ports.mailing import MailTransport
 
 MAIL = replace(CREDENTIALS_MAIL, message_id="0f9d2c4e@portal.example", language="it")
 

@@ -20,7 +20,7 @@ from adapters.mail.message import compose, render
 from adapters.mail.sender import parse_sender
 from api.http.resources.sub_users.schemas import NewSubUser
 from application.display_text import one_line
-from application.mail import MailRefused
+from application.ports.mailing import MailRefused
 from tests.adapters.header_parser import decode_words, parse_address, parse_header
 from tests.mails import CREDENTIALS_MAIL
 

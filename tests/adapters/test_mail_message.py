@@ -12,7 +12,8 @@ import pytest
 
 from adapters.mail.message import render, written_date
 from adapters.mail.sender import parse_sender
-from application.mail import Mail, MailKind, MailRefused
+from application.mail import Mail, MailKind
+from application.ports.mailing import MailRefused
 from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.mail.smtp import SmtpTransport
-from application.mail import MailDelayed, MailKind, MailRefused
+from application.mail import MailKind
+from application.ports.mailing import MailDelayed, MailRefused
 from tests.mail_server import CREDENTIALS, USER, AnyPort, accept, write_certificate
 from tests.mails import CREDENTIALS_MAIL
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
-    from application.mail import MailTransport
+    from application.ports.mailing import MailTransport
 
 MAIL = replace(CREDENTIALS_MAIL, message_id="0f9d2c4e@portal.example", kind=MailKind.RESET)
 

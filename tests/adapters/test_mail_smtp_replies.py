@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.mail.smtp import SmtpTransport
-from application.mail import MailDelayed, MailKind, MailRefused, MailThrottled
+from application.mail import MailKind
+from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
 from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from application.command_context import CommandContext
 from application.commands.api_keys import Scope
 from application.commands.webhooks import DisableReason
-from application.mail import MailRefused
+from application.ports.mailing import MailRefused
 from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
 from projections.audit_log.actions import ACTIONS

@@ -15,7 +15,8 @@ from adapters.mail.files import FileTransport
 from adapters.mail.headers import address_field
 from adapters.postgres.tables.mail_queue import CLAIMED_FOR, PostgresMailQueue
 from application.errors import StoreUnavailable
-from application.mail import Mail, MailDelayed, MailKind, MailRefused, MailThrottled
+from application.mail import Mail, MailKind
+from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
 from application.workers.mail_pacing import MailPacing
 from application.workers.mailer import Mailer, delay_after
 from tests.builders import PORTAL, Company, catch_up
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.bootstrap.service import Service
-    from application.mail import MailTransport
+    from application.ports.mailing import MailTransport
     from tests.builders import Collaborator
     from tests.conftest import TravelingClock
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.postgres.sql_files import statements
-from application.ports.mail_queue import MailJob
+from application.ports.mailing import MailJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
