@@ -136,7 +136,7 @@ def key_limits(
 def ensure_one_current_key(limits: KeyLimits, own_keys: Collection[VerifierKey] = ()) -> None:
     """Raise `AmbiguousTrust` if several keys of one origin have no limit.
 
-    `own_keys`, which are in this service's settings, count as one.
+    `own_keys` are in this service's settings and count as one key.
     """
     unlimited = [key for key, limit in limits.items() if limit is None]
     for name in {key.name for key in unlimited}:
@@ -146,8 +146,8 @@ def ensure_one_current_key(limits: KeyLimits, own_keys: Collection[VerifierKey] 
 
 def is_trusted_for(keys: Iterable[VerifierKey], limits: KeyLimits, tree_size: int) -> bool:
     """Return whether one of these keys is trusted for a tree of this size."""
-    key_limits = [limits[key] for key in keys if key in limits]
-    return any(limit is None or tree_size <= limit for limit in key_limits)
+    limits_of_keys = [limits[key] for key in keys if key in limits]
+    return any(limit is None or tree_size <= limit for limit in limits_of_keys)
 
 
 def _verified_successions(

@@ -1,4 +1,4 @@
-"""Check the events of an export against its header, and the `shown` part of each event against its signed state."""
+"""Checks of what an export claims: of its header, and of `shown` in each event, against the signed events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NON_DETAIL_FIELDS = frozenset(
     {"originator_id", "originator_version", "originator_topic", "timestamp", "sub_user_id", "account_id", "email_hash"}
     | {"actor_type", "actor_id", "request_id", "ip", "user_agent", "reason", "action", "target", "occurred_at"}
 )
-"""Fields of an event that are not in the `details` of a row: they have their own columns, or are internal."""
+"""Fields of an event that are not in the `details` of `shown`: they have their own members, or are internal."""
 
 ACTIVITY = events.SubUserActivityRecorded.TOPIC
 
@@ -194,8 +194,8 @@ def check_shown(
 @cache
 def encrypted_fields() -> frozenset[str]:
     """Return the names of the encrypted fields of events."""
-    hints = [get_type_hints(event_class) for event_class in events.EVENT_CLASSES]
-    return frozenset(name for by_name in hints for name, hint in by_name.items() if "Ciphertext" in str(hint))
+    hints_by_class = [get_type_hints(event_class) for event_class in events.EVENT_CLASSES]
+    return frozenset(name for hints in hints_by_class for name, hint in hints.items() if "Ciphertext" in str(hint))
 
 
 def _check_details(details: Mapping[str, Any], state: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from application.transparency.checkpoint import (
 )
 from application.transparency.export_claims import ClaimsVerifier, Tampered
 from application.transparency.leaf_encoding import event_hash
-from application.transparency.merkle import GrowingTree, root_by_inclusion
+from application.transparency.merkle import GrowingTree, root_from_inclusion_proof
 from application.transparency.signed_note import BadSignature, MalformedKey, MalformedNote, SignedNote, VerifierKey
 from application.transparency.tamper_locator import CannotVerify, Finding
 from application.transparency.verifiable_export import EACH, VERSION, WHOLE, line_digest
@@ -34,16 +34,17 @@ if TYPE_CHECKING:
 
     from application.transparency.signed_note import Verify
 
-FORMS = {EACH, WHOLE}
+PROOF_KINDS = {EACH, WHOLE}
 VERSION_WITHOUT_DIGESTS = 1
 """Version of exports without digests and successions."""
 
-HEADER = {"subusers_export", "proofs", "checkpoint", "keys"}
-CLAIMS = {"account_id", "since", "until", "after", "cursor"}
-EVENT = {"position", "stream_id", "version", "topic", "state"}
-PROOF = {"leaf", "path"}
-END = {"end", "events"}
+HEADER_MEMBERS = {"subusers_export", "proofs", "checkpoint", "keys"}
+"""Members that the header has besides those of `ExportSelection` and, since version 2, `successions` and `digest`."""
 
+SELECTION_MEMBERS = {"account_id", "since", "until", "after", "cursor"}
+EVENT_MEMBERS = {"position", "stream_id", "version", "topic", "state"}
+PROOF_MEMBERS = {"leaf", "path"}
+END_MEMBERS = {"end", "events"}
 
 MALFORMED_ERRORS = (
     KeyError,
@@ -78,7 +79,7 @@ def verify_export(
 ) -> ExportVerdict:
     """Verify an export up to the first event that was tampered with. Raises `CannotVerify`.
 
-    `actions` are the names by topic in `shown`. `successions` are signed notes that the verifier has stored.
+    `actions` are the actions of events by topic. `successions` are signed notes that the caller has kept.
     """
     parsed = _parsed(lines)
     header = next(parsed, {})
@@ -86,17 +87,17 @@ def verify_export(
     if (
         type(version) is not int
         or version not in {VERSION_WITHOUT_DIGESTS, VERSION}
-        or header.get("proofs") not in FORMS
+        or header.get("proofs") not in PROOF_KINDS
     ):
         raise CannotVerify("it is not an export with proofs, or has an unknown version")
     has_digests = version != VERSION_WITHOUT_DIGESTS
     try:
         if has_digests:
-            _require_members(header, HEADER | CLAIMS | {"successions", "digest"}, set(), 1)
+            _require_members(header, HEADER_MEMBERS | SELECTION_MEMBERS | {"successions", "digest"}, set(), 1)
             if header["digest"] != line_digest(header):
                 return ExportVerdict(0, None, Finding(1, 1, "the header was altered"))
         else:
-            _require_members(header, HEADER, CLAIMS, 1)
+            _require_members(header, HEADER_MEMBERS, SELECTION_MEMBERS, 1)
         all_successions = [*header.get("successions", ()), *successions]
         checkpoint = trusted_checkpoint(header["checkpoint"], trusted, verify, all_successions)
         check = _ExportCheck(header, checkpoint, actions, has_digests=has_digests)
@@ -111,10 +112,12 @@ def trusted_checkpoint(
 ) -> Checkpoint:
     """Return the checkpoint in a note if a trusted key signed it within its limit. Raises `CannotVerify`."""
     checkpoint, signers = signed_checkpoint(note, trusted, verify, successions)
-    keys = _named(trusted, checkpoint.origin)
+    keys = _with_names(trusted, checkpoint.origin)
     try:
         limits = key_limits(keys, map(_succession, successions), verify)
-        ensure_one_current_key(limits, [key for key in keys if key.public_key in trusted])
+        ensure_one_current_key(
+            limits, [key for key in keys if key.public_key in trusted]
+        )  # those of the settings have no name
     except (AmbiguousTrust, BadSignature) as error:
         raise CannotVerify(str(error)) from None
     if not is_trusted_for(signers, limits, checkpoint.tree_size):
@@ -132,7 +135,7 @@ def signed_checkpoint(
     try:
         signed = SignedNote.parse(str(note))
         checkpoint = Checkpoint.parse(signed.text)
-        keys = _named(trusted, checkpoint.origin)
+        keys = _with_names(trusted, checkpoint.origin)
         if not keys:
             raise CannotVerify("no key is trusted: give --public-key, or SUBUSERS_SIGNING_KEY")
         limits = key_limits(keys, map(_succession, successions), verify)
@@ -146,7 +149,7 @@ def signed_checkpoint(
     return checkpoint, signers
 
 
-def _named(trusted: Collection[bytes | VerifierKey], origin: str) -> set[VerifierKey]:
+def _with_names(trusted: Collection[bytes | VerifierKey], origin: str) -> set[VerifierKey]:
     """Return the keys with names. Keys from the settings have none, and get the origin of the checkpoint."""
     return {key if isinstance(key, VerifierKey) else VerifierKey(origin, key) for key in trusted}
 
@@ -186,7 +189,7 @@ class _ExportCheck:
             if self._digest and line.get("digest") != line_digest(line):
                 return self._finding(f"line {number} was altered")
             if "end" in line:
-                _require_members(line, END | self._digest, set(), number)
+                _require_members(line, END_MEMBERS | self._digest, set(), number)
                 _require_integers(line, "events")
                 self._declared_events = line["events"]
                 continue
@@ -198,7 +201,9 @@ class _ExportCheck:
         return self._end()
 
     def _check(self, line: dict[str, Any], number: int) -> None:
-        _require_members(line, EVENT | self._digest | (set() if self._whole else PROOF), {"shown"}, number)
+        _require_members(
+            line, EVENT_MEMBERS | self._digest | (set() if self._whole else PROOF_MEMBERS), {"shown"}, number
+        )
         _require_integers(line, "position", "version", *([] if self._whole else ["leaf"]))
         if line["position"] <= self._position:
             raise Tampered("it is out of order, repeated, or not selected by the header")
@@ -214,7 +219,10 @@ class _ExportCheck:
 
     def _check_inclusion(self, line: Mapping[str, Any], leaf: bytes) -> None:
         path = [_from_base64(digest) for digest in line["path"]]
-        if root_by_inclusion(leaf, line["leaf"], self._checkpoint.tree_size, path) != self._checkpoint.root_hash:
+        if (
+            root_from_inclusion_proof(leaf, line["leaf"], self._checkpoint.tree_size, path)
+            != self._checkpoint.root_hash
+        ):
             raise Tampered("the event is not in the checkpoint in this form")
         if line["leaf"] <= self._leaf:
             raise Tampered("it is out of order or repeated")

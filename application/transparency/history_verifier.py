@@ -23,7 +23,7 @@ CHANGED = "the event is not what was recorded"
 MOVED = "the leaf of the event is at another place in the tree"
 
 Leaf = tuple[int, int, bytes]
-"""Number of a leaf, position of its event, and hash."""
+"""Index of a leaf, from 0, the position of its event, and its hash."""
 
 
 class RootComparison:
@@ -34,7 +34,7 @@ class RootComparison:
         self._tree = tree
         self._signed_roots = signed_roots
         self._next = next(signed_roots, None)
-        self.at = -1
+        self.next_size = -1
         self.compare_current()
 
     def compare_current(self) -> None:
@@ -42,7 +42,7 @@ class RootComparison:
         while self._next is not None and self._next.size <= self._tree.size:
             self._roots.compare(self._next, self._tree.root() if self._next.size == self._tree.size else None)
             self._next = next(self._signed_roots, None)
-        self.at = self._next.size if self._next is not None else -1
+        self.next_size = self._next.size if self._next is not None else -1
 
     def end(self) -> None:
         """Report all signed roots of larger trees as not reached."""
@@ -66,17 +66,18 @@ class HistoryVerifier:
     def read(
         self, rows: Iterator[bytes], signed_roots: Iterator[SignedRoot], progress: Callable[[int, int], None]
     ) -> Roots:
-        """Read all events, and return the comparison with the signed roots. `rows` are the data of leaves."""
+        """Read all events, and return the comparison with the signed roots. `rows` are encoded leaves."""
         roots, tree = Roots(), self.tree
         comparison = RootComparison(roots, tree, signed_roots)
         leaf = next(self._leaves, None)
         for data in rows:
-            expected = (tree.size, int.from_bytes(data[4:12]), sha256(b"\x00" + data).digest())
+            position = int.from_bytes(data[4:12])  # after its length (`leaf_encoding.py`)
+            expected = (tree.size, position, sha256(b"\x00" + data).digest())  # `leaf_hash`, without a call
             leaf = next(self._leaves, None) if leaf == expected else self._compare_leaf(leaf, expected)
             completed = tree.append(expected[2])
             if completed:
-                self._compare_nodes(completed, expected[1])
-            if tree.size == comparison.at:
+                self._compare_nodes(completed, position)
+            if tree.size == comparison.next_size:
                 comparison.compare_current()
             if tree.size % PROGRESS_INTERVAL == 0:
                 progress(tree.size, self._stored_leaf_count)
@@ -86,8 +87,8 @@ class HistoryVerifier:
         progress(tree.size, tree.size)
         return roots
 
-    def altered(self, roots: Roots) -> Finding | None:
-        """Return what was altered in the stored tree, if the events themselves are right."""
+    def find_altered_tree_data(self, roots: Roots) -> Finding | None:
+        """Return the first fault in the stored tree, if any. Only relevant if the events themselves are right."""
         if self._altered is not None:
             return Finding(self._altered[0], self._altered[0], self._altered[1])
         if self._first_missing is not None and roots.good is not None and roots.good.size > self._first_missing[0]:

@@ -19,7 +19,7 @@ FIXED = struct.Struct(">IqI16sIqI")
 LENGTH = struct.Struct(">I")
 
 
-def encoded(position: int, stream_id: UUID, version: int, topic: str, state: bytes) -> bytes:
+def encode_leaf(position: int, stream_id: UUID, version: int, topic: str, state: bytes) -> bytes:
     """Return the encoding of a stored event."""
     encoded_topic = topic.encode()
     fixed = FIXED.pack(8, position, 16, stream_id.bytes, 8, version, len(encoded_topic))
@@ -28,4 +28,4 @@ def encoded(position: int, stream_id: UUID, version: int, topic: str, state: byt
 
 def event_hash(position: int, stream_id: UUID, version: int, topic: str, state: bytes) -> bytes:
     """Return the leaf hash of a stored event."""
-    return leaf_hash(encoded(position, stream_id, version, topic, state))
+    return leaf_hash(encode_leaf(position, stream_id, version, topic, state))

@@ -53,7 +53,7 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
 
 
 class Frontier:
-    """Complete subtrees of which a tree consists, largest first. They suffice to append leaves and compute the root."""
+    """Hashes of the complete subtrees of a tree, largest first: enough to append leaves and to compute the root."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -164,7 +164,7 @@ def consistency_ranges(first: int, second: int) -> list[Range]:
     return path[::-1]
 
 
-def root_by_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+def root_from_inclusion_proof(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
     """Return the root computed from an inclusion proof, or None if its length is wrong (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return None
@@ -191,10 +191,10 @@ def is_consistent(first: int, first_root: bytes, second: int, second_root: bytes
     if not 0 < first < second:
         return False
     hashes = [first_root, *path] if first & (first - 1) == 0 else list(path)
-    return bool(hashes) and _roots_by_consistency(first, second, hashes) == (first_root, second_root)
+    return bool(hashes) and _roots_from_consistency_proof(first, second, hashes) == (first_root, second_root)
 
 
-def _roots_by_consistency(first: int, second: int, hashes: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+def _roots_from_consistency_proof(first: int, second: int, hashes: Sequence[bytes]) -> tuple[bytes, bytes] | None:
     node, last = first - 1, second - 1
     while node & 1:
         node, last = node >> 1, last >> 1

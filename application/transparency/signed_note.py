@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ED25519 = b"\x01"
 PUBLIC_KEY_BYTES = 32
+KEY_ID_BYTES = 4
 MAX_NOTE_LENGTH = 100_000
 """Maximum characters. Notes of this service have a few hundred, plus signatures by others."""
 
@@ -72,7 +73,7 @@ class VerifierKey:
     @property
     def key_id(self) -> bytes:
         """Four bytes that identify the key in a signature, together with its name."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:KEY_ID_BYTES]
 
     def __str__(self) -> str:
         return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(ED25519 + self.public_key).decode()}"
@@ -102,7 +103,7 @@ class SignedNote:
         """Parse a note. Raises `MalformedNote`."""
         text, separator, signature_lines = note.rpartition("\n\n")
         if not separator or not text or not signature_lines.endswith("\n"):
-            raise MalformedNote("it is no signed note: text, an empty line, and lines of signatures")
+            raise MalformedNote("it is not a signed note, which is text, an empty line, and lines with signatures")
         if len(note) > MAX_NOTE_LENGTH or CONTROL.search(note):
             raise MalformedNote("it is too long, or contains control characters")
         lines = signature_lines.removesuffix("\n").split("\n")
@@ -114,7 +115,7 @@ class SignedNote:
         return f"{self.text}\n" + "".join(f"{signature}\n" for signature in self.signatures)
 
     def signed_by(self, keys: Iterable[VerifierKey], verify: Verify) -> list[VerifierKey]:
-        """Return those of the keys that signed the note. Raises `BadSignature` if a signature of one is wrong."""
+        """Return those of the keys that signed the note. Raises `BadSignature` if one of their signatures is wrong."""
         key_by_id = {(key.name, key.key_id): key for key in keys}
         signers = []
         for signature in self.signatures:
@@ -127,7 +128,7 @@ class SignedNote:
 
 
 class BadSignature(Exception):
-    """A signature by a key is not a signature of the text."""
+    """A signature that names a key is not a signature of the text by this key."""
 
     def __init__(self, key: VerifierKey) -> None:
         super().__init__(f"the signature of key {key.key_id.hex()} is not of this text")
@@ -145,9 +146,9 @@ def sign(text: str, name: str, signers: Iterable[Signer]) -> SignedNote:
 def _signature(line: str) -> NoteSignature:
     match = SIGNATURE_LINE.fullmatch(line)
     decoded = _decoded(match[2]) if match else b""
-    if match is None or len(decoded) <= 4:
+    if match is None or len(decoded) <= KEY_ID_BYTES:
         raise MalformedNote("a line after its text is not a signature")
-    return NoteSignature(match[1], decoded[:4], decoded[4:])
+    return NoteSignature(match[1], decoded[:KEY_ID_BYTES], decoded[KEY_ID_BYTES:])
 
 
 def _decoded(text: str) -> bytes:

@@ -20,7 +20,7 @@ class CannotVerify(Exception):
 
 @dataclass(frozen=True)
 class SignedRoot:
-    """Signed root of the first `size` events, up to `position`. `external` marks an external one."""
+    """Signed root of the first `size` events, up to `position`. `external` marks one from outside of the store."""
 
     size: int
     root: bytes = field(repr=False)
@@ -31,7 +31,7 @@ class SignedRoot:
 
 @dataclass(frozen=True)
 class Difference:
-    """First event that differs from its stored leaf. `leaf` is the number of leaves before it."""
+    """First event that differs from its stored leaf. `leaf` is the index of this leaf, from 0."""
 
     leaf: int
     position: int
@@ -85,12 +85,12 @@ class Roots:
         return good is not None and good.size > leaf
 
 
-def locate_tampering(events: Roots, leaves: Roots, different: Difference | None) -> Finding | None:
+def locate_tampering(events: Roots, leaves: Roots, difference: Difference | None) -> Finding | None:
     """Return the first fault in the events, None if there is no evidence of any."""
     if events.bad is None:
-        return None if different is None else _difference_alone(events, different)
-    if different is not None and leaves.is_authenticated(different.leaf):
-        return Finding(different.position, different.position, different.description)
+        return None if difference is None else _difference_alone(events, difference)
+    if difference is not None and leaves.is_authenticated(difference.leaf):
+        return Finding(difference.position, difference.position, difference.description)
     if not events.is_contradictory:
         return _between(events.good, events.bad, "the events do not match")
     if events.external_bad is not None:
@@ -104,12 +104,12 @@ def _between(good: SignedRoot | None, bad: SignedRoot, description: str) -> Find
     return Finding(first, max(bad.position, first), f"{description} {bad.name}")
 
 
-def _difference_alone(events: Roots, different: Difference) -> Finding:
+def _difference_alone(events: Roots, difference: Difference) -> Finding:
     signed = events.good.size if events.good is not None else 0
-    if different.leaf < signed:
+    if difference.leaf < signed:
         description = (
-            f"stored data for proofs was altered, but the events are as they were signed ({different.description})"
+            f"stored data for proofs was altered, but the events are as they were signed ({difference.description})"
         )
     else:
-        description = f"{different.description}, and no checkpoint has it yet"
-    return Finding(different.position, different.position, description)
+        description = f"{difference.description}, and no checkpoint has it yet"
+    return Finding(difference.position, difference.position, description)

@@ -1,6 +1,6 @@
 """Format of exports with proofs: JSON lines, each an event with the proof that a signed checkpoint includes it.
 
-The first line is the header, the last one marks the end. Between them, each line is an event, in order of positions:
+The first line is the header, the last one marks the end. Each line between them is an event, in order of positions:
 
     {"subusers_export": 2, "proofs": "each" or "whole", "checkpoint": "<signed note>", "keys": ["<verifier key>", …],
      "successions": ["<signed note>", …], "account_id": …, "since": …, "until": …, "after": …, "cursor": …, "digest": …}
@@ -11,7 +11,9 @@ The first line is the header, the last one marks the end. Between them, each lin
 The leaf hash covers `position`, `stream_id`, `version`, `topic` and `state`, the stored bytes (`leaf_encoding.py`).
 `leaf` and `path` are the inclusion proof: the index of the leaf, from 0, and the hashes on the path to the root, lowest
 first. With `"proofs": "whole"` lines have neither: the export has all events up to the checkpoint, so a verifier
-computes the root from them. `shown` is for people. Its values that are encrypted in `state` are not proven.
+computes the root from them. `shown` is the event as the audit log shows it, decrypted. Values that are encrypted in
+`state` are not proven. `keys` are the service's public keys, and `successions` the signed checkpoints in which one of
+them succeeds another (`checkpoint.py`).
 
 `digest` is the SHA-256 of the rest of the line as JSON, sorted by name, without spaces, in ASCII. It detects accidental
 changes, not attacks. Version 1 had no digests and no successions. `projections/transparency/proofs.py` writes exports.
@@ -34,8 +36,12 @@ EACH, WHOLE = "each", "whole"
 
 
 @dataclass(frozen=True)
-class ExportClaims:
-    """Filters of an export: account or all accounts, range of recording times, and start position."""
+class ExportSelection:
+    """Members of the header that say which events an export has: those of one account, or of all accounts (None).
+
+    `since` and `until` limit the time of recording. The export starts after the position `after`. An interrupted
+    download of it can be continued with `cursor`.
+    """
 
     account_id: str | None = None
     since: str | None = None
@@ -45,9 +51,9 @@ class ExportClaims:
 
 
 def header_line(
-    proofs: str, checkpoint: str, keys: Sequence[str], successions: Sequence[str], claims: ExportClaims
+    proofs: str, checkpoint: str, keys: Sequence[str], successions: Sequence[str], selection: ExportSelection
 ) -> dict[str, Any]:
-    """Return the first line of an export."""
+    """Return the first line of an export, with its digest."""
     return with_digest(
         {
             "subusers_export": VERSION,
@@ -55,7 +61,7 @@ def header_line(
             "checkpoint": checkpoint,
             "keys": list(keys),
             "successions": list(successions),
-            **vars(claims),
+            **vars(selection),
         }
     )
 
@@ -69,7 +75,7 @@ def event_line(
     proof: Mapping[str, Any] | None = None,
     shown: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the line of an event, with its proof unless the export is of the whole history."""
+    """Return the line of an event, still without a digest. An export of the whole history needs no `proof`."""
     line: dict[str, Any] = {
         "position": position,
         "stream_id": str(stream_id),
@@ -84,14 +90,14 @@ def event_line(
     return line
 
 
-def proof_of(leaf: int, path: Sequence[bytes]) -> dict[str, Any]:
-    """Return the proof members of a line."""
+def proof_members(leaf: int, path: Sequence[bytes]) -> dict[str, Any]:
+    """Return the members of a line that are its inclusion proof."""
     return {"leaf": leaf, "path": [base64.b64encode(digest).decode() for digest in path]}
 
 
-def end_line(events: int) -> dict[str, Any]:
-    """Return the last line, which shows that a file is complete."""
-    return with_digest({"end": True, "events": events})
+def end_line(event_count: int) -> dict[str, Any]:
+    """Return the last line, with its digest. It shows that a file is complete."""
+    return with_digest({"end": True, "events": event_count})
 
 
 def with_digest(line: dict[str, Any]) -> dict[str, Any]:

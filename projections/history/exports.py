@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from adapters.postgres.event_store.settled_reads import settled_position
 from adapters.postgres.sql_files import statements
 from application.errors import InvalidValue, NoCheckpointYet
-from application.transparency.verifiable_export import ExportClaims, end_line
+from application.transparency.verifiable_export import ExportSelection, end_line
 from projections.audit_log.held_names import held_names
 from projections.audit_log.rows import audit_row, index_entry_of, person_ids_of
 from projections.history.event_pager import EventPager
@@ -129,7 +129,7 @@ class Export:
         if basis is None:
             raise ValueError("the export was started without proofs")
         if not self.is_resumed:
-            yield basis.header(self._claims(), whole=self._is_complete_history)
+            yield basis.header(self._selection(), whole=self._is_complete_history)
         for batch in self._batches():
             yield from self._proven_lines(basis, batch, describe_event)
         yield end_line(self.event_count)
@@ -139,10 +139,10 @@ class Export:
         """Whether the export has all events up to its end, which together prove each one."""
         return self._filter.is_unlimited and self._range.start_position == 0
 
-    def _claims(self) -> ExportClaims:
+    def _selection(self) -> ExportSelection:
         account_id = str(self._filter.account_id) if self._filter.account_id is not None else None
         since, until = _rfc_3339(self._filter.since), _rfc_3339(self._filter.until)
-        return ExportClaims(account_id, since, until, self._range.start_position, self.cursor)
+        return ExportSelection(account_id, since, until, self._range.start_position, self.cursor)
 
     def _proven_lines(
         self, basis: ProofBasis, batch: Sequence[ExportedEvent], describe_event: DescribeEvent

@@ -3,7 +3,7 @@
 To write a verifiable export (`application/transparency/verifiable_export.py` describes its lines):
 
     basis = proofs.basis()                     # None before the first checkpoint: a second after the first event
-    yield basis.header(claims)                 # what the export contains: `ExportClaims`
+    yield basis.header(selection)              # which events the export has: `ExportSelection`
     for batch in …:                            # `RecordedEvent`s up to basis.position, ascending, some 500
         yield from proofs.lines(basis, batch, shown)
     yield end_line(event_count)
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.event_store.settled_reads import events_after
 from application.transparency.merkle import consistency_ranges, inclusion_ranges
-from application.transparency.verifiable_export import EACH, WHOLE, event_line, header_line, proof_of, with_digest
+from application.transparency.verifiable_export import EACH, WHOLE, event_line, header_line, proof_members, with_digest
 from projections.transparency.merkle_tree import leaves_at, range_hashes, tree_size
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from adapters.postgres.event_store.settled_reads import RecordedEvent
-    from application.transparency.verifiable_export import ExportClaims
+    from application.transparency.verifiable_export import ExportSelection
     from projections.runtime.freshness import Database
     from projections.transparency.checkpoints import Checkpoints, StoredCheckpoint
 
@@ -48,9 +48,9 @@ class ProofBasis:
     keys: tuple[str, ...]
     successions: tuple[str, ...] = ()
 
-    def header(self, claims: ExportClaims, *, whole: bool = False) -> dict[str, Any]:
+    def header(self, selection: ExportSelection, *, whole: bool = False) -> dict[str, Any]:
         """Return the first line of an export."""
-        return header_line(WHOLE if whole else EACH, self.note, self.keys, self.successions, claims)
+        return header_line(WHOLE if whole else EACH, self.note, self.keys, self.successions, selection)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Proofs:
         proofs = self.of([event.position for event in events], basis.tree_size)
         for event in events:
             proof = proofs[event.position]
-            yield with_digest(_line(event, shown, proof_of(proof.leaf, proof.path)))
+            yield with_digest(_line(event, shown, proof_members(proof.leaf, proof.path)))
 
     def line_at(self, position: int, tree_size: int) -> dict[str, Any] | None:
         """Return the line of the event at a position, with its proof in a tree of that size, or None."""
@@ -94,7 +94,7 @@ class Proofs:
             events = events_after(connection, position - 1, 1)
         if proof is None or not events or events[0].position != position:
             return None
-        return _line(events[0], lambda _: None, proof_of(proof.leaf, proof.path))
+        return _line(events[0], lambda _: None, proof_members(proof.leaf, proof.path))
 
     def of(self, positions: Sequence[int], tree_size: int) -> dict[int, Inclusion]:
         """Return the inclusion proofs, by position, of the given positions that a tree of that size contains."""

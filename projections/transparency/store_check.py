@@ -108,7 +108,7 @@ class StoreCheck:
                 raise CannotVerify("nothing was signed yet: this store has no checkpoint, and none was given")
             leaf_roots = self._read_leaves() if roots.bad is not None else Roots()
             losses = self.tree_connection.cursor(row_factory=class_row(Loss)).execute(LINEAGE_SQL["losses"]).fetchall()
-        tampering = locate_tampering(roots, leaf_roots, verifier.difference) or verifier.altered(roots)
+        tampering = locate_tampering(roots, leaf_roots, verifier.difference) or verifier.find_altered_tree_data(roots)
         findings = [*([tampering] if tampering is not None else []), *self._findings]
         signed = roots.good.size if roots.good is not None else 0
         return Verdict(verifier.tree.size, signed, roots.signed, findings, losses)

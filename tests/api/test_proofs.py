@@ -9,7 +9,7 @@ from uuid import UUID
 from adapters.ed25519 import verify
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.leaf_encoding import event_hash
-from application.transparency.merkle import is_consistent, root_by_inclusion
+from application.transparency.merkle import is_consistent, root_from_inclusion_proof
 from application.transparency.signed_note import SignedNote, VerifierKey
 from projections.runtime.freshness import Freshness
 from tests.api.callers import require_problem
@@ -60,7 +60,9 @@ def test_inclusion_proof_leads_to_the_signed_root(clients: ApiClients) -> None:
     )
     path = [base64.b64decode(node) for node in event["path"]]
     assert event["position"] == position
-    assert root_by_inclusion(leaf, event["leaf"], signed_checkpoint.tree_size, path) == signed_checkpoint.root_hash
+    assert (
+        root_from_inclusion_proof(leaf, event["leaf"], signed_checkpoint.tree_size, path) == signed_checkpoint.root_hash
+    )
     assert signed_checkpoint.tree_size >= checkpoint.tree_size
 
 

@@ -15,7 +15,7 @@ from application.transparency.merkle import (
     inclusion_ranges,
     is_consistent,
     leaf_hash,
-    root_by_inclusion,
+    root_from_inclusion_proof,
     root_of,
 )
 
@@ -74,7 +74,7 @@ def test_inclusion_proofs_equal_those_of_pymerkle(oracle: pymerkle.InmemoryTree)
         for index in range(size):
             path = path_of(inclusion_ranges(index, size))
             assert [HASHES[index], *path] == list(oracle.prove_inclusion(index + 1, size).path)
-            assert root_by_inclusion(HASHES[index], index, size, path) == oracle.get_root(size)
+            assert root_from_inclusion_proof(HASHES[index], index, size, path) == oracle.get_root(size)
 
 
 def test_consistency_proofs_verify_against_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
@@ -95,13 +95,13 @@ def test_altered_inclusion_proofs_are_rejected() -> None:
         path, root = path_of(inclusion_ranges(index, size)), root_of(HASHES[:size])
         altered = path.copy()
         altered[chance.randrange(len(path))] = chance.randbytes(32)
-        assert root_by_inclusion(HASHES[index], index, size, altered) != root
-        assert root_by_inclusion(HASHES[index - 1], index, size, path) != root
-        assert root_by_inclusion(HASHES[index], (index + 1) % size, size, path) != root
-        assert root_by_inclusion(HASHES[index], index, size, path[:-1]) != root
-        assert root_by_inclusion(HASHES[index], index, size, [*path, root]) != root
-    assert root_by_inclusion(HASHES[0], 1, 1, []) is None
-    assert root_by_inclusion(HASHES[0], -1, 1, []) is None
+        assert root_from_inclusion_proof(HASHES[index], index, size, altered) != root
+        assert root_from_inclusion_proof(HASHES[index - 1], index, size, path) != root
+        assert root_from_inclusion_proof(HASHES[index], (index + 1) % size, size, path) != root
+        assert root_from_inclusion_proof(HASHES[index], index, size, path[:-1]) != root
+        assert root_from_inclusion_proof(HASHES[index], index, size, [*path, root]) != root
+    assert root_from_inclusion_proof(HASHES[0], 1, 1, []) is None
+    assert root_from_inclusion_proof(HASHES[0], -1, 1, []) is None
 
 
 def test_diverging_trees_are_not_consistent() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.postgres.event_store.settled_reads import events_after
 from application.commands.activities import Activity
-from application.transparency.verifiable_export import ExportClaims, end_line, with_digest
+from application.transparency.verifiable_export import ExportSelection, end_line, with_digest
 from projections.transparency.proofs import whole_lines
 from tests.builders import PORTAL, catch_up
 from tests.postgres import connect, fetch
@@ -93,13 +93,13 @@ def test_public_key_is_enough(run: Run, stored_checkpoint: Path, monkeypatch: py
     [
         (["--checkpoint", "nowhere"], "No such file"),
         (["--checkpoint", "a/folder"], "a/folder"),
-        (["--checkpoint", "garbage"], "it is no signed note"),
+        (["--checkpoint", "garbage"], "it is not a signed note"),
         (["--checkpoint", "bytes"], "is not a text file"),
         (["--checkpoint", "altered"], "is not of this text"),
         (["--checkpoint", "kept", "--public-key", "nobody"], "is not a public key"),
         (["--export", "garbage"], "line 1 is no JSON object"),
         (["--export", "kept"], "line 1 is no JSON object"),
-        (["--consistency", "kept", "garbage"], "it is no signed note"),
+        (["--consistency", "kept", "garbage"], "it is not a signed note"),
         (["--consistency", "later", "kept"], "OLD has more events"),
         (["--export", "kept", "--checkpoint", "kept"], "give one of them"),
     ],
@@ -157,7 +157,7 @@ def lines_of(service: Service, *, whole: bool) -> Iterator[dict[str, Any]]:
     with connect(service.settings.database_url or "") as connection:
         events = events_after(connection, 0, 1000)
     chosen = events if whole else events[2:15]
-    yield basis.header(ExportClaims(after=0 if whole else chosen[0].position - 1), whole=whole)
+    yield basis.header(ExportSelection(after=0 if whole else chosen[0].position - 1), whole=whole)
     yield from (
         whole_lines(chosen)
         if whole

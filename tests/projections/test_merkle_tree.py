@@ -13,10 +13,10 @@ from eventsourcing.persistence import StoredEvent
 from adapters.ed25519 import verify
 from adapters.postgres.event_store.settled_reads import events_after
 from application.transparency.checkpoint import Checkpoint
-from application.transparency.leaf_encoding import encoded, event_hash
-from application.transparency.merkle import is_consistent, root_by_inclusion, root_of
+from application.transparency.leaf_encoding import encode_leaf, event_hash
+from application.transparency.merkle import is_consistent, root_from_inclusion_proof, root_of
 from application.transparency.signed_note import SignedNote, VerifierKey
-from application.transparency.verifiable_export import ExportClaims
+from application.transparency.verifiable_export import ExportSelection
 from projections.runtime.runner import ProjectionRunner
 from projections.transparency.merkle_tree import MerkleLeafProjection
 from projections.transparency.proofs import whole_lines
@@ -86,7 +86,7 @@ def test_leaf_encoding_equals_a_binary_copy_row(service: Service, database_url: 
     with connect(database_url) as connection, connection.cursor().copy(f"{select} (FORMAT BINARY)".encode()) as copy:
         rows = b"".join(copy)
     signature, count, end = 19, 2, 2
-    assert rows[signature + count : -end] == encoded(99, stream_id, 7, "Perch\u00e9 no?", b"\x00\xff" * 5000)
+    assert rows[signature + count : -end] == encode_leaf(99, stream_id, 7, "Perch\u00e9 no?", b"\x00\xff" * 5000)
 
 
 def test_consistency_is_proven_from_every_earlier_size(service_with_tree: Service) -> None:
@@ -112,7 +112,7 @@ def test_inclusion_is_proven_in_every_tree_that_contains_the_event(service_with_
         assert list(proofs) == positions[:size]
         for position, proof in proofs.items():
             assert positions[proof.leaf] == position
-            assert root_by_inclusion(leaves[proof.leaf], proof.leaf, size, proof.path) == root_of(leaves[:size])
+            assert root_from_inclusion_proof(leaves[proof.leaf], proof.leaf, size, proof.path) == root_of(leaves[:size])
 
 
 def test_exported_lines_prove_the_signed_root(service_with_tree: Service) -> None:
@@ -120,7 +120,7 @@ def test_exported_lines_prove_the_signed_root(service_with_tree: Service) -> Non
     service_with_tree.workers.checkpointer.sign_now()
     basis = service_with_tree.queries.proofs.basis()
     assert basis is not None
-    header: dict[str, Any] = basis.header(ExportClaims())
+    header: dict[str, Any] = basis.header(ExportSelection())
     note = SignedNote.parse(header["checkpoint"])
     assert note.signed_by([VerifierKey.parse(key) for key in header["keys"]], verify)
     checkpoint = Checkpoint.parse(note.text)
@@ -133,7 +133,7 @@ def test_exported_lines_prove_the_signed_root(service_with_tree: Service) -> Non
     for line in exported_lines:
         path = [base64.b64decode(node) for node in line["path"]]
         leaf = leaf_of(line)
-        assert root_by_inclusion(leaf, line["leaf"], checkpoint.tree_size, path) == checkpoint.root_hash
+        assert root_from_inclusion_proof(leaf, line["leaf"], checkpoint.tree_size, path) == checkpoint.root_hash
         assert line["shown"] == {"seen": line["position"]}
     leaves = [leaf_of(line) for line in whole_lines(events)]
     assert root_of(leaves) == checkpoint.root_hash
