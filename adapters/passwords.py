@@ -65,19 +65,19 @@ class Argon2Passwords:
         self._estimate_lock = threading.Lock()
         self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
-    def ensure_allowed(self, field: str, password: str, about: Sequence[str]) -> None:
+    def ensure_allowed(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
         """Raise `InvalidValue` for a password that is too short, too long, or contains words about its owner."""
         password = _normalized(password)
         if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
             raise InvalidValue(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
         folded = password.casefold()
-        if any(word in folded for word in _words(about)):
+        if any(word in folded for word in _words(forbidden_texts)):
             raise InvalidValue(field, "must not contain the e-mail address or the name")
 
-    def ensure_strong(self, field: str, password: str, about: Sequence[str]) -> None:
+    def ensure_strong(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
         """Raise `InvalidValue` for a password that is not allowed or too common. Raises `TooBusy`."""
-        self.ensure_allowed(field, password, about)
-        if self._estimated_guesses(_normalized(password), about) < MIN_GUESSES:
+        self.ensure_allowed(field, password, forbidden_texts)
+        if self._estimated_guesses(_normalized(password), forbidden_texts) < MIN_GUESSES:
             raise InvalidValue(field, "is too common or too easily guessed")
 
     def are_same(self, first: str, second: str) -> bool:
@@ -107,14 +107,16 @@ class Argon2Passwords:
         """Return a random temporary password that is easy to type from a mail."""
         return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
 
-    def _estimated_guesses(self, password: str, about: Sequence[str]) -> float:
+    def _estimated_guesses(self, password: str, forbidden_texts: Sequence[str]) -> float:
         """Return zxcvbn's estimate. Estimates run one at a time, outside the hashing threads. Raises `TooBusy`."""
         if not self._estimate_lock.acquire(timeout=within_deadline(LONGEST_WAIT)):
             raise TooBusy
         try:
             from zxcvbn import zxcvbn  # noqa: PLC0415  # takes 0.2 s to load, which most commands never need
 
-            estimate = zxcvbn(password[:ZXCVBN_CHARACTERS], user_inputs=list(about), max_length=ZXCVBN_CHARACTERS)
+            estimate = zxcvbn(
+                password[:ZXCVBN_CHARACTERS], user_inputs=list(forbidden_texts), max_length=ZXCVBN_CHARACTERS
+            )
         finally:
             self._estimate_lock.release()
         return float(estimate["guesses"])
@@ -144,7 +146,7 @@ def _hashable(password: str) -> bytes:
     return _normalized(password).encode("utf-8", "surrogatepass")
 
 
-def _words(about: Sequence[str]) -> list[str]:
-    words = [_normalized(text).casefold() for text in about]
+def _words(forbidden_texts: Sequence[str]) -> list[str]:
+    words = [_normalized(text).casefold() for text in forbidden_texts]
     words += [word.split("@", 1)[0] for word in words if "@" in word]
     return [word for word in words if len(word) >= SHORTEST_PERSONAL_WORD]

@@ -11,9 +11,9 @@ from application.transactional_writes import (
     EraseDataKey,
     ForgetAccountPasswords,
     LimitSessions,
+    RemoveAccountFromDirectory,
     RemoveAccountWebhooks,
     TransactionalWrite,
-    UnlistAccount,
 )
 from domain import events
 
@@ -42,7 +42,7 @@ def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  
             return [ClosePersonSessions(event.account_id)]
         case events.MainAccountClosed():
             return [
-                UnlistAccount(event.account_id),
+                RemoveAccountFromDirectory(event.account_id),
                 CloseAccountSessions(event.account_id),
                 ForgetAccountPasswords(event.account_id),
                 RemoveAccountWebhooks(event.account_id),

@@ -77,7 +77,7 @@ def write(service: Service, url: str, events: int) -> int:
     writes = []
     for account_id, sub_users in historian.sub_users.items():
         for person_id in (str(account_id), *sub_users):
-            keys[person_id], key_write = service.vault.new_person(UUID(person_id), account_id)
+            keys[person_id], key_write = service.vault.new_data_key(UUID(person_id), account_id)
             writes.append(key_write)
     service.main_accounts.recorder.insert_events([], writes=writes)
     setup_events = list(_setup_events(historian, keys))

@@ -12,11 +12,11 @@ from application.email_hashes import owner_email_hash
 from application.repository import Outcome
 from application.throttle_keys import owner_identity_key
 from application.transactional_writes import (
-    ListAccount,
+    AddAccountToDirectory,
+    RemoveAccountFromDirectory,
     ResetFailedAttempts,
     StorePassword,
     TransactionalWrite,
-    UnlistAccount,
 )
 from domain.main_account import MainAccount
 
@@ -65,7 +65,7 @@ class Accounts:
     ) -> Outcome[AccountDetails]:
         """Register a main account. Raises `AccountEmailTaken`, or `InvalidValue` for the password."""
         account_id = uuid4()
-        owner_key, store_key = self._vault.new_person(account_id, account_id)
+        owner_key, store_key = self._vault.new_data_key(account_id, account_id)
         account = MainAccount.register(
             account_id,
             email=owner_key.encrypt("email", email),
@@ -76,7 +76,10 @@ class Accounts:
             metadata=context.for_account(account_id).encrypted_with(owner_key),
         )
         details = account_details(account, owner_key)
-        writes: list[TransactionalWrite] = [store_key, ListAccount(self._keyed_hasher.email(email), account_id)]
+        writes: list[TransactionalWrite] = [
+            store_key,
+            AddAccountToDirectory(self._keyed_hasher.email(email), account_id),
+        ]
         if password is not None:
             password_hash = self._check_and_hash(password, [email, company_name])
             identity = owner_identity_key(self._keyed_hasher, self._keyed_hasher.email(email))
@@ -111,7 +114,10 @@ class Accounts:
             )
             writes: list[TransactionalWrite] = []
             if new_email is not None:
-                writes += [UnlistAccount(account_id), ListAccount(self._keyed_hasher.email(new_email), account_id)]
+                writes += [
+                    RemoveAccountFromDirectory(account_id),
+                    AddAccountToDirectory(self._keyed_hasher.email(new_email), account_id),
+                ]
             if password_hash is not None:
                 credentials_version = load_owner_entry(self._vault, account_id).credentials_version + 1
                 identity = owner_identity_key(

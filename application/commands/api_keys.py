@@ -108,11 +108,14 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class Revocation:
-    """Result of a revocation. `webhooks_of_no_key` counts active webhooks of no key that keys of its scope may own."""
+    """Result of a revocation.
+
+    `active_webhooks_without_key` are not affected. Early releases created them, and keys of this scope may adopt them.
+    """
 
     webhooks_disabled: int
     webhooks_handed_over: int
-    webhooks_of_no_key: int
+    active_webhooks_without_key: int
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ class SubUsers:
             temporary_password = password or self._passwords.generate()
             password_hash = self._passwords.hash(temporary_password)
             sub_user_id = uuid4()
-            sub_user_key, store_key = self._vault.new_person(sub_user_id, account_id)
+            sub_user_key, store_key = self._vault.new_data_key(sub_user_id, account_id)
 
             def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
                 at = self._clock()

@@ -80,7 +80,7 @@ class UsageReports:
         The account stays due until its thresholds are recorded, so a worker that dies misses none. The account
         remembers the recorded thresholds, so none is recorded twice.
         """
-        with self._counts.due(self._clock().date()) as account_id:
+        with self._counts.lock_due_account(self._clock().date()) as account_id:
             if account_id is not None:
                 self._check(account_id)
         return account_id is not None
@@ -93,7 +93,7 @@ class UsageReports:
             now = self._clock()
             if account.plan is not None:
                 period = account.plan.period_of(now.date())
-                used = self._counts.used(account_id, period)
+                used = self._counts.total_usage(account_id, period)
                 account.record_reached_thresholds(period, used, at=now, metadata=metadata)
             return None, []
 

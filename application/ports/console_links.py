@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ConsoleLinks(Protocol):
-    """One-time links with which owners log in to the console. `SpendConsoleLink` deletes a used one."""
+    """One-time links with which owners log in to the console. `DeleteConsoleLink` deletes a used one."""
 
     def add(self, link_hash: bytes, account_id: UUID, expires_at: datetime) -> None:
         """Add a link that is valid until `expires_at`."""

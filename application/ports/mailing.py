@@ -21,13 +21,13 @@ class MailJob:
     sub_user_id: UUID
     notice: str
     credentials_version: int | None
-    asked_at: datetime
+    requested_at: datetime
     attempts: int
     first_attempt_at: datetime
 
 
 class MailQueue(Protocol):
-    """Queue that gives each mail to one worker at a time. `FinishMail` ends a mail."""
+    """Queue that gives each mail to one worker at a time. `FinishMail` takes a mail off the queue."""
 
     def claim(self, now: datetime) -> MailJob | None:
         """Claim a mail that is due, so that other workers skip it for some time. Return None if there is none."""

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 class Passwords(Protocol):
-    """Checks, hashes and generates passwords. Parallel hashing is limited: `TooBusy` is raised if too many wait."""
+    """Checks, hashes and generates passwords. Raises `TooBusy` if too many calls wait to hash a password."""
 
-    def ensure_allowed(self, field: str, password: str, about: Sequence[str]) -> None:
-        """Raise `InvalidValue` if a password is too short, too long, or contains one of the texts about its owner."""
+    def ensure_allowed(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
+        """Raise `InvalidValue` if a password is too short, too long, or contains words of the forbidden texts."""
 
-    def ensure_strong(self, field: str, password: str, about: Sequence[str]) -> None:
+    def ensure_strong(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
         """Raise `InvalidValue` if a password is not allowed or is easy to guess."""
 
     def are_same(self, first: str, second: str) -> bool:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 class UsageCounts(Protocol):
     """Usage of accounts, and the accounts whose usage or plan has changed since the last check."""
 
-    def due(self, today: date) -> AbstractContextManager[UUID | None]:
-        """Lock a changed account for the block, if there is one up to this day. If the block fails, it stays due."""
+    def lock_due_account(self, today: date) -> AbstractContextManager[UUID | None]:
+        """Lock an account whose check is due on this day or before, if any, for the block.
 
-    def used(self, account_id: UUID, period: Period) -> Usage:
+        The account stays due if the block raises.
+        """
+
+    def total_usage(self, account_id: UUID, period: Period) -> Usage:
         """Return the total usage of an account's sub-users in a period."""

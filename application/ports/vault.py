@@ -44,11 +44,11 @@ class VaultEntry:
 class Vault(Protocol):
     """Vault with the data key and password of each person."""
 
-    def new_person(self, person_id: UUID, account_id: UUID) -> tuple[PersonKey, StoreDataKey]:
+    def new_data_key(self, person_id: UUID, account_id: UUID) -> tuple[PersonKey, StoreDataKey]:
         """Return a new data key, and the write that stores it."""
 
     def entries(self, person_ids: Sequence[UUID]) -> Mapping[UUID, VaultEntry]:
         """Return the existing entries of these people by id."""
 
-    def people_of(self, account_id: UUID) -> set[UUID]:
-        """Return the ids of all people in an account with an entry: the owner, and the sub-users not yet erased."""
+    def person_ids_of(self, account_id: UUID) -> set[UUID]:
+        """Return the ids of all people of an account who have an entry: the owner, and sub-users not yet erased."""

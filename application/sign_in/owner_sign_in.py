@@ -11,7 +11,7 @@ from application.email_hashes import owner_email_hash
 from application.sign_in.new_session import NewSession, new_token, token_hash
 from application.sign_in.password_sign_in import UNKNOWN_ID, ClaimedIdentity, Identity, LoginAttempt, PasswordSignIn
 from application.throttle_keys import owner_identity_key, owner_keys
-from application.transactional_writes import ResetFailedAttempts, SpendConsoleLink, TransactionalWrite
+from application.transactional_writes import DeleteConsoleLink, ResetFailedAttempts, TransactionalWrite
 from domain.assurance_level import AssuranceLevel
 from domain.event_metadata import Via
 from domain.refusals import AccountIsClosed, LoginRefused
@@ -120,7 +120,7 @@ class OwnerSessions(PasswordSignIn):
                 raise LoginRefused("unknown")
             new_session = identity.log_in(account, at, metadata, Via.LINK)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, identity.entry.key), at)
-            return new_session, [SpendConsoleLink(link_hash), new_session.record(metadata), reset]
+            return new_session, [DeleteConsoleLink(link_hash), new_session.record(metadata), reset]
 
         return self.accounts.change(account_id, decide)
 

@@ -6,7 +6,11 @@ Each class corresponds to one SQL statement of the same name, and its fields are
 
 from __future__ import annotations
 
-from application.transactional_writes.accounts import ListAccount, RequireOpenAccount, UnlistAccount
+from application.transactional_writes.accounts import (
+    AddAccountToDirectory,
+    RemoveAccountFromDirectory,
+    RequireOpenAccount,
+)
 from application.transactional_writes.api_keys import (
     AddApiKey,
     RecordApiKeyUse,
@@ -32,9 +36,9 @@ from application.transactional_writes.sessions import (
     CloseAccountSessions,
     ClosePersonSessions,
     CloseSession,
+    DeleteConsoleLink,
     LimitSessions,
     OpenSession,
-    SpendConsoleLink,
 )
 from application.transactional_writes.webhooks import (
     AddWebhook,
@@ -49,6 +53,7 @@ from application.transactional_writes.webhooks import (
 )
 
 __all__ = [
+    "AddAccountToDirectory",
     "AddApiKey",
     "AddWebhook",
     "AddWebhookSecret",
@@ -56,6 +61,7 @@ __all__ = [
     "CloseAccountSessions",
     "ClosePersonSessions",
     "CloseSession",
+    "DeleteConsoleLink",
     "DisableWebhook",
     "EnableWebhook",
     "EraseDataKey",
@@ -64,10 +70,10 @@ __all__ = [
     "ForgetFailedAttempts",
     "ForgetMailedPassword",
     "LimitSessions",
-    "ListAccount",
     "OpenSession",
     "PlaceLegalHold",
     "RecordApiKeyUse",
+    "RemoveAccountFromDirectory",
     "RemoveAccountWebhooks",
     "RemoveWebhook",
     "ReplacePasswordHash",
@@ -80,10 +86,8 @@ __all__ = [
     "SetApiKeyLimits",
     "SetTemporaryPasswordExpiry",
     "SetWebhookVersion",
-    "SpendConsoleLink",
     "StoreDataKey",
     "StoreIdempotentResponse",
     "StorePassword",
     "TransactionalWrite",
-    "UnlistAccount",
 ]

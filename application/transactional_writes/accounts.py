@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ListAccount(TransactionalWrite):
+class AddAccountToDirectory(TransactionalWrite):
     """Add an account to the directory under its e-mail, which must be unique there."""
 
     email_hash: str
@@ -20,7 +20,7 @@ class ListAccount(TransactionalWrite):
 
 
 @dataclass(frozen=True)
-class UnlistAccount(TransactionalWrite):
+class RemoveAccountFromDirectory(TransactionalWrite):
     """Remove an account from the directory."""
 
     account_id: UUID

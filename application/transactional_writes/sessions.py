@@ -62,7 +62,7 @@ class LimitSessions(TransactionalWrite):
 
 
 @dataclass(frozen=True)
-class SpendConsoleLink(TransactionalWrite):
+class DeleteConsoleLink(TransactionalWrite):
     """Delete a used console link. Only the SHA-256 hash of its secret is stored."""
 
     link_hash: bytes = field(repr=False)

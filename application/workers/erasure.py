@@ -62,7 +62,7 @@ class Erasures:
         """
 
         def decide(account: MainAccount) -> tuple[int, list[TransactionalWrite]]:
-            people = self._vault.people_of(account_id)
+            people = self._vault.person_ids_of(account_id)
             writes: list[TransactionalWrite] = []
             if account_id in people:
                 writes = self._forget_attempts(account)
@@ -101,7 +101,7 @@ class Erasures:
 
     def _erase_sub_user(self, account_id: UUID, sub_user_id: UUID, metadata: EventMetadata) -> bool:
         def decide(account: MainAccount) -> tuple[bool, list[TransactionalWrite]]:
-            has_data = sub_user_id in self._vault.people_of(account_id) and sub_user_id != account_id
+            has_data = sub_user_id in self._vault.person_ids_of(account_id) and sub_user_id != account_id
             if has_data:
                 account.erase_sub_user(sub_user_id, at=self._clock(), metadata=metadata)
             return has_data, []

@@ -58,7 +58,7 @@ class Mailer:
         job = self._queue.claim(self._clock())
         if job is None:
             return False
-        if job.attempts > 1 and self._clock() - job.asked_at >= GIVE_UP_AFTER + 2 * MAX_DELAY:
+        if job.attempts > 1 and self._clock() - job.requested_at >= GIVE_UP_AFTER + 2 * MAX_DELAY:
             self._finish(job, "failed", "not delivered in time")  # earlier attempts ended without an outcome
             return True
         try:
@@ -119,14 +119,14 @@ class Mailer:
             account_email=owner_entry.key.decrypt("email", account.email),
             company_name=owner_entry.key.decrypt("company_name", account.company_name),
             login_url=self._login_url,
-            date=job.asked_at,
+            date=job.requested_at,
             password=password,
             password_expires_at=entry.password_expires_at if password is not None else None,
         )
 
     def _delay(self, job: MailJob, reply: str) -> None:
         now = self._clock()
-        if now - job.asked_at >= GIVE_UP_AFTER:
+        if now - job.requested_at >= GIVE_UP_AFTER:
             self._finish(job, "failed", reply)
         else:
             self._queue.postpone(job, now + delay_after(job.attempts), reply)

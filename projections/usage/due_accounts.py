@@ -28,7 +28,7 @@ class PostgresUsageCounts:
         self._database = database
 
     @contextmanager
-    def due(self, today: date) -> Iterator[UUID | None]:
+    def lock_due_account(self, today: date) -> Iterator[UUID | None]:
         """Lend an account that is due for a check by this day, or None, and lock it for the duration of the block.
 
         The account stays due if the block raises.
@@ -37,7 +37,7 @@ class PostgresUsageCounts:
             row = connection.execute(SQL["take"], {"today": today}, prepare=True).fetchone()
             yield row["account_id"] if row is not None else None
 
-    def used(self, account_id: UUID, period: Period) -> Usage:
+    def total_usage(self, account_id: UUID, period: Period) -> Usage:
         """Return the usage of all sub-users of an account in a period."""
         parameters = {"account_id": account_id, **vars(period)}
         with self._database.get_connection() as connection:

@@ -15,8 +15,8 @@ from adapters.postgres.sql_files import statements
 from application import transactional_writes
 from application.errors import IdempotentResponseExists, VersionConflict
 from application.transactional_writes import (
+    AddAccountToDirectory,
     ClosePersonSessions,
-    ListAccount,
     StoreDataKey,
     StoreIdempotentResponse,
     TransactionalWrite,
@@ -123,10 +123,10 @@ def test_version_conflict_rolls_back_the_writes(recorder: Recorder, database_url
 
 def test_taken_account_email_rolls_back_the_events(recorder: Recorder, database_url: str) -> None:
     """The unique e-mail of main accounts is checked within the transaction."""
-    recorder.insert_events([event()], writes=[ListAccount("hash", uuid4())])
+    recorder.insert_events([event()], writes=[AddAccountToDirectory("hash", uuid4())])
 
     with pytest.raises(AccountEmailTaken):
-        recorder.insert_events([event()], writes=[data_key(), ListAccount("hash", uuid4())])
+        recorder.insert_events([event()], writes=[data_key(), AddAccountToDirectory("hash", uuid4())])
 
     assert count_rows(database_url) == (1, 0, 1)
 

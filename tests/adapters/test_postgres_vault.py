@@ -46,9 +46,9 @@ def test_stored_data_key_has_a_vault_entry(service: Service, company: Company) -
 
 
 def test_data_key_is_stored_only_by_its_write(service: Service) -> None:
-    """`new_person` alone stores nothing; the transactional write that it returns does."""
+    """`new_data_key` alone stores nothing; the transactional write that it returns does."""
     person_id = uuid4()
-    _, store_data_key = service.vault.new_person(person_id, uuid4())
+    _, store_data_key = service.vault.new_data_key(person_id, uuid4())
     assert service.vault.entries([person_id]) == {}
 
     service.main_accounts.save(writes=[store_data_key])

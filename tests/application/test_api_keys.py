@@ -130,7 +130,11 @@ def test_revoking_a_key_disables_its_webhooks(
     other_hook, hook_without_key = Hook.to(receiver, service, api_key_id=other.api_key_id), Hook.to(receiver, service)
     revocation = service.commands.api_keys.revoke(key.api_key_id, BY_OPERATOR)
     assert revocation is not None
-    assert (revocation.webhooks_disabled, revocation.webhooks_handed_over, revocation.webhooks_of_no_key) == (2, 0, 1)
+    assert (revocation.webhooks_disabled, revocation.webhooks_handed_over, revocation.active_webhooks_without_key) == (
+        2,
+        0,
+        1,
+    )
     for hook in hooks:
         assert hook.state().disabled_why is DisableReason.KEY_REVOKED
         topic, state = recorded_events(database_url, hook.webhook_id)[-1]

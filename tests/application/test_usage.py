@@ -298,7 +298,7 @@ def test_account_held_by_a_worker_does_not_block_others(
     catch_up(service, "usage")
     checks = build().commands.usage._counts  # noqa: SLF001  # to hold the lock during the test
     today = service.clock().date()
-    with checks.due(today) as first:
+    with checks.lock_due_account(today) as first:
         assert service.commands.usage.check_next()
         assert not service.commands.usage.check_next()
     assert first in {company.account_id, other.account_id}

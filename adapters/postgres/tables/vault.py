@@ -30,7 +30,7 @@ class PostgresVault:
         self._database = database
         self._master_keys = master_keys
 
-    def new_person(self, person_id: UUID, account_id: UUID) -> tuple[PersonKey, StoreDataKey]:
+    def new_data_key(self, person_id: UUID, account_id: UUID) -> tuple[PersonKey, StoreDataKey]:
         """Generate a data key, and return it with the transactional write that stores it."""
         key = new_key()
         wrapped = self._master_keys.wrap(str(person_id), key)
@@ -42,10 +42,10 @@ class PostgresVault:
             rows = fetch_all(connection, SQL["find_entries"], {"person_ids": list(person_ids)})
         return {row.person_id: self.entry(**row._asdict()) for row in rows}
 
-    def people_of(self, account_id: UUID) -> set[UUID]:
+    def person_ids_of(self, account_id: UUID) -> set[UUID]:
         """Return the people of an account who have an entry: its owner, and sub-users who were not erased."""
         with self._database.get_connection() as connection:
-            rows = connection.execute(SQL["people_of"], {"account_id": account_id}).fetchall()
+            rows = connection.execute(SQL["person_ids_of"], {"account_id": account_id}).fetchall()
         return {row["person_id"] for row in rows}
 
     def service_key(self, name: str) -> bytes:

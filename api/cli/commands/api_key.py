@@ -99,10 +99,10 @@ def revoke(
         raise typer.Exit(1)
     echo("revoked; its open streams and downloads end within seconds")
     echo(f"webhooks disabled: {revocation.webhooks_disabled}, handed over: {revocation.webhooks_handed_over}")
-    if revocation.webhooks_of_no_key:
+    if revocation.active_webhooks_without_key:
         echo(
-            f"webhooks without a key continue: {revocation.webhooks_of_no_key}, created before webhooks belonged to "
-            "keys; adopt or delete them with a key of this scope"
+            f"webhooks without a key continue: {revocation.active_webhooks_without_key}, created before webhooks belonged "
+            "to keys; adopt or delete them with a key of this scope"
         )
 
 

@@ -37,7 +37,7 @@ def erase_account(
     """Erase the owner and all sub-users of an account permanently, also deleted ones. Closes an open account first."""
     with open_service() as service:
         try:
-            people = len(service.vault.people_of(service.main_accounts.load(account_id).id))
+            people = len(service.vault.person_ids_of(service.main_accounts.load(account_id).id))
         except AccountNotFound as error:
             echo(f"subusers: {error}", err=True)
             raise typer.Exit(1) from None

@@ -70,15 +70,15 @@ WITH ended AS (
 UPDATE sessions SET access_expires_at = %(access_expires_at)s
 WHERE person_id = %(person_id)s AND NOT coalesce(least(access_expires_at, %(access_expires_at)s) <= %(at)s, false)
 
--- name: SpendConsoleLink
+-- name: DeleteConsoleLink
 -- Delete a used console link. A concurrent request that uses the same link is decided again and no longer finds it.
 DELETE FROM console_links WHERE link_hash = %(link_hash)s
 
--- name: ListAccount
+-- name: AddAccountToDirectory
 -- Register an account's e-mail. A second account with the same e-mail violates account_directory_email_key.
 INSERT INTO account_directory (email_hash, account_id) VALUES (%(email_hash)s, %(account_id)s)
 
--- name: UnlistAccount
+-- name: RemoveAccountFromDirectory
 -- Release an account's e-mail.
 DELETE FROM account_directory WHERE account_id = %(account_id)s
 

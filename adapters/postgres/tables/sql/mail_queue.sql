@@ -8,7 +8,8 @@ WHERE (account_id, caused_by) = (
     ORDER BY due_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED)
-RETURNING account_id, caused_by, sub_user_id, notice, credentials AS credentials_version, asked_at, attempts, first_attempt_at
+RETURNING account_id, caused_by, sub_user_id, notice, credentials AS credentials_version,
+          asked_at AS requested_at, attempts, first_attempt_at
 
 -- name: of_erased
 -- The given mails whose recipient's data key has been deleted.

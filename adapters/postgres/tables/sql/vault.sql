@@ -5,7 +5,7 @@ SELECT person_id, account_id, master_key_id, wrapped_key, password_hash, must_ch
 FROM vault
 WHERE person_id = ANY(%(person_ids)s)
 
--- name: people_of
+-- name: person_ids_of
 -- The people of an account whose data can still be decrypted.
 SELECT person_id FROM vault WHERE account_id = %(account_id)s
 
