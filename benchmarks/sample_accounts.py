@@ -65,7 +65,7 @@ def _create_sub_user(service: Service, account_id: UUID, account_email: str) -> 
     ).value
     service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), ORIGIN)
     session = NewSession(account_id, sub_user.sub_user_id, AssuranceLevel.PASSWORD, service.clock())
-    session_write = session.record(EventMetadata(ActorType.SUB_USER, str(sub_user.sub_user_id)))
+    session_write = session.as_write(EventMetadata(ActorType.SUB_USER, str(sub_user.sub_user_id)))
     service.main_accounts.recorder.insert_events([], writes=[session_write])
     return SampleSubUser(account_id, sub_user.sub_user_id, account_email, email, session.token)
 

@@ -49,7 +49,7 @@ class Hook:
         return cls(service, webhook.webhook_id, company is None, secret)
 
     def state(self) -> Webhook:
-        return self.service.commands.webhooks.show(self.webhook_id, all_accounts=self.all_accounts)
+        return self.service.commands.webhooks.get(self.webhook_id, all_accounts=self.all_accounts)
 
     def log(self) -> Sequence[Delivery]:
         """Return the delivery attempts, newest first."""

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from application.ports.throttle import Admission, AttemptKeys, Reservation, Throttle, ThrottleKey
 
 MAX_WAIT_SECONDS = 8.0
-"""Maximum seconds to wait for attempts in flight."""
+"""Maximum wait for attempts in flight."""
 
 RETRY_PAUSE_SECONDS = 0.01
-"""Average seconds between retries: about half the duration of a password verification."""
+"""Average time between retries: about half the duration of a password verification."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LoginThrottling:
             self.throttle.succeed(reservation, self.clock())
 
     def cancel(self, reservation: Reservation) -> None:
-        """Cancel the reservation of an attempt that was not verified."""
+        """Cancel the reservation of an attempt that was not verified. Ignore an unavailable store, like `succeed`."""
         with suppress(StoreUnavailable):
             self.throttle.cancel(reservation)
 

@@ -35,10 +35,7 @@ def token_hash(token: str) -> bytes:
 
 @dataclass(frozen=True)
 class NewSession:
-    """New session of a sub-user or of an account's owner, with its token, which is not stored.
-
-    A session ends with the person's access.
-    """
+    """New session of a sub-user or of an account's owner, with its token. Only the token's hash is stored."""
 
     account_id: UUID
     person_id: UUID
@@ -50,7 +47,7 @@ class NewSession:
 
     @property
     def expires_at(self) -> datetime:
-        """Time at which the session ends, regardless of its use."""
+        """Time at which the session ends, however it is used: after its lifetime, or with the person's access."""
         end = self.opened_at + SESSION_LIFETIME
         return min(end, self.access_expires_at or end)
 
@@ -64,7 +61,7 @@ class NewSession:
         """Permissions of a sub-user's session."""
         return permissions_of(self.assurance)
 
-    def record(self, metadata: EventMetadata) -> OpenSession:
+    def as_write(self, metadata: EventMetadata) -> OpenSession:
         """Return the write that stores the session."""
         return OpenSession(
             session_id=self.session_id,

@@ -12,7 +12,7 @@ from application.errors import SessionEnded, TooBusy, TooManyAttempts
 from application.keyed_locks import KeyedLocks
 from application.sign_in.login_throttling import LoginThrottling
 from application.sign_in.new_session import token_hash
-from application.sign_in.password_policy import PasswordChecks
+from application.sign_in.password_checks import PasswordChecks
 from application.throttle_keys import unknown_sub_users_key
 from application.transactional_writes import ResetFailedAttempts, StorePassword, TransactionalWrite
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
@@ -157,7 +157,7 @@ class PasswordSignIn(ABC):
             new_session = identity.change_password(account, at, metadata)
             store_password = StorePassword.chosen(entry.person_id, new_hash, entry.credentials_version + 1)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, owner_key), at)
-            return new_session, [store_password, new_session.record(metadata), reset]
+            return new_session, [store_password, new_session.as_write(metadata), reset]
 
         return self.accounts.change(session.account_id, decide)
 
@@ -228,7 +228,7 @@ class PasswordSignIn(ABC):
             if account.version != verified_version:
                 self.checks.ensure_unchanged(entry)
             new_session = identity.log_in(account, at, metadata)
-            return new_session, [new_session.record(metadata), *rehash_writes]
+            return new_session, [new_session.as_write(metadata), *rehash_writes]
 
         return self.accounts.change(entry.account_id, decide, loaded=claimed.account)
 

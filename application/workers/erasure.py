@@ -1,4 +1,4 @@
-"""Erasure of personal data after legal holds, of whole accounts, and again after a restore."""
+"""Erasure of personal data: after legal holds, of whole accounts, and again after a restore."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from application.transactional_writes import TransactionalWrite
     from domain.main_account import MainAccount
 
-LEGAL_HOLDS = EventMetadata(ActorType.SYSTEM, "legal holds")
-OPERATOR = EventMetadata(ActorType.SYSTEM, "operator")
-"""Actors of erasures that no request causes."""
+LEGAL_HOLD_METADATA = EventMetadata(ActorType.SYSTEM, "legal holds")
+OPERATOR_METADATA = EventMetadata(ActorType.SYSTEM, "operator")
+"""Metadata of the events of erasures that no request causes."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Erasures:
         hold = self._holds.claim(self._clock())
         if hold is None:
             return False
-        self._erase_sub_user(hold.account_id, hold.person_id, LEGAL_HOLDS)
+        self._erase_sub_user(hold.account_id, hold.person_id, LEGAL_HOLD_METADATA)
         return True
 
     def erase_account(self, account_id: UUID) -> int:
@@ -67,7 +67,7 @@ class Erasures:
             if account_id in people:
                 writes = self._forget_attempts(account)
                 sub_users = sorted(people - {account_id})
-                account.erase_all_people(sub_users, at=self._clock(), metadata=OPERATOR)
+                account.erase_all_people(sub_users, at=self._clock(), metadata=OPERATOR_METADATA)
             return len(people), writes
 
         return self._accounts.change(account_id, decide).value
@@ -95,7 +95,7 @@ class Erasures:
         try:
             if erasure.sub_user_id is None:
                 return self.erase_account(erasure.account_id) > 0
-            return self._erase_sub_user(erasure.account_id, erasure.sub_user_id, OPERATOR)
+            return self._erase_sub_user(erasure.account_id, erasure.sub_user_id, OPERATOR_METADATA)
         except AccountNotFound:
             return False
 

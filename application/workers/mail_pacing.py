@@ -22,8 +22,8 @@ class MailPacing:
         self._pause = NO_PAUSE
         self._next_at: datetime | None = None
 
-    def may_send(self, now: datetime) -> bool:
-        """Return whether a mail may be sent now, and start the pause if so."""
+    def try_to_start(self, now: datetime) -> bool:
+        """Return whether a mail may be sent now. If so, the pause until the next one begins."""
         with self._lock:
             # If the wait is longer than any pause, the clock was set back.
             if self._next_at is not None and now < self._next_at <= now + MAX_PAUSE:

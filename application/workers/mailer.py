@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MIN_DELAY = timedelta(seconds=15)
 MAX_DELAY = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=48)
-"""RFC 5321, 4.5.4.1, asks senders to retry for four to five days. Credentials are of little use after two."""
+"""Time after which no failed attempt is retried. RFC 5321, 4.5.4.1, asks senders to retry for four to five days.
+Credentials are of little use after two."""
 
 
 class Mailer:
@@ -53,13 +54,14 @@ class Mailer:
 
     def send_next(self) -> bool:
         """Attempt one mail that is due. Return False if there is none, or if the pacing requires a pause."""
-        if not self._pacing.may_send(self._clock()):
+        if not self._pacing.try_to_start(self._clock()):
             return False
         job = self._queue.claim(self._clock())
         if job is None:
             return False
         if job.attempts > 1 and self._clock() - job.requested_at >= GIVE_UP_AFTER + 2 * MAX_DELAY:
-            self._finish(job, "failed", "not delivered in time")  # earlier attempts ended without an outcome
+            # The last attempt was due long ago. It has not run, or its worker ended before it recorded an outcome.
+            self._finish(job, "failed", "not delivered in time")
             return True
         try:
             mail = self._mail(job)
@@ -86,9 +88,9 @@ class Mailer:
             return None
         sub_user = account.sub_users.get(job.sub_user_id)
         entries = self._vault.entries([job.account_id, job.sub_user_id])
-        if sub_user is None or account.closed_at is not None or len(entries) < len({job.account_id, job.sub_user_id}):
+        owner_entry, entry = entries.get(job.account_id), entries.get(job.sub_user_id)
+        if sub_user is None or account.closed_at is not None or owner_entry is None or entry is None:
             return None
-        entry = entries[job.sub_user_id]
         password = None
         if job.notice != Notice.PASSWORD_CHANGED:
             if (
@@ -98,7 +100,7 @@ class Mailer:
             ):
                 return None
             password = entry.key.decrypt("password", entry.encrypted_password)
-        return self._compose(job, account, sub_user, entries[job.account_id], entry, password)
+        return self._compose(job, account, sub_user, owner_entry, entry, password)
 
     def _compose(
         self,
@@ -161,4 +163,5 @@ class Mailer:
 
 def delay_after(attempts: int) -> timedelta:
     """Return the delay after a number of attempts. It doubles each time up to `MAX_DELAY`."""
-    return min(MIN_DELAY * (1 << min(attempts - 1, 20)), MAX_DELAY)
+    doublings = min(attempts - 1, 20)  # bounded, because a `timedelta` can overflow
+    return min(MIN_DELAY * (1 << doublings), MAX_DELAY)

@@ -33,6 +33,8 @@ DELAYS = (
 """Delay after each failed attempt: the schedule of the Standard Webhooks specification, over 75 hours."""
 
 MAX_RETRY_AFTER = timedelta(hours=24)
+"""Longest delay that a receiver can request."""
+
 JITTER = 0.1
 """Maximum random extension of a delay, as a fraction of it. It spreads retries of receivers that failed together."""
 
@@ -40,10 +42,14 @@ CLAIM_DURATION = timedelta(seconds=60)
 """Duration of a claim: longer than any attempt, and short enough for another worker to take over from a dead one."""
 
 PAGE_SIZE = 100
+"""Events for one webhook before another is served."""
+
 BATCH_SECONDS = 10.0
-"""Maximum seconds for one webhook before another is served."""
+"""Time for one webhook before another is served."""
 
 IDLE_DELAY = timedelta(seconds=1)
+"""Delay before the next look at a webhook whose feed is unavailable, or whose next events have not settled."""
+
 GONE = 410
 RETRY_AFTER_STATUSES = frozenset({429, 503})
 
@@ -141,8 +147,8 @@ class WebhookDeliveries:
         now = self._clock()
         return self._queue.claim(now, now + CLAIM_DURATION, include_slow=include_slow)
 
-    def deliver(self, claim: Claim, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Deliver pending events to a claimed webhook, until one fails or the claim's time is over."""
+    def deliver(self, claim: Claim, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Deliver pending events to a claimed webhook until one fails, `BATCH_SECONDS` are over or `should_stop()`."""
         try:
             page = self._feed(claim.webhook, PAGE_SIZE)
         except ServiceError:
@@ -151,7 +157,7 @@ class WebhookDeliveries:
         batch_end = time.monotonic() + BATCH_SECONDS
         attempt = claim.webhook.failures + 1
         for event in page.items:
-            if is_over() or time.monotonic() > batch_end:
+            if should_stop() or time.monotonic() > batch_end:
                 self._queue.release(claim, self._clock())
                 return
             if not self._deliver(claim, event, attempt):

@@ -38,7 +38,7 @@ def insert_as_previous_release(url: str, *, restricted: bool) -> tuple[bytes, UU
 def test_session_keeps_its_assurance_level(service: Service, database_url: str, assurance: AssuranceLevel) -> None:
     """A process of the previous release sees whether the session is restricted."""
     session = NewSession(uuid4(), uuid4(), assurance, service.clock())
-    service.main_accounts.save(writes=[session.record(METADATA)])
+    service.main_accounts.save(writes=[session.as_write(METADATA)])
 
     now = service.clock() + timedelta(seconds=1)
     stored: Any = service.queries.sessions.find(token_hash(session.token), now)

@@ -232,20 +232,20 @@ def test_mails_slow_down_for_a_throttling_server(
 def test_pacing_grows_and_shrinks(clock: TravelingClock) -> None:
     """From no pause to a minute, and back. A clock that is set back does not stop sending."""
     pacing, now = MailPacing(), clock()
-    assert pacing.may_send(now)
-    assert pacing.may_send(now)
+    assert pacing.try_to_start(now)
+    assert pacing.try_to_start(now)
     for seconds in (1, 2, 4, 8, 16, 32, 60, 60):
         pacing.slow_down(now)
-        assert not pacing.may_send(now + timedelta(seconds=seconds - 0.01))
+        assert not pacing.try_to_start(now + timedelta(seconds=seconds - 0.01))
         now += timedelta(seconds=seconds)
-        assert pacing.may_send(now)
-        assert not pacing.may_send(now)
-    assert pacing.may_send(now - timedelta(hours=1))
+        assert pacing.try_to_start(now)
+        assert not pacing.try_to_start(now)
+    assert pacing.try_to_start(now - timedelta(hours=1))
     for _ in range(8):
         pacing.speed_up()
     now += timedelta(minutes=1)
-    assert pacing.may_send(now)
-    assert pacing.may_send(now)
+    assert pacing.try_to_start(now)
+    assert pacing.try_to_start(now)
 
 
 def test_retry_delay_is_limited_to_an_hour() -> None:

@@ -230,7 +230,7 @@ def test_webhooks_of_one_and_of_all_accounts_are_separate(
     of_account, all_accounts = Hook.to(receiver, service, company), Hook.to(receiver, service)
     for hook in (of_account, all_accounts):
         with pytest.raises(WebhookNotFound):
-            service.commands.webhooks.show(hook.webhook_id, all_accounts=not hook.all_accounts)
+            service.commands.webhooks.get(hook.webhook_id, all_accounts=not hook.all_accounts)
         with pytest.raises(WebhookNotFound):
             service.commands.webhooks.delete(hook.webhook_id, PORTAL, all_accounts=not hook.all_accounts)
         page, cursor = service.commands.webhooks.page(

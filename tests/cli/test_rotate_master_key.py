@@ -83,7 +83,7 @@ def test_rotation_loses_nothing(  # the complete procedure of docs/operating.md
     assert last_changed.log_in(f"another phrase {latest_change}").must_change_password
     assert all(sub_user.with_service(service_with_new_key).log_in() for sub_user in sub_users[changes:])
     assert (
-        service_with_new_key.commands.webhooks.show(earlier_webhook.webhook_id, all_accounts=False).url
+        service_with_new_key.commands.webhooks.get(earlier_webhook.webhook_id, all_accounts=False).url
         == "https://example.com/y"
     )
     assert company.with_service(service_with_new_key).create_sub_user().state().email

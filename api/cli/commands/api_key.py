@@ -101,8 +101,8 @@ def revoke(
     echo(f"webhooks disabled: {revocation.webhooks_disabled}, handed over: {revocation.webhooks_handed_over}")
     if revocation.active_webhooks_without_key:
         echo(
-            f"webhooks without a key continue: {revocation.active_webhooks_without_key}, created before webhooks belonged "
-            "to keys; adopt or delete them with a key of this scope"
+            f"webhooks without a key continue: {revocation.active_webhooks_without_key}, created before webhooks "
+            "belonged to keys; adopt or delete them with a key of this scope"
         )
 
 

@@ -68,7 +68,7 @@ class Webhooks:
         """
         self._url_policy.parse_allowed(new.url)
         metadata = self._recorder.metadata(new.account_id, context)
-        after = self._position(new.after)
+        after = self._start_position(new.after)
         webhook_id, key = uuid4(), self._signatures.new_key(new.signature)
 
         def decide() -> Decision:
@@ -80,11 +80,11 @@ class Webhooks:
             return [event], writes
 
         position = self._recorder.record(decide)
-        return Outcome((self._get(webhook_id), key.receiver_key), position)
+        return Outcome((self._load(webhook_id), key.receiver_key), position)
 
-    def show(self, webhook_id: UUID, *, all_accounts: bool) -> Webhook:
+    def get(self, webhook_id: UUID, *, all_accounts: bool) -> Webhook:
         """Return a webhook. Raises `WebhookNotFound`."""
-        webhook = self._get(webhook_id)
+        webhook = self._load(webhook_id)
         if (webhook.account_id is None) is not all_accounts:
             raise WebhookNotFound
         return webhook
@@ -99,14 +99,14 @@ class Webhooks:
         self, webhook_id: UUID, *, all_accounts: bool, limit: int, cursor: str | None
     ) -> tuple[Sequence[Delivery], str | None]:
         """Return a page of the delivery log, newest first, and the cursor of the next. Raises `WebhookNotFound`."""
-        self.show(webhook_id, all_accounts=all_accounts)
+        self.get(webhook_id, all_accounts=all_accounts)
         return self._store.deliveries(webhook_id, limit, cursor)
 
     def delete(self, webhook_id: UUID, context: CommandContext, *, all_accounts: bool) -> Outcome[None]:
         """Delete a webhook permanently. Raises `WebhookNotFound`."""
 
         def decide() -> Decision:
-            webhook = self.show(webhook_id, all_accounts=all_accounts)
+            webhook = self.get(webhook_id, all_accounts=all_accounts)
             return [self._recorder.next_event(events.WebhookDeleted, webhook, context)], [RemoveWebhook(webhook_id)]
 
         return Outcome(None, self._recorder.record(decide))
@@ -115,16 +115,16 @@ class Webhooks:
         self, webhook_id: UUID, context: CommandContext, *, all_accounts: bool
     ) -> Outcome[tuple[Webhook, str]]:
         """Add a signing key to a webhook. The former keys also sign for `SECRET_OVERLAP`. Raises `WebhookNotFound`."""
-        key = self._signatures.new_key(self.show(webhook_id, all_accounts=all_accounts).signature)
+        key = self._signatures.new_key(self.get(webhook_id, all_accounts=all_accounts).signature)
 
         def decide() -> Decision:
-            webhook = self.show(webhook_id, all_accounts=all_accounts)
+            webhook = self.get(webhook_id, all_accounts=all_accounts)
             event = self._recorder.next_event(events.WebhookSecretRotated, webhook, context)
             set_version = SetWebhookVersion(webhook_id, event.originator_version)
             return [event], [self._add_secret(webhook_id, key), set_version]
 
         position = self._recorder.record(decide)
-        return Outcome((self._get(webhook_id), key.receiver_key), position)
+        return Outcome((self._load(webhook_id), key.receiver_key), position)
 
     def enable(
         self, webhook_id: UUID, context: CommandContext, *, all_accounts: bool, api_key_id: UUID | None = None
@@ -149,7 +149,7 @@ class Webhooks:
         Assign a disabled webhook to `api_key_id`. Raises `WebhookNotFound` or `InvalidValue`.
         """
         return self._resume(
-            webhook_id, self._position(after), context, all_accounts=all_accounts, api_key_id=api_key_id
+            webhook_id, self._start_position(after), context, all_accounts=all_accounts, api_key_id=api_key_id
         )
 
     def adopt(
@@ -158,7 +158,7 @@ class Webhooks:
         """Assign a webhook to an API key. Raises `WebhookNotFound`."""
 
         def decide() -> Decision:
-            webhook = self.show(webhook_id, all_accounts=all_accounts)
+            webhook = self.get(webhook_id, all_accounts=all_accounts)
             if webhook.api_key_id == api_key_id:
                 return [], []
             event = self._recorder.adopted_event(webhook, api_key_id, context)
@@ -169,7 +169,7 @@ class Webhooks:
             return [event], writes
 
         position = self._recorder.record(decide)
-        return Outcome(self._get(webhook_id), position)
+        return Outcome(self._load(webhook_id), position)
 
     def _resume(
         self,
@@ -181,7 +181,7 @@ class Webhooks:
         api_key_id: UUID | None,
     ) -> Outcome[Webhook]:
         def decide() -> Decision:
-            webhook = self.show(webhook_id, all_accounts=all_accounts)
+            webhook = self.get(webhook_id, all_accounts=all_accounts)
             position = webhook.position if after is None else after
             new_events: list[events.WebhookEvent] = []
             writes: list[TransactionalWrite] = []
@@ -203,9 +203,9 @@ class Webhooks:
             return new_events, writes
 
         position = self._recorder.record(decide)
-        return Outcome(self._get(webhook_id), position)
+        return Outcome(self._load(webhook_id), position)
 
-    def _get(self, webhook_id: UUID) -> Webhook:
+    def _load(self, webhook_id: UUID) -> Webhook:
         webhook = self._store.find(webhook_id)
         if webhook is None:
             raise WebhookNotFound
@@ -215,7 +215,7 @@ class Webhooks:
         if account_id is not None and self._accounts.load(account_id).closed_at is not None:
             raise AccountIsClosed
 
-    def _position(self, after: int | None) -> int:
+    def _start_position(self, after: int | None) -> int:
         if after is None:
             return self._event_positions.settled_position()
         if after > self._event_positions.recorded_position():

@@ -53,10 +53,10 @@ class WebhookDisabling:
     def writes_for_revoked_key(
         self, api_key_id: UUID, new_owner: ApiKey | None, context: CommandContext
     ) -> tuple[list[events.WebhookEvent], list[TransactionalWrite], int, int]:
-        """Return what disables the active webhooks of a key, or hands them over to another key.
+        """Return the events and writes that disable the active webhooks of a key, or hand them over to `new_owner`.
 
-        That is the events, the writes, the number of disabled webhooks, and the number of handed-over webhooks. Raises
-        `InvalidValue` if the other key does not allow the account of one of them.
+        The numbers are those of disabled and of handed-over webhooks. Raises `InvalidValue` if the new owner does not
+        allow the account of one of the webhooks.
         """
         new_events: list[events.WebhookEvent] = []
         writes: list[TransactionalWrite] = []

@@ -35,8 +35,8 @@ class WebhookStore(Protocol):
     ) -> tuple[Sequence[Webhook], str | None]:
         """Return a page of webhooks, oldest first, and the cursor of the next. Raises `InvalidValue`.
 
-        With `all_accounts`, it has the webhooks for all accounts, and `account_id` is None. Otherwise it has those of
-        the account `account_id`, or of any single account if that is None.
+        With `all_accounts`, these are the webhooks for all accounts, and `account_id` is None. Otherwise they are those
+        of the account `account_id`, or of every single account if it is None.
         """
 
     def deliveries(self, webhook_id: UUID, limit: int, cursor: str | None) -> tuple[Sequence[Delivery], str | None]:

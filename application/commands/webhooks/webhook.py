@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 SLOW_MILLISECONDS = 2000
+"""Duration above which an attempt, and until the next attempt its webhook, counts as slow."""
 
 
 class Signature(StrEnum):
@@ -100,5 +101,5 @@ class Delivery:
 
     @property
     def is_slow(self) -> bool:
-        """Whether the attempt was so slow that the webhook must use the slots for slow ones."""
+        """Whether the attempt was so slow that the next one must use a slot for slow webhooks."""
         return self.milliseconds > SLOW_MILLISECONDS

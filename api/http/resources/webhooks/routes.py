@@ -227,7 +227,7 @@ def list_webhook_deliveries(query: dict[str, Any], webhook_id: UUID) -> Response
 
 def _accessible_webhook(webhook_id: UUID) -> Webhook:
     """Return a webhook that the API key may access."""
-    webhook = service().commands.webhooks.show(webhook_id, all_accounts=_manages_all_accounts())
+    webhook = service().commands.webhooks.get(webhook_id, all_accounts=_manages_all_accounts())
     require_account(webhook.account_id)
     return webhook
 

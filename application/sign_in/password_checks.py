@@ -1,4 +1,4 @@
-"""Password checks that sub-users and owners have in common."""
+"""Checks of passwords, the same for sub-users and account owners."""
 
 from __future__ import annotations
 
