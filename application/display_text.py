@@ -27,7 +27,7 @@ MAX_COMBINING_MARKS = 4
 _VISIBLE = re.compile(f"[^{CONTROLS}{INVISIBLE}\\s]")
 _DEPRECATED = "\u206a-\u206f\ufff9-\ufffb"
 _UNPRINTABLE = re.compile(f"[{CONTROLS}{DIRECTION_CONTROLS}{_DEPRECATED}\ud800-\udfff]")
-_BREAKS = re.compile(f"[{CONTROLS}\ud800-\udfff]+")
+_CONTROL_RUNS = re.compile(f"[{CONTROLS}\ud800-\udfff]+")
 _REORDERING = re.compile(f"[{DIRECTION_CONTROLS}{_DEPRECATED}]+")
 _CONTROLS_EXCEPT_LINE_BREAKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _REORDERING_EXCEPT_ISOLATES = re.compile(f"[\u061c\u200e\u200f\u202a-\u202e\u2066\u2067{_DEPRECATED}]")
@@ -53,18 +53,18 @@ def remove_unprintable(text: str) -> str:
     """Return the text for a page: controls become spaces, direction controls and excess marks are removed."""
     if text.isascii() and text.isprintable():
         return text
-    text = _REORDERING.sub("", _BREAKS.sub(" ", text))
+    text = _REORDERING.sub("", _CONTROL_RUNS.sub(" ", text))
     return _STACKED_MARKS.sub(r"\1", text)
 
 
 def isolate(text: str) -> str:
-    """Return a name for a sentence. Right-to-left text is isolated so that it does not reorder the other words."""
+    """Return text to insert into a sentence. Right-to-left text is isolated, so that it reorders no other words."""
     printable = remove_unprintable(text)
     return f"\u2068{printable}\u2069" if _RIGHT_TO_LEFT.search(printable) else printable
 
 
-def page_text(text: str) -> str:
-    """Return the text for a page, with its line breaks and the isolates that `isolate` added."""
+def remove_unprintable_except_layout(text: str) -> str:
+    """Return the text for a page, as `remove_unprintable` does, but keep line breaks and the isolates of `isolate`."""
     if text.isascii() and text.isprintable():
         return text
     text = _REORDERING_EXCEPT_ISOLATES.sub("", _CONTROLS_EXCEPT_LINE_BREAKS.sub(" ", text))

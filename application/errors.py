@@ -54,15 +54,18 @@ class TreeDamaged(ServiceError):
 
 
 class VersionConflict(Exception):
-    """A concurrent transaction has appended to the stream, or changed a required condition, first."""
+    """Another transaction has appended to the stream before this one, or a required condition no longer holds."""
 
 
 class IdempotentResponseExists(Exception):
-    """A response with the same idempotency key has been stored first."""
+    """Another transaction has stored a response with the same idempotency key before this one."""
 
 
 class TooManyAttempts(Exception):
-    """Too many failed attempts: wait before the next one."""
+    """Too many failed attempts: wait before the next one.
+
+    `retry_after` is in seconds.
+    """
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(retry_after)

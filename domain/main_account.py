@@ -114,7 +114,7 @@ class MainAccount(Aggregate):
         self, *, email: Ciphertext, email_hash: str, company_name: Ciphertext, language: str, sub_user_limit: int
     ) -> None:
         self.email = email
-        self.recorded_email_hash = email_hash
+        self.email_hash = email_hash
         self.company_name = company_name
         self.language = language
         self.sub_user_limit = sub_user_limit
@@ -549,7 +549,7 @@ class MainAccount(Aggregate):
         self, email: Ciphertext | None, email_hash: str | None, company_name: Ciphertext | None, language: str | None
     ) -> None:
         self.email = email or self.email
-        self.recorded_email_hash = email_hash or self.recorded_email_hash
+        self.email_hash = email_hash or self.email_hash
         self.company_name = company_name or self.company_name
         self.language = language or self.language
 

@@ -65,7 +65,10 @@ class AccessExpired(Refusal):
 
 
 class TooManyMails(Refusal):
-    """Too many credentials mails were sent within the last hour: wait before the next one."""
+    """Too many credentials mails were sent within the last hour: wait before the next one.
+
+    `retry_after` is in seconds.
+    """
 
     code = "too-many-mails"
 

@@ -44,7 +44,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
             state={
                 "created_on": aggregate.created_on.isoformat(),
                 "email": aggregate.email,
-                "email_hash": aggregate.recorded_email_hash,
+                "email_hash": aggregate.email_hash,
                 "company_name": aggregate.company_name,
                 "language": aggregate.language,
                 "sub_user_limit": aggregate.sub_user_limit,
@@ -75,7 +75,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         account.modified_on = self.timestamp
         for name in ("email", "company_name", "language", "sub_user_limit"):
             setattr(account, name, self.state[name])
-        account.recorded_email_hash = self.state["email_hash"]
+        account.email_hash = self.state["email_hash"]
         account.closed_at = _time(self.state["closed_at"])
         account.plan = _plan(self.state.get("plan"))  # missing in older snapshots
         account.notified_thresholds = frozenset(map(_threshold_from_state, self.state.get("thresholds_told", ())))

@@ -17,7 +17,7 @@ from api.console.current_user import visitor
 from api.console.flash import flash_message, pop_message
 from api.http.authentication import requires_scopes
 from api.presentation import times, translations
-from application.display_text import isolate, page_text
+from application.display_text import isolate, remove_unprintable_except_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ def exactly(text: str) -> Markup:
 
 def display_value(value: Any) -> Any:
     """Return a template value, with plain strings made safe to display. Jinja calls this on every output."""
-    return page_text(value) if type(value) is str else value
+    return remove_unprintable_except_layout(value) if type(value) is str else value
 
 
 @blueprint.record_once

@@ -72,8 +72,8 @@ class ForgetAccountPasswords(TransactionalWrite):
 class ResetFailedAttempts(TransactionalWrite):
     """Reset the failed attempts on a person who receives new credentials.
 
-    `is_exempt` exempts credentials that are random and too long to be guessed: guesses are not throttled, so they do
-    not lock out the person. None leaves the exemption unchanged.
+    `is_exempt` is for credentials that are random and too long to be guessed: attempts are not throttled, so that
+    guesses do not lock out the person. None leaves the exemption unchanged.
     """
 
     identity: bytes = field(repr=False)

@@ -98,20 +98,20 @@ class HistoryVerifier:
 
     def _compare_leaf(self, leaf: Leaf | None, expected: Leaf) -> Leaf | None:
         """Record the difference between a stored leaf and the expected one, and return the next stored leaf."""
-        number, position, digest = expected
+        index, position, digest = expected
         while leaf is not None and leaf[1] < position:
             self._record_difference(leaf[0], leaf[1], GONE)
             leaf = next(self._leaves, None)
         if leaf is None:
-            self._first_missing = self._first_missing or (number, position)
+            self._first_missing = self._first_missing or (index, position)
             return None
         if leaf[1] > position:
-            self._record_difference(number, position, ADDED)
+            self._record_difference(index, position, ADDED)
             return leaf
         if leaf[2] != digest:
-            self._record_difference(number, position, CHANGED)
-        elif leaf[0] != number:
-            self._record_difference(number, position, MOVED)
+            self._record_difference(index, position, CHANGED)
+        elif leaf[0] != index:
+            self._record_difference(index, position, MOVED)
         return next(self._leaves, None)
 
     def _record_difference(self, leaf: int, position: int, description: str) -> None:

@@ -29,7 +29,7 @@ OPERATOR_METADATA = EventMetadata(ActorType.SYSTEM, "operator")
 
 @dataclass(frozen=True)
 class Erasure:
-    """An erasure of a sub-user or, without one, of all people in an account."""
+    """An erasure of a sub-user, or of all people in an account (`sub_user_id` is None)."""
 
     account_id: UUID
     sub_user_id: UUID | None
