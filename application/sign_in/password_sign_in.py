@@ -73,7 +73,7 @@ class Identity(ABC):
     def record_refused_login(
         self, account: MainAccount, why: str, failures: int, at: datetime, metadata: EventMetadata
     ) -> None:
-        """Record a refused login, only some after many in a row."""
+        """Record a refused login. After many in a row, record only some."""
 
 
 @dataclass(frozen=True)

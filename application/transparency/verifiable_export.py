@@ -39,8 +39,8 @@ EACH, WHOLE = "each", "whole"
 class ExportSelection:
     """Members of the header that say which events an export has: those of one account, or of all accounts (None).
 
-    `since` and `until` limit the time of recording. The export starts after the position `after`. An interrupted
-    download of it can be continued with `cursor`.
+    `since` and `until` limit the time of recording. The export starts after the position `after`. `cursor`
+    continues an interrupted export.
     """
 
     account_id: str | None = None

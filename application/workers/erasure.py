@@ -62,13 +62,13 @@ class Erasures:
         """
 
         def decide(account: MainAccount) -> tuple[int, list[TransactionalWrite]]:
-            people = self._vault.person_ids_of(account_id)
+            person_ids = self._vault.person_ids_of(account_id)
             writes: list[TransactionalWrite] = []
-            if account_id in people:
+            if account_id in person_ids:
                 writes = self._forget_attempts(account)
-                sub_users = sorted(people - {account_id})
-                account.erase_all_people(sub_users, at=self._clock(), metadata=OPERATOR_METADATA)
-            return len(people), writes
+                sub_user_ids = sorted(person_ids - {account_id})
+                account.erase_all_people(sub_user_ids, at=self._clock(), metadata=OPERATOR_METADATA)
+            return len(person_ids), writes
 
         return self._accounts.change(account_id, decide).value
 
