@@ -33,7 +33,7 @@ from api.http.resources.usage.routes import routes as usage
 from api.http.resources.webhooks.routes import routes as webhooks
 from api.http.schemas import ProblemAnswer
 from api.server.limits import MAX_BODY_BYTES
-from api.server.server_process import Application as ServerApplication
+from api.server.server_process import Application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,17 +88,16 @@ class NoSessions(SessionInterface):
         """Do nothing."""
 
 
-class Application(Flask):
-    """Flask without the work that it does in each request for features not used here.
+class FlaskApplication(Flask):
+    """Flask without its work in each request for features that are not used here.
 
-    This and `CompleteResponse` save 5 % of the CPU time of an introspection, whose line in docs/performance.md misses
-    its bar.
+    Together with `CompleteResponse`, this saves 5 % of the CPU time of an introspection.
     """
 
     session_interface = NoSessions()
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return the URL adapter of a request. It matches by method and path, and ignores the host."""
+        """Return an adapter that matches a request by its method and path, and ignores the host."""
         if request is None:
             return None
         environ = request.environ
@@ -112,7 +111,7 @@ class Application(Flask):
         return func
 
 
-def service_application(settings: Settings) -> ServerApplication:
+def service_application(settings: Settings) -> Application:
     """Return the application for a server process. Raises `ServiceError` if the database cannot be reached."""
     service = build(settings)
     try:
@@ -120,7 +119,7 @@ def service_application(settings: Settings) -> ServerApplication:
     except BaseException:
         service.close()
         raise
-    return ServerApplication(app, service.queries.event_tail.end, service.close)
+    return Application(app, service.queries.event_tail.end, service.close)
 
 
 class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest is not typed
@@ -132,11 +131,11 @@ class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest is not typed
 
 def create_app(service: Service) -> Flask:
     """Return the Flask application of a service."""
-    app = Application("api.http", static_folder=None)
+    app = FlaskApplication("api.http", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = False  # a path with an empty segment gets 404, not a redirect
     app.extensions["subusers"] = service
-    app.extensions["subusers-waiting-places"] = threading.BoundedSemaphore(service.settings.streams)
+    app.extensions["subusers-waiting-slots"] = threading.BoundedSemaphore(service.settings.streams)
     limit_downloads(app)
     register_error_handlers(app)
     add_console(app)

@@ -35,7 +35,7 @@ def parse_position(text: str) -> int:
 
 
 def parse_decimal(text: str) -> float:
-    """Parse a number with optional decimals and exponent. Raises ValueError, also if it is out of a float's range."""
+    """Parse a number with optional decimals and exponent. Raises ValueError, also for one outside a float's range."""
     if not DECIMAL.fullmatch(text):
         raise ValueError(text)
     number = parse_json_float(text)
@@ -47,7 +47,7 @@ def parse_decimal(text: str) -> float:
 def parse_json_float(text: str) -> float:
     """Return the float of a JSON number.
 
-    A number out of a float's range becomes infinite if it is too large, and NaN if it would be rounded to zero. The
+    A number outside a float's range becomes infinite if it is too large, and NaN if it would be rounded to zero. The
     fields of requests refuse both.
     """
     number = float(text)

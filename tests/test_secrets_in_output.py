@@ -190,7 +190,7 @@ def test_no_service_prints_its_secrets(make: Callable[[], Any]) -> None:
 BAD_SETTINGS: dict[str, Callable[[], Any]] = {
     "signing key": lambda: SigningKeys.parse(CANARY_TEXT),
     "the same signing key": lambda: SigningKeys.parse(",".join([base64.b64encode(CANARY).decode()] * 2)),
-    "master key": lambda: config.master_keys("SUBUSERS_MASTER_KEY", CANARY_TEXT),
+    "master key": lambda: config.parse_master_keys("SUBUSERS_MASTER_KEY", CANARY_TEXT),
     "mail server": lambda: parse_smtp_url(f"smtps://user:{CANARY_TEXT}@mail.example:none"),
     "broker": lambda: parse_broker_url(f"amqps://user:{CANARY_TEXT}@broker.example:none"),
     "mail sender": lambda: SmtpTransport(f"smtps://user:{CANARY_TEXT}@mail.example", sender="nobody"),

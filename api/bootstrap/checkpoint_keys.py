@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from application.transparency.signed_note import VerifierKey
 
 
-__all__ = ["held_signing_keys", "public_keys", "require_signing_key", "signers", "trusted_keys", "verify_signature"]
+__all__ = ["held_signing_keys", "public_keys", "require_key_of_store", "signers", "trusted_keys", "verify_signature"]
 
 
-def require_signing_key(service: Service) -> None:
+def require_key_of_store(service: Service) -> None:
     """Raise `ConfigError` unless this service can sign the checkpoints of its store."""
     try:
         service.workers.checkpointer.require_key()

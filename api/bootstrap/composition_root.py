@@ -127,8 +127,8 @@ def build(
 ) -> Service:
     """Build the service on the migrated database of the settings.
 
-    `limits` are the deadlines of the database. Without a `clock`, the database's time is used. The host's `wall_clock`
-    is only compared with it. Raises `ConfigError` if the master keys do not decrypt the service's key.
+    `limits` are the deadlines of the database. Without a `clock`, the service uses the database's clock, and only
+    compares the host's `wall_clock` with it. Raises `ConfigError` if the master keys do not decrypt the service's key.
     """
     store = _open_store(settings, clock, limits, wall_clock)
     queries = _queries(store)

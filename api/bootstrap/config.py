@@ -18,36 +18,37 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api.bootstrap.cores import available_cores
 from api.bootstrap.signing_keys import SigningKeys
-from api.presentation.durations import duration
+from api.presentation.durations import parse_duration
 from api.strict_parsing import parse_integer
 from application.webhook_url_policy import HOST, WebhookUrlPolicy
 
 MASTER_KEY_BYTES = 32
-LONGEST_HOLD = timedelta(days=3660)
-LEAST_RETENTION, LONGEST_RETENTION = timedelta(days=7), timedelta(days=36600)
-MOST_THREADS_ON_A_CORE = 16
-USUAL_STREAMS = 16
-USUAL_CONNECTIONS = 2000
-USUAL_WATCHDOG_SECONDS = 10
+MAX_ERASURE_DELAY = timedelta(days=3660)
+MIN_AUDIT_RETENTION, MAX_AUDIT_RETENTION = timedelta(days=7), timedelta(days=36600)
+DEFAULT_THREADS = 16
+DEFAULT_STREAMS = 16
+DEFAULT_CONNECTIONS = 2000
+DEFAULT_CONNECTIONS_PER_CLIENT = 256
+DEFAULT_WATCHDOG_SECONDS = 10
 """A working process sends heartbeats four times a second, even under full load."""
 
 CRITICAL_THREADS, SIGN_IN_THREADS, CONSOLE_SIGN_IN_THREADS, DOWNLOAD_THREADS = 4, 4, 2, 1
 """Threads of the other lanes of a server process (`api/server/lanes.py`)."""
 
-STREAMS_CONNECTIONS = 4
+STREAM_CONNECTIONS = 4
 """Database connections shared by all waiting event readers."""
 
-OWN_CONNECTIONS_OF_SERVER = 2
+EXTRA_SERVER_CONNECTIONS = 2
 """Connections of the event tail and of NOTIFY, in addition to the pool."""
 
-OWN_CONNECTIONS_OF_WORK = 16
+EXTRA_WORKER_CONNECTIONS = 16
 """Connections of followers, publisher and NOTIFY, in addition to the pool."""
 
-CONNECTIONS_OF_COMMANDS, LEAST_DATABASE_CONNECTIONS = 40, 200
+COMMAND_CONNECTIONS, MIN_DATABASE_CONNECTIONS = 40, 200
 PORTS = range(1, 65536)
-SHORTEST_METRICS_TOKEN = 16
-TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
-"""Syntax of a Bearer token (RFC 6750, 2.1)."""
+MIN_METRICS_TOKEN_LENGTH = 16
+BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+"""Syntax of a bearer token (RFC 6750, 2.1)."""
 
 
 class ConfigError(Exception):
@@ -58,9 +59,9 @@ class ConfigError(Exception):
 class Settings:
     """Settings of the operator (docs/operating.md).
 
-    With `embedded`, `database_url` and `master_keys` are set once PostgreSQL runs. If `smtp_url` is None, mails are
-    written as files. If `mail_from` is None, they come from no-reply at the public host. If `broker_url` is None,
-    events are not published. `X-Forwarded-For` is trusted from `proxies`.
+    If `embedded`, the service starts its own PostgreSQL, and `database_url` and `master_keys` are set once it runs. If
+    `smtp_url` is None, mails are written as files. If `mail_from` is None, they come from no-reply at the public host.
+    If `broker_url` is None, events are not published. `X-Forwarded-For` is trusted from `proxies`.
 
     A server process has `threads` for reads and writes, half for each, and `streams` for readers that wait for events.
     It keeps up to `connections` open, at most `connections_per_client` for one client, and is replaced after
@@ -85,16 +86,16 @@ class Settings:
     embedded: bool
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     broker_url: str | None = field(default=None, repr=False)
-    streams: int = USUAL_STREAMS
+    streams: int = DEFAULT_STREAMS
     webhook_receivers: WebhookUrlPolicy = field(default_factory=WebhookUrlPolicy)
     signing_keys: SigningKeys = field(default_factory=SigningKeys)
     admin_database_url: str | None = field(default=None, repr=False)
     erasure_delay: timedelta = timedelta()
     audit_retention: timedelta | None = None
     metrics_token: str | None = field(default=None, repr=False)
-    connections: int = USUAL_CONNECTIONS
-    connections_per_client: int = 256
-    watchdog_seconds: int = USUAL_WATCHDOG_SECONDS
+    connections: int = DEFAULT_CONNECTIONS
+    connections_per_client: int = DEFAULT_CONNECTIONS_PER_CLIENT
+    watchdog_seconds: int = DEFAULT_WATCHDOG_SECONDS
     critical_threads: int = CRITICAL_THREADS
     sign_in_threads: int = SIGN_IN_THREADS
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
@@ -114,14 +115,14 @@ class Settings:
     def database_connections(self) -> int:
         """Size of the database connection pool of a server process."""
         lanes = self.critical_threads + self.sign_in_threads + self.console_sign_in_threads + self.download_threads
-        return self.threads + lanes + min(self.streams, STREAMS_CONNECTIONS)
+        return self.threads + lanes + min(self.streams, STREAM_CONNECTIONS)
 
     @property
-    def most_database_connections(self) -> int:
+    def max_database_connections(self) -> int:
         """Number of connections that embedded PostgreSQL must allow, for `serve` and concurrent commands."""
-        of_servers = self.processes * (self.database_connections + OWN_CONNECTIONS_OF_SERVER)
-        of_work = self.database_connections + OWN_CONNECTIONS_OF_WORK
-        return max(LEAST_DATABASE_CONNECTIONS, of_servers + of_work + CONNECTIONS_OF_COMMANDS)
+        server_connections = self.processes * (self.database_connections + EXTRA_SERVER_CONNECTIONS)
+        worker_connections = self.database_connections + EXTRA_WORKER_CONNECTIONS
+        return max(MIN_DATABASE_CONNECTIONS, server_connections + worker_connections + COMMAND_CONNECTIONS)
 
     @property
     def may_pin_to_cores(self) -> bool:
@@ -192,17 +193,17 @@ def _read(env: Env) -> Settings:
     return Settings(
         database_url=database_url,
         audit_retention=_optional_duration("AUDIT_RETENTION", env.str("AUDIT_RETENTION", "")),
-        erasure_delay=_duration("ERASURE_DELAY", env.str("ERASURE_DELAY", "") or "0", LONGEST_HOLD),
+        erasure_delay=_duration("ERASURE_DELAY", env.str("ERASURE_DELAY", "") or "0", MAX_ERASURE_DELAY),
         admin_database_url=_admin_database_url(env.str("ADMIN_DATABASE_URL", None), database_url),
         smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
         mail_from=env.str("MAIL_FROM", None),
-        master_keys=master_keys("SUBUSERS_MASTER_KEY", env.str("MASTER_KEY", None)),
+        master_keys=parse_master_keys("SUBUSERS_MASTER_KEY", env.str("MASTER_KEY", None)),
         data_dir=data_dir,
         host=host,
         port=port,
         public_url=_public_url(public_url),
         processes=_integer("PROCESSES", env.str("PROCESSES", None), cores, 1, 64),
-        threads=_integer("THREADS", env.str("THREADS", None), MOST_THREADS_ON_A_CORE, 2, 128),
+        threads=_integer("THREADS", env.str("THREADS", None), DEFAULT_THREADS, 2, 128),
         cores=cores,
         embedded=not database_url,
         proxies=_networks(env.str("PROXIES", "")),
@@ -210,13 +211,17 @@ def _read(env: Env) -> Settings:
         broker_url=_url("BROKER_URL", env.str("BROKER_URL", None), "amqp", "amqps"),
         signing_keys=_signing_keys(env.str("SIGNING_KEY", None)),
         metrics_token=_metrics_token(env.str("METRICS_TOKEN", None)),
-        streams=_integer("STREAMS", env.str("STREAMS", None), USUAL_STREAMS, 1, 128),
-        connections=_integer("CONNECTIONS", env.str("CONNECTIONS", None), USUAL_CONNECTIONS, 16, 100_000),
+        streams=_integer("STREAMS", env.str("STREAMS", None), DEFAULT_STREAMS, 1, 128),
+        connections=_integer("CONNECTIONS", env.str("CONNECTIONS", None), DEFAULT_CONNECTIONS, 16, 100_000),
         connections_per_client=_integer(
-            "CONNECTIONS_PER_CLIENT", env.str("CONNECTIONS_PER_CLIENT", None), 256, 1, 100_000
+            "CONNECTIONS_PER_CLIENT",
+            env.str("CONNECTIONS_PER_CLIENT", None),
+            DEFAULT_CONNECTIONS_PER_CLIENT,
+            1,
+            100_000,
         ),
         watchdog_seconds=_integer(
-            "WATCHDOG_SECONDS", env.str("WATCHDOG_SECONDS", None), USUAL_WATCHDOG_SECONDS, 2, 600
+            "WATCHDOG_SECONDS", env.str("WATCHDOG_SECONDS", None), DEFAULT_WATCHDOG_SECONDS, 2, 600
         ),
     )
 
@@ -251,11 +256,11 @@ def _admin_database_url(url: str | None, database_url: str | None) -> str | None
     url = _database_url("ADMIN_DATABASE_URL", url)
     if url is None:
         return None
-    service = conninfo_to_dict(database_url or "").get("user")
-    if service is None:
+    service_role = conninfo_to_dict(database_url or "").get("user")
+    if service_role is None:
         msg = "SUBUSERS_ADMIN_DATABASE_URL requires SUBUSERS_DATABASE_URL with the service's own role"
         raise ConfigError(msg)
-    return url if conninfo_to_dict(url).get("user") != service else None
+    return url if conninfo_to_dict(url).get("user") != service_role else None
 
 
 def _database_url(name: str, url: str | None) -> str | None:
@@ -267,8 +272,8 @@ def _database_url(name: str, url: str | None) -> str | None:
         ports = str(conninfo_to_dict(url).get("port") or "5432").split(",")
     except psycopg.ProgrammingError:
         ports = []
-    misplaced = "@" in _split(url).path or _split(url).fragment
-    if misplaced or not ports or not all(_is_port(port) for port in ports):
+    has_misplaced_password = "@" in _split(url).path or _split(url).fragment
+    if has_misplaced_password or not ports or not all(_is_port(port) for port in ports):
         msg = (
             f"SUBUSERS_{name} must be of the form postgresql://user:password@host:port/database, with special "
             "characters percent-encoded"
@@ -287,39 +292,39 @@ def _is_port(text: str) -> bool:
 def _public_url(url: str) -> str:
     parts = _split(_url("PUBLIC_URL", url, "https", "http") or "")
     try:
-        whole = parts.port != 0 and parts.hostname and "@" not in parts.netloc
+        is_valid = parts.port != 0 and parts.hostname and "@" not in parts.netloc
     except ValueError:
-        whole = False
-    if not whole:
+        is_valid = False
+    if not is_valid:
         msg = "SUBUSERS_PUBLIC_URL must be of the form https://host or https://host:port"
         raise ConfigError(msg)
     return url
 
 
-def _integer(name: str, text: str | None, default: int, least: int, most: int) -> int:
+def _integer(name: str, text: str | None, default: int, minimum: int, maximum: int) -> int:
     if text is None:
         return default
     try:
         number = parse_integer(text.strip())
     except ValueError:
-        number = least - 1
-    if not least <= number <= most:
-        msg = f"SUBUSERS_{name} must be a whole number from {least} to {most}"
+        number = minimum - 1
+    if not minimum <= number <= maximum:
+        msg = f"SUBUSERS_{name} must be a whole number from {minimum} to {maximum}"
         raise ConfigError(msg)
     return number
 
 
-def _duration(name: str, text: str, most: timedelta, least: timedelta = timedelta()) -> timedelta:
-    length = duration(text.strip())
-    if length is None or not least <= length <= most:
-        bounds = f"{least.days} to {most.days} days" if least else f"up to {most.days} days"
+def _duration(name: str, text: str, maximum: timedelta, minimum: timedelta = timedelta()) -> timedelta:
+    duration = parse_duration(text.strip())
+    if duration is None or not minimum <= duration <= maximum:
+        bounds = f"{minimum.days} to {maximum.days} days" if minimum else f"up to {maximum.days} days"
         msg = f"SUBUSERS_{name} must be a length of time such as P30D, PT36H or 3600 (seconds), {bounds}"
         raise ConfigError(msg)
-    return length
+    return duration
 
 
 def _optional_duration(name: str, text: str) -> timedelta | None:
-    return _duration(name, text, LONGEST_RETENTION, LEAST_RETENTION) if text.strip() else None
+    return _duration(name, text, MAX_AUDIT_RETENTION, MIN_AUDIT_RETENTION) if text.strip() else None
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -333,9 +338,9 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 def _metrics_token(text: str | None) -> str | None:
     if not text:
         return None
-    if len(text) < SHORTEST_METRICS_TOKEN or not TOKEN.fullmatch(text):
+    if len(text) < MIN_METRICS_TOKEN_LENGTH or not BEARER_TOKEN.fullmatch(text):
         msg = (
-            f"SUBUSERS_METRICS_TOKEN must have at least {SHORTEST_METRICS_TOKEN} characters, only letters, digits and "
+            f"SUBUSERS_METRICS_TOKEN must have at least {MIN_METRICS_TOKEN_LENGTH} characters, only letters, digits and "
             "-._~+/=, for example from `openssl rand -base64 32`"
         )
         raise ConfigError(msg)
@@ -386,18 +391,18 @@ def _signing_keys(text: str | None) -> SigningKeys:
         raise ConfigError(msg) from None
 
 
-def master_keys(name: str, text: str | None) -> tuple[bytes, ...]:
+def parse_master_keys(name: str, text: str | None) -> tuple[bytes, ...]:
     """Parse the keys in the setting or file called `name`. Raises `ConfigError`."""
     if not text:
         return ()
-    keys = tuple(_master_key(name, part.strip()) for part in text.split(","))
+    keys = tuple(_parse_master_key(name, part.strip()) for part in text.split(","))
     if len(set(keys)) < len(keys):
         msg = f"{name} names the same key twice"
         raise ConfigError(msg)
     return keys
 
 
-def _master_key(name: str, text: str) -> bytes:
+def _parse_master_key(name: str, text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -11,7 +11,7 @@ def current_reader() -> str:
 
     if not has_request_context():
         return OPERATOR
-    return " ".join(map(str, g.get("reader", ("nobody known",))))
+    return " ".join(map(str, g.get("reader", ("anonymous",))))
 
 
 def identify_reader(kind: str, identifier: object) -> None:

@@ -28,31 +28,31 @@ def database_running(settings: Settings) -> Iterator[Settings]:
 
     Raises `EmbeddedPostgresError`.
     """
-    with restartable_database(settings) as run:
-        yield run()
+    with restartable_database(settings) as start:
+        yield start()
 
 
 @contextmanager
 def restartable_database(settings: Settings) -> Iterator[Callable[[], Settings]]:
     """Yield a function that starts embedded PostgreSQL, if configured and not running, and returns the settings.
 
-    Raises `ConfigError` for settings that are wrong whether or not the database runs.
+    Raises `ConfigError` for wrong settings of mails and of the broker, before it starts anything.
     """
-    build_mail_transport(settings)  # raises ConfigError for wrong settings; the result is not used here
+    build_mail_transport(settings)
     build_message_broker(settings)
     if not settings.embedded:
         yield lambda: settings
         return
-    postgres = EmbeddedPostgres(settings.postgres_folder, max_connections=settings.most_database_connections)
+    postgres = EmbeddedPostgres(settings.postgres_folder, max_connections=settings.max_database_connections)
 
-    def run() -> Settings:
+    def start() -> Settings:
         owner_url = postgres.start()
         keys = settings.master_keys or load_or_generate_master_keys(settings)
         url = postgres.service_url
         return replace(settings, database_url=url, admin_database_url=owner_url, master_keys=keys)
 
     try:
-        yield run
+        yield start
     finally:
         postgres.stop()
 
@@ -78,4 +78,4 @@ def load_or_generate_master_keys(settings: Settings) -> tuple[bytes, ...]:
             pass
         finally:
             draft.unlink()
-    return config.master_keys(str(file), file.read_text().strip())
+    return config.parse_master_keys(str(file), file.read_text().strip())

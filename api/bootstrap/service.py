@@ -104,7 +104,7 @@ class Queries:
 
 @dataclass(frozen=True)
 class Workers:
-    """Background work of `work` and of maintenance commands."""
+    """Background work of `subusers work` and of maintenance commands."""
 
     views: Sequence[Projection]
     followers: Sequence[ProjectionRunner]
@@ -139,12 +139,12 @@ class Service:
     """Mails that were written as files; None with a mail server or with the operator's own database."""
 
     demo_account_id: UUID | None
-    """Account of the demo, which only exists with embedded PostgreSQL."""
+    """Id of the demo account, which only exists with embedded PostgreSQL."""
 
     def delete_expired(self) -> int:
-        """Delete a batch of expired rows and return their number.
+        """Delete a batch of expired rows, and return their number.
 
-        Deletes nothing while the clocks of this host and the database differ, because either may be wrong.
+        Nothing is deleted while the clocks of this host and the database differ, because either may be wrong.
         """
         if not self.clocks_agree():
             return 0
@@ -154,7 +154,7 @@ class Service:
         return disabled + delete_expired(self.database, self.clock()) + self.workers.audit_retention.step(self.database)
 
     def delete_mails_of_erased(self) -> int:
-        """Delete the files of mails to erased people and return their number."""
+        """Delete the files of mails to erased people, and return their number."""
         return self.workers.filed_mails.remove() if self.workers.filed_mails is not None else 0
 
     def clocks_agree(self) -> bool:
@@ -173,7 +173,10 @@ class Service:
         warnings = []
         store = self.queries.progress.store()
         if store is not None and store.has_unaccepted_loss:
-            warnings.append(f"the store has gone back: it had reached position {store.lost_position} before")
+            warnings.append(
+                f"the store has gone back: it had reached position {store.lost_position} before; see "
+                "docs/operating.md#recover-from-lost-history"
+            )
         if self.database_clock.is_skewed:
             skew = self.database_clock.skew_seconds
             warnings.append(f"the clock of this host is {skew:+.0f} s off the database's: expired data is not deleted")
@@ -194,8 +197,8 @@ class Service:
         entry = self.vault.entries([person_id]).get(person_id)
         return entry.key if entry is not None else None
 
-    def account_with_email(self, email: str) -> UUID | None:
-        """Return the open account with an e-mail."""
+    def find_account_id(self, email: str) -> UUID | None:
+        """Return the id of the open account with an e-mail, None if there is none."""
         return self.account_directory.find_account_id(self.keyed_hasher.email(email))
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SEED_BYTES = 32
 """Length of an Ed25519 private key (RFC 8032)."""
 
-EXPECTED = (
+EXPECTED_FORM = (
     "must be 32 random bytes in base64; append former keys after commas, in the same form or as "
     "`subusers signing-key show` printed them"
 )
@@ -34,20 +34,20 @@ class SigningKeys:
     def parse(cls, text: str) -> SigningKeys:
         """Parse the keys of a setting or a file. Raises ValueError with the expected form."""
         parts = [part.strip() for part in text.split(",")]
-        private = [key for key in map(_private_key, parts) if key is not None]
-        if _private_key(parts[0]) is None:
-            raise ValueError(EXPECTED)
+        private = [key for key in map(_parse_private_key, parts) if key is not None]
+        if _parse_private_key(parts[0]) is None:
+            raise ValueError(EXPECTED_FORM)
         try:
-            public = [VerifierKey.parse(part) for part in parts if _private_key(part) is None]
+            public = [VerifierKey.parse(part) for part in parts if _parse_private_key(part) is None]
         except MalformedKey:
-            raise ValueError(EXPECTED) from None
+            raise ValueError(EXPECTED_FORM) from None
         if len(set(private)) < len(private):
             raise ValueError("names the same key twice")
         return cls(tuple(private), tuple(public))
 
     def as_setting(self) -> str:
         """Return the keys in the form that `parse` takes, with private keys in plaintext."""
-        return ",".join([*map(_encoded, self.private), *map(str, self.public)])
+        return ",".join([*map(_encode_private_key, self.private), *map(str, self.public)])
 
 
 def new_private_key() -> bytes:
@@ -59,7 +59,7 @@ def load_or_generate(file: Path) -> SigningKeys:
     """Return the keys in a file. If it does not exist, generate it, readable only by its owner."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = _draft(file, SigningKeys((new_private_key(),)))
+        draft = _write_draft(file, SigningKeys((new_private_key(),)))
         try:
             os.link(draft, file)  # fails if another process was first; its key is used
         except FileExistsError:
@@ -71,10 +71,10 @@ def load_or_generate(file: Path) -> SigningKeys:
 
 def replace(file: Path, keys: SigningKeys) -> None:
     """Replace the keys in a file atomically."""
-    _draft(file, keys).replace(file)
+    _write_draft(file, keys).replace(file)
 
 
-def _draft(file: Path, keys: SigningKeys) -> Path:
+def _write_draft(file: Path, keys: SigningKeys) -> Path:
     draft = file.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as out:
@@ -84,11 +84,11 @@ def _draft(file: Path, keys: SigningKeys) -> Path:
     return draft
 
 
-def _encoded(private: bytes) -> str:
-    return base64.b64encode(private).decode()
+def _encode_private_key(key: bytes) -> str:
+    return base64.b64encode(key).decode()
 
 
-def _private_key(text: str) -> bytes | None:
+def _parse_private_key(text: str) -> bytes | None:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

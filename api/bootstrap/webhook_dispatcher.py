@@ -13,11 +13,11 @@ from application.errors import ServiceError
 if TYPE_CHECKING:
     from application.workers.webhook_deliveries import Claim, WebhookDeliveries
 
-CONCURRENT = 64
-"""Concurrent deliveries of a process. Each is a thread that mostly waits for a receiver."""
+MAX_DELIVERIES = 64
+"""Maximum number of concurrent deliveries of a process. Each is a thread that mostly waits for a receiver."""
 
-SLOW_CONCURRENT = 32
-"""Concurrent deliveries to receivers that were slow before; the other slots are for quick ones."""
+MAX_SLOW_DELIVERIES = 32
+"""Maximum number of concurrent deliveries to receivers that were slow before. The other slots are for quick ones."""
 
 IDLE_SECONDS = 0.5
 
@@ -35,19 +35,19 @@ class WebhookDispatcher:
         self,
         deliveries: WebhookDeliveries,
         *,
-        concurrent: int = CONCURRENT,
-        slow_concurrent: int = SLOW_CONCURRENT,
+        max_deliveries: int = MAX_DELIVERIES,
+        max_slow_deliveries: int = MAX_SLOW_DELIVERIES,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._deliveries = deliveries
-        self._concurrent = concurrent
+        self._max_deliveries = max_deliveries
         self._idle_seconds = idle_seconds
-        self._slots = threading.BoundedSemaphore(concurrent)
-        self._slow_slots = threading.BoundedSemaphore(slow_concurrent)
+        self._slots = threading.BoundedSemaphore(max_deliveries)
+        self._slow_slots = threading.BoundedSemaphore(max_slow_deliveries)
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set, and wait for the running attempts."""
-        with ThreadPoolExecutor(self._concurrent, "deliverer") as threads:
+        with ThreadPoolExecutor(self._max_deliveries, "deliverer") as threads:
             while not stop.is_set():
                 if not self._slots.acquire(timeout=self._idle_seconds):
                     continue

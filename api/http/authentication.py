@@ -40,7 +40,7 @@ IP_V4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|
 """The canonical form of an IPv4 address, which needs no further parsing."""
 
 MAX_USER_AGENT_LENGTH = 400
-INVALID_CREDENTIALS_DELAY = 0.25
+INVALID_CREDENTIALS_DELAY_SECONDS = 0.25
 """Seconds. 64 clients that keep trying wrong keys are limited to 256 requests a second, about 10 % of a core."""
 
 PREFIXES_WITHOUT_ACCOUNT = ("/v1/sessions", "/v1/webhooks")
@@ -195,7 +195,7 @@ def delay_invalid_credentials() -> None:
     """
     environ = request_ctx.request.environ
     if RESPOND_AT in environ:
-        hold_response_until(environ, time.monotonic() + INVALID_CREDENTIALS_DELAY)
+        hold_response_until(environ, time.monotonic() + INVALID_CREDENTIALS_DELAY_SECONDS)
 
 
 def _record_client(key: ApiKey, current_request: Request, request_state: Any) -> None:

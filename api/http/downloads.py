@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-MOST_OF_PROCESS = 32
-MOST_OF_KEY = 16
+MAX_PER_PROCESS = 32
+MAX_PER_API_KEY = 16
 """More than for an account, because a portal's key serves all accounts."""
 
-MOST_OF_ACCOUNT = 4
+MAX_PER_ACCOUNT = 4
 EXTENSION = "subusers-download-slots"
 
 LINES_PER_CHUNK = 100
@@ -70,11 +70,11 @@ def reserve_download(account_id: Hashable = None) -> None:
 
     Raises the problem `too-many-downloads`.
     """
-    owners: list[tuple[Hashable, int]] = [("process", MOST_OF_PROCESS)]
+    owners: list[tuple[Hashable, int]] = [("process", MAX_PER_PROCESS)]
     if "api_key" in g:
-        owners.append((("key", g.api_key.api_key_id), MOST_OF_KEY))
+        owners.append((("key", g.api_key.api_key_id), MAX_PER_API_KEY))
     if account_id is not None:
-        owners.append((("account", account_id), MOST_OF_ACCOUNT))
+        owners.append((("account", account_id), MAX_PER_ACCOUNT))
     slots: DownloadSlots = current_app.extensions[EXTENSION]
     release = slots.acquire(owners)
     if release is None:

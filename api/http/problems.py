@@ -12,6 +12,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from adapters.postgres.sqlstates import describe
+from api.server.refusals import TYPE_PREFIX
 from application.errors import (
     IdempotentResponseExists,
     InvalidValue,
@@ -25,10 +26,9 @@ from domain import refusals
 if TYPE_CHECKING:
     from flask import Flask
 
-TYPE_PREFIX = "urn:subusers:problem:"
 RETRY_AFTER_SECONDS = "1"
 
-STATUS_OF_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
+STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.AccountNotFound: HTTPStatus.NOT_FOUND,
     refusals.SubUserNotFound: HTTPStatus.NOT_FOUND,
     refusals.WebhookNotFound: HTTPStatus.NOT_FOUND,
@@ -120,7 +120,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for 
         case refusals.TooManyMails():
             return _too_many(error.code, str(error), error.retry_after)
         case refusals.Refusal():
-            status = STATUS_OF_REFUSAL.get(type(error), HTTPStatus.CONFLICT)
+            status = STATUS_BY_REFUSAL.get(type(error), HTTPStatus.CONFLICT)
             log.info("request.refused", code=error.code, route=request.endpoint)
             return Problem(status, error.code, str(error))
         case ServiceError():

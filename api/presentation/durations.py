@@ -15,7 +15,7 @@ DURATION = re.compile(
 SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 
 
-def duration(text: str) -> timedelta | None:
+def parse_duration(text: str) -> timedelta | None:
     """Parse a duration. Return None if the text is not one."""
     if SECONDS.fullmatch(text):
         return timedelta(seconds=int(text))

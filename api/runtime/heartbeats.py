@@ -12,24 +12,24 @@ NOT_RUNNING = float("inf")
 
 
 class Heartbeats:
-    """One row of numbers for each process, in memory inherited by fork. Each process writes only its own row."""
+    """One row of numbers for each server process, in memory inherited by fork. A process writes only its own row."""
 
     def __init__(self, processes: int) -> None:
         self._numbers = memoryview(mmap.mmap(-1, processes * FIELDS * BYTES_PER_NUMBER)).cast("d")
         self._processes = processes
 
-    def heartbeat_of(self, process: int) -> Heartbeat:
-        """Return the row of a process."""
-        return Heartbeat(self._numbers, process, self._processes)
+    def heartbeat_of(self, index: int) -> Heartbeat:
+        """Return the row of a process. Processes are numbered from 0."""
+        return Heartbeat(self._numbers, index, self._processes)
 
 
 class Heartbeat:
     """Row of one process: its last heartbeats and its number of connections."""
 
-    def __init__(self, numbers: memoryview[float], process: int, processes: int) -> None:
+    def __init__(self, numbers: memoryview[float], index: int, processes: int) -> None:
         self._numbers = numbers
-        self._row = process * FIELDS
-        self._others = [other * FIELDS + CONNECTIONS for other in range(processes) if other != process]
+        self._row = index * FIELDS
+        self._others = [other * FIELDS + CONNECTIONS for other in range(processes) if other != index]
 
     def reset(self) -> None:
         """Reset the row for a process that is about to start."""
@@ -51,12 +51,12 @@ class Heartbeat:
 
     @property
     def loop_beat(self) -> float:
-        """When the event loop last ran."""
+        """`time.monotonic()` when the event loop last ran. All processes have the same clock."""
         return self._numbers[self._row + LOOP]
 
     @property
     def pool_beat(self) -> float:
-        """When a worker thread last took a job."""
+        """`time.monotonic()` when a worker thread last took a job."""
         return self._numbers[self._row + POOL]
 
     @property
@@ -70,5 +70,5 @@ class Heartbeat:
 
     @property
     def fewest_connections(self) -> float:
-        """The number of open connections of the other process that has fewest."""
+        """The lowest number of open connections in another process; infinite without other processes."""
         return min((self._numbers[other] for other in self._others), default=NOT_RUNNING)

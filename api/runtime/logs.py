@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_LENGTH = 1000
 DETAIL = re.compile(r"\n(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY)\b")
-"""Beginning of PostgreSQL's additions to an error message, which have row values and statements."""
+"""Beginning of PostgreSQL's additions to an error message, which contain row values and statements."""
 
 SCRUBBING_RULES = (
     (re.compile(r"[^\s\"'<>(),;:=/]+@[^\s\"'<>(),;:/]+\.[^\s\"'<>(),;:/]+"), "[e-mail]"),
@@ -28,7 +28,7 @@ SCRUBBING_RULES = (
 
 
 class LogStream:
-    """Stream that ignores errors of another one: a line that cannot be written must not fail a request."""
+    """Wrapper of a stream that ignores its errors: a log line that cannot be written must not fail a request."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -77,13 +77,13 @@ def configure(*processors: Processor, cached: bool = False) -> None:
         if on_terminal
         else structlog.processors.JSONRenderer()
     )
-    exceptions = [] if on_terminal else [structlog.processors.format_exc_info]
+    exception_formatters = [] if on_terminal else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[
             *processors,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *exceptions,
+            *exception_formatters,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -22,6 +22,8 @@ HANDLED_SIGNALS = (*SHUTDOWN_SIGNALS, signal.SIGCHLD)
 PARENT_CHECK_SECONDS = 0.2
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 MAX_NAME_LENGTH = 15
+"""Constants and limit of prctl(2)."""
+
 IS_LINUX = sys.platform == "linux"
 
 # Loaded before any fork, so that no child has to load it.
@@ -83,11 +85,11 @@ def fork(name: str, run: Callable[[], int]) -> int:
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
+    signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
     pid = os.fork()
     if pid == 0:
-        _run_child(name, run, parent, mask)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _run_child(name, run, parent, signal_mask)
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
     return pid
 
 
@@ -107,17 +109,17 @@ def set_process_name(name: str) -> None:
         _libc.prctl(PR_SET_NAME, name[:MAX_NAME_LENGTH].encode(), 0, 0, 0)
 
 
-def pin_to_core(folder: Path) -> None:
-    """Pin this process to a core that no other process with this lock folder uses, if there is one.
+def pin_to_core(lock_folder: Path) -> None:
+    """Pin this process to a core that no other process with the same lock folder uses, if there is one.
 
     Because of the GIL, only one thread of a process runs Python at a time. On several cores the threads would
     invalidate each other's CPU caches: the ratio of the line "introspect" in docs/performance.md falls from 0.62 to
     0.58.
     """
-    if not hasattr(os, "sched_setaffinity"):  # other systems than Linux
+    if not hasattr(os, "sched_setaffinity"):  # only Linux has it
         return
     for core in sorted(os.sched_getaffinity(0)):
-        lock = os.open(folder / f"core-{core}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = os.open(lock_folder / f"core-{core}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock is held until the process ends
         except BlockingIOError:
@@ -127,7 +129,7 @@ def pin_to_core(folder: Path) -> None:
         return
 
 
-def _run_child(name: str, run: Callable[[], int], parent: int, mask: set[int | signal.Signals]) -> None:
+def _run_child(name: str, run: Callable[[], int], parent: int, signal_mask: set[int | signal.Signals]) -> None:
     """Run a function, and exit without returning to the parent's code."""
     code = 1
     try:
@@ -139,7 +141,7 @@ def _run_child(name: str, run: Callable[[], int], parent: int, mask: set[int | s
         with open(os.devnull, "rb") as null_device:  # noqa: PTH123  # only the descriptor is needed
             os.dup2(null_device.fileno(), 0)
         set_process_name(name)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
         code = run()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 0.25
 DATABASE_CHECK_SECONDS = 2.0
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 5.0
+MIN_BACK_OFF_SECONDS, MAX_BACK_OFF_SECONDS = 0.1, 5.0
 HEALTHY_AFTER_SECONDS = 10.0
-"""Uptime after which a process restarts with the shortest back-off."""
+"""Uptime after which a process restarts with the minimum back-off."""
 
 SHUTDOWN_SECONDS = 15.0
 """Deadline of a process that was asked to end. Its running requests have 10 seconds."""
@@ -34,9 +34,10 @@ SUSPENSION_SECONDS = 2.0
 """Gap between checks that indicates a suspended machine. After it, processes must not count as stuck at once."""
 
 POOL_FACTOR = 3
-"""Factor of the watchdog time for worker threads.
+"""Worker threads may be silent for this multiple of the watchdog time.
 
-Without a database, threads wait for up to 13 seconds: 5 to connect and 8 for an exchange (postgres/deadlines.py)."""
+Without a database, threads wait for up to 13 seconds: 5 to connect and 8 for an exchange
+(`adapters/postgres/deadlines.py`)."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,7 @@ class Child:
         self._heartbeat = heartbeat
         self._started_at = 0.0
         self._start_at = 0.0
-        self._back_off = FIRST_BACK_OFF
+        self._back_off = MIN_BACK_OFF_SECONDS
         self._kill_at: float | None = None
         self._heartbeat_baseline = 0.0
         if heartbeat is not None:
@@ -80,10 +81,10 @@ class Child:
         if self._heartbeat is not None:
             self._heartbeat.clear()
         is_healthy = now - self._started_at > HEALTHY_AFTER_SECONDS
-        self._back_off = FIRST_BACK_OFF if is_healthy else min(2 * self._back_off, LONGEST_BACK_OFF)
+        self._back_off = MIN_BACK_OFF_SECONDS if is_healthy else min(2 * self._back_off, MAX_BACK_OFF_SECONDS)
         self._start_at = now + self._back_off
 
-    def replace_if_stuck(self, now: float, seconds: float) -> None:
+    def replace_if_stuck(self, now: float, watchdog_seconds: float) -> None:
         """Ask the process to end if its heartbeat stopped, and kill it if it does not end."""
         if self.pid is None or self._heartbeat is None:
             return
@@ -93,7 +94,7 @@ class Child:
             return
         loop_silence = now - max(self._heartbeat.loop_beat, self._heartbeat_baseline)
         pool_silence = now - max(self._heartbeat.pool_beat, self._heartbeat_baseline)
-        if loop_silence > seconds or pool_silence > POOL_FACTOR * seconds:
+        if loop_silence > watchdog_seconds or pool_silence > POOL_FACTOR * watchdog_seconds:
             log.error(
                 "child.stuck",
                 child=self.name,
@@ -105,7 +106,7 @@ class Child:
             self.send(signal.SIGTERM)
 
     def reset_heartbeat_baseline(self, now: float) -> None:
-        """Measure missing heartbeats from now on, because the supervisor itself did not run."""
+        """Ignore earlier silence, because the supervisor itself did not run."""
         self._heartbeat_baseline = now
 
     def send(self, number: signal.Signals) -> None:
@@ -116,33 +117,37 @@ class Child:
 
 
 class DatabaseKeeper:
-    """Keeps the configured database running. `settings` has its current address."""
+    """Keeps the database running. `settings` has its current address.
 
-    def __init__(self, run: Callable[[], Settings]) -> None:
-        self._run = run
-        self.settings = run()
+    `start` starts it unless it runs, and returns the settings.
+    """
+
+    def __init__(self, start: Callable[[], Settings]) -> None:
+        self._start = start
+        self.settings = start()
         self._check_at = time.monotonic() + DATABASE_CHECK_SECONDS
 
-    def has_moved(self) -> bool:
+    def restart_if_ended(self) -> bool:
         """Restart the database if it has ended, and return whether its address changed."""
         if time.monotonic() < self._check_at:
             return False
         try:
-            settings = self._run()
+            settings = self._start()
         except EmbeddedPostgresError as error:
             log.warning("database.ended", error=str(error))
             return False
         finally:
             self._check_at = time.monotonic() + DATABASE_CHECK_SECONDS
-        moved = settings.database_url != self.settings.database_url
+        has_moved = settings.database_url != self.settings.database_url
         self.settings = settings
-        return moved
+        return has_moved
 
 
 class Supervisor:
     """Keeps children running until a signal asks this process to end.
 
-    `keep_database` returns whether the address of the database has changed. Then all children are restarted.
+    `restart_database` restarts the database if it has ended, and returns whether its address has changed. Then all
+    children are restarted.
     """
 
     def __init__(
@@ -150,12 +155,12 @@ class Supervisor:
         children: Sequence[Child],
         signals: SignalPipe,
         watchdog_seconds: float,
-        keep_database: Callable[[], bool] = lambda: False,
+        restart_database: Callable[[], bool] = lambda: False,
     ) -> None:
         self._children = children
         self._signals = signals
         self._watchdog_seconds = watchdog_seconds
-        self._keep_database = keep_database
+        self._keep_database = restart_database
         self._checked_at = time.monotonic()
 
     def run(self) -> None:
@@ -184,15 +189,16 @@ class Supervisor:
         for child in self._children:
             child.send(signal.SIGTERM)
         deadline = time.monotonic() + SHUTDOWN_SECONDS
-        while self._is_any_running() and time.monotonic() < deadline:
+        while self._has_running_children() and time.monotonic() < deadline:
             self._signals.wait(0.0)
             time.sleep(0.02)
         for child in self._children:
             child.send(signal.SIGKILL)
-        while self._is_any_running():
+        while self._has_running_children():
             time.sleep(0.02)
 
-    def _is_any_running(self) -> bool:
+    def _has_running_children(self) -> bool:
+        """Reap the children that have ended, and return whether others still run."""
         for child in self._children:
             if child.pid is not None:
                 with suppress(ChildProcessError):

@@ -24,9 +24,9 @@ MAILERS = 2
 MAIL_POLL_SECONDS = 0.2
 USAGE_POLL_SECONDS = 0.5
 CHECKPOINT_POLL_SECONDS = 0.5
-REFUSED_CHECKPOINT_SECONDS = 10.0
+REFUSED_CHECKPOINT_PAUSE_SECONDS = 10.0
 ERASURE_POLL_SECONDS = 15.0
-CLEAR_AWAY_SECONDS = 60.0
+DELETE_EXPIRED_SECONDS = 60.0
 STORE_CHECK_SECONDS = 10.0
 """Interval of checks for a replaced store behind open connections. New connections check it themselves."""
 
@@ -96,10 +96,10 @@ def _sign_checkpoints(service: Service, stop: threading.Event) -> None:
                 stop.wait(CHECKPOINT_POLL_SECONDS)
         except KeyNotHeld:  # the key was replaced after this process started
             log.warning("checkpoint.key_not_held")
-            stop.wait(REFUSED_CHECKPOINT_SECONDS)
+            stop.wait(REFUSED_CHECKPOINT_PAUSE_SECONDS)
         except HistoryRewritten as error:
             log.warning("checkpoint.refused", reason=str(error))
-            stop.wait(REFUSED_CHECKPOINT_SECONDS)
+            stop.wait(REFUSED_CHECKPOINT_PAUSE_SECONDS)
 
 
 def _erase(service: Service, stop: threading.Event) -> None:
@@ -115,6 +115,6 @@ def _watch_store(service: Service, stop: threading.Event) -> None:
 
 
 def _delete_expired_data(service: Service, stop: threading.Event) -> None:
-    while not stop.wait(CLEAR_AWAY_SECONDS):
+    while not stop.wait(DELETE_EXPIRED_SECONDS):
         while service.delete_expired() and not stop.is_set():
             pass  # each call deletes a bounded number of rows

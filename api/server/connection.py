@@ -12,7 +12,7 @@ import structlog
 
 from api.server.lanes import Lane, lane_of
 from api.server.limits import LINGER_SECONDS
-from api.server.refusals import FAILED, OVERLOADED, TOO_SLOW, refusal_response
+from api.server.refusals import INTERNAL_ERROR, OVERLOADED, TOO_SLOW, refusal_response
 from api.server.request_parser import RequestParser
 from api.server.response_writer import ResponseWriter, response_head
 from api.server.streamed_response import StreamedResponse, close_stream
@@ -55,11 +55,11 @@ class Connection(asyncio.Protocol):
         "_streamed",
         "_transport",
         "_writer",
-        "answered",
+        "response_count",
         "client",
         "client_group",
         "deadline",
-        "since",
+        "waiting_since",
         "state",
     )
 
@@ -70,10 +70,10 @@ class Connection(asyncio.Protocol):
         self._client_closed = False
         self._is_last = False
         self.client_group = ""
-        self.answered = 0
+        self.response_count = 0
         self.state = State.IDLE
-        self.since = time.monotonic()
-        self.deadline = self.since + server.limits.head_seconds
+        self.waiting_since = time.monotonic()
+        self.deadline = self.waiting_since + server.limits.head_seconds
 
     @property
     def is_evictable(self) -> bool:
@@ -81,9 +81,9 @@ class Connection(asyncio.Protocol):
         return self.state in {State.IDLE, State.READING_HEAD, State.READING_BODY}
 
     @property
-    def buffered(self) -> int:
+    def buffered_bytes(self) -> int:
         """Bytes of the unfinished body."""
-        return self._parser.buffered
+        return self._parser.buffered_bytes
 
     # Called by the event loop.
 
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         """Start the next request, or set the deadline for the rest of it."""
         if self.state is State.IDLE:
             self.state = State.READING_HEAD
-            self.since = time.monotonic()
+            self.waiting_since = time.monotonic()
         self._parser.parse()
         if self.state is State.CLOSING:
             return
@@ -204,17 +204,22 @@ class Connection(asyncio.Protocol):
             self.close()
         elif self._parser.is_in_body:
             self.state = State.READING_BODY
-            self.deadline = self.since + self._server.limits.request_seconds
+            self.deadline = self.waiting_since + self._server.limits.request_seconds
             if self._parser.expects_continue:
                 self._parser.expects_continue = False
                 self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         else:
-            self.deadline = self.since + self._server.limits.head_seconds
+            self.deadline = self.waiting_since + self._server.limits.head_seconds
 
     def _regulate_reading(self) -> None:
         """Read no more from a client that sends requests faster than they are answered."""
-        if self.state is not State.CLOSING and self._transport.is_reading() is self._parser.is_full:
-            (self._transport.pause_reading if self._parser.is_full else self._transport.resume_reading)()
+        should_read = not self._parser.is_full
+        if self.state is State.CLOSING or should_read == self._transport.is_reading():
+            return
+        if should_read:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     # Running the application.
 
@@ -231,14 +236,14 @@ class Connection(asyncio.Protocol):
             self._server.call_soon(self._answer_overload, request)  # not at once: it may start the next request
 
     def _run(self, request: Request, lane: Lane, started_at: float) -> None:
-        """Run the application, in a thread of a pool, under the request deadline. Event requests set their own wait."""
+        """Run the application, in a thread of a pool, under the request deadline; requests for events have none."""
         server = self._server
         try:
             with nullcontext() if lane is Lane.EVENTS else request_deadline(started_at):
                 response = call(server.app, request.environ(server.address))
         except Exception:
             log.exception("request.crashed")
-            response = refusal_response(FAILED)
+            response = refusal_response(INTERNAL_ERROR)
         server.call_soon(self._respond, request, response, Lane.EVENTS if lane is Lane.EVENTS else Lane.DOWNLOADS)
 
     def _answer_overload(self, request: Request) -> None:
@@ -249,7 +254,7 @@ class Connection(asyncio.Protocol):
         """Send a response, now or at its `respond_at`."""
         if response.respond_at and response.respond_at > time.monotonic():
             self._server.call_at(response.respond_at, self._respond, request, response, stream_lane)
-        elif self.state is State.CLOSING or self._running is not request:
+        elif self.state is State.CLOSING or self._running is not request:  # nobody waits for the response any more
             if response.stream is not None:
                 close_stream(response.stream, self._server.pools[stream_lane])
         elif response.stream is not None:
@@ -287,14 +292,14 @@ class Connection(asyncio.Protocol):
     def _end_response(self) -> None:
         """Continue with the next request, or close."""
         self._streamed = None
-        self.answered += 1
+        self.response_count += 1
         if self._is_last and self._parser.has_data:
             self._linger()
         elif self._is_last or (self._client_closed and not self._parser.has_data):
             self.close()
         else:
             self.state = State.IDLE
-            self.since = time.monotonic()
+            self.waiting_since = time.monotonic()
             if not self._writer.is_paused:
                 self._await_request()
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Lane(StrEnum):
-    """The pools. `DOWNLOADS` and `EVENTS` also produce the chunks of streamed responses."""
+    """Kinds of requests, each with a thread pool. `DOWNLOADS` and `EVENTS` also produce chunks of streamed responses."""
 
     HEALTH = "health"
     CRITICAL = "critical"
@@ -50,8 +50,8 @@ class LaneLimits:
     """Threads of a lane, requests that may wait for one, and the longest wait in seconds."""
 
     threads: int
-    queue: int
-    seconds: float
+    queue_limit: int
+    queue_seconds: float
 
 
 def lane_limits(settings: Settings) -> dict[Lane, LaneLimits]:
@@ -59,8 +59,8 @@ def lane_limits(settings: Settings) -> dict[Lane, LaneLimits]:
 
     Reads and writes have separate threads, because writes that wait for a lock or for a lost synchronous standby occupy
     all of theirs. A sign-in takes about 25 ms of CPU time, so one core works through a queue of 256 within its
-    deadline. Few threads produce downloads, because they compete with short requests for the GIL. The application
-    refuses event readers beyond `settings.streams`; two threads are reserved for that.
+    deadline. Few threads produce downloads, because they compete with short requests for the GIL. Event readers beyond
+    `settings.streams` are refused by the application, which needs the two additional threads for that.
     """
     return {
         Lane.HEALTH: LaneLimits(1, 256, 5.0),

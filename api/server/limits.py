@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
-"""Bytes. Enough for a thousand activities with details."""
+"""Enough for a thousand activities with details."""
 
 MAX_HEAD_BYTES = 32 * 1024
-"""Bytes of the request line and headers: twice the limit of common proxies."""
+"""Request line and headers: twice the limit of common proxies."""
 
 MAX_HEADERS = 100
 MAX_BODY_PIECES = 10_000
@@ -17,14 +17,14 @@ MAX_BODY_PIECES = 10_000
 MAX_FRAMING_BYTES = 128 * 1024
 """Bytes of an unfinished request besides its body: the head, and sizes and extensions of `MAX_BODY_PIECES` chunks."""
 
-PARSED_BYTES = 4096
-"""Bytes that are parsed at once. It limits the requests that a client has parsed ahead of the responses."""
+PARSE_CHUNK_BYTES = 4096
+"""Bytes parsed at a time. They limit the number of pipelined requests that wait in memory."""
 
 MAX_UNPARSED_BYTES = 64 * 1024
 """Bytes beyond which no more are read from a client until its previous requests have been answered."""
 
 MIN_WRITTEN_BYTES = 16 * 1024
-"""Bytes of a response that a client must take within `write_seconds`."""
+"""Bytes of a response that a client must read within `write_seconds`."""
 
 LINGER_SECONDS = 2.0
 """Time for a client that is still sending to read a refusal: closing at once would discard the refusal."""
@@ -34,8 +34,8 @@ LINGER_SECONDS = 2.0
 class Limits:
     """Limits that depend on settings; times are in seconds.
 
-    `body_memory` limits all unfinished bodies of a process together. By default proxies keep idle connections for at
-    most 60 seconds. Ours are kept longer: a server that closes first may cut off a request.
+    `total_body_bytes` limits all unfinished bodies of a process together. By default proxies keep idle connections for
+    at most 60 seconds. Ours are kept longer: a server that closes first may cut off a request.
     """
 
     connections: int
@@ -45,5 +45,5 @@ class Limits:
     keep_alive_seconds: float = 75.0
     write_seconds: float = 20.0
     stop_seconds: float = 10.0
-    body: int = MAX_BODY_BYTES
-    body_memory: int = 64 * 2**20
+    body_bytes: int = MAX_BODY_BYTES
+    total_body_bytes: int = 64 * 2**20

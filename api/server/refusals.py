@@ -1,4 +1,4 @@
-"""Responses to requests that do not reach the application."""
+"""Problems with which the server responds instead of the application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPE_PREFIX = "urn:subusers:problem:"
 
 @dataclass(frozen=True)
 class Refusal:
-    """A reason not to run the application."""
+    """A problem (RFC 9457). `retry_after` is in seconds."""
 
     status: HTTPStatus
     code: str
@@ -33,12 +33,12 @@ TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", "The request d
 OVERLOADED = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Too many requests are waiting; try again in a moment.", 1
 )
-FAILED = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Internal error.")
+INTERNAL_ERROR = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Internal error.")
 EXPECTATION_FAILED = Refusal(HTTPStatus.EXPECTATION_FAILED, "expectation-failed", "Only 100-continue can be expected.")
 
 
 def refusal_response(refusal: Refusal) -> Response:
-    """Return the problem (RFC 9457) for a refusal."""
+    """Return the response for a refusal."""
     request_id = str(uuid4())
     body = json.dumps(
         {

@@ -14,7 +14,7 @@ from api.server.limits import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,
     MAX_UNPARSED_BYTES,
-    PARSED_BYTES,
+    PARSE_CHUNK_BYTES,
 )
 from api.server.refusals import BAD_REQUEST, BODY_TOO_LARGE, EXPECTATION_FAILED, HEAD_TOO_LARGE
 from api.server.wsgi import Request, has_repeated_header
@@ -41,15 +41,15 @@ class RequestParser:
         "_body",
         "_client",
         "_count_buffered",
-        "_fields",
+        "_header_count",
         "_head_bytes",
         "_headers",
         "_is_discarding",
         "_keeps_body",
         "_limits",
         "_parser",
-        "_pieces",
-        "_received",
+        "_body_pieces",
+        "_received_bytes",
         "_target",
         "_unparsed",
         "expects_continue",
@@ -72,13 +72,13 @@ class RequestParser:
         self._begin_request()
 
     @property
-    def buffered(self) -> int:
+    def buffered_bytes(self) -> int:
         """Bytes of the unfinished body."""
         return len(self._body)
 
     @property
     def has_data(self) -> bool:
-        """Whether some of the received data have not led to a response."""
+        """Whether received data still needs a response."""
         return bool(self.requests or self.refusal or self._unparsed or self.is_in_request)
 
     @property
@@ -96,8 +96,8 @@ class RequestParser:
         Parse the rest after the response, so that a client that pipelines many requests occupies little memory.
         """
         while self._unparsed and not self.requests and self.refusal is None and not self._is_discarding:
-            piece = bytes(self._unparsed[:PARSED_BYTES])
-            del self._unparsed[:PARSED_BYTES]
+            piece = bytes(self._unparsed[:PARSE_CHUNK_BYTES])
+            del self._unparsed[:PARSE_CHUNK_BYTES]
             self._parse(piece)
 
     def discard(self) -> None:
@@ -120,8 +120,8 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes | None) -> None:
         """Add a header. Drop a trailer field: it would pass for a header that was checked (RFC 9110, 6.5.1)."""
         self._count_head(len(name) + len(value or b"") + len(": \r\n"))
-        self._fields += 1
-        if self._fields > MAX_HEADERS:
+        self._header_count += 1
+        if self._header_count > MAX_HEADERS:
             self._refuse(HEAD_TOO_LARGE)
         elif not self.is_in_body:
             self._headers.append((name.lower(), value or b""))
@@ -133,7 +133,7 @@ class RequestParser:
         headers = dict(self._headers)
         if self._parser.get_http_version() not in VERSIONS or not self._has_valid_framing(headers):
             self._refuse(BAD_REQUEST)
-        elif int(headers.get(b"content-length", b"0")) > self._limits.body:
+        elif int(headers.get(b"content-length", b"0")) > self._limits.body_bytes:
             self._refuse(BODY_TOO_LARGE)
         elif b"expect" in headers:
             if headers[b"expect"].lower() == b"100-continue":
@@ -146,10 +146,10 @@ class RequestParser:
 
     def on_body(self, body: bytes) -> None:
         """Buffer a piece of the body."""
-        self._pieces += 1
+        self._body_pieces += 1
         if self.refusal is not None:
             return
-        if len(self._body) + len(body) > self._limits.body or self._pieces > MAX_BODY_PIECES:
+        if len(self._body) + len(body) > self._limits.body_bytes or self._body_pieces > MAX_BODY_PIECES:
             self._refuse(BODY_TOO_LARGE)
         elif self._keeps_body and not self._is_discarding:
             self._body += body
@@ -179,13 +179,14 @@ class RequestParser:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            upgraded = True  # to HTTP/2 or WebSocket: ignored, as RFC 9110 (7.8) allows, and the last request
+            # To HTTP/2 or WebSocket. The upgrade is ignored, as RFC 9110 (7.8) allows, and the connection then closes.
+            upgraded = True
         except httptools.HttpParserError:
             self._refuse(BAD_REQUEST)
         if upgraded and self.requests:
             self.requests[-1] = (self.requests[-1][0], False)
-        if not self.requests:  # else some of the data belong to a complete request
-            self._bound_received(len(data))
+        if not self.requests:  # else some of the data belongs to a complete request
+            self._limit_received_bytes(len(data))
 
     def _begin_request(self) -> None:
         self.is_in_body = False
@@ -193,10 +194,10 @@ class RequestParser:
         self._target = bytearray()
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
-        self._pieces = 0
-        self._fields = 0
+        self._body_pieces = 0
+        self._header_count = 0
         self._head_bytes = 0
-        self._received = 0
+        self._received_bytes = 0
         self.expects_continue = False
         self._keeps_body = True
 
@@ -206,12 +207,12 @@ class RequestParser:
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(HEAD_TOO_LARGE)
 
-    def _bound_received(self, size: int) -> None:
+    def _limit_received_bytes(self, size: int) -> None:
         """Limit the bytes of an unfinished request. The parser keeps a header or trailer field until it is complete."""
-        self._received += size
-        if not self.is_in_body and self._received > MAX_HEAD_BYTES:
+        self._received_bytes += size
+        if not self.is_in_body and self._received_bytes > MAX_HEAD_BYTES:
             self._refuse(HEAD_TOO_LARGE)
-        elif self._received > self._limits.body + MAX_FRAMING_BYTES:
+        elif self._received_bytes > self._limits.body_bytes + MAX_FRAMING_BYTES:
             self._refuse(BODY_TOO_LARGE)
 
     def _has_valid_framing(self, headers: dict[bytes, bytes]) -> bool:

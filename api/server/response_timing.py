@@ -32,9 +32,9 @@ def arrived_at(environ: WSGIEnvironment) -> float:
     return arrival
 
 
-def hold_response_until(environ: WSGIEnvironment, response_time: float) -> None:
+def hold_response_until(environ: WSGIEnvironment, respond_at: float) -> None:
     """Delay the response until this `time.monotonic()`."""
     if RESPOND_AT in environ:
-        environ[RESPOND_AT] = max(response_time, environ[RESPOND_AT])
+        environ[RESPOND_AT] = max(respond_at, environ[RESPOND_AT])
         return
-    time.sleep(max(0.0, response_time - time.monotonic()))
+    time.sleep(max(0.0, respond_at - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Writing of responses to a transport, which must take them at a minimum rate."""
+"""Writing of responses, and measurement of how fast the client reads them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class ResponseWriter:
-    """Writes to a transport, and measures how much of it the client takes while the transport's buffer is full."""
+    """Writes to a transport, and measures how much the client reads while the transport's buffer is full."""
 
-    __slots__ = ("_mark", "_transport", "_written", "is_paused")
+    __slots__ = ("_sent_at_start", "_transport", "_written", "is_paused")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._written = 0
-        self._mark = 0
+        self._sent_at_start = 0
         self.is_paused = False
 
     def write(self, data: bytes) -> None:
@@ -30,13 +30,13 @@ class ResponseWriter:
         self._transport.write(data)
 
     def start_measuring(self) -> None:
-        """Measure from now on what the client takes."""
-        self._mark = self._sent
+        """Start to measure how much the client reads."""
+        self._sent_at_start = self._sent
 
     @property
     def has_progressed(self) -> bool:
-        """Whether the client has taken enough since `start_measuring`."""
-        return self._sent - self._mark >= MIN_WRITTEN_BYTES
+        """Whether the client has read enough since `start_measuring`."""
+        return self._sent - self._sent_at_start >= MIN_WRITTEN_BYTES
 
     @property
     def _sent(self) -> int:
@@ -45,7 +45,7 @@ class ResponseWriter:
 
 
 def response_head(response: Response, version: str, date: str, *, is_last: bool) -> bytes:
-    """Return the status line and the headers, for a request of an HTTP version."""
+    """Return the status line and the headers. `version` is the HTTP version of the request."""
     lines = [f"HTTP/1.1 {response.status}"]
     lines += [f"{name}: {value}" for name, value in response.headers]
     lines.append(date)

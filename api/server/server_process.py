@@ -24,6 +24,7 @@ from api.runtime.processes import pin_to_core
 from api.server.http_server import HttpServer
 from api.server.lanes import lane_limits
 from api.server.limits import Limits
+from api.server.refusals import TYPE_PREFIX
 from application.errors import ServiceError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ START_SECONDS = 3.0
 """Time for which connections wait for a starting process; then it answers 503."""
 
 RETRY_SECONDS = 1.0
+MIN_CONNECTIONS = 8
 OTHER_DESCRIPTORS = 64
 """Descriptors of a process apart from client and database connections: metrics files, pipes, libraries."""
 
@@ -119,7 +121,9 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, shutdown_requested.set)
     limits = Limits(_connection_limit(settings), settings.connections_per_client)
-    server = HttpServer(_unavailable, listener, limits, lane_limits(settings), heartbeat, exempt=settings.proxies)
+    server = HttpServer(
+        _unavailable, listener, limits, lane_limits(settings), heartbeat, exempt_networks=settings.proxies
+    )
     server.tick()
     starting = asyncio.create_task(_start(create, server))
     ending = asyncio.create_task(shutdown_requested.wait())
@@ -157,7 +161,7 @@ def _unavailable(environ: WSGIEnvironment, start_response: StartResponse) -> Ite
     if environ["PATH_INFO"] == "/healthz":
         return _json(start_response, "200 OK", "application/json", {"status": "ok"})
     problem = {
-        "type": f"urn:subusers:problem:{StoreUnavailable.code}",
+        "type": f"{TYPE_PREFIX}{StoreUnavailable.code}",
         "title": "Service Unavailable",
         "status": 503,
         "detail": str(StoreUnavailable()),
@@ -174,12 +178,12 @@ def _json(
 
 
 def _connection_limit(settings: Settings) -> int:
-    """Return the maximum of client connections, by the settings and the remaining file descriptors."""
+    """Return the maximum number of client connections: the setting, unless there are too few file descriptors."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     remaining = descriptors - settings.database_connections - OTHER_DESCRIPTORS
     if remaining < settings.connections:
-        log.warning("server.few_descriptors", descriptors=descriptors, connections=max(8, remaining))
-    return max(8, min(settings.connections, remaining))
+        log.warning("server.few_descriptors", descriptors=descriptors, connections=max(MIN_CONNECTIONS, remaining))
+    return max(MIN_CONNECTIONS, min(settings.connections, remaining))
 
 
 def _freeze_permanent_objects() -> None:

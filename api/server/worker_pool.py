@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Job:
-    """Work for a pool. Either a worker claims it, or the event loop does once its deadline has passed."""
+    """Work for a pool. A worker claims and runs it, or the event loop claims and expires it after its deadline."""
 
     __slots__ = ("_ticket", "expire", "run", "submitted_at")
 
@@ -52,8 +52,9 @@ class WorkerPool:
         self._queue_limit = queue_limit
         self._queue_seconds = queue_seconds
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._waiting: deque[Job] = deque()  # those of `_jobs` that have not been claimed
-        self._beat: Callable[[], object] | None = None
+        # The unclaimed jobs. While all threads are busy, `_jobs` also has expired ones.
+        self._waiting: deque[Job] = deque()
+        self._next_call: Callable[[], object] | None = None
         self._started_at = [0.0] * threads
         self._is_ending = False
         for number in range(threads):
@@ -79,7 +80,7 @@ class WorkerPool:
 
     def call_next(self, function: Callable[[], object]) -> None:
         """Let the next free worker call a function before any queued job."""
-        self._beat = function
+        self._next_call = function
         self._jobs.put(None)  # wakes an idle worker
 
     def is_stuck(self, now: float, seconds: float) -> bool:
@@ -93,7 +94,7 @@ class WorkerPool:
             self._jobs.put(None)
 
     def _forget_claimed(self) -> None:
-        """Remove claimed jobs from the front, where they are. While all threads are busy, `_jobs` has expired ones."""
+        """Remove claimed jobs from the front of `_waiting`: jobs are claimed in the order of submission."""
         while self._waiting and self._waiting[0].is_claimed:
             self._waiting.popleft()
 
@@ -107,9 +108,9 @@ class WorkerPool:
         started_at = self._started_at
         while not self._is_ending:
             job = self._jobs.get()
-            beat, self._beat = self._beat, None
-            if beat is not None:
-                beat()
+            call, self._next_call = self._next_call, None
+            if call is not None:
+                call()
             if job is not None and job.claim():
                 started_at[number] = time.monotonic()
                 try:

@@ -24,7 +24,7 @@ a proxy's header. Other names are dropped, as nginx does."""
 UNIQUE_HEADERS = frozenset({b"host", b"content-type", b"content-length", b"authorization"})
 """Headers that a request may have only once."""
 
-KEYS = {
+ENVIRON_KEYS = {
     name: "HTTP_" + name.decode().upper().replace("-", "_")
     for name in (
         *(b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"authorization", b"connection"),
@@ -55,15 +55,15 @@ class Request:
     client: tuple[str, int]
     body: bytes = field(default=b"", repr=False)
 
-    def environ(self, server: tuple[str, int]) -> WSGIEnvironment:
+    def environ(self, server_address: tuple[str, int]) -> WSGIEnvironment:
         """Return the WSGI environment (PEP 3333)."""
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.method,
             "SCRIPT_NAME": "",
             "PATH_INFO": self.decoded_path,
             "QUERY_STRING": self.query.decode("latin-1"),
-            "SERVER_NAME": server[0],
-            "SERVER_PORT": str(server[1]),
+            "SERVER_NAME": server_address[0],
+            "SERVER_PORT": str(server_address[1]),
             "SERVER_PROTOCOL": f"HTTP/{self.version}",
             "REMOTE_ADDR": self.client[0],
             "REMOTE_PORT": str(self.client[1]),
@@ -125,7 +125,7 @@ def call(app: WSGIApplication, environ: WSGIEnvironment) -> Response:
     def start_response(
         status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], object]:
-        del exc_info  # nothing has been sent yet, so that a second call just replaces the first
+        del exc_info  # nothing has been sent yet, so a second call just replaces the first
         started[:] = [(status, headers)]
         return _refuse_write
 
@@ -146,13 +146,13 @@ def call(app: WSGIApplication, environ: WSGIEnvironment) -> Response:
 
 
 def has_repeated_header(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether a header that must be unique is not."""
+    """Return whether one of `UNIQUE_HEADERS` is repeated."""
     names = [name for name, _ in headers if name in UNIQUE_HEADERS]
     return len(names) != len(set(names))
 
 
 def _add_header(environ: dict[str, Any], name: bytes, value: str) -> None:
-    key = KEYS.get(name)
+    key = ENVIRON_KEYS.get(name)
     if key is None:
         if not NAME_BYTES.issuperset(name):
             return
@@ -172,6 +172,7 @@ def _has_known_length(method: str, status: str, headers: list[tuple[str, str]]) 
 
 
 def _refuse_write(_: bytes) -> object:
+    """Stand for the `write` callable of PEP 3333, which Flask does not use."""
     raise NotImplementedError
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.api.callers import ApiClients
 
-DOWNLOAD_LIMITS = ("MOST_OF_PROCESS", "MOST_OF_KEY", "MOST_OF_ACCOUNT")
+DOWNLOAD_LIMITS = ("MAX_PER_PROCESS", "MAX_PER_API_KEY", "MAX_PER_ACCOUNT")
 """Limits lifted during a run: Schemathesis does not close responses, so their download slots are never released."""
 
 GOOD_PASSWORD = "seven wet umbrellas under a lamp"

@@ -53,4 +53,4 @@ def test_available_cores_are_between_one_and_the_affinity(tmp_path: Path, monkey
 def test_embedded_database_allows_enough_connections(settings: Settings, core_count: int) -> None:
     settings_for_cores = replace(settings, processes=core_count, cores=core_count)
     needed = core_count * (settings_for_cores.database_connections + 2) + settings_for_cores.database_connections + 16
-    assert settings_for_cores.most_database_connections > max(199, needed)
+    assert settings_for_cores.max_database_connections > max(199, needed)

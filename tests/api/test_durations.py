@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.presentation.durations import duration
+from api.presentation.durations import parse_duration
 
 
 @pytest.mark.parametrize(
@@ -22,10 +22,10 @@ from api.presentation.durations import duration
 )
 def test_valid_durations(text: str, expected: timedelta) -> None:
     """Seconds, or an ISO 8601 duration of fixed length."""
-    assert duration(text) == expected
+    assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "P1DT", "P1Y", "P1M", "30D", "-1", "1.5", "P-1D", "p1d", "٣", "P1H"])
 def test_invalid_durations(text: str) -> None:
     """Months and years have no fixed length."""
-    assert duration(text) is None
+    assert parse_duration(text) is None

@@ -64,7 +64,7 @@ def end_position(clients: ApiClients) -> int:
 
 def free_places(clients: ApiClients) -> int:
     """Return how many more readers may wait."""
-    left: int = clients.app.extensions["subusers-waiting-places"]._value  # noqa: SLF001  # there is no public counter
+    left: int = clients.app.extensions["subusers-waiting-slots"]._value  # noqa: SLF001  # there is no public counter
     return left
 
 

@@ -415,7 +415,7 @@ def test_unread_responses_time_out(app: SmallApp) -> None:
 
 def test_lanes_are_independent(app: SmallApp) -> None:
     """While the lane for reads is full and returns 503, the health lane responds."""
-    lanes = {Lane.READS: LaneLimits(threads=2, queue=2, seconds=0.5)}
+    lanes = {Lane.READS: LaneLimits(threads=2, queue_limit=2, queue_seconds=0.5)}
     with serving(app, lanes=lanes) as server, ExitStack() as stack:
         clients = [stack.enter_context(server.client()) for _ in range(6)]
         for client in clients[:2]:
@@ -433,7 +433,7 @@ def test_lanes_are_independent(app: SmallApp) -> None:
 
 def test_expired_requests_do_not_fill_the_queue(app: SmallApp) -> None:
     """They are no longer in it, although no thread has been free to remove them."""
-    lanes = {Lane.READS: LaneLimits(threads=1, queue=2, seconds=1.0)}
+    lanes = {Lane.READS: LaneLimits(threads=1, queue_limit=2, queue_seconds=1.0)}
     with serving(app, lanes=lanes) as server, ExitStack() as stack:
         blocking, *expired, queued = [stack.enter_context(server.client()) for _ in range(4)]
         blocking.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -502,7 +502,7 @@ def test_total_connections_are_limited(app: SmallApp) -> None:
 
 def test_memory_for_unfinished_bodies_is_limited(app: SmallApp) -> None:
     """The oldest requests are refused, so that a new one can be read."""
-    with serving(app, replace(LIMITS, body_memory=1_000_000)) as server, ExitStack() as stack:
+    with serving(app, replace(LIMITS, total_body_bytes=1_000_000)) as server, ExitStack() as stack:
         for _ in range(10):
             client = stack.enter_context(server.client())
             client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + b"x" * 400_000)

@@ -90,7 +90,7 @@ def test_slow_receivers_leave_capacity_for_others(
     for _ in range(6):
         Hook.to(hanging, service, Company.register(service))
     fetch(database_url, "UPDATE webhooks SET slow = true")
-    with dispatching(service, hanging, concurrent=3, slow_concurrent=2):
+    with dispatching(service, hanging, max_deliveries=3, max_slow_deliveries=2):
         eventually(lambda: len(hanging.received) == 2)
         for number in range(3):
             Hook.to(receiver, service, company)
@@ -108,7 +108,7 @@ def test_share_of_an_account_is_bounded(
     """
     busy_account = Company.register(service)
     hooks = [Hook.to(hanging, service, busy_account) for _ in range(8)]
-    with dispatching(service, hanging, concurrent=CONCURRENT_PER_ACCOUNT + 1):
+    with dispatching(service, hanging, max_deliveries=CONCURRENT_PER_ACCOUNT + 1):
         eventually(lambda: len(hanging.received) == CONCURRENT_PER_ACCOUNT)
         Hook.to(receiver, service, company)
         catch_up(service)

@@ -85,7 +85,7 @@ def test_key_of_another_store_is_refused_at_start(build: Any, settings: Settings
     service.workers.checkpointer.require_key()
     service_with_other_key = build(with_signing_keys(settings, secrets.token_bytes(32)))
     with pytest.raises(ConfigError, match="SUBUSERS_SIGNING_KEY is not the key that signs"):
-        checkpoint_keys.require_signing_key(service_with_other_key)
+        checkpoint_keys.require_key_of_store(service_with_other_key)
 
 
 def test_rotation_to_the_current_key_is_refused(run: Run, service: Service) -> None:

@@ -17,7 +17,7 @@ from marshmallow import Schema, ValidationError, fields
 
 import api.console
 from api.http.fields.times import Time
-from api.http.problems import STATUS_OF_REFUSAL, TITLES
+from api.http.problems import STATUS_BY_REFUSAL, TITLES
 from api.http.schemas import Query
 from api.presentation import event_descriptions
 from api.presentation.translations import FOLDER, LANGUAGES, load_texts
@@ -250,7 +250,7 @@ def test_every_translated_error_can_occur() -> None:
 
 def test_every_error_status_has_a_text() -> None:
     """Every problem falls back to the text of its status."""
-    assert set(STATUS_OF_REFUSAL.values()) <= TITLES.keys()
+    assert set(STATUS_BY_REFUSAL.values()) <= TITLES.keys()
     for status in TITLES:
         for part in ("title", "explanation"):
             assert f"errors.http-{status.value}.{part}" in load_texts("en")

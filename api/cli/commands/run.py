@@ -63,7 +63,7 @@ def work() -> None:
     settings = config.load()
     config.require_signing_key(settings)
     with open_service(settings) as service:
-        checkpoint_keys.require_signing_key(service)
+        checkpoint_keys.require_key_of_store(service)
         do_work(service, stop)
 
 
@@ -97,7 +97,7 @@ def _supervise(database: DatabaseKeeper, listener: socket.socket, signals: Signa
         Child(f"api {number + 1}", partial(server, number), heartbeats.heartbeat_of(number))
         for number in range(settings.processes)
     ]
-    Supervisor([*servers, *others], signals, settings.watchdog_seconds, database.has_moved).run()
+    Supervisor([*servers, *others], signals, settings.watchdog_seconds, database.restart_if_ended).run()
 
 
 def _work(settings: Settings, listener: socket.socket) -> int:
@@ -121,7 +121,7 @@ def _prepare(settings: Settings) -> None:
     service = composition_root.build(settings)
     _welcome(settings, service.mailbox)
     try:
-        checkpoint_keys.require_signing_key(service)
+        checkpoint_keys.require_key_of_store(service)
         demo = create_demo(service) if settings.embedded else None
         is_incomplete = demo is None and is_incomplete_demo(service)
     finally:

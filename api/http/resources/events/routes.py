@@ -35,7 +35,7 @@ PAGE = EventsAnswer()
 CHECK_SECONDS = 1.0
 """Interval at which an idle stream checks its API key, and sends a comment to detect a closed connection."""
 
-STREAMED_AT_A_TIME = 500
+STREAM_PAGE_SIZE = 500
 EVENT_STREAM = "text/event-stream"
 RECONNECT = b"retry: 2000\n"
 """Milliseconds after which an interrupted client reconnects."""
@@ -111,7 +111,7 @@ def stream_events(query: dict[str, Any]) -> Response:
         resources.enter_context(_waiting_slot())
         resources.enter_context(service().queries.event_tail.watched())
         service().queries.events.require_reached(after, query["epoch"])
-        first_page = service().queries.events.page(after, STREAMED_AT_A_TIME, feed_filter)
+        first_page = service().queries.events.page(after, STREAM_PAGE_SIZE, feed_filter)
         messages = _stream_messages(service(), api_key(), first_page, after, feed_filter)
         headers = {"X-Accel-Buffering": "no", **_epoch_header(first_page)}
         response = Response(messages, content_type=EVENT_STREAM, headers=headers)
@@ -158,7 +158,7 @@ def _stream_messages(
             if not page.more:
                 service.queries.event_tail.wait_beyond(page.position, CHECK_SECONDS)
             after, epoch = page.position, page.epoch
-            page = service.queries.events.page(after, STREAMED_AT_A_TIME, feed_filter)
+            page = service.queries.events.page(after, STREAM_PAGE_SIZE, feed_filter)
             if page.epoch != epoch:  # the client reconnects, and gets the problem
                 return
     except ServiceError as error:  # the client reconnects, and resumes at the same position
@@ -185,7 +185,7 @@ def _encode_event(item: dict[str, Any]) -> bytes:
 @contextmanager
 def _waiting_slot() -> Iterator[None]:
     """Hold one of the slots for waiting clients. Raises the problem `too-many-streams`."""
-    slots: threading.BoundedSemaphore = current_app.extensions["subusers-waiting-places"]
+    slots: threading.BoundedSemaphore = current_app.extensions["subusers-waiting-slots"]
     if not slots.acquire(blocking=False):
         raise Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,

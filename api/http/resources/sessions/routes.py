@@ -49,7 +49,7 @@ def log_in(body: dict[str, Any]) -> Response:
     password opens a restricted session, which can only set a new password and log out.
     """
     if api_key().limits.accounts is not None:
-        require_account(service().account_with_email(body["account_email"]))
+        require_account(service().find_account_id(body["account_email"]))
     with uniform_refusals() as on_verified:
         outcome = service().commands.sub_user_sessions.log_in(
             **body, context=command_context(), on_verified=on_verified
