@@ -340,8 +340,8 @@ def _metrics_token(text: str | None) -> str | None:
         return None
     if len(text) < MIN_METRICS_TOKEN_LENGTH or not BEARER_TOKEN.fullmatch(text):
         msg = (
-            f"SUBUSERS_METRICS_TOKEN must have at least {MIN_METRICS_TOKEN_LENGTH} characters, only letters, digits and "
-            "-._~+/=, for example from `openssl rand -base64 32`"
+            f"SUBUSERS_METRICS_TOKEN must have at least {MIN_METRICS_TOKEN_LENGTH} characters, only letters, digits "
+            "and -._~+/=, for example from `openssl rand -base64 32`"
         )
         raise ConfigError(msg)
     return text

@@ -8,37 +8,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from application.commands.resources import ERASED
 from domain import events
 from domain.event_metadata import ActorType
-from domain.events.ocsf import ACCOUNT_CHANGE, AUTHENTICATION, BASE_EVENT, OTHER, PASSWORD_CHANGE, UNCLASSIFIED
+from domain.events.ocsf import (
+    ACCOUNT_CHANGE,
+    AUTHENTICATION,
+    BASE_EVENT,
+    FAILURE,
+    INFORMATIONAL,
+    LOW,
+    MEDIUM,
+    OTHER,
+    PASSWORD_CHANGE,
+    REPORTED,
+    SUCCESS,
+    UNCLASSIFIED,
+    UNKNOWN,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
+    from uuid import UUID
 
     from domain.events.ocsf import OcsfActivity
+    from projections.audit_log.rows import AuditRow
     from projections.history.exports import ExportedEvent
 
 SCHEMA_VERSION = "1.6.0"
+MAIN_ACCOUNT_DETAILS_CHANGED = events.MainAccountDetailsChanged.DESCRIPTOR.name
 PRODUCT = {"name": "subusers", "vendor_name": "subusers"}
 CLASSES = {BASE_EVENT: "Base Event", ACCOUNT_CHANGE: "Account Change", AUTHENTICATION: "Authentication"}
 CATEGORIES = {0: "Uncategorized", 3: "Identity & Access Management"}
-SEVERITIES = {1: "Informational", 2: "Low", 3: "Medium"}
-STATUSES = {1: "Success", 2: "Failure"}
-USER_TYPES = {1: "User", 2: "Admin", OTHER: "Other"}
-DETAILS_CHANGED = events.MainAccountDetailsChanged.DESCRIPTOR.name
+SEVERITIES = {INFORMATIONAL: "Informational", LOW: "Low", MEDIUM: "Medium"}
+STATUSES = {UNKNOWN: "Unknown", SUCCESS: "Success", FAILURE: "Failure"}
+UNKNOWN_USER, USER, ADMIN = 0, 1, 2
+USER_TYPES = {UNKNOWN_USER: "Unknown", USER: "User", ADMIN: "Admin", OTHER: "Other"}
 
-ACTIVITIES = {
+ACTIVITY_BY_ACTION = {
     event_class.DESCRIPTOR.name: event_class.DESCRIPTOR.ocsf
     for event_class in events.EVENT_CLASSES
     if event_class.DESCRIPTOR.has_own_action
 }
-"""OCSF activity by action. The portal's activities are unclassified."""
+"""OCSF activity by action. Any other action is one that the portal reported, whose name and status it chose."""
 
 
-def ocsf_event(exported: ExportedEvent, message: str, json_row: dict[str, Any]) -> dict[str, Any]:
-    """Return an exported row as an OCSF event. `json_row` is the row as the JSON export has it."""
+def ocsf_event(exported: ExportedEvent, message: str, serialized_row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an exported event as an OCSF event.
+
+    `serialized_row` is its row as serialized by the schema of the audit log.
+    """
     row, stored_event = exported.row, exported.recorded_event.stored
-    activity = _activity(json_row)
+    activity = _activity(row)
     event = {
         **_classification(activity, row.action),
         "time": _milliseconds(row.occurred_at),
@@ -48,38 +70,40 @@ def ocsf_event(exported: ExportedEvent, message: str, json_row: dict[str, Any]) 
             "uid": f"{stored_event.originator_id}:{stored_event.originator_version}",
             "event_code": row.action,
             "logged_time": _milliseconds(row.recorded_at),
-            "original_time": json_row["occurred_at"],
+            "original_time": serialized_row["occurred_at"],
             "tenant_uid": str(exported.account_id) if exported.account_id is not None else None,
         },
-        "actor": _actor(json_row["actor"], exported.account_id),
-        "src_endpoint": {"ip": row.ip} if row.ip and row.ip[0] != "[" else None,
+        "actor": _actor(row.actor, exported.account_id),
+        "src_endpoint": {"ip": row.ip} if row.ip and row.ip != ERASED else None,
         "http_request": {"user_agent": row.user_agent} if row.user_agent is not None else None,
-        "unmapped": {name: json_row[name] for name in ("reason", "target", "details")},
     }
     if activity.class_uid in {ACCOUNT_CHANGE, AUTHENTICATION}:
-        event["user"] = _subject(json_row, exported)
+        event["user"] = _subject(exported)
     if activity.class_uid == AUTHENTICATION:
-        event |= _authentication_fields(json_row)
-    ocsf: dict[str, Any] = _without_none(event)
-    return ocsf
+        event |= _authentication_fields(row.details)
+    # Added last, because a null in the details of an activity is a value.
+    unmapped = {name: serialized_row[name] for name in ("reason", "target", "details")}
+    return {
+        **_without_none(event),
+        "unmapped": {name: value for name, value in unmapped.items() if value is not None},
+    }
 
 
-def ocsf_end(events: int, position: int, exported_at: datetime) -> dict[str, Any]:
-    """Return the last event of an export. A file without it is truncated."""
+def ocsf_end(event_count: int, position: int, exported_at: datetime) -> dict[str, Any]:
+    """Return the end marker of an export as an OCSF event. A file without it is truncated."""
     return {
         **_classification(UNCLASSIFIED, "export.end"),
         "time": _milliseconds(exported_at),
-        "message": f"End of the export: {events} events",
+        "message": f"End of the export: {event_count} events",
         "metadata": _metadata(position),
-        "unmapped": {"end": True, "events": events},
+        "unmapped": {"end": True, "events": event_count},
     }
 
 
-def _activity(json_row: dict[str, Any]) -> OcsfActivity:
-    details = json_row["details"] if isinstance(json_row["details"], dict) else {}
-    if json_row["action"] == DETAILS_CHANGED and details.get("password_changed"):
+def _activity(row: AuditRow) -> OcsfActivity:
+    if row.action == MAIN_ACCOUNT_DETAILS_CHANGED and row.details.get("password_changed"):
         return PASSWORD_CHANGE
-    return ACTIVITIES.get(json_row["action"], UNCLASSIFIED)
+    return ACTIVITY_BY_ACTION.get(row.action, REPORTED)
 
 
 def _classification(activity: OcsfActivity, action: str) -> dict[str, Any]:
@@ -103,33 +127,33 @@ def _metadata(position: int) -> dict[str, Any]:
     return {"version": SCHEMA_VERSION, "product": PRODUCT, "sequence": position}
 
 
-def _actor(actor: dict[str, Any], account_id: Any) -> dict[str, Any] | None:
+def _actor(actor: Mapping[str, str | None], account_id: UUID | None) -> dict[str, Any] | None:
     match actor["type"]:
         case ActorType.ANONYMOUS:
             return None
         case ActorType.SYSTEM:
             return {"app_name": "subusers", "app_uid": actor["id"]}
         case ActorType.SUB_USER:
-            return {"user": _user(actor["id"], actor["name"], 1, account_id)}
+            return {"user": _user(actor["id"], actor["name"], USER, account_id)}
         case ActorType.MAIN_ACCOUNT:
-            return {"user": _user(actor["id"], actor["name"], 2, account_id)}
+            return {"user": _user(actor["id"], actor["name"], ADMIN, account_id)}
         case _:
             return {"user": {**_user(actor["id"], actor["name"], OTHER, None), "type": actor["type"]}}
 
 
-def _subject(json_row: dict[str, Any], exported: ExportedEvent) -> dict[str, Any]:
+def _subject(exported: ExportedEvent) -> dict[str, Any]:
     """Return the user affected by the event: the owner, a sub-user, or an unknown user if no e-mail matched."""
-    account_id, sub_user_id = str(exported.account_id), json_row["sub_user_id"]
-    if json_row["action"].startswith("main_account."):
-        return _user(account_id, exported.names.get(account_id), 2, account_id)
+    account_id, sub_user_id = exported.account_id, exported.row.sub_user_id
+    if exported.row.action.startswith("main_account."):
+        return _user(account_id, exported.names.get(str(account_id)), ADMIN, account_id)
     if sub_user_id is None:
-        return {"type_id": 0, "type": "Unknown", "account": {"uid": account_id}}
-    return _user(sub_user_id, exported.names.get(sub_user_id), 1, account_id)
+        return _user(None, None, UNKNOWN_USER, account_id)
+    return _user(sub_user_id, exported.names.get(str(sub_user_id)), USER, account_id)
 
 
-def _user(uid: Any, name: str | None, type_id: int, account_id: Any) -> dict[str, Any]:
+def _user(uid: UUID | str | None, name: str | None, type_id: int, account_id: UUID | None) -> dict[str, Any]:
     return {
-        "uid": str(uid),
+        "uid": str(uid) if uid is not None else None,
         "name": name,
         "type_id": type_id,
         "type": USER_TYPES[type_id],
@@ -137,12 +161,11 @@ def _user(uid: Any, name: str | None, type_id: int, account_id: Any) -> dict[str
     }
 
 
-def _authentication_fields(json_row: dict[str, Any]) -> dict[str, Any]:
-    details = json_row["details"]
+def _authentication_fields(details: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "service": {"name": "subusers"},
         "is_remote": True,
-        "session": {"uid": details["session_id"]} if "session_id" in details else None,
+        "session": {"uid": str(details["session_id"])} if "session_id" in details else None,
         "status_detail": details.get("why"),
     }
 

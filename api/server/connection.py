@@ -55,12 +55,12 @@ class Connection(asyncio.Protocol):
         "_streamed",
         "_transport",
         "_writer",
-        "response_count",
         "client",
         "client_group",
         "deadline",
-        "waiting_since",
+        "response_count",
         "state",
+        "waiting_since",
     )
 
     def __init__(self, server: HttpServer) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Lane(StrEnum):
-    """Kinds of requests, each with a thread pool. `DOWNLOADS` and `EVENTS` also produce chunks of streamed responses."""
+    """Kinds of requests, each with its own threads. Those of `DOWNLOADS` and `EVENTS` also produce streamed chunks."""
 
     HEALTH = "health"
     CRITICAL = "critical"

@@ -10,6 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import CanMutateAggregate, DomainEvent
 
 from domain.event_metadata import Ciphertext
+from domain.events import ocsf
 from domain.events.descriptor import EventDescriptor
 
 
@@ -36,6 +37,7 @@ class SubUserActivityRecorded(ReportedEvent):
         "sub_user.activity_recorded",
         "The portal reported an activity of a sub-user.",
         facts=("action", "occurred_at"),
+        ocsf=ocsf.REPORTED,
         has_own_action=False,
     )
     action: str

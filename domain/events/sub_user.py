@@ -236,6 +236,7 @@ class CredentialsMailFailed(Event):
         "sub_user.credentials_mail_failed",
         "A mail to a sub-user could not be delivered.",
         facts=("notice", "caused_by"),
+        ocsf=ocsf.UNCLASSIFIED_FAILURE,
     )
     sub_user_id: UUID
     notice: Notice

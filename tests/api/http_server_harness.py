@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from api.runtime.heartbeats import Heartbeat
 
 LIMITS = Limits(connections=200, connections_per_client=200)
-LANES = dict.fromkeys(Lane, LaneLimits(threads=2, queue=64, seconds=30.0))
+LANES = dict.fromkeys(Lane, LaneLimits(threads=2, queue_limit=64, queue_seconds=30.0))
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,16 @@ import pytest
 from application.command_context import CommandContext
 from application.commands.api_keys import Scope
 from application.commands.webhooks import DisableReason
-from application.ports.mailing import MailRefused
 from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
 from projections.audit_log.actions import ACTIONS
 from tests.api.callers import OWN_PASSWORD, Account, SubUser
 from tests.api_keys import add_api_key
 from tests.builders import deliver_mails
+from tests.refusing_mail_server import RefusingMailServer
 from tests.throttling import fail_as_sub_user
 
 if TYPE_CHECKING:
-    from application.mail import Mail
     from tests.api.callers import ApiClients
 
 OWNER_CLIENT = ("192.0.2.1", "the owner's browser")
@@ -33,13 +32,6 @@ RESET_PASSWORD = "another phrase for now"
 OWNER_PASSWORD = "a password for the console"
 WRONG_PASSWORD = "not what it is"
 THRESHOLD_REACHED = "main_account.usage_threshold_reached"
-
-
-class RefusingMailServer:
-    """Mail transport that refuses every mail."""
-
-    def send(self, mail: Mail) -> str:
-        raise MailRefused(f"550 no such user: {mail.to}")
 
 
 @dataclass(frozen=True)

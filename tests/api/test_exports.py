@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.ed25519 import verify
+from application.commands.api_keys import Scope
 from application.transparency.export_verifier import verify_export
 from application.transparency.signed_note import VerifierKey
 from application.transparency.tamper_locator import CannotVerify
@@ -18,7 +19,10 @@ from projections.audit_log.actions import ACTIONS
 from projections.runtime.freshness import Freshness
 from tests.api.callers import require_problem
 from tests.api.ocsf_schema import faults
+from tests.api_keys import BY_OPERATOR
+from tests.builders import deliver_mails
 from tests.postgres import fetch
+from tests.refusing_mail_server import RefusingMailServer
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
@@ -220,6 +224,44 @@ def test_ocsf_export_conforms_to_the_schema(clients: ApiClients, account: Accoun
         "type": "Admin",
         "account": {"uid": account.account_id},
     }
+
+
+def test_ocsf_status_is_the_outcome_of_the_event(
+    clients: ApiClients, account: Account, sub_user: SubUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service does not know whether an activity succeeded: the portal chooses its meaning."""
+    sub_user.change(active=True)
+    deliver_mails(clients.service)
+    with monkeypatch.context() as patched:
+        patched.setattr(clients.service.workers.mailer, "_transport", RefusingMailServer())
+        sub_user.change(password="another phrase for now")
+        deliver_mails(clients.service)
+    lines = map(json.loads, export(clients, f"{account.path}/export", "ocsf").text.splitlines())
+    statuses = {line["metadata"].get("event_code"): (line["status_id"], line["status"]) for line in lines}
+    assert statuses["sub_user.credentials_mail_failed"] == (2, "Failure")
+    assert statuses["sub_user.credentials_mailed"] == (1, "Success")
+    assert statuses["sub_user.usage_recorded"] == (1, "Success")
+    assert statuses["tool.used"] == (0, "Unknown")
+
+
+def test_ocsf_export_keeps_nulls_of_reported_details(clients: ApiClients, account: Account, sub_user: SubUser) -> None:
+    details = {"result": None, "steps": [{"tool": None}], "nested": {"empty": None}}
+    activity = {"sub_user_id": sub_user.sub_user_id, "action": "tool.failed", "details": details}
+    assert account.portal.post(f"{account.path}/activities", json={"activities": [activity]}).status_code == 201
+    lines = map(json.loads, export(clients, f"{account.path}/export", "ocsf").text.splitlines())
+    (reported,) = (line for line in lines if line["metadata"].get("event_code") == "tool.failed")
+    assert reported["unmapped"] == {"details": details}
+
+
+def test_ocsf_export_has_no_ids_of_missing_accounts(clients: ApiClients, account: Account) -> None:
+    """API keys belong to no account."""
+    clients.service.commands.api_keys.create(Scope.PORTAL, "a portal", BY_OPERATOR)
+    text = export(clients, "/v1/audit/export", "ocsf").text
+    text = export(clients, "/v1/audit/export", "ocsf").text
+    lines = list(map(json.loads, text.splitlines()))
+    assert any("tenant_uid" not in line["metadata"] for line in lines[:-1])
+    assert [fault for line in lines for fault in faults(line)] == []
+    assert '"None"' not in text
 
 
 @pytest.mark.parametrize(

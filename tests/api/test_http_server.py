@@ -222,7 +222,7 @@ def test_trailer_fields_are_dropped(app: SmallApp, client: Client) -> None:
     [
         ("".join(f"X-{number}: 1\r\n" for number in range(MAX_HEADERS)) + "\r\n", 431),
         (f"X: {'x' * MAX_HEAD_BYTES}\r\n\r\n", 431),
-        ("X: " + "x" * (LIMITS.body + MAX_FRAMING_BYTES), 413),
+        ("X: " + "x" * (LIMITS.body_bytes + MAX_FRAMING_BYTES), 413),
     ],
     ids=["many fields", "large field", "endless field"],
 )
@@ -307,7 +307,7 @@ def test_upgrade_to_http_2_is_ignored(client: Client) -> None:
 def test_oversized_requests_are_refused(app: SmallApp, server: RunningServer) -> None:
     """Limits apply to the stated and the actual body size, the head, and the number of chunks."""
     begin = "POST / HTTP/1.1\r\nHost: x\r\n"
-    over_limit = LIMITS.body + 1
+    over_limit = LIMITS.body_bytes + 1
     refused = {
         f"{begin}Content-Length: {over_limit}\r\n\r\n": 413,
         f"{begin}Transfer-Encoding: chunked\r\n\r\n{over_limit:x}\r\n{'x' * over_limit}\r\n0\r\n\r\n": 413,
@@ -328,7 +328,7 @@ def test_oversized_requests_are_refused(app: SmallApp, server: RunningServer) ->
 
 def test_bodies_up_to_the_limit_arrive_whole(app: SmallApp, client: Client) -> None:
     """They may be chunked or not; a client that expects 100 Continue gets it."""
-    body = "x" * LIMITS.body
+    body = "x" * LIMITS.body_bytes
     client.send(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n")
     assert client.read_response().status == 100
     client.send(body)
