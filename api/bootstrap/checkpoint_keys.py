@@ -42,7 +42,7 @@ def public_keys(settings: Settings) -> Sequence[bytes]:
 
 
 def trusted_keys(settings: Settings) -> Sequence[bytes | VerifierKey]:
-    """Return the public keys in the settings; none with embedded PostgreSQL before its first signature."""
+    """Return the public keys that the operator configured; none with embedded PostgreSQL before its first signature."""
     if not settings.signing_keys.private and not settings.signing_key_file.exists():
         return ()
     return [*public_keys(settings), *held_signing_keys(settings).public]

@@ -21,13 +21,22 @@ if TYPE_CHECKING:
     from projections.feed.event_catalog import PublishedEvent, Schema
 
 VERSION = "1.0.0"
-"""Version of the published events in the document. Changes only add to them."""
+"""Version of the published events, not of the software. Releases only add to the events."""
 
 EXCHANGE = "subusers.events"
-QUEUE = f"{EXCHANGE}.stream"
+STREAM_QUEUE = f"{EXCHANGE}.stream"
+"""Names that `adapters/amqp/topology.py` declares. A test compares them."""
+
 AMQP_BINDING = "0.3.0"
 
 CHECKPOINT = published_checkpoints.TYPE
+CHECKPOINT_MESSAGE = {
+    "name": CHECKPOINT,
+    "title": "audit.checkpoint",
+    "summary": published_checkpoints.SUMMARY,
+    "contentType": CONTENT_TYPE,
+    "payload": {"$ref": f"#/components/schemas/{CHECKPOINT}"},
+}
 
 DESCRIPTION = """\
 All events of main accounts and their sub-users, as CloudEvents 1.0, without personal data.
@@ -52,7 +61,7 @@ def event_schema(event_type: str) -> Response:
 
     The attribute `dataschema` of each event links here.
     """
-    if event_type == published_checkpoints.TYPE:
+    if event_type == CHECKPOINT:
         return _schema_response({"$schema": DIALECT, **published_checkpoints.DATA_SCHEMA})
     return _schema_response(_envelopes().data_schema(_published_event(event_type)))
 
@@ -60,7 +69,7 @@ def event_schema(event_type: str) -> Response:
 @routes.route("GET", "/schemas/envelopes/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
 def envelope_schema(event_type: str) -> Response:
     """Get the JSON Schema of a complete event of a type, with all its attributes."""
-    if event_type == published_checkpoints.TYPE:
+    if event_type == CHECKPOINT:
         return _schema_response({"$schema": DIALECT, **published_checkpoints.schema()})
     return _schema_response(_envelopes().schema(_published_event(event_type)))
 
@@ -87,14 +96,18 @@ def _document_json(public_url: str) -> str:
 def document(public_url: str) -> dict[str, Any]:
     """Return the AsyncAPI document of a service with this public URL."""
     envelopes = Envelopes(public_url)
-    messages = {event.type: {"$ref": f"#/components/messages/{event.type}"} for event in CATALOG}
-    published = messages | {CHECKPOINT: {"$ref": f"#/components/messages/{CHECKPOINT}"}}
+    events = {event.type: {"$ref": f"#/components/messages/{event.type}"} for event in CATALOG}
+    events_and_checkpoints = events | {CHECKPOINT: {"$ref": f"#/components/messages/{CHECKPOINT}"}}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "subusers", "version": VERSION, "description": DESCRIPTION},
         "defaultContentType": CONTENT_TYPE,
         "servers": _servers(public_url),
-        "channels": {"exchange": _exchange(published), "queue": _queue(published), "stream": _stream(messages)},
+        "channels": {
+            "exchange": _exchange_channel(events_and_checkpoints),
+            "queue": _stream_queue_channel(events_and_checkpoints),
+            "stream": _server_sent_events_channel(events),
+        },
         "operations": {
             "publishEvents": {
                 "action": "send",
@@ -105,7 +118,7 @@ def document(public_url: str) -> dict[str, Any]:
             "keepEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/queue"},
-                "summary": "Keep the events of the last days, so that consumers can read them from any offset.",
+                "summary": "Keep the events of the last 7 days, at most 2 GB, for consumers to read from any offset.",
             },
             "streamEvents": {
                 "action": "send",
@@ -114,21 +127,12 @@ def document(public_url: str) -> dict[str, Any]:
             },
         },
         "components": {
-            "messages": {event.type: _message(event) for event in CATALOG} | {CHECKPOINT: _CHECKPOINT_MESSAGE},
+            "messages": {event.type: _message(event) for event in CATALOG} | {CHECKPOINT: CHECKPOINT_MESSAGE},
             "schemas": {event.type: _embedded_schema(envelopes, event) for event in CATALOG}
             | {CHECKPOINT: published_checkpoints.schema()},
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
     }
-
-
-_CHECKPOINT_MESSAGE = {
-    "name": CHECKPOINT,
-    "title": "audit.checkpoint",
-    "summary": published_checkpoints.SUMMARY,
-    "contentType": CONTENT_TYPE,
-    "payload": {"$ref": f"#/components/schemas/{CHECKPOINT}"},
-}
 
 
 def _servers(public_url: str) -> dict[str, Any]:
@@ -151,7 +155,7 @@ def _servers(public_url: str) -> dict[str, Any]:
     }
 
 
-def _exchange(messages: dict[str, Any]) -> dict[str, Any]:
+def _exchange_channel(messages: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": "{type}",
         "title": "Topic exchange",
@@ -169,10 +173,10 @@ def _exchange(messages: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _queue(messages: dict[str, Any]) -> dict[str, Any]:
+def _stream_queue_channel(messages: dict[str, Any]) -> dict[str, Any]:
     return {
-        "address": QUEUE,
-        "title": "Stream queue of the last days",
+        "address": STREAM_QUEUE,
+        "title": "Stream queue of the last 7 days",
         "description": "A RabbitMQ queue of type `stream`, if the broker supports streams. Consume it with a prefetch "
         "limit and the argument `x-stream-offset`.",
         "servers": [{"$ref": "#/servers/broker"}],
@@ -180,14 +184,14 @@ def _queue(messages: dict[str, Any]) -> dict[str, Any]:
         "bindings": {
             "amqp": {
                 "is": "queue",
-                "queue": {"name": QUEUE, "durable": True, "exclusive": False, "autoDelete": False},
+                "queue": {"name": STREAM_QUEUE, "durable": True, "exclusive": False, "autoDelete": False},
                 "bindingVersion": AMQP_BINDING,
             }
         },
     }
 
 
-def _stream(messages: dict[str, Any]) -> dict[str, Any]:
+def _server_sent_events_channel(messages: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": "/v1/events/stream",
         "title": "Server-sent events",

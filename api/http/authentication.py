@@ -41,12 +41,12 @@ IP_V4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|
 
 MAX_USER_AGENT_LENGTH = 400
 INVALID_CREDENTIALS_DELAY_SECONDS = 0.25
-"""Seconds. 64 clients that keep trying wrong keys are limited to 256 requests a second, about 10 % of a core."""
+"""Limits 64 clients that keep trying wrong keys to 256 requests a second, about 10 % of a core."""
 
 PREFIXES_WITHOUT_ACCOUNT = ("/v1/sessions", "/v1/webhooks")
 """Prefixes of routes without an account in the path. Their views call `require_account` themselves."""
 
-UNKNOWN_KEY = "A valid API key is required: Authorization: Bearer <api key>."
+UNKNOWN_KEY_DETAIL = "A valid API key is required: Authorization: Bearer <api key>."
 
 log = structlog.get_logger(__name__)
 
@@ -170,13 +170,13 @@ def require_account(account_id: UUID | None) -> None:
 
 
 def authenticate() -> ApiKey:
-    """Return the API key of this request in its current state. Raises a problem if it is unknown or expired."""
+    """Return the API key of this request, read from the database. Raises a problem if it is unknown or expired."""
     secret = bearer_token()
     key = service().commands.api_keys.find(secret) if secret else None
     headers = {"WWW-Authenticate": 'Bearer realm="subusers"'}
     if key is None:
         delay_invalid_credentials()
-        raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", UNKNOWN_KEY, headers=headers)
+        raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", UNKNOWN_KEY_DETAIL, headers=headers)
     if key.has_expired(service().clock()):
         raise Problem(HTTPStatus.UNAUTHORIZED, "api-key-expired", "This API key has expired.", headers=headers)
     return key
@@ -199,13 +199,13 @@ def delay_invalid_credentials() -> None:
 
 
 def _record_client(key: ApiKey, current_request: Request, request_state: Any) -> None:
-    """Record the client of the request: from a portal's headers, else from the connection or our own proxies."""
+    """Record the client of the request: as a portal reports it, else that of the connection or of our own proxies."""
     environ = current_request.environ  # faster than `Request.headers`
     if key.scope is not Scope.PORTAL:
         request_state.client_ip = client_address()
         request_state.client_agent = user_agent(environ.get("HTTP_USER_AGENT"))
         return
-    request_state.client_ip = _client_ip(environ.get("HTTP_X_CLIENT_IP"))
+    request_state.client_ip = _parse_client_ip(environ.get("HTTP_X_CLIENT_IP"))
     request_state.client_agent = user_agent(environ.get("HTTP_X_CLIENT_USER_AGENT"))
     request_id = environ.get("HTTP_X_REQUEST_ID")
     if request_id is not None and REQUEST_ID.fullmatch(request_id):
@@ -221,38 +221,38 @@ def client_address() -> str | None:
     address: str | None = None
     for hop in hops:
         try:
-            address = _address(hop or "")
+            address = _canonical_address(hop or "")
         except ValueError:
             break
-        if not any(ipaddress.ip_address(address) in proxies for proxies in service().settings.proxies):
+        if not any(ipaddress.ip_address(address) in network for network in service().settings.proxies):
             break
     return address
 
 
-def _client_ip(text: str | None) -> str | None:
+def _parse_client_ip(text: str | None) -> str | None:
     if not text:
         return None
     try:
-        return _address(text)
+        return _canonical_address(text)
     except ValueError:
         raise unprocessable({"X-Client-IP": ["must be an IP address"]}) from None
 
 
-def _address(text: str) -> str:
+def _canonical_address(text: str) -> str:
     """Return an IP address in its canonical form, IPv4-mapped ones as IPv4. Raises ValueError."""
     if IP_V4.fullmatch(text):
         return text
-    if "%" in text:  # a zone is local to one machine, and may be any text
+    if "%" in text:  # an IPv6 zone is local to one machine, and may be any text
         raise ValueError(text)
     address = ipaddress.ip_address(text.strip())
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def user_agent(text: str | None) -> str | None:
-    """Return a user agent without unprintable characters, cut at the longest length. None if nothing remains."""
+    """Return a user agent without unprintable characters, truncated; None if nothing remains."""
     if not text:
         return None
-    printable = text if text.isprintable() else "".join(c for c in text if c.isprintable())
+    printable = text if text.isprintable() else "".join(filter(str.isprintable, text))
     return printable[:MAX_USER_AGENT_LENGTH] or None
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_PER_PROCESS = 32
 MAX_PER_API_KEY = 16
-"""More than for an account, because a portal's key serves all accounts."""
+"""More than `MAX_PER_ACCOUNT`, because a portal's key serves all accounts."""
 
 MAX_PER_ACCOUNT = 4
 EXTENSION = "subusers-download-slots"
@@ -47,12 +47,13 @@ class DownloadSlots:
             if any(self._taken[owner] >= limit for owner, limit in owners):
                 return None
             self._taken.update(acquired)
-        is_held = [None]
+        is_released = False
 
         def release() -> None:
+            nonlocal is_released
             with self._lock:
-                if is_held:
-                    is_held.clear()
+                if not is_released:
+                    is_released = True
                     self._taken.subtract(acquired)
                     self._taken += Counter()  # forgets owners without downloads
 
@@ -117,6 +118,6 @@ def _chunks(lines: Iterable[bytes], is_allowed: Callable[[], bool]) -> Iterator[
 
 
 def _release_unused(_: BaseException | None) -> None:
-    """Release the slot of a request that was refused afterwards."""
+    """Release the slot of a request that was refused after the reservation."""
     if "release_download" in g:
         g.pop("release_download")()

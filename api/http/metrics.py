@@ -35,12 +35,12 @@ SECONDS = Histogram(
 )
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Methods with a time series of their own. Clients can send any others, so these are counted together."""
+"""Methods with a time series of their own. All others are counted together, because clients can invent them."""
 
 
 @cache
 def _log() -> Any:
-    """Return a bound logger: the lazy one of `get_logger` would be assembled again for every line."""
+    """Return a bound logger: the lazy logger of `get_logger` would be bound again for every line."""
     return structlog.get_logger(__name__).bind()
 
 
@@ -83,7 +83,7 @@ class _DatabaseMetrics(Collector):
         for follower in followers:
             behind.add_metric([follower.name], follower.behind)
             stopped.add_metric([follower.name], int(follower.failure is not None))
-        queued, begun = self._progress.queued_mails()
+        queued, retried = self._progress.queued_mails()
         yield behind
         yield stopped
         yield from self._publisher_metrics(sum(follower.behind for follower in followers if follower.name == PUBLISHER))
@@ -99,7 +99,7 @@ class _DatabaseMetrics(Collector):
         )
         yield GaugeMetricFamily("subusers_mails_queued", "Mails waiting to be sent", value=queued)
         yield GaugeMetricFamily(
-            "subusers_mails_retried", "Waiting mails that a worker has begun to send at least once", value=begun
+            "subusers_mails_retried", "Waiting mails that a worker has begun to send at least once", value=retried
         )
         yield GaugeMetricFamily(
             "subusers_settled_position", "Position of the end of the history", value=self._progress.settled_position()
@@ -139,7 +139,7 @@ class _DatabaseMetrics(Collector):
 
 @cache
 def _request_counter(method: str, route: str, status: int) -> Counter:
-    """Return the counter of such responses. Routes, methods and statuses bound the cache."""
+    """Return the counter of such responses. The numbers of routes, methods and statuses limit the cache."""
     return REQUESTS.labels(method, route, str(status))
 
 
@@ -150,12 +150,12 @@ def _duration_histogram(route: str) -> Histogram:
 
 def _start() -> None:
     record_arrival(request_ctx.request.environ)
-    app_ctx.g.arrived = time.perf_counter()
+    app_ctx.g.started_at = time.perf_counter()
 
 
 def _finish(response: Response) -> Response:
     current_request, request_state = request_ctx.request, app_ctx.g
-    seconds = time.perf_counter() - request_state.get("arrived", time.perf_counter())
+    seconds = time.perf_counter() - request_state.get("started_at", time.perf_counter())
     rule, method, status = current_request.url_rule, current_request.method, response.status_code
     route = rule.rule if rule is not None else "none"
     _request_counter(method if method in METHODS else "other", route, status).inc()

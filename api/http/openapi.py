@@ -83,7 +83,7 @@ CROSS_FIELD_RULES: dict[str, dict[str, Any]] = {
 """JSON Schema rules that span several fields, by schema name. apispec does not derive them from marshmallow."""
 
 STATIC = Path(__file__).parent / "static"
-TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+MEDIA_TYPE_BY_SUFFIX = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; "  # Swagger UI embeds its icons in the style sheet
@@ -219,9 +219,9 @@ def _file(name: str) -> Response:
     path = safe_join(str(STATIC), name)
     if path is None or not Path(path).is_file():
         raise NotFound
-    response = Response(Path(path).read_bytes(), mimetype=TYPES.get(Path(path).suffix, "text/plain"))
-    has_version = "/" in name  # in the name of the folder
-    response.headers["Cache-Control"] = CACHE_FOREVER if has_version else REVALIDATE
+    response = Response(Path(path).read_bytes(), mimetype=MEDIA_TYPE_BY_SUFFIX.get(Path(path).suffix, "text/plain"))
+    is_versioned = "/" in name  # the names of folders have a version
+    response.headers["Cache-Control"] = CACHE_FOREVER if is_versioned else REVALIDATE
     response.add_etag()
     response.make_conditional(request)
     return response
@@ -230,7 +230,7 @@ def _file(name: str) -> Response:
 def complete_document(document: dict[str, Any]) -> str:
     """Return the document as JSON, completed with the parts that apispec cannot derive.
 
-    Adds headers, examples, other media types and rules across fields; removes flask-smorest's default errors.
+    These are headers, examples, other media types and rules across fields. flask-smorest's default errors are removed.
     """
     del document["paths"]["/docs/{name}"]  # not part of the API
     for path in document["paths"].values():
@@ -257,10 +257,9 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     operation["responses"].pop("default", None)
     operation.setdefault("parameters", []).extend(operation.pop("x-headers"))
     for parameter in operation["parameters"]:
+        # None marks an absent parameter, and is not a value that clients can send.
         if parameter["schema"].get("default", "") is None:
-            del parameter["schema"][
-                "default"
-            ]  # None marks an absent parameter, and is not a value that clients can send
+            del parameter["schema"]["default"]
     response_headers = operation.pop("x-response-headers")
     for status, response in operation["responses"].items():
         names = ["X-Request-Id", *(response_headers if status.startswith("2") else HEADERS_BY_STATUS.get(status, ()))]

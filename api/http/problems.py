@@ -53,7 +53,7 @@ TITLES = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "Internal Server Error",
     HTTPStatus.SERVICE_UNAVAILABLE: "Service Unavailable",
 }
-"""Reason phrases of RFC 9110, also used in problem types. Those of `HTTPStatus` vary with the Python version."""
+"""Reason phrases of RFC 9110, also used in problem types. Those in `HTTPStatus` vary with the Python version."""
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,7 @@ Measured: a refusal takes about 40 ms of work, and eight concurrent ones take ab
 RECORDING_TIME_SHARE = 0.25
 """Time reserved for recording a refusal, as a share of the time elapsed before it.
 
-The duration of recording depends on the cause, so the time of the response is fixed before it."""
+Recording takes longer for some causes than for others, so the time of the response is fixed before it."""
 
 RECORDING_SECONDS = 0.05
 """Time reserved for recording a refusal, in addition to the share."""
@@ -36,38 +36,38 @@ RECORDING_SECONDS = 0.05
 def uniform_refusals() -> Iterator[Callable[[], None]]:
     """Delay refusals to a multiple of `REFUSAL_INTERVAL_SECONDS` after the request's arrival.
 
-    Yields a function that fixes the time of the response. Call it as soon as the password has been checked, right or
-    wrong.
+    Yields a function that fixes when to respond. Call it as soon as the password has been checked, right or wrong.
     """
     environ = request_ctx.request.environ
-    response_time: float | None = None
+    respond_at: float | None = None
 
-    def fix_response_time() -> None:
-        nonlocal response_time
-        response_time = _response_time_after_recording(environ)
+    def fix_respond_at() -> None:
+        nonlocal respond_at
+        respond_at = _respond_at_after_recording(environ)
 
     try:
-        yield fix_response_time
+        yield fix_respond_at
     except (LoginRefused, TooManyAttempts, InvalidValue) as refusal:
+        # Other invalid values, such as a weak new password, reveal nothing about the current one.
         if isinstance(refusal, InvalidValue) and refusal.field != "current_password":
             raise
-        if response_time is None:
-            response_time = _response_time_after_recording(environ)
-        hold_response_until(environ, max(response_time, _next_response_time(environ, _elapsed(environ))))
+        if respond_at is None:
+            respond_at = _respond_at_after_recording(environ)
+        hold_response_until(environ, max(respond_at, _next_respond_at(environ, _elapsed(environ))))
         raise
 
 
-def _response_time_after_recording(environ: WSGIEnvironment) -> float:
-    """Return the `time.monotonic()` of the response to a refusal that is recorded now."""
-    return _next_response_time(environ, _elapsed(environ) * (1 + RECORDING_TIME_SHARE) + RECORDING_SECONDS)
+def _respond_at_after_recording(environ: WSGIEnvironment) -> float:
+    """Return the `time.monotonic()` at which to respond if recording the refusal begins now."""
+    return _next_respond_at(environ, _elapsed(environ) * (1 + RECORDING_TIME_SHARE) + RECORDING_SECONDS)
 
 
-def _next_response_time(environ: WSGIEnvironment, elapsed: float) -> float:
-    """Return the `time.monotonic()` of the first possible response at least `elapsed` seconds after the arrival."""
+def _next_respond_at(environ: WSGIEnvironment, elapsed: float) -> float:
+    """Return the `time.monotonic()` of the first multiple at least `elapsed` seconds after the arrival."""
     intervals = math.ceil(elapsed / REFUSAL_INTERVAL_SECONDS)
     return arrived_at(environ) + intervals * REFUSAL_INTERVAL_SECONDS
 
 
 def _elapsed(environ: WSGIEnvironment) -> float:
-    """Return the seconds since the arrival."""
+    """Return the seconds since the request's arrival."""
     return time.monotonic() - arrived_at(environ)

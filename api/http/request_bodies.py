@@ -102,6 +102,7 @@ def read_query(schema: Schema) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which `json` accepts by default."""
     raise ValueError(name)
 
 
@@ -113,9 +114,9 @@ def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_utf_8(content_type: str) -> bool:
-    """Return whether a header has a valid syntax, and no charset but UTF-8.
+    """Return whether a Content-Type header has a valid syntax, and no charset but UTF-8.
 
-    Werkzeug ignores a parameter that it cannot parse.
+    This also checks the syntax, because Werkzeug ignores a parameter that it cannot parse.
     """
     if not CONTENT_TYPE.fullmatch(content_type):
         return False
@@ -137,7 +138,7 @@ def _malformed(detail: str) -> Problem:
 
 
 def _with_safe_names(errors: Any) -> Any:
-    """Return the errors with field names that are valid JSON text. The names come from clients."""
+    """Return the errors with field names that can be encoded in UTF-8. The names may come from clients."""
     if isinstance(errors, dict):
         return {_safe_name(name): _with_safe_names(value) for name, value in errors.items()}
     return errors

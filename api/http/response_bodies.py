@@ -19,8 +19,8 @@ class ResponseBody(Schema):
     """A response body.
 
     Its fields are read from a result: an object with all of their attributes, or a mapping, which may lack the fields
-    that are not required. orjson encodes ids, times, dates and enumerations directly. marshmallow's `dump` gives
-    equal JSON (a test compares them) but takes ten times as long, too slow for the list of sub-users
+    that are not required. orjson encodes ids, times, dates and enumerations directly. marshmallow's `dump` returns
+    equal values (a test compares them), but takes ten times as long: too slow for the list of sub-users
     (docs/performance.md).
     """
 

@@ -42,7 +42,7 @@ class CompleteResponse(Response):
     default_mimetype = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Respond as a WSGI application. Skips Werkzeug's copy and inspection of all headers, which takes time."""
+        """Respond as a WSGI application. Skip Werkzeug's copy and inspection of all headers, which takes time."""
         if environ["REQUEST_METHOD"] == "HEAD" or self.status_code == HTTPStatus.NO_CONTENT:
             return super().__call__(environ, start_response)
         start_response(self.status, self.headers.to_wsgi_list())
@@ -56,7 +56,7 @@ def json_response(
     position: int | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Return a response with this JSON body, or without a body. `position` is that of the change in the history."""
+    """Return a response with a JSON body, or without a body. `position` is the position of the recorded event."""
     response_headers = dict(headers) if headers else {}
     if body is not None:
         response_headers["Content-Type"] = JSON
@@ -86,11 +86,11 @@ def if_match_revisions() -> frozenset[int] | None:
     if text is None or text.strip() == "*":
         return None
     tags: list[str] = []
-    position = 0
-    while match := ENTITY_TAG.match(text, position):
+    end = 0
+    while match := ENTITY_TAG.match(text, end):
         tags.append(match[1])
-        position = match.end()
-    if not tags or text[position:].strip(" \t,"):
+        end = match.end()
+    if not tags or text[end:].strip(" \t,"):
         raise unprocessable({"If-Match": ['must be * or entity tags, such as "3"']})
     return frozenset(int(tag) for tag in tags if REVISION.fullmatch(tag))
 
@@ -109,12 +109,12 @@ class IdempotentRequest(Generic[R]):
     """
 
     def __init__(
-        self, schema: ResponseBody, status: HTTPStatus, headers: Callable[[R], dict[str, str]] = lambda _: {}
+        self, schema: ResponseBody, status: HTTPStatus, headers_of: Callable[[R], dict[str, str]] = lambda _: {}
     ) -> None:
         self._schema = schema
         self._status = status
-        self._headers = headers
-        self._key = _idempotency_key()
+        self._headers_of = headers_of
+        self._idempotency_key = _idempotency_key()
 
     def store_for(self, person_id_of: Callable[[R], UUID]) -> Callable[[R, PersonKey], list[TransactionalWrite]]:
         """Return a function for `also_write`, which stores the response in the transaction of the events.
@@ -122,25 +122,25 @@ class IdempotentRequest(Generic[R]):
         `person_id_of` returns the id of the person that the response is about. The body is encrypted with their data
         key.
         """
-        if self._key is None:
+        if self._idempotency_key is None:
             return lambda _value, _key: []
-        idempotency_key = self._key
+        idempotency_key = self._idempotency_key
 
-        def record(value: R, person_key: PersonKey) -> list[TransactionalWrite]:
+        def store_response(value: R, person_key: PersonKey) -> list[TransactionalWrite]:
             return [
                 StoreIdempotentResponse(
                     api_key_id=api_key().api_key_id,
                     idempotency_key=idempotency_key,
                     fingerprint=_fingerprint(),
                     status=self._status.value,
-                    headers=json.dumps(self._headers(value)),
+                    headers=json.dumps(self._headers_of(value)),
                     encrypted_body=person_key.encrypt("answer", self._schema.to_json(value).decode()),
                     person_id=person_id_of(value),
                     answered_at=service().clock(),
                 )
             ]
 
-        return record
+        return store_response
 
     def run(self, command: Callable[[], Outcome[R]]) -> Response:
         """Run the command, or return the stored response.
@@ -162,23 +162,23 @@ class IdempotentRequest(Generic[R]):
             self._schema.to_json(outcome.value),
             self._status,
             position=outcome.position,
-            headers=self._headers(outcome.value),
+            headers=self._headers_of(outcome.value),
         )
 
     def _stored_response(self) -> Response | None:
-        if self._key is None:
+        if self._idempotency_key is None:
             return None
-        stored = service().queries.idempotent_responses.find(api_key().api_key_id, self._key)
+        stored = service().queries.idempotent_responses.find(api_key().api_key_id, self._idempotency_key)
         if stored is None:
             return None
-        key = service().person_key(stored.person_id)
-        if key is None or not stored.encrypted_body:  # a late retry must not create the person again
+        person_key = service().person_key(stored.person_id)
+        if person_key is None or not stored.encrypted_body:  # a late retry must not create the person again
             raise Problem(
                 HTTPStatus.CONFLICT, "answer-erased", "The person whom the stored response was about has been erased."
             )
         if stored.fingerprint != _fingerprint():
             raise unprocessable({"Idempotency-Key": ["has been used for a different request"]})
-        body = key.decrypt("answer", stored.encrypted_body).encode()
+        body = person_key.decrypt("answer", stored.encrypted_body).encode()
         return json_response(
             body, HTTPStatus(stored.status), position=stored.position, headers=json.loads(stored.headers)
         )

@@ -84,7 +84,7 @@ PORTAL_HEADERS = [
 """Headers that are trusted only with a portal key."""
 
 LOCATION, ETAG, POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"
-"""Optional response headers."""
+"""Names of response headers that a route can declare."""
 
 
 class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed

@@ -42,7 +42,7 @@ SENTENCE_DETAILS = (
 class Place(StrEnum):
     """Place of a person in a sentence. Phrases such as "a deleted person" are capitalized in first place.
 
-    The value is the section of the texts.
+    Each value is the name of a section of the texts.
     """
 
     WITHIN = "person"
@@ -77,7 +77,7 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "sub_user.personal_data_erased": _erased_person,
     "audit_log.read": lambda row: str(row.details["what"]),
 }
-"""By action that has several sentences, a function that selects the one for a row."""
+"""Functions that select the sentence for a row, by action; other actions have one sentence."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ CACHE_SIZE = 4096
 
 UTC_NAME = "UTC"
 NO_TIME_ZONES = frozenset({"localtime", "Factory"})
-"""Names in the time zone database that do not name a time zone."""
+"""Entries of the time zone database that are not time zones."""
 
 
 @cache

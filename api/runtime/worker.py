@@ -46,7 +46,7 @@ def work(service: Service, stop: threading.Event) -> None:
         ("webhooks", WebhookDispatcher(service.workers.webhook_deliveries).run),
         ("usage checks", lambda stop: _check_usage(service, stop)),
         ("checkpoints", lambda stop: _sign_checkpoints(service, stop)),
-        ("legal holds", lambda stop: _erase(service, stop)),
+        ("legal holds", lambda stop: _erase_after_holds(service, stop)),
         ("store check", lambda stop: _watch_store(service, stop)),
         ("clearing away", lambda stop: _delete_expired_data(service, stop)),
     ]
@@ -102,7 +102,7 @@ def _sign_checkpoints(service: Service, stop: threading.Event) -> None:
             stop.wait(REFUSED_CHECKPOINT_PAUSE_SECONDS)
 
 
-def _erase(service: Service, stop: threading.Event) -> None:
+def _erase_after_holds(service: Service, stop: threading.Event) -> None:
     while not stop.is_set():
         service.delete_mails_of_erased()
         if not (service.clocks_agree() and service.commands.erasures.erase_next()):

@@ -48,11 +48,11 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_client_closed",
-        "_is_last",
+        "_is_last_response",
         "_parser",
-        "_running",
+        "_running_request",
         "_server",
-        "_streamed",
+        "_streamed_response",
         "_transport",
         "_writer",
         "client",
@@ -65,10 +65,10 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: HttpServer) -> None:
         self._server = server
-        self._running: Request | None = None
-        self._streamed: StreamedResponse | None = None
+        self._running_request: Request | None = None
+        self._streamed_response: StreamedResponse | None = None
         self._client_closed = False
-        self._is_last = False
+        self._is_last_response = False
         self.client_group = ""
         self.response_count = 0
         self.state = State.IDLE
@@ -128,9 +128,9 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Continue with the stream or the next request."""
         self._writer.is_paused = False
-        if self._streamed is not None:
+        if self._streamed_response is not None:
             self.deadline = NEVER
-            self._streamed.produce_next()
+            self._streamed_response.produce_next()
         elif self.state is State.IDLE:
             self._await_request()
 
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Respond without the application, and close after the client has had time to read the response."""
         self._server.count_refusal(refusal)
-        self._is_last = True
+        self._is_last_response = True
         response = refusal_response(refusal)
         self._writer.write(self._head(response, "1.1") + response.body)
         self._linger()
@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """Close after the running request, or at once if there is none."""
-        self._is_last = True
+        self._is_last_response = True
         if self.is_evictable:
             self.close()
 
@@ -226,10 +226,10 @@ class Connection(asyncio.Protocol):
     def _start_next(self) -> None:
         """Give the next request to the pool of its lane."""
         request, keep_alive = self._parser.requests.popleft()
-        self._is_last = self._is_last or not keep_alive
+        self._is_last_response = self._is_last_response or not keep_alive
         self.state, self.deadline = State.RUNNING, NEVER
         lane = lane_of(request.method, request.decoded_path, request.query.decode("latin-1"))
-        self._running = request
+        self._running_request = request
         started_at = time.monotonic()
         job = Job(lambda: self._run(request, lane, started_at), lambda: self._answer_overload(request))
         if not self._server.pools[lane].submit(job):
@@ -254,14 +254,16 @@ class Connection(asyncio.Protocol):
         """Send a response, now or at its `respond_at`."""
         if response.respond_at and response.respond_at > time.monotonic():
             self._server.call_at(response.respond_at, self._respond, request, response, stream_lane)
-        elif self.state is State.CLOSING or self._running is not request:  # nobody waits for the response any more
+        elif (
+            self.state is State.CLOSING or self._running_request is not request
+        ):  # nobody waits for the response any more
             if response.stream is not None:
                 close_stream(response.stream, self._server.pools[stream_lane])
         elif response.stream is not None:
-            self._running = None
+            self._running_request = None
             self._begin_stream(request, response, response.stream, stream_lane)
         else:
-            self._running = None
+            self._running_request = None
             body = b"" if request.method == "HEAD" else response.body
             self._writer.write(self._head(response, request.version) + body)
             self._end_response()
@@ -272,9 +274,9 @@ class Connection(asyncio.Protocol):
         if is_chunked:
             response.headers.append(("Transfer-Encoding", "chunked"))
         else:
-            self._is_last = True
+            self._is_last_response = True
         self._writer.write(self._head(response, request.version))
-        self._streamed = StreamedResponse(
+        self._streamed_response = StreamedResponse(
             stream,
             self._server.pools[lane],
             self._writer,
@@ -283,19 +285,19 @@ class Connection(asyncio.Protocol):
             on_complete=self._end_response,
             on_failure=self.abort,  # so that the client detects an incomplete response
         )
-        self._streamed.produce_next()
+        self._streamed_response.produce_next()
 
     def _head(self, response: Response, version: str) -> bytes:
-        self._is_last = self._is_last or self._server.is_stopping
-        return response_head(response, version, self._server.date_line, is_last=self._is_last)
+        self._is_last_response = self._is_last_response or self._server.is_stopping
+        return response_head(response, version, self._server.date_line, is_last=self._is_last_response)
 
     def _end_response(self) -> None:
         """Continue with the next request, or close."""
-        self._streamed = None
+        self._streamed_response = None
         self.response_count += 1
-        if self._is_last and self._parser.has_data:
+        if self._is_last_response and self._parser.has_data:
             self._linger()
-        elif self._is_last or (self._client_closed and not self._parser.has_data):
+        elif self._is_last_response or (self._client_closed and not self._parser.has_data):
             self.close()
         else:
             self.state = State.IDLE
@@ -321,6 +323,6 @@ class Connection(asyncio.Protocol):
     def _enter_closing(self, deadline: float) -> None:
         self.state, self.deadline = State.CLOSING, deadline
         self._parser.discard()
-        if self._streamed is not None:
-            self._streamed.release()
-            self._streamed = None
+        if self._streamed_response is not None:
+            self._streamed_response.release()
+            self._streamed_response = None

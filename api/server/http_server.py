@@ -51,7 +51,7 @@ log = structlog.get_logger(__name__)
 class HttpServer:
     """HTTP server of a process. Call its methods in the event loop's thread, except `call_soon`.
 
-    Clients in `exempt_networks` have no limit of their own on connections.
+    Clients in `exempt_networks` may exceed the limit of connections per client.
     """
 
     def __init__(  # noqa: PLR0913  # the server's dependencies

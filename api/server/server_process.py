@@ -109,7 +109,7 @@ def serve(
         uvloop.run(_serve(create, settings, listener, heartbeat))
     except ConfigError as error:
         log.error("server.failed", error=str(error))  # noqa: TRY400  # the message says it
-        return 2
+        return 2  # as the command line does for wrong settings
     return 0
 
 

@@ -257,7 +257,6 @@ def test_ocsf_export_has_no_ids_of_missing_accounts(clients: ApiClients, account
     """API keys belong to no account."""
     clients.service.commands.api_keys.create(Scope.PORTAL, "a portal", BY_OPERATOR)
     text = export(clients, "/v1/audit/export", "ocsf").text
-    text = export(clients, "/v1/audit/export", "ocsf").text
     lines = list(map(json.loads, text.splitlines()))
     assert any("tenant_uid" not in line["metadata"] for line in lines[:-1])
     assert [fault for line in lines for fault in faults(line)] == []

@@ -178,10 +178,10 @@ def test_response_time_is_fixed_before_the_refusal_is_recorded(
 ) -> None:
     """Recording takes longer for some reasons than for others, so it happens during the delay."""
     fixed_times: list[float] = []
-    next_response_time = refusal_timing._next_response_time  # noqa: SLF001  # computes the response time
+    next_respond_at = refusal_timing._next_respond_at  # noqa: SLF001  # computes when to respond
 
     def record_fixed_time(environ: Any, elapsed: float) -> float:
-        fixed_times.append(next_response_time(environ, elapsed))
+        fixed_times.append(next_respond_at(environ, elapsed))
         return fixed_times[-1]
 
     fixed_when_recorded: list[float] = []
@@ -191,7 +191,7 @@ def test_response_time_is_fixed_before_the_refusal_is_recorded(
         fixed_when_recorded.append(len(fixed_times))
         record_refused_login(*args, **kwargs)
 
-    monkeypatch.setattr(refusal_timing, "_next_response_time", record_fixed_time)
+    monkeypatch.setattr(refusal_timing, "_next_respond_at", record_fixed_time)
     monkeypatch.setattr(MainAccount, "record_refused_login", record_and_count)
     send_login(clients, refused_credentials["inactive"])
 

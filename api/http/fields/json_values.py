@@ -23,10 +23,10 @@ ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 @runtime_checkable
 class ConvertedField(Protocol):
-    """A field with values that orjson does not encode as the API shows them."""
+    """A field whose values must be converted before orjson encodes them."""
 
     def to_json_value(self, value: Any) -> Any:
-        """Return a value, which is not None, as orjson is to encode it."""
+        """Return the converted value. `value` is not None."""
 
 
 class Details(fields.Field[Any]):
@@ -52,7 +52,7 @@ class EventDetails(fields.Field[Any]):
     """Details of an event as a JSON object, with times and ids in the usual formats."""
 
     def to_json_value(self, value: Any) -> Any:
-        """Return the details as encoded JSON: those of an activity may have integers beyond orjson's 64 bits."""
+        """Return encoded JSON: the details of an activity may have integers beyond orjson's 64 bits."""
         return orjson.Fragment(
             json.dumps(self._serialize(value, None, None), ensure_ascii=False, separators=(",", ":"))
         )
@@ -77,7 +77,7 @@ def _json_value(value: Any) -> Any:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Return whether a value has more levels than this. Does not descend further."""
+    """Return whether a value is nested deeper than this. Recursion ends at that depth."""
     if not isinstance(value, dict | list):
         return False
     if levels == 0:

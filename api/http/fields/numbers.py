@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import fields
 
 from api.strict_parsing import parse_decimal, parse_id, parse_integer
+from domain.plan import MS_PER_MINUTE
 
 if TYPE_CHECKING:
     from uuid import UUID
 
 ROUNDING_TOLERANCE = Decimal("1e-9")
-"""Tolerated rounding error of a calculated number: it does not count as additional decimals."""
+"""Tolerated rounding error of a calculated number, such as 0.1 + 0.2: it does not count as additional decimals."""
 
 
 class Minutes(fields.Field[int]):
@@ -33,7 +34,7 @@ class Minutes(fields.Field[int]):
 
     def to_json_value(self, value: int) -> float:
         """Return milliseconds as minutes, whole ones as an integer."""
-        return value // 60_000 if value % 60_000 == 0 else round(value / 60_000, 3)
+        return value // MS_PER_MINUTE if value % MS_PER_MINUTE == 0 else round(value / MS_PER_MINUTE, 3)
 
     def _serialize(self, value: int | None, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
         return None if value is None else self.to_json_value(value)
@@ -49,7 +50,7 @@ class Minutes(fields.Field[int]):
         rounded = number.quantize(Decimal("0.001"), ROUND_HALF_EVEN)
         if abs(number - rounded) > ROUNDING_TOLERANCE:
             raise self.make_error("precision")
-        return int(rounded * 60_000)
+        return int(rounded * MS_PER_MINUTE)
 
 
 class StrictInteger(fields.Integer):

@@ -25,7 +25,7 @@ CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 LINE = f"^[^{CONTROL}]*$"
 
 LINE_WITH_TEXT = f"^[^{CONTROL}]*[^{CONTROL}{INVISIBLE}\\s][^{CONTROL}]*$"
-"""The input of `Text` as a pattern for the OpenAPI document, apart from unpaired surrogates."""
+"""Patterns of `Text` for the OpenAPI document. They do not exclude unpaired surrogates, which are also refused."""
 
 NO_NUL = r"^[^\x00]*$"
 

@@ -19,14 +19,14 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 EARLIEST_REPORT = datetime(2000, 1, 1, tzinfo=UTC)
-"""No portal is older. Earlier times are zero values, such as 0001-01-01 in Go and .NET or 1970-01-01 in Unix."""
+"""No portal is older. Earlier times are zero values, such as 0001-01-01 in Go and .NET or 1970-01-01 in Unix time."""
 
 CLOCK_TOLERANCE = timedelta(hours=1)
 """Allowed lead of the portal's clock over ours."""
 
 
 class Time(fields.Field[datetime]):
-    """A time in RFC 3339 with an offset; responses have it in UTC. Times that are stored need bounds."""
+    """A time in RFC 3339 with an offset; in UTC in responses. Give bounds for times that are stored."""
 
     default_error_messages = {  # noqa: RUF012  # declared by marshmallow
         "invalid": "must be a time such as 2026-05-01T00:00:00Z",
@@ -109,7 +109,7 @@ class ReportedTime(Time):
 
 
 def require_past(reports: Iterable[Mapping[str, Any]], now: datetime, name: str | None = None) -> None:
-    """Raise a problem for reports from the future. `name` is the list's field; without it the body is one report."""
+    """Raise a problem for reports from the future. `name` is the field of the list, None if the body is the report."""
     for index, report in enumerate(reports):
         occurred_at = report.get("occurred_at")
         if occurred_at is not None and occurred_at > now + CLOCK_TOLERANCE:

@@ -11,6 +11,6 @@ SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
-  persistAuthorization: false, // a key is forgotten with the page
-  validatorUrl: null, // nothing leaves for elsewhere
+  persistAuthorization: false, // closing the page forgets the API key
+  validatorUrl: null, // send no request to the public validator
 });

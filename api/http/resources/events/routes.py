@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 routes = Routes("events", "Feed of events")
 PAGE = EventsAnswer()
 
-CHECK_SECONDS = 1.0
+IDLE_CHECK_SECONDS = 1.0
 """Interval at which an idle stream checks its API key, and sends a comment to detect a closed connection."""
 
 STREAM_PAGE_SIZE = 500
 EVENT_STREAM = "text/event-stream"
 RECONNECT = b"retry: 2000\n"
-"""Milliseconds after which an interrupted client reconnects."""
+"""An interrupted client reconnects after this number of milliseconds."""
 
 KEEP_ALIVE = b":\n"
 LAST_EVENT_ID = {
@@ -156,7 +156,7 @@ def _stream_messages(
         while not service.queries.event_tail.ended and service.commands.api_keys.is_active(key.api_key_id):
             yield _encode_page(page, after)
             if not page.more:
-                service.queries.event_tail.wait_beyond(page.position, CHECK_SECONDS)
+                service.queries.event_tail.wait_beyond(page.position, IDLE_CHECK_SECONDS)
             after, epoch = page.position, page.epoch
             page = service.queries.events.page(after, STREAM_PAGE_SIZE, feed_filter)
             if page.epoch != epoch:  # the client reconnects, and gets the problem
@@ -170,7 +170,7 @@ def _epoch_header(page: FeedPage) -> dict[str, str]:
 
 
 def _encode_page(page: FeedPage, after: int) -> bytes:
-    """Encode a page as messages, with a final `id` if the page ends after its last event."""
+    """Encode a page as messages. If the page ends after its last event, a final `id` has its position."""
     messages = [_encode_event(item) for item in page.items]
     if page.position > (page.items[-1]["position"] if page.items else after):
         messages.append(f"id: {page.position}\n\n".encode())

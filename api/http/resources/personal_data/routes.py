@@ -14,6 +14,7 @@ from api.http.resources.personal_data.schemas import PersonalDataAnswer
 from api.http.routing import Routes
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
+from domain.plan import MS_PER_MINUTE
 from projections.audit_log.queries import AuditFilter
 from projections.history.personal_data import without_third_party_data
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from projections.audit_log.rows import AuditRow
 
-MILLISECONDS_PER_MINUTE = 60_000
 
 routes = Routes("personal-data", "Personal data of a sub-user")
 WITHOUT_AUDIT_LOG = PersonalDataAnswer(exclude=["audit_log"])
@@ -66,8 +66,7 @@ def export_personal_data(account_id: UUID, sub_user_id: UUID) -> Response:
         "sessions": [] if is_held else service().commands.sub_users.sessions(account_id, sub_user_id),
         "mails": mails_and_usage.mails,
         "usage": [
-            {**row, "conversation_minutes": row["conversation_ms"] / MILLISECONDS_PER_MINUTE}
-            for row in mails_and_usage.usage
+            {**row, "conversation_minutes": row["conversation_ms"] / MS_PER_MINUTE} for row in mails_and_usage.usage
         ],
     }
     rows_past_retention = partial(service().queries.audit_log.rows_past_retention, account_id, sub_user_id)
@@ -80,7 +79,7 @@ def export_personal_data(account_id: UUID, sub_user_id: UUID) -> Response:
 def _all_rows(
     current_rows: Iterable[AuditRow], rows_past_retention: Callable[[int | None], Iterable[AuditRow]]
 ) -> Iterator[AuditRow]:
-    """Yield the entries in the audit log, then those past its retention.
+    """Yield the entries in the audit log, then the older ones past its retention.
 
     Reading continues below the last position, so that an entry whose retention ends meanwhile is not repeated.
     """
