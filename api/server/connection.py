@@ -254,9 +254,7 @@ class Connection(asyncio.Protocol):
         """Send a response, now or at its `respond_at`."""
         if response.respond_at and response.respond_at > time.monotonic():
             self._server.call_at(response.respond_at, self._respond, request, response, stream_lane)
-        elif (
-            self.state is State.CLOSING or self._running_request is not request
-        ):  # nobody waits for the response any more
+        elif self.state is State.CLOSING or self._running_request is not request:  # the client has gone
             if response.stream is not None:
                 close_stream(response.stream, self._server.pools[stream_lane])
         elif response.stream is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from projections.audit_log.rows import AuditRow
 
-ROW = AuditRowAnswer()
+AUDIT_ROW = AuditRowAnswer()
 
 CSV = "text/csv"
 CSV_COLUMNS = (
@@ -38,7 +38,7 @@ def _lines(rows: Iterable[AuditRow]) -> Iterator[bytes]:
 
 def row_cells(row: AuditRow) -> dict[str, Any]:
     """Return the cells of a row by column name."""
-    cells: dict[str, Any] = ROW.dump(row)
+    cells: dict[str, Any] = AUDIT_ROW.dump(row)
     actor = cells.pop("actor")
     cells |= {f"actor_{name}": value for name, value in actor.items()}
     cells["details"] = JsonText.of(cells["details"])

@@ -11,7 +11,7 @@ from flask import request
 from api.http.authentication import api_key, api_key_activity_check, command_context, service
 from api.http.downloads import file_response, reserve_download
 from api.http.problems import Problem
-from api.http.resources.audit_log.csv_rows import CSV, ROW, csv_response
+from api.http.resources.audit_log.csv_rows import AUDIT_ROW, CSV, csv_response
 from api.http.resources.audit_log.schemas import AuditLogAnswer, AuditLogQuery
 from api.http.responses import json_response, required_position
 from api.http.routing import EVENT_POSITION, Routes
@@ -82,4 +82,4 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
 
 def _ndjson_lines(rows: Iterator[AuditRow]) -> Iterator[bytes]:
     for row in rows:
-        yield ROW.to_json(row) + b"\n"
+        yield AUDIT_ROW.to_json(row) + b"\n"

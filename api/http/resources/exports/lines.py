@@ -6,7 +6,7 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from api.http.resources.audit_log.csv_rows import CSV_COLUMNS, ROW, row_cells
+from api.http.resources.audit_log.csv_rows import AUDIT_ROW, CSV_COLUMNS, row_cells
 from api.presentation.event_descriptions import EventDescriptions
 from api.presentation.ocsf import ocsf_end, ocsf_event
 from api.presentation.spreadsheet_csv import JsonText, csv_line
@@ -68,18 +68,16 @@ def _csv(export: Export) -> Iterator[bytes]:
 
 def _ocsf(export: Export, started_at: datetime) -> Iterator[bytes]:
     for exported in export.rows():
-        yield _json(
-            ocsf_event(exported, EventDescriptions().describe(exported.row, exported.names), ROW.dump(exported.row))
-        )
+        sentence = EventDescriptions().describe(exported.row, exported.names)
+        yield _json(ocsf_event(exported, sentence, AUDIT_ROW.dump(exported.row)))
     yield _json(ocsf_end(export.event_count, export.end_position, started_at))
 
 
 def _export_fields(exported: ExportedEvent) -> dict[str, Any]:
-    sentence = EventDescriptions().describe(exported.row, exported.names)
     return {
-        **ROW.dump(exported.row),
+        **AUDIT_ROW.dump(exported.row),
         "account_id": str(exported.account_id) if exported.account_id else None,
-        "in_words": sentence,
+        "in_words": EventDescriptions().describe(exported.row, exported.names),
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from api.http.authentication import api_key_activity_check, command_context, service
 from api.http.downloads import file_response, reserve_download
-from api.http.resources.audit_log.csv_rows import ROW
+from api.http.resources.audit_log.csv_rows import AUDIT_ROW
 from api.http.resources.personal_data.schemas import PersonalDataAnswer
 from api.http.routing import Routes
 from application.commands.api_keys import Scope
@@ -93,5 +93,5 @@ def _all_rows(
 def _json_rows(rows: Iterable[AuditRow]) -> Iterator[bytes]:
     comma = b""
     for row in rows:
-        yield comma + ROW.to_json(without_third_party_data(row))
+        yield comma + AUDIT_ROW.to_json(without_third_party_data(row))
         comma = b","

@@ -36,8 +36,8 @@ NOT_FOUND = (HTTPStatus.NOT_FOUND,)
 @routes.route("GET", "/v1/audit/checkpoints", Scope.AUDITOR, query=Paging, response=(200, CheckpointListAnswer))
 def list_checkpoints(query: dict[str, Any]) -> Response:
     """List the signed checkpoints, newest first."""
-    rows, cursor = service().queries.checkpoints.page(query["limit"], query["cursor"])
-    return json_response(CHECKPOINTS.to_json({"items": rows, "next_cursor": cursor}))
+    checkpoints, next_cursor = service().queries.checkpoints.page(query["limit"], query["cursor"])
+    return json_response(CHECKPOINTS.to_json({"items": checkpoints, "next_cursor": next_cursor}))
 
 
 @routes.route("GET", "/v1/audit/checkpoints/latest", Scope.AUDITOR, problems=NOT_FOUND)

@@ -40,15 +40,15 @@ SESSION_LIST = SessionListAnswer()
 COLLECTION_PATH = "/v1/accounts/<uuid:account_id>/sub-users"
 ITEM_PATH = f"{COLLECTION_PATH}/<uuid:sub_user_id>"
 NOT_FOUND = (HTTPStatus.NOT_FOUND,)
-CONFLICT = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
-PRECONDITION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
+CHANGE_PROBLEMS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+CONDITIONAL_CHANGE_PROBLEMS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 
 
 @routes.route(
     "POST",
     COLLECTION_PATH,
     Scope.PORTAL,
-    problems=CONFLICT,
+    problems=CHANGE_PROBLEMS,
     headers=(IDEMPOTENCY_KEY,),
     body=NewSubUser,
     response=(201, SubUserAnswer),
@@ -111,7 +111,7 @@ def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     "PATCH",
     ITEM_PATH,
     Scope.PORTAL,
-    problems=(*PRECONDITION, HTTPStatus.TOO_MANY_REQUESTS),
+    problems=(*CONDITIONAL_CHANGE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     headers=(IF_MATCH,),
     body=SubUserPatch,
     response=(200, SubUserAnswer),
@@ -134,7 +134,7 @@ def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -
     "DELETE",
     ITEM_PATH,
     Scope.PORTAL,
-    problems=PRECONDITION,
+    problems=CONDITIONAL_CHANGE_PROBLEMS,
     headers=(IF_MATCH,),
     response=(204, None),
     response_headers=(POSITION,),
@@ -154,7 +154,7 @@ def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     "POST",
     f"{ITEM_PATH}/credentials-mail",
     Scope.PORTAL,
-    problems=(*CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
+    problems=(*CHANGE_PROBLEMS, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
     headers=(IDEMPOTENCY_KEY,),
     response=(202, SubUserAnswer),
     response_headers=(ETAG, POSITION),
@@ -179,15 +179,15 @@ def send_credentials_again(account_id: UUID, sub_user_id: UUID) -> Response:
 @routes.route("GET", f"{ITEM_PATH}/sessions", Scope.PORTAL, problems=NOT_FOUND, response=(200, SessionListAnswer))
 def list_sessions(account_id: UUID, sub_user_id: UUID) -> Response:
     """List the active sessions of a sub-user, newest first."""
-    rows = service().commands.sub_users.sessions(account_id, sub_user_id)
-    return json_response(SESSION_LIST.to_json({"items": rows, "next_cursor": None}))
+    sessions = service().commands.sub_users.sessions(account_id, sub_user_id)
+    return json_response(SESSION_LIST.to_json({"items": sessions, "next_cursor": None}))
 
 
 @routes.route(
     "DELETE",
     f"{ITEM_PATH}/sessions",
     Scope.PORTAL,
-    problems=CONFLICT,
+    problems=CHANGE_PROBLEMS,
     response=(204, None),
     response_headers=(POSITION,),
 )

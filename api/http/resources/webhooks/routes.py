@@ -58,13 +58,11 @@ def create_webhook(body: dict[str, Any]) -> Response:
     delivers the events of all accounts, and `account_id` is not allowed. The response has the key with which the
     receiver verifies signatures. No other response contains it.
     """
-    if _manages_all_accounts() == (body["account_id"] is not None):
-        reason = (
-            "must not be sent with an analytics key: its webhooks deliver the events of all accounts"
-            if _manages_all_accounts()
-            else "Missing data for required field."
-        )
+    if _manages_all_accounts() and body["account_id"] is not None:
+        reason = "must not be sent with an analytics key: its webhooks deliver the events of all accounts"
         raise unprocessable({"account_id": [reason]})
+    if not _manages_all_accounts() and body["account_id"] is None:
+        raise unprocessable({"account_id": ["Missing data for required field."]})
     require_account(body["account_id"])
     outcome = service().commands.webhooks.create(
         NewWebhook(**body, api_key_id=api_key().api_key_id), _command_context()
@@ -87,8 +85,8 @@ def list_webhooks(query: dict[str, Any]) -> Response:
     A portal key lists webhooks of single accounts, an analytics key those of all accounts.
     """
     require_account(query["account_id"])
-    rows, cursor = service().commands.webhooks.page(all_accounts=_manages_all_accounts(), **query)
-    return json_response(WEBHOOK_LIST.to_json({"items": rows, "next_cursor": cursor}))
+    webhooks, next_cursor = service().commands.webhooks.page(all_accounts=_manages_all_accounts(), **query)
+    return json_response(WEBHOOK_LIST.to_json({"items": webhooks, "next_cursor": next_cursor}))
 
 
 @routes.route("GET", ITEM_PATH, Scope.PORTAL, Scope.ANALYTICS, problems=NOT_FOUND, response=(200, WebhookAnswer))
@@ -221,8 +219,10 @@ def list_webhook_deliveries(query: dict[str, Any], webhook_id: UUID) -> Response
     The log keeps the newest 1,000 attempts, for 30 days.
     """
     _accessible_webhook(webhook_id)
-    rows, cursor = service().commands.webhooks.deliveries(webhook_id, all_accounts=_manages_all_accounts(), **query)
-    return json_response(DELIVERY_LIST.to_json({"items": rows, "next_cursor": cursor}))
+    deliveries, next_cursor = service().commands.webhooks.deliveries(
+        webhook_id, all_accounts=_manages_all_accounts(), **query
+    )
+    return json_response(DELIVERY_LIST.to_json({"items": deliveries, "next_cursor": next_cursor}))
 
 
 def _accessible_webhook(webhook_id: UUID) -> Webhook:
