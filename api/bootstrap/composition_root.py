@@ -193,19 +193,19 @@ def _open_store(settings: Settings, clock: Clock | None, limits: Limits, wall_cl
 
 def _queries(store: _Store) -> Queries:
     url, database, lineage = store.settings.database_url or "", store.database, store.lineage
-    reads = (database, store.freshness)
+    common = (database, store.freshness)
     checkpoints = Checkpoints(database, store.cursors)
     proofs = Proofs(database, checkpoints)
     source = EventSource(database, store.mapper, store.vault)
     return Queries(
-        sub_users=SubUserQueries(*reads, store.cursors),
-        audit_log=AuditQueries(*reads, store.cursors, store.mapper, store.vault),
-        audit_counts=AuditCounts(*reads),
+        sub_users=SubUserQueries(*common, store.cursors),
+        audit_log=AuditQueries(*common, store.cursors, store.mapper, store.vault),
+        audit_counts=AuditCounts(*common),
         history=History(source, store.freshness, store.cursors, store.clock),
         exports=Exports(source, store.freshness, store.cursors, proofs),
-        personal_data=PersonalData(*reads),
-        usage=UsageQueries(*reads, store.clock),
-        events=EventFeed(*reads, _envelopes(store), lambda: lineage.epoch),
+        personal_data=PersonalData(*common),
+        usage=UsageQueries(*common, store.clock),
+        events=EventFeed(*common, _envelopes(store), lambda: lineage.epoch),
         event_tail=EventTail(lambda: connect_to_tail(url, lineage), CHANNEL),
         progress=Progress(database),
         checkpoints=checkpoints,

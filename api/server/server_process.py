@@ -140,7 +140,7 @@ async def _serve(
 
 async def _start(create: Callable[[], Application], server: HttpServer) -> Application:
     """Build the application and accept connections; answer 503 if building takes long."""
-    accepting = asyncio.get_running_loop().call_later(START_SECONDS, server.accept_connections)
+    accept_timer = asyncio.get_running_loop().call_later(START_SECONDS, server.accept_connections)
     while True:
         try:
             application = await asyncio.to_thread(create)
@@ -149,7 +149,7 @@ async def _start(create: Callable[[], Application], server: HttpServer) -> Appli
             server.accept_connections()
             await asyncio.sleep(RETRY_SECONDS)
             continue
-        accepting.cancel()
+        accept_timer.cancel()
         server.app = application.wsgi
         _freeze_permanent_objects()
         server.accept_connections()
