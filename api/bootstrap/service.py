@@ -198,7 +198,7 @@ class Service:
         return entry.key if entry is not None else None
 
     def find_account_id(self, email: str) -> UUID | None:
-        """Return the id of the open account with an e-mail, None if there is none."""
+        """Return the id of the open account with this e-mail, None if there is none."""
         return self.account_directory.find_account_id(self.keyed_hasher.email(email))
 
     def close(self) -> None:

@@ -51,7 +51,7 @@ ACTIVITY_BY_ACTION = {
     for event_class in events.EVENT_CLASSES
     if event_class.DESCRIPTOR.has_own_action
 }
-"""OCSF activity by action. Any other action is one that the portal reported, whose name and status it chose."""
+"""OCSF activity by action. All other actions are named by the portal, and classified as `REPORTED`."""
 
 
 def ocsf_event(exported: ExportedEvent, message: str, serialized_row: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ CACHE_SIZE = 4096
 """Entries in each cache. A page formats hundreds of days and numbers, and most recur on the next page."""
 
 UTC_NAME = "UTC"
-NO_TIME_ZONES = frozenset({"localtime", "Factory"})
+NOT_TIME_ZONES = frozenset({"localtime", "Factory"})
 """Entries of the time zone database that are not time zones."""
 
 
@@ -53,7 +53,7 @@ def time_zone(*names: str | None) -> ZoneInfo:
 @cache
 def _valid_names() -> frozenset[str]:
     """Return all names of time zones. Cached, because finding them reads hundreds of files."""
-    return frozenset(available_timezones() - NO_TIME_ZONES)
+    return frozenset(available_timezones() - NOT_TIME_ZONES)
 
 
 def format_date_and_time(moment: datetime, language: str, zone: tzinfo) -> str:

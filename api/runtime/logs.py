@@ -28,7 +28,7 @@ SCRUBBING_RULES = (
 
 
 class LogStream:
-    """Wrapper of a stream that ignores its errors: a log line that cannot be written must not fail a request."""
+    """Stream wrapper that ignores write errors: a log line that cannot be written must not fail a request."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

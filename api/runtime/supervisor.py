@@ -160,7 +160,7 @@ class Supervisor:
         self._children = children
         self._signals = signals
         self._watchdog_seconds = watchdog_seconds
-        self._keep_database = restart_database
+        self._restart_database = restart_database
         self._checked_at = time.monotonic()
 
     def run(self) -> None:
@@ -179,7 +179,7 @@ class Supervisor:
                 child.reset_heartbeat_baseline(now)
             child.replace_if_stuck(now, self._watchdog_seconds)
             child.start_if_due(now)
-        if self._keep_database():
+        if self._restart_database():
             log.warning("database.moved")
             for child in self._children:
                 child.send(signal.SIGTERM)
