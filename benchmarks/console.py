@@ -64,7 +64,7 @@ BASE_URL = "http://127.0.0.1:8000"
 STATUS = re.compile(r"\((\d+)\)$")
 """At the end of a page's name, if the expected status is not 200."""
 
-FORM_TOKEN = re.compile(r'name="csrf" value="(\w+)"')
+CSRF_TOKEN = re.compile(r'name="csrf" value="(\w+)"')
 
 OWNER_PAGES = {
     "sub-users, 50 of them": "/sub-users",
@@ -234,7 +234,7 @@ def conflict(owner: FlaskClient, sub_user_id: UUID) -> Visit:
     """Return an edit with an outdated revision."""
     path = f"/sub-users/{sub_user_id}/edit"
     form = owner.get(path, base_url=BASE_URL, headers={"Accept": "text/html"}).text
-    token = FORM_TOKEN.search(form)
+    token = CSRF_TOKEN.search(form)
     form_data = {
         "csrf": token[1] if token else "",
         "revision": "0",

@@ -1,4 +1,4 @@
-"""Time line of a history on a terminal: grouped by day, each event as a sentence with its changes."""
+"""Timeline of a history on a terminal: grouped by day, each event as a sentence with its changes."""
 
 from __future__ import annotations
 
