@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime  # noqa: TC003  # typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID  # noqa: TC003  # typer reads the annotations
 
 import typer
 
-from api.cli.commands.tail import discard_unwritten_output
-from api.cli.output import console, write_json
+from api.cli.output import console, discard_unwritten_output, write_json
 from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timeline import show_entry, show_state
 from api.cli.timestamps import parse_time
@@ -22,6 +21,8 @@ from domain.event_metadata import ActorType, ReadTarget
 from projections.history.queries import HistoryFilter
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from projections.history.queries import Replay
 
 ENTRY, END = HistoryEntryAnswer(), HistoryEndAnswer()
@@ -58,7 +59,7 @@ def _print_json(history: Replay) -> None:
 
 def _print_timeline(history: Replay) -> None:
     terminal = console()
-    day: Any = None
+    day: date | None = None
     for entry in history:
         day = show_entry(terminal, entry, day)
     show_state(terminal, history.state)
