@@ -56,7 +56,7 @@ POLL_SECONDS = 0.2
 
 ACTIONS = [f"assistant.{verb}" for verb in ("opened", "tested", "changed", "published")]
 EMAIL, PASSWORD, OWN_PASSWORD = "owner@company.example", "seven slow barges pass", "seven quiet rivers meet"
-ORIGIN = CommandContext(
+OWNER_CONTEXT = CommandContext(
     ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="Mozilla/5.0 (X11) Firefox/140.0"
 )
 BASE_URL = "http://127.0.0.1:8000"
@@ -146,15 +146,15 @@ def run_followers(service: Service) -> Iterator[None]:
 def populate(service: Service) -> Sequence[UUID]:
     """Create the account, its sub-users and their activities; return their ids. Only the first can log in."""
     account = service.commands.accounts.register(
-        ORIGIN, email=EMAIL, company_name="Winds & Waves", password=PASSWORD
+        OWNER_CONTEXT, email=EMAIL, company_name="Winds & Waves", password=PASSWORD
     ).value
     account_id = account.account_id
-    service.commands.accounts.raise_sub_user_limit(account_id, SUB_USERS + 1, ORIGIN)
+    service.commands.accounts.raise_sub_user_limit(account_id, SUB_USERS + 1, OWNER_CONTEXT)
     sub_user_ids = [create_sub_user(service, account_id, number) for number in track(range(SUB_USERS), "sub-users")]
     temporary = service.commands.sub_user_sessions.log_in(
-        EMAIL, "grace-0@company.example", PASSWORD, ORIGIN
+        EMAIL, "grace-0@company.example", PASSWORD, OWNER_CONTEXT
     ).value.token
-    service.commands.sub_user_sessions.change_password(temporary, PASSWORD, OWN_PASSWORD, ORIGIN)
+    service.commands.sub_user_sessions.change_password(temporary, PASSWORD, OWN_PASSWORD, OWNER_CONTEXT)
     rng, now = random.Random(1), datetime.now(UTC)
     for step in track(range(ROWS // BATCH_SIZE), f"{ROWS:,} rows"):
         moments = [now - timedelta(days=DAYS) * rng.random() for _ in range(BATCH_SIZE)]
@@ -163,11 +163,13 @@ def populate(service: Service) -> Sequence[UUID]:
                 Activity(rng.choice(sub_user_ids), rng.choice(ACTIONS), "Front desk", None, moment)
                 for moment in moments
             ]
-            service.commands.activities.record(account_id, activities, ORIGIN)
+            service.commands.activities.record(account_id, activities, OWNER_CONTEXT)
         else:
             reports = [UsageReport(rng.choice(sub_user_ids), 90_000, 4_000, moment) for moment in moments]
-            service.commands.usage.record(account_id, reports, ORIGIN)
-    service.commands.usage.set_plan(account_id, Plan(20_000, 40_000_000, now.date() - timedelta(days=20)), ORIGIN)
+            service.commands.usage.record(account_id, reports, OWNER_CONTEXT)
+    service.commands.usage.set_plan(
+        account_id, Plan(20_000, 40_000_000, now.date() - timedelta(days=20)), OWNER_CONTEXT
+    )
     return sub_user_ids
 
 
@@ -181,7 +183,7 @@ def create_sub_user(service: Service, account_id: UUID, number: int) -> UUID:
     """Create a sub-user; one in ten is hidden, one in ten inactive."""
     sub_user = service.commands.sub_users.create(
         account_id,
-        ORIGIN,
+        OWNER_CONTEXT,
         email=f"grace-{number}@company.example",
         name="Grace",
         surname=f"Hopper {number}",
@@ -189,7 +191,7 @@ def create_sub_user(service: Service, account_id: UUID, number: int) -> UUID:
         visible=number % 10 != 1,
     ).value
     if number % 10 != 2:
-        service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), ORIGIN)
+        service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), OWNER_CONTEXT)
     return sub_user.sub_user_id
 
 
@@ -207,10 +209,12 @@ def visits(service: Service, app: Flask, sub_user_id: UUID) -> list[Visit]:
         "year_ago": year_ago,
         "month": f"{year_ago:%Y-%m}",
     }
-    owner = log_in(app, service.commands.owner_sessions.log_in(EMAIL, PASSWORD, ORIGIN).value.token)
+    owner = log_in(app, service.commands.owner_sessions.log_in(EMAIL, PASSWORD, OWNER_CONTEXT).value.token)
     sub_user = log_in(
         app,
-        service.commands.sub_user_sessions.log_in(EMAIL, "grace-0@company.example", OWN_PASSWORD, ORIGIN).value.token,
+        service.commands.sub_user_sessions.log_in(
+            EMAIL, "grace-0@company.example", OWN_PASSWORD, OWNER_CONTEXT
+        ).value.token,
     )
     pages_by_browser = ((owner, OWNER_PAGES), (sub_user, SUB_USER_PAGES), (app.test_client(), PUBLIC_PAGES))
     all_visits = [

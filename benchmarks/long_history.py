@@ -41,7 +41,7 @@ BAR = 1.3
 
 EVENTS_PER_CHANGE = 3
 WARM_UP = 5
-ORIGIN = CommandContext(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="a browser")
+OWNER_CONTEXT = CommandContext(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="a browser")
 
 Rename: TypeAlias = "Callable[[Account, str], object]"
 
@@ -70,8 +70,12 @@ class Times:
 def create_account(service: Service, events: int) -> Account:
     """Create an account with at least `events` events in its history."""
     email = f"owner-{uuid4().hex}@company.example"
-    account_id = service.commands.accounts.register(ORIGIN, email=email, company_name="Winds & Waves").value.account_id
-    sub_user = service.commands.sub_users.create(account_id, ORIGIN, email=email, name="Grace", surname="Hopper").value
+    account_id = service.commands.accounts.register(
+        OWNER_CONTEXT, email=email, company_name="Winds & Waves"
+    ).value.account_id
+    sub_user = service.commands.sub_users.create(
+        account_id, OWNER_CONTEXT, email=email, name="Grace", surname="Hopper"
+    ).value
     account = Account(account_id, sub_user.sub_user_id)
     steps = range((events - 2 + EVENTS_PER_CHANGE - 1) // EVENTS_PER_CHANGE)
     for step in track(steps, "a long history", disable=events < LONG_HISTORY):
@@ -81,7 +85,7 @@ def create_account(service: Service, events: int) -> Account:
             changes_expiry=True,
             access_expires_at=datetime.now(UTC) + timedelta(days=1),
         )
-        service.commands.sub_users.change(account.account_id, account.sub_user_id, changes, ORIGIN)
+        service.commands.sub_users.change(account.account_id, account.sub_user_id, changes, OWNER_CONTEXT)
     version = service.main_accounts.load(account_id).version
     if version < events:
         sys.exit(f"the history has {version} events, not {events}")
@@ -111,7 +115,7 @@ def seconds(rename: Rename, account: Account) -> float:
 def rename_in_process(service: Service) -> Rename:
     """Return the command as a call of the application layer."""
     return lambda account, name: service.commands.sub_users.change(
-        account.account_id, account.sub_user_id, SubUserChanges(name=name), ORIGIN
+        account.account_id, account.sub_user_id, SubUserChanges(name=name), OWNER_CONTEXT
     )
 
 

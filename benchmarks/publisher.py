@@ -77,8 +77,8 @@ class Target:
 
 
 @contextmanager
-def target_on(url: str) -> Iterator[Target]:
-    """Lend a target on a broker, and delete it afterwards."""
+def temporary_target(url: str) -> Iterator[Target]:
+    """Yield a target on a broker, and delete it afterwards."""
     target = Target(url)
     try:
         yield target
@@ -128,7 +128,7 @@ def main() -> int:
         write_history(settings.owner_url, args.events)
         service = composition_root.build(settings)
         confirmed, bare = [], []
-        with target_on(url) as target:
+        with temporary_target(url) as target:
             broker = RabbitMq(url, prefix=target.names.prefix)
             end = service.queries.progress.settled_position()
             for _ in range(args.runs):

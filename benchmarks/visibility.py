@@ -19,7 +19,7 @@ import psycopg
 from api.bootstrap import composition_root
 from application.commands.sub_users import SubUserChanges
 from benchmarks.lines import Line, median_of
-from benchmarks.long_history import ORIGIN, create_account
+from benchmarks.long_history import OWNER_CONTEXT, create_account
 from benchmarks.servers import run_worker, temporary_database
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def send_commands(service: Service, accounts: list[Account], seconds: float) -> 
             account = accounts[number % len(accounts)]
             changes = SubUserChanges(name=f"Grace {number} {started_at}")
             position = service.commands.sub_users.change(
-                account.account_id, account.sub_user_id, changes, ORIGIN
+                account.account_id, account.sub_user_id, changes, OWNER_CONTEXT
             ).position
             results.append((position or 0, time.perf_counter()))
 
