@@ -1,7 +1,7 @@
 """Appends of one event per transaction, compared with the library's recorder and with pgbench inserting the same row.
 
 Ours is the recorder that every command uses, with the connection pool of the service. While threads of one process
-append, with our recorder or the library's, readers in other processes follow by position. In the end each of them must
+append, with our recorder or the library's, readers in other processes follow by position. In the end, each reader must
 have read every event once, in order.
 """
 
@@ -30,7 +30,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.event_store.recorder import Recorder
 from adapters.postgres.event_store.settled_reads import events_after
 from benchmarks.lines import Line, median_of
-from benchmarks.long_history import temporary_database
+from benchmarks.servers import temporary_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +40,11 @@ if TYPE_CHECKING:
 
 THREADS, PROCESSES = 8, 4
 READERS = 2
-PAGE_SIZE, PAUSE = 5000, 0.05
-"""Events per read, and seconds between reads: enough to detect a missed event, and little load on the writers."""
+PAGE_SIZE, PAUSE_SECONDS = 5000, 0.05
+"""Events per read, and pause between reads: detects a missed event, with little load on the writers."""
 
-BAR_OF_LIBRARY, BAR_OF_PGBENCH = 3.5, 0.5
+LIBRARY_BAR, PGBENCH_BAR = 3.5, 0.5
+"""Least ratios of our rate to that of the peer."""
 
 TOPIC = "SubUserVisibilityChanged"
 STATE = (
@@ -57,9 +58,9 @@ STATE = (
     + str(uuid4()).encode()
     + b'","visible":true}'
 )
-"""State of the size of an edit's event."""
+"""State of an event, as large as that of an edit."""
 
-LIBRARY_SCHEMA = "as_the_library_has_it"
+LIBRARY_SCHEMA = "library"
 
 
 def measure(scale: Scale) -> list[Line]:
@@ -70,22 +71,22 @@ def measure(scale: Scale) -> list[Line]:
         script.write_text(INSERT)
         single_process, many_processes = [], []
         for _ in range(scale.runs):
-            ours = ours_of_single_process(service_url, scale.seconds)
-            library = of_the_library(url, scale.seconds)
-            against = "the library's default recorder"
+            ours = our_rate_in_one_process(service_url, scale.seconds)
+            library = library_rate(url, scale.seconds)
+            limit_label = "the library's default recorder"
             single_process.append(
-                Line("appends, 8 threads, one process", ours, "1/s", against, library, BAR_OF_LIBRARY)
+                Line("appends, 8 threads, one process", ours, "1/s", limit_label, library, LIBRARY_BAR)
             )
-            ours = ours_of_processes(service_url, scale.seconds)
-            pgbench = of_pgbench(url, script, scale.seconds)
-            against = "pgbench, the same row and clients"
+            ours = our_rate_in_processes(service_url, scale.seconds)
+            pgbench = pgbench_rate(url, script, scale.seconds)
+            limit_label = "pgbench, the same row and clients"
             many_processes.append(
-                Line("appends, 4 processes of 8 threads", ours, "1/s", against, pgbench, BAR_OF_PGBENCH)
+                Line("appends, 4 processes of 8 threads", ours, "1/s", limit_label, pgbench, PGBENCH_BAR)
             )
     return [median_of(single_process), median_of(many_processes)]
 
 
-def event() -> StoredEvent:
+def new_event() -> StoredEvent:
     """Return an event in a stream of its own. Its id is cheap to generate: with pgbench, the server generates it."""
     return StoredEvent(UUID(int=random.getrandbits(128), version=4), 1, TOPIC, STATE)
 
@@ -110,12 +111,12 @@ def rate(append: Callable[[], object], seconds: float) -> float:
 def warm_rate(recorder: PostgresApplicationRecorder, seconds: float, begin: Callable[[], object]) -> float:
     """Return the rate of appending one event per transaction, after connections and statements are warmed up."""
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(lambda _: recorder.insert_events([event()]), range(THREADS * 50)))
+        list(threads.map(lambda _: recorder.insert_events([new_event()]), range(THREADS * 50)))
     begin()
-    return rate(lambda: recorder.insert_events([event()]), seconds)
+    return rate(lambda: recorder.insert_events([new_event()]), seconds)
 
 
-def rate_of_ours(url: str, seconds: float, begin: Callable[[], object]) -> float:
+def our_rate(url: str, seconds: float, begin: Callable[[], object]) -> float:
     """Return the rate of our recorder. `begin` waits for the other participants."""
     database = Database(url, pool_size=THREADS)
     recorder = Recorder(database, lambda: None)
@@ -125,16 +126,16 @@ def rate_of_ours(url: str, seconds: float, begin: Callable[[], object]) -> float
         database.close()
 
 
-def ours_of_single_process(url: str, seconds: float) -> float:
+def our_rate_in_one_process(url: str, seconds: float) -> float:
     """Return the rate of our recorder in one process."""
-    return rate_with_readers(url, lambda begin: rate_of_ours(url, seconds, begin))
+    return rate_with_readers(url, lambda begin: our_rate(url, seconds, begin))
 
 
 def rate_with_readers(url: str, measure_rate: Callable[[Callable[[], object]], float]) -> float:
     """Return the measured rate. Exits if a reader missed an event, or read one twice."""
     spawn = multiprocessing.get_context("spawn")
     stop, ready = spawn.Event(), spawn.Barrier(READERS + 1)
-    with spawn.Pool(READERS, _set_signals, (ready, stop)) as readers:
+    with spawn.Pool(READERS, _share_signals, (ready, stop)) as readers:
         reading = readers.map_async(follow, [url] * READERS, chunksize=1)
         rate = measure_rate(ready.wait)
         stop.set()
@@ -147,30 +148,30 @@ def rate_with_readers(url: str, measure_rate: Callable[[Callable[[], object]], f
     return rate
 
 
-def ours_of_processes(url: str, seconds: float) -> float:
+def our_rate_in_processes(url: str, seconds: float) -> float:
     """Return the total rate of our recorder in several processes."""
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(PROCESSES, _set_signals, (spawn.Barrier(PROCESSES), spawn.Event())) as processes:
-        return sum(processes.starmap(rate_in_company, [(url, seconds)] * PROCESSES, chunksize=1))
+    with spawn.Pool(PROCESSES, _share_signals, (spawn.Barrier(PROCESSES), spawn.Event())) as processes:
+        return sum(processes.starmap(our_rate_in_child, [(url, seconds)] * PROCESSES, chunksize=1))
 
 
-def rate_in_company(url: str, seconds: float) -> float:
-    """Return the rate of this process, while the other processes append too."""
-    return rate_of_ours(url, seconds, _signals[0][0].wait)
+def our_rate_in_child(url: str, seconds: float) -> float:
+    """Return the rate of this child process, while its siblings append too."""
+    return our_rate(url, seconds, _shared_signals[0][0].wait)
 
 
-_signals: list[tuple[Barrier, Event]] = []
-"""Shared with the parent process: the barrier to begin at, and the event that ends the readers."""
+_shared_signals: list[tuple[Barrier, Event]] = []
+"""Shared with the parent process: the barrier at which all begin, and the event that ends the readers."""
 
 
-def _set_signals(ready: Barrier, stop: Event) -> None:
-    _signals.append((ready, stop))
+def _share_signals(ready: Barrier, stop: Event) -> None:
+    _shared_signals.append((ready, stop))
 
 
 def follow(url: str) -> list[int]:
-    """Read from position to position until `stop` is set and there are no more events."""
+    """Read page after page until `stop` is set and no event is left; return the positions read."""
     positions: list[int] = []
-    ready, stop = _signals[0]
+    ready, stop = _shared_signals[0]
     with psycopg.connect(url, autocommit=True) as connection:
         ready.wait()
         while True:
@@ -179,10 +180,10 @@ def follow(url: str) -> list[int]:
             positions += [event.position for event in events]
             if ended and not events:
                 return positions
-            time.sleep(PAUSE if len(events) < PAGE_SIZE else 0)
+            time.sleep(PAUSE_SECONDS if len(events) < PAGE_SIZE else 0)
 
 
-def of_the_library(url: str, seconds: float) -> float:
+def library_rate(url: str, seconds: float) -> float:
     """Return the rate of the library's recorder with its defaults, in a schema of its own."""
     conninfo: dict[str, Any] = conninfo_to_dict(url)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -207,7 +208,7 @@ VALUES (gen_random_uuid(), 1, '{TOPIC}', '\\x{STATE.hex()}'::bytea) RETURNING no
 TRANSACTIONS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 
 
-def of_pgbench(url: str, script: Path, seconds: float) -> float:
+def pgbench_rate(url: str, script: Path, seconds: float) -> float:
     """Return the rate of pgbench with the same number of clients."""
     pgbench = Path(str(files(PACKAGE) / INSTALLATION / "bin" / "pgbench"))
     clients, jobs = str(PROCESSES * THREADS), str(os.cpu_count() or 1)

@@ -32,7 +32,7 @@ from application.command_context import CommandContext
 from application.commands.activities import Activity
 from application.commands.sub_users import SubUserChanges
 from application.commands.usage import UsageReport
-from benchmarks.long_history import temporary_database
+from benchmarks.servers import temporary_database
 from domain.event_metadata import ActorType
 from domain.plan import Plan
 
@@ -45,26 +45,25 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
 
-BAR = 50.0
-"""Milliseconds."""
+BAR_MS = 50.0
 
-SUB_USERS, MAILED = 200, 20
-ROWS, BATCH = 100_000, 1_000
+SUB_USERS, MAILS = 200, 20
+ROWS, BATCH_SIZE = 100_000, 1_000
 DAYS = 365
-"""Period over which the activities are spread."""
+"""Period over which the activities are distributed."""
 
 POLL_SECONDS = 0.2
 
 ACTIONS = [f"assistant.{verb}" for verb in ("opened", "tested", "changed", "published")]
-EMAIL, PASSWORD, OWN = "owner@company.example", "seven slow barges pass", "seven quiet rivers meet"
-ORIGIN = CommandContext(
+EMAIL, PASSWORD, OWN_PASSWORD = "owner@company.example", "seven slow barges pass", "seven quiet rivers meet"
+OWNER_CONTEXT = CommandContext(
     ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="Mozilla/5.0 (X11) Firefox/140.0"
 )
 BASE_URL = "http://127.0.0.1:8000"
-STATUS = re.compile(r"\((\d+)\)$")
+EXPECTED_STATUS = re.compile(r"\((\d+)\)$")
 """At the end of a page's name, if the expected status is not 200."""
 
-FORM_TOKEN = re.compile(r'name="csrf" value="(\w+)"')
+CSRF_TOKEN = re.compile(r'name="csrf" value="(\w+)"')
 
 OWNER_PAGES = {
     "sub-users, 50 of them": "/sub-users",
@@ -85,14 +84,14 @@ OWNER_PAGES = {
     "usage, an earlier month": "/usage?month={month}",
     "account": "/account",
     "account's password": "/account/password",
-    "for sub-users alone (403)": "/profile",
+    "only for sub-users (403)": "/profile",
     "no such page (404)": "/no-such-page",
 }
 SUB_USER_PAGES = {
     "profile": "/profile",
     "colleagues": "/colleagues",
     "own password": "/password",
-    "for owners alone (403)": "/monitoring",
+    "only for owners (403)": "/monitoring",
 }
 PUBLIC_PAGES = {
     "login": "/login",
@@ -124,14 +123,14 @@ class Visit:
             data=self.form_data,
         )
         self.durations.append(1000 * (time.perf_counter() - started_at))
-        expected_status = STATUS.search(self.name)
+        expected_status = EXPECTED_STATUS.search(self.name)
         if response.status_code != int(expected_status[1] if expected_status else 200):
             sys.exit(f"{self.path}: {response.status}")
 
 
 @contextmanager
-def followers_of(service: Service) -> Iterator[None]:
-    """Run the followers of a service for the duration of the block."""
+def run_followers(service: Service) -> Iterator[None]:
+    """Run the followers while the block runs."""
     stop = threading.Event()
     threads = [threading.Thread(target=follower.run, args=[stop]) for follower in service.workers.followers]
     for thread in threads:
@@ -144,31 +143,33 @@ def followers_of(service: Service) -> Iterator[None]:
             thread.join()
 
 
-def fill(service: Service) -> Sequence[UUID]:
-    """Create the account, its sub-users and their activities; return the sub-users, the one that can log in first."""
+def populate(service: Service) -> Sequence[UUID]:
+    """Create the account, its sub-users and their activities; return their ids. Only the first can log in."""
     account = service.commands.accounts.register(
-        ORIGIN, email=EMAIL, company_name="Winds & Waves", password=PASSWORD
+        OWNER_CONTEXT, email=EMAIL, company_name="Winds & Waves", password=PASSWORD
     ).value
     account_id = account.account_id
-    service.commands.accounts.raise_sub_user_limit(account_id, SUB_USERS + 1, ORIGIN)
+    service.commands.accounts.raise_sub_user_limit(account_id, SUB_USERS + 1, OWNER_CONTEXT)
     sub_user_ids = [create_sub_user(service, account_id, number) for number in track(range(SUB_USERS), "sub-users")]
     temporary = service.commands.sub_user_sessions.log_in(
-        EMAIL, "grace-0@company.example", PASSWORD, ORIGIN
+        EMAIL, "grace-0@company.example", PASSWORD, OWNER_CONTEXT
     ).value.token
-    service.commands.sub_user_sessions.change_password(temporary, PASSWORD, OWN, ORIGIN)
+    service.commands.sub_user_sessions.change_password(temporary, PASSWORD, OWN_PASSWORD, OWNER_CONTEXT)
     rng, now = random.Random(1), datetime.now(UTC)
-    for step in track(range(ROWS // BATCH), f"{ROWS:,} rows"):
-        moments = [now - timedelta(days=DAYS) * rng.random() for _ in range(BATCH)]
+    for step in track(range(ROWS // BATCH_SIZE), f"{ROWS:,} rows"):
+        moments = [now - timedelta(days=DAYS) * rng.random() for _ in range(BATCH_SIZE)]
         if step % 5:
             activities = [
                 Activity(rng.choice(sub_user_ids), rng.choice(ACTIONS), "Front desk", None, moment)
                 for moment in moments
             ]
-            service.commands.activities.record(account_id, activities, ORIGIN)
+            service.commands.activities.record(account_id, activities, OWNER_CONTEXT)
         else:
             reports = [UsageReport(rng.choice(sub_user_ids), 90_000, 4_000, moment) for moment in moments]
-            service.commands.usage.record(account_id, reports, ORIGIN)
-    service.commands.usage.set_plan(account_id, Plan(20_000, 40_000_000, now.date() - timedelta(days=20)), ORIGIN)
+            service.commands.usage.record(account_id, reports, OWNER_CONTEXT)
+    service.commands.usage.set_plan(
+        account_id, Plan(20_000, 40_000_000, now.date() - timedelta(days=20)), OWNER_CONTEXT
+    )
     return sub_user_ids
 
 
@@ -182,7 +183,7 @@ def create_sub_user(service: Service, account_id: UUID, number: int) -> UUID:
     """Create a sub-user; one in ten is hidden, one in ten inactive."""
     sub_user = service.commands.sub_users.create(
         account_id,
-        ORIGIN,
+        OWNER_CONTEXT,
         email=f"grace-{number}@company.example",
         name="Grace",
         surname=f"Hopper {number}",
@@ -190,13 +191,13 @@ def create_sub_user(service: Service, account_id: UUID, number: int) -> UUID:
         visible=number % 10 != 1,
     ).value
     if number % 10 != 2:
-        service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), ORIGIN)
+        service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), OWNER_CONTEXT)
     return sub_user.sub_user_id
 
 
 def visits(service: Service, app: Flask, sub_user_id: UUID) -> list[Visit]:
     """Return every page, with the browser of the user that may open it."""
-    while service.mailbox is not None and len(service.mailbox.newest()) < MAILED:
+    while service.mailbox is not None and len(service.mailbox.newest()) < MAILS:
         service.workers.mailer.send_next()
     mail = service.mailbox.newest()[0].mail_id if service.mailbox else ""
     today = datetime.now(UTC).date()
@@ -208,9 +209,12 @@ def visits(service: Service, app: Flask, sub_user_id: UUID) -> list[Visit]:
         "year_ago": year_ago,
         "month": f"{year_ago:%Y-%m}",
     }
-    owner = log_in(app, service.commands.owner_sessions.log_in(EMAIL, PASSWORD, ORIGIN).value.token)
+    owner = log_in(app, service.commands.owner_sessions.log_in(EMAIL, PASSWORD, OWNER_CONTEXT).value.token)
     sub_user = log_in(
-        app, service.commands.sub_user_sessions.log_in(EMAIL, "grace-0@company.example", OWN, ORIGIN).value.token
+        app,
+        service.commands.sub_user_sessions.log_in(
+            EMAIL, "grace-0@company.example", OWN_PASSWORD, OWNER_CONTEXT
+        ).value.token,
     )
     pages_by_browser = ((owner, OWNER_PAGES), (sub_user, SUB_USER_PAGES), (app.test_client(), PUBLIC_PAGES))
     all_visits = [
@@ -218,7 +222,7 @@ def visits(service: Service, app: Flask, sub_user_id: UUID) -> list[Visit]:
         for browser, pages in pages_by_browser
         for name, path in pages.items()
     ]
-    return [*all_visits, conflict(owner, sub_user_id)]
+    return [*all_visits, conflicting_edit(owner, sub_user_id)]
 
 
 def log_in(app: Flask, token: str) -> FlaskClient:
@@ -230,11 +234,11 @@ def log_in(app: Flask, token: str) -> FlaskClient:
     return browser
 
 
-def conflict(owner: FlaskClient, sub_user_id: UUID) -> Visit:
+def conflicting_edit(owner: FlaskClient, sub_user_id: UUID) -> Visit:
     """Return an edit with an outdated revision."""
     path = f"/sub-users/{sub_user_id}/edit"
     form = owner.get(path, base_url=BASE_URL, headers={"Accept": "text/html"}).text
-    token = FORM_TOKEN.search(form)
+    token = CSRF_TOKEN.search(form)
     form_data = {
         "csrf": token[1] if token else "",
         "revision": "0",
@@ -248,30 +252,30 @@ def conflict(owner: FlaskClient, sub_user_id: UUID) -> Visit:
 def main() -> int:
     """Measure, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--looks", type=int, default=30, help="requests per page")
+    parser.add_argument("--requests", type=int, default=30, help="requests per page")
     args = parser.parse_args()
     with temporary_database() as settings:
         service = composition_root.build(settings)
         structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-        with followers_of(service):
-            sub_user_ids = fill(service)
+        with run_followers(service):
+            sub_user_ids = populate(service)
             while any(follower.behind for follower in service.queries.progress.followers()):
                 time.sleep(POLL_SECONDS)
             vacuum(settings.owner_url)
             all_visits = visits(service, create_app(service), sub_user_ids[0])
-            for number in track(range(args.looks + 2), "looks"):
+            for number in track(range(args.requests + 2), "requests"):
                 for visit in all_visits:
                     visit.request()
                     if number < 2:  # warm-up
                         visit.durations.clear()
         service.close()
     show(all_visits)
-    return int(any(median(visit.durations) >= BAR for visit in all_visits))
+    return int(any(median(visit.durations) >= BAR_MS for visit in all_visits))
 
 
 def show(all_visits: Sequence[Visit]) -> None:
     """Print the times of each page."""
-    table = Table("page", f"median ms (bar {BAR:.0f})", "95 % within", "longest")
+    table = Table("page", f"median ms (bar {BAR_MS:.0f})", "95 % within", "longest")
     for visit in sorted(all_visits, key=lambda visit: -median(visit.durations)):
         percentile_95 = quantiles(visit.durations, n=20, method="inclusive")[-1]
         table.add_row(

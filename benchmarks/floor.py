@@ -1,7 +1,7 @@
-"""The floor: a bare Flask application on the same server that runs one psycopg statement per request.
+"""The floor: a bare Flask application, on the same HTTP server, that runs one psycopg statement per request.
 
-Run as `python -m benchmarks.floor DATABASE_URL PORT PROCESSES THREADS`. It does the minimum of any such service: parse
-JSON, run one prepared statement on a pooled connection, return JSON.
+Run as `python -m benchmarks.floor DATABASE_URL PORT PROCESSES THREADS`. It does only what any such service must do:
+parse JSON, run one prepared statement on a pooled connection, return JSON.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS floor_events_position ON floor_events (notific
 INSERT = """
 INSERT INTO floor_events (originator_id, originator_version, topic, state) VALUES (gen_random_uuid(), 1, %s, %s)
 RETURNING originator_id, notification_id"""
-BY_KEY = "SELECT session_id, account_id, person_id, assurance, expires_at FROM sessions WHERE session_id = %s"
-OF_ACCOUNT = """
+SESSION_BY_KEY = "SELECT session_id, account_id, person_id, assurance, expires_at FROM sessions WHERE session_id = %s"
+SUB_USERS_OF_ACCOUNT = """
 SELECT sub_user_id, account_id, email, name, surname, active, visible, created_at, last_login_at, access_expires_at,
        must_change_password, credentials_mail, locked
 FROM sub_user_view WHERE account_id = %s ORDER BY created_at, sub_user_id LIMIT 10"""
@@ -64,13 +64,13 @@ def application(url: str, threads: int) -> Application:
     def by_key() -> Response:
         key = UUID(request.get_json()["key"])
         with pool.connection() as connection:
-            row = connection.execute(BY_KEY, [key], prepare=True).fetchone()
+            row = connection.execute(SESSION_BY_KEY, [key], prepare=True).fetchone()
         return json_response(row)
 
     @app.get("/of-account/<uuid:account_id>")
     def of_account(account_id: UUID) -> Response:
         with pool.connection() as connection:
-            rows = connection.execute(OF_ACCOUNT, [account_id], prepare=True).fetchall()
+            rows = connection.execute(SUB_USERS_OF_ACCOUNT, [account_id], prepare=True).fetchall()
         return json_response({"items": rows})
 
     return Application(app, close=pool.close)

@@ -7,7 +7,6 @@ half belongs to one account, so that the last page of its log is as far from the
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -15,7 +14,7 @@ import psycopg
 from psycopg import ClientCursor
 
 from adapters.cursor_cipher import AesCursorCipher
-from adapters.postgres.sql_files import STATEMENT_NAME
+from adapters.postgres.sql_files import statements
 from api.bootstrap import composition_root
 from application.command_context import CommandContext
 from application.commands.api_keys import Scope
@@ -23,7 +22,6 @@ from application.pagination_cursors import Cursors
 from benchmarks import servers
 from benchmarks.lines import Line, median_of
 from benchmarks.load import Target, request_file
-from benchmarks.long_history import temporary_database
 from benchmarks.sample_accounts import catch_up_views, create_accounts
 from domain.event_metadata import ActorType
 from projections.audit_log.queries import AuditFilter
@@ -33,25 +31,28 @@ if TYPE_CHECKING:
 
     from benchmarks.lines import Scale
 
-REAL = 50
+REAL_ACCOUNTS = 50
 """Accounts created through the application. Only they are queried, because their data can be decrypted."""
 
 SUB_USERS = 10
-PAGE = 20
+PAGE_SIZE = 20
 CONNECTIONS = 1
 """With two connections, both often reach the same server process and wait for each other."""
 
-SHARE = 100
+SMALLER_BY = 100
+"""How many times less data the small database has."""
 
 LIST, LAST_PAGE = "list of sub-users", "last page of the audit log"
 
-Kinds = dict[str, Target]
+SQL = statements("benchmarks", "growth")
+
+TargetByKind = dict[str, Target]
 
 
 def measure(scale: Scale) -> list[Line]:
     """Fill two databases, and query them in turn."""
     with ExitStack() as stack:
-        small = _run_service(stack, scale.audit_rows // SHARE, scale.accounts // SHARE)
+        small = _run_service(stack, scale.audit_rows // SMALLER_BY, scale.accounts // SMALLER_BY)
         large = _run_service(stack, scale.audit_rows, scale.accounts)
         return [_line(kind, large[kind], small[kind], scale) for kind in (LIST, LAST_PAGE)]
 
@@ -65,27 +66,27 @@ def _line(kind: str, large: Target, small: Target, scale: Scale) -> Line:
         milliseconds = {target: 1000 * target.run_load(CONNECTIONS, scale.seconds / 2).median for target in targets}
         label = f"{kind}, {scale.audit_rows:,} audit rows, {scale.accounts:,} accounts"
         runs.append(
-            Line(label, milliseconds[large], "ms", "a hundredth of that", milliseconds[small], 1.25, at_least=False)
+            Line(label, milliseconds[large], "ms", "a hundredth of that", milliseconds[small], 1.25, is_minimum=False)
         )
     return median_of(runs)
 
 
-def _run_service(stack: ExitStack, rows: int, accounts: int) -> Kinds:
+def _run_service(stack: ExitStack, rows: int, accounts: int) -> TargetByKind:
     """Run the service on a database with this much data, and return the load targets by kind of request."""
-    settings = stack.enter_context(temporary_database())
+    settings = stack.enter_context(servers.temporary_database())
     service = composition_root.build(settings)
-    create_accounts(service, REAL, SUB_USERS)
+    create_accounts(service, REAL_ACCOUNTS, SUB_USERS)
     api_key = service.commands.api_keys.create(Scope.PORTAL, "benchmark", CommandContext(ActorType.SYSTEM))
     (key,) = service.commands.api_keys.list()
-    service.commands.api_keys.record_use(
-        key, service.clock()
-    )  # the first use records an event, and no follower runs later on
+    # The first use of a key records an event, which no follower would apply later.
+    service.commands.api_keys.record_use(key, service.clock())
     catch_up_views(service)
-    account_ids, last_page_positions = _fill(settings.owner_url, rows, max(0, accounts - REAL))
+    account_ids, last_page_positions = _fill(settings.owner_url, rows, max(0, accounts - REAL_ACCOUNTS))
     reader = f"API key {key.api_key_id}"  # as api/bootstrap/current_reader.py names it
     cursors = Cursors(AesCursorCipher(service.keyed_hasher), service.clock, lambda: reader)
     pages = [
-        _page(cursors, account_id, before) for account_id, before in zip(account_ids, last_page_positions, strict=True)
+        _last_page_path(cursors, account_id, before)
+        for account_id, before in zip(account_ids, last_page_positions, strict=True)
     ]
     lists = [f"/v1/accounts/{account_id}/sub-users" for account_id in account_ids]
     service.close()
@@ -97,20 +98,17 @@ def _run_service(stack: ExitStack, rows: int, accounts: int) -> Kinds:
     }
 
 
-def _page(cursors: Cursors, account_id: UUID, before: int) -> str:
+def _last_page_path(cursors: Cursors, account_id: UUID, before: int) -> str:
     cursor = cursors.write(AuditFilter().scope(account_id), [before])
-    return f"/v1/accounts/{account_id}/audit-log?{urlencode({'limit': PAGE, 'cursor': cursor})}"
+    return f"/v1/accounts/{account_id}/audit-log?{urlencode({'limit': PAGE_SIZE, 'cursor': cursor})}"
 
 
 def _fill(url: str, rows: int, accounts: int) -> tuple[list[UUID], list[int]]:
-    """Write history straight into the tables; return the real accounts, and the position before each last page."""
-    statements = dict(
-        zip(*[iter(STATEMENT_NAME.split(Path(__file__).with_suffix(".sql").read_text())[1:])] * 2, strict=True)
-    )
+    """Write history straight into the tables; return the real accounts, and for each the cursor of its last page."""
     with psycopg.connect(url, autocommit=True, cursor_factory=ClientCursor) as connection:
 
         def run(name: str, **parameters: Any) -> list[Any]:
-            cursor = connection.execute(statements[name].encode(), parameters)
+            cursor = connection.execute(SQL[name], parameters)
             return cursor.fetchall() if cursor.description else []
 
         connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '1GB'; SET work_mem = '256MB'")
@@ -128,4 +126,6 @@ def _fill(url: str, rows: int, accounts: int) -> tuple[list[UUID], list[int]]:
             connection.execute(definition.encode())
         connection.execute("VACUUM ANALYZE")
         account_ids = [account_id for (account_id,) in run("real_accounts")]
-        return account_ids, [run("last_page", account_id=account_id, page=PAGE)[0][0] for account_id in account_ids]
+        return account_ids, [
+            run("last_page", account_id=account_id, page=PAGE_SIZE)[0][0] for account_id in account_ids
+        ]

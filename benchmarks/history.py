@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 ACCOUNTS = 1000
 SUB_USERS = 10
-"""Per account."""
+"""Sub-users per account."""
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMNS = "originator_id, originator_version, topic, state"
 
 
-class Historian:
+class HistoryGenerator:
     """Generates events: six in ten are activities, the others the most frequent ones of accounts with ten sub-users."""
 
     def __init__(self, seed: int = 1) -> None:
@@ -42,18 +42,18 @@ class Historian:
             if self._random.random() < 0.6:
                 yield self._id(), 1, "SubUserActivityRecorded", self._activity(timestamp, account_id, sub_user_id)
             else:
-                topic, fields = self._random.choice(self._decisions())
+                topic, fields = self._random.choice(self._account_events())
                 self._versions[account_id] += 1
-                state = self._decision(timestamp, sub_user_id, fields)
+                state = self._account_event(timestamp, sub_user_id, fields)
                 yield account_id, self._versions[account_id], topic, state
 
-    def _decisions(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+    def _account_events(self) -> tuple[tuple[str, dict[str, Any]], ...]:
         return (
             ("SubUserLoggedIn", {"session_id": str(self._id()), "with_temporary_password": False}),
             ("SubUserLoggedOut", {"session_id": str(self._id())}),
             ("SubUserLoginRefused", {"why": "wrong_password", "failures": 1}),
             ("SubUserVisibilityChanged", {"visible": False}),
-            ("SubUserDetailsChanged", {"name": self._text(12), "surname": self._text(12)}),
+            ("SubUserDetailsChanged", {"name": self._ciphertext(12), "surname": self._ciphertext(12)}),
         )
 
     def _activity(self, timestamp: str, account_id: UUID, sub_user_id: str) -> bytes:
@@ -62,19 +62,19 @@ class Historian:
             account_id=str(account_id),
             sub_user_id=sub_user_id,
             action="assistant.edited",
-            target=self._text(12),
+            target=self._ciphertext(12),
             occurred_at=timestamp,
-            **self._origin(),
+            **self._request_fields(),
         )
 
-    def _decision(self, timestamp: str, sub_user_id: str, fields: dict[str, Any]) -> bytes:
+    def _account_event(self, timestamp: str, sub_user_id: str, fields: dict[str, Any]) -> bytes:
         actor = {"actor_type": "sub_user", "actor_id": sub_user_id}
-        return _json(timestamp=timestamp, **actor, **self._origin(), sub_user_id=sub_user_id, **fields)
+        return _json(timestamp=timestamp, **actor, **self._request_fields(), sub_user_id=sub_user_id, **fields)
 
-    def _origin(self) -> dict[str, str]:
-        return {"request_id": str(self._id()), "ip": self._text(12), "user_agent": self._text(120)}
+    def _request_fields(self) -> dict[str, str]:
+        return {"request_id": str(self._id()), "ip": self._ciphertext(12), "user_agent": self._ciphertext(120)}
 
-    def _text(self, size: int) -> str:
+    def _ciphertext(self, size: int) -> str:
         return self._random.choice(self._ciphertexts[size])
 
     def _random_ciphertext(self, size: int) -> str:
@@ -87,7 +87,7 @@ class Historian:
 
 def write_history(url: str, events: int) -> None:
     """Write events into the store of a migrated database."""
-    rows = track(Historian().rows(events), f"{events:,} events", total=events)
+    rows = track(HistoryGenerator().rows(events), f"{events:,} events", total=events)
     with psycopg.connect(url, autocommit=True) as connection:
         with connection.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:
             for row in rows:

@@ -18,7 +18,6 @@ from application.commands.api_keys import Scope
 from benchmarks import servers
 from benchmarks.lines import Line, median_of
 from benchmarks.load import Target, request_file
-from benchmarks.long_history import temporary_database
 from benchmarks.sample_accounts import catch_up_views, create_accounts
 from domain.event_metadata import ActorType
 
@@ -31,10 +30,10 @@ if TYPE_CHECKING:
     from benchmarks.sample_accounts import SampleSubUser
 
 ACCOUNTS = 200
-SUB_USERS_OF_SOME, SOME = 10, 20
+LARGE_ACCOUNTS, SUB_USERS_OF_LARGE = 20, 10
 CONNECTIONS = 16
 NAMES = 25
-"""Names that each sub-user gets in turn, so that every request changes something."""
+"""Different names for each sub-user, so that every request changes something."""
 
 STATE_BYTES = 330
 """Size in JSON of the event that a change of a name records."""
@@ -43,23 +42,23 @@ Request = tuple[str, str, Any]
 
 
 @dataclass(frozen=True)
-class Path:
+class HotPath:
     """One kind of request, and the corresponding request to the floor."""
 
     label: str
     ours: Sequence[Request]
-    against: str
+    floor_label: str
     floor: Sequence[Request]
     bar: float
 
 
-def paths(sub_users: Sequence[SampleSubUser], listed: Sequence[SampleSubUser], settings: Settings) -> list[Path]:
+def paths(sub_users: Sequence[SampleSubUser], listed: Sequence[SampleSubUser], settings: Settings) -> list[HotPath]:
     """Return the requests to measure. Changes are last, because no follower runs.
 
     `sub_users` has one sub-user of each account, `listed` one of each account with ten sub-users.
     """
     return [
-        Path(
+        HotPath(
             f"introspect, {CONNECTIONS} connections",
             [
                 ("POST", "/v1/sessions/introspect", {"token": sub_user.token, "permission": "assistants"})
@@ -69,14 +68,14 @@ def paths(sub_users: Sequence[SampleSubUser], listed: Sequence[SampleSubUser], s
             [("POST", "/by-key", {"key": str(session_id)}) for session_id in _session_ids(settings)],
             0.8,
         ),
-        Path(
+        HotPath(
             f"list of 10 sub-users, {CONNECTIONS} connections",
             [("GET", f"/v1/accounts/{sub_user.account_id}/sub-users", None) for sub_user in listed],
             "one SELECT of 10 rows",
             [("GET", f"/of-account/{sub_user.account_id}", None) for sub_user in listed],
             0.6,
         ),
-        Path(
+        HotPath(
             f"change of one field, {ACCOUNTS} accounts, {CONNECTIONS} connections",
             [
                 ("PATCH", sub_user.path, {"name": f"Grace {uuid4().hex[:8]}"})
@@ -93,7 +92,7 @@ def paths(sub_users: Sequence[SampleSubUser], listed: Sequence[SampleSubUser], s
 def measure(scale: Scale) -> list[Line]:
     """Measure each path and the floor in turn."""
     with ExitStack() as stack:
-        settings = stack.enter_context(temporary_database())
+        settings = stack.enter_context(servers.temporary_database())
         sub_users, listed, api_key = populate(settings)
         ours = stack.enter_context(servers.run_api(settings)).url
         floor = stack.enter_context(servers.run_floor(settings))
@@ -105,8 +104,8 @@ def populate(settings: Settings) -> tuple[list[SampleSubUser], list[SampleSubUse
     """Create the accounts; return one sub-user of each, one of each account that has ten, and a portal's API key."""
     service = composition_root.build(settings)
     try:
-        single = create_accounts(service, ACCOUNTS - SOME, 1)
-        listed = create_accounts(service, SOME, SUB_USERS_OF_SOME)[::SUB_USERS_OF_SOME]
+        single = create_accounts(service, ACCOUNTS - LARGE_ACCOUNTS, 1)
+        listed = create_accounts(service, LARGE_ACCOUNTS, SUB_USERS_OF_LARGE)[::SUB_USERS_OF_LARGE]
         catch_up_views(service)
         return (
             [*single, *listed],
@@ -117,7 +116,7 @@ def populate(settings: Settings) -> tuple[list[SampleSubUser], list[SampleSubUse
         service.close()
 
 
-def _line(path: Path, api_url: str, floor_url: str, headers: tuple[str, ...], scale: Scale) -> Line:
+def _line(path: HotPath, api_url: str, floor_url: str, headers: tuple[str, ...], scale: Scale) -> Line:
     runs = []
     with request_file(path.ours) as our_requests, request_file(path.floor) as floor_requests:
         targets = Target(api_url, our_requests, headers), Target(floor_url, floor_requests)
@@ -126,8 +125,8 @@ def _line(path: Path, api_url: str, floor_url: str, headers: tuple[str, ...], sc
         for run in range(scale.runs):
             order = targets if run % 2 == 0 else targets[::-1]
             rates = {target: target.run_load(CONNECTIONS, scale.seconds).rate for target in order}
-            against = f"bare Flask with {path.against}"
-            runs.append(Line(path.label, rates[targets[0]], "requests/s", against, rates[targets[1]], path.bar))
+            limit_label = f"bare Flask with {path.floor_label}"
+            runs.append(Line(path.label, rates[targets[0]], "requests/s", limit_label, rates[targets[1]], path.bar))
     return median_of(runs)
 
 

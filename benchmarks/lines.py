@@ -1,4 +1,4 @@
-"""Result lines of the benchmarks: our figure beside a limit or a peer measured in the same runs."""
+"""Result lines of the benchmarks: our figure, and a limit or a peer measured in the same runs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 class Line:
     """One line of the table: `ours` and its `limit`, both in `unit`, and the `bar` that their ratio must meet.
 
-    `against` describes the limit. The ratio must be at least the bar, or at most the bar if `at_least` is False.
+    `limit_label` describes the limit. The ratio must be at least the bar, or at most the bar if not `is_minimum`.
     """
 
     label: str
     ours: float
     unit: str
-    against: str
+    limit_label: str
     limit: float
     bar: float
-    at_least: bool = True
+    is_minimum: bool = True
 
     @property
     def ratio(self) -> float:
@@ -30,9 +30,9 @@ class Line:
         return self.ours / self.limit
 
     @property
-    def met(self) -> bool:
+    def is_met(self) -> bool:
         """Whether the ratio meets the bar."""
-        return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar
+        return self.ratio >= self.bar if self.is_minimum else self.ratio <= self.bar
 
 
 def median_of(runs: Sequence[Line]) -> Line:
@@ -42,12 +42,12 @@ def median_of(runs: Sequence[Line]) -> Line:
 
 @dataclass(frozen=True)
 class Scale:
-    """Amount of data and load. The bars apply to the full size; the short one tries every line within minutes."""
+    """Amount of data and load. The bars apply to `FULL`; `SHORT` tries every line within minutes."""
 
     name: str
     runs: int
     seconds: float
-    """Duration of the load on ours, and on its limit, in each run."""
+    """Duration of the load in each run, on our service and on the peer each."""
 
     audit_rows: int
     accounts: int

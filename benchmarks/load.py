@@ -61,7 +61,7 @@ class Target:
 
 @contextmanager
 def request_file(requests: Iterable[tuple[str, str, object]]) -> Iterator[Path]:
-    """Write requests (method, path, and body or None) to a temporary file, and lend it."""
+    """Write requests (method, path, and body or None) to a temporary file, and yield its path."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed: install the Debian package `wrk`")
     with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:

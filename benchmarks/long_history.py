@@ -7,17 +7,11 @@ two accounts alternate, so that other load on the machine affects both.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
@@ -27,25 +21,27 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api.bootstrap import composition_root, config, embedded_database, maintenance
+from api.bootstrap import composition_root
 from application.command_context import CommandContext
 from application.commands.api_keys import Scope
 from application.commands.sub_users import SubUserChanges
+from benchmarks.servers import run_api, temporary_database
 from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
 
+    from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
 
-SHORT, LONG = 10, 10_000
+SHORT_HISTORY, LONG_HISTORY = 10, 10_000
 BAR = 1.3
 """Ratio of the times on the long and the short history."""
 
-EVENTS_A_CHANGE = 3
+EVENTS_PER_CHANGE = 3
 WARM_UP = 5
-ORIGIN = CommandContext(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="a browser")
+OWNER_CONTEXT = CommandContext(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="a browser")
 
 Rename: TypeAlias = "Callable[[Account, str], object]"
 
@@ -73,19 +69,23 @@ class Times:
 
 def create_account(service: Service, events: int) -> Account:
     """Create an account with at least `events` events in its history."""
-    email = f"boss-{uuid4().hex}@company.example"
-    account_id = service.commands.accounts.register(ORIGIN, email=email, company_name="Winds & Waves").value.account_id
-    sub_user = service.commands.sub_users.create(account_id, ORIGIN, email=email, name="Grace", surname="Hopper").value
+    email = f"owner-{uuid4().hex}@company.example"
+    account_id = service.commands.accounts.register(
+        OWNER_CONTEXT, email=email, company_name="Winds & Waves"
+    ).value.account_id
+    sub_user = service.commands.sub_users.create(
+        account_id, OWNER_CONTEXT, email=email, name="Grace", surname="Hopper"
+    ).value
     account = Account(account_id, sub_user.sub_user_id)
-    steps = range((events - 2 + EVENTS_A_CHANGE - 1) // EVENTS_A_CHANGE)
-    for step in track(steps, "a long history", disable=events < LONG):
+    steps = range((events - 2 + EVENTS_PER_CHANGE - 1) // EVENTS_PER_CHANGE)
+    for step in track(steps, "a long history", disable=events < LONG_HISTORY):
         changes = SubUserChanges(
             name=f"Grace {step}",
             visible=step % 2 == 1,
             changes_expiry=True,
             access_expires_at=datetime.now(UTC) + timedelta(days=1),
         )
-        service.commands.sub_users.change(account.account_id, account.sub_user_id, changes, ORIGIN)
+        service.commands.sub_users.change(account.account_id, account.sub_user_id, changes, OWNER_CONTEXT)
     version = service.main_accounts.load(account_id).version
     if version < events:
         sys.exit(f"the history has {version} events, not {events}")
@@ -115,12 +115,12 @@ def seconds(rename: Rename, account: Account) -> float:
 def rename_in_process(service: Service) -> Rename:
     """Return the command as a call of the application layer."""
     return lambda account, name: service.commands.sub_users.change(
-        account.account_id, account.sub_user_id, SubUserChanges(name=name), ORIGIN
+        account.account_id, account.sub_user_id, SubUserChanges(name=name), OWNER_CONTEXT
     )
 
 
-def first_of_process(settings: config.Settings, short: Callable[[], Account], long: Account, runs: int) -> Times:
-    """Time the first command on an account in a new service instance, whose cache is empty."""
+def time_first_commands(settings: Settings, short: Callable[[], Account], long: Account, runs: int) -> Times:
+    """Time the first command on each account in a new service instance, for each run."""
     times = Times([], [])
     for run in range(runs):
         short_account = short()
@@ -135,45 +135,18 @@ def first_of_process(settings: config.Settings, short: Callable[[], Account], lo
 
 
 @contextmanager
-def over_http(settings: config.Settings, api_key: str) -> Iterator[Rename]:
+def over_http(settings: Settings, api_key: str) -> Iterator[Rename]:
     """Run the API in a process of its own, and yield the command as a request of a portal."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {"SUBUSERS_DATA_DIR": str(settings.data_dir), "SUBUSERS_PORT": str(port), "SUBUSERS_PROCESSES": "1"}
     with (
-        subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "api"], env=os.environ | environment, stderr=subprocess.DEVNULL
-        ) as api,
-        httpx.Client(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"Authorization": f"Bearer {api_key}"},
-            transport=httpx.HTTPTransport(retries=10),  # waits about a minute for the server to listen
-        ) as portal,
+        run_api(settings, SUBUSERS_PROCESSES="1") as api,
+        httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {api_key}"}) as portal,
     ):
 
         def rename(account: Account, name: str) -> None:
             path = f"/v1/accounts/{account.account_id}/sub-users/{account.sub_user_id}"
             portal.patch(path, json={"name": name}).raise_for_status()
 
-        try:
-            portal.get("/healthz")
-            yield rename
-        finally:
-            api.terminate()
-
-
-@contextmanager
-def temporary_database() -> Iterator[config.Settings]:
-    """Run a database in a temporary folder, and yield the settings for it."""
-    folder = Path(tempfile.mkdtemp(prefix="subusers-benchmark-"))
-    folder.chmod(0o711)  # if we are root, the database runs as another user
-    settings = replace(config.load(), database_url=None, embedded=True, data_dir=folder, master_keys=(), processes=1)
-    try:
-        with embedded_database.database_running(settings) as ready:
-            maintenance.run_migrations(ready)
-            yield ready
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield rename
 
 
 def main() -> int:
@@ -184,22 +157,22 @@ def main() -> int:
     args = parser.parse_args()
     with temporary_database() as settings:
         service = composition_root.build(settings)
-        long_account = create_account(service, LONG)
+        long_account = create_account(service, LONG_HISTORY)
         api_key = service.commands.api_keys.create(Scope.PORTAL, "benchmark", CommandContext(ActorType.SYSTEM))
 
         def short() -> Account:
-            return create_account(service, SHORT)
+            return create_account(service, SHORT_HISTORY)
 
         in_process = measure(rename_in_process(service), short, long_account, args.runs, args.commands)
         with over_http(settings, api_key) as rename:
             via_http = measure(rename, short, long_account, args.runs, args.commands)
-        first = first_of_process(settings, short, long_account, args.runs)
+        first = time_first_commands(settings, short, long_account, args.runs)
         service.close()
     show(
         {
             "the application": in_process,
             "HTTP": via_http,
-            "a new process (replays up to 99 events after a snapshot)": first,
+            "a new process": first,
         }
     )
     return int(max(in_process.ratio, via_http.ratio) > BAR)
@@ -207,7 +180,7 @@ def main() -> int:
 
 def show(measured: dict[str, Times]) -> None:
     """Print the medians and ratios."""
-    table = Table("a command via", f"{SHORT} events", f"{LONG:,} events", f"ratio (bar {BAR})")
+    table = Table("a command via", f"{SHORT_HISTORY} events", f"{LONG_HISTORY:,} events", f"ratio (bar {BAR})")
     for name, times in measured.items():
         table.add_row(name, f"{median(times.short):.2f} ms", f"{median(times.long):.2f} ms", f"{times.ratio:.2f}")
     Console().print(table)

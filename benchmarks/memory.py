@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import servers
 from benchmarks.hot_paths import CONNECTIONS, populate
 from benchmarks.lines import Line
 from benchmarks.load import Target, request_file
-from benchmarks.long_history import temporary_database
+from benchmarks.servers import resident_megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,32 +18,34 @@ if TYPE_CHECKING:
     from benchmarks.load import Load
     from benchmarks.sample_accounts import SampleSubUser
 
-AT_A_TIME = 5.0
-"""Seconds of load between two checks of the number of requests."""
+LOAD_SECONDS = 5.0
+"""Duration of the load between two checks of the number of requests."""
 
 
 def measure(scale: Scale) -> list[Line]:
     """Load one server process, and compare its memory at the end with that after the first tenth."""
     with ExitStack() as stack:
-        settings = stack.enter_context(temporary_database())
+        settings = stack.enter_context(servers.temporary_database())
         sub_users, listed, api_key = populate(settings)
         stack.enter_context(servers.run_worker(settings))
         api = stack.enter_context(servers.run_api(settings, SUBUSERS_PROCESSES="1"))
-        (pid,) = api.workers
-        requests = stack.enter_context(request_file(mixed(sub_users, listed)))
+        (process_id,) = api.process_ids
+        requests = stack.enter_context(request_file(mixed_requests(sub_users, listed)))
         target = Target(api.url, requests, (f"Authorization: Bearer {api_key}",))
         request_count, early_size = 0, 0.0
         while request_count < scale.requests:
-            load: Load = target.run_load(CONNECTIONS, AT_A_TIME)
+            load: Load = target.run_load(CONNECTIONS, LOAD_SECONDS)
             request_count += load.requests
             if not early_size and request_count >= scale.requests / 10:
-                early_size = megabytes(pid)
+                early_size = resident_megabytes(process_id)
         label = f"memory of a worker after {scale.requests:,} requests"
-        against = f"after the first {scale.requests // 10:,}"
-        return [Line(label, megabytes(pid), "MB", against, early_size, 1.05, at_least=False)]
+        limit_label = f"after the first {scale.requests // 10:,}"
+        return [Line(label, resident_megabytes(process_id), "MB", limit_label, early_size, 1.05, is_minimum=False)]
 
 
-def mixed(sub_users: list[SampleSubUser], listed: Sequence[SampleSubUser]) -> Iterator[tuple[str, str, object]]:
+def mixed_requests(
+    sub_users: list[SampleSubUser], listed: Sequence[SampleSubUser]
+) -> Iterator[tuple[str, str, object]]:
     """Yield a typical mix of requests: mostly introspection, some lists, few changes."""
     for number, sub_user in enumerate(sub_users * 10):
         if number % 20 == 0:
@@ -53,9 +54,3 @@ def mixed(sub_users: list[SampleSubUser], listed: Sequence[SampleSubUser]) -> It
             yield "GET", f"/v1/accounts/{listed[number % len(listed)].account_id}/sub-users", None
         else:
             yield "POST", "/v1/sessions/introspect", {"token": sub_user.token, "permission": "assistants"}
-
-
-def megabytes(pid: int) -> float:
-    """Return the resident memory of a process."""
-    (line,) = [row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024

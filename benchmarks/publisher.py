@@ -28,7 +28,7 @@ from adapters.postgres.signals import CHANNEL
 from api.bootstrap import composition_root, connections
 from application.ports.broker import CONTENT_TYPE
 from benchmarks.history import write_history
-from benchmarks.long_history import temporary_database
+from benchmarks.servers import temporary_database
 from projections.feed.event_catalog import Envelopes
 from projections.feed.publisher import Publisher
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 BAR = 5_000
 """Events per second."""
 
-SAMPLE = 1000
-USUAL_BROKER = "amqp://guest:guest@127.0.0.1:5672"
+SAMPLE_SIZE = 1000
+DEFAULT_BROKER = "amqp://guest:guest@127.0.0.1:5672"
 
 
 class Target:
@@ -59,7 +59,7 @@ class Target:
 
     def sample(self) -> list[tuple[str, str]]:
         """Take some messages from the queue, and return their routing keys and bodies."""
-        messages = [self.channel.basic_get(self.queue, no_ack=True) for _ in range(SAMPLE)]
+        messages = [self.channel.basic_get(self.queue, no_ack=True) for _ in range(SAMPLE_SIZE)]
         return [(message.delivery_info["routing_key"], message.body) for message in messages]
 
     def empty(self) -> int:
@@ -77,8 +77,8 @@ class Target:
 
 
 @contextmanager
-def target_on(url: str) -> Iterator[Target]:
-    """Lend a target on a broker, and delete it afterwards."""
+def temporary_target(url: str) -> Iterator[Target]:
+    """Yield a target on a broker, and delete it afterwards."""
     target = Target(url)
     try:
         yield target
@@ -124,17 +124,17 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
     with temporary_database() as settings:
-        url = settings.broker_url or USUAL_BROKER
+        url = settings.broker_url or DEFAULT_BROKER
         write_history(settings.owner_url, args.events)
         service = composition_root.build(settings)
         confirmed, bare = [], []
-        with target_on(url) as target:
+        with temporary_target(url) as target:
             broker = RabbitMq(url, prefix=target.names.prefix)
             end = service.queries.progress.settled_position()
             for _ in range(args.runs):
                 confirmed.append(args.events / publish_with_confirms(service, broker, end))
                 sample = target.sample()
-                if target.empty() + SAMPLE < args.events:
+                if target.empty() + SAMPLE_SIZE < args.events:
                     sys.exit("the queue lacks messages that the broker confirmed")
                 bare.append(args.events / publish_bare(target, islice(cycle(sample), args.events)))
                 target.empty()

@@ -22,9 +22,9 @@ from psycopg.conninfo import conninfo_to_dict
 from adapters.postgres.event_store.mapper import EventMapper
 from adapters.postgres.sql_files import statements
 from api.bootstrap import composition_root, connections
-from benchmarks.history import BEGINNING, COLUMNS, Historian
+from benchmarks.history import BEGINNING, COLUMNS, HistoryGenerator
 from benchmarks.lines import SHORT, Line, median_of
-from benchmarks.long_history import temporary_database
+from benchmarks.servers import temporary_database
 from domain import events
 from projections.audit_log.rows import index_entry_of
 from projections.runtime.rebuild import rebuild
@@ -41,21 +41,21 @@ if TYPE_CHECKING:
 VIEWS = ("sub-users", "audit-log")
 BAR = 15
 
-PEER = statements("benchmarks", "rebuild")
+LIBRARY_SQL = statements("benchmarks", "rebuild")
 
 
 def measure(scale: Scale) -> list[Line]:
     """Rebuild both views and observe the library, alternating."""
     with temporary_database() as settings:
         service, url = composition_root.build(settings), settings.owner_url
-        setup_position = write(service, url, scale.rebuilt_events)
+        setup_position = write_decryptable_history(service, url, scale.rebuilt_events)
         runs = []
         for _ in range(scale.runs):
             ours = scale.rebuilt_events / rebuild_both(service, url)
             peer = library_rate(service, url, setup_position, scale.seconds)
             label = f"rebuild of both views from {scale.rebuilt_events:,} events"
-            against = "the library's ProjectionRunner with an equivalent view"
-            runs.append(Line(label, ours, "events/s", against, peer, BAR))
+            limit_label = "the library's ProjectionRunner with an equivalent view"
+            runs.append(Line(label, ours, "events/s", limit_label, peer, BAR))
         service.close()
     return [median_of(runs)]
 
@@ -70,33 +70,33 @@ def rebuild_both(service: Service, url: str) -> float:
     return time.perf_counter() - started_at
 
 
-def write(service: Service, url: str, events: int) -> int:
-    """Write the history, and return the position up to which accounts and sub-users are created."""
-    historian = Historian()
+def write_decryptable_history(service: Service, url: str, events: int) -> int:
+    """Write the history, and return the position at which all accounts and sub-users exist."""
+    generator = HistoryGenerator()
     keys: dict[str, PersonKey] = {}
     writes = []
-    for account_id, sub_users in historian.sub_users.items():
+    for account_id, sub_users in generator.sub_users.items():
         for person_id in (str(account_id), *sub_users):
             keys[person_id], key_write = service.vault.new_data_key(UUID(person_id), account_id)
             writes.append(key_write)
     service.main_accounts.recorder.insert_events([], writes=writes)
-    setup_events = list(_setup_events(historian, keys))
+    setup_events = list(_setup_events(generator, keys))
     with psycopg.connect(url, autocommit=True) as connection:
         with connection.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:
             for row in setup_events:
                 copy.write_row(row)
-            for stream_id, version, topic, state in historian.rows(events - len(setup_events)):
+            for stream_id, version, topic, state in generator.rows(events - len(setup_events)):
                 stream_version = (
-                    version if topic == "SubUserActivityRecorded" else version + 1 + len(historian.sub_users[stream_id])
+                    version if topic == "SubUserActivityRecorded" else version + 1 + len(generator.sub_users[stream_id])
                 )
                 copy.write_row((stream_id, stream_version, topic, _with_decryptable_names(topic, state, keys)))
         connection.execute("VACUUM ANALYZE stored_events")
     return len(setup_events)
 
 
-def _setup_events(historian: Historian, keys: Mapping[str, PersonKey]) -> Iterator[tuple[UUID, int, str, bytes]]:
+def _setup_events(generator: HistoryGenerator, keys: Mapping[str, PersonKey]) -> Iterator[tuple[UUID, int, str, bytes]]:
     origin = {"timestamp": BEGINNING.isoformat(), "actor_type": "main_account"}
-    for account_id, sub_users in historian.sub_users.items():
+    for account_id, sub_users in generator.sub_users.items():
         key = keys[str(account_id)]
         encrypted = {field: key.encrypt(field, "Winds & Waves") for field in ("email", "company_name")}
         state: dict[str, Any] = {**origin, **encrypted, "email_hash": "", "language": "en", "sub_user_limit": 10}
@@ -138,7 +138,7 @@ class EquivalentView(PostgresTrackingRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_tracking(cursor, tracking)
             for statement, parameters in self._changes(event, tracking.notification_id):
-                cursor.execute(PEER[statement], parameters, prepare=True)
+                cursor.execute(LIBRARY_SQL[statement], parameters, prepare=True)
 
     def _changes(self, event: Any, position: int) -> Iterator[tuple[str, dict[str, Any]]]:
         index_entry = index_entry_of(event)
@@ -185,28 +185,28 @@ def library_rate(service: Service, url: str, setup_position: int, seconds: float
     """Return the events per second that the library processes."""
     EquivalentView.vault = service.vault
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(PEER["tables"])
+        connection.execute(LIBRARY_SQL["tables"])
         PostgresFactory(Environment("everything", _library_environment(url))).tracking_recorder(EquivalentView)
-        connection.execute(PEER["begin_after"], {"position": setup_position})
+        connection.execute(LIBRARY_SQL["begin_after"], {"position": setup_position})
         with ProjectionRunner(
             application_class=Store,
             projection_class=Everything,
             view_class=EquivalentView,
             env=_library_environment(url),
         ):
-            _wait_for_more(connection, setup_position)
+            _wait_for_progress(connection, setup_position)
             position, started_at = _position(connection), time.perf_counter()
             time.sleep(seconds)
             return (_position(connection) - position) / (time.perf_counter() - started_at)
 
 
-def _wait_for_more(connection: psycopg.Connection[Any], position: int) -> None:
+def _wait_for_progress(connection: psycopg.Connection[Any], position: int) -> None:
     while _position(connection) == position:
         time.sleep(0.01)
 
 
 def _position(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute(PEER["position"]).fetchone()
+    row = connection.execute(LIBRARY_SQL["position"]).fetchone()
     return int(row[0]) if row is not None else 0
 
 

@@ -22,15 +22,18 @@ Row = tuple[str, ...]
 
 HEADINGS = ("what", "ours", "limit or peer", "ratio", "bar", "")
 
-ROW, LABEL, WIDTH, WIDEST = 34, 380, 820, 3.0
-"""Layout of the plot in pixels: row height, left edge of the bars, total width; and the ratio/bar of a full width."""
+ROW_HEIGHT, BARS_X, WIDTH = 34, 380, 820
+"""Layout of the plot in pixels: height of a row, left edge of the bars, total width."""
+
+MAX_RELATIVE = 3.0
+"""Ratio divided by its bar at which a bar of the plot has the full width. Larger ones are cut."""
 
 
 def table(lines: Sequence[Line]) -> Table:
     """Return the lines as a table for the terminal."""
     result = Table(*HEADINGS)
     for line in lines:
-        result.add_row(*_cells(line), style=None if line.met else "red")
+        result.add_row(*_cells(line), style=None if line.is_met else "red")
     return result
 
 
@@ -61,15 +64,15 @@ def _markdown(rows: Iterable[Row]) -> str:
 
 
 def _cells(line: Line) -> Row:
-    limit = f"{_number(line.limit)} {line.unit}, {line.against}"
-    bar = f"{'≥' if line.at_least else '≤'} {line.bar:g}"
+    limit = f"{_number(line.limit)} {line.unit}, {line.limit_label}"
+    bar = f"{'≥' if line.is_minimum else '≤'} {line.bar:g}"
     return (
         line.label,
         f"{_number(line.ours)} {line.unit}",
         limit,
         f"{line.ratio:.2f}",
         bar,
-        "met" if line.met else "missed",
+        "met" if line.is_met else "missed",
     )
 
 
@@ -79,10 +82,10 @@ def _number(value: float) -> str:
 
 def _plot(rows: Sequence[Row]) -> str:
     """Return an SVG of the ratios as bars, scaled so that the bar to meet is at the same place for all."""
-    height = ROW * len(rows) + 40
-    unit_width = (WIDTH - LABEL) / WIDEST
-    bars = "".join(_bar(row, 30 + ROW * number, unit_width) for number, row in enumerate(rows))
-    mark_x = LABEL + unit_width
+    height = ROW_HEIGHT * len(rows) + 40
+    unit_width = (WIDTH - BARS_X) / MAX_RELATIVE
+    bars = "".join(_bar(row, 30 + ROW_HEIGHT * number, unit_width) for number, row in enumerate(rows))
+    mark_x = BARS_X + unit_width
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
         f'font-size="12" fill="#444">'
@@ -95,11 +98,11 @@ def _plot(rows: Sequence[Row]) -> str:
 def _bar(row: Row, y: int, unit_width: float) -> str:
     label, _, _, ratio, bar, met = row
     sense, _, number = bar.partition(" ")
-    relative = float(ratio) / float(number)
+    bar_width = unit_width * min(float(ratio) / float(number), MAX_RELATIVE)
     color = "#2a7" if met == "met" else "#c33"
     better = "more" if sense == "≥" else "less"
     return (
-        f'<text x="{LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(label)}</text>'
-        f'<rect x="{LABEL}" y="{y}" width="{unit_width * min(relative, WIDEST):.0f}" height="18" fill="{color}"/>'
-        f'<text x="{LABEL + 6}" y="{y + 13}" fill="#fff">{ratio}, {better} is better</text>'
+        f'<text x="{BARS_X - 8}" y="{y + 13}" text-anchor="end">{escape(label)}</text>'
+        f'<rect x="{BARS_X}" y="{y}" width="{bar_width:.0f}" height="18" fill="{color}"/>'
+        f'<text x="{BARS_X + 6}" y="{y + 13}" fill="#fff">{ratio}, {better} is better</text>'
     )

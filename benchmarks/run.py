@@ -62,7 +62,7 @@ def main() -> int:
     console.print(report.table(lines))
     if not args.short:
         report.write(lines, DOCS)
-    return int(not all(line.met for line in lines))
+    return int(not all(line.is_met for line in lines))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
 
-ORIGIN = CommandContext(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="a browser")
+OWNER_CONTEXT = CommandContext(ActorType.MAIN_ACCOUNT, "the owner", ip="192.0.2.1", user_agent="a browser")
 PASSWORD = "seven quiet rivers meet"
 
 
@@ -54,16 +54,18 @@ def create_accounts(service: Service, accounts: int, sub_users: int) -> list[Sam
 
 def _create_account(service: Service, sub_users: int) -> list[SampleSubUser]:
     email = f"owner-{uuid4().hex}@company.example"
-    account_id = service.commands.accounts.register(ORIGIN, email=email, company_name="Winds & Waves").value.account_id
+    account_id = service.commands.accounts.register(
+        OWNER_CONTEXT, email=email, company_name="Winds & Waves"
+    ).value.account_id
     return [_create_sub_user(service, account_id, email) for _ in range(sub_users)]
 
 
 def _create_sub_user(service: Service, account_id: UUID, account_email: str) -> SampleSubUser:
     email = f"colleague-{uuid4().hex}@company.example"
     sub_user = service.commands.sub_users.create(
-        account_id, ORIGIN, email=email, name="Grace", surname="Hopper", password=PASSWORD
+        account_id, OWNER_CONTEXT, email=email, name="Grace", surname="Hopper", password=PASSWORD
     ).value
-    service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), ORIGIN)
+    service.commands.sub_users.change(account_id, sub_user.sub_user_id, SubUserChanges(active=True), OWNER_CONTEXT)
     session = NewSession(account_id, sub_user.sub_user_id, AssuranceLevel.PASSWORD, service.clock())
     session_write = session.as_write(EventMetadata(ActorType.SUB_USER, str(sub_user.sub_user_id)))
     service.main_accounts.recorder.insert_events([], writes=[session_write])

@@ -22,7 +22,7 @@ from rich.table import Table
 from adapters.postgres.signals import CHANNEL
 from api.bootstrap import composition_root, connections
 from benchmarks.history import write_history
-from benchmarks.long_history import temporary_database
+from benchmarks.servers import temporary_database
 from projections.runtime.runner import ProjectionRunner
 from projections.transparency.merkle_tree import MerkleLeafProjection
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 BAR = 15.0
 """Seconds per million events."""
 
-MOST_MEMORY = 200.0
-"""Peak memory of the command in MB, for any number of events. Python and its libraries take half of it."""
+MAX_MEMORY_MB = 200.0
+"""Peak memory of the command, for any number of events. Python and its libraries take half of it."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,13 @@ def main() -> int:
         rate = build_tree(settings, args.events)
         runs = [verify(settings) for _ in range(args.runs)]
     table = Table(
-        "events", "tree: events/s", f"verify: seconds (bar {BAR:.0f} a million)", f"MB (bar {MOST_MEMORY:.0f})"
+        "events", "tree: events/s", f"verify: seconds (bar {BAR:.0f} a million)", f"MB (bar {MAX_MEMORY_MB:.0f})"
     )
     for run in runs:
         table.add_row(f"{args.events:,}", f"{rate:,.0f}", f"{run.seconds:.1f}", f"{run.megabytes:.0f}")
     Console().print(table)
     slowest = max(run.seconds for run in runs)
-    return int(slowest > BAR * args.events / 1_000_000 or max(run.megabytes for run in runs) > MOST_MEMORY)
+    return int(slowest > BAR * args.events / 1_000_000 or max(run.megabytes for run in runs) > MAX_MEMORY_MB)
 
 
 if __name__ == "__main__":

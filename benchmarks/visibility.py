@@ -19,8 +19,8 @@ import psycopg
 from api.bootstrap import composition_root
 from application.commands.sub_users import SubUserChanges
 from benchmarks.lines import Line, median_of
-from benchmarks.long_history import ORIGIN, create_account, temporary_database
-from benchmarks.servers import run_worker
+from benchmarks.long_history import OWNER_CONTEXT, create_account
+from benchmarks.servers import run_worker, temporary_database
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
@@ -32,10 +32,10 @@ RATE = 300
 
 ACCOUNTS = 200
 THREADS = 16
-PROMISE = 50.0
-"""Milliseconds, for 99 of 100 commands."""
+PROMISED_MS = 50.0
+"""Delay of at least 99 of 100 commands."""
 
-LONGEST_WAIT = 10.0
+MAX_WAIT_SECONDS = 10.0
 
 
 def measure(scale: Scale) -> list[Line]:
@@ -48,7 +48,7 @@ def measure(scale: Scale) -> list[Line]:
         for _ in range(scale.runs):
             p99 = run_once(service, accounts, scale.seconds)
             label = f"event committed → visible in the view, {RATE} commands/s, p99"
-            runs.append(Line(label, p99, "ms", "the promise", PROMISE, 1, at_least=False))
+            runs.append(Line(label, p99, "ms", "the promise", PROMISED_MS, 1, is_minimum=False))
         service.close()
     return [median_of(runs)]
 
@@ -74,7 +74,7 @@ def send_commands(service: Service, accounts: list[Account], seconds: float) -> 
             account = accounts[number % len(accounts)]
             changes = SubUserChanges(name=f"Grace {number} {started_at}")
             position = service.commands.sub_users.change(
-                account.account_id, account.sub_user_id, changes, ORIGIN
+                account.account_id, account.sub_user_id, changes, OWNER_CONTEXT
             ).position
             results.append((position or 0, time.perf_counter()))
 
@@ -103,7 +103,7 @@ class Watcher:
 
     def wait_for(self, position: int) -> None:
         """Wait until the view reaches a position. Raises TimeoutError."""
-        deadline = time.perf_counter() + LONGEST_WAIT
+        deadline = time.perf_counter() + MAX_WAIT_SECONDS
         while self._positions[-1] < position:
             if time.perf_counter() > deadline:
                 raise TimeoutError

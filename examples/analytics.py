@@ -3,7 +3,7 @@
 Try it: `ANALYTICS_API_KEY=... .venv/bin/python examples/analytics.py --broker amqp://guest:guest@127.0.0.1`
 
 An event may arrive more than once, from the queue and from the feed; its id identifies duplicates. One SQLite file has
-the counts and the last position. A message is acknowledged when that file has it on disk.
+the counts and the last position. A message is acknowledged once its event is in that file.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def catch_up(feed: httpx.Client, table: Table) -> None:
 
 
 def consume(broker: str, feed: httpx.Client, table: Table) -> None:
-    """Let events accumulate in a queue, catch up from the feed, then consume the queue until the connection fails."""
+    """Declare the queue, so that it collects events, catch up from the feed, and consume until the connection fails."""
     exchange = Exchange("subusers.events", type="topic", no_declare=True)  # the service declares it
     queue = Queue(QUEUE, exchange, routing_key=LOGGED_IN, durable=True)
 

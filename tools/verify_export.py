@@ -11,10 +11,10 @@ number of events and the root of the Merkle tree over them, followed by Ed25519 
 c2sp.org/tlog-checkpoint). Each event has a line. The last line has the number of events.
 
 The hash of an event covers `position`, `stream_id`, `version`, `topic` and `state`. The hashes in its `path` lead from
-it to the signed root (RFC 6962). If the header has "whole", all events together give that root. Then each event is
-compared with the header (account, times, positions) and with the previous one of its stream (no version may be
-missing), and `shown` with `state`. `digest` detects accidents only: an attacker can recompute it. The result lists
-unproven properties of the file.
+it to the signed root (RFC 6962). If the header says `"proofs": "whole"`, all events together give that root. Then each
+event is compared with the header (account, times, positions) and with the previous event of its stream (no version may
+be missing), and `shown` is compared with `state`. `digest` detects accidents only: an attacker can recompute it. The
+result also lists what is not proven.
 """
 
 from __future__ import annotations
@@ -242,45 +242,45 @@ def trust(trusted_keys: Sequence[Key], successions: Sequence[str]) -> dict[Key, 
     If both keys signed a succession, trust in the former key extends to its successor. Once the successor is trusted,
     the former key is not trusted for larger trees.
     """
-    until: dict[Key, int | None] = dict.fromkeys(trusted_keys)
+    limit_by_key: dict[Key, int | None] = dict.fromkeys(trusted_keys)
     links = sorted({link for link in map(read_succession, successions) if link is not None})
     while True:
-        before = dict(until)
+        before = dict(limit_by_key)
         for link in links:
-            follow(link, links, until)
-        if until == before:
+            apply_succession(link, links, limit_by_key)
+        if limit_by_key == before:
             break
-    for name in {key.name for key in until}:
-        if sum(key.name == name and limit is None for key, limit in until.items()) > 1:
+    for name in {key.name for key in limit_by_key}:
+        if sum(key.name == name and limit is None for key, limit in limit_by_key.items()) > 1:
             raise CannotVerify(f"several keys of {name} are trusted, and no succession limits each of them")
-    return until
+    return limit_by_key
 
 
-def follow(link: Succession, links: Sequence[Succession], until: dict[Key, int | None]) -> None:
-    """Apply a succession: trust the successor, and limit the former key."""
-    limit = until.get(link.former)
-    if link.former not in until or (limit is not None and link.size > limit):
+def apply_succession(link: Succession, links: Sequence[Succession], limit_by_key: dict[Key, int | None]) -> None:
+    """Trust the successor, and limit the trust in the former key, if that was trusted for the succession itself."""
+    limit = limit_by_key.get(link.former)
+    if link.former not in limit_by_key or (limit is not None and link.size > limit):
         return
-    if link.by_both and link.successor not in until:
+    if link.by_both and link.successor not in limit_by_key:
         rivals = {other.successor for other in links if other.by_both and other.former == link.former}
         rivals.discard(link.successor)
-        if rivals & until.keys():
+        if rivals & limit_by_key.keys():
             return
         if rivals:
             raise CannotVerify("two keys claim to replace the same key: pass the one to trust as --public-key")
-        until[link.successor] = None
-    if link.successor in until:
-        until[link.former] = link.size
+        limit_by_key[link.successor] = None
+    if link.successor in limit_by_key:
+        limit_by_key[link.former] = link.size
 
 
 def read_checkpoint(note: Any, trusted_keys: Sequence[Key], successions: Sequence[str]) -> Checkpoint:
     """Parse a checkpoint and require a signature by a key that is trusted for its size."""
     checkpoint, signatures = parse_checkpoint(note)
-    until = trust(trusted_keys, successions)
-    signed = signers(checkpoint, signatures, until)
+    limit_by_key = trust(trusted_keys, successions)
+    signed = signers(checkpoint, signatures, limit_by_key)
     if not signed:
         raise CannotVerify("no trusted key has signed the checkpoint")
-    if not any(limit is None or checkpoint.size <= limit for limit in map(until.__getitem__, signed)):
+    if not any(limit is None or checkpoint.size <= limit for limit in map(limit_by_key.__getitem__, signed)):
         raise CannotVerify("the key that signed the checkpoint had been replaced by another before")
     return checkpoint
 
@@ -299,10 +299,10 @@ SEPARATE = {
     *("WebhookSecretRotated", "WebhookReplayed", "WebhookAdopted"),
     *("ApiKeyCreated", "ApiKeyLimitsChanged", "ApiKeyFirstUsed", "ApiKeyRevoked"),
 }
-"""Events in separate streams. They name their account, if they have one."""
+"""Topics of events outside the streams of accounts. Those of an account have its id in `account_id`."""
 
 REPORTED = {"SubUserActivityRecorded", "UsageRecorded"}
-"""Events with their own `occurred_at`. Their actor is the sub-user."""
+"""Topics of events that the portal reports. They have their own `occurred_at`, and their actor is the sub-user."""
 
 ACTIONS = {
     "MainAccountRegistered": "main_account.registered",
@@ -359,7 +359,7 @@ NON_DETAIL_FIELDS = {
     *("email_hash", "actor_type", "actor_id", "request_id", "ip", "user_agent", "reason", "action", "target"),
     "occurred_at",
 }
-"""Fields of a state that `details` in `shown` does not have."""
+"""Fields of a state that are not in `details` of `shown`."""
 
 
 def parse_line(line: bytes, number: int) -> dict[str, Any]:
@@ -427,7 +427,7 @@ def same(shown: Any, stored: Any) -> bool:
 
 
 class Claims:
-    """Claims of the header about the file, and the state of their verification."""
+    """What the header claims about the events, checked event by event."""
 
     def __init__(self, header: dict[str, Any], checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
@@ -446,25 +446,28 @@ class Claims:
         for key in map(parse_key, header["keys"]):
             if key.name != checkpoint.origin:
                 raise CannotVerify("the header has a key of another store")
-        self.versions: dict[str, int] = {}
-        self.first = self.last = -1
-        self.position = self.after
+        self.last_version_by_stream: dict[str, int] = {}
+        self.first_version = self.last_version = -1
+        self.last_position = self.after
 
     def check(self, line: dict[str, Any], state: dict[str, Any]) -> None:
         """Raise `Tampered` unless a proven event matches the header and follows the previous one of its stream."""
         position, stream, version = line["position"], line["stream_id"], line["version"]
         separate = line["topic"] in SEPARATE or "account_id" in state
         account = state.get("account_id") if separate else stream
-        at = instant(state["timestamp"])
+        recorded_at = instant(state["timestamp"])
         if self.account not in {None, account}:
             raise Tampered(f"position {position}: the event belongs to another account than the header")
-        if (self.since is not None and at < self.since) or (self.until is not None and at >= self.until):
+        if (self.since is not None and recorded_at < self.since) or (
+            self.until is not None and recorded_at >= self.until
+        ):
             raise Tampered(f"position {position}: the event was recorded outside the times in the header")
         if position > self.checkpoint.position:
             raise Tampered(f"position {position}: the event is beyond the end of the checkpoint")
         self.check_version(stream, version, position, filtered=separate and (self.since or self.until) is not None)
         if stream == self.account:
-            self.first, self.last = (version if self.first < 0 else self.first), version
+            self.first_version = version if self.first_version < 0 else self.first_version
+            self.last_version = version
         if "shown" in line:
             check_shown(line, state, account)
 
@@ -474,20 +477,20 @@ class Claims:
         The first event of a stream must have version 1 if the file starts at the beginning of the history. Times may
         decrease within a separate stream, so a filter by time may leave out an event in the middle.
         """
-        before = self.versions.get(stream)
-        expected = before + 1 if before is not None else 1
-        exact = not filtered and (before is not None or self.from_start)
-        if version != expected if exact else version < expected:
+        previous = self.last_version_by_stream.get(stream)
+        expected = previous + 1 if previous is not None else 1
+        may_skip = filtered or (previous is None and not self.from_start)
+        if version < expected or (version > expected and not may_skip):
             raise Tampered(
                 f"position {position}: version {version} of stream {stream} follows "
-                f"{'nothing' if before is None else f'version {before}'}: an event is missing or repeated"
+                f"{'nothing' if previous is None else f'version {previous}'}: an event is missing or repeated"
             )
-        self.versions[stream] = version
+        self.last_version_by_stream[stream] = version
 
     def verdict(self, count: int) -> str:
         """Return the proven and unproven properties of a valid file."""
-        of = f"account {self.account}" if self.account else "all accounts"
-        lines = [f"right: {count} events of {of}, of the store {self.checkpoint.origin}, are as they were signed"]
+        scope = f"account {self.account}" if self.account else "all accounts"
+        lines = [f"right: {count} events of {scope}, of the store {self.checkpoint.origin}, are as they were signed"]
         bounds = [
             f"recorded from {self.since.isoformat()} on" if self.since else "",
             f"recorded before {self.until.isoformat()}" if self.until else "",
@@ -512,13 +515,14 @@ class Claims:
             unproven = "after the last one" if self.from_start else "before the first one, or after the last one,"
             lines.append(f"Proven: in each account's own stream, no event is missing {proven} in this export.")
             lines.append(f"Not proven: that no event is missing {unproven} of an account's own stream.")
-        elif self.first > 0:
-            lines.append(f"Proven: versions {self.first} to {self.last} of the account's own stream, without a gap.")
-            lines.append(f"Not proven: that there is no version after {self.last}; ask the service for the latest.")
+        elif self.first_version > 0:
+            first, last = self.first_version, self.last_version
+            lines.append(f"Proven: versions {first} to {last} of the account's own stream, without a gap.")
+            lines.append(f"Not proven: that there is no version after {last}; ask the service for the latest.")
         else:
             lines.append("Not proven: that the account has no events of its own in this range.")
-        if self.first > 1:
-            lines.append(f"Not proven: that no version before {self.first} belongs to the range.")
+        if self.first_version > 1:
+            lines.append(f"Not proven: that no version before {self.first_version} belongs to the range.")
         lines.append(f"Not proven: that no {others} or whole stream is missing.")
         lines.append(
             "A complete export (of all accounts, without a range of times or positions) proves that nothing is missing "
@@ -530,11 +534,11 @@ class Claims:
 def check_shown(line: dict[str, Any], state: dict[str, Any], account: str | None) -> None:
     """Raise `Tampered` if `shown` contradicts the signed state."""
     shown, topic, position = line["shown"], line["topic"], line["position"]
-    reported = topic in REPORTED
+    is_reported = topic in REPORTED
     expected: dict[str, Any] = {
         "position": position,
         "recorded_at": state["timestamp"],
-        "occurred_at": state["occurred_at"] if reported else state["timestamp"],
+        "occurred_at": state["occurred_at"] if is_reported else state["timestamp"],
         "account_id": account,
         "sub_user_id": state.get("sub_user_id"),
         "action": state.get("action") if topic == "SubUserActivityRecorded" else ACTIONS.get(topic),
@@ -545,10 +549,10 @@ def check_shown(line: dict[str, Any], state: dict[str, Any], account: str | None
         if name in shown and not same(shown[name], stored):
             raise Tampered(f"position {position}: `{name}` in `shown` differs from the signed value")
     actor = shown.get("actor", {})
-    acting = {"type": state.get("actor_type"), "id": state.get("actor_id")}
-    if reported:
-        acting = {"type": "sub_user", "id": state["sub_user_id"]}
-    for name, stored in acting.items():
+    expected_actor = {"type": state.get("actor_type"), "id": state.get("actor_id")}
+    if is_reported:
+        expected_actor = {"type": "sub_user", "id": state["sub_user_id"]}
+    for name, stored in expected_actor.items():
         if name in actor and actor[name] != (stored or None):
             raise Tampered(f"position {position}: the actor in `shown` differs from the signed one")
     for name in ("target", "ip", "user_agent", "reason"):
@@ -580,34 +584,34 @@ def check_header(header: dict[str, Any]) -> bool:
     return True
 
 
-class Export:
-    """Verification of the lines after the header."""
+class ExportVerifier:
+    """Checks the lines after the header, one by one."""
 
     def __init__(self, claims: Claims, *, digests: bool) -> None:
         self.claims = claims
-        self.digest = {"digest"} if digests else set()
+        self.digest_member = {"digest"} if digests else set()
         self.tree = Tree()
         self.count = 0
-        self.leaf = -1
-        self.end: int | None = None
+        self.last_leaf = -1
+        self.claimed_count: int | None = None
 
-    def take(self, line: dict[str, Any], number: int) -> None:
+    def check_line(self, line: dict[str, Any], number: int) -> None:
         """Check the next line."""
-        if self.end is not None:
+        if self.claimed_count is not None:
             raise CannotVerify("there are lines after the end")
-        if self.digest and line.get("digest") != digest_of(line):
+        if self.digest_member and line.get("digest") != digest_of(line):
             raise Tampered(f"line {number} was changed")
         if "end" in line:
-            require_members(line, END | self.digest, set(), number)
+            require_members(line, END | self.digest_member, set(), number)
             require_integers(line, "events")
-            self.end = line["events"]
+            self.claimed_count = line["events"]
             return
         proof = set() if self.claims.whole else PROOF
-        require_members(line, EVENT | proof | self.digest, {"shown"}, number)
+        require_members(line, EVENT | proof | self.digest_member, {"shown"}, number)
         require_integers(line, "position", "version", *(["leaf"] if proof else []))
-        if line["position"] <= self.claims.position:
+        if line["position"] <= self.claims.last_position:
             raise Tampered(f"position {line['position']} is out of order, repeated, or before the requested start")
-        self.claims.position = line["position"]
+        self.claims.last_position = line["position"]
         self.count += 1
         self.check_inclusion(line, leaf_hash(line))
         self.claims.check(line, json.loads(from_base64(line["state"])))
@@ -620,19 +624,19 @@ class Export:
         checkpoint, path = self.claims.checkpoint, [from_base64(node) for node in line["path"]]
         if root_by_path(leaf, line["leaf"], checkpoint.size, path) != checkpoint.root:
             raise Tampered(f"position {line['position']}: the event differs from the signed one")
-        if line["leaf"] <= self.leaf:
+        if line["leaf"] <= self.last_leaf:
             raise Tampered(f"position {line['position']}: the event is out of order")
-        self.leaf = line["leaf"]
+        self.last_leaf = line["leaf"]
 
     def finish(self) -> None:
         """Check that the file is complete."""
         size, root = self.claims.checkpoint.size, self.claims.checkpoint.root
         if self.claims.whole and (self.tree.size, self.tree.root()) != (size, root):
             raise Tampered(f"these {self.tree.size} events are not the {size} signed ones")
-        if self.end is None:
+        if self.claimed_count is None:
             raise CannotVerify("the file is incomplete: the last line with the number of events is missing")
-        if self.end != self.count:
-            raise Tampered(f"the last line counts {self.end} events, but the file has {self.count}")
+        if self.claimed_count != self.count:
+            raise Tampered(f"the last line counts {self.claimed_count} events, but the file has {self.count}")
 
 
 def check(lines: Iterator[bytes], keys: Sequence[Key], successions: Sequence[str] = ()) -> str:
@@ -640,11 +644,11 @@ def check(lines: Iterator[bytes], keys: Sequence[Key], successions: Sequence[str
     header = parse_line(next(lines, b""), 1)
     digests = check_header(header)
     checkpoint = read_checkpoint(header["checkpoint"], keys, [*header.get("successions", ()), *successions])
-    export = Export(Claims(header, checkpoint), digests=digests)
+    verifier = ExportVerifier(Claims(header, checkpoint), digests=digests)
     for number, line in enumerate(lines, 2):
-        export.take(parse_line(line, number), number)
-    export.finish()
-    return f"{export.claims.verdict(export.count)}\nThe checkpoint:\n\n{checkpoint.text}"
+        verifier.check_line(parse_line(line, number), number)
+    verifier.finish()
+    return f"{verifier.claims.verdict(verifier.count)}\nThe checkpoint:\n\n{checkpoint.text}"
 
 
 def main() -> int:

@@ -16,15 +16,15 @@ from api.bootstrap.maintenance import MigrationError
 from api.cli.output import echo
 from api.runtime import logs
 from application.errors import ServiceError, StoreUnavailable, StoreWentBack
-from domain.refusals import AccountNotFound
+from domain.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WRONG_SETTING = 2
-FAILED = 1
+CANNOT_START, FAILED = 2, 1
+"""Exit codes: wrong settings or a database that cannot be used; an error during the command."""
 
-LOADED_FROM = {
+MODULE_BY_COMMAND = {
     "serve": "run",
     "api": "run",
     "work": "run",
@@ -43,31 +43,31 @@ LOADED_FROM = {
     "signing-key": "signing_key",
     "accept-lost-history": "lineage",
 }
-"""Module of each command. The module has a function, or a `Typer` for several commands, of the command's name."""
+"""Module of each command in `api.cli.commands`. It defines a function, or a `Typer` with subcommands, of that name."""
 
 
-class Commands(TyperGroup):
-    """Loads each command on demand: imports of some commands take longer than others take to run."""
+class LazyCommands(TyperGroup):
+    """Command group that imports a command's module only to run it: some imports take longer than other commands."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.commands.update({name: TyperCommand(name) for name in LOADED_FROM})
+        self.commands.update({name: TyperCommand(name) for name in MODULE_BY_COMMAND})
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # signature of the library
-        """Return a command by its name, None if it does not exist."""
-        if cmd_name not in LOADED_FROM:
+        """Return a command by its name; None if there is none."""
+        if cmd_name not in MODULE_BY_COMMAND:
             return None
-        command = getattr(import_module(f"api.cli.commands.{LOADED_FROM[cmd_name]}"), cmd_name.replace("-", "_"))
-        holder = typer.Typer()
+        command = getattr(import_module(f"api.cli.commands.{MODULE_BY_COMMAND[cmd_name]}"), cmd_name.replace("-", "_"))
+        wrapper = typer.Typer()
         if isinstance(command, typer.Typer):
-            holder.add_typer(command, name=cmd_name)
+            wrapper.add_typer(command, name=cmd_name)
         else:
-            holder.command(cmd_name)(command)
-        return typer.main.get_group(holder).commands[cmd_name]
+            wrapper.command(cmd_name)(command)
+        return typer.main.get_group(wrapper).commands[cmd_name]
 
 
 app = typer.Typer(
-    cls=Commands, name="subusers", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+    cls=LazyCommands, name="subusers", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
 
 
@@ -77,7 +77,7 @@ def _subusers() -> None:
 
 
 def main() -> None:
-    """Run the command of the command line."""
+    """Run the command in `sys.argv`, and exit with its code."""
     logs.configure()
     sys.exit(_exit_code(lambda: app(standalone_mode=True)))
 
@@ -88,15 +88,19 @@ def _exit_code(command: Callable[[], object]) -> int:
         command()
     except (ConfigError, EmbeddedPostgresError, MigrationError) as error:
         echo(f"subusers: {error}", err=True)
-        return WRONG_SETTING
-    except AccountNotFound as error:
+        return CANNOT_START
+    except Refusal as error:
         echo(f"subusers: {error}", err=True)
         return FAILED
     except ServiceError as error:
         _report(error, error.__cause__)
         return FAILED
     except StoreWentBack as error:
-        echo(f"subusers: the store has gone back or was replaced; its epoch is now {error.epoch}", err=True)
+        echo(
+            f"subusers: the store went back or was replaced (its epoch is now {error.epoch}): see `Recover from lost "
+            "history` in docs/operating.md, then run the command again",
+            err=True,
+        )
         return FAILED
     except psycopg.OperationalError as error:  # from a command's separate connection
         _report(StoreUnavailable(), error)

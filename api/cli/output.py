@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,16 +18,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import ConsoleOptions, RenderableType
+    from rich.table import Table
 
-WIDEST = 1000
-"""Columns without a terminal, so that lines are neither cut nor folded."""
+WIDTH_WITHOUT_TERMINAL = 1000
+"""Width in columns of tables in files and pipes: enough for every line, so that none is cut or folded."""
+
+
+EVENT_COLORS = {
+    "login_refused": "red",
+    "locked_out": "red",
+    "credentials_mail_failed": "red",
+    "disabled": "red",
+    "deleted": "magenta",
+    "closed": "magenta",
+    "personal_data_erased": "magenta",
+    "created": "green",
+    "registered": "green",
+    "activated": "green",
+    "deactivated": "yellow",
+    "password_reset": "yellow",
+}
+"""Color of an event by the last part of its action. Others have the default color of the command."""
 
 
 class SafeConsole(Console):
     """A console that escapes control characters in text but keeps its own colors."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return an escaped string as text; tables measure their cells in this form."""
+        """Return a string as escaped text. Tables measure their cells by it."""
         return super().render_str(_escape_lines(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -38,18 +58,12 @@ class SafeConsole(Console):
 
 
 def console(**options: Any) -> Console:
-    """Return a console for text, whose lines programs may parse too."""
+    """Return a console that neither highlights nor wraps text, because programs may parse its lines."""
     return SafeConsole(**{"highlight": False, "soft_wrap": True, **options})
 
 
-def table_console() -> Console:
-    """Return a console for tables, as wide as the terminal if there is one. Brackets are not markup."""
-    on_terminal = SafeConsole(markup=False)
-    return on_terminal if on_terminal.is_terminal else SafeConsole(width=WIDEST, markup=False)
-
-
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text."""
+    """Print a text, to stderr if `err`, with a newline unless `nl` is false."""
     typer.echo(_escape_lines(text), err=err, nl=nl)
 
 
@@ -64,8 +78,23 @@ def write_json(line: str) -> None:
 
 
 def confirm(question: str) -> None:
-    """Ask, and abort unless the answer is yes."""
+    """Ask a yes-or-no question, and abort unless the answer is yes."""
     typer.confirm(escape_unprintable(question), abort=True)
+
+
+def print_table(table: Table) -> None:
+    """Print a table, folded to the width of the terminal if stdout is one."""
+    on_terminal = SafeConsole(markup=False)  # brackets are not markup
+    console = on_terminal if on_terminal.is_terminal else SafeConsole(width=WIDTH_WITHOUT_TERMINAL, markup=False)
+    console.print(table)
+
+
+def discard_unwritten_output() -> None:
+    """Redirect stdout to /dev/null if its reader has gone, so that Python reports no error at exit."""
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+        return
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _escape_lines(text: str) -> str:

@@ -9,9 +9,9 @@ from flask import Response, current_app, g, request, send_from_directory, url_fo
 from api.console import demo, error_pages
 from api.console.account import coworkers, mailbox, preferences, profile, settings, usage
 from api.console.cookies import SESSION
-from api.console.csrf import require_form_token
+from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
-from api.console.monitoring import activity
+from api.console.monitoring import monitoring_page
 from api.console.pages import STATIC, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
 from api.console.sign_in import console_link, login, own_password
@@ -29,7 +29,7 @@ PAGES = (
     error_pages,
     login,
     mailbox,
-    activity,
+    monitoring_page,
     own_password,
     preferences,
     profile,
@@ -43,10 +43,10 @@ PAGES = (
 )
 """The modules whose import registers pages."""
 
-ASSETS = "console.asset_file"
+ASSET_ENDPOINT = "console.asset_file"
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 MAX_FORM_BYTES = 256 * 1024
-"""Bytes: several times the size of the largest form, and small enough to read into memory."""
+"""Several times the size of the largest form, and small enough to read into memory."""
 
 
 def add_console(app: Flask) -> None:
@@ -56,22 +56,22 @@ def add_console(app: Flask) -> None:
 
 @blueprint.before_request
 def _check_access() -> AnyResponse | None:
-    """Identify the visitor, and let the request through only if the page is for them.
+    """Identify the visitor, and admit the request only if the page is for their audience.
 
     Visitors without a session are redirected to the login, sub-users with a temporary password to the password page.
     Raises `Problem` for other audiences, and for forms without a valid CSRF token.
     """
     g.visitor = ANONYMOUS
-    if request.endpoint == ASSETS:
+    if request.endpoint == ASSET_ENDPOINT:
         return None
     request.max_content_length = MAX_FORM_BYTES
     g.visitor = authenticate_visitor()
     audience: frozenset[Audience] = getattr(current_app.view_functions[request.endpoint or ""], "audience", frozenset())
     is_allowed = visitor().audience in audience
-    session_ended = not visitor().is_known and SESSION.name in request.cookies
-    # Tokens are bound to the session: those of an ended session never match, and its visitor is sent to the login.
+    session_ended = not visitor().is_logged_in and SESSION.name in request.cookies
+    # CSRF tokens are bound to the session. After its end they never match, but the visitor should get the login page.
     if request.method not in {"GET", "HEAD"} and (is_allowed or not session_ended):
-        require_form_token()
+        require_csrf_token()
     if is_allowed:
         return None
     if visitor().audience is Audience.ANONYMOUS:
@@ -100,4 +100,4 @@ def asset_file(version: str, name: str) -> Response:  # noqa: ARG001  # changes 
 
 @blueprint.app_context_processor
 def _mailbox_context() -> dict[str, Any]:
-    return {"has_mailbox": mailbox.is_open}
+    return {"has_mailbox": mailbox.can_read_mailbox}

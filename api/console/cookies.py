@@ -12,10 +12,10 @@ from api.http.authentication import service
 
 @dataclass(frozen=True)
 class Cookie:
-    """A cookie. `seconds` is its maximum age; None keeps it until the browser is closed."""
+    """A cookie. Without `max_age_seconds`, it lasts until the browser is closed."""
 
     suffix: str
-    seconds: int | None = None
+    max_age_seconds: int | None = None
 
     @property
     def name(self) -> str:
@@ -23,23 +23,23 @@ class Cookie:
         return f"__Host-subusers-{self.suffix}" if is_behind_tls() else f"subusers-{self.suffix}"
 
 
-DAY = 24 * 3600
-YEAR = 365 * DAY
+DAY_SECONDS = 24 * 3600
+YEAR_SECONDS = 365 * DAY_SECONDS
 
-SESSION = Cookie("session", DAY)
+SESSION = Cookie("session", DAY_SECONDS)
 """The session's token. Sessions last a day at most."""
 
-FORM = Cookie("form")
-"""The random value that form tokens are bound to, see `api.console.csrf`."""
+CSRF = Cookie("form")
+"""The random value that CSRF tokens are bound to, see `api.console.csrf`."""
 
-NOTICE = Cookie("notice", 60)
-"""The message about the last command, for the next page."""
+FLASH = Cookie("notice", 60)
+"""The flash message for the next page, see `api.console.flash`."""
 
-MAILBOX = Cookie("mailbox", 30 * DAY)
+MAILBOX = Cookie("mailbox", 30 * DAY_SECONDS)
 """The token that unlocks the mailbox."""
 
-LANGUAGE = Cookie("language", YEAR)
-TIME_ZONE = Cookie("time-zone", YEAR)
+LANGUAGE = Cookie("language", YEAR_SECONDS)
+TIME_ZONE = Cookie("time-zone", YEAR_SECONDS)
 """The visitor's preferences."""
 
 BROWSER_TIME_ZONE = "subusers-browser-time-zone"
@@ -55,7 +55,7 @@ def set_cookie(cookie: Cookie, value: str) -> None:
     """Set a cookie in the current response."""
 
     def add(response: Response) -> Response:
-        response.set_cookie(cookie.name, value, max_age=cookie.seconds, **_attributes())
+        response.set_cookie(cookie.name, value, max_age=cookie.max_age_seconds, **_attributes())
         return response
 
     after_this_request(add)

@@ -46,8 +46,8 @@ class Visitor:
     audience: Audience
     token: str | None = field(default=None, repr=False)
     session_id: UUID | None = None
-    of_account: AccountDetails | None = field(default=None, repr=False)
-    of_sub_user: SubUserDetails | None = field(default=None, repr=False)
+    account_or_none: AccountDetails | None = field(default=None, repr=False)
+    sub_user_or_none: SubUserDetails | None = field(default=None, repr=False)
 
     @property
     def is_owner(self) -> bool:
@@ -60,16 +60,16 @@ class Visitor:
         return self.audience is Audience.SUB_USER
 
     @property
-    def is_known(self) -> bool:
+    def is_logged_in(self) -> bool:
         """Whether the visitor is logged in."""
         return self.audience is not Audience.ANONYMOUS
 
     @property
     def account(self) -> AccountDetails:
         """The visitor's account. Raises LookupError if they are not logged in."""
-        if self.of_account is None:
+        if self.account_or_none is None:
             raise LookupError
-        return self.of_account
+        return self.account_or_none
 
     @property
     def account_id(self) -> UUID:
@@ -79,19 +79,19 @@ class Visitor:
     @property
     def sub_user(self) -> SubUserDetails:
         """The visitor's sub-user. Raises LookupError if they are not a sub-user."""
-        if self.of_sub_user is None:
+        if self.sub_user_or_none is None:
             raise LookupError
-        return self.of_sub_user
+        return self.sub_user_or_none
 
     @property
     def command_context(self) -> CommandContext:
         """The context of the visitor's commands: actor, request id, IP address and user agent."""
         agent = user_agent(request.headers.get("User-Agent"))
         command_context = CommandContext(ActorType.ANONYMOUS, None, g.request_id, client_address(), agent)
-        if self.of_sub_user is not None:
-            return command_context.by_sub_user(self.of_sub_user.sub_user_id)
-        if self.of_account is not None:
-            return command_context.by_owner(self.of_account.account_id)
+        if self.sub_user_or_none is not None:
+            return command_context.by_sub_user(self.sub_user_or_none.sub_user_id)
+        if self.account_or_none is not None:
+            return command_context.by_owner(self.account_or_none.account_id)
         return command_context
 
 
@@ -99,7 +99,7 @@ ANONYMOUS = Visitor(Audience.ANONYMOUS)
 
 
 def session_check() -> Callable[[], bool]:
-    """Return a function that returns whether the visitor's session is still open, so that long downloads can stop."""
+    """Return a function that checks whether the visitor's session is still open, so that long downloads can stop."""
     current_service, session_hash = service(), token_hash(visitor().token or "")
     return lambda: current_service.queries.sessions.find(session_hash, current_service.clock()) is not None
 
@@ -110,7 +110,7 @@ def visitor() -> Visitor:
 
 
 def authenticate_visitor() -> Visitor:
-    """Return the visitor that the session cookie identifies, with current account data; anonymous if there is none.
+    """Return the visitor whom the session cookie identifies, with current account data; `ANONYMOUS` if there is none.
 
     An invalid token delays the response, to slow down guessing.
     """

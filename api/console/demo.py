@@ -11,7 +11,7 @@ from api.http.authentication import service
 
 def is_demo() -> bool:
     """Return whether the visitor is logged in to the demo account."""
-    return visitor().is_known and visitor().account_id == service().demo_account_id
+    return visitor().is_logged_in and visitor().account_id == service().demo_account_id
 
 
 def has_demo() -> bool:

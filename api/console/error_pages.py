@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 API_PATHS = ("/v1/", "/assets/", "/openapi.json", "/healthz", "/readyz", "/metrics", "/docs")
 """Path prefixes without pages. Errors below them are JSON problems."""
 
-MAX_WAIT_IN_SECONDS = 100
+MAX_SHOWN_SECONDS = 100
 """Longer waits are given in minutes."""
 
 
@@ -39,7 +39,7 @@ def error_page(error: Exception) -> Response:
         code=problem.status.value,
         title=_text("title", problem),
         explanation=_text("explanation", problem),
-        wait=time_to_wait(problem),
+        wait=retry_sentence(problem),
     )
     response.headers.update(problem.headers)
     return response
@@ -52,10 +52,10 @@ def _text(part: str, problem: Problem) -> str:
     return t(key if has_text(language, key) else f"errors.http-{problem.status.value}.{part}")
 
 
-def time_to_wait(problem: Problem) -> str | None:
-    """Return a sentence about when to try again; None if the problem has no Retry-After header."""
+def retry_sentence(problem: Problem) -> str | None:
+    """Return a sentence that says when to try again; None if the problem has no Retry-After header."""
     seconds = int(problem.headers.get("Retry-After", 0))
-    if seconds > MAX_WAIT_IN_SECONDS:
+    if seconds > MAX_SHOWN_SECONDS:
         return t_count("errors.wait_minutes", math.ceil(seconds / 60))
     return t_count("errors.wait", seconds) if seconds else None
 

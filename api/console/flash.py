@@ -7,23 +7,23 @@ from typing import Any
 from flask import request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from api.console.cookies import NOTICE, delete_cookie, set_cookie
+from api.console.cookies import FLASH, delete_cookie, set_cookie
 from api.http.authentication import service
 
 
 def flash_message(key: str, **values: Any) -> None:
-    """Show a text on the next page. `values` are its placeholders; they have to be JSON values."""
-    set_cookie(NOTICE, _signer().dumps([key, values]))
+    """Show the text `key` on the next page, with these JSON values in its placeholders."""
+    set_cookie(FLASH, _signer().dumps([key, values]))
 
 
 def pop_message() -> tuple[str, dict[str, Any]] | None:
     """Return the key and the values of the pending message, if any, and delete it."""
-    signed_message = request.cookies.get(NOTICE.name)
+    signed_message = request.cookies.get(FLASH.name)
     if not signed_message:
         return None
-    delete_cookie(NOTICE)
+    delete_cookie(FLASH)
     try:
-        key, values = _signer().loads(signed_message, max_age=NOTICE.seconds)
+        key, values = _signer().loads(signed_message, max_age=FLASH.max_age_seconds)
     except BadData:
         return None
     return key, values

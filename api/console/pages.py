@@ -1,4 +1,4 @@
-"""Web kit of the console: blueprint, rendering, redirects, translation and template context."""
+"""Building blocks of the console's pages: blueprint, rendering, redirects, translation and template context."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from markupsafe import Markup, escape
 
 from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, TIME_ZONE
-from api.console.csrf import form_token
+from api.console.csrf import csrf_token
 from api.console.current_user import visitor
 from api.console.flash import flash_message, pop_message
 from api.http.authentication import requires_scopes
@@ -32,15 +32,15 @@ View = TypeVar("View", bound="Callable[..., Any]")
 
 STATIC = Path(__file__).parent / "static"
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; "  # icons are data URLs in the style sheet
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Forbids inline scripts and styles (ASVS 3.4.3)."""
 
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "same-origin",  # "no-referrer" would make browsers send "Origin: null" with forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -48,7 +48,7 @@ HEADERS = {
 
 
 class ConsoleBlueprint(Blueprint):
-    """Blueprint whose pages are each for certain audiences."""
+    """Blueprint whose pages declare their audiences."""
 
     def page(
         self, path: str, audience: frozenset[Audience], methods: tuple[str, ...] = ("GET",)
@@ -69,7 +69,7 @@ blueprint = ConsoleBlueprint("console", __name__, template_folder="templates")
 def render_page(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
     """Render a template as a response with the console's security headers."""
     page = render_template(f"console/{template}", **values)
-    return Response(page, status.value, headers=HEADERS, content_type="text/html; charset=utf-8")
+    return Response(page, status.value, headers=SECURITY_HEADERS, content_type="text/html; charset=utf-8")
 
 
 def redirect_to(
@@ -91,7 +91,7 @@ def redirect_to_url(url: str) -> Response:
 def visitor_language() -> str:
     """Return the language of the current page: the visitor's choice, or the account's, or the browser's."""
     if "language" not in g:
-        account = g.visitor.of_account
+        account = g.visitor.account_or_none
         preference = request.cookies.get(LANGUAGE.name)
         g.language = translations.resolve_language(
             preference, account.language if account else None, request.accept_languages
@@ -116,8 +116,8 @@ def t_count(key: str, count: int, /, **values: Any) -> str:
     return translations.translate_count(visitor_language(), key, count, **values)
 
 
-def when(moment: datetime) -> Markup:
-    """Return a `<time>` element with a time in the visitor's language and time zone."""
+def time_tag(moment: datetime) -> Markup:
+    """Return a `<time>` element that shows a time in the visitor's language and time zone."""
     text = times.format_date_and_time(moment, visitor_language(), visitor_time_zone())
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), text)
 
@@ -144,12 +144,12 @@ def _pop_message_text() -> str | None:
     key, values = message
     try:
         return t(key, **values)
-    except KeyError:  # the cookie was set by another version of the console
+    except KeyError:  # another release set the cookie
         return None
 
 
 def exactly(text: str) -> Markup:
-    """Return an escaped but otherwise unchanged text that visitors copy, such as a password."""
+    """Return a text escaped but otherwise unchanged, unlike `display_value`: visitors copy it."""
     return escape(text)
 
 
@@ -177,13 +177,13 @@ def _template_context() -> dict[str, Any]:
         "time_zone": visitor_time_zone(),
         "t": partial(translations.translate_isolated, language),
         "t_count": partial(translations.translate_count, language),
-        "when": when,
+        "time_tag": time_tag,
         "full_day": lambda day: times.format_full_date(day, language),
         "short_date": lambda day: times.format_short_date(day, language),
         "day_and_month": lambda day: times.format_day_and_month(day, language),
         "month_and_year": lambda day: times.format_month(day, language),
         "number": lambda number: times.format_number(number, language),
         "asset": asset,
-        "form_token": form_token,
+        "csrf_token": csrf_token,
         "pop_message": _pop_message_text,
     }

@@ -1,11 +1,11 @@
-"""Notice on a form that the visitor can send again only after a wait."""
+"""The wait before a visitor can send a form again, for the notice on the form."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.console.error_pages import time_to_wait
+from api.console.error_pages import retry_sentence
 from api.console.pages import t
 from api.http.problems import problem_of
 
@@ -29,4 +29,4 @@ class Wait:
 def wait_for(error: TooManyAttempts | TooManyMails | TooBusy) -> Wait:
     """Return the wait that an error asks for."""
     problem = problem_of(error)
-    return Wait(problem.status, problem.headers, f"{t(f'retry_after.{problem.code}')} {time_to_wait(problem)}")
+    return Wait(problem.status, problem.headers, f"{t(f'retry_after.{problem.code}')} {retry_sentence(problem)}")

@@ -1,6 +1,6 @@
 """The demo's company: creates its sub-users and logs them in, with the commands that a portal would send.
 
-These events happen at the first start and have the time of it.
+Their events are recorded during the first start, with the current time.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ DEMO_CONTEXT = CommandContext(ActorType.SYSTEM, "demo", reason="demo")
 """Context of everything that the sub-users do not do themselves. The history shows `demo` as the actor."""
 
 EMAIL = "owner@example.com"
-NAME = "Example Voices (demo)"
+COMPANY_NAME = "Example Voices (demo)"
 EXPIRES_IN = timedelta(days=60)
 
 POLL_SECONDS = 0.05
-LONGEST_WAIT_SECONDS = 30.0
-"""Longest wait for mails. Logins work without them, but the list would show no mail."""
+MAX_WAIT_SECONDS = 30.0
+"""Longest wait for mails. The logins work without them, but the list would show mails as not sent."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Company:
     def register(cls, service: Service, password: str) -> Company:
         """Register the account."""
         account = service.commands.accounts.register(
-            DEMO_CONTEXT, email=EMAIL, company_name=NAME, password=password
+            DEMO_CONTEXT, email=EMAIL, company_name=COMPANY_NAME, password=password
         ).value
         return cls(service, account.account_id)
 
@@ -105,11 +105,11 @@ class Company:
         ).value.token
 
     def _wait_for_mails(self, recipients: Sequence[UUID]) -> None:
-        """Run a worker until the mails are sent. A temporary password that was replaced would not be mailed."""
+        """Run a worker until the mails are sent, because a mail is dropped once its temporary password is replaced."""
         stop = threading.Event()
         worker = threading.Thread(target=work, args=(self.service, stop), name="demo")
         worker.start()
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
         try:
             while self._has_waiting_mail(recipients) and time.monotonic() < deadline:
                 stop.wait(POLL_SECONDS)

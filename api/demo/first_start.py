@@ -53,7 +53,7 @@ def create_demo(service: Service) -> Demo | None:
 
 
 def is_incomplete_demo(service: Service) -> bool:
-    """Return whether an earlier start was interrupted while it created the demo, whose last step are the keys.
+    """Return whether an earlier start was interrupted before it had created all keys, the last step of the demo.
 
     The passwords of such a demo were never shown.
     """

@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from api.demo.people import Person
 
 DAYS = 30
-PLAN_DAYS = 20
-"""Days since the plan's current period began."""
+PERIOD_AGE_DAYS = 20
+"""Days since the current period of the plan began."""
 
 INCLUDED_MINUTES, INCLUDED_TOKENS = 2_000, 4_000_000
-OPENS, OPEN_FOR = time(7), timedelta(hours=10)
-"""Start (UTC) and length of a working day."""
+WORKDAY_START, WORKDAY_LENGTH = time(7, tzinfo=UTC), timedelta(hours=10)
 
-MINUTES_EACH, TOKENS_EACH = (1.0, 12.0), (2_000, 24_000)
-"""Range of usage per activity."""
+MINUTES_PER_ACTIVITY, TOKENS_PER_ACTIVITY = (1.0, 12.0), (2_000, 24_000)
+"""Ranges of usage."""
 
 SATURDAY = 5
 
@@ -54,15 +53,16 @@ def report_month(company: Company, created: Mapping[Person, CreatedSubUser]) -> 
     now = company.service.clock()
     today = now.date()
     rng = random.Random(7)  # noqa: S311  # the same month at every first start, except for the dates
-    for ago in range(DAYS, -1, -1):
-        day = today - timedelta(days=ago)
-        present = [person for person in people.PEOPLE if person.daily and ago >= person.left_days_ago]
+    for days_ago in range(DAYS, -1, -1):
+        day = today - timedelta(days=days_ago)
+        present = [person for person in people.PEOPLE if person.activities_per_day and days_ago >= person.left_days_ago]
         if day.weekday() < SATURDAY:
             times_by_sub_user = {
-                created[person].sub_user_id: _random_times(day, person.daily, now, rng) for person in present
+                created[person].sub_user_id: _random_times(day, person.activities_per_day, now, rng)
+                for person in present
             }
             _report_day(company, times_by_sub_user, rng)
-    plan = Plan(INCLUDED_MINUTES, INCLUDED_TOKENS, today - timedelta(days=PLAN_DAYS))
+    plan = Plan(INCLUDED_MINUTES, INCLUDED_TOKENS, today - timedelta(days=PERIOD_AGE_DAYS))
     company.service.commands.usage.set_plan(company.account_id, plan, DEMO_CONTEXT)
 
 
@@ -74,10 +74,10 @@ def _report_day(company: Company, times_by_sub_user: Mapping[UUID, Sequence[date
     company.service.commands.usage.record(company.account_id, usage, DEMO_CONTEXT)
 
 
-def _random_times(day: date, daily: int, now: datetime, rng: random.Random) -> list[datetime]:
+def _random_times(day: date, activities_per_day: int, now: datetime, rng: random.Random) -> list[datetime]:
     """Return random times of activities on a day, in order and before now."""
-    opening = datetime.combine(day, OPENS, UTC)
-    times = sorted(opening + OPEN_FOR * rng.random() for _ in range(rng.randint(0, 2 * daily)))
+    start = datetime.combine(day, WORKDAY_START)
+    times = sorted(start + WORKDAY_LENGTH * rng.random() for _ in range(rng.randint(0, 2 * activities_per_day)))
     return [at for at in times if at < now]
 
 
@@ -88,5 +88,5 @@ def _activity(sub_user_id: UUID, at: datetime, rng: random.Random) -> Activity:
 
 def _usage(sub_user_id: UUID, times: Sequence[datetime], rng: random.Random) -> UsageReport:
     """Return the usage of a sub-user on a day, reported at the time of the last activity."""
-    minutes, tokens = (len(times) * rng.uniform(*bounds) for bounds in (MINUTES_EACH, TOKENS_EACH))
+    minutes, tokens = (len(times) * rng.uniform(*bounds) for bounds in (MINUTES_PER_ACTIVITY, TOKENS_PER_ACTIVITY))
     return UsageReport(sub_user_id, round(minutes * MS_PER_MINUTE), round(tokens), times[-1])

@@ -13,26 +13,26 @@ from domain.event_metadata import ActorType
 
 @dataclass(frozen=True)
 class Person:
-    """A fictional person with about `daily` activities on a working day, until `left_days_ago` days ago.
+    """A fictional person, with an average number of activities on working days until `left_days_ago`.
 
     E-mail and IP addresses are reserved for examples (RFC 2606, RFC 5737).
     """
 
     name: str
     surname: str
-    daily: int
+    activities_per_day: int
     ip: str
     browser: str
     left_days_ago: int = 0
 
     @property
     def email(self) -> str:
-        """E-mail address with which they log in."""
+        """The e-mail that they log in with."""
         return f"{self.name.lower()}@example.com"
 
     @property
     def command_context(self) -> CommandContext:
-        """Context of their logins."""
+        """The context of their logins."""
         return CommandContext(ActorType.ANONYMOUS, ip=self.ip, user_agent=self.browser)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from api.cli import LOADED_FROM
+from api.cli import MODULE_BY_COMMAND
 from application.commands.webhooks import DisableReason
 from tests.api.callers import OWN_PASSWORD, ApiClients, SubUser
 from tests.api.route_table import routes
@@ -124,7 +124,7 @@ def test_every_route_that_writes_is_listed() -> None:
 
 
 def test_every_operator_command_is_listed() -> None:
-    assert set(LOADED_FROM) == {*RECORDED_COMMANDS, *UNRECORDED_COMMANDS}
+    assert set(MODULE_BY_COMMAND) == {*RECORDED_COMMANDS, *UNRECORDED_COMMANDS}
 
 
 @pytest.mark.parametrize("route", COMMANDS)

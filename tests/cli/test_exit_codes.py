@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import NoReturn
+from uuid import uuid4
 
 import psycopg
 import pytest
 
 from api import cli
-from application.errors import StoreUnavailable
+from application.errors import StoreUnavailable, StoreWentBack
+from domain.refusals import AccountNotFound, Refusal, SubUserNotFound
 
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError("too many clients\nand more"), StoreUnavailable()])
@@ -22,3 +24,27 @@ def test_lost_database_exits_with_1(error: Exception, capsys: pytest.CaptureFixt
     error_output = capsys.readouterr().err
     assert error_output.startswith("subusers: The database cannot be reached just now.")
     assert error_output.count("\n") == 1
+
+
+@pytest.mark.parametrize("refusal", [AccountNotFound(), SubUserNotFound()])
+def test_refused_command_exits_with_1(refusal: Refusal, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its message is printed without a traceback."""
+
+    def command() -> NoReturn:
+        raise refusal
+
+    assert cli._exit_code(command) == 1  # noqa: SLF001  # exit code of `main`
+    assert capsys.readouterr().err == f"subusers: {refusal}\n"
+
+
+def test_store_that_went_back_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message has the new epoch, and names the document that says what to do."""
+    epoch = uuid4()
+
+    def command() -> NoReturn:
+        raise StoreWentBack(epoch, None)
+
+    assert cli._exit_code(command) == 1  # noqa: SLF001  # exit code of `main`
+    error_output = capsys.readouterr().err
+    assert str(epoch) in error_output
+    assert "docs/operating.md" in error_output

@@ -55,18 +55,18 @@ def test_public_pages_are_listed() -> None:
 def test_page_refuses_other_audiences(console: AccountConsole, audience: Audience) -> None:
     """With a redirect to the login or the first password, or with 403. Nothing is recorded."""
     browser = browser_of(console, audience)
-    form_token = str(browser.get("/preferences").find("main input[name=csrf]")["value"])
+    csrf_token = str(browser.get("/preferences").find("main input[name=csrf]")["value"])
     rows = console.account.audit_log_rows()
     other_pages = [page for page in PAGES if audience not in (page.audience or ())]
     assert other_pages
     for page in other_pages:
-        require_refused(browser, audience, page, form_token)
+        require_refused(browser, audience, page, csrf_token)
     assert console.account.audit_log_rows() == rows
 
 
-def require_refused(browser: Browser, audience: Audience, route: Route, form_token: str) -> None:
+def require_refused(browser: Browser, audience: Audience, route: Route, csrf_token: str) -> None:
     path = route.path(**{name: uuid4() for name in route.parameters})
-    response_page = browser.get(path) if route.method == "GET" else browser.post(path, {"csrf": form_token})
+    response_page = browser.get(path) if route.method == "GET" else browser.post(path, {"csrf": csrf_token})
     if audience is Audience.ANONYMOUS:
         assert (response_page.status, response_page.path.partition("?")[0]) == (200, "/login"), route
     elif audience is Audience.RESTRICTED:

@@ -57,7 +57,7 @@ def test_session_cookie_lasts_as_long_as_the_longest_session(console: AccountCon
     browser = console.browser()
     page = browser.log_in(console.account.email, OWNERS_PASSWORD)
 
-    assert cookies_of(page)["__Host-subusers-session"]["max-age"] == str(SESSION.seconds) == "86400"
+    assert cookies_of(page)["__Host-subusers-session"]["max-age"] == str(SESSION.max_age_seconds) == "86400"
 
 
 def test_cookies_without_tls_have_no_host_prefix(console: AccountConsole) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.console.pages import POLICY
+from api.console.pages import CONTENT_SECURITY_POLICY
 from tests.api.callers import TEMPORARY_PASSWORD
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def test_every_page_has_security_headers(console: AccountConsole, path: str) -> 
     """Refusals included (ASVS 3.4.x)."""
     headers = console.owner().get(path).response.headers
 
-    assert headers["Content-Security-Policy"] == POLICY
-    assert "unsafe" not in POLICY
+    assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"

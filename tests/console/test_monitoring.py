@@ -1,4 +1,4 @@
-"""Console: the monitoring page, with time line, filters, charts and CSV export."""
+"""Console: the monitoring page, with timeline, filters, charts and CSV export."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def report_activities(sub_user: SubUser, *activities: dict[str, Any]) -> None:
     assert sub_user.account.portal.post(f"{sub_user.account.path}/activities", json=body).status_code == 201
 
 
-def time_line(page: Page) -> list[str]:
-    """Return the sentences of the time line, from the top down."""
-    return [span.get_text(strip=True) for span in page.soup.select(".time-line summary > span")]
+def timeline(page: Page) -> list[str]:
+    """Return the sentences of the timeline, from the top down."""
+    return [span.get_text(strip=True) for span in page.soup.select(".timeline summary > span")]
 
 
-def time_line_days(page: Page) -> list[str]:
+def timeline_days(page: Page) -> list[str]:
     return [str(time["datetime"]) for time in page.soup.select(".day h3 time")]
 
 
 def entry_details(page: Page, sentence: str) -> dict[str, str]:
     """Return the details of the first entry whose text contains the sentence."""
-    entry = next(entry for entry in page.soup.select(".time-line li") if sentence in entry.get_text())
+    entry = next(entry for entry in page.soup.select(".timeline li") if sentence in entry.get_text())
     return {str(row.dt and row.dt.text): str(row.dd and row.dd.text) for row in entry.select("dl > div")}
 
 
@@ -53,7 +53,7 @@ def owner_in_rome(console: AccountConsole) -> Browser:
     return browser
 
 
-def test_time_line_has_one_sentence_per_event_newest_first(console: AccountConsole) -> None:
+def test_timeline_has_one_sentence_per_event_newest_first(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
     sub_user.change(active=False)
     report_activities(sub_user, {"target": "Front desk"})
@@ -61,7 +61,7 @@ def test_time_line_has_one_sentence_per_event_newest_first(console: AccountConso
     page = console.owner().get("/monitoring")
 
     assert page.status == 200
-    assert time_line(page) == [
+    assert timeline(page) == [
         "Winds & Waves logged in",
         "Grace Hopper: tool.used · Front desk",
         "Winds & Waves deactivated Grace Hopper",
@@ -72,10 +72,10 @@ def test_time_line_has_one_sentence_per_event_newest_first(console: AccountConso
         "Winds & Waves added Grace Hopper",
         "Winds & Waves registered the account",
     ]
-    assert len(time_line_days(page)) == 1
+    assert len(timeline_days(page)) == 1
 
 
-def test_time_line_entry_includes_all_details(console: AccountConsole) -> None:
+def test_timeline_entry_includes_all_details(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
     report_activities(sub_user, {"details": {"times": 3, "of": {"a": ["list"]}}})
 
@@ -117,7 +117,7 @@ def test_limit_change_shows_the_reason_from_support(console: AccountConsole) -> 
 
     page = console.owner().get("/monitoring")
 
-    assert "Support (the support's key) raised the limit to 12 sub-users" in time_line(page)
+    assert "Support (the support's key) raised the limit to 12 sub-users" in timeline(page)
     assert entry_details(page, "raised the limit")["Reason"] == "They opened a second office."
 
 
@@ -127,7 +127,7 @@ def test_refused_login_shows_reason_and_unknown_actor(console: AccountConsole) -
 
     page = console.owner().get("/monitoring")
 
-    assert "Grace Hopper: failed login (wrong password)" in time_line(page)
+    assert "Grace Hopper: failed login (wrong password)" in timeline(page)
     assert entry_details(page, "failed login")["Who"] == "unknown"
 
 
@@ -138,7 +138,7 @@ def test_erased_sub_user_is_shown_without_personal_data(console: AccountConsole)
 
     page = console.owner().get("/monitoring")
 
-    assert time_line(page)[1:5] == [
+    assert timeline(page)[1:5] == [
         "The personal data of a deleted person was erased",
         "Winds & Waves deleted a sub-user",
         "A deleted person: tool.used · [erased]",
@@ -149,7 +149,7 @@ def test_erased_sub_user_is_shown_without_personal_data(console: AccountConsole)
     assert not page.soup.select('main a[href^="/sub-users/"]')
     bar = page.find(".person-chart a")
     assert bar.get_text(strip=True) == "A deleted person"
-    assert time_line(console.owner().get(str(bar["href"])))[2] == "A deleted person: tool.used · [erased]"
+    assert timeline(console.owner().get(str(bar["href"])))[2] == "A deleted person: tool.used · [erased]"
 
 
 def test_events_are_grouped_by_day_in_the_viewers_time_zone(console: AccountConsole) -> None:
@@ -159,8 +159,8 @@ def test_events_are_grouped_by_day_in_the_viewers_time_zone(console: AccountCons
         {"occurred_at": "2026-05-01T21:30:00Z"},
     )
 
-    assert time_line_days(owner_in_rome(console).get("/monitoring"))[1:] == ["2026-05-02", "2026-05-01"]
-    assert time_line_days(console.owner().get("/monitoring"))[1:] == ["2026-05-01"]
+    assert timeline_days(owner_in_rome(console).get("/monitoring"))[1:] == ["2026-05-02", "2026-05-01"]
+    assert timeline_days(console.owner().get("/monitoring"))[1:] == ["2026-05-01"]
 
 
 def test_date_filter_includes_the_last_day(console: AccountConsole) -> None:
@@ -170,11 +170,11 @@ def test_date_filter_includes_the_last_day(console: AccountConsole) -> None:
 
     page = owner_in_rome(console).get("/monitoring?from=2026-05-01&until=2026-05-02")
 
-    assert [sentence[-1] for sentence in time_line(page)] == ["2", "1"]
-    assert time_line_days(page) == ["2026-05-02", "2026-05-01"]
+    assert [sentence[-1] for sentence in timeline(page)] == ["2", "1"]
+    assert timeline_days(page) == ["2026-05-02", "2026-05-01"]
 
 
-def test_time_line_filters_by_person_action_and_date(console: AccountConsole) -> None:
+def test_timeline_filters_by_person_action_and_date(console: AccountConsole) -> None:
     sub_user, other = console.account.create_sub_user(), console.account.create_sub_user(name="Ada", surname="Lovelace")
     report_activities(sub_user, {})
     report_activities(other, {})
@@ -182,15 +182,15 @@ def test_time_line_filters_by_person_action_and_date(console: AccountConsole) ->
     page = owner.get("/monitoring")
 
     by_person = owner.submit(page, sub_user_id=sub_user.sub_user_id)
-    assert time_line(by_person) == ["Grace Hopper: tool.used", "Winds & Waves added Grace Hopper"]
+    assert timeline(by_person) == ["Grace Hopper: tool.used", "Winds & Waves added Grace Hopper"]
     assert by_person.find("#sub_user_id option[selected]").get_text() == "Grace Hopper"
 
     by_action = owner.submit(by_person, sub_user_id="", action="tool.used")
-    assert time_line(by_action) == ["Ada Lovelace: tool.used", "Grace Hopper: tool.used"]
+    assert timeline(by_action) == ["Ada Lovelace: tool.used", "Grace Hopper: tool.used"]
     assert "always count all logins" in by_action.text
 
     empty_page = owner.submit(by_action, until="1999-12-31")
-    assert time_line(empty_page) == []
+    assert timeline(empty_page) == []
     assert "No events match." in empty_page.text
 
 
@@ -235,7 +235,7 @@ def test_invalid_filter_value_is_reported_at_its_field(
         assert page.find(f"#{field}")["aria-invalid"] == "true"
         assert page.find("[role=alert]").get_text() == "Check the marked field."
         assert page.find("#from")["value"] == query["from"]
-        assert not page.soup.select(".time-line, .chart")
+        assert not page.soup.select(".timeline, .chart")
 
 
 @pytest.mark.parametrize("raw", ["%ff%fe", "%ed%a0%80", "%00", "'%22%3E%3Cscript%3E", "%F0%9F%98%80"])
@@ -259,15 +259,15 @@ def test_pagination_keeps_the_filter(console: AccountConsole) -> None:
     owner = console.owner()
 
     page = owner.get("/monitoring?action=tool.used")
-    sentences = time_line(page)
+    sentences = timeline(page)
     assert len(sentences) == 50
     assert not page.soup.select('.pages a[href="/monitoring?action=tool.used"]')
     for _ in range(2):
         page = owner.get(str(page.find('.pages a[rel="next"]')["href"]))
-        sentences += time_line(page)
+        sentences += timeline(page)
     assert [sentence.rpartition(" ")[2] for sentence in sentences] == [str(number) for number in reversed(range(120))]
     assert not page.soup.select('.pages a[rel="next"]')
-    assert len(time_line(owner.get(str(page.find(".pages a")["href"])))) == 50
+    assert len(timeline(owner.get(str(page.find(".pages a")["href"])))) == 50
 
 
 def test_monitoring_excludes_other_accounts(
@@ -276,7 +276,7 @@ def test_monitoring_excludes_other_accounts(
     foreign_sub_user = new_console().account.create_sub_user(name="Not", surname="Yours")
     page = console.owner().get(f"/monitoring?sub_user_id={foreign_sub_user.sub_user_id}")
 
-    assert time_line(page) == []
+    assert timeline(page) == []
     assert "Yours" not in page.text
     assert (
         page.find("#sub_user_id option[selected]").get_text()
@@ -290,7 +290,7 @@ def test_names_and_targets_are_escaped(console: AccountConsole) -> None:
 
     page = console.owner().get("/monitoring")
 
-    assert "<b>Grace {subject}</b>: tool.used · <script>alert(1)</script>" in time_line(page)
+    assert "<b>Grace {subject}</b>: tool.used · <script>alert(1)</script>" in timeline(page)
     assert not page.soup.select("main b, main script, main i, main img")
 
 
@@ -384,5 +384,5 @@ def test_monitoring_is_translated_into_italian(console: AccountConsole) -> None:
     page = owner.get("/monitoring?from=x")
     assert page.error("from") == "Non è una data come 2026-05-31."
     page = owner.get("/monitoring")
-    assert "Winds & Waves ha aggiunto Grace Hopper" in time_line(page)
+    assert "Winds & Waves ha aggiunto Grace Hopper" in timeline(page)
     assert page.find("h1").get_text() == "Monitoraggio"

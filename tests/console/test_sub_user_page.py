@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.callers import is_active
-from tests.console.test_monitoring import report_activities, time_line
+from tests.console.test_monitoring import report_activities, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
     assert ended_page.success_message == "All sessions of Grace Hopper have ended."
     assert ended_page.path == f"/sub-users/{sub_user.sub_user_id}"
     assert not ended_page.soup.select(".table-cards")
-    assert time_line(ended_page)[0] == "Winds & Waves ended all sessions of Grace Hopper"
+    assert timeline(ended_page)[0] == "Winds & Waves ended all sessions of Grace Hopper"
     assert not any(is_active(console.account.portal, token) for token in tokens)
     assert sub_user.log_in().status_code == 201
 
@@ -103,10 +103,10 @@ def test_page_shows_the_last_twenty_events_and_links_to_all(console: AccountCons
 
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
-    assert time_line(page) == [f"Grace Hopper: tool.used · {number}" for number in range(24, 4, -1)]
+    assert timeline(page) == [f"Grace Hopper: tool.used · {number}" for number in range(24, 4, -1)]
     assert page.soup.select(".day-chart g title")[-1].get_text().endswith("logins: 0, activities: 25")
     everything = owner.get(str(page.find(".pages a")["href"]))
-    assert len(time_line(everything)) == 26
+    assert len(timeline(everything)) == 26
     assert not owner.get(f"/sub-users/{other.sub_user_id}").soup.select(".pages")
 
 

@@ -202,7 +202,7 @@ def test_usage_page_is_refused_to_sub_users(console: AccountConsole) -> None:
     assert console.sub_user().get("/usage").status == 403
 
 
-def test_time_line_shows_usage_plans_and_webhooks(console: AccountConsole) -> None:
+def test_timeline_shows_usage_plans_and_webhooks(console: AccountConsole) -> None:
     """The action filter lists them too."""
     set_plan(console, 1000, 5)
     report_usage(console.account.create_sub_user(), conversation_minutes=1.5, llm_tokens=1234, occurred_at=now(console))

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from api.cli import LOADED_FROM, main
+from api.cli import MODULE_BY_COMMAND, main
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,7 +145,7 @@ def become(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    for module in sorted(set(LOADED_FROM.values())):
+    for module in sorted(set(MODULE_BY_COMMAND.values())):
         import_module(f"api.cli.commands.{module}")
     for library in LIBRARIES_OF_SERVER:
         import_module(library)

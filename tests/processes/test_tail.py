@@ -121,7 +121,7 @@ def test_tail_colors_event_types_on_a_terminal(word: str, color: int) -> None:
     output = io.StringIO()
     event = {"position": 7, "time": "2026-11-23T21:09:34.4Z", "type": f"subusers.{word}.v1", "data": {"visible": True}}
     tail._print_line(Console(file=output, force_terminal=True, color_system="standard", width=500), event)  # noqa: SLF001  # without a terminal the command prints no colors
-    assert f"\x1b[{color}m{word}.v1".ljust(tail.LONGEST_WORD + 5) in output.getvalue()
+    assert f"\x1b[{color}m{word}.v1".ljust(tail.TYPE_WIDTH + 5) in output.getvalue()
 
 
 @pytest.mark.parametrize(

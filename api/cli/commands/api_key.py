@@ -12,9 +12,8 @@ from uuid import UUID  # as above
 import typer
 from rich.table import Column, Table
 
-from api.cli.output import echo
+from api.cli.output import echo, print_table
 from api.cli.startup import open_service
-from api.cli.tables import show
 from api.cli.timestamps import parse_time
 from application.command_context import CommandContext
 from application.commands.api_keys import Limits, Network, Scope
@@ -22,8 +21,8 @@ from application.commands.audit_access import OPERATOR
 from application.errors import InvalidValue
 from domain.event_metadata import ActorType
 
-OPTIONS = {"expires": "--expires", "account": "--account", "hand_webhooks_to": "--hand-webhooks-to"}
-"""Option for the field in a refusal."""
+OPTION_BY_FIELD = {"expires": "--expires", "account": "--account", "hand_webhooks_to": "--hand-webhooks-to"}
+"""Command-line option of each field that `InvalidValue` can name."""
 
 api_key = typer.Typer(help="Create, list, limit and revoke API keys.", no_args_is_help=True)
 
@@ -50,7 +49,7 @@ def create(
 ) -> None:
     """Create a key and print it. It is never shown again."""
     limits = _limits(expires, allow, account)
-    with _refusals_by_option(), open_service() as service:
+    with _invalid_values_by_option(), open_service() as service:
         echo(service.commands.api_keys.create(scope, name, _operator(), limits))
 
 
@@ -66,19 +65,20 @@ def list_keys() -> None:
     )
     for key in keys:
         limits = key.limits.as_fields()
-        used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else ""
-        days = (f"{time:%Y-%m-%d}" if time else "" for time in (key.limits.expires_at, key.revoked_at))
-        created = f"{key.created_at:%Y-%m-%d}" if key.created_at else ""
-        lists = (limits["allowed_addresses"] or "", limits["accounts"] or "")
-        table.add_row(str(key.api_key_id), key.scope, created, used, *days, *lists, key.name)
-    show(table)
+        last_used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else ""
+        created, expires, revoked = map(_day, (key.created_at, key.limits.expires_at, key.revoked_at))
+        networks, accounts = limits["allowed_addresses"] or "", limits["accounts"] or ""
+        table.add_row(
+            str(key.api_key_id), key.scope, created, last_used, expires, revoked, networks, accounts, key.name
+        )
+    print_table(table)
 
 
 @api_key.command()
 def limit(api_key_id: Id, expires: Expires = None, allow: Allow = None, account: Account = None) -> None:
     """Replace all limits of a key. Omitted limits are removed."""
     limits = _limits(expires, allow, account)
-    with _refusals_by_option(), open_service() as service:
+    with _invalid_values_by_option(), open_service() as service:
         key = service.commands.api_keys.change_limits(api_key_id, limits, _operator())
     echo("changed" if key else "no such key, or it was revoked", err=key is None)
     raise typer.Exit(0 if key else 1)
@@ -92,7 +92,7 @@ def revoke(
     ] = None,
 ) -> None:
     """Revoke a key at once, for new requests and open streams."""
-    with _refusals_by_option(), open_service() as service:
+    with _invalid_values_by_option(), open_service() as service:
         revocation = service.commands.api_keys.revoke(api_key_id, _operator(), hand_webhooks_to=hand_webhooks_to)
     if revocation is None:
         echo("no such key, or it was revoked before", err=True)
@@ -104,6 +104,10 @@ def revoke(
             f"webhooks without a key continue: {revocation.active_webhooks_without_key}, created before webhooks "
             "belonged to keys; adopt or delete them with a key of this scope"
         )
+
+
+def _day(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d}" if time else ""
 
 
 def _limits(expires: datetime | None, allow: list[str] | None, account: list[UUID] | None) -> Limits:
@@ -122,11 +126,12 @@ def _network(text: str) -> Network:
 
 
 @contextmanager
-def _refusals_by_option() -> Iterator[None]:
+def _invalid_values_by_option() -> Iterator[None]:
+    """Report a refused value under the command-line option that set it."""
     try:
         yield
     except InvalidValue as error:
-        raise typer.BadParameter(error.reason, param_hint=OPTIONS.get(error.field)) from None
+        raise typer.BadParameter(error.reason, param_hint=OPTION_BY_FIELD.get(error.field)) from None
 
 
 def _operator() -> CommandContext:

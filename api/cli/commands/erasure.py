@@ -14,9 +14,9 @@ from rich.progress import Progress as ProgressBar
 from api.cli.output import confirm, echo
 from api.cli.startup import open_service
 from api.strict_parsing import parse_id
+from application.commands.resources import ERASED
 from application.workers.erasure import Erasure
 from domain.events import PersonalDataErased
-from domain.refusals import AccountNotFound
 from projections.feed.event_catalog import BY_TOPIC
 from projections.feed.pages import FeedFilter
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
 
-BATCH = 1000
+PAGE_SIZE = 1000
 ERASED_TYPE = BY_TOPIC[PersonalDataErased.TOPIC].type
 
 
@@ -36,11 +36,7 @@ def erase_account(
 ) -> None:
     """Erase the owner and all sub-users of an account permanently, also deleted ones. Closes an open account first."""
     with open_service() as service:
-        try:
-            people = len(service.vault.person_ids_of(service.main_accounts.load(account_id).id))
-        except AccountNotFound as error:
-            echo(f"subusers: {error}", err=True)
-            raise typer.Exit(1) from None
+        people = len(service.vault.person_ids_of(service.main_accounts.load(account_id).id))
         if not people:
             echo(f"all people of {account_id} were erased before")
             return
@@ -55,10 +51,10 @@ def erasures(
     """List all erasures by ids, for `erase --reapply`. Store the list apart from the database."""
     with open_service() as service:
         if output is None:
-            count = _write(service, sys.stdout)
+            count = _write_erasures(service, sys.stdout)
         else:
             with output.open("w", encoding="utf-8") as file:
-                count = _write(service, file)
+                count = _write_erasures(service, file)
     echo(f"{count} erasures", err=True)
 
 
@@ -68,7 +64,7 @@ def erase(
     ],
 ) -> None:
     """Repeat erasures in a database that was restored from a backup."""
-    listed = _read(reapply)
+    listed = _read_erasures(reapply)
     repeated = 0
     with open_service() as service, ProgressBar() as bar:
         for erasure in bar.track(listed, description="erasing"):
@@ -79,17 +75,18 @@ def erase(
 def _confirm(service: Service, account_id: UUID, people: int) -> None:
     entry = service.vault.entries([account_id]).get(account_id)
     account = service.main_accounts.load(account_id)
-    name = entry.key.decrypt("company_name", account.company_name) if entry is not None else "[erased]"
+    name = entry.key.decrypt("company_name", account.company_name) if entry is not None else ERASED
     state = "closed" if account.closed_at is not None else "open: it will be closed"
     confirm(f"{name} ({account_id}) is {state}. Erase its {people} people for good?")
 
 
-def _erased(service: Service) -> Iterator[dict[str, Any]]:
+def _recorded_erasures(service: Service) -> Iterator[dict[str, Any]]:
+    """Yield all erasures in the history, oldest first, in the format of `subusers erasures`."""
     erasures_only, position, end = FeedFilter(frozenset({ERASED_TYPE})), 0, service.queries.events.end()
     with ProgressBar(disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("looking for erasures", total=max(end, 1))
         while True:
-            page = service.queries.events.page(position, BATCH, erasures_only)
+            page = service.queries.events.page(position, PAGE_SIZE, erasures_only)
             for event in page.items:
                 yield {
                     "position": event["position"],
@@ -103,16 +100,16 @@ def _erased(service: Service) -> Iterator[dict[str, Any]]:
                 return
 
 
-def _write(service: Service, out: TextIO) -> int:
+def _write_erasures(service: Service, out: TextIO) -> int:
     count = 0
-    for erasure in _erased(service):
+    for erasure in _recorded_erasures(service):
         out.write(json.dumps(erasure, separators=(",", ":")) + "\n")
         count += 1
     return count
 
 
-def _read(file: Path) -> list[Erasure]:
-    """Return the erasures in a file. Lines may have either of the two forms."""
+def _read_erasures(file: Path) -> list[Erasure]:
+    """Return the erasures in a file. Each line is one of `subusers erasures`, or a published event."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -123,12 +120,12 @@ def _read(file: Path) -> list[Erasure]:
 
 def _read_line(file: Path, number: int, line: str) -> Erasure | None:
     try:
-        return _erasure(json.loads(line))
+        return _parse_erasure(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise typer.BadParameter(f"{file}: line {number} names no erasure", param_hint="--reapply") from None
 
 
-def _erasure(line: dict[str, Any]) -> Erasure | None:
+def _parse_erasure(line: dict[str, Any]) -> Erasure | None:
     """Return the erasure of a line; None for an event of another type."""
     if "specversion" in line:
         if line["type"] != ERASED_TYPE:

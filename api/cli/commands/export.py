@@ -13,8 +13,7 @@ from uuid import UUID  # noqa: TC003  # typer reads the annotations
 import typer
 from rich.progress import Progress as ProgressBar
 
-from api.cli.commands.tail import discard_unwritten_output
-from api.cli.output import console, echo
+from api.cli.output import console, discard_unwritten_output, echo
 from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timestamps import parse_time
 from api.http.resources.exports.lines import ExportFormat, lines
@@ -59,8 +58,8 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
     with suppress(BrokenPipeError), _reporting_write_errors(output), open_service() as service:
         catch_up_history_views(service)
         started_export = _begin(service, export_filter, export_format, after)
-        with _open(output) as file, _progress_bar(is_shown=output is not None) as show:
-            _write(file, lines(started_export, export_format, service.clock()), started_export, show)
+        with _open(output) as file, _progress_bar(is_shown=output is not None) as show_progress:
+            _write(file, lines(started_export, export_format, service.clock()), started_export, show_progress)
     if output is None:
         discard_unwritten_output()
     else:
@@ -95,13 +94,13 @@ def _begin(service: Service, export_filter: ExportFilter, export_format: ExportF
 
 
 def _write(
-    file: BinaryIO, lines_to_write: Iterator[bytes], started_export: Export, show: Callable[[int, int], None]
+    file: BinaryIO, lines_to_write: Iterator[bytes], started_export: Export, show_progress: Callable[[int, int], None]
 ) -> None:
     for number, line in enumerate(lines_to_write):
         file.write(line)
         if number % LINES_PER_STEP == 0:
-            show(started_export.last_position, started_export.end_position)
-    show(started_export.end_position, started_export.end_position)
+            show_progress(started_export.last_position, started_export.end_position)
+    show_progress(started_export.end_position, started_export.end_position)
 
 
 @contextmanager

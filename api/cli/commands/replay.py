@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime  # noqa: TC003  # typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID  # noqa: TC003  # typer reads the annotations
 
 import typer
 
-from api.cli.commands.tail import discard_unwritten_output
-from api.cli.output import console, write_json
+from api.cli.output import console, discard_unwritten_output, write_json
 from api.cli.startup import catch_up_history_views, open_service
-from api.cli.time_line import show_entry, show_state
+from api.cli.timeline import show_entry, show_state
 from api.cli.timestamps import parse_time
 from api.http.resources.history.schemas import HistoryEndAnswer, HistoryEntryAnswer
 from api.presentation.history_descriptions import history_entry_fields
@@ -22,6 +21,8 @@ from domain.event_metadata import ActorType, ReadTarget
 from projections.history.queries import HistoryFilter
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from projections.history.queries import Replay
 
 ENTRY, END = HistoryEntryAnswer(), HistoryEndAnswer()
@@ -46,7 +47,7 @@ def replay(
         history = service.queries.history.replay(account, history_filter)
         access, operator = AuditAccess(account, sub_user), CommandContext(ActorType.SYSTEM, OPERATOR)
         service.commands.audit_access.record_access(ReadTarget.HISTORY, access, operator, as_of)
-        (_print_json if as_json else _print_time_line)(history)
+        (_print_json if as_json else _print_timeline)(history)
     discard_unwritten_output()
 
 
@@ -56,9 +57,9 @@ def _print_json(history: Replay) -> None:
     write_json(END.to_json(history).decode())
 
 
-def _print_time_line(history: Replay) -> None:
+def _print_timeline(history: Replay) -> None:
     terminal = console()
-    day: Any = None
+    day: date | None = None
     for entry in history:
         day = show_entry(terminal, entry, day)
     show_state(terminal, history.state)

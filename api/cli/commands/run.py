@@ -89,9 +89,11 @@ def _supervise(database: DatabaseKeeper, listener: socket.socket, signals: Signa
     heartbeats = Heartbeats(settings.processes)
 
     def server(process: int) -> int:
-        ready = database.settings
+        current_settings = database.settings
         heartbeat = heartbeats.heartbeat_of(process)
-        return serve_http(lambda: service_application(ready), ready, listener, heartbeat, add_request_id)
+        return serve_http(
+            lambda: service_application(current_settings), current_settings, listener, heartbeat, add_request_id
+        )
 
     servers = [
         Child(f"api {number + 1}", partial(server, number), heartbeats.heartbeat_of(number))
@@ -139,15 +141,15 @@ def migrate(
     ] = None,
 ) -> None:
     """Update the database's schema and the rights of the service's role."""
-    with embedded_database.database_running(config.load()) as ready:
+    with embedded_database.database_running(config.load()) as settings:
         if print_role is not None:
-            if maintenance.pending_migrations(ready.owner_url):
+            if maintenance.pending_migrations(settings.owner_url):
                 msg = "the database's schema is not up to date: run `subusers migrate` first"
                 raise ConfigError(msg)
-            echo(maintenance.role_script(ready, print_role), nl=False)
+            echo(maintenance.role_script(settings, print_role), nl=False)
             return
-        done = maintenance.run_migrations(ready)
-    echo("\n".join(f"ran {name}" for name in done) or "nothing to do")
+        migrations = maintenance.run_migrations(settings)
+    echo("\n".join(f"ran {name}" for name in migrations) or "nothing to do")
 
 
 def _welcome(settings: Settings, mailbox: Mailbox | None) -> None:

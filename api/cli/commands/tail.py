@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import sys
 import time
@@ -15,7 +14,7 @@ from uuid import UUID  # noqa: TC003  # typer reads the annotations
 import typer
 from rich.text import Text
 
-from api.cli.output import console, echo, write_json
+from api.cli.output import EVENT_COLORS, console, discard_unwritten_output, echo, write_json
 from api.cli.startup import open_service
 from application.errors import StoreUnavailable, StoreWentBack
 from projections.feed.event_catalog import BY_TYPE, PREFIX
@@ -28,27 +27,12 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
 
-BATCH = 1000
+PAGE_SIZE = 1000
 READER_CHECK_SECONDS = 0.5
 """Interval between checks whether stdout still has a reader."""
 
 RETRY_SECONDS = 1.0
-LONGEST_WORD = max(len(event_type.removeprefix(PREFIX)) for event_type in BY_TYPE)
-COLORS = {
-    "login_refused": "red",
-    "locked_out": "red",
-    "credentials_mail_failed": "red",
-    "disabled": "red",
-    "deleted": "magenta",
-    "closed": "magenta",
-    "personal_data_erased": "magenta",
-    "created": "green",
-    "registered": "green",
-    "activated": "green",
-    "deactivated": "yellow",
-    "password_reset": "yellow",
-}
-"""Color of an event by the last part of its type; all others are blue."""
+TYPE_WIDTH = max(len(event_type.removeprefix(PREFIX)) for event_type in BY_TYPE)
 
 
 def tail(
@@ -88,9 +72,9 @@ def _events(service: Service, position: int, feed_filter: FeedFilter) -> Iterato
     """Yield events while stdout has a reader. Survives lost connections to the database."""
     is_unavailable, epoch = False, service.lineage.epoch
     with service.queries.event_tail.watched():
-        while not _reader_is_gone():
+        while not _has_lost_reader():
             try:
-                page = service.queries.events.page(position, BATCH, feed_filter)
+                page = service.queries.events.page(position, PAGE_SIZE, feed_filter)
             except StoreUnavailable as error:
                 if not is_unavailable:
                     echo(f"subusers: {error} Retrying.", err=True)
@@ -113,15 +97,15 @@ def _print_json(event: dict[str, Any]) -> None:
 
 def _print_line(terminal: Console, event: dict[str, Any]) -> None:
     """Print position, time, type, account, sub-user and actor, then the other data."""
-    word = event["type"].removeprefix(PREFIX)
-    color = COLORS.get(word.split(".")[1], "blue")
+    short_type = event["type"].removeprefix(PREFIX)
+    color = EVENT_COLORS.get(short_type.split(".")[1], "blue")
     data = dict(event["data"])
     actor = data.pop("actor", {}).get("type", "")
     terminal.print(
         Text.assemble(
             (f"{event['position']:>8} ", "dim"),
             f"{event['time'][:19].replace('T', ' ')} ",
-            (f"{word:<{LONGEST_WORD}} ", color),
+            (f"{short_type:<{TYPE_WIDTH}} ", color),
             f"{event.get('accountid', ''):<36} {event.get('subject', ''):<36} ",
             (f"{actor:<12} ", "cyan"),
             (" ".join(f"{name}={json.dumps(value)}" for name, value in data.items()), "dim"),
@@ -129,16 +113,8 @@ def _print_line(terminal: Console, event: dict[str, Any]) -> None:
     )
 
 
-def _reader_is_gone() -> bool:
-    """Return whether the reader of stdout has closed it, without writing anything."""
+def _has_lost_reader() -> bool:
+    """Return whether stdout's reader has closed it. Does not write, because there may be nothing to print."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     return any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0))
-
-
-def discard_unwritten_output() -> None:
-    """Redirect stdout to /dev/null if its reader has gone, so that Python reports no error at exit."""
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-        return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from application.transparency.checkpoint import Checkpoint
     from projections.transparency.store_check import Loss, Verdict
 
-    Trusted = Sequence[bytes | VerifierKey]
+    TrustedKeys = Sequence[bytes | VerifierKey]
 
 INTACT, TAMPERED, UNDETERMINED = 0, 1, 2
-MOST_FINDINGS = 20
-LARGEST_NOTE = 1_000_000
+MAX_FINDINGS = 20
+"""Findings that are printed; the others are only counted."""
+
+MAX_NOTE_LENGTH = 1_000_000
+"""Characters that are read of a checkpoint file. A checkpoint has a few hundred."""
 
 Files = Annotated[
     list[Path] | None,
@@ -81,28 +84,28 @@ def verify(
         trusted = [*checkpoint_keys.trusted_keys(settings), *map(_parse_key, public_key or [])]
         successions = [_read_note(file) for file in succession or []]
         if export is not None:
-            code = _verify_export(export, trusted, successions)
+            exit_code = _verify_export(export, trusted, successions)
         elif consistency is not None:
-            code = _verify_consistency(*consistency, trusted, successions)
+            exit_code = _verify_consistency(*consistency, trusted, successions)
         else:
-            code = _verify_store(checkpoint or [], trusted)
+            exit_code = _verify_store(checkpoint or [], trusted)
     except (CannotVerify, StoreUnavailable, OSError) as error:
         echo(f"subusers: could not tell: {error}", err=True)
-        code = UNDETERMINED
-    raise typer.Exit(code)
+        exit_code = UNDETERMINED
+    raise typer.Exit(exit_code)
 
 
-def _verify_store(files: Sequence[Path], trusted: Trusted) -> int:
+def _verify_store(files: Sequence[Path], trusted: TrustedKeys) -> int:
     external_checkpoints = [_read_external(file, trusted) for file in files]
     settings = config.load(with_master_key=False)
     with embedded_database.database_running(settings) as ready, _progress_bar("events") as progress:
         verdict = maintenance.check_store(ready, trusted, external_checkpoints, progress)
     for loss in verdict.losses:
         echo(_loss_message(loss))
-    for finding in verdict.findings[:MOST_FINDINGS]:
+    for finding in verdict.findings[:MAX_FINDINGS]:
         echo(f"tampered: {finding}")
-    if len(verdict.findings) > MOST_FINDINGS:
-        echo(f"and {len(verdict.findings) - MOST_FINDINGS} more")
+    if len(verdict.findings) > MAX_FINDINGS:
+        echo(f"and {len(verdict.findings) - MAX_FINDINGS} more")
     if verdict.findings:
         return TAMPERED
     echo(_success_message(verdict, external_checkpoints))
@@ -129,7 +132,7 @@ def _loss_message(loss: Loss) -> str:
     )
 
 
-def _verify_export(file: Path, trusted: Trusted, successions: Sequence[str]) -> int:
+def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> int:
     with file.open("rb") as lines, _progress_bar("events") as progress:
         verdict = verify_export(
             lines, trusted, checkpoint_keys.verify_signature, ACTIONS, lambda done: progress(done, done), successions
@@ -145,7 +148,7 @@ def _verify_export(file: Path, trusted: Trusted, successions: Sequence[str]) -> 
     return INTACT
 
 
-def _verify_consistency(old_file: Path, new_file: Path, trusted: Trusted, successions: Sequence[str]) -> int:
+def _verify_consistency(old_file: Path, new_file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> int:
     old, new = (_read_trusted(file, trusted, successions) for file in (old_file, new_file))
     if old.origin != new.origin:
         raise CannotVerify("the checkpoints are of different stores")
@@ -162,7 +165,7 @@ def _verify_consistency(old_file: Path, new_file: Path, trusted: Trusted, succes
     return INTACT
 
 
-def _read_external(file: Path, trusted: Trusted) -> ExternalCheckpoint:
+def _read_external(file: Path, trusted: TrustedKeys) -> ExternalCheckpoint:
     """Read a kept checkpoint. The store limits the trust in its key if another key replaced it."""
     text = _read_note(file)
     with _naming_file(file):
@@ -170,7 +173,7 @@ def _read_external(file: Path, trusted: Trusted) -> ExternalCheckpoint:
     return ExternalCheckpoint(str(file), checkpoint, signers)
 
 
-def _read_trusted(file: Path, trusted: Trusted, successions: Sequence[str]) -> Checkpoint:
+def _read_trusted(file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> Checkpoint:
     text = _read_note(file)
     with _naming_file(file):
         return trusted_checkpoint(text, trusted, checkpoint_keys.verify_signature, successions)
@@ -179,7 +182,7 @@ def _read_trusted(file: Path, trusted: Trusted, successions: Sequence[str]) -> C
 def _read_note(file: Path) -> str:
     try:
         with file.open(encoding="utf-8", newline="") as text:
-            return text.read(LARGEST_NOTE)
+            return text.read(MAX_NOTE_LENGTH)
     except UnicodeDecodeError:
         raise CannotVerify(f"{file} is not a text file") from None
 

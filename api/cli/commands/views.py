@@ -9,9 +9,8 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
 from api.bootstrap import composition_root, config, connections, embedded_database, maintenance
-from api.cli.output import echo
+from api.cli.output import echo, print_table
 from api.cli.startup import open_service
-from api.cli.tables import show
 from projections.runtime.rebuild import rebuild as rebuild_view
 
 if TYPE_CHECKING:
@@ -20,21 +19,21 @@ if TYPE_CHECKING:
 
 def status() -> None:
     """Show the progress of every follower, and waiting work. Exits 1 if a follower has stopped."""
-    with embedded_database.database_running(config.load()) as ready:
-        pending = maintenance.pending_migrations(ready.database_url or "")
+    with embedded_database.database_running(config.load()) as settings:
+        pending = maintenance.pending_migrations(settings.database_url or "")
         if pending:
             echo(f"schema: {len(pending)} pending migrations (run `subusers migrate`)")
             raise typer.Exit(1)
-        service = composition_root.build(ready)
+        service = composition_root.build(settings)
         try:
             settled, followers = service.queries.progress.settled_position(), service.queries.progress.followers()
-            queued, begun = service.queries.progress.queued_mails()
+            queued_mails, begun_mails = service.queries.progress.queued_mails()
             checkpoint = service.queries.progress.checkpoint()
-            publisher = service.queries.progress.publisher() if ready.broker_url is not None else None
+            publisher = service.queries.progress.publisher() if settings.broker_url is not None else None
             may_alter_history, holds = service.may_alter_history(), service.commands.legal_holds.count()
-            older = service.workers.master_key_rotation.count_outdated()
+            outdated_keys = service.workers.master_key_rotation.count_outdated()
             store = service.queries.progress.store()
-            skewed, skew = service.database_clock.is_skewed, service.database_clock.skew_seconds
+            is_skewed, skew_seconds = service.database_clock.is_skewed, service.database_clock.skew_seconds
         finally:
             service.close()
     table = Table("follower", "position", "behind", "moved", Column("stopped by", overflow="fold"))
@@ -50,17 +49,17 @@ def status() -> None:
                 f"STORE WENT BACK: it had reached position {store.lost_position} before. Nothing is signed until "
                 "`subusers accept-lost-history`"
             )
-    if skewed:
-        echo(f"CLOCK: this host is {skew:+.0f} s off the database's; a `work` here deletes no expired data")
-    show(table)
-    echo(f"mails: {queued} waiting, {begun} of them being sent or waiting for another attempt")
+    if is_skewed:
+        echo(f"CLOCK: this host is {skew_seconds:+.0f} s off the database's; a `work` here deletes no expired data")
+    print_table(table)
+    echo(f"mails: {queued_mails} waiting, {begun_mails} of them being sent or waiting for another attempt")
     echo(f"checkpoint: {_describe_checkpoint(checkpoint)}")
-    if ready.broker_url is not None:
+    if settings.broker_url is not None:
         echo(f"broker: {_describe_broker(publisher)}")
     if holds:
         echo(f"legal holds: {holds} deleted sub-users are not erased yet")
-    if older:
-        echo(f"master keys: {older} keys are wrapped by older ones (`subusers rotate-master-key`)")
+    if outdated_keys:
+        echo(f"master keys: {outdated_keys} keys are wrapped by older ones (`subusers rotate-master-key`)")
     if may_alter_history:
         echo("database: this role could alter the history; give the service its own role (`subusers migrate --help`)")
     raise typer.Exit(1 if any(follower.failure is not None for follower in followers) else 0)

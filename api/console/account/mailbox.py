@@ -1,4 +1,4 @@
-"""Mailbox for installations without a mail server: shows the mails as files, to browsers on the same machine only."""
+"""Mailbox for installations without a mail server: shows the mail files, but only to browsers on the same machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAIL_BODY_POLICY = (
 LINKS_IN_NEW_TABS = '<head><base target="_blank">'
 
 
-def is_open() -> bool:
+def can_read_mailbox() -> bool:
     """Return whether there is a mailbox and the visitor may read it."""
     local_mailbox = service().mailbox
     return (
@@ -85,7 +85,7 @@ def _unlock(token: str) -> Response:
 def _mailbox() -> Mailbox:
     """Return the mailbox. Raises `NotFound` if there is none or the visitor may not read it."""
     local_mailbox = service().mailbox
-    if local_mailbox is None or not is_open():
+    if local_mailbox is None or not can_read_mailbox():
         raise NotFound
     return local_mailbox
 
@@ -93,8 +93,8 @@ def _mailbox() -> Mailbox:
 def _is_local_request() -> bool:
     """Return whether the browser runs on the service's machine and connects to it directly.
 
-    The Host header has to be a local name, because any site's domain can resolve to 127.0.0.1 (DNS rebinding). So has
-    the public URL: a public one means that there is a reverse proxy, which may not send any of `PROXY_HEADERS`.
+    The Host header must be a local name, because any site's domain can resolve to 127.0.0.1 (DNS rebinding). The public
+    URL must be local, too: otherwise there is a reverse proxy, which may send none of `PROXY_HEADERS`.
     """
     try:
         address = ipaddress.ip_address(request.remote_addr or "")

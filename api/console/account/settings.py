@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from api.console.retry_after import Wait
 
-LANGUAGE = AccountPatch(only=("language",))
+LANGUAGE_PATCH = AccountPatch(only=("language",))
 
 
 @blueprint.page("/account", audience=OWNER)
@@ -31,9 +31,9 @@ def account() -> Response:
 
 @blueprint.page("/account", audience=OWNER, methods=("POST",))
 def change_account_language() -> Response:
-    """Change the account's language, which mails and, by default, pages are written in."""
+    """Change the language of the account's mails and, by default, of its pages."""
     form = Form.from_request()
-    values = form.load_with(LANGUAGE, {"language": form["language"]})
+    values = form.load_with(LANGUAGE_PATCH, {"language": form["language"]})
     if form.errors:
         return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     service().commands.accounts.change(visitor().account_id, AccountChanges(**values), visitor().command_context)

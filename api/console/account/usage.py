@@ -64,10 +64,10 @@ class Meter:
     percent: int
 
     @classmethod
-    def of(cls, resource: Resource, standing: PlanUsage) -> Meter:
+    def of(cls, resource: Resource, plan_usage: PlanUsage) -> Meter:
         """Return the meter of a resource."""
-        used, included = standing.used.of(resource), standing.plan.included.of(resource)
-        minutes, tokens = standing.plan.included_minutes, standing.plan.included_tokens
+        used, included = plan_usage.used.of(resource), plan_usage.plan.included.of(resource)
+        minutes, tokens = plan_usage.plan.included_minutes, plan_usage.plan.included_tokens
         return cls(
             resource,
             _in_unit(resource, used),
@@ -76,8 +76,8 @@ class Meter:
         )
 
     @property
-    def filled(self) -> int:
-        """The percentage, limited to 100 for the progress bar."""
+    def bar_percent(self) -> int:
+        """The percentage for the progress bar, at most 100."""
         return min(self.percent, 100)
 
     @property
@@ -103,16 +103,16 @@ def usage() -> Response:
 
 
 def _template_values(overview: UsageOverview, *, is_current: bool) -> dict[str, Any]:
-    """Return the template's values. The plan's standing is only known for the current period."""
-    standing = overview.plan if is_current else None
+    """Return the template's values. How much of the plan is used is only known for the current period."""
+    plan_usage = overview.plan if is_current else None
     listed = sum((row.used for row in overview.sub_users), overview.deleted)
     unlisted = Usage(
         overview.total.conversation_ms - listed.conversation_ms,
         overview.total.llm_tokens - listed.llm_tokens,
     )
     return {
-        "standing": standing,
-        "meters": [Meter.of(resource, standing) for resource in Resource] if standing else [],
+        "plan_usage": plan_usage,
+        "meters": [Meter.of(resource, plan_usage) for resource in Resource] if plan_usage else [],
         "charts_by_resource": {
             resource: amount_chart([(row.day, _in_unit(resource, row.used.of(resource))) for row in overview.days])
             for resource in Resource

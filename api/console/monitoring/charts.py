@@ -16,13 +16,13 @@ HEIGHT = 100.0
 """Height of a chart by day. Its width is `DAY_WIDTH` times the number of days."""
 
 DAY_WIDTH = 10.0
-LOGINS_AT, ACTIVITIES_AT, BAR_WIDTH = 1.0, 5.2, 3.8
+LOGINS_OFFSET, ACTIVITIES_OFFSET, BAR_WIDTH = 1.0, 5.2, 3.8
 """Offsets and width of a day's two bars."""
 
 MIN_BAR_HEIGHT = 1.5
 """Smallest height of a bar that is not zero, so that it stays visible."""
 
-AMOUNT_AT, AMOUNT_WIDTH = 1.0, 8.0
+AMOUNT_OFFSET, AMOUNT_WIDTH = 1.0, 8.0
 """Offset and width of the bar in a chart with one bar a day."""
 
 PERSON_WIDTH = 100.0
@@ -44,12 +44,12 @@ class DayBars:
     @property
     def logins_x(self) -> float:
         """The left edge of the bar of logins."""
-        return _rounded(self.x + LOGINS_AT)
+        return _rounded(self.x + LOGINS_OFFSET)
 
     @property
     def activities_x(self) -> float:
         """The left edge of the bar of activities."""
-        return _rounded(self.x + ACTIVITIES_AT)
+        return _rounded(self.x + ACTIVITIES_OFFSET)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class AmountBar:
     @property
     def bar_x(self) -> float:
         """The left edge of the bar."""
-        return _rounded(self.x + AMOUNT_AT)
+        return _rounded(self.x + AMOUNT_OFFSET)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def amount_chart(amounts: Sequence[tuple[date, float]]) -> AmountChart:
 
 
 def person_bars(counts: Sequence[PersonCount]) -> list[PersonBars]:
-    """Return the bars of the most active people. `counts` has the most active first."""
+    """Return the bars of the `MAX_PEOPLE` most active people. `counts` is sorted, the most active first."""
     top_counts = counts[:MAX_PEOPLE]
     largest = max((count.logins + count.activities for count in top_counts), default=1)
     return [

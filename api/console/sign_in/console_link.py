@@ -16,7 +16,7 @@ from domain.refusals import LoginRefused
 if TYPE_CHECKING:
     from flask import Response
 
-LINKS = frozenset({"console.console_link", "console.follow_console_link"})
+CONSOLE_LINK_ENDPOINTS = frozenset({"console.console_link", "console.follow_console_link"})
 
 
 @blueprint.page("/console/link/<secret>", audience=EVERYONE)
@@ -39,6 +39,6 @@ def follow_console_link(secret: str) -> Response:
 @blueprint.after_request
 def _hide_referrer(response: Response) -> Response:
     """Keep URLs with a secret out of Referer headers."""
-    if request.endpoint in LINKS:
+    if request.endpoint in CONSOLE_LINK_ENDPOINTS:
         response.headers["Referrer-Policy"] = "no-referrer"
     return response

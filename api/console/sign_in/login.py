@@ -34,7 +34,7 @@ SUB_USER_FIELDS = ("account_email", "email", "password")
 @blueprint.page("/login", audience=EVERYONE)
 def login() -> Response:
     """Show the login form, or the current login if there is one."""
-    return render_page("logged_in.html") if visitor().is_known else _form(Form())
+    return render_page("logged_in.html") if visitor().is_logged_in else _form(Form())
 
 
 @blueprint.page("/login", audience=EVERYONE, methods=("POST",))
@@ -62,7 +62,7 @@ def log_in() -> Response:
 @blueprint.page("/logout", audience=LOGGED_IN, methods=("POST",))
 def log_out() -> Response:
     """End the session and show the login tab that the visitor used."""
-    same_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().of_sub_user else {}
+    same_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().sub_user_or_none else {}
     end_session()
     return redirect_to("login", message="login.logged_out", **same_tab)
 

@@ -1,4 +1,4 @@
-"""Page where sub-users change their password. After the first login it is the only page they can open."""
+"""Page where sub-users change their password: the only one they can open while they have a temporary password."""
 
 from __future__ import annotations
 

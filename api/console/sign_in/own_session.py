@@ -38,7 +38,7 @@ def end_every_session() -> None:
 
 def own_sessions() -> list[SessionDetails]:
     """Return the visitor's sessions, newest first."""
-    person_id = visitor().sub_user.sub_user_id if visitor().of_sub_user else visitor().account_id
+    person_id = visitor().sub_user.sub_user_id if visitor().sub_user_or_none else visitor().account_id
     key = service().person_key(person_id)
     if key is None:
         return []

@@ -1,14 +1,14 @@
-// What makes the pages handier where scripts run. Everything essential works without.
+// Conveniences for browsers that run scripts. Everything essential works without.
 "use strict";
 
-// The time zone that times are shown in, unless the visitor has chosen another.
+// Times are shown in this time zone, unless the visitor has chosen another.
 document.cookie = "subusers-browser-time-zone=" + Intl.DateTimeFormat().resolvedOptions().timeZone
   + "; path=/; max-age=31536000; samesite=lax" + (location.protocol === "https:" ? "; secure" : "");
 
-// As the service makes them: 25 of 31 characters, none that looks like another (123 bits).
+// The passwords are like those of the service: 25 of 31 characters, none of which looks like another (123 bits).
 const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
 
-function madeUp() {
+function generatePassword() {
   const groups = [];
   while (groups.length < 5) {
     let group = "";
@@ -36,13 +36,14 @@ for (const field of document.querySelectorAll("[data-password]")) {
   show.addEventListener("click", () => setShown(field, input.type === "password"));
   if (generate) {
     generate.hidden = false;
-    generate.addEventListener("click", () => { input.value = madeUp(); setShown(field, true); input.focus(); });
+    generate.addEventListener("click", () => { input.value = generatePassword(); setShown(field, true); input.focus(); });
   }
-  // A browser offers to remember what is in a field of type password only.
+  // Browsers only offer to store the value of a field of type password.
   input.form.addEventListener("submit", () => setShown(field, false));
 }
 
-// A form is sent once, however often its button is pressed; a page that comes back from the browser's memory is alive.
+// Submit each form only once, however often its button is pressed. Reload pages that the browser restores from its
+// back-forward cache, because their forms count as sent.
 for (const form of document.querySelectorAll("form[method=post]")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();

@@ -33,15 +33,15 @@ INITIAL_REVISION = 1
 """The revision of a sub-user who has not changed since they were added."""
 
 SEARCH_LIMIT = 10
-"""Sufficient, because a search for a complete e-mail hardly ever matches more than one sub-user."""
+"""Enough: a complete e-mail hardly ever matches more than one sub-user."""
 
 
 @blueprint.page("/sub-users/new", audience=OWNER)
 def new_sub_user() -> Response:
     """Show the empty form, or a notice that the sub-user limit is reached."""
     account = visitor().account
-    full = account.sub_user_count >= account.sub_user_limit
-    return _form(Form(), HTTPStatus.CONFLICT if full else HTTPStatus.OK, full=full)
+    is_full = account.sub_user_count >= account.sub_user_limit
+    return _form(Form(), HTTPStatus.CONFLICT if is_full else HTTPStatus.OK, is_full=is_full)
 
 
 @blueprint.page("/sub-users/new", audience=OWNER, methods=("POST",))
@@ -62,7 +62,7 @@ def add_sub_user() -> Response:
         form.errors["email"] = t("sub_user_form.email_taken")
         return _form(form, HTTPStatus.CONFLICT)
     except SubUserLimitReached:
-        return _form(form, HTTPStatus.CONFLICT, full=True)
+        return _form(form, HTTPStatus.CONFLICT, is_full=True)
     if not form.is_checked("active"):
         return redirect_to("sub_users", message=_message_key(sub_user), message_values=message_values(sub_user))
     return _activate(sub_user)
@@ -130,5 +130,7 @@ def _message_key(sub_user: SubUserDetails) -> str:
     return "sub_users.added_and_activated"
 
 
-def _form(form: Form, status: HTTPStatus = HTTPStatus.OK, *, full: bool = False) -> Response:
-    return render_page("sub_user_form.html", status, active="sub_users", form=form, full=full, zone=form_zone(form))
+def _form(form: Form, status: HTTPStatus = HTTPStatus.OK, *, is_full: bool = False) -> Response:
+    return render_page(
+        "sub_user_form.html", status, active="sub_users", form=form, is_full=is_full, zone=form_zone(form)
+    )

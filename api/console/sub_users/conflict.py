@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from api.console.pages import render_page, t, when
+from api.console.pages import render_page, t, time_tag
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A field in both versions, formatted for the page. `label` is the key of its label."""
+class ComparedField:
+    """A field in both versions, formatted for the page. `label` is a key below `sub_user_conflict`."""
 
     label: str
     stored: str
@@ -36,25 +36,25 @@ def conflict_page(form: Form, submitted: SubUserValues, current: SubUserDetails)
         active="sub_users",
         form=form,
         sub_user=current,
-        rows=_rows(submitted, current, active=form.is_checked("active")),
+        rows=_compare(submitted, current, active=form.is_checked("active")),
         zone=submitted.zone,
         had_password=submitted.password is not None,
     )
 
 
-def _rows(submitted: SubUserValues, current: SubUserDetails, *, active: bool) -> list[Difference]:
+def _compare(submitted: SubUserValues, current: SubUserDetails, *, active: bool) -> list[ComparedField]:
     is_active = current.status == "active"
     return [
-        Difference("name", current.name, submitted.name, current.name != submitted.name),
-        Difference("surname", current.surname, submitted.surname, current.surname != submitted.surname),
-        Difference(
+        ComparedField("name", current.name, submitted.name, current.name != submitted.name),
+        ComparedField("surname", current.surname, submitted.surname, current.surname != submitted.surname),
+        ComparedField(
             "visibility",
             _visibility(current.visible),
             _visibility(submitted.visible),
             current.visible != submitted.visible,
         ),
-        Difference("status", _status(is_active), _status(active), is_active != active),
-        Difference(
+        ComparedField("status", _status(is_active), _status(active), is_active != active),
+        ComparedField(
             "expires",
             _expiry(current.access_expires_at),
             _expiry(submitted.access_expires_at),
@@ -72,4 +72,4 @@ def _status(active: bool) -> str:  # noqa: FBT001  # the flag is the value to fo
 
 
 def _expiry(moment: datetime | None) -> str:
-    return t("sub_users.never") if moment is None else when(moment)
+    return t("sub_users.never") if moment is None else time_tag(moment)

@@ -9,7 +9,7 @@ from api.console.current_user import OWNER, visitor
 from api.console.monitoring.charts import day_chart
 from api.console.monitoring.filter import MonitoringFilter
 from api.console.monitoring.page_event_descriptions import SubUserNames
-from api.console.monitoring.time_line import time_line
+from api.console.monitoring.timeline import timeline
 from api.console.pages import blueprint, redirect_to, render_page, visitor_time_zone
 from api.console.sub_users.form import find_sub_user, has_expired, has_expired_password, message_values
 from api.http.authentication import service
@@ -45,7 +45,7 @@ def sub_user(sub_user_id: UUID) -> Response:
         browser_name=browser_name,
         chart=day_chart(service().queries.audit_counts.per_day(sub_user.account_id, zone, first, last, sub_user_id)),
         chart_range=(first, last),
-        days=time_line(rows, SubUserNames.from_sub_users([sub_user])),
+        days=timeline(rows, SubUserNames.from_sub_users([sub_user])),
         has_older=older_cursor is not None,
     )
 

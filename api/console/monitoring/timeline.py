@@ -1,4 +1,4 @@
-"""Audit log rows as a time line: entries with a sentence and all details, grouped by day in the visitor's time zone."""
+"""Audit log rows as a timeline: a sentence and all details for each, grouped by day in the visitor's time zone."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """An event in the time line. `details` are pairs of label and value.
+    """An event in the timeline. `details` are pairs of label and value.
 
-    `sub_user_id` is None unless the names given to `time_line` include the sub-user.
+    `sub_user_id` is the sub-user to link to: None if the event is about no sub-user or about a deleted one.
     """
 
     position: int
@@ -46,10 +46,10 @@ class Day:
     entries: Sequence[Entry]
 
 
-def time_line(rows: Sequence[AuditRow], sub_user_names: SubUserNames) -> list[Day]:
-    """Return the days of these rows, newest first.
+def timeline(rows: Sequence[AuditRow], sub_user_names: SubUserNames) -> list[Day]:
+    """Group rows by day, newest first. `sub_user_names` has the sub-users to link to.
 
-    Rows are in the order of the times of their events, which may have been reported later.
+    The order is that of `occurred_at`, not of positions: the portal may report an event long after it occurred.
     """
     zone = visitor_time_zone()
     newest_first = sorted(rows, key=lambda row: (row.occurred_at, row.position), reverse=True)
@@ -111,4 +111,5 @@ def _exact(moment: datetime) -> str:
     local = times.to_zone(moment, zone)
     day = times.format_full_date(local.date(), visitor_language())
     time = times.format_time_with_seconds(moment, visitor_language(), zone)
-    return t("actions.exact", day=day, time=time, zone=zone.key if local.tzinfo is zone else times.UTC_NAME)
+    zone_name = zone.key if local.tzinfo is zone else times.UTC_NAME  # see `times.to_zone`
+    return t("actions.exact", day=day, time=time, zone=zone_name)

@@ -1,4 +1,4 @@
-"""Monitoring page: an account's audit log as a time line, as charts and as a CSV download."""
+"""Monitoring page: an account's audit log as a timeline, as charts and as a CSV download."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.console.current_user import OWNER, session_check, visitor
 from api.console.monitoring.charts import day_chart, person_bars
 from api.console.monitoring.filter import MonitoringFilter, parse_filter
 from api.console.monitoring.page_event_descriptions import SubUserNames, label, person
-from api.console.monitoring.time_line import time_line
+from api.console.monitoring.timeline import timeline
 from api.console.pages import blueprint, render_page, t, visitor_time_zone
 from api.http.authentication import service
 from api.http.downloads import reserve_download
@@ -47,7 +47,7 @@ class FilterChoices:
 
     @classmethod
     def of_account(cls) -> FilterChoices:
-        """Return all sub-users of the visitor's account, and the actions in its log, at most 500."""
+        """Return all sub-users of the visitor's account, and the first 500 actions in its log."""
         account_id = visitor().account_id
         page = service().queries.sub_users.list(account_id, ALL_SUB_USERS, MAX_SUB_USER_LIMIT, None)
         return cls(page.items, service().queries.audit_log.actions(account_id))
@@ -59,18 +59,17 @@ class FilterChoices:
             name: [] for name in ("main_account", "sub_user", "webhook", "audit_log", "activity")
         }
         for action in self.actions:
-            groups[action.partition(".")[0] if action in SERVICE_ACTIONS else "activity"].append(
-                (action, label(action))
-            )
-        return {name: sorted(group, key=lambda action: action[1].lower()) for name, group in groups.items() if group}
+            subject = action.partition(".")[0] if action in SERVICE_ACTIONS else "activity"
+            groups[subject].append((action, label(action)))
+        return {name: sorted(group, key=lambda pair: pair[1].lower()) for name, group in groups.items() if group}
 
 
 @blueprint.page("/monitoring", audience=OWNER)
 def monitoring() -> Response:
-    """Show one page of the time line, and the charts."""
+    """Show one page of the timeline, and the charts."""
     form, log_filter = parse_filter()
     if log_filter is None:
-        return _invalid(form)
+        return _page_with_errors(form)
     choices = FilterChoices.of_account()
     cursor = request.args.get("cursor") or None
     try:
@@ -79,8 +78,8 @@ def monitoring() -> Response:
         )
     except InvalidValue as error:
         form.add_error(error)
-        return _invalid(form)
-    days = time_line(rows, SubUserNames.from_sub_users(choices.sub_users))
+        return _page_with_errors(form)
+    days = timeline(rows, SubUserNames.from_sub_users(choices.sub_users))
     return _page(
         form,
         choices,
@@ -97,7 +96,7 @@ def monitoring_export() -> Response:
     """Download all matching rows as CSV."""
     form, log_filter = parse_filter()
     if log_filter is None:
-        return _invalid(form)
+        return _page_with_errors(form)
     account_id = visitor().account_id
     reserve_download(account_id)
     audit_filter = log_filter.as_audit_filter(visitor_time_zone())
@@ -126,7 +125,7 @@ def _charts(log_filter: MonitoringFilter) -> dict[str, Any]:
     }
 
 
-def _invalid(form: Form) -> Response:
+def _page_with_errors(form: Form) -> Response:
     """Show the form again, with its errors."""
     return _page(form, FilterChoices.of_account(), None, HTTPStatus.UNPROCESSABLE_ENTITY)
 

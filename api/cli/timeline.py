@@ -1,4 +1,4 @@
-"""Time line of a history on a terminal: grouped by day, each event as a sentence with its changes."""
+"""An account's history as a timeline on the terminal: grouped by day, each event as a sentence with its changes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.commands.tail import COLORS
-from api.cli.output import cell
-from api.cli.tables import show
+from api.cli.output import EVENT_COLORS, cell, print_table
 from api.cli.timestamps import format_time
 from api.presentation.history_descriptions import describe_entry
 from application.commands.resources import ERASED
@@ -34,11 +32,11 @@ NO_ACCESS_REASONS = {
 
 
 def show_entry(console: Console, entry: HistoryEntry, day: date | None) -> date:
-    """Print an event, below a heading if its day differs from `day`, and return its day."""
+    """Print an event and return its day. Print a heading first, unless the day is `day`."""
     at = entry.row.recorded_at.astimezone(UTC)
     if at.date() != day:
         console.print(Text(f"\n{at:%A, %-d %B %Y}", style="bold"))
-    color = COLORS.get(entry.row.action.partition(".")[2], "default")
+    color = EVENT_COLORS.get(entry.row.action.partition(".")[2], "default")
     console.print(Text.assemble((f"  {at:%H:%M:%S}  ", "cyan"), (describe_entry(entry), color)))
     console.print(Text(f"            {' · '.join(_circumstances(entry))}", style="dim"))
     for name, change in entry.changes.items():
@@ -61,7 +59,7 @@ def show_state(console: Console, state: AccountState | None) -> None:
     for sub_user in state.sub_users:
         table.add_row(*_cells(sub_user))
     if state.sub_users:
-        show(table)
+        print_table(table)
 
 
 def _cells(sub_user: SubUserState) -> tuple[Any, ...]:
