@@ -64,13 +64,12 @@ def create_cluster(home: Home, os_user: OsUser, binaries: Binaries, password: st
 def create_database(port: int, password: str) -> None:
     """Create the roles and the database, if they do not exist.
 
-    One role owns the database, the other is the role of the running service, whose rights migrations grant. As in
-    production, neither is a superuser: missing privileges show in development, some connections stay reserved for the
-    administrator, and an injected statement cannot run programs.
+    One role owns the database. The other is the role of the running service, to which the migrations grant its rights.
+    As in production, neither is a superuser: missing privileges show in development, some connections stay reserved for
+    the administrator, and an injected statement cannot run programs.
     """
     with connect(port, password) as connection:
-        # Other processes that start the server wait for the file lock. This lock is for a process that was killed, and
-        # whose statement is still running on the server.
+        # The file lock serializes processes. This lock is needed if one was killed, and its statement is still running.
         connection.execute("SELECT pg_advisory_lock(1)")
         _create_role(connection, ROLE, password, sql.SQL("CREATEDB"))
         # The owner's role is a member, so it can terminate the service's connections.

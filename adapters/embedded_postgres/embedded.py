@@ -12,8 +12,8 @@ import psycopg
 from adapters.embedded_postgres.binaries import usable_binaries
 from adapters.embedded_postgres.cluster import create_cluster, create_database
 from adapters.embedded_postgres.errors import EmbeddedPostgresError
-from adapters.embedded_postgres.home import find_home, leave_pointer
-from adapters.embedded_postgres.launch import USUAL_MAX_CONNECTIONS, Launch
+from adapters.embedded_postgres.home import find_home, write_pointer
+from adapters.embedded_postgres.launch import DEFAULT_MAX_CONNECTIONS, Launch
 from adapters.embedded_postgres.locks import Presence, exclusive_lock
 from adapters.embedded_postgres.os_user import os_user_for
 from adapters.embedded_postgres.postmaster import find_running
@@ -42,7 +42,7 @@ class EmbeddedPostgres:
     """
 
     def __init__(
-        self, folder: Path, *, fallback_folder: Path = FALLBACK_FOLDER, max_connections: int = USUAL_MAX_CONNECTIONS
+        self, folder: Path, *, fallback_folder: Path = FALLBACK_FOLDER, max_connections: int = DEFAULT_MAX_CONNECTIONS
     ) -> None:
         self._folder = folder.resolve()
         self._fallback_folder = fallback_folder.resolve()
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
         home.write_access_rules()
         if not home.data_directory.exists():
             create_cluster(home, os_user, binaries, password)
-        leave_pointer(self._folder, home)
+        write_pointer(self._folder, home)
         return Launch(home, os_user, binaries, password, self._max_connections).run()
 
     def _leave(self, home: Home) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from adapters.embedded_postgres.errors import EmbeddedPostgresError
 from adapters.embedded_postgres.os_user import os_user_for
 
-# File in the requested folder if the server's files had to be placed elsewhere. It contains the path of their folder.
+# File in the requested folder that contains the path of the actual one, if the server's files had to be elsewhere.
 POINTER: Final = "files-are-in"
 
 # Name prefix of files and folders that a crash can leave behind.
@@ -139,7 +139,7 @@ def find_home(folder: Path, fallback_folder: Path) -> Home:
     return home
 
 
-def leave_pointer(folder: Path, home: Home) -> None:
+def write_pointer(folder: Path, home: Home) -> None:
     """Write the pointer file into the requested folder, if its files are elsewhere."""
     pointer = folder / POINTER
     if home.folder != folder and not pointer.exists():

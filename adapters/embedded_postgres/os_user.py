@@ -22,13 +22,13 @@ ENVIRONMENT: Final = {"LC_ALL": "C", "TZ": "UTC"}
 # In order of preference. PostgreSQL refuses to run as root.
 UNPRIVILEGED: Final = ("postgres", "nobody")
 
-# In seconds. `initdb` takes about one; only a hanging disk takes longer than this.
-COMMAND_TIMEOUT: Final = 120.0
+# `initdb` takes about one second; only a hanging disk takes longer than this.
+COMMAND_TIMEOUT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True)
 class OsUser:
-    """User that runs programs. Without ids, it is the user of this process."""
+    """User that runs PostgreSQL's programs. If `uid` and `gid` are None, it is the user of this process."""
 
     name: str
     uid: int | None = None
@@ -36,7 +36,7 @@ class OsUser:
 
     @property
     def extra_groups(self) -> list[int] | None:
-        """Empty for another user, so that the program does not keep root's groups."""
+        """Supplementary groups: none for another user, so that the program does not keep root's."""
         return None if self.uid is None else []
 
     def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ class OsUser:
             text=True,
             errors="replace",
             check=False,
-            timeout=COMMAND_TIMEOUT,
+            timeout=COMMAND_TIMEOUT_SECONDS,
             cwd="/",
             env=ENVIRONMENT,
             user=self.uid,
@@ -87,7 +87,7 @@ class OsUser:
             os.chown(path, self.uid, self.gid)
 
     def can_enter(self, folder: Path) -> bool:
-        """Return whether this user can enter a folder. It tries, because access control lists also apply."""
+        """Return whether this user can enter a folder. It tries: a mode does not show access control lists."""
         if self.uid is None:
             return True
         return self.run(["/bin/sh", "-c", 'cd "$1"', "sh", folder]).returncode == 0

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from adapters.embedded_postgres.home import Home
     from adapters.embedded_postgres.os_user import OsUser
 
-POLL_INTERVAL: Final = 0.02
+POLL_INTERVAL_SECONDS: Final = 0.02
 
-# In seconds. Crash recovery reads at most max_wal_size (1 GB) of WAL, which takes well under a minute.
-READY_TIMEOUT: Final = 60.0
+# Crash recovery reads at most max_wal_size (1 GB) of WAL, which takes well under a minute.
+MAX_START_SECONDS: Final = 60.0
 
 # Signals and timeouts in seconds. A fast shutdown writes a checkpoint. An immediate one kills the remaining processes
 # after 5 seconds.
-STOP_SIGNALS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0))
+STOP_SIGNALS_AND_TIMEOUTS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Postmaster:
 
         Raises `EmbeddedPostgresError` if it does not stop.
         """
-        for stop_signal, timeout in STOP_SIGNALS:
+        for stop_signal, timeout in STOP_SIGNALS_AND_TIMEOUTS:
             self.os_user.signal(self.pid, stop_signal)
             if wait_until(self.has_ended, timeout):
                 return
@@ -90,7 +90,7 @@ class Postmaster:
 def find_running(home: Home, os_user: OsUser, password: str) -> Postmaster | None:
     """Return the running server of this cluster, if any, also if another process started it.
 
-    Waits for up to `READY_TIMEOUT` while the server is starting or stopping.
+    Waits for up to `MAX_START_SECONDS` while the server is starting or stopping.
     """
     pid_file = PidFile.read(home.data_directory)
     if pid_file is None or not _is_running(pid_file.port, password, home.data_directory):
@@ -104,7 +104,7 @@ def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(POLL_INTERVAL)
+        time.sleep(POLL_INTERVAL_SECONDS)
     return True
 
 
@@ -117,5 +117,5 @@ def _is_running(port: int, password: str, data_directory: Path) -> bool:
         result = probe(port, password, data_directory)
         return result is not ProbeResult.STARTING_OR_STOPPING
 
-    wait_until(has_started_or_stopped, READY_TIMEOUT)
+    wait_until(has_started_or_stopped, MAX_START_SECONDS)
     return result is ProbeResult.THIS_CLUSTER

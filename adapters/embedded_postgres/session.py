@@ -1,4 +1,4 @@
-"""Connections to the server, and the check that a server belongs to a cluster."""
+"""Connections to the server, and the check whether a server is the one of a cluster."""
 
 from __future__ import annotations
 

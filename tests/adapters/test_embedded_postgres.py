@@ -322,7 +322,7 @@ def test_hanging_server_blocks_a_second_one(
     server: EmbeddedPostgres, folder: Path, fallback_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A suspended server blocks a second one on the same data and continues unharmed."""
-    monkeypatch.setattr("adapters.embedded_postgres.launch.RETRY_TIMEOUT", 0.5)
+    monkeypatch.setattr("adapters.embedded_postgres.launch.RETRY_SECONDS", 0.5)
     url = server.start()
     pid = postmaster_pid(folder)
     os.kill(pid, signal.SIGSTOP)
@@ -334,6 +334,17 @@ def test_hanging_server_blocks_a_second_one(
 
     assert server.start() == url
     assert postmaster_pid(folder) == pid
+
+
+@pytest.mark.usefixtures("started_before")
+def test_start_that_takes_too_long_is_reported(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the limit. The server is stopped, and can be started again."""
+    monkeypatch.setattr("adapters.embedded_postgres.launch.MAX_START_SECONDS", 0.0)
+    with pytest.raises(EmbeddedPostgresError, match="accepts no connections 0 seconds after its start"):
+        server.start()
+
+    monkeypatch.undo()
+    assert is_up(server.start())
 
 
 def test_concurrent_first_starts_share_one_server(folder: Path, fallback_folder: Path) -> None:
