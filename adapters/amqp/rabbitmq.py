@@ -28,18 +28,20 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 10
 """A peer that misses two heartbeats is considered dead."""
 
-CONFIRM_SECONDS = 30.0
+MAX_CONFIRM_WAIT_SECONDS = 30.0
 """Maximum time without any confirm before the connection is given up."""
 
-SOCKET_SECONDS = 10
+SOCKET_TIMEOUT_SECONDS = 10
 """Timeout for connecting, and for each read or write."""
 
-READ_SECONDS = 0.25
-READ_EVERY = 20
-"""Number of messages sent between two reads of frames from the broker."""
+MAX_READ_WAIT_SECONDS = 0.25
+"""Maximum wait for confirms before `stop` and the heartbeat are checked."""
+
+MESSAGES_BETWEEN_READS = 20
 
 MAX_REASON_LENGTH = 300
 PERSISTENT = 2
+"""Delivery mode of AMQP: the broker writes the message to disk."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +57,7 @@ class RabbitMq:
         url: str,
         *,
         prefix: str = PREFIX,
-        confirm_seconds: float = CONFIRM_SECONDS,
+        confirm_seconds: float = MAX_CONFIRM_WAIT_SECONDS,
         heartbeat_seconds: int = HEARTBEAT_SECONDS,
     ) -> None:
         self._server = parse_broker_url(url)
@@ -77,15 +79,15 @@ class RabbitMq:
         with _errors_translated(self._address):
             connection = self._connect()
         broker_connection = ConfirmedConnection(connection, self._address, self._names.events, self._confirm_seconds)
-        is_clear = False
+        all_confirmed = False
         try:
             with _errors_translated(self._address):
                 self._record_missing_stream(declare(connection, self._names))
                 broker_connection.open()
             yield broker_connection
-            is_clear = broker_connection.is_clear
+            all_confirmed = broker_connection.all_confirmed
         finally:
-            broker_connection.disconnect(politely=is_clear)
+            broker_connection.disconnect(with_handshake=all_confirmed)
 
     def _connect(self) -> Any:
         """Return a plain py-amqp connection: kombu's own connections reconnect by themselves."""
@@ -99,9 +101,9 @@ class RabbitMq:
             transport="pyamqp",
             ssl=server.tls,
             login_method="PLAIN",
-            connect_timeout=SOCKET_SECONDS,
+            connect_timeout=SOCKET_TIMEOUT_SECONDS,
             heartbeat=self._heartbeat_seconds,
-            transport_options={"read_timeout": SOCKET_SECONDS, "write_timeout": SOCKET_SECONDS},
+            transport_options={"read_timeout": SOCKET_TIMEOUT_SECONDS, "write_timeout": SOCKET_TIMEOUT_SECONDS},
         )
         return client.transport.establish_connection()
 
@@ -131,9 +133,9 @@ class ConfirmedConnection:
         # The broker has received this capability already. With it py-amqp would poll the socket before every message.
         self._connection.client_properties.get("capabilities", {})["connection.blocked"] = False
         self._channel = self._connection.channel()
-        self._channel.events["basic_ack"].add(self._confirms.taken)
-        self._channel.events["basic_nack"].add(self._confirms.refused)
-        self._channel.events["basic_return"].add(self._confirms.returned)
+        self._channel.events["basic_ack"].add(self._confirms.record_ack)
+        self._channel.events["basic_nack"].add(self._confirms.record_nack)
+        self._channel.events["basic_return"].add(self._confirms.record_return)
         self._channel.confirm_select()
 
     def publish(self, messages: Sequence[Message], stop: threading.Event) -> bool:
@@ -144,14 +146,14 @@ class ConfirmedConnection:
         with _errors_translated(self._address):
             self._give_up_at = time.monotonic() + self._confirm_seconds
             for number, message in enumerate(messages):
-                if number % READ_EVERY == 0:
+                if number % MESSAGES_BETWEEN_READS == 0:
                     self._read(0)
                 while self._is_blocked:
                     if stop.is_set():
                         return False
                     self._wait_for_confirms()
                 self._send(message)
-            while self._confirms.awaited:
+            while self._confirms.unconfirmed_count:
                 if stop.is_set():
                     return False
                 self._wait_for_confirms()
@@ -165,13 +167,13 @@ class ConfirmedConnection:
             self._connection.heartbeat_tick()
 
     @property
-    def is_clear(self) -> bool:
+    def all_confirmed(self) -> bool:
         """Whether all messages have been confirmed, and none refused or returned."""
-        return self._confirms.is_clear
+        return self._confirms.all_confirmed
 
-    def disconnect(self, *, politely: bool) -> None:
-        """Disconnect. `politely` performs AMQP's closing handshake, which a frozen broker would delay."""
-        if politely:
+    def disconnect(self, *, with_handshake: bool) -> None:
+        """Disconnect, with or without AMQP's closing handshake, which a frozen broker would delay."""
+        if with_handshake:
             with suppress(Exception):
                 self._connection.close()
         with suppress(Exception):
@@ -190,17 +192,17 @@ class ConfirmedConnection:
                 "app_id": "subusers",
             },
         )
-        self._confirms.sent()
+        self._confirms.record_sent()
         self._channel.basic_publish(prepared, self._exchange, message.type, mandatory=True)
 
     def _wait_for_confirms(self) -> None:
         """Read confirms. Raises `BrokerUnavailable` for refused or returned messages, and after `confirm_seconds`."""
-        awaited_before = self._confirms.awaited
-        self._read(READ_SECONDS)
+        unconfirmed_before = self._confirms.unconfirmed_count
+        self._read(MAX_READ_WAIT_SECONDS)
         self._connection.heartbeat_tick()
         self._confirms.raise_on_failure()
         now = time.monotonic()
-        if self._confirms.awaited < awaited_before:
+        if self._confirms.unconfirmed_count < unconfirmed_before:
             self._give_up_at = now + self._confirm_seconds
         elif now >= self._give_up_at:
             reason = "the broker blocks publishers (resource alarm)" if self._is_blocked else "no confirm"
@@ -219,35 +221,35 @@ class Confirms:
 
     def __init__(self) -> None:
         self._last_tag = 0
-        self._awaited: dict[int, None] = {}
+        self._unconfirmed: dict[int, None] = {}
         self._refused = 0
         self._returned = 0
 
     @property
-    def awaited(self) -> int:
+    def unconfirmed_count(self) -> int:
         """Number of unconfirmed messages."""
-        return len(self._awaited)
+        return len(self._unconfirmed)
 
     @property
-    def is_clear(self) -> bool:
+    def all_confirmed(self) -> bool:
         """Whether all messages have been confirmed, and none refused or returned."""
-        return not (self._awaited or self._refused or self._returned)
+        return not (self._unconfirmed or self._refused or self._returned)
 
-    def sent(self) -> None:
+    def record_sent(self) -> None:
         """Record that a message was sent."""
         self._last_tag += 1
-        self._awaited[self._last_tag] = None
+        self._unconfirmed[self._last_tag] = None
 
-    def taken(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # signature of py-amqp's callbacks
-        """Record a confirm of one message, or of all messages up to it."""
-        self._remove_awaited(tag, multiple=multiple)
+    def record_ack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # signature of py-amqp's callbacks
+        """Record that the broker confirmed one message, or all messages up to it."""
+        self._remove_unconfirmed(tag, multiple=multiple)
 
-    def refused(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # signature of py-amqp's callbacks
-        """Record a refusal of one message, or of all messages up to it."""
-        self._refused += self._remove_awaited(tag, multiple=multiple)
+    def record_nack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  # signature of py-amqp's callbacks
+        """Record that the broker refused one message, or all messages up to it."""
+        self._refused += self._remove_unconfirmed(tag, multiple=multiple)
 
-    def returned(self, *_: Any) -> None:
-        """Record that a message had no queue to go to. The broker confirms it nevertheless."""
+    def record_return(self, *_: Any) -> None:
+        """Record that the broker returned a message that no queue took. It confirms such a message, too."""
         self._returned += 1
 
     def raise_on_failure(self) -> None:
@@ -259,14 +261,16 @@ class Confirms:
                 f"{self._refused} events were refused: check for a queue that rejects messages or is down"
             )
 
-    def _remove_awaited(self, tag: int, *, multiple: bool) -> int:
+    def _remove_unconfirmed(self, tag: int, *, multiple: bool) -> int:
         """Remove the message with this tag, or all messages up to it, and return their number."""
         if not multiple:
-            self._awaited.pop(tag, None)
+            self._unconfirmed.pop(tag, None)
             return 1
-        tags = list(takewhile(lambda awaited: awaited <= tag, self._awaited))  # the tags are in ascending order
-        for awaited_tag in tags:
-            del self._awaited[awaited_tag]
+        tags = list(
+            takewhile(lambda unconfirmed_tag: unconfirmed_tag <= tag, self._unconfirmed)
+        )  # the tags are in ascending order
+        for confirmed_tag in tags:
+            del self._unconfirmed[confirmed_tag]
         return len(tags)
 
 
