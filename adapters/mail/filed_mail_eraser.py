@@ -1,4 +1,4 @@
-"""Deletion of filed mails whose recipient has been erased."""
+"""Deletion of filed mails to erased recipients."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ MailKey = tuple[UUID, int]
 
 
 class FiledMailEraser:
-    """Deletes `.eml` files. The function `erased` returns those of some mails whose recipient has been erased."""
+    """Deletes `.eml` files. `filter_erased` returns those of the given mails whose recipient has been erased."""
 
-    def __init__(self, folder: Path, erased: Callable[[Sequence[MailKey]], Iterable[MailKey]]) -> None:
+    def __init__(self, folder: Path, filter_erased: Callable[[Sequence[MailKey]], Iterable[MailKey]]) -> None:
         self._folder = folder
-        self._erased = erased
+        self._filter_erased = filter_erased
         self._keys_by_name: dict[str, MailKey] = {}
 
-    def remove(self) -> int:
-        """Delete the files of erased recipients, and return their number."""
+    def delete_erased(self) -> int:
+        """Delete the mails to erased recipients, and return the number of deleted files."""
         names = [file.name for file in self._folder.glob("*.eml")] if self._folder.is_dir() else []
         self._keys_by_name = {
             name: mail_key for name in names if (mail_key := self._keys_by_name.get(name) or self._read_key(name))
         }
-        erased_keys = set(self._erased(list(set(self._keys_by_name.values())))) if self._keys_by_name else set()
-        removed = [name for name, mail_key in self._keys_by_name.items() if mail_key in erased_keys]
-        for name in removed:
+        erased_keys = set(self._filter_erased(list(set(self._keys_by_name.values())))) if self._keys_by_name else set()
+        erased_names = [name for name, mail_key in self._keys_by_name.items() if mail_key in erased_keys]
+        for name in erased_names:
             (self._folder / name).unlink(missing_ok=True)
-        return len(removed)
+        return len(erased_names)
 
     def _read_key(self, name: str) -> MailKey | None:
         with suppress(OSError), (self._folder / name).open("rb") as file:

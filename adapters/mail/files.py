@@ -29,7 +29,7 @@ class FileTransport:
         self._sender = parse_sender(sender)
 
     def send(self, mail: Mail) -> str:
-        """Write the file and return "written to <name>".
+        """Write the file, and return the text "written to <name>".
 
         Raises `MailDelayed` if the file cannot be written, `MailRefused` if the message cannot be composed.
         """

@@ -1,7 +1,8 @@
-"""Serialization of mail header fields. The standard library's folding can turn a name into other headers.
+"""Serialization of mail header fields.
 
-All text but short plain ASCII is written as encoded words (RFC 2047), so that text that looks like an encoded word, a
-list of addresses or a folded line is preserved.
+The standard library does not fold them safely: it can turn a name into other headers. Here, all text except short plain
+ASCII is written as encoded words (RFC 2047). Text that looks like an encoded word, a list of addresses or a folded line
+is preserved.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ TOKEN_FILE = "mailbox-token"
 
 MAX_LISTED = 100
 MAX_MAIL_BYTES = 1024 * 1024
-"""Maximum size in bytes of a file that is read as a mail. The service's mails have some thousands."""
+"""Larger files are ignored. The service's mails have some thousand bytes."""
 
 MAIL_ID = re.compile(r"\d{8}T\d{6}Z-[a-z_]{1,40}-[0-9a-f]{16}", re.ASCII)
 """File name given by `adapters.mail.files`, without extension. It cannot contain a path to another folder."""
@@ -39,13 +39,13 @@ PARSE_ERRORS = (LookupError, ValueError, OverflowError, MessageError)
 
 @dataclass(frozen=True)
 class Envelope:
-    """Header data of a mail. `written_at` is the modification time of its file, in nanoseconds."""
+    """Header data of a mail, and the modification time of its file in nanoseconds since the epoch."""
 
     mail_id: str
     to: str
     subject: str
     date: datetime
-    written_at: int
+    modified_at_ns: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Mailbox:
         """Return up to `MAX_LISTED` mails, newest first."""
         envelopes = [self._envelope(mail_id) for mail_id in heapq.nlargest(MAX_LISTED, self._mail_ids())]
         readable = [envelope for envelope in envelopes if envelope is not None]
-        return sorted(readable, key=lambda envelope: (envelope.date, envelope.written_at), reverse=True)
+        return sorted(readable, key=lambda envelope: (envelope.date, envelope.modified_at_ns), reverse=True)
 
     def find(self, mail_id: str) -> FiledMail | None:
         """Return a mail, or None if it does not exist. The id can be untrusted text."""
@@ -83,14 +83,20 @@ class Mailbox:
         file_content = self._read(mail_id)
         if file_content is None:
             return None
-        content, written_at = file_content
+        content, modified_at_ns = file_content
         end = END_OF_HEADERS.search(content)
         if end is None:
             return None
         headers = message_from_string(content[: end.end()].decode(errors="replace"))
         with suppress(*PARSE_ERRORS):
             date = parsedate_to_datetime(headers["Date"] or "")
-            return Envelope(mail_id, _line(headers, "To"), _line(headers, "Subject"), date.astimezone(UTC), written_at)
+            return Envelope(
+                mail_id,
+                _decoded_header(headers, "To"),
+                _decoded_header(headers, "Subject"),
+                date.astimezone(UTC),
+                modified_at_ns,
+            )
         return None
 
     def _read(self, mail_id: str) -> tuple[bytes, int] | None:
@@ -100,10 +106,10 @@ class Mailbox:
         try:
             with (self._folder / f"{mail_id}.eml").open("rb") as file:
                 content = file.read(MAX_MAIL_BYTES + 1)
-                written_at = os.fstat(file.fileno()).st_mtime_ns
+                modified_at_ns = os.fstat(file.fileno()).st_mtime_ns
         except OSError:
             return None
-        return (content, written_at) if len(content) <= MAX_MAIL_BYTES else None
+        return (content, modified_at_ns) if len(content) <= MAX_MAIL_BYTES else None
 
     def _mail_ids(self) -> list[str]:
         """Return the ids of all mails. An id starts with the mail's date."""
@@ -116,8 +122,8 @@ class Mailbox:
         return [mail_id for mail_id in ids if MAIL_ID.fullmatch(mail_id)]
 
 
-def _line(headers: Message, name: str) -> str:
-    """Return a header in decoded form. This is faster than an e-mail policy that checks all headers."""
+def _decoded_header(headers: Message, name: str) -> str:
+    """Return the text of a header. This is faster than a policy of `email`, which parses all headers."""
     value = headers[name]
     if value is None:
         raise LookupError(name)

@@ -16,7 +16,7 @@ import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from adapters.mail.headers import address_field, machine_field, text_field
-from adapters.mail.sender import address
+from adapters.mail.sender import header_address
 from application.display_text import one_line
 from application.mail import MailKind
 from application.ports.mailing import MailRefused
@@ -64,7 +64,7 @@ def compose(mail: Mail, sender: Address) -> Message:
 
 
 def render(mail: Mail, sender: Address) -> Message:
-    """Return the message of a mail in its wire format.
+    """Return the message of a mail, as `compose` does, but let errors through.
 
     Raises `MailRefused` if the recipient's address is invalid, and `ValueError` if the mail is inconsistent (unknown
     language, access data without a password).
@@ -83,7 +83,7 @@ def render(mail: Mail, sender: Address) -> Message:
 
 
 def _body(text: str, html: str) -> bytes:
-    """Return the MIME fields and both parts."""
+    """Return the MIME header fields and the body with both parts."""
     body = EmailMessage(policy=policy.SMTP)
     body.set_content(text, cte="quoted-printable")
     body.add_alternative(html, subtype="html", cte="quoted-printable")
@@ -92,15 +92,15 @@ def _body(text: str, html: str) -> bytes:
     return body.as_bytes()
 
 
-def written_date(moment: datetime, language: str) -> str:
-    """Return a time as text in a language, for example "23 November 2026, 20:15 UTC"."""
+def format_timestamp(moment: datetime, language: str) -> str:
+    """Return a time in a language, such as "23 November 2026, 20:15 UTC"."""
     utc = moment.astimezone(UTC)
     return f"{utc.day} {_MONTHS[language][utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
 
 
 def _recipient(mail: Mail) -> Address:
     try:
-        return address(mail.to, f"{mail.name} {mail.surname}")
+        return header_address(mail.to, f"{mail.name} {mail.surname}")
     except ValueError as error:
         raise MailRefused(f"the recipient's address is {error}") from None
 
@@ -129,14 +129,14 @@ def _template_variables(mail: Mail) -> dict[str, object]:
         "account_email": one_line(mail.account_email),
         "sub_user_email": mail.to,
         "login_url": one_line(mail.login_url),
-        "happened_at": written_date(mail.date, mail.language),
+        "happened_at": format_timestamp(mail.date, mail.language),
     }
     if mail.kind is not MailKind.PASSWORD_CHANGED:
         if mail.password is None:
             raise ValueError(f"a mail of kind {mail.kind} needs a password")
         expiry = mail.password_expires_at
         variables["password"] = mail.password
-        variables["expires_at"] = written_date(expiry, mail.language) if expiry else None
+        variables["expires_at"] = format_timestamp(expiry, mail.language) if expiry else None
     return variables
 
 

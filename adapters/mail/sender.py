@@ -21,7 +21,7 @@ _SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]+')
 _UNPRINTABLE = re.compile(f"[{CONTROLS}{DIRECTION_CONTROLS}\ud800-\udfff]")
 
 
-def address(addr_spec: str, display_name: str = "") -> Address:
+def header_address(addr_spec: str, display_name: str = "") -> Address:
     """Return a header address, with the name sanitized and the domain in its ASCII form.
 
     Raises `ValueError` for an invalid address, or one that mail programs could take for an encoded word. The error's
@@ -57,7 +57,7 @@ def parse_sender(text: str) -> Address:
     """
     try:
         ((display_name, addr_spec),) = getaddresses([text])  # unpacking raises ValueError unless there is exactly one
-        sender = address(addr_spec, display_name)
+        sender = header_address(addr_spec, display_name)
     except ValueError:
         sender = None
     if sender is None or not text.isprintable():

@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from adapters.mail.message import Message
     from application.mail import Mail
 
-# "Log in first", "mechanism too weak", "wrong credentials", "encrypt first" (RFC 4954). The operator can fix these, and
-# they do not refuse the mail itself.
+# 530 and 538: authentication or encryption is required; 534: mechanism too weak; 535: wrong credentials (RFC 4954). The
+# operator can fix these, and the mail itself is not refused.
 _AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 
-# Servers report rate limits and greylisting with 550 as often as with 450, so the text decides.
-_TOO_FAST = re.compile(
+# Servers report rate limits and greylisting with the permanent code 550 as often as with 450, so the text decides.
+_RATE_LIMITED = re.compile(
     r"too (?:many|fast|much|quick\w*|frequent\w*)|rate.?limit|throttl|slow down|at a rate"
     r"|(?:rate|sending|send|hourly|daily|message|connection|recipient)s? (?:limit|quota)|exceed\w* \S* ?rate",
     re.IGNORECASE,
 )
-_LATER = re.compile(
+_TEMPORARY = re.compile(
     r"(?:try|retry|come back)(?: again)?(?: \w+)? later|gr[ae]y.?list|temporarily|temporary (?:fail|err|rej|def|prob)"
     r"|^5\d\d[ -]4\.\d",
     re.IGNORECASE,
 )
 
 _DATA_TIMEOUT_FACTOR = 15
-"""Multiple of the usual timeout for the reply to the contents, because servers scan a mail before they accept it. With
-20 seconds this is 5 minutes (RFC 5321, 4.5.3.2.6, recommends 10)."""
+"""The reply to the contents may take this multiple of the timeout, because servers scan a mail before they accept it.
+With 20 seconds this is 5 minutes (RFC 5321, 4.5.3.2.6, recommends 10)."""
 
 # Limits the text that is stored in events.
 _MAX_REPLY_LENGTH = 500
@@ -124,12 +124,12 @@ def _transmit(connection: smtplib.SMTP, message: Message, data_timeout: float) -
     _ensure_accepted(*connection.mail(message.sender, options))
     _ensure_accepted(*connection.rcpt(message.recipient))
     reply: tuple[int, bytes | str]
-    usual_timeout = _set_timeout(connection, data_timeout)
+    previous_timeout = _set_timeout(connection, data_timeout)
     try:
         reply = connection.data(message.content)
     except smtplib.SMTPDataError as error:
         reply = error.smtp_code, error.smtp_error
-    _set_timeout(connection, usual_timeout)
+    _set_timeout(connection, previous_timeout)
     _ensure_accepted(*reply)
     return _reply_text(*reply)
 
@@ -159,15 +159,15 @@ def _ensure_accepted(code: int, reply: bytes | str) -> None:
     if (
         500 <= code < 600
         and code not in _AUTHENTICATION_CODES
-        and not _LATER.search(text)
-        and not _TOO_FAST.search(text)
+        and not _TEMPORARY.search(text)
+        and not _RATE_LIMITED.search(text)
     ):
         raise MailRefused(text)
     raise _delay(text)
 
 
 def _delay(reason: str) -> MailDelayed:
-    return MailThrottled(reason) if _TOO_FAST.search(reason) else MailDelayed(reason)
+    return MailThrottled(reason) if _RATE_LIMITED.search(reason) else MailDelayed(reason)
 
 
 def _reply_text(code: int, reply: bytes | str) -> str:

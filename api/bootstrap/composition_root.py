@@ -10,7 +10,7 @@ from adapters.cursor_cipher import AesCursorCipher
 from adapters.ed25519 import verify as verify_signature
 from adapters.encryption import MasterKeys, UnknownMasterKey
 from adapters.keyed_hashes import HmacHasher
-from adapters.mail.erased import FiledMailEraser
+from adapters.mail.filed_mail_eraser import FiledMailEraser
 from adapters.mail.mailbox import Mailbox
 from adapters.passwords import Argon2Passwords
 from adapters.postgres.clock import DatabaseClock

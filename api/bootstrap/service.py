@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from adapters.keyed_hashes import HmacHasher
-    from adapters.mail.erased import FiledMailEraser
+    from adapters.mail.filed_mail_eraser import FiledMailEraser
     from adapters.postgres.clock import DatabaseClock
     from adapters.postgres.database import Database
     from adapters.postgres.event_store.lineage import Lineage
@@ -155,7 +155,7 @@ class Service:
 
     def delete_mails_of_erased(self) -> int:
         """Delete the files of mails to erased people, and return their number."""
-        return self.workers.filed_mails.remove() if self.workers.filed_mails is not None else 0
+        return self.workers.filed_mails.delete_erased() if self.workers.filed_mails is not None else 0
 
     def clocks_agree(self) -> bool:
         """Measure the database's clock, and return whether this host's agrees with it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.mail.message import render, written_date
+from adapters.mail.message import format_timestamp, render
 from adapters.mail.sender import parse_sender
 from application.mail import Mail, MailKind
 from application.ports.mailing import MailRefused
@@ -224,4 +224,4 @@ def test_invalid_mail_arguments_are_errors() -> None:
 def test_dates_are_localized_and_in_utc(month: int, language: str, expected: str) -> None:
     rome = timezone(timedelta(hours=1))
     local_time = datetime(2026, month, 3, 0, 5, tzinfo=rome)
-    assert written_date(local_time, language) == f"2 {expected} 2026, 23:05 UTC"
+    assert format_timestamp(local_time, language) == f"2 {expected} 2026, 23:05 UTC"

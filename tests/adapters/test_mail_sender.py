@@ -8,7 +8,7 @@ from email.utils import getaddresses
 
 import pytest
 
-from adapters.mail.sender import DEFAULT_SENDER, address, default_sender, parse_sender
+from adapters.mail.sender import DEFAULT_SENDER, default_sender, header_address, parse_sender
 from application.display_text import one_line
 
 
@@ -34,7 +34,7 @@ def test_one_line_removes_unsafe_characters(text: str, expected: str) -> None:
 @pytest.mark.parametrize("local", ["maria", "jörg"])
 def test_name_cannot_add_a_recipient(name: str, length: int, local: str) -> None:
     """The header has exactly one recipient, regardless of the name and of folding."""
-    recipient = address(f"{local}@example.com", name * length)
+    recipient = header_address(f"{local}@example.com", name * length)
     message = EmailMessage(policy=policy.SMTP if local.isascii() else policy.SMTPUTF8)
     message["To"] = recipient
 
@@ -47,7 +47,7 @@ def test_name_cannot_add_a_recipient(name: str, length: int, local: str) -> None
 
 def test_internationalized_domain_is_encoded_as_ascii() -> None:
     """Internationalized domains are encoded as Punycode for SMTP."""
-    assert address("maria@münchen.example").addr_spec == "maria@xn--mnchen-3ya.example"
+    assert header_address("maria@münchen.example").addr_spec == "maria@xn--mnchen-3ya.example"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_internationalized_domain_is_encoded_as_ascii() -> None:
 def test_invalid_address_is_refused_without_quoting_it(addr_spec: str) -> None:
     """The message is stored and logged, so it must not contain the address."""
     with pytest.raises(ValueError, match=r"^not a mail address$"):
-        address(addr_spec)
+        header_address(addr_spec)
 
 
 def test_sender_with_and_without_a_name_is_parsed() -> None:
