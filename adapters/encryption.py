@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = "1."
-"""Prefix of every ciphertext, which leaves room for other formats."""
+"""Prefix of every ciphertext. Another format would get another prefix."""
 
-TO_URL, FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+TO_URL_SAFE, FROM_URL_SAFE = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 """Translations between the standard and the URL-safe alphabet of Base64. The module `base64` is slower."""
 
 
@@ -32,7 +32,7 @@ class UnknownMasterKey(Exception):
 
 
 class MasterKeys:
-    """Master keys. The first one wraps and all unwrap, so a new key can be put before the old one."""
+    """Master keys. The first one wraps, and any of them unwraps: to introduce a new key, put it before the old one."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
@@ -44,7 +44,7 @@ class MasterKeys:
         return nonce + self._ciphers[self.current_id].encrypt(nonce, key, owner.encode())
 
     def unwrap(self, owner: str, master_key_id: str, wrapped: bytes) -> bytes:
-        """Decrypt a key of its owner. Raises `UnknownMasterKey`, also if owner or data do not match."""
+        """Decrypt a key for its owner. Raises `UnknownMasterKey`, also if owner or data do not match."""
         cipher = self._ciphers.get(master_key_id)
         if cipher is None:
             raise UnknownMasterKey(master_key_id)
@@ -82,11 +82,11 @@ class DataKey:
         """Encrypt the text of a field."""
         nonce = os.urandom(NONCE_BYTES)
         data = nonce + self._cipher.encrypt(nonce, text.encode(), self._associated_data(field))
-        return Ciphertext(FORMAT + b2a_base64(data, newline=False).translate(TO_URL).rstrip(b"=").decode())
+        return Ciphertext(FORMAT + b2a_base64(data, newline=False).translate(TO_URL_SAFE).rstrip(b"=").decode())
 
     def decrypt(self, field: str, ciphertext: Ciphertext) -> str:
         """Decrypt a field. Raises ValueError for a ciphertext of another person or field, or an altered one."""
-        encoded = ciphertext.removeprefix(FORMAT).encode().translate(FROM_URL)
+        encoded = ciphertext.removeprefix(FORMAT).encode().translate(FROM_URL_SAFE)
         data = a2b_base64(encoded + b"=" * (-len(encoded) % 4))
         try:
             return self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], self._associated_data(field)).decode()

@@ -32,5 +32,5 @@ class HmacHasher:
 
 
 def canonical_address(address: str) -> str:
-    """Return an address in a canonical form: trimmed, NFC-normalized and case-canonical_address."""
+    """Return an address in a canonical form: trimmed, NFC-normalized and case-folded."""
     return unicodedata.normalize("NFC", address.strip()).casefold()

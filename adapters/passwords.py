@@ -22,30 +22,30 @@ R = TypeVar("R")
 
 MIN_LENGTH = 15
 MAX_LENGTH = 128
-"""NIST SP 800-63B-4, 3.1.1.2: at least 15 characters if the password is the only factor; 64 must be allowed."""
+"""NIST SP 800-63B-4, 3.1.1.2: a password needs at least 15 characters if it is the only factor; 64 must be allowed."""
 
-SHORTEST_PERSONAL_WORD = 4
-"""Words about a person of at least this many characters must not occur in their password."""
+MIN_PERSONAL_WORD_LENGTH = 4
+"""A password must not contain its owner's names or e-mail address, unless they are shorter than this."""
 
 MIN_GUESSES = 10**6
 """A password counts as common if zxcvbn estimates fewer guesses."""
 
-ZXCVBN_CHARACTERS = 24
+MAX_ESTIMATED_LENGTH = 24
 """Length of the prefix that zxcvbn estimates. Its running time grows steeply: 72 adversarial characters take seconds.
 The characters after the prefix can only make a password harder to guess."""
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Characters of generated passwords, without those that are easily confused when typed from a mail."""
 
-GROUPS = 5
+GROUP_COUNT = 5
 GROUP_LENGTH = 5
 """25 characters out of 31: 123 bits."""
 
-LONGEST_WAIT = 8.0
-"""Seconds that a hash waits in the queue before `TooBusy` is raised."""
+MAX_WAIT_SECONDS = 8.0
+"""Time that a hash waits in the queue before `TooBusy` is raised."""
 
-LONGEST_QUEUE = 256
-"""Maximum number of hashes running or queued. At about 20 ms each, one core finishes them within `LONGEST_WAIT`."""
+MAX_QUEUED_HASHES = 256
+"""Maximum number of hashes running or waiting. At forbidden_texts 20 ms each, one core finishes them in `MAX_WAIT_SECONDS`."""
 
 
 class Argon2Passwords:
@@ -61,17 +61,17 @@ class Argon2Passwords:
     def __init__(self, cores: int) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="passwords")
-        self._queue_slots = threading.BoundedSemaphore(LONGEST_QUEUE)
+        self._queue_slots = threading.BoundedSemaphore(MAX_QUEUED_HASHES)
         self._estimate_lock = threading.Lock()
         self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     def ensure_allowed(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
-        """Raise `InvalidValue` for a password that is too short, too long, or contains words about its owner."""
+        """Raise `InvalidValue` for a password that is too short, too long, or contains words forbidden_texts its owner."""
         password = _normalized(password)
         if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
             raise InvalidValue(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
         folded = password.casefold()
-        if any(word in folded for word in _words(forbidden_texts)):
+        if any(word in folded for word in _personal_words(forbidden_texts)):
             raise InvalidValue(field, "must not contain the e-mail address or the name")
 
     def ensure_strong(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
@@ -105,18 +105,16 @@ class Argon2Passwords:
 
     def generate(self) -> str:
         """Return a random temporary password that is easy to type from a mail."""
-        return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
+        return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUP_COUNT))
 
     def _estimated_guesses(self, password: str, forbidden_texts: Sequence[str]) -> float:
         """Return zxcvbn's estimate. Estimates run one at a time, outside the hashing threads. Raises `TooBusy`."""
-        if not self._estimate_lock.acquire(timeout=within_deadline(LONGEST_WAIT)):
+        if not self._estimate_lock.acquire(timeout=within_deadline(MAX_WAIT_SECONDS)):
             raise TooBusy
         try:
             from zxcvbn import zxcvbn  # noqa: PLC0415  # takes 0.2 s to load, which most commands never need
 
-            estimate = zxcvbn(
-                password[:ZXCVBN_CHARACTERS], user_inputs=list(forbidden_texts), max_length=ZXCVBN_CHARACTERS
-            )
+            estimate = zxcvbn(password[:MAX_ESTIMATED_LENGTH], user_inputs=list(forbidden_texts), max_length=MAX_ESTIMATED_LENGTH)
         finally:
             self._estimate_lock.release()
         return float(estimate["guesses"])
@@ -127,7 +125,7 @@ class Argon2Passwords:
         try:
             future = self._threads.submit(work)
             try:
-                return future.result(within_deadline(LONGEST_WAIT))
+                return future.result(within_deadline(MAX_WAIT_SECONDS))
             except TimeoutError:
                 if future.cancel():
                     raise TooBusy from None
@@ -146,7 +144,7 @@ def _hashable(password: str) -> bytes:
     return _normalized(password).encode("utf-8", "surrogatepass")
 
 
-def _words(forbidden_texts: Sequence[str]) -> list[str]:
+def _personal_words(forbidden_texts: Sequence[str]) -> list[str]:
     words = [_normalized(text).casefold() for text in forbidden_texts]
     words += [word.split("@", 1)[0] for word in words if "@" in word]
-    return [word for word in words if len(word) >= SHORTEST_PERSONAL_WORD]
+    return [word for word in words if len(word) >= MIN_PERSONAL_WORD_LENGTH]

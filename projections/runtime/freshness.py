@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.runtime", "freshness")
 
-LONGEST_WAIT = 5.0
+MAX_WAIT_SECONDS = 5.0
 """Seconds that a read waits for a view before it fails. A healthy view lags about a hundredth of that."""
 
 SHORT_WAIT = 0.25
@@ -100,7 +100,7 @@ class Freshness:
 
     def _wait(self, is_fresh: Callable[[Connection[Any]], bool]) -> None:
         started_at = time.monotonic()
-        max_wait = within_deadline(LONGEST_WAIT)
+        max_wait = within_deadline(MAX_WAIT_SECONDS)
         if self._becomes_fresh(is_fresh, started_at + min(SHORT_WAIT, max_wait)):
             return
         if not self._long_waits.acquire(blocking=False):

@@ -237,7 +237,7 @@ def test_64_concurrent_strength_checks_succeed() -> None:
     assert run_concurrently([check] * 64) == [None] * 64
 
 
-@pytest.mark.parametrize(("name", "value"), [("LONGEST_QUEUE", 3), ("LONGEST_WAIT", 0.1)])
+@pytest.mark.parametrize(("name", "value"), [("MAX_QUEUED_HASHES", 3), ("MAX_WAIT_SECONDS", 0.1)])
 def test_password_check_that_would_wait_too_long_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: float
 ) -> None:

@@ -235,7 +235,7 @@ def test_event_position_header_ensures_a_fresh_read(account: Account, portal: Ap
 
 def test_stale_read_returns_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """No projection runs in this test; the wait for it is bounded."""
-    monkeypatch.setattr("projections.runtime.freshness.LONGEST_WAIT", 0.05)
+    monkeypatch.setattr("projections.runtime.freshness.MAX_WAIT_SECONDS", 0.05)
     account = ApiClients.of(service).account()
     for path in (f"{account.path}/sub-users", account.path, f"{account.path}/audit-log"):
         response = account.portal.get(path)

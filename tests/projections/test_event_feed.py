@@ -175,7 +175,7 @@ def test_feed_of_an_account_includes_all_earlier_events(service: Service, compan
 def test_feed_of_an_account_fails_if_the_view_lags(
     service: Service, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(freshness, "MAX_WAIT_SECONDS", 0.1)
     with pytest.raises(ViewBehind):
         service.queries.events.page(0, 10, FeedFilter(account_id=company.account_id))
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the time that reads wait for their view."""
-    monkeypatch.setattr(freshness, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(freshness, "MAX_WAIT_SECONDS", 0.1)
 
 
 def write_and_list(company: Company, times: int, seed: int) -> None:
