@@ -32,14 +32,16 @@ if TYPE_CHECKING:
 
     from application.webhook_url_policy import Target, WebhookUrlPolicy
 
-SECONDS = 15.0
+TIMEOUT_SECONDS = 15.0
 """Time limit for DNS, connection, TLS handshake, request and response header together."""
 
 DRAIN_SECONDS = 1.0
+"""Time limit for reading the body."""
+
 MAX_RESPONSE_BYTES = 64 * 1024
 """Limit for a response, header included. The body is read only so that the receiver's connection is not reset."""
 
-DELAY_SECONDS = re.compile(r"[0-9]{1,9}")
+SECONDS_PATTERN = re.compile(r"[0-9]{1,9}")
 USER_AGENT = "subusers-webhooks/1"
 
 REFUSED_ADDRESS = "refused-address"
@@ -54,7 +56,7 @@ SocketAddress = tuple[Any, ...]
 
 
 class NotSent(Exception):
-    """No response was received. `error` is the reason, as in the delivery log."""
+    """The request was not sent. `error` is the reason, as in the delivery log."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
@@ -65,17 +67,20 @@ class WebhookSender:
     """Sends webhook requests. `context` defines the trusted certificates; the default is the system's."""
 
     def __init__(
-        self, receivers: WebhookUrlPolicy, context: ssl.SSLContext | None = None, seconds: float = SECONDS
+        self,
+        url_policy: WebhookUrlPolicy,
+        context: ssl.SSLContext | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        self._receivers = receivers
+        self._url_policy = url_policy
         self._custom_context = context
-        self._seconds = seconds
+        self._timeout_seconds = timeout_seconds
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:
         """Send a POST request, and return its result. Failures are results too, not exceptions."""
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + self._timeout_seconds
         try:
-            target = self._receivers.parse_allowed(url)  # the policy may have changed since the webhook was created
+            target = self._url_policy.parse_allowed(url)  # the policy may have changed since the webhook was created
             with self._connect(target, deadline) as connection:
                 return _exchange(connection, target, headers, body, deadline)
         except NotSent as failure:
@@ -116,9 +121,8 @@ class WebhookSender:
         """Return the addresses of a host. One disallowed address disallows the host."""
         addresses = _resolve(target, deadline)
         for _, address in addresses:
-            if "%" in address[0]:
-                raise NotSent(REFUSED_ADDRESS)
-            if not self._receivers.allows(target.host, ipv4_unmapped(ipaddress.ip_address(address[0]))):
+            has_zone_id = "%" in address[0]  # of a link-local address
+            if has_zone_id or not self._url_policy.allows(target.host, ipv4_unmapped(ipaddress.ip_address(address[0]))):
                 raise NotSent(REFUSED_ADDRESS)
         return addresses
 
@@ -140,7 +144,7 @@ class _BoundedSocket:
         self._connection.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self))
+        return io.BufferedReader(_ResponseStream(self))
 
     def receive(self, buffer: WriteableBuffer) -> int:
         self._connection.settimeout(_seconds_left(self.deadline))
@@ -153,7 +157,7 @@ class _BoundedSocket:
         """Do nothing: the caller that opened the socket closes it."""
 
 
-class _Incoming(io.RawIOBase):
+class _ResponseStream(io.RawIOBase):
     def __init__(self, bounded_socket: _BoundedSocket) -> None:
         self._bounded_socket = bounded_socket
 
@@ -170,7 +174,7 @@ def _exchange(
     bounded_socket = _BoundedSocket(connection, deadline)
     http_connection = http.client.HTTPConnection(target.host, target.port)
     http_connection.sock = bounded_socket  # implements the methods that HTTPConnection calls
-    all_headers = {"Host": _host(target), "User-Agent": USER_AGENT, "Connection": "close", **headers}
+    all_headers = {"Host": _host_header(target), "User-Agent": USER_AGENT, "Connection": "close", **headers}
     http_connection.request("POST", target.path, body, all_headers)
     with http_connection.getresponse() as response:
         result = DeliveryResult(status=response.status, retry_after=_retry_after(response.getheader("Retry-After")))
@@ -178,7 +182,7 @@ def _exchange(
     return result
 
 
-def _host(target: Target) -> str:
+def _host_header(target: Target) -> str:
     host = f"[{target.host}]" if ":" in target.host else target.host
     return host if target.port == DEFAULT_PORTS[target.scheme] else f"{host}:{target.port}"
 
@@ -244,7 +248,7 @@ def _retry_after(text: str | None) -> timedelta | None:
     """Return the delay that a `Retry-After` header requests, in seconds or as a date; None if it is invalid."""
     if text is None:
         return None
-    if DELAY_SECONDS.fullmatch(text.strip()):
+    if SECONDS_PATTERN.fullmatch(text.strip()):
         return timedelta(seconds=int(text))
     try:
         retry_at = parsedate_to_datetime(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import secrets
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,7 +24,7 @@ class StandardSignatures:
 
     def new_key(self, signature: Signature) -> NewKey:
         """Generate a key, with the text that a receiver verifies with: a secret `whsec_…` or a public key `whpk_…`."""
-        secret = secrets.token_bytes(SECRET_BYTES)
+        secret = token_bytes(SECRET_BYTES)
         if signature is Signature.HMAC:
             return NewKey(secret, f"whsec_{base64.b64encode(secret).decode()}")
         public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.postgres.tables.webhook_queue import CONCURRENT_PER_ACCOUNT, SLOW_CONCURRENT_PER_ACCOUNT
-from adapters.webhooks.sender import SECONDS, WebhookSender
+from adapters.webhooks.sender import TIMEOUT_SECONDS, WebhookSender
 from api.bootstrap import composition_root
 from api.bootstrap.webhook_dispatcher import WebhookDispatcher
 from tests.builders import Company, catch_up
@@ -34,8 +34,8 @@ HANGING_RECEIVERS = 40
 @pytest.fixture
 def settings(settings: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return settings with a delivery timeout longer than any test takes, unless a test sets its own."""
-    seconds = getattr(request, "param", 50.0)
-    monkeypatch.setattr(composition_root, "WebhookSender", partial(WebhookSender, seconds=seconds))
+    timeout_seconds = getattr(request, "param", 50.0)
+    monkeypatch.setattr(composition_root, "WebhookSender", partial(WebhookSender, timeout_seconds=timeout_seconds))
     return allow_local_receivers(settings)
 
 
@@ -145,7 +145,7 @@ def test_slow_receivers_are_marked_until_they_recover(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("settings", [SECONDS], indirect=True)
+@pytest.mark.parametrize("settings", [TIMEOUT_SECONDS], indirect=True)
 def test_forty_hanging_receivers_hardly_delay_another(
     service: Service, company: Company, receiver: Receiver, hanging: Receiver
 ) -> None:
