@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from psycopg.rows import scalar_row
@@ -19,18 +19,29 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-MEASURE_SECONDS = 10.0
+MEASURE_INTERVAL_SECONDS = 10.0
 """Interval between two readings. Oscillators drift by less than a millisecond in this time."""
 
 MAX_SKEW_SECONDS = 30.0
 """NTP keeps hosts within a fraction of a second, so a larger difference means that one of the clocks is wrong. The
 shortest retention of expired data is a minute, and the limit must be lower."""
 
-REMIND_SECONDS = 60.0
+LOG_INTERVAL_SECONDS = 60.0
+"""Interval at which the log repeats that the clocks differ."""
 
 QUERY = "SELECT clock_timestamp()"
 
 log = structlog.get_logger(__name__)
+
+
+class _Measurement(NamedTuple):
+    """The database's time, and the host's monotonic seconds at that moment."""
+
+    database_time: datetime
+    monotonic_seconds: float
+
+    def time_at(self, monotonic_seconds: float) -> datetime:
+        return self.database_time + timedelta(seconds=monotonic_seconds - self.monotonic_seconds)
 
 
 class DatabaseClock:
@@ -38,20 +49,19 @@ class DatabaseClock:
 
     def __init__(self, wall_clock: Callable[[], datetime]) -> None:
         self._wall_clock = wall_clock
-        self._measured: tuple[datetime, float] | None = None
-        self._remind_at = 0.0
+        self._last: _Measurement | None = None
+        self._next_log_at = 0.0
 
     def __call__(self) -> datetime:
         """Return the current time; the host's time before the first measurement."""
-        if self._measured is None:
-            return self._wall_clock()
-        measured, at = self._measured
-        return measured + timedelta(seconds=_elapsed() - at)
+        return self._wall_clock() if self._last is None else self._last.time_at(_monotonic_seconds())
 
     @property
     def is_due(self) -> bool:
         """Whether the time has to be measured again."""
-        return self._measured is None or _elapsed() - self._measured[1] > MEASURE_SECONDS
+        if self._last is None:
+            return True
+        return _monotonic_seconds() - self._last.monotonic_seconds > MEASURE_INTERVAL_SECONDS
 
     @property
     def skew_seconds(self) -> float:
@@ -66,26 +76,27 @@ class DatabaseClock:
     def measure(self, connection: Connection[Any]) -> None:
         """Read the database's time, and log a large skew.
 
-        A reading is between zero and one round trip old when it arrives. It is taken as current, so that the clock is
-        never ahead, and an estimate it could agree with is kept, so that the clock does not go back between readings.
+        A reading is up to one round trip old when it arrives. It is taken as current, so that this clock is never ahead
+        of the database's. If the previous measurement implies a time within that round trip, that time is kept, so that
+        this clock never goes back.
         """
-        sent = _elapsed()
+        sent_at = _monotonic_seconds()
         reading = connection.cursor(row_factory=scalar_row).execute(QUERY, prepare=True).fetchone()
-        received = _elapsed()
+        received_at = _monotonic_seconds()
         if reading is not None:
-            self._measured = self._closest(reading, received, timedelta(seconds=received - sent)), received
-        if self.is_skewed and _elapsed() >= self._remind_at:
-            self._remind_at = _elapsed() + REMIND_SECONDS
+            round_trip = timedelta(seconds=received_at - sent_at)
+            self._last = _Measurement(self._without_setback(reading, received_at, round_trip), received_at)
+        if self.is_skewed and _monotonic_seconds() >= self._next_log_at:
+            self._next_log_at = _monotonic_seconds() + LOG_INTERVAL_SECONDS
             log.error("clock.skewed", skew_seconds=round(self.skew_seconds, 1))
 
-    def _closest(self, reading: datetime, received: float, round_trip: timedelta) -> datetime:
-        if self._measured is None:
+    def _without_setback(self, reading: datetime, received_at: float, round_trip: timedelta) -> datetime:
+        if self._last is None:
             return reading
-        measured, at = self._measured
-        estimate = measured + timedelta(seconds=received - at)
+        estimate = self._last.time_at(received_at)
         return estimate if reading <= estimate <= reading + round_trip else reading
 
 
-def _elapsed() -> float:
+def _monotonic_seconds() -> float:
     """Return monotonic seconds that include suspension, if the system has such a clock."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -32,11 +32,13 @@ CONNECT_SECONDS = 5
 """Limit for connecting, authentication included, and for the wait for a pooled connection."""
 
 CANCEL_SECONDS = 2.0
-MAX_CANCELLING = 16
-_cancelling = threading.BoundedSemaphore(MAX_CANCELLING)
+"""Limit for requesting a cancellation."""
+
+MAX_CANCELLATIONS = 16
+_cancellation_slots = threading.BoundedSemaphore(MAX_CANCELLATIONS)
 
 CHECK_INTERVAL_SECONDS = 0.1
-"""Interval in which a wait checks for Ctrl-C; psycopg's default."""
+"""Interval at which a wait checks for Ctrl-C; psycopg's default."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ BACKGROUND_LIMITS = Limits(lock=5, statement=30, exchange=35)
 """For the workers and the command line, whose statements handle larger batches."""
 
 FOLLOWER_SECONDS = 60.0
-"""For projection runners and the publisher: a batch may wait for the end of a rebuild."""
+"""For followers: a batch may wait for the end of a rebuild."""
 
 LONG_SECONDS = 3600.0
 """For migrations, rebuilds and the check of the whole store. Building an index is a single statement."""
@@ -71,7 +73,8 @@ LIBPQ_OPTIONS = {
     "tcp_user_timeout": 20_000,
     "target_session_attrs": "read-write",
 }
-"""TCP detects a lost server by itself. Connections to a standby or a demoted primary are refused."""
+"""TCP detects a lost server by itself. Connections to a standby or a demoted primary are refused. Times are in seconds,
+except `tcp_user_timeout`, which is in milliseconds."""
 
 SERVER_OPTIONS = (
     "-c timezone=UTC -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
@@ -122,19 +125,19 @@ class BoundedConnection(psycopg.Connection[Row]):
             raise Unavailable(str(error)) from error
 
     def _cancel(self) -> None:
-        """Request cancellation of the statement in a background thread.
+        """Request cancellation of the running statement, in a background thread.
 
         A commit that waits for a standby does not notice that its client is gone. It would keep its connection and
         locks until the standby is back, and about a hundred such commits would exhaust the server's connections.
         """
-        if not _cancelling.acquire(blocking=False):
+        if not _cancellation_slots.acquire(blocking=False):
             return  # a server that ignores the pending cancellations will ignore this one too
         try:
             cancel_connection = self.pgconn.cancel_conn()
             cancel_connection.start()
             threading.Thread(target=_finish_cancelling, args=[cancel_connection], name="cancel", daemon=True).start()
         except (psycopg.Error, RuntimeError):
-            _cancelling.release()
+            _cancellation_slots.release()
 
 
 def _finish_cancelling(cancel_connection: PGcancelConn) -> None:
@@ -143,7 +146,7 @@ def _finish_cancelling(cancel_connection: PGcancelConn) -> None:
             wait_conn(generators.cancel(cancel_connection), CHECK_INTERVAL_SECONDS, CANCEL_SECONDS)
     finally:
         cancel_connection.finish()
-        _cancelling.release()
+        _cancellation_slots.release()
 
 
 def connect(url: str, purpose: str, exchange_seconds: float) -> BoundedConnection[Any]:

@@ -1,4 +1,4 @@
-"""Post-commit NOTIFY to projection runners in all processes. Delivery is best effort; the runners also poll."""
+"""Post-commit NOTIFY to the followers in all processes. Delivery is best effort; followers also poll."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANNEL = "subusers_events"
 MIN_INTERVAL_SECONDS = 0.01
 """Minimum interval between two signals. NOTIFY serializes commits, so many commits share one signal."""
 
-RECONNECT_AFTER = 1.0
+RECONNECT_PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -58,9 +58,9 @@ class Signals:
             try:
                 with self._connect() as connection:
                     self._send_requested(connection)
-            except psycopg.Error as error:  # runners poll, so no event is missed
+            except psycopg.Error as error:  # followers poll, so no event is missed
                 log.warning("signals.disconnected", **describe(error))
-                self._closing.wait(RECONNECT_AFTER)
+                self._closing.wait(RECONNECT_PAUSE_SECONDS)
 
     def _send_requested(self, connection: psycopg.Connection) -> None:
         sent_at = time.monotonic() - MIN_INTERVAL_SECONDS

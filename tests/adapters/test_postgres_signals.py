@@ -75,7 +75,7 @@ def test_signals_resume_after_a_lost_connection(
     signals: Signals, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sender reconnects after the server closes its connection."""
-    monkeypatch.setattr(module, "RECONNECT_AFTER", 0.01)
+    monkeypatch.setattr(module, "RECONNECT_PAUSE_SECONDS", 0.01)
     signals.signal()
     eventually(lambda: terminate_connections(database_url))
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from eventsourcing.persistence import StoredEvent
 
 MAX_WAIT_SECONDS = 60.0
-"""Limit of the wait for other threads' transactions, outside requests or if the request's deadline is later."""
+"""Limit of the wait for other threads' transactions. An earlier deadline of the request takes precedence."""
 
 StreamVersion = tuple["UUID", int]
 """Stream id and version of an event, the primary key of `stored_events`."""
@@ -57,9 +57,9 @@ class GroupCommit:
     """Appends single events in shared transactions. Each event is appended or refused independently."""
 
     def __init__(self, append: Callable[[Sequence[StoredEvent]], dict[StreamVersion, int]]) -> None:
-        """Take the function that appends a batch in one transaction and returns the positions by stream and version.
+        """`append` stores a batch in one transaction, and returns the positions by stream and version.
 
-        It must skip events whose version exists already. It gets the events sorted by stream and version, so that
+        It must skip events whose version exists already. It receives the events sorted by stream and version, so that
         transactions lock rows in the same order and cannot deadlock.
         """
         self._append = append
@@ -124,7 +124,6 @@ class GroupCommit:
                 pending.error.__cause__ = error
             return
         for pending in batch:
-            pending.position = positions.pop(
-                pending.stream_version, None
-            )  # of two events with one version, only one is stored
+            # `pop`: of two events in this batch with the same version, only one was stored.
+            pending.position = positions.pop(pending.stream_version, None)
             pending.error = VersionConflict() if pending.position is None else None

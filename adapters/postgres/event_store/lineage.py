@@ -28,17 +28,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _SeenHistory:
-    """The epoch as a process knows it, and the highest position that the process has seen in the epoch."""
+    """The epoch that a process knows, and the highest position that it has seen in that epoch."""
 
     epoch: UUID | None
-    seen: int
+    highest_position: int
 
     def is_continued_by(self, current: dict[str, Any]) -> bool:
-        """Return whether the store is the same and still has every position that was seen.
+        """Return whether the store is the same and still ends at or after the highest position seen.
 
         `current` must have been queried after this object was created.
         """
-        is_complete = self.epoch is None or (self.epoch == current["epoch"] and current["end_position"] >= self.seen)
+        is_complete = self.epoch is None or (
+            self.epoch == current["epoch"] and current["end_position"] >= self.highest_position
+        )
         return current["is_same_server"] and is_complete
 
 
@@ -48,7 +50,7 @@ class Lineage:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # not held during queries, which can take long
         self._epoch: UUID | None = None
-        self._seen = 0
+        self._highest_position = 0
 
     @property
     def epoch(self) -> UUID | None:
@@ -58,7 +60,7 @@ class Lineage:
     def record_position(self, position: int) -> None:
         """Remember a committed position. A store that ends before it has lost events."""
         with self._lock:
-            self._seen = max(self._seen, position)
+            self._highest_position = max(self._highest_position, position)
 
     def check(self, connection: Connection[Any]) -> None:
         """Compare the connection's store with the known epoch, and begin a new epoch if they differ."""
@@ -70,12 +72,12 @@ class Lineage:
                 epoch = self._resolve(connection, previous, current)
             with self._lock:
                 if epoch != self._epoch:  # otherwise another thread has set it
-                    self._epoch, self._seen = epoch, current["end_position"]
+                    self._epoch, self._highest_position = epoch, current["end_position"]
             return
         with self._lock:
             self._epoch = self._epoch or current["epoch"]
             if self._epoch == current["epoch"]:
-                self._seen = max(self._seen, current["end_position"])
+                self._highest_position = max(self._highest_position, current["end_position"])
 
     def accept_loss(self, connection: Connection[Any]) -> bool:
         """Accept lost events, so that checkpoints are signed again. Return whether a loss was pending."""
@@ -84,8 +86,10 @@ class Lineage:
     def _compare(self, connection: Connection[Any]) -> tuple[_SeenHistory, dict[str, Any]]:
         """Return the state seen before the query, and the query's result. Other threads can commit in between."""
         with self._lock:
-            previous = _SeenHistory(self._epoch, self._seen)
-        row = connection.cursor(row_factory=dict_row).execute(SQL["compare"], {"known": previous.epoch}).fetchone()
+            previous = _SeenHistory(self._epoch, self._highest_position)
+        row = (
+            connection.cursor(row_factory=dict_row).execute(SQL["compare"], {"known_epoch": previous.epoch}).fetchone()
+        )
         if row is None:
             raise LookupError("store_lineage")
         return previous, row
@@ -99,17 +103,24 @@ class Lineage:
         if current["is_same_server"] and (previous.epoch is None or current["has_successor"]):
             epoch = current["epoch"]
             begun_position = current["begun_position"]
-            connection.execute(SQL["record_loss"], {"epoch": epoch, "seen": previous.seen})
+            connection.execute(SQL["record_loss"], {"epoch": epoch, "seen_position": previous.highest_position})
         else:
             begun_position = current["end_position"]
-            lost = previous.seen if previous.epoch is not None and previous.seen > begun_position else None
-            parameters = {**current, "previous_epoch": previous.epoch or current["epoch"], "lost_position": lost}
+            has_loss = previous.epoch is not None and previous.highest_position > begun_position
+            lost_position = previous.highest_position if has_loss else None
+            previous_epoch = previous.epoch or current["epoch"]
+            parameters = {**current, "previous_epoch": previous_epoch, "lost_position": lost_position}
             row = connection.cursor(row_factory=dict_row).execute(SQL["begin"], parameters).fetchone()
             if row is None:
                 raise LookupError("store_lineage")
             epoch = row["epoch"]
-        if previous.epoch is not None and previous.seen > begun_position:
-            log.error("store.went_back", epoch=str(epoch), seen_position=previous.seen, begun_position=begun_position)
+        if previous.epoch is not None and previous.highest_position > begun_position:
+            log.error(
+                "store.went_back",
+                epoch=str(epoch),
+                seen_position=previous.highest_position,
+                begun_position=begun_position,
+            )
         elif current["epoch"] is not None:
             log.warning("store.epoch_began", epoch=str(epoch), begun_position=begun_position)
         return epoch

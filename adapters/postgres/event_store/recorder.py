@@ -61,7 +61,7 @@ class Recorder(PostgresApplicationRecorder):
         on_commit: Callable[[], None],
         record_position: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Take callbacks: `on_commit` runs after each commit, `record_position` gets the highest appended position."""
+        """`on_commit` is called after each commit, and `record_position` with the highest appended position."""
         super().__init__(datastore)
         self._on_commit = on_commit
         self._record_position = record_position
@@ -125,12 +125,12 @@ class Recorder(PostgresApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        """Return events from a position on, up to the settled position."""
+        """Return events from the position `start` on, up to the settled position."""
         with self.datastore.get_connection() as connection:
             settled = settled_position(connection)
-        upto = settled if stop is None else min(stop, settled)
+        last_position = settled if stop is None else min(stop, settled)
         notifications: Sequence[Notification] = super().select_notifications(
-            start, limit, upto, topics, inclusive_of_start=inclusive_of_start
+            start, limit, last_position, topics, inclusive_of_start=inclusive_of_start
         )
         return notifications
 
@@ -174,9 +174,11 @@ def _append_statement(stored_events: Sequence[StoredEvent]) -> Statement:
 
 @cache
 def _append_each_statement(event_count: int) -> tuple[str, tuple[str, ...]]:
-    """Return the statement that appends a number of unrelated events, and its parameters' names, event by event."""
+    """Return the statement that appends `event_count` unrelated events, and its parameter names, event by event."""
     columns = (("originator_id", "uuid"), ("originator_version", "bigint"), ("topic", "text"), ("state", "bytea"))
-    rows = [", ".join(f"%({name}_{number})s::{kind}" for name, kind in columns) for number in range(event_count)]
+    rows = [
+        ", ".join(f"%({name}_{number})s::{sql_type}" for name, sql_type in columns) for number in range(event_count)
+    ]
     names = tuple(f"{name}_{number}" for number in range(event_count) for name, _ in columns)
     return APPENDING["append_each"].replace("{rows}", ", ".join(f"({row})" for row in rows)), names
 

@@ -28,7 +28,7 @@ class RecordedEvent:
 
 
 def settled_position(connection: Connection[Any]) -> int:
-    """Return the position of the last event up to which no further event can appear.
+    """Return the position of the last event before which no further event can appear.
 
     Read events by a later statement. The result can be lower than an earlier one, if a writer was delayed; positions
     up to the earlier one remain settled.
@@ -47,16 +47,16 @@ def _position(connection: Connection[Any], statement: str) -> int:
 
 def events_after(connection: Connection[Any], position: int, limit: int) -> Sequence[RecordedEvent]:
     """Return up to `limit` settled events after a position, in order."""
-    bound = settled_position(connection)
-    if bound <= position:
+    max_position = settled_position(connection)
+    if max_position <= position:
         return []
     cursor = connection.cursor(row_factory=named_row, binary=True)  # decoding rows is most of a batch's cost
-    parameters = {"after_position": position, "max_position": bound, "limit": limit}
+    parameters = {"after_position": position, "max_position": max_position, "limit": limit}
     rows = cursor.execute(SQL["events_between"], parameters, prepare=True)
     return [recorded_event(row) for row in rows]
 
 
 def recorded_event(row: Any) -> RecordedEvent:
-    """Return the event of a row of `stored_events`, with its `notification_id` as `position`."""
+    """Return the event of a row of `stored_events`, whose column `notification_id` was selected as `position`."""
     stored = StoredEvent(row.originator_id, row.originator_version, row.topic, row.state)
     return RecordedEvent(row.position, stored)

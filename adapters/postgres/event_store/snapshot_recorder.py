@@ -18,10 +18,10 @@ SQL = statements("adapters.postgres.event_store", "snapshots")
 
 
 class SnapshotRecorder(PostgresAggregateRecorder):
-    """The eventsourcing library's aggregate recorder, deleting older snapshots on insert."""
+    """The eventsourcing library's aggregate recorder, which deletes older snapshots on insert."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """Insert snapshots, and delete older ones of the same accounts. Return None: snapshots have no position."""
         with self.datastore.get_connection() as connection:
-            execute_transaction(connection, [(SQL["keep"], vars(stored)) for stored in stored_events])
+            execute_transaction(connection, [(SQL["replace_snapshot"], vars(stored)) for stored in stored_events])
         return None

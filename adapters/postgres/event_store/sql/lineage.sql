@@ -4,7 +4,7 @@
 SELECT present.*, newest.epoch, newest.begun_position,
        (newest.system_identifier, newest.timeline, newest.database_oid)
            IS NOT DISTINCT FROM (present.system_identifier, present.timeline, present.database_oid) AS is_same_server,
-       EXISTS (SELECT FROM store_lineage WHERE previous_epoch = %(known)s) AS has_successor
+       EXISTS (SELECT FROM store_lineage WHERE previous_epoch = %(known_epoch)s) AS has_successor
 FROM (
     SELECT (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
            ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint AS timeline,
@@ -25,8 +25,8 @@ RETURNING epoch
 
 -- name: record_loss
 -- Record that a process had seen positions that the epoch lacks. A loss that was accepted becomes pending again.
-UPDATE store_lineage SET lost_position = greatest(lost_position, %(seen)s), accepted_at = NULL
-WHERE epoch = %(epoch)s AND begun_position < %(seen)s AND coalesce(lost_position, 0) < %(seen)s
+UPDATE store_lineage SET lost_position = greatest(lost_position, %(seen_position)s), accepted_at = NULL
+WHERE epoch = %(epoch)s AND begun_position < %(seen_position)s AND coalesce(lost_position, 0) < %(seen_position)s
 
 -- name: accept
 -- Accept all pending losses, so that checkpoints can be signed again.

@@ -1,4 +1,4 @@
--- name: keep
+-- name: replace_snapshot
 -- Insert a snapshot and delete older ones: only the latest is read. Another process may have stored the same version
 -- already. The commit is asynchronous: a crash can lose the snapshot, but not the events.
 WITH relaxed AS MATERIALIZED (
