@@ -1,4 +1,4 @@
-"""Prepared statements without psycopg's cursors, and transactions of several statements in one round trip.
+"""PreparedNames statements without psycopg's cursors, and transactions of several statements in one round trip.
 
 A cursor costs as much CPU time as PostgreSQL needs to execute a short statement. This module prepares each statement
 when a connection first executes it. Every exchange goes through `Connection.wait`, which enforces deadlines.
@@ -37,13 +37,13 @@ R = TypeVar("R")
 Statement = tuple[str, "Mapping[str, Any]"]
 """SQL with named placeholders, and their values."""
 
-Key = tuple[bytes, tuple[int, ...]]
+StatementKey = tuple[bytes, tuple[int, ...]]
 """SQL with numbered placeholders, and the type OIDs of its parameters."""
 
-Bound = tuple[Key, "Sequence[Buffer | None]", "Sequence[int]"]
-"""A key, the encoded values of the parameters, and the format of each."""
+BoundStatement = tuple[StatementKey, "Sequence[Buffer | None]", "Sequence[int]"]
+"""The key of a statement, its encoded parameters, and the format of each."""
 
-Prepared = dict[Key, bytes]
+PreparedNames = dict[StatementKey, bytes]
 """Names of a connection's prepared statements, least recently used first."""
 
 COMMAND_OK, FATAL_ERROR = ExecStatus.COMMAND_OK, ExecStatus.FATAL_ERROR
@@ -57,7 +57,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 named_row: RowFactory[Any] = namedtuple_row
 """Row factory for psycopg's cursors that returns the same kind of rows as `fetch_all`."""
 
-_prepared: WeakKeyDictionary[Connection[Any], Prepared] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[Connection[Any], PreparedNames] = WeakKeyDictionary()
 _numbers = itertools.count()
 _row_factories: dict[str, Callable[[Sequence[Any]], Any]] = {}
 
@@ -68,7 +68,7 @@ def fetch_all(connection: Connection[Any], query: str, parameters: Mapping[str, 
     The connection must be in autocommit mode.
     """
     transformer = Transformer(connection)
-    bound = _bound(transformer, (query, parameters))
+    bound = _bind(transformer, (query, parameters))
     result = _retry_if_deallocated(connection, lambda: _execute_one(connection, bound, BINARY))
     transformer.set_pgresult(result)
     return transformer.load_rows(0, result.ntuples, _row_factory(query, result))
@@ -88,7 +88,7 @@ def execute_transaction(connection: Connection[Any], statements: Sequence[Statem
     transaction holds locks. The connection must be in autocommit mode.
     """
     transformer = Transformer(connection)
-    bound = [_bound(transformer, statement) for statement in statements]  # a value that cannot be encoded fails here
+    bound = [_bind(transformer, statement) for statement in statements]  # a value that cannot be encoded fails here
     if len(bound) == 1:
         return [_retry_if_deallocated(connection, lambda: _execute_one(connection, bound[0], TEXT))]
     return _retry_if_deallocated(connection, lambda: _execute_pipeline(connection, bound))
@@ -112,7 +112,7 @@ def _retry_if_deallocated(connection: Connection[Any], execute: Callable[[], R])
         return execute()
 
 
-def _execute_one(connection: Connection[Any], bound: Bound, result_format: int) -> PGresult:
+def _execute_one(connection: Connection[Any], bound: BoundStatement, result_format: int) -> PGresult:
     key, values, formats = bound
     prepared, pgconn = _prepared.setdefault(connection, {}), connection.pgconn
     name = prepared.pop(key, None)
@@ -125,7 +125,7 @@ def _execute_one(connection: Connection[Any], bound: Bound, result_format: int) 
         pgconn.send_query_prepared(name, values, formats, result_format)
         result = _raise_on_error(_receive_result(connection))
         if len(prepared) > MAX_PREPARED:
-            _deallocate_oldest(connection, prepared)
+            _deallocate_least_recently_used(connection, prepared)
     return result
 
 
@@ -141,7 +141,7 @@ def _raise_on_error(result: PGresult) -> PGresult:
     return result
 
 
-def _deallocate_oldest(connection: Connection[Any], prepared: Prepared) -> None:
+def _deallocate_least_recently_used(connection: Connection[Any], prepared: PreparedNames) -> None:
     """Deallocate the least recently used statements. The server keeps plans of all prepared statements."""
     pgconn = connection.pgconn
     while len(prepared) > MAX_PREPARED:
@@ -149,10 +149,10 @@ def _deallocate_oldest(connection: Connection[Any], prepared: Prepared) -> None:
         _raise_on_error(_receive_result(connection))
 
 
-def _execute_pipeline(connection: Connection[Any], statements: Sequence[Bound]) -> list[PGresult]:
+def _execute_pipeline(connection: Connection[Any], statements: Sequence[BoundStatement]) -> list[PGresult]:
     prepared = _prepared.setdefault(connection, {})
-    new_statements: Prepared = {}
-    sent_keys: list[Key | None] = []  # the key of a PREPARE, None for an execution
+    new_statements: PreparedNames = {}
+    sent_keys: list[StatementKey | None] = []  # the key of a PREPARE, None for an execution
     pgconn = connection.pgconn
     with connection.lock:
         pgconn.enter_pipeline_mode()
@@ -167,7 +167,7 @@ def _execute_pipeline(connection: Connection[Any], statements: Sequence[Bound]) 
                 pgconn.send_query_prepared(prepared.get(key) or new_statements[key], values, formats)
                 sent_keys.append(None)
             pgconn.pipeline_sync()
-            results = connection.wait(_exchange(pgconn))
+            results = connection.wait(_send_and_receive(pgconn))
         finally:
             pgconn.exit_pipeline_mode()
     keys_and_results = list(zip(sent_keys, results, strict=True))
@@ -177,7 +177,7 @@ def _execute_pipeline(connection: Connection[Any], statements: Sequence[Bound]) 
             raise error_from_result(result)
     if len(prepared) > MAX_PREPARED:
         with connection.lock:
-            _deallocate_oldest(connection, prepared)
+            _deallocate_least_recently_used(connection, prepared)
     return [result for key, result in keys_and_results if key is None]
 
 
@@ -185,7 +185,7 @@ def _new_name() -> bytes:
     return b"statement_%d" % next(_numbers)
 
 
-def _bound(transformer: abc.Transformer, statement: Statement) -> Bound:
+def _bind(transformer: abc.Transformer, statement: Statement) -> BoundStatement:
     query, names, any_formats = _positional(statement[0])
     values = transformer.dump_sequence([statement[1][name] for name in names], any_formats)
     return (query, transformer.types or ()), values, transformer.formats or ()
@@ -199,7 +199,7 @@ def _positional(query: str) -> tuple[bytes, tuple[str, ...], list[PyFormat]]:
     return numbered, names, [PyFormat.AUTO] * len(names)
 
 
-def _exchange(pgconn: PGconn) -> PQGen[list[PGresult]]:
+def _send_and_receive(pgconn: PGconn) -> PQGen[list[PGresult]]:
     """Send the queued messages while receiving, and return the results up to the pipeline's sync point."""
     results: list[PGresult] = []
     sent = pgconn.flush() == 0

@@ -98,10 +98,10 @@ class DeliveryQueue(Protocol):
     def may_send(self, claim: Claim, now: datetime) -> bool:
         """Return whether the claim is still held and the webhook's API key still active."""
 
-    def delivered(self, claim: Claim, delivery: Delivery, until: datetime) -> bool:
+    def record_delivered(self, claim: Claim, delivery: Delivery, until: datetime) -> bool:
         """Record a successful delivery, and extend the claim. Return False if the claim is lost."""
 
-    def failed(self, claim: Claim, delivery: Delivery, due_at: datetime) -> bool:
+    def record_failed(self, claim: Claim, delivery: Delivery, due_at: datetime) -> bool:
         """Record a failed delivery, and release the claim until the retry. Return False if the claim is lost."""
 
     def release(self, claim: Claim, due_at: datetime, position: int | None = None) -> None:
@@ -192,7 +192,7 @@ class WebhookDeliveries:
             milliseconds=round((time.monotonic() - started) * 1000),
         )
         if result.succeeded:
-            return self._queue.delivered(claim, delivery, self._clock() + CLAIM_DURATION)
+            return self._queue.record_delivered(claim, delivery, self._clock() + CLAIM_DURATION)
         self._fail(claim, delivery, result)
         return False
 
@@ -200,7 +200,7 @@ class WebhookDeliveries:
         """Schedule a retry, or disable the webhook if it is gone or this was the last attempt."""
         is_gone, is_last = result.status == GONE, delivery.attempt > len(DELAYS)
         due_at = self._clock() + delay_after(delivery.attempt, result)
-        if self._queue.failed(claim, delivery, due_at) and (is_gone or is_last):
+        if self._queue.record_failed(claim, delivery, due_at) and (is_gone or is_last):
             self._disabling.disable(claim.webhook.webhook_id, DisableReason.GONE if is_gone else DisableReason.FAILING)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from adapters.mail.files import FileTransport
 from adapters.mail.headers import address_field
-from adapters.postgres.tables.mail_queue import CLAIMED_FOR, PostgresMailQueue
+from adapters.postgres.tables.mail_queue import CLAIM_DURATION, PostgresMailQueue
 from application.errors import StoreUnavailable
 from application.mail import Mail, MailKind
 from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
@@ -478,7 +478,7 @@ def test_mail_whose_outcome_is_not_stored_is_sent_again(
     with pytest.raises(StoreUnavailable):
         mailer_for(service, DisconnectingTransport()).send_next()
 
-    clock.advance(seconds=CLAIMED_FOR.total_seconds())
+    clock.advance(seconds=CLAIM_DURATION.total_seconds())
     assert send_due_mails(mailer_for(build(), transport)) == 1
 
     assert len(transport.mails) == 2

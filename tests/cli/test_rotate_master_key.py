@@ -44,7 +44,7 @@ def test_rotation_loses_nothing(  # the complete procedure of docs/operating.md
 ) -> None:
     """Commands continue during the rotation; afterwards the new key alone decrypts everything."""
     (old,), new = settings.master_keys, secrets.token_bytes(32)
-    monkeypatch.setattr(master_key_rotation, "STEP", 3)
+    monkeypatch.setattr(master_key_rotation, "ROWS_PER_STEP", 3)
     company = Company.register(build())
     sub_users = [company.create_active() for _ in range(8)]
     service = build(with_keys(settings, new, old))
@@ -109,7 +109,7 @@ def test_interrupted_rotation_can_be_resumed(settings: Settings, build: Callable
     remaining = service.workers.master_key_rotation.count_outdated()
     assert 0 < remaining < total
     assert service.workers.master_key_rotation.run(lambda _: None) == remaining
-    assert service.workers.master_key_rotation.count() == {key_id(new): total}
+    assert service.workers.master_key_rotation.count_by_key() == {key_id(new): total}
 
 
 def test_missing_master_key_is_named(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters.postgres.tables.mail_queue import CLAIMED_FOR
+from adapters.postgres.tables.mail_queue import CLAIM_DURATION
 from api.runtime.worker import MAILERS
 from tests.mail_server import Mailbox, mail_server
 from tests.postgres import connect
@@ -220,5 +220,5 @@ def release_claims(connection: Connection[Any], older_than: timedelta) -> None:
     """
     connection.execute(
         "UPDATE mail_queue SET due_at = now() WHERE state = 'queued' AND attempts > 0 AND due_at < %s",
-        [datetime.now(UTC) + CLAIMED_FOR - older_than],
+        [datetime.now(UTC) + CLAIM_DURATION - older_than],
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SQL = statements("adapters.postgres.maintenance", "database_role")
 
 DEFAULT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-"""Grants on a table. The service has TRUNCATE and CREATE nowhere."""
+"""Grants on a table. The service can neither truncate tables nor create objects."""
 
 RESTRICTED_GRANTS = {
     "stored_events": ("SELECT", "INSERT"),

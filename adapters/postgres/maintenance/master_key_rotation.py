@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 SQL = statements("adapters.postgres.maintenance", "master_key_rotation")
 
 TABLES = ("service_keys", "vault", "webhooks", "webhook_secrets")
-STEP = 200
-"""Rows per transaction. It takes some milliseconds, during which commands on these rows wait."""
+ROWS_PER_STEP = 200
+"""A step is one transaction. It takes some milliseconds, during which commands on these rows wait."""
 
-PAUSE = 0.1
-"""Seconds until the next pass, if commands held the locks of all remaining rows."""
+PAUSE_SECONDS = 0.1
+"""Pause before the next pass, if commands held the locks of all remaining rows."""
 
 
 class MasterKeyRotation:
@@ -36,11 +36,11 @@ class MasterKeyRotation:
         self._database = database
         self._master_keys = master_keys
 
-    def count(self) -> Mapping[str, int]:
+    def count_by_key(self) -> Mapping[str, int]:
         """Return the number of rows wrapped by each master key, by key id."""
         with self._database.get_connection() as connection:
-            rows = connection.execute(SQL["count"]).fetchall()
-        return {row["master_key_id"]: row["wrapped"] for row in rows}
+            rows = connection.execute(SQL["count_by_key"]).fetchall()
+        return {row["master_key_id"]: row["wrapped_rows"] for row in rows}
 
     @property
     def current_id(self) -> str:
@@ -49,7 +49,7 @@ class MasterKeyRotation:
 
     def count_outdated(self) -> int:
         """Return the number of rows not wrapped by the current master key."""
-        return sum(wrapped for key_id, wrapped in self.count().items() if key_id != self.current_id)
+        return sum(row_count for key_id, row_count in self.count_by_key().items() if key_id != self.current_id)
 
     def run(self, progress: Callable[[int], None]) -> int:
         """Rewrap all rows with the current master key, and return their number. Raises `UnknownMasterKey`.
@@ -64,7 +64,7 @@ class MasterKeyRotation:
                     total += rewrapped
                     progress(rewrapped)
             if total == total_before:  # the remaining rows are locked by commands
-                time.sleep(PAUSE)
+                time.sleep(PAUSE_SECONDS)
         return total
 
     def _rewrap_table(self, table: str) -> Iterator[int]:
@@ -74,7 +74,7 @@ class MasterKeyRotation:
             after = rows[-1]["id"]
 
     def _next_rows(self, table: str, after: Any) -> Sequence[DictRow]:
-        parameters = {"current": self.current_id, "after": after, "limit": STEP}
+        parameters = {"current": self.current_id, "after": after, "limit": ROWS_PER_STEP}
         with self._database.get_connection() as connection:
             return connection.execute(SQL[f"next_{table}"], parameters).fetchall()
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from application.commands.api_keys import ApiKey
 
-RECORD_AFTER = timedelta(minutes=1)
+RECORD_INTERVAL = timedelta(minutes=1)
+"""The statement `record_use_of_key` has the same limit, across all processes."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,24 +30,24 @@ class ApiKeyUses:
     def __init__(self, record: Callable[[ApiKey, datetime], None]) -> None:
         self._record = record
         self._submitted_at: dict[UUID, datetime] = {}
-        self._waiting: queue.SimpleQueue[tuple[ApiKey, datetime] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[ApiKey, datetime] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def submit(self, key: ApiKey, now: datetime) -> None:
         """Queue a use for recording, unless one was queued or recorded within the last minute."""
         last_used_at = self._submitted_at.get(key.api_key_id) or key.last_used_at
-        if last_used_at is not None and now - last_used_at < RECORD_AFTER:
+        if last_used_at is not None and now - last_used_at < RECORD_INTERVAL:
             return
         self._submitted_at[key.api_key_id] = now
-        self._waiting.put((key, now))
+        self._queue.put((key, now))
         if self._thread is None:
             self._start()
 
     def close(self) -> None:
         """Stop after the queued uses have been written."""
         if self._thread is not None:
-            self._waiting.put(None)
+            self._queue.put(None)
             self._thread.join()
 
     def _start(self) -> None:
@@ -56,7 +57,7 @@ class ApiKeyUses:
                 self._thread.start()
 
     def _run(self) -> None:
-        while (use := self._waiting.get()) is not None:
+        while (use := self._queue.get()) is not None:
             try:
                 self._record(*use)
             except ServiceError as error:

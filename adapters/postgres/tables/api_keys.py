@@ -58,7 +58,7 @@ class PostgresApiKeys:
 
 
 def new_secret(scope: Scope) -> NewSecret:
-    """Generate the secret of a new key."""
+    """Return a random secret for a new key, with its hash."""
     secret = f"subusers_{scope}_{secrets.token_urlsafe(KEY_BYTES)}"
     return NewSecret(secret, hash_secret(secret))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SQL = statements("adapters.postgres.tables", "legal_holds")
 
-CLAIMED_FOR = timedelta(seconds=30)
+CLAIM_DURATION = timedelta(seconds=30)
 """Many times the duration of an erasure, and short enough to replace a worker that died within a minute."""
 
 
@@ -27,9 +27,9 @@ class PostgresLegalHolds:
         self._database = database
 
     def claim(self, now: datetime) -> LegalHold | None:
-        """Return a hold that has ended, if any, and reserve it for this worker for `CLAIMED_FOR`."""
+        """Return a hold that has ended, if any, and reserve it for this worker for `CLAIM_DURATION`."""
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["claim"], {"now": now, "again_at": now + CLAIMED_FOR}).fetchone()
+            row = connection.execute(SQL["claim"], {"now": now, "again_at": now + CLAIM_DURATION}).fetchone()
         return LegalHold(**row) if row is not None else None
 
     def due_at(self, account_id: UUID, person_id: UUID) -> datetime | None:

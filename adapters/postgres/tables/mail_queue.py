@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SQL = statements("adapters.postgres.tables", "mail_queue")
 
-CLAIMED_FOR = timedelta(minutes=10)
+CLAIM_DURATION = timedelta(minutes=10)
 """Longer than the limit for sending one mail, so that a worker gives up before another one tries."""
 
 log = structlog.get_logger(__name__)
@@ -32,23 +32,23 @@ class PostgresMailQueue:
         self._database = database
 
     def claim(self, now: datetime) -> MailJob | None:
-        """Return a mail that is due, if any, and reserve it for this worker for `CLAIMED_FOR`."""
+        """Return a mail that is due, if any, and reserve it for this worker for `CLAIM_DURATION`."""
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["claim_mail"], {"now": now, "again_at": now + CLAIMED_FOR}).fetchone()
+            row = connection.execute(SQL["claim_mail"], {"now": now, "again_at": now + CLAIM_DURATION}).fetchone()
         return MailJob(**row) if row is not None else None
 
     def filter_erased(self, mails: Sequence[tuple[UUID, int]]) -> Sequence[tuple[UUID, int]]:
         """Return the mails, as pairs of account and causing version, whose recipient has been erased."""
         columns = {
             "account_ids": [account_id for account_id, _ in mails],
-            "caused_bys": [caused_by for _, caused_by in mails],
+            "causing_versions": [caused_by for _, caused_by in mails],
         }
         with self._database.get_connection() as connection:
-            rows = connection.execute(SQL["of_erased"], columns).fetchall()
+            rows = connection.execute(SQL["filter_erased"], columns).fetchall()
         return [(row["account_id"], row["caused_by"]) for row in rows]
 
     def postpone(self, job: MailJob, until: datetime, reply: str) -> None:
-        """Schedule another attempt. Only the code of the server's reply is logged: the text may name the person."""
+        """Schedule another attempt. Only the code of the server's reply is logged: its text may name the person."""
         log.warning("mail.delayed", account_id=str(job.account_id), caused_by=job.caused_by, code=reply[:3])
         with self._database.get_connection() as connection:
             connection.execute(

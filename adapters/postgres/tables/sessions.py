@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from eventsourcing.postgres import PostgresDatastore
 
 SQL = statements("adapters.postgres.tables", "sessions")
-RECORD_USE_AFTER = timedelta(minutes=1)
+RECORD_USE_INTERVAL = timedelta(minutes=1)
+"""The statement `record_use` has the same limit, across all processes."""
 
 
 class PostgresSessions:
@@ -32,7 +33,7 @@ class PostgresSessions:
         key = {"token_hash": token_hash, "now": now}
         with self._database.get_connection() as connection:
             session = next(map(_session, fetch_all(connection, SQL["find_session"], key)), None)
-            if session is not None and now - session.last_used_at > RECORD_USE_AFTER:
+            if session is not None and now - session.last_used_at > RECORD_USE_INTERVAL:
                 connection.execute(SQL["record_use"], key)
         return session
 

@@ -32,15 +32,15 @@ class PostgresThrottle:
         self._database = database
 
     def reserve(self, keys: AttemptKeys, now: datetime) -> Admission:
-        """Count an attempt as in flight if it is admitted."""
+        """Decide on an attempt, and count it as in flight if it is admitted."""
         reservation = Reservation(str(uuid4()), keys)
         parameters = {**_parameters(reservation, now), "expires_at": now + RESERVATION_LIFETIME}
         result = self._execute(("create", "lock", "reserve"), parameters)
-        wait, wait_of_others, is_locked, is_queued = (result.get_value(0, column) or b"" for column in range(4))
+        wait, wait_without_exemption, is_locked, is_queued = (result.get_value(0, column) or b"" for column in range(4))
         return Admission(
             reservation=reservation,
             seconds_to_wait=float(wait),
-            seconds_to_wait_without_exemption=float(wait_of_others),
+            seconds_to_wait_without_exemption=float(wait_without_exemption),
             is_locked=is_locked == b"t",
             is_queued=is_queued == b"t",
         )
@@ -64,9 +64,9 @@ class PostgresThrottle:
         self._execute(("lock", "cancel"), parameters)
 
     def _execute(self, names: tuple[str, ...], parameters: Mapping[str, Any]) -> PGresult:
-        statements = [(SQL[name], parameters) for name in ("commit_asynchronously", "serialize", *names)]
+        transaction = [(SQL[name], parameters) for name in ("commit_asynchronously", "serialize", *names)]
         with self._database.get_connection() as connection:
-            return execute_transaction(connection, statements)[-1]
+            return execute_transaction(connection, transaction)[-1]
 
 
 def _parameters(reservation: Reservation, now: datetime, tally: ThrottleKey | None = None) -> dict[str, Any]:

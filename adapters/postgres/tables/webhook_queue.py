@@ -44,7 +44,7 @@ class PostgresWebhookQueue:
             "claim_id": claim_id,
             "now": now,
             "until": until,
-            "slow_too": include_slow,
+            "include_slow": include_slow,
             "per_account": CONCURRENT_PER_ACCOUNT,
             "slow_per_account": SLOW_CONCURRENT_PER_ACCOUNT,
         }
@@ -67,11 +67,11 @@ class PostgresWebhookQueue:
         with self._database.get_connection() as connection:
             return connection.execute(SQL["may_send"], {**_key(claim), "now": now}, prepare=True).rowcount == 1
 
-    def delivered(self, claim: Claim, delivery: Delivery, until: datetime) -> bool:
+    def record_delivered(self, claim: Claim, delivery: Delivery, until: datetime) -> bool:
         """Record a successful delivery, and extend the claim. Return False if the claim was lost."""
         return self._record("record_delivered", claim, delivery, until=until)
 
-    def failed(self, claim: Claim, delivery: Delivery, due_at: datetime) -> bool:
+    def record_failed(self, claim: Claim, delivery: Delivery, due_at: datetime) -> bool:
         """Record a failed delivery, and release the claim until the next attempt. Return False if it was lost."""
         log.warning(
             "webhook.failed",
@@ -84,7 +84,7 @@ class PostgresWebhookQueue:
         return self._record("record_failed", claim, delivery, due_at=due_at)
 
     def release(self, claim: Claim, due_at: datetime, position: int | None = None) -> None:
-        """Release the claim. `position` is the last position up to which the webhook has no pending events."""
+        """Release the claim. `position` is the position up to which the webhook has no pending events."""
         parameters = {**_key(claim), "due_at": due_at, "position": position}
         with self._database.get_connection() as connection:
             connection.execute(SQL["release"], parameters, prepare=True)

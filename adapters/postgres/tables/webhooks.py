@@ -71,13 +71,14 @@ class PostgresWebhooks:
     ) -> tuple[Sequence[Webhook], str | None]:
         """Return a page of webhooks, oldest first, and the next page's cursor, if any.
 
-        `all_accounts` selects the webhooks for all accounts. Otherwise `account_id` selects those of one account, None
-        those of any single account. Raises `InvalidValue` for a bad cursor, and `MasterKeyMissing`.
+        `all_accounts` selects the webhooks that receive the events of all accounts. Otherwise, `account_id` selects
+        those of one account; None selects those of every single account. Raises `InvalidValue` for a bad cursor, and
+        `MasterKeyMissing`.
         """
         scope = ["webhooks", str(all_accounts), str(account_id)]
         last = self._cursors.read(scope, cursor) if cursor else None
         parameters = {
-            "of_all": all_accounts,
+            "all_accounts": all_accounts,
             "account_id": account_id,
             "created_at": datetime.fromisoformat(last[0]) if last else None,
             "webhook_id": UUID(last[1]) if last else None,
@@ -119,9 +120,9 @@ class PostgresWebhooks:
         return [WebhookWithEndedKey(**row) for row in rows]
 
     def count_active_without_key(self, *, all_accounts: bool) -> int:
-        """Return the number of active webhooks, for all accounts or for single ones, that belong to no key."""
+        """Return the number of active webhooks without an API key, either for all accounts or for single ones."""
         with self._database.get_connection() as connection:
-            row = connection.execute(SQL["count_active_without_key"], {"of_all": all_accounts}).fetchone()
+            row = connection.execute(SQL["count_active_without_key"], {"all_accounts": all_accounts}).fetchone()
         return int(row["webhooks"]) if row is not None else 0
 
     def occupied_slots(self, account_id: UUID | None) -> Sequence[int]:

@@ -1,11 +1,11 @@
 -- Rotation of the master key, table by table. next_<table> reads the next rows, by id, that the current master key does
 -- not wrap. rewrap_<table> replaces the wrapped data of these rows, except rows that are locked or have changed since.
 
--- name: count
+-- name: count_by_key
 -- The number of rows that each master key wraps.
-SELECT master_key_id, count(*) AS wrapped
+SELECT master_key_id, count(*) AS wrapped_rows
 FROM (SELECT master_key_id FROM service_keys UNION ALL SELECT master_key_id FROM vault
-      UNION ALL SELECT master_key_id FROM webhooks UNION ALL SELECT master_key_id FROM webhook_secrets) AS wrapped_rows
+      UNION ALL SELECT master_key_id FROM webhooks UNION ALL SELECT master_key_id FROM webhook_secrets) AS keys
 GROUP BY master_key_id
 
 -- name: next_service_keys

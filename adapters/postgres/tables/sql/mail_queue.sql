@@ -11,11 +11,11 @@ WHERE (account_id, caused_by) = (
 RETURNING account_id, caused_by, sub_user_id, notice, credentials AS credentials_version,
           asked_at AS requested_at, attempts, first_attempt_at
 
--- name: of_erased
+-- name: filter_erased
 -- The given mails whose recipient's data key has been deleted.
 SELECT account_id, caused_by
 FROM mail_queue q
-JOIN unnest(%(account_ids)s::uuid[], %(caused_bys)s::bigint[]) AS mails (account_id, caused_by)
+JOIN unnest(%(account_ids)s::uuid[], %(causing_versions)s::bigint[]) AS mails (account_id, caused_by)
     USING (account_id, caused_by)
 WHERE NOT EXISTS (SELECT FROM vault v WHERE v.person_id = q.sub_user_id)
 

@@ -30,15 +30,15 @@ SELECT FROM throttle WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE
 -- queued if only the attempts in flight exceed the limit, because they can succeed. A known network is limited by its
 -- own key only; exempt credentials only by the counters of clients.
 WITH counters AS (
-    SELECT c.key, c.scope, c.most, t.known_until > %(now)s AS is_known, t.is_exempt,
+    SELECT c.key, c.scope, c.failure_limit, t.known_until > %(now)s AS is_known, t.is_exempt,
            CASE WHEN c.scope = 'attempts'
-               THEN CASE WHEN t.failures >= c.most THEN greatest(
+               THEN CASE WHEN t.failures >= c.failure_limit THEN greatest(
                    extract(epoch FROM t.last_failed_at + interval '1 hour' - %(now)s), 0) ELSE 0 END
                ELSE coalesce(greatest(extract(epoch FROM t.blocked_until - %(now)s), 0), 0)
            END::float8 AS wait,
            CASE WHEN t.last_failed_at <= %(now)s - w.lifetime THEN 0 ELSE t.failures END AS failures,
            (SELECT count(*) FROM jsonb_each(t.pending) AS p WHERE p.value::float8 > extract(epoch FROM %(now)s)) AS in_flight
-    FROM unnest(%(keys)s::bytea[], %(scopes)s::text[], %(limits)s::integer[]) AS c (key, scope, most)
+    FROM unnest(%(keys)s::bytea[], %(scopes)s::text[], %(limits)s::integer[]) AS c (key, scope, failure_limit)
     JOIN throttle t USING (key)
     CROSS JOIN LATERAL (SELECT CASE c.scope
         WHEN 'client' THEN interval '1 minute' WHEN 'attempts' THEN interval '1 hour'
@@ -54,9 +54,9 @@ WITH counters AS (
     FROM counters c CROSS JOIN person p
 ), verdict AS (
     SELECT coalesce(max(wait) FILTER (WHERE is_binding AND scope <> 'identity'), 0) AS wait,
-           coalesce(max(wait) FILTER (WHERE scope <> 'identity'), 0) AS wait_of_others,
+           coalesce(max(wait) FILTER (WHERE scope <> 'identity'), 0) AS wait_without_exemption,
            coalesce(bool_or(wait > 0) FILTER (WHERE is_binding AND scope = 'identity'), false) AS is_locked,
-           coalesce(bool_or(in_flight >= greatest(most - failures, 1))
+           coalesce(bool_or(in_flight >= greatest(failure_limit - failures, 1))
                FILTER (WHERE is_binding AND wait = 0 AND scope <> 'attempts'), false) AS is_queued
     FROM bound
 ), reserved AS (
@@ -70,7 +70,7 @@ WITH counters AS (
     FROM bound b CROSS JOIN verdict v
     WHERE t.key = b.key AND b.is_binding AND v.wait = 0 AND NOT v.is_queued
 )
-SELECT wait, wait_of_others, is_locked, is_queued FROM verdict
+SELECT wait, wait_without_exemption, is_locked, is_queued FROM verdict
 
 -- name: fail
 -- Count a failure under each key that is not blocked already, so that exempt attempts do not lengthen the wait of
@@ -82,19 +82,19 @@ SET pending = t.pending - %(attempt_id)s::text,
     last_failed_at = CASE WHEN n.is_blocked OR n.scope = 'client' AND n.failures > 1 THEN t.last_failed_at ELSE %(now)s END,
     blocked_until = CASE
         WHEN n.is_blocked THEN t.blocked_until
-        WHEN n.failures < n.most OR n.scope = 'tally' THEN NULL
+        WHEN n.failures < n.failure_limit OR n.scope = 'tally' THEN NULL
         WHEN n.scope = 'client' THEN
             CASE WHEN n.failures > 1 THEN t.last_failed_at ELSE %(now)s END + interval '1 minute'
         WHEN n.scope = 'identity' THEN %(now)s + interval '1 hour'
-        ELSE %(now)s + least(power(2, least(n.failures - n.most, 10)), 900) * interval '1 second' END
+        ELSE %(now)s + least(power(2, least(n.failures - n.failure_limit, 10)), 900) * interval '1 second' END
 FROM (
-    SELECT c.key, c.scope, c.most, coalesce(s.blocked_until > %(now)s, false) AS is_blocked,
+    SELECT c.key, c.scope, c.failure_limit, coalesce(s.blocked_until > %(now)s, false) AS is_blocked,
            CASE WHEN s.last_failed_at <= %(now)s - CASE c.scope
                    WHEN 'client' THEN interval '1 minute'
                    WHEN 'identity' THEN interval '30 days' WHEN 'tally' THEN interval '30 days'
                    ELSE interval '1 day' END
                THEN 1 ELSE s.failures + 1 END AS failures
-    FROM unnest(%(keys)s::bytea[], %(scopes)s::text[], %(limits)s::integer[]) AS c (key, scope, most)
+    FROM unnest(%(keys)s::bytea[], %(scopes)s::text[], %(limits)s::integer[]) AS c (key, scope, failure_limit)
     JOIN throttle s USING (key)
     WHERE c.scope <> 'attempts'
 ) AS n

@@ -11,7 +11,7 @@ WHERE webhook_id = (
           THEN position < (SELECT max(notification_id) FROM stored_events)
           ELSE EXISTS (SELECT FROM audit_view a WHERE a.account_id = w.account_id AND a.position > w.position)
             OR EXISTS (SELECT FROM audit_older a WHERE a.account_id = w.account_id AND a.position > w.position) END
-      AND (%(slow_too)s OR NOT slow)
+      AND (%(include_slow)s OR NOT slow)
       AND (api_key_id IS NULL OR EXISTS (
           SELECT FROM api_keys k
           WHERE k.api_key_id = w.api_key_id AND k.revoked_at IS NULL

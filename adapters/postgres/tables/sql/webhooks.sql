@@ -10,7 +10,7 @@ WHERE webhook_id = %(webhook_id)s
 SELECT webhook_id, account_id, api_key_id, types, signature, master_key_id,
        sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at, disabled_why, slow
 FROM webhooks
-WHERE (account_id IS NULL) = %(of_all)s AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
+WHERE (account_id IS NULL) = %(all_accounts)s AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
   AND (%(created_at)s::timestamptz IS NULL OR (created_at, webhook_id) > (%(created_at)s, %(webhook_id)s::uuid))
 ORDER BY created_at, webhook_id
 LIMIT %(limit)s
@@ -34,7 +34,7 @@ LIMIT 100
 -- name: count_active_without_key
 -- The number of active webhooks, for all accounts or for single ones, that belong to no API key.
 SELECT count(*) AS webhooks FROM webhooks
-WHERE api_key_id IS NULL AND disabled_at IS NULL AND (account_id IS NULL) = %(of_all)s
+WHERE api_key_id IS NULL AND disabled_at IS NULL AND (account_id IS NULL) = %(all_accounts)s
 
 -- name: occupied_slots
 -- The slots occupied by the webhooks of an account, or by those for all accounts.
