@@ -99,7 +99,7 @@ def _run_service(stack: ExitStack, rows: int, accounts: int) -> TargetByKind:
 
 
 def _last_page_path(cursors: Cursors, account_id: UUID, before: int) -> str:
-    cursor = cursors.write(AuditFilter().scope(account_id), [before])
+    cursor = cursors.write(AuditFilter().cursor_scope(account_id), [before])
     return f"/v1/accounts/{account_id}/audit-log?{urlencode({'limit': PAGE_SIZE, 'cursor': cursor})}"
 
 

@@ -23,7 +23,7 @@ from adapters.postgres.signals import CHANNEL
 from api.bootstrap import composition_root, connections
 from benchmarks.history import write_history
 from benchmarks.servers import temporary_database
-from projections.runtime.runner import ProjectionRunner
+from projections.runtime.projection_follower import ProjectionFollower
 from projections.transparency.merkle_tree import MerkleLeafProjection
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def build_tree(settings: Settings, events: int) -> float:
     """Add the history to the Merkle tree and sign it; return the events per second, without the signing."""
     service = composition_root.build(settings)
     url = settings.owner_url
-    follower = ProjectionRunner(MerkleLeafProjection(), lambda: connections.connect_to_follow(url), CHANNEL)
+    follower = ProjectionFollower(MerkleLeafProjection(), lambda: connections.connect_to_follow(url), CHANNEL)
     with connections.connect_to_follow(url) as connection, Progress() as bar:
         task = bar.add_task("the tree", total=events)
         connection.execute("INSERT INTO followers (name) VALUES (%s)", [follower.view.name])

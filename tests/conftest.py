@@ -28,7 +28,7 @@ from api.http import refusal_timing
 from api.http.authentication import add_request_id
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
 from api.server.server_process import ALLOCATIONS_BETWEEN_COLLECTIONS
-from projections.runtime import runner
+from projections.runtime import projection_follower
 from tests.api.callers import METRICS_TOKEN, ApiClients
 from tests.builders import Company
 from tests.postgres import (
@@ -297,7 +297,10 @@ def clients(server_url: str, migrated_template: str, tmp_path_factory: pytest.Te
 
     Creating a database takes half a second. Tests that move the clock or damage the database use `own_clients`.
     """
-    with database_copy(server_url, migrated_template) as url, patch.object(runner, "POLL_SECONDS", POLL_SECONDS):
+    with (
+        database_copy(server_url, migrated_template) as url,
+        patch.object(projection_follower, "POLL_SECONDS", POLL_SECONDS),
+    ):
         with patch.object(passwords, "PasswordHasher", QuickHasher):
             service = composition_root.build(settings_on(url, tmp_path_factory.mktemp("doors")))
         with open_clients(service) as clients:

@@ -71,7 +71,7 @@ from projections.history.reader import EventSource
 from projections.mail_queue.projection import MailQueueProjection
 from projections.runtime.freshness import Freshness
 from projections.runtime.progress import Progress
-from projections.runtime.runner import Projection, ProjectionRunner
+from projections.runtime.projection_follower import Projection, ProjectionFollower
 from projections.sub_users.projection import SubUserProjection
 from projections.sub_users.queries import SubUserQueries
 from projections.transparency.checkpointer import Checkpointer
@@ -287,7 +287,7 @@ def _workers(store: _Store, commands: Commands, queries: Queries) -> Workers:
     )
     return Workers(
         views=views,
-        followers=[ProjectionRunner(view, lambda: connect_to_follow(url, lineage), CHANNEL) for view in views],
+        followers=[ProjectionFollower(view, lambda: connect_to_follow(url, lineage), CHANNEL) for view in views],
         publisher=_publisher(store),
         mailer=mailer,
         webhook_deliveries=webhook_deliveries,

@@ -24,7 +24,7 @@ __all__ = [
 
 
 def connect_to_follow(url: str, lineage: Lineage | None = None) -> psycopg.Connection[Any]:
-    """Return a connection for a projection runner or the publisher.
+    """Return a connection for a follower.
 
     It checks first that the store was not replaced or restored (`Lineage`). The connection commits asynchronously: a
     crash of PostgreSQL can lose the latest commits, each with its rows and its position. Their events are then applied

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from projections.history.personal_data import PersonalData
     from projections.history.queries import History
     from projections.runtime.progress import Progress
-    from projections.runtime.runner import Projection, ProjectionRunner
+    from projections.runtime.projection_follower import Projection, ProjectionFollower
     from projections.sub_users.queries import SubUserQueries
     from projections.transparency.checkpointer import Checkpointer
     from projections.transparency.checkpoints import Checkpoints
@@ -107,7 +107,7 @@ class Workers:
     """Background work of `subusers work` and of maintenance commands."""
 
     views: Sequence[Projection]
-    followers: Sequence[ProjectionRunner]
+    followers: Sequence[ProjectionFollower]
     publisher: Publisher | None
     mailer: Mailer
     webhook_deliveries: WebhookDeliveries

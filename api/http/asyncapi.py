@@ -18,7 +18,7 @@ from projections.feed import published_checkpoints
 from projections.feed.event_catalog import BY_TYPE, CATALOG, DIALECT, Envelopes
 
 if TYPE_CHECKING:
-    from projections.feed.event_catalog import PublishedEvent, Schema
+    from projections.feed.event_catalog import PublishedEventType, Schema
 
 VERSION = "1.0.0"
 """Version of the published events, not of the software. Releases only add to the events."""
@@ -78,7 +78,7 @@ def _envelopes() -> Envelopes:
     return Envelopes(service().settings.public_url)
 
 
-def _published_event(event_type: str) -> PublishedEvent:
+def _published_event(event_type: str) -> PublishedEventType:
     if event_type not in BY_TYPE:
         raise NotFound
     return BY_TYPE[event_type]
@@ -202,7 +202,7 @@ def _server_sent_events_channel(messages: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _message(event: PublishedEvent) -> dict[str, Any]:
+def _message(event: PublishedEventType) -> dict[str, Any]:
     return {
         "name": event.type,
         "title": event.name,
@@ -212,6 +212,6 @@ def _message(event: PublishedEvent) -> dict[str, Any]:
     }
 
 
-def _embedded_schema(envelopes: Envelopes, event: PublishedEvent) -> Schema:
+def _embedded_schema(envelopes: Envelopes, event: PublishedEventType) -> Schema:
     """Return the schema without `$schema` and `$id`, so that references resolve within the AsyncAPI document."""
     return {name: part for name, part in envelopes.schema(event).items() if name not in {"$schema", "$id"}}

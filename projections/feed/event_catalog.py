@@ -30,16 +30,16 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ID: Schema = {"type": "string", "format": "uuid"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
-WORD: Schema = {"type": "string"}
+STRING: Schema = {"type": "string"}
 SCHEMA_BY_TYPE: Mapping[type, Schema] = {
     UUID: ID,
     datetime: TIME,
     date: {"type": "string", "format": "date"},
     bool: {"type": "boolean"},
     int: COUNT,
-    str: WORD,
+    str: STRING,
 }
-"""Schemas of facts by the types of events' fields. Integers are counts, positions and versions."""
+"""Schema of a fact by the type of the event's field. Integers are counts, positions and versions."""
 
 POSITION_DESCRIPTION = (
     "Position in the event store: an integer of up to 63 bits, more than the CloudEvents `Integer` holds."
@@ -48,13 +48,13 @@ POSITION_DESCRIPTION = (
 EPOCH_DESCRIPTION = "Lineage of the store that `position` refers to. A restore or a failover begins a new one."
 
 
-def one_of(values: Iterable[object]) -> Schema:
+def open_enumeration(values: Iterable[object]) -> Schema:
     """Return the schema of an open enumeration: consumers must accept values that are added later."""
     return {"type": "string", "examples": [str(value) for value in values]}
 
 
 @dataclass(frozen=True)
-class PublishedEvent:
+class PublishedEventType:
     """A published type of event. `optional` names the facts that may be absent."""
 
     topic: str
@@ -70,12 +70,12 @@ class PublishedEvent:
         return f"{PREFIX}{self.name}.v{self.version}"
 
 
-def _published(event_class: type[events.AnyEvent]) -> PublishedEvent:
-    """Return the published type of an event class. The annotations of its fields give the types of the facts."""
+def _published_type(event_class: type[events.AnyEvent]) -> PublishedEventType:
+    """Return the published type of an event class. The types of its facts are those of the class's fields."""
     descriptor = event_class.DESCRIPTOR
     hints = get_type_hints(event_class)
     types = {name: get_args(hints[name]) or (hints[name],) for name in descriptor.facts}
-    return PublishedEvent(
+    return PublishedEventType(
         topic=event_class.TOPIC,
         name=descriptor.name,
         summary=descriptor.summary,
@@ -87,7 +87,7 @@ def _published(event_class: type[events.AnyEvent]) -> PublishedEvent:
 
 def _fact_schema(fact_type: type) -> Schema:
     """Return the schema of a fact. Raises KeyError for a type that is not published, such as `Ciphertext`."""
-    return one_of(fact_type) if isinstance(fact_type, EnumType) else SCHEMA_BY_TYPE[fact_type]
+    return open_enumeration(fact_type) if isinstance(fact_type, EnumType) else SCHEMA_BY_TYPE[fact_type]
 
 
 def _documentation(descriptor: EventDescriptor, name: str) -> Schema:
@@ -99,29 +99,29 @@ def _documentation(descriptor: EventDescriptor, name: str) -> Schema:
     return documentation
 
 
-CATALOG = tuple(_published(event_class) for event_class in events.EVENT_CLASSES)
+CATALOG = tuple(_published_type(event_class) for event_class in events.EVENT_CLASSES)
 """Every type of event, in the order in which the documents list them."""
 
-BY_TOPIC = {kind.topic: kind for kind in CATALOG}
-BY_TYPE = {kind.type: kind for kind in CATALOG}
+BY_TOPIC = {event_type.topic: event_type for event_type in CATALOG}
+BY_TYPE = {event_type.type: event_type for event_type in CATALOG}
 
 
 class Envelopes:
-    """Wraps stored events in envelopes. `source` is the public URL of this service."""
+    """Wraps stored events in envelopes, and describes the envelopes. `source` is the public URL of this service."""
 
     def __init__(self, source: str, epoch: Callable[[], UUID | None] = lambda: None) -> None:
-        """Take the source, and a function that returns the store's epoch, to which positions refer."""
+        """`epoch` returns the store's epoch, to which positions refer."""
         self.source = source
         self._epoch = epoch
-        self._templates = {kind.topic: self._build_template(kind) for kind in CATALOG}
+        self._templates = {event_type.topic: self._build_template(event_type) for event_type in CATALOG}
 
-    def of(self, recorded_event: RecordedEvent) -> dict[str, Any]:
+    def wrap(self, recorded_event: RecordedEvent) -> dict[str, Any]:
         """Return the envelope of a stored event. Raises KeyError for a topic that is not in the catalog."""
         stored = recorded_event.stored
-        kind = BY_TOPIC[stored.topic]
+        event_type = BY_TOPIC[stored.topic]
         state = json.loads(stored.state)
         stream = str(stored.originator_id)
-        envelope = self._templates[kind.topic].copy()
+        envelope = self._templates[event_type.topic].copy()
         envelope["id"] = f"{stream}:{stored.originator_version}"
         envelope["time"] = _rfc_3339(state["timestamp"])
         envelope["position"] = recorded_event.position
@@ -131,51 +131,51 @@ class Envelopes:
             envelope["subject"] = state["sub_user_id"]
         if "account_id" in state:  # an event of another stream, about one account
             envelope["accountid"] = state["account_id"]
-        elif kind.topic not in events.OTHER_STREAM_TOPICS:  # an event of the account's own stream
+        elif event_type.topic not in events.OTHER_STREAM_TOPICS:  # an event of the account's own stream
             envelope["accountid"] = stream
             envelope["accountversion"] = stored.originator_version
-        envelope["data"] = _data(kind, state)
+        envelope["data"] = _data(event_type, state)
         return envelope
 
-    def _build_template(self, kind: PublishedEvent) -> dict[str, Any]:
+    def _build_template(self, event_type: PublishedEventType) -> dict[str, Any]:
         """Return the attributes that all envelopes of a type have in common, in their final order."""
         return {
             "specversion": "1.0",
             "id": "",
-            "type": kind.type,
+            "type": event_type.type,
             "source": self.source,
             "time": "",
             "datacontenttype": "application/json",
-            "dataschema": self._address(kind),
+            "dataschema": self._schema_url(event_type),
             "position": 0,
         }
 
-    def _address(self, kind: PublishedEvent, folder: str = "") -> str:
-        return f"{self.source}/schemas/{folder}{kind.type}.json"
+    def _schema_url(self, event_type: PublishedEventType, folder: str = "") -> str:
+        return f"{self.source}/schemas/{folder}{event_type.type}.json"
 
-    def data_schema(self, kind: PublishedEvent) -> Schema:
+    def data_schema(self, event_type: PublishedEventType) -> Schema:
         """Return the JSON Schema of the `data` of this type, as CloudEvents' `dataschema` requires."""
-        annotations = {"title": f"data of {kind.type}", "description": kind.summary}
-        return {"$schema": DIALECT, "$id": self._address(kind), **annotations, **_data_schema(kind)}
+        annotations = {"title": f"data of {event_type.type}", "description": event_type.summary}
+        return {"$schema": DIALECT, "$id": self._schema_url(event_type), **annotations, **_data_schema(event_type)}
 
-    def schema(self, kind: PublishedEvent) -> Schema:
+    def schema(self, event_type: PublishedEventType) -> Schema:
         """Return the JSON Schema of a whole envelope of this type."""
         required = ["specversion", "id", "type", "source", "time", "datacontenttype", "dataschema", "position"]
-        if kind.topic not in events.OTHER_STREAM_TOPICS:
+        if event_type.topic not in events.OTHER_STREAM_TOPICS:
             required.append("accountid")
-        if kind.topic in events.ACCOUNT_TOPICS:
+        if event_type.topic in events.ACCOUNT_TOPICS:
             required.append("accountversion")
         return {
             "$schema": DIALECT,
-            "$id": self._address(kind, "envelopes/"),
-            "title": kind.type,
-            "description": kind.summary,
+            "$id": self._schema_url(event_type, "envelopes/"),
+            "title": event_type.type,
+            "description": event_type.summary,
             "type": "object",
             "required": [*required, "data"],
             "properties": {
                 "specversion": {"const": "1.0"},
                 "id": {"type": "string", "description": "Stable: an event always has the same id."},
-                "type": {"const": kind.type},
+                "type": {"const": event_type.type},
                 "source": {"type": "string", "format": "uri"},
                 "subject": {**ID, "description": "The sub-user that the event is about, if any."},
                 "time": {**TIME, "description": "When the event was recorded."},
@@ -185,7 +185,7 @@ class Envelopes:
                 "epoch": {**ID, "description": EPOCH_DESCRIPTION},
                 "accountid": {**ID, "description": "The main account."},
                 "accountversion": {"type": "integer", "minimum": 1, "description": "Version of the account's stream."},
-                "data": _data_schema(kind),
+                "data": _data_schema(event_type),
             },
         }
 
@@ -194,28 +194,30 @@ ACTOR: Schema = {
     "type": "object",
     "required": ["type"],
     "properties": {
-        "type": one_of(ActorType),
+        "type": open_enumeration(ActorType),
         "id": {"type": "string", "description": "Id of the account, the sub-user or the API key."},
     },
 }
 
 
-def _data_schema(kind: PublishedEvent) -> Schema:
-    facts = dict(kind.facts) if kind.topic in events.REPORTED_TOPICS else {"actor": ACTOR, **kind.facts}
+def _data_schema(event_type: PublishedEventType) -> Schema:
+    facts = (
+        dict(event_type.facts) if event_type.topic in events.REPORTED_TOPICS else {"actor": ACTOR, **event_type.facts}
+    )
     return {
         "type": "object",
-        "required": [name for name in facts if name not in kind.optional],
+        "required": [name for name in facts if name not in event_type.optional],
         "properties": facts,
     }
 
 
-def _data(kind: PublishedEvent, state: dict[str, Any]) -> dict[str, Any]:
+def _data(event_type: PublishedEventType, state: dict[str, Any]) -> dict[str, Any]:
     data: dict[str, Any] = {}
-    if kind.topic not in events.REPORTED_TOPICS:
+    if event_type.topic not in events.REPORTED_TOPICS:
         data["actor"] = {"type": state["actor_type"]}
         if "actor_id" in state:
             data["actor"]["id"] = state["actor_id"]
-    for name, schema in kind.facts.items():
+    for name, schema in event_type.facts.items():
         if name in state:
             data[name] = _rfc_3339(state[name]) if schema.get("format") == TIME["format"] else state[name]
     return data

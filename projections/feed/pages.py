@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.feed", "pages")
 
-WINDOW = 10_000
-"""Events that one page reads at most. It bounds the cost of a request whose filter matches little."""
+WINDOW_SIZE = 10_000
+"""Maximum number of events that one page reads. It bounds the cost of a request whose filter matches little."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class EventFeed:
     def __init__(
         self, database: Database, freshness: Freshness, envelopes: Envelopes, epoch: Callable[[], UUID | None]
     ) -> None:
-        """Take what the feed reads from, and a function that returns the current epoch of the store."""
+        """`epoch` returns the current epoch of the store."""
         self._epoch = epoch
         self._database = database
         self._freshness = freshness
@@ -74,11 +74,18 @@ class EventFeed:
             self._freshness.wait_for_view("audit-log")
         with self._database.get_connection() as connection:
             end = max(after, _end(connection, criteria))
-            parameters = {"account_id": criteria.account_id, "topics": criteria.topics, "after": after, "limit": limit}
-            upto = end if criteria.topics is None else _end_of_window(connection, {**parameters, "upto": end})
-            events = _read(connection, {**parameters, "upto": upto})
-        position = events[-1].position if len(events) == limit else upto
-        items = [self._envelopes.of(event) for event in events]
+            parameters: dict[str, Any] = {
+                "account_id": criteria.account_id,
+                "topics": criteria.topics,
+                "after": after,
+                "limit": limit,
+            }
+            parameters["max_position"] = end
+            if criteria.topics is not None:
+                parameters["max_position"] = _end_of_window(connection, parameters)
+            events = _read(connection, parameters)
+        position = events[-1].position if len(events) == limit else parameters["max_position"]
+        items = [self._envelopes.wrap(event) for event in events]
         return FeedPage(items, position, more=position < end, epoch=self._epoch())
 
     def require_reached(self, position: int, epoch: UUID | None = None) -> None:
@@ -115,9 +122,9 @@ def _end(connection: Connection[Any], criteria: FeedFilter) -> int:
 
 
 def _end_of_window(connection: Connection[Any], parameters: dict[str, Any]) -> int:
-    """Return the last position to search. If the window is not full, no event follows it."""
-    end = _number(connection, f"end_of_window{_suffix(parameters)}", {**parameters, "window": WINDOW})
-    return parameters["upto"] if end is None else end
+    """Return the last position to search: the end of the window, or `max_position` if fewer events are left."""
+    end = _number(connection, f"end_of_window{_suffix(parameters)}", {**parameters, "window_size": WINDOW_SIZE})
+    return parameters["max_position"] if end is None else end
 
 
 def _read(connection: Connection[Any], parameters: dict[str, Any]) -> Sequence[RecordedEvent]:

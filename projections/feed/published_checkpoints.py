@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from adapters.postgres.sql_files import statements
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.signed_note import SignedNote
-from projections.feed.event_catalog import COUNT, POSITION_DESCRIPTION, PREFIX, WORD
+from projections.feed.event_catalog import COUNT, POSITION_DESCRIPTION, PREFIX, STRING
 from projections.transparency.checkpoints import StoredCheckpoint
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ DATA_SCHEMA: Schema = {
     "required": ["tree_size", "root_hash", "note"],
     "properties": {
         "tree_size": {**COUNT, "description": "Number of events in the tree."},
-        "root_hash": {**WORD, "description": "Root of the Merkle tree over these events, in base64."},
-        "note": {**WORD, "description": "The signed note (C2SP). Keep this."},
+        "root_hash": {**STRING, "description": "Root of the Merkle tree over these events, in base64."},
+        "note": {**STRING, "description": "The signed note (C2SP). Keep this."},
     },
 }
 
@@ -47,9 +47,9 @@ def due(connection: Connection[Any]) -> Sequence[StoredCheckpoint]:
     return cursor.execute(SQL["due"], {"limit": BATCH}, prepare=True).fetchall()
 
 
-def move(connection: Connection[Any], last: StoredCheckpoint) -> None:
+def record_published(connection: Connection[Any], last: StoredCheckpoint) -> None:
     """Record that the broker has confirmed the checkpoints up to this one."""
-    connection.execute(SQL["move"], {"number": last.number})
+    connection.execute(SQL["record_published"], {"number": last.number})
 
 
 def envelope(source: str, stored: StoredCheckpoint) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def envelope(source: str, stored: StoredCheckpoint) -> dict[str, Any]:
         "source": source,
         "time": checkpoint.signed_at.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
-        "dataschema": schema_address(source),
+        "dataschema": _schema_url(source),
         "position": stored.position,
         "data": {
             "tree_size": stored.tree_size,
@@ -72,13 +72,13 @@ def envelope(source: str, stored: StoredCheckpoint) -> dict[str, Any]:
     }
 
 
-def schema_address(source: str) -> str:
-    """Return the URL of the JSON Schema of its data."""
+def _schema_url(source: str) -> str:
+    """Return the URL of the JSON Schema of a checkpoint's data."""
     return f"{source}/schemas/{TYPE}.json"
 
 
 def schema() -> Schema:
-    """Return the JSON Schema of a whole envelope."""
+    """Return the JSON Schema of a checkpoint's envelope."""
     names = ["id", "source", "time", "dataschema"]
     return {
         "title": TYPE,

@@ -4,7 +4,7 @@ The position moves only when the broker has confirmed every event up to it. On a
 and the same events are sent again over a new one. A consumer therefore sees the first copy of each event in order, and
 recognizes later copies by their id.
 
-This is not a `ProjectionRunner`, because it waits for a remote broker and must not hold a transaction open meanwhile.
+This is not a `ProjectionFollower`, because it waits for a remote broker and must not hold a transaction open meanwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from application.transparency.signed_note import MalformedNote
 from projections.feed import published_checkpoints
 from projections.runtime.follower_loop import run_as_leader
 from projections.runtime.follower_status import record_failure
-from projections.runtime.runner import EventNotApplied, require_within_store
+from projections.runtime.projection_follower import EventNotApplied, require_within_store
 
 if TYPE_CHECKING:
     import threading
@@ -41,15 +41,15 @@ SQL = statements("projections.feed", "publisher")
 
 NAME = "publisher"
 BATCH = 500
-"""Events in flight at once, and the most that are sent again after a failure."""
+"""Maximum number of events in flight, and therefore of events sent again after a failure."""
 
 POLL_SECONDS = 0.25
 INITIAL_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 10.0
 RECHECK_SECONDS = 10.0
-"""Pause after an event that cannot be wrapped. It is short enough for the broker's heartbeat."""
+"""Pause after an event that has no envelope. It is short enough for the broker's heartbeat."""
 
-REMIND_SECONDS = 60.0
+LOG_INTERVAL_SECONDS = 60.0
 """Interval at which the log repeats that the broker accepts no events."""
 
 log = structlog.get_logger(__name__)
@@ -75,54 +75,60 @@ class Publisher:
         reporter = _StatusReporter(connection)
         while not stop.is_set():
             try:
-                with self._broker.connect() as line:
-                    self._publish(connection, line, reporter, stop)
+                with self._broker.connect() as broker_connection:
+                    self._publish(connection, broker_connection, reporter, stop)
             except BrokerUnavailable as error:
                 stop.wait(reporter.set_unavailable(error))
 
     def _publish(
-        self, connection: Connection[Any], line: BrokerConnection, reporter: _StatusReporter, stop: threading.Event
+        self,
+        connection: Connection[Any],
+        broker_connection: BrokerConnection,
+        reporter: _StatusReporter,
+        stop: threading.Event,
     ) -> None:
-        """Publish the waiting events, and new ones as they come. Raises `BrokerUnavailable`."""
+        """Publish the remaining events, then new ones as they are recorded. Raises `BrokerUnavailable`."""
         while not stop.is_set():
-            line.keep_alive()
+            broker_connection.keep_alive()
             try:
-                published = self._step(connection, line, stop)
+                published = self._step(connection, broker_connection, stop)
             except EventNotApplied as error:
                 record_failure(NAME, connection, error.position, error)
                 stop.wait(RECHECK_SECONDS)
                 continue
             reporter.set_available()
-            self._publish_checkpoints(connection, line, stop)
+            self._publish_checkpoints(connection, broker_connection, stop)
             if published < BATCH:
                 for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass
 
-    def _step(self, connection: Connection[Any], line: BrokerConnection, stop: threading.Event) -> int:
+    def _step(self, connection: Connection[Any], broker_connection: BrokerConnection, stop: threading.Event) -> int:
         """Publish one batch, and return the number of its events. Raises `BrokerUnavailable`, `EventNotApplied`."""
         before = int(connection.cursor(row_factory=scalar_row).execute(SQL["position"]).fetchone() or 0)
         events = events_after(connection, before, BATCH)
         if not events:
             require_within_store(connection, before)
         messages = self._messages(events)
-        if messages and line.publish(messages, stop):
+        if messages and broker_connection.publish(messages, stop):
             with connection.transaction():
                 position = events[len(messages) - 1].position
-                connection.execute(SQL["move"], {"before": before, "position": position})
+                connection.execute(SQL["advance_position"], {"before": before, "position": position})
                 connection.execute(SQL["set_available"], {"published": len(messages)})
         return len(messages)
 
-    def _publish_checkpoints(self, connection: Connection[Any], line: BrokerConnection, stop: threading.Event) -> None:
+    def _publish_checkpoints(
+        self, connection: Connection[Any], broker_connection: BrokerConnection, stop: threading.Event
+    ) -> None:
         """Publish the due checkpoints, skipping unreadable ones. Raises `BrokerUnavailable`."""
-        due = published_checkpoints.due(connection)
+        due_checkpoints = published_checkpoints.due(connection)
         messages, unreadable = [], []
-        for checkpoint in due:
+        for checkpoint in due_checkpoints:
             try:
                 messages.append(_message(published_checkpoints.envelope(self._envelopes.source, checkpoint)))
             except (MalformedNote, MalformedCheckpoint) as error:
                 unreadable.append((checkpoint, str(error)))
-        if due and (not messages or line.publish(messages, stop)):
-            published_checkpoints.move(connection, due[-1])
+        if due_checkpoints and (not messages or broker_connection.publish(messages, stop)):
+            published_checkpoints.record_published(connection, due_checkpoints[-1])
             for checkpoint, reason in unreadable:
                 log.error(
                     "checkpoint.unreadable",
@@ -132,11 +138,11 @@ class Publisher:
                 )
 
     def _messages(self, events: Sequence[RecordedEvent]) -> list[Message]:
-        """Return the messages of these events, up to the first that cannot be wrapped. Raises `EventNotApplied`."""
+        """Return the messages of these events, up to the first that has no envelope. Raises `EventNotApplied`."""
         messages: list[Message] = []
         for event in events:
             try:
-                messages.append(_message(self._envelopes.of(event)))
+                messages.append(_message(self._envelopes.wrap(event)))
             except Exception as error:
                 if not messages:
                     raise EventNotApplied(event.position, error) from error
@@ -150,7 +156,7 @@ class _StatusReporter:
     def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
         self._available: bool | None = None
-        self._remind_at = 0.0
+        self._next_log_at = 0.0
         self._backoff = INITIAL_BACKOFF_SECONDS
 
     def set_available(self) -> None:
@@ -163,9 +169,9 @@ class _StatusReporter:
     def set_unavailable(self, error: BrokerUnavailable) -> float:
         """Record that the broker accepts no events, and return the seconds to wait before the next attempt."""
         self._connection.execute(SQL["set_unavailable"], {"reason": str(error), "returned": error.returned})
-        if self._available is not False or time.monotonic() >= self._remind_at:
+        if self._available is not False or time.monotonic() >= self._next_log_at:
             log.warning("publisher.unavailable", reason=str(error))
-            self._remind_at = time.monotonic() + REMIND_SECONDS
+            self._next_log_at = time.monotonic() + LOG_INTERVAL_SECONDS
         self._available = False
         backoff, self._backoff = self._backoff, min(self._backoff * 2, MAX_BACKOFF_SECONDS)
         return backoff

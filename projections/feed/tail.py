@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 POLL_SECONDS = 0.25
-AT_MOST_EVERY = 0.02
-"""Seconds between two reads of the settled position, so that one wakeup covers a burst of events."""
+MIN_POLL_INTERVAL_SECONDS = 0.02
+"""Pause between two reads of the settled position, so that one wakeup covers a burst of events."""
 
 RECONNECT_SECONDS = 1.0
 
@@ -35,17 +35,17 @@ class EventTail:
         self._channel = channel
         self._moved = threading.Condition()
         self._position = 0
-        self._waiting = 0
+        self._waiter_count = 0
         self._watching = False
         self._ended = False
 
     @property
     def ended(self) -> bool:
-        """Whether the tail has ended, so that no thread must wait any more."""
+        """Whether the tail has ended: waits return at once."""
         return self._ended
 
     def end(self) -> None:
-        """Wake all waiting threads, and let no thread wait any more."""
+        """Wake all waiting threads, and let later waits return at once."""
         with self._moved:
             self._ended = True
             self._moved.notify_all()
@@ -54,7 +54,7 @@ class EventTail:
     def watched(self) -> Iterator[None]:
         """Watch the settled position for the duration of the block."""
         with self._moved:
-            self._waiting += 1
+            self._waiter_count += 1
             if not self._watching:
                 self._watching = True
                 threading.Thread(target=self._watch, name="event tail", daemon=True).start()
@@ -62,7 +62,7 @@ class EventTail:
             yield
         finally:
             with self._moved:
-                self._waiting -= 1
+                self._waiter_count -= 1
 
     def wait_beyond(self, position: int, seconds: float) -> bool:
         """Wait until there is an event after a position, and return whether there is.
@@ -92,12 +92,12 @@ class EventTail:
             if position > self._position:
                 self._position = position
                 self._moved.notify_all()
-        time.sleep(AT_MOST_EVERY)
+        time.sleep(MIN_POLL_INTERVAL_SECONDS)
         for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
             pass
 
     def _has_waiters(self) -> bool:
         """Return whether any thread waits. If not, this watch ends, and the next waiting thread starts another."""
         with self._moved:
-            self._watching = self._waiting > 0 and not self._ended
+            self._watching = self._waiter_count > 0 and not self._ended
             return self._watching

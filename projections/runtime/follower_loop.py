@@ -1,4 +1,4 @@
-"""Loop around a follower: elect a leader, and reconnect after a lost connection.
+"""Loop that runs a follower in one process at a time, and reconnects after a lost connection.
 
 A follower is the loop that applies events to one projection, or that publishes them.
 """

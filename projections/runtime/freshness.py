@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 SQL = statements("projections.runtime", "freshness")
 
 MAX_WAIT_SECONDS = 5.0
-"""Seconds that a read waits for a view before it fails. A healthy view lags about a hundredth of that."""
+"""Time that a read waits for a view before it fails."""
 
-SHORT_WAIT = 0.25
-"""Seconds that every read may wait, without a limit on their number. A healthy view lags a few milliseconds."""
+SHORT_WAIT_SECONDS = 0.25
+"""Time that any number of reads may wait at once. A healthy view lags a few milliseconds."""
 
-MAX_LONG_WAITS = 8
-"""Number of reads per process that may wait longer than `SHORT_WAIT`: each one occupies a server thread."""
+MAX_CONCURRENT_LONG_WAITS = 8
+"""Number of reads per process that may wait longer than `SHORT_WAIT_SECONDS`: each one occupies a server thread."""
 
-INITIAL_PAUSE_SECONDS = 0.001
-MAX_PAUSE_SECONDS = 0.02
+INITIAL_POLL_SECONDS = 0.001
+MAX_POLL_SECONDS = 0.02
 
 
 class Database(Protocol):
@@ -49,12 +49,12 @@ class Freshness:
     Raises `ViewBehind` if a view takes too long, or if too many reads are waiting already.
     """
 
-    def __init__(self, database: Database, long_waits: int = MAX_LONG_WAITS) -> None:
+    def __init__(self, database: Database, long_waits: int = MAX_CONCURRENT_LONG_WAITS) -> None:
         self._database = database
         self._long_waits = threading.BoundedSemaphore(long_waits)
 
-    def wait_for_account(self, account_id: UUID, at_least: int | None) -> None:
-        """Wait until the sub-user list contains every event of the account, and has reached `at_least` if given.
+    def wait_for_account(self, account_id: UUID, min_position: int | None) -> None:
+        """Wait until the view of sub-users has every event of the account, and has reached `min_position` if given.
 
         Raises `AccountNotFound`.
         """
@@ -63,24 +63,23 @@ class Freshness:
         def is_fresh(connection: Connection[DictRow]) -> bool:
             nonlocal target
             (versions,) = fetch_all(connection, SQL["account_versions"], {"account_id": account_id})
-            if versions.stored is None:
+            if versions.stream_version is None:
                 raise AccountNotFound
-            target = versions.stored if target is None else target
-            return versions.seen is not None and versions.seen >= target
+            target = versions.stream_version if target is None else target
+            return versions.view_version is not None and versions.view_version >= target
 
         self._wait(is_fresh)
-        if at_least is not None:
-            self.wait_for_view("sub-users", at_least)
+        if min_position is not None:
+            self.wait_for_view("sub-users", min_position)
 
-    def wait_for_view(self, name: str, at_least: int | None = None) -> None:
-        """Wait until a view contains every event recorded before this call, or has reached `at_least` if given.
+    def wait_for_view(self, name: str, min_position: int | None = None) -> None:
+        """Wait until a view contains every event recorded before this call, or has reached `min_position` if given.
 
-        Recorded events are not all settled yet. The view sees them once the writers that were active before them have
-        ended.
+        Some of these events may not be settled yet. The view gets them once earlier writers have ended.
         """
-        if at_least is not None:
-            self._require_assigned(at_least)
-        target = at_least
+        if min_position is not None:
+            self._require_assigned(min_position)
+        target = min_position
 
         def is_fresh(connection: Connection[DictRow]) -> bool:
             nonlocal target
@@ -101,7 +100,7 @@ class Freshness:
     def _wait(self, is_fresh: Callable[[Connection[Any]], bool]) -> None:
         started_at = time.monotonic()
         max_wait = within_deadline(MAX_WAIT_SECONDS)
-        if self._becomes_fresh(is_fresh, started_at + min(SHORT_WAIT, max_wait)):
+        if self._becomes_fresh(is_fresh, started_at + min(SHORT_WAIT_SECONDS, max_wait)):
             return
         if not self._long_waits.acquire(blocking=False):
             raise ViewBehind
@@ -112,7 +111,7 @@ class Freshness:
             self._long_waits.release()
 
     def _becomes_fresh(self, is_fresh: Callable[[Connection[Any]], bool], deadline: float) -> bool:
-        pause = INITIAL_PAUSE_SECONDS
+        pause = INITIAL_POLL_SECONDS
         while True:
             with self._database.get_connection() as connection:
                 if is_fresh(connection):
@@ -120,4 +119,4 @@ class Freshness:
             if time.monotonic() > deadline:
                 return False
             time.sleep(pause)
-            pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
+            pause = min(pause * 1.5, MAX_POLL_SECONDS)

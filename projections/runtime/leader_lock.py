@@ -1,4 +1,4 @@
-"""Leader lock of a follower, the loop that applies events to one projection.
+"""Leader lock of a follower.
 
 Several processes can run the same follower. The one that holds its leader lock applies events, the others wait.
 """

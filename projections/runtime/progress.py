@@ -38,9 +38,9 @@ class FollowerProgress:
 class PublisherProgress:
     """Status of the publisher: whether the broker accepts events, since when, and if not, why.
 
-    `led` is whether a process publishes at the moment. If the publisher was killed, the other fields are from before
-    that. `published` counts the events that the broker confirmed, including redeliveries. `returned` counts those that
-    it returned because no queue was bound.
+    `led` is whether a process publishes at the moment. If none does, the other fields can be outdated. `published`
+    counts the events that the broker confirmed, including redeliveries. `returned` counts those that it returned
+    because no queue was bound.
     """
 
     available: bool

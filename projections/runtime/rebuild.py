@@ -1,4 +1,4 @@
-"""Rebuild of a view from the whole event history, beside the live one, with an atomic swap at the end."""
+"""Rebuild of a view from the whole event history while the live one stays in use, with an atomic swap at the end."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from projections.runtime.runner import Projection
+    from projections.runtime.projection_follower import Projection
 
 SQL = statements("projections.runtime", "rebuild")
 BATCH = 20_000
 """Events applied in one transaction. A large batch helps views that update rows: each row is written once per batch."""
 
 MAX_EVENTS_AT_SWAP = 500
-"""Events that may remain to be applied while the live view is held for the swap."""
+"""Maximum number of events to apply while the live view is locked for the swap."""
 
 SWAP_RETRY_SECONDS = 0.5
 """Pause after a failed swap, so that readers of the tables can finish."""
@@ -65,7 +65,7 @@ def rebuild(view: Projection, connection: Connection[Any], progress: Callable[[i
 
 
 def drop_abandoned(views: Iterable[Projection], connection: Connection[Any]) -> None:
-    """Drop the schemas that killed rebuilds left behind: they hold names that no erasure would reach.
+    """Drop the schemas that killed rebuilds left behind: an erasure would not delete the names in them.
 
     The running service calls this. Its own database role may neither create nor drop tables.
     """
@@ -105,9 +105,9 @@ def _catch_up(
     view: Projection, connection: Connection[Any], position: int, progress: Callable[[int, int], None]
 ) -> int:
     """Apply events until few enough remain for a swap, while the live view stays in use, and return the position."""
-    while (bound := settled_position(connection)) - position > MAX_EVENTS_AT_SWAP:
+    while (end := settled_position(connection)) - position > MAX_EVENTS_AT_SWAP:
         position = _apply_next(view, connection, position)
-        progress(position, bound)
+        progress(position, end)
     return position
 
 
@@ -128,7 +128,7 @@ def _try_swap(schema: str, view: Projection, connection: Connection[Any], positi
 
 
 def _lock_live_position(view: Projection, connection: Connection[Any]) -> int:
-    """Hold the live view and return its position: the new view must not be behind it."""
+    """Lock the live view, and return its position: the new view must not be behind it."""
     cursor = connection.cursor(row_factory=scalar_row)
     return int(cursor.execute(SQL["lock_live_position"], {"name": view.name}).fetchone() or 0)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from adapters.ed25519 import Ed25519Signer, verify
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.signed_note import SignedNote
-from projections.runtime.runner import ProjectionRunner
+from projections.runtime.projection_follower import ProjectionFollower
 from projections.transparency.checkpointer import Checkpointer
 from projections.transparency.merkle_tree import MerkleLeafProjection
 from projections.transparency.store_check import ExternalCheckpoint, StoreCheck, Verdict
@@ -86,7 +86,7 @@ class Store:
 
     def follow(self) -> None:
         """Add all new events to the Merkle tree."""
-        follower = ProjectionRunner(MerkleLeafProjection(), lambda: self.own, "")
+        follower = ProjectionFollower(MerkleLeafProjection(), lambda: self.own, "")
         self.own.execute("INSERT INTO followers (name) VALUES ('merkle-tree') ON CONFLICT DO NOTHING")
         while follower.step(self.own):
             pass

@@ -16,7 +16,7 @@ from domain import events
 from domain.event_metadata import Ciphertext
 from domain.main_account import MainAccount
 from domain.refusals import Refusal
-from projections.history.queries import CLOCKS_DIFFER, HistoryFilter
+from projections.history.queries import MAX_CLOCK_SKEW, HistoryFilter
 from tests.domain.given_when_then import BY_OWNER, NOW
 from tests.domain.histories import MINUTE, SUB_USER_IDS, Command, histories
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from projections.history.account_state import AccountState, SubUserState
 
 minutes = st.integers(0, 60)
-SKEW = CLOCKS_DIFFER - timedelta(hours=2)
+SKEW = MAX_CLOCK_SKEW - timedelta(hours=2)
 """Largest clock error: the tolerance less two hours, which exceeds the length of a history."""
 
 

@@ -191,7 +191,7 @@ def test_stream_returns_every_row(service: Service, company: Company, monkeypatc
     expected = fetch_all(company)
 
     for at_a_time in (1, 5, 12, 500):
-        monkeypatch.setattr(queries, "STREAMED_AT_A_TIME", at_a_time)
+        monkeypatch.setattr(queries, "STREAM_BATCH", at_a_time)
         assert list(service.queries.audit_log.stream(company.account_id, AuditFilter())) == expected
 
 

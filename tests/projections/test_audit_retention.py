@@ -64,7 +64,7 @@ def test_expired_rows_leave_only_the_audit_log(
     service_with_retention: Service, clock: TravelingClock, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In small steps, from rows and charts. History, feed and data subject access keep all events."""
-    monkeypatch.setattr(retention, "ROWS_A_STEP", 2)
+    monkeypatch.setattr(retention, "MAX_ROWS_PER_STEP", 2)
     company = record_old_and_new_events(service_with_retention, clock)
     feed_filter = FeedFilter(None, company.account_id)
     before, events = fetch(database_url, HISTORY), service_with_retention.queries.events.page(0, 100, feed_filter).items

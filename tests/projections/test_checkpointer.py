@@ -86,7 +86,7 @@ def test_tampered_store_is_not_signed(service: Service, database_url: str, state
     with pytest.raises(HistoryRewritten):
         service.workers.checkpointer.sign_now()
     if statement != TAMPERINGS["all checkpoints"]:
-        service.workers.checkpointer._last = None  # noqa: SLF001  # as in a new process
+        service.workers.checkpointer._last_signed = None  # noqa: SLF001  # as in a new process
         with pytest.raises(HistoryRewritten):
             service.workers.checkpointer.sign_now()
         assert sizes(service) == [33]

@@ -130,7 +130,7 @@ def test_page_of_a_selective_filter_scans_a_bounded_window(
     service: Service, active_company: Company, database_url: str, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page may be empty and have a successor. All pages together contain every match."""
-    monkeypatch.setattr(module, "WINDOW", window)
+    monkeypatch.setattr(module, "WINDOW_SIZE", window)
     catch_up(service)
     total = len(stored_positions(database_url))
     for account_id in (None, active_company.account_id):

@@ -1,4 +1,4 @@
-"""Projection runners: batches, failures, lost connections and leader election."""
+"""Projection followers: batches, failures, lost connections and leader election."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from adapters.postgres.signals import CHANNEL
 from application.errors import StoreUnavailable
 from projections.runtime import follower_loop, leader_lock
-from projections.runtime import runner as module
-from projections.runtime.runner import EventNotApplied, ProjectionRunner
+from projections.runtime import projection_follower as module
+from projections.runtime.projection_follower import EventNotApplied, ProjectionFollower
 from projections.sub_users.queries import SubUserFilter
 from tests.conftest import running_followers
 from tests.jobs import running_jobs
@@ -59,12 +59,12 @@ def ledger(database_url: str) -> Ledger:
 
 
 @pytest.fixture
-def follower(ledger: Ledger, database_url: str) -> ProjectionRunner:
-    """Return a runner of the ledger projection."""
-    return ProjectionRunner(ledger, lambda: connect(database_url), CHANNEL)
+def follower(ledger: Ledger, database_url: str) -> ProjectionFollower:
+    """Return a follower of the ledger projection."""
+    return ProjectionFollower(ledger, lambda: connect(database_url), CHANNEL)
 
 
-def running(*followers: ProjectionRunner) -> AbstractContextManager[None]:
+def running(*followers: ProjectionFollower) -> AbstractContextManager[None]:
     """Run these followers in threads, each with connections of its own."""
     return running_jobs(*(follower.run for follower in followers))
 
@@ -108,7 +108,7 @@ def leader_backends(url: str, name: str = "ledger") -> list[int]:
 
 
 def test_every_event_is_applied_once_in_order(
-    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
+    service: Service, follower: ProjectionFollower, ledger: Ledger, database_url: str
 ) -> None:
     """Existing events are applied in batches, new events as they arrive."""
     before = record(service, *["Something"] * 1200)
@@ -132,7 +132,7 @@ def test_failure_text_omits_the_rejected_row(service: Service, company: Company,
 
 
 def test_follower_is_woken_by_the_signal(
-    service: Service, follower: ProjectionRunner, database_url: str, monkeypatch: pytest.MonkeyPatch
+    service: Service, follower: ProjectionFollower, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Polling is too slow here to explain the progress."""
     monkeypatch.setattr(module, "POLL_SECONDS", 8.0)
@@ -144,7 +144,7 @@ def test_follower_is_woken_by_the_signal(
         service.signals.signal()
 
 
-def test_follower_polls_for_events_without_a_signal(follower: ProjectionRunner, database_url: str) -> None:
+def test_follower_polls_for_events_without_a_signal(follower: ProjectionFollower, database_url: str) -> None:
     insert = "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 'Something', '')"
     with running(follower):
         for n in range(1, 4):
@@ -153,7 +153,7 @@ def test_follower_polls_for_events_without_a_signal(follower: ProjectionRunner, 
 
 
 def test_rows_and_position_are_committed_together(
-    service: Service, follower: ProjectionRunner, database_url: str
+    service: Service, follower: ProjectionFollower, database_url: str
 ) -> None:
     """A batch that fails half-way changes neither the view nor the position."""
     positions = record(service, "Something", "Something")
@@ -174,7 +174,7 @@ def test_rows_and_position_are_committed_together(
 
 
 def test_lost_connections_neither_repeat_nor_skip_events(
-    service: Service, follower: ProjectionRunner, database_url: str
+    service: Service, follower: ProjectionFollower, database_url: str
 ) -> None:
     """The connection is terminated repeatedly while batches are applied."""
     positions: list[int] = []
@@ -192,13 +192,13 @@ def terminate(url: str, pid: int) -> bool:
 
 
 def test_standby_takes_over_when_the_leader_is_lost(
-    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str, monkeypatch: pytest.MonkeyPatch
+    service: Service, follower: ProjectionFollower, ledger: Ledger, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes run the same projection. Only one is active, and each event is applied once."""
     monkeypatch.setattr(leader_lock, "LEADER_CHECK_SECONDS", 0.02)
     monkeypatch.setattr(follower_loop, "INITIAL_BACKOFF_SECONDS", 10.0)
     other_ledger = Ledger()
-    other = ProjectionRunner(other_ledger, lambda: connect(database_url), CHANNEL)
+    other = ProjectionFollower(other_ledger, lambda: connect(database_url), CHANNEL)
     with running(follower, other):
         first = record(service, "Something")
         eventually(lambda: follower_state(database_url)[0] == first[-1])
@@ -216,7 +216,7 @@ def test_standby_takes_over_when_the_leader_is_lost(
 
 
 def test_event_that_cannot_be_applied_stops_the_follower(
-    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
+    service: Service, follower: ProjectionFollower, ledger: Ledger, database_url: str
 ) -> None:
     """Earlier events are applied, the failure names the event, and no event is skipped. After a fix it continues."""
     ledger.failing_topics = {"Failing"}
@@ -237,7 +237,7 @@ def test_event_that_cannot_be_applied_stops_the_follower(
 
 
 def test_batches_grow_again_after_a_failure(
-    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
+    service: Service, follower: ProjectionFollower, ledger: Ledger, database_url: str
 ) -> None:
     """The backlog is not applied one event at a time."""
     ledger.failing_topics = {"Failing"}
@@ -265,7 +265,7 @@ def test_batches_grow_again_after_a_failure(
 )
 def test_every_failure_is_stored(
     service: Service,
-    follower: ProjectionRunner,
+    follower: ProjectionFollower,
     ledger: Ledger,
     database_url: str,
     failure: Callable[[], Exception],
@@ -293,7 +293,7 @@ def test_stopped_follower_does_not_stop_others(service: Service, company: Compan
 
 
 def test_follower_reconnects_after_losing_its_connection(
-    service: Service, follower: ProjectionRunner, database_url: str
+    service: Service, follower: ProjectionFollower, database_url: str
 ) -> None:
     with running(follower):
         first = record(service, "Something")
@@ -324,13 +324,13 @@ def test_follower_retries_until_the_server_accepts_connections(
         return connect(database_url)
 
     positions = record(service, "Something")
-    with running(ProjectionRunner(ledger, connect_after_failures, CHANNEL)):
+    with running(ProjectionFollower(ledger, connect_after_failures, CHANNEL)):
         eventually(lambda: follower_state(database_url)[0] == positions[-1])
 
 
-def test_stopping_is_prompt(follower: ProjectionRunner, database_url: str) -> None:
+def test_stopping_is_prompt(follower: ProjectionFollower, database_url: str) -> None:
     """Leader and standby both stop, and the leader lock is released."""
-    second = ProjectionRunner(Ledger(), lambda: connect(database_url), CHANNEL)
+    second = ProjectionFollower(Ledger(), lambda: connect(database_url), CHANNEL)
     with running(follower, second):
         eventually(lambda: leader_backends(database_url))
 
@@ -338,7 +338,7 @@ def test_stopping_is_prompt(follower: ProjectionRunner, database_url: str) -> No
 
 
 def test_first_reported_failure_names_the_failing_event(
-    service: Service, follower: ProjectionRunner, ledger: Ledger, database_url: str
+    service: Service, follower: ProjectionFollower, ledger: Ledger, database_url: str
 ) -> None:
     """It does not name the first event of the batch."""
     ledger.failing_topics = {"Bad"}
@@ -351,7 +351,7 @@ def test_first_reported_failure_names_the_failing_event(
 
 
 def test_follower_beyond_the_end_of_the_store_stops(
-    service: Service, follower: ProjectionRunner, database_url: str
+    service: Service, follower: ProjectionFollower, database_url: str
 ) -> None:
     """The store was restored to an earlier state than the view; continuing would skip new events."""
     (end,) = record(service, "Something")

@@ -168,23 +168,23 @@ def test_read_waits_for_a_requested_position(service: Service, company: Company,
     requested = service.queries.progress.settled_position()
     assert requested > reached
 
-    service.queries.sub_users.account(company.account_id, at_least=reached)
+    service.queries.sub_users.account(company.account_id, min_position=reached)
     with pytest.raises(ViewBehind):
-        service.queries.sub_users.account(company.account_id, at_least=requested)
+        service.queries.sub_users.account(company.account_id, min_position=requested)
     catch_up(service)
-    service.queries.sub_users.account(company.account_id, at_least=requested)
-    service.queries.audit_log.page(company.account_id, AuditFilter(), 10, None, at_least=requested)
+    service.queries.sub_users.account(company.account_id, min_position=requested)
+    service.queries.audit_log.page(company.account_id, AuditFilter(), 10, None, min_position=requested)
 
 
 def test_position_beyond_the_end_of_the_store_is_refused(service: Service, company: Company, short_wait: None) -> None:
     """Without waiting."""
     catch_up(service)
     settled = service.queries.progress.settled_position()
-    service.queries.sub_users.account(company.account_id, at_least=settled)
+    service.queries.sub_users.account(company.account_id, min_position=settled)
 
     for position in (settled + 1, 2**62):
         with pytest.raises(InvalidValue, match="Event-Position"):
-            service.queries.sub_users.account(company.account_id, at_least=position)
+            service.queries.sub_users.account(company.account_id, min_position=position)
 
 
 def test_unknown_account_is_refused_without_waiting(service: Service, company: Company, followers: None) -> None:

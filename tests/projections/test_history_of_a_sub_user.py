@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from projections.history.queries import WINDOW, HistoryFilter
+from projections.history.queries import WINDOW_SIZE, HistoryFilter
 from projections.history.reader import EventSource
 from tests.builders import catch_up
 from tests.postgres import connect, fetch
@@ -42,7 +42,7 @@ def test_history_of_a_sub_user_does_not_read_other_events(
 ) -> None:
     """The single event is on the first page, also after its row has left the audit log."""
     busy, quiet = company.create_sub_user().sub_user_id, company.create_sub_user().sub_user_id
-    add_logins(database_url, company.account_id, busy, WINDOW + 500)
+    add_logins(database_url, company.account_id, busy, WINDOW_SIZE + 500)
     catch_up(service)
     if past_retention:
         move = (
@@ -62,5 +62,5 @@ def test_history_of_a_sub_user_does_not_read_other_events(
     assert [(entry.event, entry.version) for entry in page.entries] == [("SubUserCreated", 3)]
     assert page.next_cursor is None
     assert page.state is not None
-    assert page.state.version == 3 + WINDOW + 500
+    assert page.state.version == 3 + WINDOW_SIZE + 500
     assert 0 < len(topics_read) < 20

@@ -17,7 +17,7 @@ from application.transparency.leaf_encoding import encode_leaf, event_hash
 from application.transparency.merkle import is_consistent, root_from_inclusion_proof, root_of
 from application.transparency.signed_note import SignedNote, VerifierKey
 from application.transparency.verifiable_export import ExportSelection
-from projections.runtime.runner import ProjectionRunner
+from projections.runtime.projection_follower import ProjectionFollower
 from projections.transparency.merkle_tree import MerkleLeafProjection
 from projections.transparency.proofs import whole_lines
 from tests.postgres import connect, fetch
@@ -39,7 +39,7 @@ def record(service: Service, events: int) -> None:
 
 def follow(service: Service, batch_size: int = 500) -> None:
     """Add all events to the tree, in batches of this size."""
-    follower = ProjectionRunner(MerkleLeafProjection(), lambda: None, "")  # type: ignore[arg-type,return-value]  # the test passes its own connection
+    follower = ProjectionFollower(MerkleLeafProjection(), lambda: None, "")  # type: ignore[arg-type,return-value]  # the test passes its own connection
     with connect(service.settings.database_url or "") as connection:
         connection.execute("INSERT INTO followers (name) VALUES (%s) ON CONFLICT DO NOTHING", [TREE])
         while follower.step(connection, batch_size):

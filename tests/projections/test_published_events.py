@@ -59,7 +59,7 @@ every_event_class = pytest.mark.parametrize("event_class", EVENT_CLASSES, ids=la
 
 def enveloped(row: PinnedEvent) -> dict[str, Any]:
     """Return the envelope as a consumer parses it."""
-    envelope: dict[str, Any] = json.loads(json.dumps(ENVELOPES.of(RecordedEvent(POSITION, row.stored))))
+    envelope: dict[str, Any] = json.loads(json.dumps(ENVELOPES.wrap(RecordedEvent(POSITION, row.stored))))
     return envelope
 
 

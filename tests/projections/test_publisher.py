@@ -201,7 +201,7 @@ def test_log_reports_changes_of_availability_only(service: Service, broker: Reco
 def test_log_repeats_the_failure_periodically(
     service: Service, broker: RecordingBroker, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REMIND_SECONDS", 0.0)
+    monkeypatch.setattr(module, "LOG_INTERVAL_SECONDS", 0.0)
     broker.failure = BrokerUnavailable("gone")
     record(service, 1)
     with structlog.testing.capture_logs() as lines, publishing(database_url, broker):

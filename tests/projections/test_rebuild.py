@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from projections.runtime.runner import Projection
+    from projections.runtime.projection_follower import Projection
 
 REBUILDABLE = ["sub-users", "audit-log"]
 

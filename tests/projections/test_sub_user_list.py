@@ -15,9 +15,9 @@ from adapters.postgres.signals import CHANNEL
 from application.commands.accounts import AccountChanges
 from application.commands.resources import ERASED, account_details, sub_user_details
 from application.errors import InvalidValue
-from projections.runtime.runner import ProjectionRunner
-from projections.sub_users.projection import PUT_SUB_USERS, SQL, SubUserProjection
-from projections.sub_users.queries import Sort, SubUserFilter, sort_order
+from projections.runtime.projection_follower import ProjectionFollower
+from projections.sub_users.projection import SQL, UPSERT_SUB_USERS, SubUserProjection
+from projections.sub_users.queries import Sort, SubUserFilter, parse_sort
 from tests.builders import PORTAL, Company, catch_up, deliver_mails
 from tests.postgres import LOCK_WAITERS, connect, fetch
 from tests.waiting import eventually
@@ -204,14 +204,14 @@ def test_cursor_is_valid_in_every_process(populated_company: Company, build: Cal
 @pytest.mark.parametrize("text", ["name", "-name", "created_at", "-last_login_at", "status"])
 def test_sort_order_is_parsed(text: str) -> None:
     """A field name; a leading minus reverses the order."""
-    assert sort_order(text) == (Sort(text.removeprefix("-")), text.startswith("-"))
+    assert parse_sort(text) == (Sort(text.removeprefix("-")), text.startswith("-"))
 
 
 @pytest.mark.parametrize("text", ["", "-", "--name", "password", "name;", "NAME"])
 def test_invalid_sort_order_is_refused(text: str) -> None:
     """The error lists the valid fields."""
     with pytest.raises(InvalidValue, match="last_login_at"):
-        sort_order(text)
+        parse_sort(text)
 
 
 def test_view_equals_the_account_state(service: Service, company: Company, clock: TravelingClock) -> None:
@@ -266,7 +266,7 @@ def test_erasure_waits_for_a_follower_that_read_the_row(service: Service, compan
         ((_, row),) = follower.execute(SQL["find_sub_users"], {"ids": [str(sub_user.sub_user_id)]}).fetchall()
         deletion.start()
         eventually(lambda: fetch(database_url, LOCK_WAITERS))
-        follower.execute(PUT_SUB_USERS, {"rows": json.dumps([row])})
+        follower.execute(UPSERT_SUB_USERS, {"rows": json.dumps([row])})
     deletion.join()
     assert fetch(database_url, "SELECT name FROM sub_user_view") == []
 
@@ -288,6 +288,6 @@ def test_erasure_waits_for_a_follower_that_decrypts_account_data(
 
     view = SubUserProjection(cast("Vault", SlowVault()))
     with connect(database_url) as connection:
-        assert ProjectionRunner(view, lambda: connect(database_url), CHANNEL).step(connection)
+        assert ProjectionFollower(view, lambda: connect(database_url), CHANNEL).step(connection)
     erasure.join()
     assert fetch(database_url, "SELECT company_name FROM account_view") == [(ERASED,)]

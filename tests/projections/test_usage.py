@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.bootstrap.service import Service
-    from projections.runtime.runner import ProjectionRunner
+    from projections.runtime.projection_follower import ProjectionFollower
     from projections.usage.queries import UsageOverview
     from tests.builders import Collaborator
     from tests.conftest import TravelingClock
@@ -50,7 +50,7 @@ def overview(company: Company, first: date = FIRST, last: date = LAST, visibilit
     return company.service.queries.usage.overview(company.account_id, first, last, visibility)
 
 
-def follower_of(service: Service) -> ProjectionRunner:
+def follower_of(service: Service) -> ProjectionFollower:
     return next(follower for follower in service.workers.followers if follower.view.name == "usage")
 
 

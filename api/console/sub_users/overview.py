@@ -14,7 +14,7 @@ from api.http.authentication import service
 from api.http.problems import unprocessable
 from api.http.resources.sub_users.schemas import SubUserListQuery
 from api.http.schemas import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from projections.sub_users.queries import Sort, SubUserFilter, sort_order
+from projections.sub_users.queries import Sort, SubUserFilter, parse_sort
 
 if TYPE_CHECKING:
     from flask import Response
@@ -37,7 +37,7 @@ SORTS = tuple(f"{minus}{sort}" for sort in Sort for minus in ("", "-"))
 def sub_users() -> Response:
     """Show one page of the list."""
     query = _list_query()
-    sort, descending = sort_order(query["sort"])
+    sort, descending = parse_sort(query["sort"])
     sub_user_filter = SubUserFilter(query["status"], query["visibility"], query["q"], sort, descending)
     page = service().queries.sub_users.list(visitor().account_id, sub_user_filter, query["limit"], query["cursor"])
     now = service().clock()

@@ -1,24 +1,24 @@
 -- name: end_of_window
--- Position of the last event in a search window, or none if fewer events are left. A filter that matches little is
--- served in several windows.
+-- Position of the last event in a search window, or no row if fewer events are left. With a filter that matches little,
+-- a client reads several windows.
 SELECT notification_id FROM stored_events
-WHERE notification_id > %(after)s AND notification_id <= %(upto)s
+WHERE notification_id > %(after)s AND notification_id <= %(max_position)s
 ORDER BY notification_id
-LIMIT 1 OFFSET %(window)s - 1
+LIMIT 1 OFFSET %(window_size)s - 1
 
 -- name: end_of_window_of_account
--- The same among an account's events.
+-- The same for the events of one account.
 SELECT position
 FROM (SELECT account_id, position FROM audit_view UNION ALL SELECT account_id, position FROM audit_older) AS a
-WHERE account_id = %(account_id)s AND position > %(after)s AND position <= %(upto)s
+WHERE account_id = %(account_id)s AND position > %(after)s AND position <= %(max_position)s
 ORDER BY position
-LIMIT 1 OFFSET %(window)s - 1
+LIMIT 1 OFFSET %(window_size)s - 1
 
 -- name: events
 -- Events of the given topics, or of all if null, in the order of positions.
 SELECT notification_id AS position, originator_id, originator_version, topic, state
 FROM stored_events
-WHERE notification_id > %(after)s AND notification_id <= %(upto)s
+WHERE notification_id > %(after)s AND notification_id <= %(max_position)s
   AND (%(topics)s::text[] IS NULL OR topic = ANY(%(topics)s))
 ORDER BY notification_id
 LIMIT %(limit)s
@@ -28,7 +28,7 @@ LIMIT %(limit)s
 SELECT a.position, e.originator_id, e.originator_version, e.topic, e.state
 FROM (SELECT account_id, position FROM audit_view UNION ALL SELECT account_id, position FROM audit_older) AS a
 JOIN stored_events e ON e.notification_id = a.position
-WHERE a.account_id = %(account_id)s AND a.position > %(after)s AND a.position <= %(upto)s
+WHERE a.account_id = %(account_id)s AND a.position > %(after)s AND a.position <= %(max_position)s
   AND (%(topics)s::text[] IS NULL OR e.topic = ANY(%(topics)s))
 ORDER BY a.position
 LIMIT %(limit)s

@@ -7,6 +7,6 @@ WHERE c.number > (SELECT checkpoint FROM publisher_state)
 ORDER BY c.number
 LIMIT %(limit)s
 
--- name: move
+-- name: record_published
 -- Record the last published checkpoint, after the broker has confirmed everything up to it.
 UPDATE publisher_state SET checkpoint = %(number)s

@@ -2,14 +2,14 @@
 -- The position after which to continue.
 SELECT position FROM followers WHERE name = 'publisher'
 
--- name: move
+-- name: advance_position
 -- Advance the position after the broker has confirmed everything up to it, unless it was changed in the meantime.
 UPDATE followers
 SET position = %(position)s, moved_at = now(), failed_position = NULL, failure = NULL, failed_at = NULL
 WHERE name = 'publisher' AND position = %(before)s
 
 -- name: set_available
--- Record that the broker accepts events, and how many more it has confirmed, together with the move.
+-- Record that the broker accepts events, and add the number that it has just confirmed.
 INSERT INTO publisher_state (available, since, published) VALUES (true, now(), %(published)s)
 ON CONFLICT (only_row) DO UPDATE SET
     available = true,
@@ -18,7 +18,7 @@ ON CONFLICT (only_row) DO UPDATE SET
     published = publisher_state.published + %(published)s
 
 -- name: set_unavailable
--- Record why the broker does not accept events. A new reason does not change the time since when.
+-- Record why the broker accepts no events. `since` stays the time of the first failure.
 INSERT INTO publisher_state (available, since, reason, returned) VALUES (false, now(), %(reason)s, %(returned)s)
 ON CONFLICT (only_row) DO UPDATE SET
     available = false,
@@ -27,7 +27,7 @@ ON CONFLICT (only_row) DO UPDATE SET
     returned = publisher_state.returned + %(returned)s
 
 -- name: state
--- The last recorded status, and whether a process leads the publisher: one that was killed records nothing more.
+-- The last recorded status, and whether any process leads the publisher: the status of a killed one is outdated.
 SELECT s.available, s.since, s.reason, s.published, s.returned,
        EXISTS (
            SELECT FROM pg_locks

@@ -5,8 +5,8 @@ SELECT (SELECT max(e.originator_version) FROM stored_events e
         WHERE e.originator_id = %(account_id)s AND EXISTS (
             SELECT FROM stored_events f
             WHERE f.originator_id = %(account_id)s AND f.originator_version = 1 AND f.topic = 'MainAccountRegistered')
-       ) AS stored,
-       (SELECT v.version FROM account_view v WHERE v.account_id = %(account_id)s) AS seen
+       ) AS stream_version,
+       (SELECT v.version FROM account_view v WHERE v.account_id = %(account_id)s) AS view_version
 
 -- name: view_position
 -- The position that a view has reached.

@@ -15,7 +15,7 @@ FROM pg_class c, aclexplode(c.relacl) a
 WHERE c.oid = to_regclass('public.' || quote_ident(%(table)s)) AND a.grantee NOT IN (0, c.relowner)
 
 -- name: lock_live_position
--- Lock and read the position of the live view. Its follower waits for this lock, and then finds the position moved.
+-- Lock and read the position of the live view. Its follower waits for this lock, and then reads the new position.
 SELECT position FROM followers WHERE name = %(name)s FOR UPDATE
 
 -- name: set_lock_timeout
@@ -31,8 +31,8 @@ SET position = %(position)s, moved_at = now(), failed_position = NULL, failure =
 WHERE name = %(name)s
 
 -- name: indexes
--- Indexes of a table: each one's name, and its definition without the names of index and table, so that those of the
--- live table and its copy compare equal.
+-- Indexes of a table. The definition lacks the names of index and table, so that those of the live table and of its copy
+-- compare equal.
 SELECT c.relname AS name, regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', '') AS definition,
        i.indisprimary AS is_primary, i.indisunique AS is_unique
 FROM pg_index i

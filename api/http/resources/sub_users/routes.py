@@ -24,7 +24,7 @@ from api.http.responses import (
 from api.http.routing import ETAG, EVENT_POSITION, IDEMPOTENCY_KEY, IF_MATCH, LOCATION, POSITION, Routes
 from application.commands.api_keys import Scope
 from application.commands.sub_users import SubUserChanges
-from projections.sub_users.queries import SubUserFilter, sort_order
+from projections.sub_users.queries import SubUserFilter, parse_sort
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -84,7 +84,7 @@ def list_sub_users(query: dict[str, Any], account_id: UUID) -> Response:
 
     The list includes every change whose response was sent before this request.
     """
-    sort, descending = sort_order(query["sort"])
+    sort, descending = parse_sort(query["sort"])
     sub_user_filter = SubUserFilter(query["status"], query["visibility"], query["q"], sort, descending)
     page = service().queries.sub_users.list(
         account_id, sub_user_filter, query["limit"], query["cursor"], required_position()

@@ -1,8 +1,8 @@
-"""Projection runner: the loop that keeps a view up to date with the event store.
+"""Follower that keeps one view up to date with the event store.
 
 One transaction applies a batch of settled events and stores the position. Followers poll; a NOTIFY only wakes them
 earlier. One process leads each follower, and another takes over when its connection is lost. An event that cannot be
-applied stops its follower, and the failure is recorded, until the event can be applied.
+applied stops its follower: the failure is recorded, and the event is tried again until it can be applied.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from adapters.postgres.event_store.settled_reads import RecordedEvent
 
-SQL = statements("projections.runtime", "runner")
+SQL = statements("projections.runtime", "projection_follower")
 
 BATCH = 500
 POLL_SECONDS = 0.25
@@ -35,7 +35,7 @@ MAX_BACKOFF_SECONDS = 30.0
 
 
 class Projection(Protocol):
-    """Something derived from the event history."""
+    """A view or a queue derived from the event history."""
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Projection(Protocol):
 
 
 class EventNotApplied(Exception):
-    """A view failed on a batch of events that begins at `position`: on that event, if `batch_size` is 1."""
+    """A batch of events that begins at `position` could not be applied; with `batch_size` 1, that event."""
 
     def __init__(self, position: int, failure: Exception, batch_size: int = 1) -> None:
         super().__init__(f"{type(failure).__name__}: {_message(failure)}")
@@ -59,11 +59,11 @@ class EventNotApplied(Exception):
 
 
 class PositionBeyondStore(Exception):
-    """The follower's position is beyond the end of the store: the store has gone back, the follower has not."""
+    """The follower's position is beyond the end of the store, which has lost events."""
 
 
 def require_within_store(connection: Connection[Any], position: int) -> None:
-    """Raise `EventNotApplied` if the store ends before a position: waiting there would skip new events."""
+    """Raise `EventNotApplied` if the store ends before a position: a follower waiting there would skip new events."""
     end = recorded_position(connection)
     if position > end:
         raise EventNotApplied(position, PositionBeyondStore(f"the store ends at {end}"))
@@ -75,8 +75,8 @@ def _message(failure: Exception) -> str:
     return primary or str(failure)
 
 
-class ProjectionRunner:
-    """Keeps one view up to date."""
+class ProjectionFollower:
+    """Keeps one view up to date. `channel` is the name of the NOTIFY channel."""
 
     def __init__(self, view: Projection, connect: Callable[[], Connection[Any]], channel: str) -> None:
         self.view = view
@@ -111,7 +111,7 @@ class ProjectionRunner:
             events = events_after(connection, position, limit)
             if events:
                 self._apply(connection, events)
-                connection.execute(SQL["move"], {"name": self.view.name, "position": events[-1].position})
+                connection.execute(SQL["advance_position"], {"name": self.view.name, "position": events[-1].position})
             else:
                 require_within_store(connection, position)
         return len(events)
