@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from projections.runtime.freshness import Database
     from projections.transparency.checkpoints import StoredCheckpoint
 
-Made = list[tuple[Checkpoint, str]]
-"""Signed checkpoints and their notes."""
+SignedCheckpoints = list[tuple[Checkpoint, str]]
+"""Checkpoints and their signed notes."""
 
-MOST_EVENTS = 1000
+MAX_UNSIGNED_EVENTS = 1000
 MAX_AGE = timedelta(seconds=60)
-"""A checkpoint is due when `MOST_EVENTS` events are unsigned, or when the last one is older than `MAX_AGE`."""
+"""A checkpoint is due at `MAX_UNSIGNED_EVENTS` unsigned events, or when the last checkpoint is older than `MAX_AGE`."""
 
 MAX_PER_TRANSACTION = 100
 """Checkpoints signed in one transaction."""
@@ -65,8 +65,8 @@ class HistoryRewritten(Exception):
 class Checkpointer:
     """Signs checkpoints.
 
-    `signers` returns the private keys that are configured at present. `new_name` names a store when it gets its first
-    key.
+    `signers` returns the private keys that are configured at present. `new_name` returns a name for a store that
+    gets its first key.
     """
 
     def __init__(
@@ -82,65 +82,67 @@ class Checkpointer:
         self._verify = verify
         self._clock = clock
         self._new_name = new_name
-        self._last: Checkpoint | None = None
+        self._last_signed: Checkpoint | None = None
         self._accepted_losses: set[UUID] = set()
 
     def sign_due(self) -> int:
         """Sign the checkpoints that are due, and return their number. Raises `KeyNotHeld`, `HistoryRewritten`."""
-        return self._make(_due)
+        return self._sign_selected(_due_sizes)
 
     def sign_now(self) -> int:
         """Sign a checkpoint of the unsigned events, due or not; return 1, or 0 if there are none.
 
         Raises `KeyNotHeld` and `HistoryRewritten`.
         """
-        return self._make(lambda newest, size, _: [size] if size > _size(newest) else [])
+        return self._sign_selected(
+            lambda newest, tree_size, _now: [tree_size] if tree_size > _signed_size(newest) else []
+        )
 
     def sign_sizes(self, sizes: Sequence[int]) -> int:
-        """Sign checkpoints of those sizes that the tree has reached. Raises `KeyNotHeld`, `HistoryRewritten`."""
-        return self._make(lambda _newest, tree_size, _now: [size for size in sizes if size <= tree_size])
+        """Sign checkpoints of the given sizes that the tree has reached. Raises `KeyNotHeld`, `HistoryRewritten`."""
+        return self._sign_selected(lambda _newest, tree_size, _now: [size for size in sizes if size <= tree_size])
 
     def verifier_key(self) -> VerifierKey:
         """Return the public key that signs at present, or the first configured one if none has signed yet."""
         with self._signing_lock() as connection:
-            return self._current(connection)
+            return self._current_key(connection)
 
     def require_key(self) -> None:
         """Raise `KeyNotHeld` unless the configured keys include the one that signs checkpoints."""
         with self._signing_lock() as connection:
-            self._signer(self._current(connection))
+            self._signer_of(self._current_key(connection))
 
     def rotate_key(self, *, without_former: bool = False) -> tuple[VerifierKey, VerifierKey]:
         """Make the first configured key the signing key; return the former public key and the new one.
 
-        Both keys sign a checkpoint that names the successor; with `without_former` only the new key does, because the
-        former is lost. A key that was succeeded is no longer trusted and never signs again. Raises `KeyNotHeld`,
+        Both keys sign a checkpoint that names the successor. With `without_former` only the new key signs, because the
+        former key is lost. The former key is no longer trusted, and never signs again. Raises `KeyNotHeld`,
         `HistoryRewritten` and `KeyRetired`.
         """
-        signed: Made = []
+        signed: SignedCheckpoints = []
         with self._signing_lock() as connection:
-            former = self._current(connection)
+            former = self._current_key(connection)
             current = VerifierKey(former.name, self._signers()[0].public_key)
             if current != former:
                 if str(current) in {key.verifier_key for key in signing_keys(connection)}:
                     raise KeyRetired
-                signers = [] if without_former else [self._signer(former)]
+                signers = [] if without_former else [self._signer_of(former)]
                 size = tree_size(connection)
                 succession = Succession(former, current)
-                signed = self._sign(connection, current, [size], [*signers, self._signer(current)], succession)
+                signed = self._sign(connection, current, [size], [*signers, self._signer_of(current)], succession)
                 self._add_key(connection, current, size)
         self._log_signed(signed)
         return former, current
 
-    def _make(self, sizes: Callable[[StoredCheckpoint | None, int, datetime], Sequence[int]]) -> int:
-        signed: Made = []
+    def _sign_selected(self, select_sizes: Callable[[StoredCheckpoint | None, int, datetime], Sequence[int]]) -> int:
+        signed: SignedCheckpoints = []
         with self._signing_lock() as connection:
-            due_sizes = sizes(newest_checkpoint(connection), tree_size(connection), self._clock())
-            if due_sizes:
-                key = self._current(connection)
-                signed = self._sign(connection, key, due_sizes, [self._signer(key)])
+            sizes = select_sizes(newest_checkpoint(connection), tree_size(connection), self._clock())
+            if sizes:
+                key = self._current_key(connection)
+                signed = self._sign(connection, key, sizes, [self._signer_of(key)])
         self._log_signed(signed)
-        return len(due_sizes)
+        return len(sizes)
 
     def _sign(
         self,
@@ -149,27 +151,27 @@ class Checkpointer:
         sizes: Sequence[int],
         signers: Sequence[Signer],
         succession: Succession | None = None,
-    ) -> Made:
+    ) -> SignedCheckpoints:
         self._require_accepted(connection)
         predecessors = self._predecessors(connection)
-        signed: Made = []
+        signed: SignedCheckpoints = []
         for size in sizes:
-            root, position = _state(connection, size)
+            root, position = _root_and_position(connection, size)
             signed_at = self._clock().astimezone(UTC).replace(microsecond=0)
             checkpoint = Checkpoint(key.name, size, root, position, signed_at, succession)
             _require_continuation(connection, predecessors, checkpoint)
             note = str(sign(checkpoint.text, key.name, signers))
             row = {"tree_size": size, "position": position, "signed_at": signed_at, "note": note}
-            connection.execute(SQL["add"], row)
+            connection.execute(SQL["add_checkpoint"], row)
             signed.append((checkpoint, note))
             predecessors = [checkpoint]
         return signed
 
-    def _log_signed(self, signed: Made) -> None:
+    def _log_signed(self, signed: SignedCheckpoints) -> None:
         """Log the signed checkpoints, after the transaction that stored them has committed."""
         for checkpoint, note in signed:
             log.info("checkpoint.signed", tree_size=checkpoint.tree_size, position=checkpoint.position, note=note)
-            self._last = checkpoint
+            self._last_signed = checkpoint
 
     def _require_accepted(self, connection: Connection[Any]) -> None:
         """Raise `HistoryRewritten` if the store has gone back and no operator has accepted the loss.
@@ -182,7 +184,7 @@ class Checkpointer:
         losses = {row.epoch for row in rows}
         if losses != self._accepted_losses:
             self._accepted_losses = losses
-            self._last = None
+            self._last_signed = None
 
     def _predecessors(self, connection: Connection[Any]) -> list[Checkpoint]:
         """Return the checkpoints to continue: the newest in the store, and the last one of this process.
@@ -190,7 +192,7 @@ class Checkpointer:
         Raises `HistoryRewritten` if the store's checkpoint is not genuine, or if it is missing although this process
         has signed one.
         """
-        newest, last = newest_checkpoint(connection), self._last
+        newest, last = newest_checkpoint(connection), self._last_signed
         if newest is None:
             if last is not None:
                 raise HistoryRewritten("the checkpoints are gone")
@@ -205,7 +207,7 @@ class Checkpointer:
             raise HistoryRewritten(f"the newest checkpoint is not genuine: {error}") from error
         return [stored] if last is None else [stored, last]
 
-    def _current(self, connection: Connection[Any]) -> VerifierKey:
+    def _current_key(self, connection: Connection[Any]) -> VerifierKey:
         """Return the current signing key, creating the first one and with it the name of the store."""
         keys = signing_keys(connection)
         if keys:
@@ -217,7 +219,7 @@ class Checkpointer:
         self._add_key(connection, first, 0)
         return first
 
-    def _signer(self, key: VerifierKey) -> Signer:
+    def _signer_of(self, key: VerifierKey) -> Signer:
         for signer in self._signers():
             if signer.public_key == key.public_key:
                 return signer
@@ -235,7 +237,7 @@ class Checkpointer:
             yield connection
 
 
-def _state(connection: Connection[Any], size: int) -> tuple[bytes, int]:
+def _root_and_position(connection: Connection[Any], size: int) -> tuple[bytes, int]:
     """Return the root of the first `size` leaves, and the position of the last of them."""
     try:
         return root_at(connection, size), position_of_leaf(connection, size - 1)
@@ -258,18 +260,18 @@ def _require_continuation(
             raise HistoryRewritten(f"the tree does not continue the signed tree of {earlier.tree_size} events")
 
 
-def _due(newest: StoredCheckpoint | None, size: int, now: datetime) -> list[int]:
-    """Return the tree sizes of due checkpoints: one per `MOST_EVENTS` events, and the rest if the last one is old.
+def _due_sizes(newest: StoredCheckpoint | None, tree_size: int, now: datetime) -> list[int]:
+    """Return the tree sizes of due checkpoints: each `MAX_UNSIGNED_EVENTS` events, and the last one if it is old.
 
     A checkpoint dated in the future counts as old: a wrong clock must not stop signing until that date.
     """
-    signed_size = _size(newest)
-    due = list(range(signed_size + MOST_EVENTS, size + 1, MOST_EVENTS))[:MAX_PER_TRANSACTION]
+    signed_size = _signed_size(newest)
+    due = list(range(signed_size + MAX_UNSIGNED_EVENTS, tree_size + 1, MAX_UNSIGNED_EVENTS))[:MAX_PER_TRANSACTION]
     is_recent = newest is not None and timedelta() <= now - newest.signed_at < MAX_AGE
-    if not due and not is_recent and size > signed_size:
-        due.append(size)
+    if not due and not is_recent and tree_size > signed_size:
+        due.append(tree_size)
     return due
 
 
-def _size(newest: StoredCheckpoint | None) -> int:
+def _signed_size(newest: StoredCheckpoint | None) -> int:
     return newest.tree_size if newest is not None else 0

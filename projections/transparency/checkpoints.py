@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from projections.runtime.freshness import Database
 
 SQL = statements("projections.transparency", "checkpoints")
-SCOPE = ["checkpoints"]
+CURSOR_SCOPE = ["checkpoints"]
 
 
 @dataclass(frozen=True)
 class StoredCheckpoint:
-    """A stored checkpoint. `position` is that of its last event."""
+    """A stored checkpoint. `position` is the position of its last event."""
 
     number: int
     tree_size: int
@@ -35,7 +35,7 @@ class StoredCheckpoint:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A public key that signs from `since` on, when the tree had `tree_size` leaves."""
+    """A public key that signs from `since` on. The tree had `tree_size` leaves then."""
 
     number: int
     verifier_key: str
@@ -55,19 +55,19 @@ class Checkpoints:
         with self._database.get_connection() as connection:
             return newest_checkpoint(connection)
 
-    def of_size(self, size: int) -> StoredCheckpoint | None:
+    def of_size(self, tree_size: int) -> StoredCheckpoint | None:
         """Return the checkpoint of this tree size, or None."""
         with self._database.get_connection() as connection:
-            rows = _checkpoints(connection, "of_size", {"size": size})
+            rows = _checkpoints(connection, "of_size", {"tree_size": tree_size})
         return rows[0] if rows else None
 
     def page(self, limit: int, cursor: str | None) -> tuple[Sequence[StoredCheckpoint], str | None]:
         """Return a page, newest first, and the cursor of the next page. Raises `InvalidValue`."""
-        before = self._cursors.read(SCOPE, cursor)[0] if cursor else 2**63 - 1
+        before = self._cursors.read(CURSOR_SCOPE, cursor)[0] if cursor else 2**63 - 1
         with self._database.get_connection() as connection:
             rows = _checkpoints(connection, "page", {"before": before, "limit": limit + 1})
         has_more = len(rows) > limit
-        return rows[:limit], self._cursors.write(SCOPE, [rows[limit - 1].number]) if has_more else None
+        return rows[:limit], self._cursors.write(CURSOR_SCOPE, [rows[limit - 1].number]) if has_more else None
 
     def successions(self) -> tuple[str, ...]:
         """Return the notes that hand over from one signing key to the next, oldest first."""

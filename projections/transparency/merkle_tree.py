@@ -1,6 +1,6 @@
 """Stored Merkle tree over the event store (RFC 6962): all leaves, and the complete subtrees of every fourth level.
 
-That is 1.07 rows per event. Any other hash is computed from at most 16 rows. A proof therefore reads 16 rows per four
+These are 1.07 rows per event. Any other hash is computed from at most 16 rows, so a proof reads 16 rows per four
 levels: about 80 for a million events.
 """
 
@@ -46,7 +46,7 @@ class MerkleLeafProjection:
             "hashes": leaves,
         }
         connection.execute(SQL["add_leaves"], leaf_columns, prepare=True)
-        nodes = list(_completed(size, leaves, _incomplete_siblings(connection, size)))
+        nodes = list(_completed_subtrees(size, leaves, _incomplete_siblings(connection, size)))
         if nodes:
             levels, indexes, hashes = zip(*nodes, strict=True)
             node_columns = {"levels": list(levels), "indexes": list(indexes), "hashes": list(hashes)}
@@ -72,7 +72,7 @@ def position_of_leaf(connection: Connection[Any], index: int) -> int:
 
 
 def leaves_at(connection: Connection[Any], positions: Sequence[int]) -> dict[int, int]:
-    """Return the leaf index by position, for those of the given positions that have a leaf."""
+    """Return leaf indexes by position. Positions without a leaf are left out."""
     rows = connection.cursor(row_factory=named_row).execute(SQL["leaves_at"], {"positions": list(positions)})
     return {row.position: row.leaf_index for row in rows}
 
@@ -127,7 +127,7 @@ def _load(connection: Connection[Any], subtrees_to_load: set[Subtree]) -> dict[S
 
 
 def _incomplete_siblings(connection: Connection[Any], size: int) -> dict[int, list[bytes]]:
-    """Return, by level, the stored hashes of the last group of siblings, which has fewer than 16 so far."""
+    """Return, by level, the stored hashes of the last group of siblings if it has fewer than 16."""
     nodes_by_level = {level: list(_last_group(level, size)) for level in range(0, size.bit_length(), LEVELS_APART)}
     hashes = _load(connection, {node for nodes in nodes_by_level.values() for node in nodes})
     return {level: _select(nodes, hashes) for level, nodes in nodes_by_level.items()}
@@ -138,7 +138,7 @@ def _last_group(level: int, size: int) -> Iterator[Subtree]:
     return (Subtree(level, index) for index in range(complete - complete % ARITY, complete))
 
 
-def _completed(
+def _completed_subtrees(
     size: int, leaves: list[bytes], incomplete: Mapping[int, list[bytes]]
 ) -> Iterator[tuple[int, int, bytes]]:
     """Yield level, index and hash of the subtrees that these leaves complete in a tree of `size` leaves."""

@@ -2,15 +2,15 @@
 
 To write a verifiable export (`application/transparency/verifiable_export.py` describes its lines):
 
-    basis = proofs.basis()                     # None before the first checkpoint: a second after the first event
+    basis = proofs.basis()                     # None until the first checkpoint, a second after the first event
     yield basis.header(selection)              # which events the export has: `ExportSelection`
-    for batch in …:                            # `RecordedEvent`s up to basis.position, ascending, some 500
-        yield from proofs.lines(basis, batch, shown)
+    for batch in …:                            # about 500 `RecordedEvent`s, in order, up to basis.position
+        yield from proofs.lines(basis, batch, describe)
     yield end_line(event_count)
 
-Leave out events after `basis.position`: the checkpoint does not contain them. The next checkpoint does, within a
-minute. `shown` returns the readable form of an event, or None. An export of all events needs no proofs: write
-`basis.header(claims, whole=True)`, and `whole_lines` instead of `lines`, for every event up to `basis.position`.
+Leave out events after `basis.position`: only the next checkpoint contains them. It follows within a minute. `describe`
+returns the readable form of an event, or None. An export of all events up to `basis.position` needs no proofs: write
+`basis.header(selection, whole=True)`, and `whole_lines` instead of `lines`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from projections.runtime.freshness import Database
     from projections.transparency.checkpoints import Checkpoints, StoredCheckpoint
 
-    Shown: TypeAlias = Callable[[RecordedEvent], Mapping[str, Any] | None]
+    Describe: TypeAlias = Callable[[RecordedEvent], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Proofs:
         return None if checkpoint is None else self._basis(checkpoint)
 
     def lines(
-        self, basis: ProofBasis, events: Sequence[RecordedEvent], shown: Shown = lambda _: None
+        self, basis: ProofBasis, events: Sequence[RecordedEvent], describe: Describe = lambda _: None
     ) -> Iterator[dict[str, Any]]:
-        """Yield the line of each event with its proof. Raises KeyError for an event that is not in the checkpoint."""
+        """Yield the line of each event, with its proof. Raises `KeyError` for an event after the checkpoint."""
         proofs = self.of([event.position for event in events], basis.tree_size)
         for event in events:
             proof = proofs[event.position]
-            yield with_digest(_line(event, shown, proof_members(proof.leaf, proof.path)))
+            yield with_digest(_line(event, describe, proof_members(proof.leaf, proof.path)))
 
     def line_at(self, position: int, tree_size: int) -> dict[str, Any] | None:
         """Return the line of the event at a position, with its proof in a tree of that size, or None."""
@@ -124,13 +124,13 @@ def consistency(connection: Connection[Any], first: int, second: int) -> list[by
     return [hashes[part] for part in ranges]
 
 
-def whole_lines(events: Sequence[RecordedEvent], shown: Shown = lambda _: None) -> Iterator[dict[str, Any]]:
+def whole_lines(events: Sequence[RecordedEvent], describe: Describe = lambda _: None) -> Iterator[dict[str, Any]]:
     """Yield the line of each event without a proof, for exports whose events together give the root."""
     for event in events:
-        yield with_digest(_line(event, shown, None))
+        yield with_digest(_line(event, describe, None))
 
 
-def _line(event: RecordedEvent, shown: Shown, proof: Mapping[str, Any] | None) -> dict[str, Any]:
+def _line(event: RecordedEvent, describe: Describe, proof: Mapping[str, Any] | None) -> dict[str, Any]:
     stored = event.stored
     return event_line(
         event.position,
@@ -139,5 +139,5 @@ def _line(event: RecordedEvent, shown: Shown, proof: Mapping[str, Any] | None) -
         stored.topic,
         stored.state,
         proof,
-        shown(event),
+        describe(event),
     )

@@ -1,4 +1,4 @@
-"""Check of the whole store: hashes every event again, and compares the result with the tree and the checkpoints.
+"""Check of the whole store: hash every event again, and compare the result with the tree and the checkpoints.
 
 `application/transparency/tamper_locator.py` describes what such a check can prove.
 """
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 SQL = statements("projections.transparency", "store_check")
 LINEAGE_SQL = statements("projections.transparency", "lineage")
 
-ROWS_AT_A_TIME = 5000
-COPY_HEADER = 19
+FETCH_SIZE = 5000
+COPY_HEADER_BYTES = 19
 """Bytes before the first row of a binary COPY: 11 of signature, 4 of flags, 4 of an (empty) header extension."""
 
-FIELDS = b"\x00\x05"
-"""Field count of a row, which precedes it. The trailer is -1 instead."""
+FIELD_COUNT = b"\x00\x05"
+"""Two bytes before each row: it has five fields. The trailer has -1 instead."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class StoreCheck:
     progress: Callable[[int, int], None] = lambda _done, _of: None
     _findings: list[Finding] = field(default_factory=list)
     _limits: KeyLimits = field(default_factory=dict)
-    _stored: int = 0
-    _reads: Iterator[int] = field(default_factory=count)
+    _stored_checkpoint_count: int = 0
+    _cursor_numbers: Iterator[int] = field(default_factory=count)
 
     def run(self) -> Verdict:
         """Check everything. Raises `CannotVerify`."""
@@ -114,8 +114,8 @@ class StoreCheck:
         return Verdict(verifier.tree.size, signed, roots.signed, findings, losses)
 
     def _report_lost_checkpoints(self) -> None:
-        """Report a store without checkpoints if an auditor has one: it must have been stored first."""
-        if self.external_checkpoints and self._stored == 0:
+        """Report that a store has no checkpoints although an auditor kept one: it must have been stored once."""
+        if self.external_checkpoints and self._stored_checkpoint_count == 0:
             last = max(external.checkpoint.position for external in self.external_checkpoints)
             self._findings.append(Finding(1, max(1, last), "the checkpoints of this store are gone"))
 
@@ -182,18 +182,18 @@ class StoreCheck:
     def _event_rows(self) -> Iterator[bytes]:
         """Yield the bytes that each leaf must hash.
 
-        Each message of the COPY is a row; the first one has the header before it.
+        Each message of the COPY is a row. In the first message, the header precedes it.
         """
-        header_size = COPY_HEADER
+        header_size = COPY_HEADER_BYTES
         with self.event_connection.cursor().copy(SQL["events"]) as copy:
             for message in copy:
                 leaf = bytes(message[header_size:])
                 header_size = 0
-                if leaf.startswith(FIELDS):
-                    yield leaf[2:]
+                if leaf.startswith(FIELD_COUNT):
+                    yield leaf[len(FIELD_COUNT) :]
 
     def _read_leaves(self) -> Roots:
-        """Compare the roots that the stored leaves give with the signed roots."""
+        """Compare the roots computed from the stored leaves with the signed roots."""
         roots, tree = Roots(), GrowingTree()
         comparison = RootComparison(roots, tree, self._signed_roots(reporting=False))
         for row in self._rows("leaves"):
@@ -205,8 +205,8 @@ class StoreCheck:
         return roots
 
     def _rows(self, statement: str) -> Iterator[Any]:
-        with self.tree_connection.cursor(f"{statement} {next(self._reads)}", row_factory=named_row) as cursor:
-            cursor.itersize = ROWS_AT_A_TIME
+        with self.tree_connection.cursor(f"{statement} {next(self._cursor_numbers)}", row_factory=named_row) as cursor:
+            cursor.itersize = FETCH_SIZE
             cursor.execute(SQL[statement], binary=True)
             yield from cursor
 
@@ -229,7 +229,7 @@ class StoreCheck:
         last_position = 0
         for row in self._rows("checkpoints"):
             size, position = row.tree_size, row.position
-            self._stored += reporting
+            self._stored_checkpoint_count += reporting
             name = f"checkpoint {row.number} of this store ({size} events)"
             try:
                 root = self._genuine_root(row.note, size, position)

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from adapters.postgres.clock import QUERY, DatabaseClock
 from api.bootstrap import composition_root
-from projections.transparency.checkpointer import MOST_EVENTS
+from projections.transparency.checkpointer import MAX_UNSIGNED_EVENTS
 from tests.builders import Company, catch_up
 from tests.postgres import connect, fetch
 from tests.projections.test_publisher import record
@@ -100,7 +100,7 @@ def test_checkpoint_from_the_future_does_not_stop_signing(correct_service: Servi
     fetch(database_url, "UPDATE checkpoints SET signed_at = now() + interval '25 hours'")
     record(correct_service, 1)
     catch_up(correct_service, "merkle-tree")
-    assert MOST_EVENTS > 1
+    assert MAX_UNSIGNED_EVENTS > 1
     assert correct_service.workers.checkpointer.sign_due() == 1
     record(correct_service, 1)
     catch_up(correct_service, "merkle-tree")

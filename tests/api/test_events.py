@@ -256,7 +256,7 @@ def test_long_polling_with_a_filter_waits_for_a_matching_event(
     own_clients: ApiClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other events do not end the wait; the scan goes window by window."""
-    monkeypatch.setattr(pages, "WINDOW", 2)
+    monkeypatch.setattr(pages, "WINDOW_SIZE", 2)
     clients, account = own_clients, own_clients.account()
     all_places = free_places(clients)
     sub_user = account.create_sub_user()
@@ -331,7 +331,7 @@ def test_filtered_stream_reports_its_position(
     clients: ApiClients, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader that reconnects need not scan the skipped events again."""
-    monkeypatch.setattr(pages, "WINDOW", 5)
+    monkeypatch.setattr(pages, "WINDOW_SIZE", 5)
     before = end_position(clients)
     sub_user = account.create_sub_user()
     for number in range(12):

@@ -91,7 +91,7 @@ def test_export_is_recorded(account: Account) -> None:
 def test_export_is_streamed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a few rows are in memory at a time."""
     sub_user = create_sub_user_with_data(account)
-    monkeypatch.setattr(queries, "STREAMED_AT_A_TIME", 2)
+    monkeypatch.setattr(queries, "STREAM_BATCH", 2)
 
     assert (
         len(personal_data(sub_user)["audit_log"]) == len(account.audit_log_rows(sub_user_id=sub_user.sub_user_id)) - 1

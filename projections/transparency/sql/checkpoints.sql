@@ -9,7 +9,7 @@ SELECT number, tree_size, position, signed_at, note FROM checkpoints ORDER BY nu
 -- name: of_size
 -- The checkpoint of a tree size: the first one, if a key handed over to another at the same size.
 SELECT number, tree_size, position, signed_at, note FROM checkpoints
-WHERE tree_size = %(size)s
+WHERE tree_size = %(tree_size)s
 ORDER BY number
 LIMIT 1
 
@@ -20,7 +20,7 @@ WHERE number < %(before)s
 ORDER BY number DESC
 LIMIT %(limit)s
 
--- name: add
+-- name: add_checkpoint
 -- Store a checkpoint.
 INSERT INTO checkpoints (tree_size, position, signed_at, note)
 VALUES (%(tree_size)s, %(position)s, %(signed_at)s, %(note)s)

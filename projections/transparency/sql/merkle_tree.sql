@@ -10,7 +10,7 @@ SELECT 0 AS level, leaf_index AS node_index, hash FROM merkle_leaves WHERE leaf_
 -- Hashes of complete subtrees.
 SELECT level, node_index, hash
 FROM merkle_nodes
-JOIN unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) AS wanted (level, node_index) USING (level, node_index)
+JOIN unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) AS requested (level, node_index) USING (level, node_index)
 
 -- name: add_leaves
 -- Add the next leaves.

@@ -189,7 +189,7 @@ def test_heartbeats_keep_an_idle_connection_open(exchange: Exchange) -> None:
 
 def test_connecting_to_a_silent_broker_times_out(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server accepts the connection and sends nothing."""
-    monkeypatch.setattr("adapters.amqp.rabbitmq.SOCKET_SECONDS", 1)
+    monkeypatch.setattr("adapters.amqp.rabbitmq.SOCKET_TIMEOUT_SECONDS", 1)
     with tcp_proxy(exchange.url) as wire:
         wire.hold()
         with pytest.raises(BrokerUnavailable, match="timed out"):
