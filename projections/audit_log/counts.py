@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 SQL = statements("projections.audit_log", "counts")
 
 MAX_DAYS = 366
-ALMOST_A_DAY = timedelta(days=1) - timedelta.resolution
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class DayCount:
 
 @dataclass(frozen=True)
 class PersonCount:
-    """Logins and activities of one sub-user. After deletion, `name` is "[erased]" and `visible` is true."""
+    """Logins and activities of one sub-user. For a deleted one, `name` is `ERASED` and `visible` is true."""
 
     sub_user_id: UUID
     name: str
@@ -46,10 +45,10 @@ class PersonCount:
 
 
 class AuditCounts:
-    """Counts logins and activities, once the view contains every event that was settled before the request.
+    """Counts logins and activities, once the view contains every event recorded before the request.
 
-    Days are those of the time zone, `first` and `last` included. Counts are stored per quarter of an hour. That is
-    exact for every zone since 2012; before then a few zones had other offsets.
+    Days are those of the time zone, `first` and `last` included. Counts are stored per quarter of an hour. Since 2012,
+    that is exact in every time zone; before then a few zones had other offsets.
     """
 
     def __init__(self, database: Database, freshness: Freshness) -> None:
@@ -63,39 +62,39 @@ class AuditCounts:
 
         Raises `AccountNotFound`, and `InvalidValue` unless there are 1 to 366 days.
         """
-        starts = _starts(time_zone, first, last)
-        parameters = {"person_id": sub_user_id or account_id, "starts": starts}
-        rows_by_day = {row["day"]: row for row in self._rows("per_day", account_id, starts, parameters)}
+        day_starts = _day_starts(time_zone, first, last)
+        parameters = {"person_id": sub_user_id or account_id, "day_starts": day_starts}
+        rows_by_day = {row["day"]: row for row in self._rows("per_day", account_id, day_starts, parameters)}
         empty = {"logins": 0, "activities": 0}
-        counts = [rows_by_day.get(number, empty) for number in range(1, len(starts))]
+        counts = [rows_by_day.get(number, empty) for number in range(1, len(day_starts))]
         return [
             DayCount(first + timedelta(days=number), count["logins"], count["activities"])
             for number, count in enumerate(counts)
         ]
 
     def per_person(self, account_id: UUID, time_zone: ZoneInfo, first: date, last: date) -> list[PersonCount]:
-        """Return the sub-users that did anything in these days, the most active first.
+        """Return the sub-users that did anything on these days, the most active first.
 
         Raises `AccountNotFound`, and `InvalidValue` unless there are 1 to 366 days.
         """
-        starts = _starts(time_zone, first, last)
-        whole_days = {"whole_since": _utc_day(starts[0] + ALMOST_A_DAY), "whole_until": _utc_day(starts[-1])}
-        rows = self._rows("per_person", account_id, starts, whole_days)
+        day_starts = _day_starts(time_zone, first, last)
+        whole_days = {"whole_since": _first_utc_midnight(day_starts[0]), "whole_until": _utc_midnight(day_starts[-1])}
+        rows = self._rows("per_person", account_id, day_starts, whole_days)
         counts = [PersonCount(**{**row, "name": row["name"] or ERASED}) for row in rows]
         return sorted(counts, key=lambda count: (-count.logins - count.activities, count.name, count.sub_user_id))
 
     def _rows(
-        self, statement: str, account_id: UUID, starts: list[datetime], parameters: dict[str, Any]
+        self, statement: str, account_id: UUID, day_starts: list[datetime], parameters: dict[str, Any]
     ) -> list[DictRow]:
         self._freshness.wait_for_account(account_id, None)
         self._freshness.wait_for_view("audit-log")
-        common = {"account_id": account_id, "since": starts[0], "until": starts[-1]}
+        common = {"account_id": account_id, "since": day_starts[0], "until": day_starts[-1]}
         with self._database.get_connection() as connection:
             # Not prepared: one day and one year need different plans.
             return connection.execute(SQL[statement], {**common, **parameters}, prepare=False).fetchall()
 
 
-def _starts(time_zone: ZoneInfo, first: date, last: date) -> list[datetime]:
+def _day_starts(time_zone: ZoneInfo, first: date, last: date) -> list[datetime]:
     """Return the start of each day, and the end of the last one. Raises `InvalidValue`."""
     days = (last - first).days + 1
     if not 1 <= days <= MAX_DAYS:
@@ -109,5 +108,11 @@ def _starts(time_zone: ZoneInfo, first: date, last: date) -> list[datetime]:
         raise InvalidValue("last", "must be within the calendar") from None
 
 
-def _utc_day(moment: datetime) -> datetime:
+def _first_utc_midnight(moment: datetime) -> datetime:
+    """Return the first midnight at or after a moment in UTC."""
+    return _utc_midnight(moment + timedelta(days=1) - timedelta.resolution)
+
+
+def _utc_midnight(moment: datetime) -> datetime:
+    """Return the last midnight at or before a moment in UTC."""
     return datetime.combine(moment.date(), time.min, UTC)

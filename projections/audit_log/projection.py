@@ -1,6 +1,6 @@
-"""Audit view: an index of each account's events by sub-user, action and time, and the counts for charts.
+"""Audit view: an index of each account's events by sub-user, action and time, and counts for charts.
 
-The counts are logins and activities, per sub-user and for the whole account.
+Logins and activities are counted, per sub-user and for the whole account.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 SQL = statements("projections.audit_log", "projection")
 
 ACTIVITY, LOGIN = events.SubUserActivityRecorded.TOPIC, events.SubUserLoggedIn.TOPIC
-COUNTED = {LOGIN, ACTIVITY}
+COUNTED_TOPICS = {LOGIN, ACTIVITY}
 
 
-class Row(NamedTuple):
-    """Index entry of an event: ids and times in their stored form."""
+class IndexRow(NamedTuple):
+    """Row of the index: ids and times are text, as in the stored event."""
 
     position: int
     account_id: str
@@ -43,7 +43,7 @@ class Row(NamedTuple):
         return self.position, self.account_id, self.action, self.sub_user_id, self.occurred_at
 
     def is_recorded_since(self, moment: datetime) -> bool:
-        """Return whether the event was recorded at this moment or later."""
+        """Return whether the event was recorded at a moment or later."""
         return datetime.fromisoformat(self.recorded_at) >= moment
 
 
@@ -65,8 +65,8 @@ class AuditLogProjection:
         if len(current) < len(rows):
             older = [row for row in rows if not row.is_recorded_since(retained_since)]
             _copy(connection, "add_older", [(row.position, row.account_id, row.sub_user_id) for row in older])
-        if any(event.stored.topic in COUNTED for event in batch):
-            bounds = {"first": batch[0].position, "last": batch[-1].position, "begins": retained_since}
+        if any(event.stored.topic in COUNTED_TOPICS for event in batch):
+            bounds = {"first": batch[0].position, "last": batch[-1].position, "retained_since": retained_since}
             topics = {"login": LOGIN, "activity": ACTIVITY}
             # Not prepared, so that it is planned for the present size of the tables.
             connection.execute(SQL["count"], bounds | topics, prepare=False)
@@ -79,8 +79,8 @@ def _copy(connection: Connection[Any], statement: str, rows: Sequence[tuple[obje
                 copy.write_row(row)
 
 
-def index_row_of(recorded_event: RecordedEvent) -> Row | None:
-    """Return the index entry of an event, or None for an event that belongs to no single account."""
+def index_row_of(recorded_event: RecordedEvent) -> IndexRow | None:
+    """Return the row of an event, or None for an event that belongs to no single account."""
     stored = recorded_event.stored
     state = state_of(stored)
     account_id = account_of(stored, state)
@@ -88,4 +88,6 @@ def index_row_of(recorded_event: RecordedEvent) -> Row | None:
         return None
     action = state["action"] if stored.topic == ACTIVITY else ACTIONS[stored.topic]
     occurred_at = state["occurred_at" if stored.topic in events.REPORTED_TOPICS else "timestamp"]
-    return Row(recorded_event.position, account_id, action, state.get("sub_user_id"), occurred_at, state["timestamp"])
+    return IndexRow(
+        recorded_event.position, account_id, action, state.get("sub_user_id"), occurred_at, state["timestamp"]
+    )

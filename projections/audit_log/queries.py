@@ -29,28 +29,28 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.audit_log", "queries")
 
-STREAMED_AT_A_TIME = 500
+STREAM_BATCH = 500
 
 MAX_ACTIONS = 500
-"""Limit for the list of actions. An account has dozens, unless its portal puts numbers into the names of activities."""
+"""Limit of the list of actions. An account has dozens, unless its portal puts numbers into the names of activities."""
 
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which rows to read. None means no limit; `since` is inclusive, `until` is exclusive."""
+    """Which rows to read, from `since` on and before `until`. None means no limit."""
 
     sub_user_id: UUID | None = None
     action: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
-    def scope(self, account_id: UUID) -> list[str]:
+    def cursor_scope(self, account_id: UUID) -> list[str]:
         """Return the values that a cursor of this list is bound to."""
         return [str(part) for part in (account_id, self.sub_user_id, self.action, self.since, self.until)]
 
 
 class AuditQueries:
-    """Reads an account's audit log, newest first, once the view contains every event settled before the request."""
+    """Reads an account's audit log, newest first, once the view contains every event recorded before the request."""
 
     def __init__(
         self, database: Database, freshness: Freshness, cursors: Cursors, mapper: Mapper[UUID], vault: Vault
@@ -62,29 +62,29 @@ class AuditQueries:
         self._vault = vault
 
     def page(
-        self, account_id: UUID, criteria: AuditFilter, limit: int, cursor: str | None, at_least: int | None = None
+        self, account_id: UUID, criteria: AuditFilter, limit: int, cursor: str | None, min_position: int | None = None
     ) -> tuple[list[AuditRow], str | None]:
         """Return a page, and the cursor of the next one, if any. Raises `AccountNotFound`, `InvalidValue`."""
-        before = self._cursors.read(criteria.scope(account_id), cursor)[0] if cursor else None
-        self._require_fresh(account_id, at_least)
+        before = self._cursors.read(criteria.cursor_scope(account_id), cursor)[0] if cursor else None
+        self._require_fresh(account_id, min_position)
         rows = self._rows(account_id, criteria, limit + 1, before)
         items = self._audit_rows(account_id, rows[:limit])
         has_more = len(rows) > limit
-        return items, self._cursors.write(criteria.scope(account_id), [items[-1].position]) if has_more else None
+        return items, self._cursors.write(criteria.cursor_scope(account_id), [items[-1].position]) if has_more else None
 
     def stream(
         self,
         account_id: UUID,
         criteria: AuditFilter,
-        at_least: int | None = None,
+        min_position: int | None = None,
         record_access: Callable[[], int] | None = None,
     ) -> Iterator[AuditRow]:
-        """Yield every row, with only one batch in memory. Raises `AccountNotFound` before the first.
+        """Yield every row, with only one batch in memory. Raises `AccountNotFound` at once, not when iterated.
 
-        `record_access` is called once the log can be read. It records this access and returns the position of that
-        record; rows from there on are left out.
+        `record_access` is called once the log can be read. It records this access, and returns the position of that
+        event: the event and all later ones are left out.
         """
-        self._require_fresh(account_id, at_least)
+        self._require_fresh(account_id, min_position)
         return self._stream_rows(account_id, criteria, record_access() if record_access is not None else None)
 
     def rows_past_retention(self, account_id: UUID, sub_user_id: UUID, before: int | None = None) -> Iterator[AuditRow]:
@@ -92,7 +92,7 @@ class AuditQueries:
         parameters: dict[str, object] = {
             "account_id": account_id,
             "sub_user_id": sub_user_id,
-            "limit": STREAMED_AT_A_TIME,
+            "limit": STREAM_BATCH,
             "before": before,
         }
         while True:
@@ -117,15 +117,15 @@ class AuditQueries:
         return sorted(row["action"] for row in rows)
 
     def _stream_rows(self, account_id: UUID, criteria: AuditFilter, before: int | None) -> Iterator[AuditRow]:
-        while rows := self._rows(account_id, criteria, STREAMED_AT_A_TIME, before):
+        while rows := self._rows(account_id, criteria, STREAM_BATCH, before):
             yield from self._audit_rows(account_id, rows)
             before = rows[-1]["position"]
 
-    def _require_fresh(self, account_id: UUID, at_least: int | None) -> None:
-        self._freshness.wait_for_account(account_id, at_least)
+    def _require_fresh(self, account_id: UUID, min_position: int | None) -> None:
+        self._freshness.wait_for_account(account_id, min_position)
         self._freshness.wait_for_view("audit-log")
-        if at_least is not None:
-            self._freshness.wait_for_view("audit-log", at_least)
+        if min_position is not None:
+            self._freshness.wait_for_view("audit-log", min_position)
 
     def _rows(self, account_id: UUID, criteria: AuditFilter, limit: int, before: int | None) -> list[DictRow]:
         where = [sql.SQL("a.account_id = %(account_id)s")]

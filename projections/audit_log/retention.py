@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.audit_log", "retention")
 
-ROWS_A_STEP = 1000
-DAYS_A_STEP = 50
-"""At most 9,600 rows of counts: 96 quarters of an hour per day, of a sub-user and of the account."""
+MAX_ROWS_PER_STEP = 1000
+MAX_DAYS_PER_STEP = 50
+"""Days of sub-users, with at most 192 rows of counts each: 96 quarters of an hour, of the sub-user and the account."""
 
-BEGINNING = datetime.min.replace(tzinfo=UTC)
+BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class AuditRetention:
     """Removes old rows from the audit log, and old counts from its charts, by whole UTC days.
 
-    The age of a row is measured from its recorded time, whenever the event occurred; that of a count from when it
-    occurred.
+    A row expires by the time at which its event was recorded, a count by the time at which its events occurred.
     """
 
     def __init__(self, retention: timedelta | None, clock: Clock) -> None:
@@ -35,9 +34,9 @@ class AuditRetention:
 
     @property
     def retained_since(self) -> datetime:
-        """Start of the retained period: a midnight, or the beginning of time if rows are kept forever."""
+        """Start of the retained period: a UTC midnight, or the beginning of time if rows are kept forever."""
         if self._retention is None:
-            return BEGINNING
+            return BEGINNING_OF_TIME
         return datetime.combine((self._clock() - self._retention).astimezone(UTC).date(), time.min, UTC)
 
     def step(self, database: Database) -> int:
@@ -46,5 +45,7 @@ class AuditRetention:
             return 0
         before = self.retained_since
         with database.get_connection() as connection:
-            rows = connection.execute(SQL["retire_rows"], {"before": before, "limit": ROWS_A_STEP}).rowcount
-            return rows + connection.execute(SQL["drop_counts"], {"before": before, "limit": DAYS_A_STEP}).rowcount
+            rows = connection.execute(SQL["retire_rows"], {"before": before, "limit": MAX_ROWS_PER_STEP}).rowcount
+            return (
+                rows + connection.execute(SQL["drop_counts"], {"before": before, "limit": MAX_DAYS_PER_STEP}).rowcount
+            )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuditIndexEntry:
-    """Index entry of an event in its account's audit log. Without an account, it belongs to no account's log."""
+    """Index entry of an event in its account's audit log. An event without an account is in no account's log."""
 
     account_id: UUID | None
     action: str

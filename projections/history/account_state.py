@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SubUserState(SubUserDetails):
     """State of a sub-user at a point in time.
 
-    A sub-user with `has_access` may log in at that time; `why_no_access` is the reason why not.
+    `has_access` is whether the sub-user could log in at that time, and `why_no_access` the reason if not.
     """
 
     has_access: bool

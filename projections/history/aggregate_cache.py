@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from domain.main_account import MainAccount
 
 MAX_ENTRIES = 64
-"""An account with the usual ten sub-users takes about 10 KB, with its personal data encrypted."""
+"""An account with ten sub-users takes about 10 KB. Its personal data is encrypted."""
 
 
 Key = tuple[UUID, UUID | None, int]
-"""Account, the sub-user whose events are all applied (None: all sub-users), and version."""
+"""Account, the sub-user whose events have all been applied (None if those of all have), and version."""
 
 
 class AggregateCache:
-    """Least recently used accounts, by version. Accounts are copied in and out."""
+    """LRU cache of accounts by version. Accounts are copied in and out."""
 
     def __init__(self) -> None:
         self._accounts: OrderedDict[Key, MainAccount] = OrderedDict()
         self._lock = threading.Lock()
 
-    def keep(self, account: MainAccount, sub_user_id: UUID | None = None) -> None:
+    def put(self, account: MainAccount, sub_user_id: UUID | None = None) -> None:
         """Store a copy of the account in its current state."""
         key = (account.id, sub_user_id, account.version)
         with self._lock:

@@ -54,7 +54,7 @@ class EventPager:
         """Return the version of the account's own stream at a position; 0 without an account."""
         if self._account_id is None or position == 0:
             return 0
-        rows = self._fetch(HISTORY_SQL["version_upto"], {"account_id": self._account_id, "position": position})
+        rows = self._fetch(HISTORY_SQL["version_at_position"], {"account_id": self._account_id, "position": position})
         return int(rows[0].version) if rows else 0
 
     def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[Any]:

@@ -41,7 +41,7 @@ SQL = statements("projections.history", "exports")
 
 @dataclass(frozen=True)
 class ExportFilter:
-    """Which events to export, by the time of recording: at or after `since`, before `until`. None means no limit."""
+    """Which events to export: those recorded from `since` on and before `until`. None means no limit."""
 
     account_id: UUID | None = None
     since: datetime | None = None
@@ -74,8 +74,8 @@ class ExportedEvent:
 class ExportRange:
     """Positions of an export: the events after `start_position`, up to and including `end_position`.
 
-    Earlier responses had the events up to `resume_position`, which equals `start_position` if there were none. Proofs
-    lead to `basis`; None means no proofs.
+    Earlier responses contained the events up to `resume_position`, which equals `start_position` if there were none.
+    Proofs lead to `basis`; None means no proofs.
     """
 
     start_position: int
@@ -167,9 +167,9 @@ class Export:
             self.last_position = page[-1].position
 
     def _count_earlier_events(self) -> int:
-        """Return the number of events before the resumption.
+        """Return the number of events in earlier responses.
 
-        The end of an export has the number of all its events, so they are read again.
+        The end line of an export has the number of all its events, so these are read again.
         """
         return sum(
             self._filter.is_within_time_range(self._decode(recorded_event).timestamp)
@@ -233,17 +233,17 @@ class Exports:
         """
         self._wait_for_views(export_filter.account_id)
         limits = (export_filter.account_id, export_filter.since, export_filter.until)
-        cursor_binding = ["export", export_format, *map(str, limits)]
+        cursor_scope = ["export", export_format, *map(str, limits)]
         export_range = (
             self._start(after or 0, has_proofs=has_proofs)
             if cursor is None
-            else self._resume(self._cursors.read(cursor_binding, cursor), after or 0)
+            else self._resume(self._cursors.read(cursor_scope, cursor), after or 0)
         )
         if export_range.resume_position > export_range.end_position:
             raise InvalidValue("after", "is beyond the end of this export")
         tree_size = export_range.basis.tree_size if export_range.basis is not None else 0
         cursor_values = [export_range.start_position, export_range.end_position, tree_size]
-        resume_cursor = self._cursors.write(cursor_binding, cursor_values)
+        resume_cursor = self._cursors.write(cursor_scope, cursor_values)
         return Export(self._source, self._proofs, export_filter, export_range, resume_cursor)
 
     def _wait_for_views(self, account_id: UUID | None) -> None:

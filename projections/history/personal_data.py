@@ -32,7 +32,7 @@ class MailsAndUsage:
 
 
 class PersonalData:
-    """Reads personal data, once the views contain every event that was settled before the request."""
+    """Reads personal data, once the views contain every event recorded before the request."""
 
     def __init__(self, database: Database, freshness: Freshness) -> None:
         self._database = database

@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 
 REPLAY_BATCH = 1000
 
-WINDOW = 10_000
-"""Events that one page reads at most. It bounds the cost of a request whose filter matches little."""
+WINDOW_SIZE = 10_000
+"""Maximum number of events that one page reads. It bounds the cost of a request whose filter matches little."""
 
-CLOCKS_DIFFER = timedelta(days=1)
-"""Clock skew between processes that the results tolerate."""
+MAX_CLOCK_SKEW = timedelta(days=1)
+"""Clock skew between processes that does not affect the results."""
 
-END_OF_TIME = datetime.max.replace(tzinfo=UTC) - CLOCKS_DIFFER
+END_OF_TIME = datetime.max.replace(tzinfo=UTC) - MAX_CLOCK_SKEW
 
 
 @dataclass(frozen=True)
 class HistoryFilter:
-    """Up to which moment, and about which sub-user; None means no limit."""
+    """Which events to read: up to a moment, and about one sub-user. None means no limit."""
 
     as_of: datetime | None = None
     sub_user_id: UUID | None = None
 
-    def cursor_binding(self, account_id: UUID) -> list[str]:
+    def cursor_scope(self, account_id: UUID) -> list[str]:
         """Return the values that a cursor of this history is bound to."""
         return ["history", *(str(part) for part in (account_id, self.as_of, self.sub_user_id))]
 
@@ -91,7 +91,7 @@ class Replay:
 
 
 class History:
-    """Reads histories, once the views contain every event that was settled before the request."""
+    """Reads histories, once the views contain every event recorded before the request."""
 
     def __init__(self, source: EventSource, freshness: Freshness, cursors: Cursors, clock: Clock) -> None:
         self._source = source
@@ -106,71 +106,71 @@ class History:
         history_filter: HistoryFilter,
         limit: int,
         cursor: str | None,
-        at_least: int | None = None,
+        min_position: int | None = None,
     ) -> HistoryPage:
         """Return a page, and the cursor of the next one if there may be more.
 
         Raises `AccountNotFound` and `InvalidValue`.
         """
         if cursor is None:
-            bound, reader_cursor = self._bound(account_id, history_filter, at_least), Cursor()
+            bound, reader_cursor = self._bound(account_id, history_filter, min_position), Cursor()
         else:
             bound, reader_cursor = self._resume(account_id, history_filter, cursor)
         reader = HistoryReader(self._source, account_id, bound, reader_cursor, history_filter.sub_user_id)
         entries, has_more = _read_page(reader, limit)
         if reader_cursor.account is not None:
-            self._aggregate_cache.keep(reader_cursor.account, history_filter.sub_user_id)
+            self._aggregate_cache.put(reader_cursor.account, history_filter.sub_user_id)
         values = [
             *(reader_cursor.position, reader_cursor.version, bound.max_position, bound.max_version),
             bound.as_of.isoformat(),
         ]
         state = self._state(account_id, bound, history_filter) if cursor is None else None
-        next_cursor = self._cursors.write(history_filter.cursor_binding(account_id), values) if has_more else None
+        next_cursor = self._cursors.write(history_filter.cursor_scope(account_id), values) if has_more else None
         return HistoryPage(entries, state, next_cursor)
 
-    def replay(self, account_id: UUID, history_filter: HistoryFilter, at_least: int | None = None) -> Replay:
+    def replay(self, account_id: UUID, history_filter: HistoryFilter, min_position: int | None = None) -> Replay:
         """Return the whole history. Raises `AccountNotFound`."""
         reader = HistoryReader(
             self._source,
             account_id,
-            self._bound(account_id, history_filter, at_least),
+            self._bound(account_id, history_filter, min_position),
             Cursor(),
             history_filter.sub_user_id,
         )
         return Replay(reader, history_filter, self._source.vault)
 
-    def _bound(self, account_id: UUID, history_filter: HistoryFilter, at_least: int | None) -> Bound:
-        """Return where the requested history ends at present."""
-        self._freshness.wait_for_account(account_id, at_least)
+    def _bound(self, account_id: UUID, history_filter: HistoryFilter, min_position: int | None) -> Bound:
+        """Return the bound of a history that is read now."""
+        self._freshness.wait_for_account(account_id, min_position)
         self._freshness.wait_for_view("audit-log")
-        if at_least is not None:
-            self._freshness.wait_for_view("audit-log", at_least)
+        if min_position is not None:
+            self._freshness.wait_for_view("audit-log", min_position)
         bound = self._account_bound(account_id, history_filter)
         if history_filter.sub_user_id is None:
             return bound
         max_position = min(bound.max_position, self._audit_log_position())  # the view finds the events about a sub-user
-        max_version = min(bound.max_version, self._version_upto(account_id, max_position))
+        max_version = min(bound.max_version, self._version_at_position(account_id, max_position))
         return replace(bound, max_position=max_position, max_version=max_version)
 
     def _account_bound(self, account_id: UUID, history_filter: HistoryFilter) -> Bound:
         as_of = history_filter.as_of or self._clock()
         if history_filter.as_of is None:
             return Bound(
-                self._query_version("length", account_id), self._settled_position(), as_of, has_time_limit=False
+                self._query_version("stream_version", account_id), self._settled_position(), as_of, has_time_limit=False
             )
-        version = self._query_version("version_at", account_id, at=as_of)
-        # Events of other streams that belong before `as_of` were recorded before this event, see CLOCKS_DIFFER.
+        version = self._query_version("version_at_time", account_id, at=as_of)
+        # Even with MAX_CLOCK_SKEW, events of other streams with times up to `as_of` were recorded before this one.
         first_later_version = (
-            self._query_version("version_at", account_id, at=min(as_of, END_OF_TIME) + CLOCKS_DIFFER) + 1
+            self._query_version("version_at_time", account_id, at=min(as_of, END_OF_TIME) + MAX_CLOCK_SKEW) + 1
         )
         first_later_position = self._position_of(account_id, first_later_version)
         max_position = self._settled_position() if first_later_position is None else first_later_position
         return Bound(version, max_position, as_of, has_time_limit=True)
 
     def _resume(self, account_id: UUID, history_filter: HistoryFilter, cursor: str) -> tuple[Bound, Cursor]:
-        """Return the bound and the reader's position that a cursor holds."""
+        """Return the bound and the reader's cursor that a page's cursor contains."""
         position, version, max_position, max_version, as_of = self._cursors.read(
-            history_filter.cursor_binding(account_id), cursor
+            history_filter.cursor_scope(account_id), cursor
         )
         reader_cursor = Cursor(position, version, self._account_at(account_id, version, history_filter.sub_user_id))
         has_time_limit = history_filter.as_of is not None
@@ -201,7 +201,7 @@ class History:
             position = rows[-1]["position"]
         if account is not None:
             account.version = version
-            self._aggregate_cache.keep(account, sub_user_id)
+            self._aggregate_cache.put(account, sub_user_id)
         return account
 
     def _whole_account_at(self, account_id: UUID, version: int) -> MainAccount | None:
@@ -219,7 +219,7 @@ class History:
                 account = cast("MainAccount", cast("Event", self._source.event(row)).mutate(account))
             replayed_version += len(rows)
         if account is not None:
-            self._aggregate_cache.keep(account)
+            self._aggregate_cache.put(account)
         return account
 
     def _query_version(self, statement: str, account_id: UUID, **parameters: Any) -> int:
@@ -230,8 +230,8 @@ class History:
         rows = self._source.rows("position_of", account_id=account_id, version=version)
         return int(rows[0]["position"]) if rows else None
 
-    def _version_upto(self, account_id: UUID, position: int) -> int:
-        rows = self._source.rows("version_upto", account_id=account_id, position=position)
+    def _version_at_position(self, account_id: UUID, position: int) -> int:
+        rows = self._source.rows("version_at_position", account_id=account_id, position=position)
         return int(rows[0]["version"]) if rows else 0
 
     def _audit_log_position(self) -> int:
@@ -251,7 +251,7 @@ def _read_page(reader: HistoryReader, limit: int) -> tuple[list[HistoryEntry], b
             entries.append(entry)
         if len(entries) == limit:
             return entries, reader.has_more()
-        if read_count == WINDOW:
+        if read_count == WINDOW_SIZE:
             return entries, True
     return entries, False
 

@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.history", "queries")
 
-ENTRIES_AT_A_TIME = 300
-"""Each becomes an entry, with its audit row and the state before and after it."""
+ENTRY_BATCH = 300
+"""Events read at a time to become entries, with an audit row and the state before and after."""
 
-STATE_EVENTS_AT_A_TIME = 1000
-"""They are only applied to the account."""
+STATE_EVENT_BATCH = 1000
+"""Events read at a time that are only applied to the account."""
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One event of an account's history, as people read it.
+    """One event of an account's history, in readable form.
 
     `version` is the version in the account's own stream, or None for an event of another stream. `subject_name` is the
-    name that its sub-user had at the time.
+    name of its sub-user at that time.
     """
 
     row: AuditRow
@@ -61,8 +61,8 @@ class HistoryEntry:
 class Bound:
     """Where a history ends: at a version of the account's own stream, at a position, and at a moment.
 
-    Queries end at `max_position`. The events up to there can still be beyond the bound, see `excludes`. A history of
-    the present has no time limit: the clock of the process that recorded an event may be ahead of ours.
+    Queries end at `max_position`. Events up to there can still be beyond the bound (`excludes`). A history up to the
+    present has no time limit: the clock of the process that recorded an event may be ahead of this one's.
     """
 
     max_version: int
@@ -154,7 +154,7 @@ class HistoryReader:
             max_version=self.bound.max_version,
             after_position=self.cursor.position,
             max_position=self.bound.max_position,
-            limit=ENTRIES_AT_A_TIME,
+            limit=ENTRY_BATCH,
         )
 
     def _entries_of(self, stored_rows: Sequence[DictRow]) -> Iterator[HistoryEntry | None]:
@@ -165,7 +165,7 @@ class HistoryReader:
             *(person_id for index_entry in index_entries.values() for person_id in person_ids_of(index_entry)),
         }
         vault_entries = self._source.vault.entries(list(person_ids))
-        names = {key_row["id"]: key_row["name"] for key_row in self._source.rows("key_names")}
+        names = {api_key_row["id"]: api_key_row["name"] for api_key_row in self._source.rows("api_key_names")}
         names |= held_names(self._source.database, vault_entries, [str(self._account_id)])
         for stored_row in self._with_skipped_state_events(stored_rows, decoded):
             position = stored_row["position"]
@@ -195,7 +195,7 @@ class HistoryReader:
     def _state_events(self, max_position: int) -> Iterator[DictRow]:
         """Yield the events up to a position that change the account's state, of any sub-user."""
         after_position = self.cursor.position
-        parameters = {"account_id": self._account_id, "max_position": max_position, "limit": STATE_EVENTS_AT_A_TIME}
+        parameters = {"account_id": self._account_id, "max_position": max_position, "limit": STATE_EVENT_BATCH}
         while state_rows := self._source.rows("state_events", **parameters, after_position=after_position):
             yield from state_rows
             after_position = state_rows[-1]["position"]

@@ -1,4 +1,4 @@
-"""What an event changed: the state of its subject before and after."""
+"""Fields that an event changed in the state of its subject."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INTERNAL_FIELDS = frozenset(
     {"sub_user_id", "created_at", "active", "last_login_at", "email_hash", "was_activated", "password_issued_at"}
     | {"credentials_version", "mail_version", "revision"}
 )
-"""Fields of a sub-user that never change, that change with each login or event, or that `status` stands for."""
+"""Fields of a sub-user that never change, that change with each login or event, or that `status` shows."""
 
 COMPARED_FIELDS = tuple(
     field.name for field in fields(SubUser) if field.name not in INTERNAL_FIELDS and field.name not in PERSONAL_FIELDS
@@ -32,7 +32,7 @@ COMPARED_FIELDS = tuple(
 
 @dataclass(frozen=True)
 class Change:
-    """Old and new value of a field. None means that there was no value, or is none any more."""
+    """Old and new value of a field. None means no value."""
 
     before: Any
     after: Any

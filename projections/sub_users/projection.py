@@ -1,8 +1,8 @@
 """View of accounts and sub-users, with names in plain text so that lists can be searched and sorted.
 
 A batch is applied in memory: the affected rows are read, changed event by event, and written back. The transitions of a
-sub-user are those of `domain.sub_user`. A row differs from the entity in three ways: it has JSON values, which no
-transition looks into, it has e-mail address and names in plain text, and it lacks `DECISION_FIELDS`.
+sub-user are those of `domain.sub_user`. A row differs from the entity in three ways: its values have JSON types, which
+no transition depends on, it has e-mail address and names in plain text, and it lacks `DECISION_FIELDS`.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ CONSTANT_FIELDS = frozenset({"sub_user_id", "email", "created_at"})
 
 SUB_USER_FIELDS = tuple(field.name for field in fields(SubUser))
 COLUMNS = tuple(name for name in SUB_USER_FIELDS if name not in DECISION_FIELDS)
-PUT_SUB_USERS = SQL["put_sub_users"].format(
+UPSERT_SUB_USERS = SQL["upsert_sub_users"].format(
     updates=", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in CONSTANT_FIELDS)
 )
 
 
-class Change(NamedTuple):
-    """An event of an account. `state` is empty if the event changes only the version."""
+class AccountEvent(NamedTuple):
+    """An event of an account. `state` is empty if the event changes nothing in the view but the version."""
 
     topic: str
     account_id: str
@@ -71,7 +71,7 @@ class SubUserRow(NamedTuple):
 
 
 class SubUserProjection:
-    """Follows every event in the streams of accounts."""
+    """Keeps the tables of accounts and sub-users up to date with the events of accounts."""
 
     name = "sub-users"
     tables = ("account_view", "sub_user_view")
@@ -81,40 +81,42 @@ class SubUserProjection:
 
     def apply(self, connection: Connection[Any], batch: Sequence[RecordedEvent]) -> None:
         """Apply these events in the current transaction."""
-        changes = [_change(event) for event in batch if event.stored.topic not in events.NON_ACCOUNT_TOPICS]
-        if not changes:
+        account_events = [
+            _account_event(event) for event in batch if event.stored.topic not in events.NON_ACCOUNT_TOPICS
+        ]
+        if not account_events:
             return
-        sub_user_ids = {change.state["sub_user_id"] for change in changes if change.topic in ON_SUB_USERS}
-        accounts = _load(connection, "find_accounts", {change.account_id for change in changes})
-        loaded = _load(connection, "find_sub_users", sub_user_ids)
-        sub_users = {sub_user_id: _sub_user_row(row) for sub_user_id, row in loaded.items()}
-        self._decrypt(changes)  # after the rows are locked, so that no key erased in the meantime is used
-        for change in changes:
-            _apply_change(change, accounts, sub_users)
-        _put(connection, SQL["put_accounts"], list(accounts.values()))
-        _put(connection, PUT_SUB_USERS, [_columns(row) for row in sub_users.values()])
-        if deleted_ids := loaded.keys() - sub_users.keys():
+        sub_user_ids = {event.state["sub_user_id"] for event in account_events if event.topic in ON_SUB_USERS}
+        accounts = _load(connection, "find_accounts", {event.account_id for event in account_events})
+        loaded_rows = _load(connection, "find_sub_users", sub_user_ids)
+        sub_users = {sub_user_id: _sub_user_row(row) for sub_user_id, row in loaded_rows.items()}
+        self._decrypt(account_events)  # after the rows are locked, so that no key erased in the meantime is used
+        for event in account_events:
+            _apply_event(event, accounts, sub_users)
+        _upsert(connection, SQL["upsert_accounts"], list(accounts.values()))
+        _upsert(connection, UPSERT_SUB_USERS, [_columns(row) for row in sub_users.values()])
+        if deleted_ids := loaded_rows.keys() - sub_users.keys():
             connection.execute(SQL["remove_sub_users"], {"ids": list(deleted_ids)}, prepare=True)
 
-    def _decrypt(self, changes: Iterable[Change]) -> None:
+    def _decrypt(self, account_events: Iterable[AccountEvent]) -> None:
         """Replace encrypted fields by their plaintext, or by `ERASED` if the data key was erased."""
-        naming = [change for change in changes if change.topic in NAMING_TOPICS]
-        if naming:
-            entries = self._vault.entries(list({_person_id(change) for change in naming}))
-            for change in naming:
-                change.state.update(_plaintext(change.state, entries.get(_person_id(change))))
+        naming_events = [event for event in account_events if event.topic in NAMING_TOPICS]
+        if naming_events:
+            entries = self._vault.entries(list({_person_id(event) for event in naming_events}))
+            for event in naming_events:
+                event.state.update(_plaintext(event.state, entries.get(_person_id(event))))
 
 
-def _change(recorded_event: RecordedEvent) -> Change:
+def _account_event(recorded_event: RecordedEvent) -> AccountEvent:
     stored = recorded_event.stored
     if stored.topic not in events.ACCOUNT_TOPICS:
         raise LookupError(stored.topic)
     state = state_of(stored) if stored.topic in ON_SUB_USERS or stored.topic in ON_ACCOUNTS else {}
-    return Change(stored.topic, str(stored.originator_id), stored.originator_version, state)
+    return AccountEvent(stored.topic, str(stored.originator_id), stored.originator_version, state)
 
 
-def _person_id(change: Change) -> UUID:
-    return UUID(change.state.get("sub_user_id", change.account_id))
+def _person_id(event: AccountEvent) -> UUID:
+    return UUID(event.state.get("sub_user_id", event.account_id))
 
 
 def _plaintext(state: State, entry: VaultEntry | None) -> State:
@@ -132,7 +134,7 @@ def _load(connection: Connection[Any], statement: str, ids: Collection[str]) -> 
     return {row.id: row.view_row for row in rows}
 
 
-def _put(connection: Connection[Any], statement: str, rows: Sequence[Row]) -> None:
+def _upsert(connection: Connection[Any], statement: str, rows: Sequence[Row]) -> None:
     if rows:
         connection.execute(statement, {"rows": json.dumps(rows)}, prepare=True)
 
@@ -146,125 +148,125 @@ def _columns(row: SubUserRow) -> Row:
     return {"account_id": row.account_id, **{name: values[name] for name in COLUMNS}}
 
 
-def _apply_change(change: Change, accounts: dict[str, Row], sub_users: dict[str, SubUserRow]) -> None:
+def _apply_event(event: AccountEvent, accounts: dict[str, Row], sub_users: dict[str, SubUserRow]) -> None:
     """Apply an event to its rows. A row that does not exist, or no longer exists, is left alone."""
-    topic, state = change.topic, change.state
+    topic, state = event.topic, event.state
     if topic == REGISTERED:
-        accounts[change.account_id] = _registered(change)
-    account = accounts.get(change.account_id)
+        accounts[event.account_id] = _registered(event)
+    account = accounts.get(event.account_id)
     if account is not None:
-        account["version"] = change.version
+        account["version"] = event.version
         if topic in ON_ACCOUNTS:
-            ON_ACCOUNTS[topic](account, change)
+            ON_ACCOUNTS[topic](account, event)
     if topic == CREATED:
-        sub_users[state["sub_user_id"]] = SubUserRow(change.account_id, _created(change))
+        sub_users[state["sub_user_id"]] = SubUserRow(event.account_id, _created(event))
     elif topic == DELETED:
         sub_users.pop(state["sub_user_id"], None)
     elif topic in ON_SUB_USERS and (row := sub_users.get(state["sub_user_id"])) is not None:
-        sub_users[state["sub_user_id"]] = SubUserRow(row.account_id, ON_SUB_USERS[topic](row.sub_user, change))
+        sub_users[state["sub_user_id"]] = SubUserRow(row.account_id, ON_SUB_USERS[topic](row.sub_user, event))
 
 
-def _registered(change: Change) -> Row:
+def _registered(event: AccountEvent) -> Row:
     return {
-        "account_id": change.account_id,
-        "version": change.version,
-        **{field: change.state[field] for field in ("email", "company_name", "language", "sub_user_limit")},
-        "created_at": change.state["timestamp"],
+        "account_id": event.account_id,
+        "version": event.version,
+        **{field: event.state[field] for field in ("email", "company_name", "language", "sub_user_limit")},
+        "created_at": event.state["timestamp"],
         "closed_at": None,
     }
 
 
-def _change_account(account: Row, change: Change) -> None:
+def _change_account(account: Row, event: AccountEvent) -> None:
     account.update(
-        {field: change.state[field] for field in ("email", "company_name", "language") if field in change.state}
+        {field: event.state[field] for field in ("email", "company_name", "language") if field in event.state}
     )
 
 
-def _close(account: Row, change: Change) -> None:
-    account["closed_at"] = change.state["timestamp"]
+def _close(account: Row, event: AccountEvent) -> None:
+    account["closed_at"] = event.state["timestamp"]
 
 
-def _erase_owner(account: Row, change: Change) -> None:
+def _erase_owner(account: Row, event: AccountEvent) -> None:
     """Erase the owner's data. An erased sub-user has no row any more."""
-    if "sub_user_id" not in change.state:
+    if "sub_user_id" not in event.state:
         account.update(email=ERASED, company_name=ERASED)
 
 
-def _raise_limit(account: Row, change: Change) -> None:
-    account["sub_user_limit"] = change.state["sub_user_limit"]
+def _raise_limit(account: Row, event: AccountEvent) -> None:
+    account["sub_user_limit"] = event.state["sub_user_limit"]
 
 
-def _created(change: Change) -> SubUser:
-    details = {name: change.state[name] for name in SUB_USER_FIELDS if name in change.state}
-    return SubUser(**details, created_at=change.state["timestamp"])
+def _created(event: AccountEvent) -> SubUser:
+    details = {name: event.state[name] for name in SUB_USER_FIELDS if name in event.state}
+    return SubUser(**details, created_at=event.state["timestamp"])
 
 
-def _details_changed(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.details_changed(change.state.get("name"), change.state.get("surname"))
+def _details_changed(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.details_changed(event.state.get("name"), event.state.get("surname"))
 
 
-def _visibility_changed(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.visibility_changed(visible=change.state["visible"])
+def _visibility_changed(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.visibility_changed(visible=event.state["visible"])
 
 
-def _access_expiry_set(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.access_expiry_set(change.state.get("access_expires_at"))
+def _access_expiry_set(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.access_expiry_set(event.state.get("access_expires_at"))
 
 
-def _activated(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.activated(change.state["credentials"], change.version, change.state["timestamp"])
+def _activated(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.activated(event.state["credentials"], event.version, event.state["timestamp"])
 
 
-def _deactivated(sub_user: SubUser, _: Change) -> SubUser:
+def _deactivated(sub_user: SubUser, _: AccountEvent) -> SubUser:
     return sub_user.deactivated()
 
 
-def _password_reset(sub_user: SubUser, change: Change) -> SubUser:
-    state = change.state
-    return sub_user.password_reset(state["credentials"], state["notice"], change.version, state["timestamp"])
+def _password_reset(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    state = event.state
+    return sub_user.password_reset(state["credentials"], state["notice"], event.version, state["timestamp"])
 
 
-def _password_changed(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.password_changed(change.state["credentials"])
+def _password_changed(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.password_changed(event.state["credentials"])
 
 
-def _logged_in(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.logged_in(change.state["timestamp"])
+def _logged_in(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.logged_in(event.state["timestamp"])
 
 
-def _locked_out(sub_user: SubUser, _: Change) -> SubUser:
+def _locked_out(sub_user: SubUser, _: AccountEvent) -> SubUser:
     return sub_user.locked_out()
 
 
-def _unlocked(sub_user: SubUser, _: Change) -> SubUser:
+def _unlocked(sub_user: SubUser, _: AccountEvent) -> SubUser:
     return sub_user.unlocked()
 
 
-def _credentials_mailed(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.credentials_mail_finished(change.state["caused_by"], CredentialsMailState.SENT)
+def _credentials_mailed(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.credentials_mail_finished(event.state["caused_by"], CredentialsMailState.SENT)
 
 
-def _credentials_mail_failed(sub_user: SubUser, change: Change) -> SubUser:
-    return sub_user.credentials_mail_finished(change.state["caused_by"], CredentialsMailState.FAILED)
+def _credentials_mail_failed(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.credentials_mail_finished(event.state["caused_by"], CredentialsMailState.FAILED)
 
 
-def _no_change(_: Row, __: Change) -> None:
-    """Change no field: `_apply_change` creates the row."""
+def _no_change(_: Row, __: AccountEvent) -> None:
+    """Change no field: `_apply_event` creates the row."""
 
 
-def _unchanged(sub_user: SubUser, _: Change) -> SubUser:
-    """Return the same state: `_apply_change` creates or removes the row."""
+def _unchanged(sub_user: SubUser, _: AccountEvent) -> SubUser:
+    """Return the same state: `_apply_event` creates or removes the row."""
     return sub_user
 
 
-ON_ACCOUNTS: dict[str, Callable[[Row, Change], None]] = {
+ON_ACCOUNTS: dict[str, Callable[[Row, AccountEvent], None]] = {
     events.MainAccountRegistered.TOPIC: _no_change,
     events.MainAccountDetailsChanged.TOPIC: _change_account,
     events.MainAccountClosed.TOPIC: _close,
     events.SubUserLimitRaised.TOPIC: _raise_limit,
     events.PersonalDataErased.TOPIC: _erase_owner,
 }
-ON_SUB_USERS: dict[str, Callable[[SubUser, Change], SubUser]] = {
+ON_SUB_USERS: dict[str, Callable[[SubUser, AccountEvent], SubUser]] = {
     events.SubUserCreated.TOPIC: _unchanged,
     events.SubUserDetailsChanged.TOPIC: _details_changed,
     events.SubUserVisibilityChanged.TOPIC: _visibility_changed,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from projections.runtime.freshness import Database, Freshness
 
 SQL = statements("projections.sub_users", "queries")
-DETAILS = dataclass_factory(SubUserDetails)
+to_details = dataclass_factory(SubUserDetails)
 COMPUTED_FIELDS = frozenset({"status", "temporary_password_expires_at"})
 """Fields of a sub-user's details that the statements compute from other columns."""
 
@@ -44,7 +44,7 @@ class Sort(StrEnum):
     LAST_LOGIN_AT = "last_login_at"
 
 
-ORDERED_BY = {
+SORT_KEYS = {
     Sort.CREATED_AT: sql.SQL("created_at"),
     Sort.NAME: sql.SQL("lower(name)"),
     Sort.SURNAME: sql.SQL("lower(surname)"),
@@ -52,7 +52,7 @@ ORDERED_BY = {
     Sort.STATUS: sql.SQL("(NOT active)"),
     Sort.LAST_LOGIN_AT: sql.SQL("coalesce(last_login_at, '-infinity')"),
 }
-TYPES = {
+SORT_KEY_TYPES = {
     Sort.STATUS: sql.SQL("boolean"),
     Sort.CREATED_AT: sql.SQL("timestamptz"),
     Sort.LAST_LOGIN_AT: sql.SQL("timestamptz"),
@@ -69,7 +69,7 @@ class SubUserFilter:
     sort: Sort = Sort.CREATED_AT
     descending: bool = False
 
-    def scope(self, account_id: UUID) -> list[str]:
+    def cursor_scope(self, account_id: UUID) -> list[str]:
         """Return the values that a cursor of this list is bound to."""
         return [str(account_id), self.status or "", self.visibility, self.q, self.sort, str(self.descending)]
 
@@ -90,60 +90,60 @@ class SubUserQueries:
         self._freshness = freshness
         self._cursors = cursors
 
-    def account(self, account_id: UUID, at_least: int | None = None) -> AccountDetails:
+    def account(self, account_id: UUID, min_position: int | None = None) -> AccountDetails:
         """Return an account. Raises `AccountNotFound`."""
-        self._freshness.wait_for_account(account_id, at_least)
+        self._freshness.wait_for_account(account_id, min_position)
         with self._database.get_connection() as connection:
             row = connection.execute(SQL["find_account"], {"account_id": account_id}, prepare=True).fetchone()
         if row is None:
             raise AccountNotFound
         return AccountDetails(**row)
 
-    def sub_user(self, account_id: UUID, sub_user_id: UUID, at_least: int | None = None) -> SubUserDetails:
+    def sub_user(self, account_id: UUID, sub_user_id: UUID, min_position: int | None = None) -> SubUserDetails:
         """Return a sub-user. Raises `AccountNotFound`, `SubUserNotFound`."""
-        self._freshness.wait_for_account(account_id, at_least)
+        self._freshness.wait_for_account(account_id, min_position)
         key = {"account_id": account_id, "sub_user_id": sub_user_id}
         with self._database.get_connection() as connection:
             rows = fetch_all(connection, FIND_SUB_USER, key)
         if not rows:
             raise SubUserNotFound
-        return DETAILS(rows[0])
+        return to_details(rows[0])
 
     def list(
-        self, account_id: UUID, criteria: SubUserFilter, limit: int, cursor: str | None, at_least: int | None = None
+        self, account_id: UUID, criteria: SubUserFilter, limit: int, cursor: str | None, min_position: int | None = None
     ) -> Page:
         """Return a page of sub-users. Raises `AccountNotFound`, and `InvalidValue` for a cursor of another list."""
-        last_values = self._cursors.read(criteria.scope(account_id), cursor) if cursor else None
+        last_values = self._cursors.read(criteria.cursor_scope(account_id), cursor) if cursor else None
         stream_version, view_version, rows = self._select(account_id, criteria, limit + 1, last_values)
-        if stream_version is None or view_version is None or view_version < stream_version or at_least is not None:
-            self._freshness.wait_for_account(account_id, at_least)
+        if stream_version is None or view_version is None or view_version < stream_version or min_position is not None:
+            self._freshness.wait_for_account(account_id, min_position)
             _, _, rows = self._select(account_id, criteria, limit + 1, last_values)
         next_cursor = None
         if len(rows) > limit:
             last_item, sort_key = rows[limit - 1]
-            next_cursor = self._cursors.write(criteria.scope(account_id), [sort_key, str(last_item.sub_user_id)])
+            next_cursor = self._cursors.write(criteria.cursor_scope(account_id), [sort_key, str(last_item.sub_user_id)])
         return Page([details for details, _ in rows[:limit]], next_cursor)
 
     def _select(
         self, account_id: UUID, criteria: SubUserFilter, limit: int, last_values: Sequence[Any] | None
     ) -> tuple[int | None, int | None, Sequence[tuple[SubUserDetails, str]]]:
         """Return the version of the account's stream, the version in the view, and sub-users with their sort keys."""
-        query, parameters = _listing(account_id, criteria, limit, last_values)
+        query, parameters = _list_statement(account_id, criteria, limit, last_values)
         with self._database.get_connection() as connection:
             rows = fetch_all(connection, query, parameters)
-        items = [(DETAILS(row), row.sort_key) for row in rows if row.sub_user_id is not None]
-        return rows[0].stored, rows[0].seen, items
+        items = [(to_details(row), row.sort_key) for row in rows if row.sub_user_id is not None]
+        return rows[0].stream_version, rows[0].view_version, items
 
 
-def sort_order(text: str) -> tuple[Sort, bool]:
-    """Parse a `sort` parameter into the order and whether it is reversed. Raises `InvalidValue`."""
+def parse_sort(text: str) -> tuple[Sort, bool]:
+    """Parse a `sort` parameter: return the order, and whether it is descending. Raises `InvalidValue`."""
     try:
         return Sort(text.removeprefix("-")), text.startswith("-")
     except ValueError:
         raise InvalidValue("sort", f"must be one of {', '.join(Sort)}, with a leading - to reverse") from None
 
 
-def _listing(
+def _list_statement(
     account_id: UUID, criteria: SubUserFilter, limit: int, last_values: Sequence[Any] | None
 ) -> tuple[str, dict[str, Any]]:
     parameters: dict[str, Any] = {"account_id": account_id, "limit": limit}
@@ -159,11 +159,11 @@ def _listing(
         criteria.descending,
         last_values is not None,
     )
-    return _statement(*options), parameters
+    return _list_sql(*options), parameters
 
 
 @cache
-def _statement(status: str | None, visibility: str, searched: bool, sort: Sort, descending: bool, paged: bool) -> str:  # noqa: FBT001, PLR0913, PLR0917  # the arguments are the cache key
+def _list_sql(status: str | None, visibility: str, searched: bool, sort: Sort, descending: bool, paged: bool) -> str:  # noqa: FBT001, PLR0913, PLR0917  # the arguments are the cache key
     """Return the statement for these options, cached: composing it takes longer than executing it."""
     order = sql.SQL("DESC") if descending else sql.SQL("ASC")
     where: list[sql.Composable] = [sql.SQL("account_id = %(account_id)s")]
@@ -173,12 +173,12 @@ def _statement(status: str | None, visibility: str, searched: bool, sort: Sort, 
         where.append(sql.SQL("visible") if visibility == "visible" else sql.SQL("NOT visible"))
     if searched:
         where.append(sql.SQL("strpos(lower(name || ' ' || surname || ' ' || email), lower(%(q)s)) > 0"))
-    key = ORDERED_BY[sort]
+    key = SORT_KEYS[sort]
     if paged:
         compare = sql.SQL("<") if descending else sql.SQL(">")
         where.append(
             sql.SQL("({}, sub_user_id) {} (%(last_key)s::{}, %(last_id)s::uuid)").format(
-                key, compare, TYPES.get(sort, sql.SQL("text"))
+                key, compare, SORT_KEY_TYPES.get(sort, sql.SQL("text"))
             )
         )
     listing = sql.SQL(SQL["list_sub_users"]).format(

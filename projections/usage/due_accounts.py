@@ -22,14 +22,14 @@ USAGE_SQL = statements("projections.usage", "queries")
 
 
 class PostgresUsageCounts:
-    """The tables of the follower `usage`."""
+    """Reads usage, and takes accounts that are due for a check, from the tables of the follower `usage`."""
 
     def __init__(self, database: PostgresDatastore) -> None:
         self._database = database
 
     @contextmanager
     def lock_due_account(self, today: date) -> Iterator[UUID | None]:
-        """Lend an account that is due for a check by this day, or None, and lock it for the duration of the block.
+        """Yield an account that is due for a check by this day, or None, and lock it for the duration of the block.
 
         The account stays due if the block raises.
         """

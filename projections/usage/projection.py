@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from adapters.postgres.event_store.settled_reads import RecordedEvent
 
 SQL = statements("projections.usage", "projection")
-FOLLOWED = {events.UsageRecorded.TOPIC, events.MainAccountPlanSet.TOPIC}
+FOLLOWED_TOPICS = {events.UsageRecorded.TOPIC, events.MainAccountPlanSet.TOPIC}
 
 Key = tuple["UUID", "date", "UUID"]
 """Account, day and sub-user."""
 
 
 class UsageProjection:
-    """Follows usage reports and plans. Usage counts on the UTC day on which it occurred, not when it was reported."""
+    """Sums up usage reports, and stores plans. Usage counts on the UTC day on which it occurred."""
 
     name = "usage"
     tables = ("usage_view", "usage_plans", "usage_checks")
@@ -40,7 +40,7 @@ class UsageProjection:
         """Apply these events in the current transaction."""
         usage_by_key: dict[Key, Usage] = defaultdict(Usage)
         checks: set[tuple[UUID, date]] = set()
-        for stored_event in (recorded.stored for recorded in batch if recorded.stored.topic in FOLLOWED):
+        for stored_event in (recorded.stored for recorded in batch if recorded.stored.topic in FOLLOWED_TOPICS):
             event = cast("object", self._mapper.to_domain_event(stored_event))
             match event:
                 case events.UsageRecorded():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.usage", "queries")
 
-A_DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 VISIBILITIES = ("visible", "hidden", "all")
 VISIBLE_VALUES = {"visible": {True}, "hidden": {False}, "all": {True, False}}
 
@@ -73,11 +73,11 @@ class UsageOverview:
     @property
     def end(self) -> date:
         """The day after the last one."""
-        return self.last_day + A_DAY
+        return self.last_day + ONE_DAY
 
 
 class UsageQueries:
-    """Reads the usage view, once it contains every event that was settled before the request."""
+    """Reads the usage view, once it contains every event recorded before the request."""
 
     def __init__(self, database: Database, freshness: Freshness, clock: Clock) -> None:
         self._database = database
@@ -90,16 +90,16 @@ class UsageQueries:
         first_day: date | None = None,
         last_day: date | None = None,
         visibility: str = "visible",
-        at_least: int | None = None,
+        min_position: int | None = None,
     ) -> UsageOverview:
         """Return an account's usage, by default in the current period of its plan, or this month without a plan.
 
         Raises `AccountNotFound`, and `InvalidValue` for days in the wrong order or more than 366 days.
         """
-        self._freshness.wait_for_account(account_id, at_least)
+        self._freshness.wait_for_account(account_id, min_position)
         self._freshness.wait_for_view("usage")
-        if at_least is not None:
-            self._freshness.wait_for_view("usage", at_least)
+        if min_position is not None:
+            self._freshness.wait_for_view("usage", min_position)
         with self._database.get_connection() as connection, connection.transaction():
             connection.execute(SQL["set_snapshot_isolation"])
             plan = self._plan(connection, account_id)
@@ -139,7 +139,7 @@ class UsageQueries:
 
 
 def _all_days(first: date, last: date) -> list[date]:
-    return [first + number * A_DAY for number in range((last - first).days + 1)]
+    return [first + number * ONE_DAY for number in range((last - first).days + 1)]
 
 
 def _sub_user_usage(row: DictRow) -> SubUserUsage:

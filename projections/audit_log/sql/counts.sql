@@ -1,15 +1,15 @@
 -- name: per_day
--- Logins and activities per day, of one sub-user or of the whole account (which is stored under its own id as person).
--- The day is an index into the given starts of days, from 1.
-SELECT width_bucket(quarter, %(starts)s::timestamptz[]) AS day,
+-- Logins and activities per day, of one sub-user or of the whole account, which is stored with its own id as person_id.
+-- `day` is the index of the day in day_starts, from 1.
+SELECT width_bucket(quarter, %(day_starts)s::timestamptz[]) AS day,
        sum(logins)::integer AS logins, sum(activities)::integer AS activities
 FROM audit_counts
 WHERE account_id = %(account_id)s AND person_id = %(person_id)s AND quarter >= %(since)s AND quarter < %(until)s
 GROUP BY day
 
 -- name: per_person
--- Logins and activities per sub-user in a period that may be long: those of its whole UTC days, and those of the
--- quarters of an hour before and after them. A deleted sub-user has no name.
+-- Logins and activities per sub-user in a period that may be long: the sum of its whole UTC days, and of the quarters of
+-- an hour before and after them. A deleted sub-user has no name.
 WITH counts AS (
     SELECT sub_user_id, logins, activities
     FROM audit_day_counts

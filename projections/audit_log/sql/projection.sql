@@ -10,7 +10,7 @@ COPY audit_older (position, account_id, sub_user_id) FROM STDIN
 -- Count the logins and activities among the rows just added: per quarter of an hour (of each sub-user, and of the
 -- account under its own id) and per UTC day. Events that occurred before the retained period are not counted. The topic
 -- identifies an activity, because its action is the portal's own name.
-WITH facts AS MATERIALIZED (
+WITH counts AS MATERIALIZED (
     SELECT a.account_id, a.sub_user_id, date_bin('15 minutes', a.occurred_at, '0001-01-01T00:00:00Z') AS quarter,
            (count(*) FILTER (WHERE e.topic = %(login)s))::integer AS logins,
            (count(*) FILTER (WHERE e.topic = %(activity)s))::integer AS activities
@@ -18,20 +18,20 @@ WITH facts AS MATERIALIZED (
     JOIN audit_view a ON a.position = e.notification_id
     WHERE e.notification_id >= %(first)s AND e.notification_id <= %(last)s
       AND a.position >= %(first)s AND a.position <= %(last)s
-      AND e.topic IN (%(login)s, %(activity)s) AND a.occurred_at >= %(begins)s
+      AND e.topic IN (%(login)s, %(activity)s) AND a.occurred_at >= %(retained_since)s
     GROUP BY a.account_id, a.sub_user_id, quarter
 ), by_quarter AS (
     INSERT INTO audit_counts AS c (account_id, person_id, quarter, logins, activities)
-    SELECT account_id, sub_user_id, quarter, logins, activities FROM facts
+    SELECT account_id, sub_user_id, quarter, logins, activities FROM counts
     UNION ALL
-    SELECT account_id, account_id, quarter, sum(logins), sum(activities) FROM facts GROUP BY account_id, quarter
+    SELECT account_id, account_id, quarter, sum(logins), sum(activities) FROM counts GROUP BY account_id, quarter
     ON CONFLICT (account_id, person_id, quarter)
     DO UPDATE SET logins = c.logins + excluded.logins, activities = c.activities + excluded.activities
 )
 INSERT INTO audit_day_counts AS c (account_id, sub_user_id, day, logins, activities)
 SELECT account_id, sub_user_id, date_bin('24 hours', quarter, '0001-01-01T00:00:00Z') AS day,
        sum(logins), sum(activities)
-FROM facts
+FROM counts
 GROUP BY account_id, sub_user_id, day
 ON CONFLICT (account_id, day, sub_user_id)
 DO UPDATE SET logins = c.logins + excluded.logins, activities = c.activities + excluded.activities

@@ -1,8 +1,8 @@
--- name: length
+-- name: stream_version
 -- The current version of an account's own stream.
 SELECT coalesce(max(originator_version), 0) AS version FROM stored_events WHERE originator_id = %(account_id)s
 
--- name: version_at
+-- name: version_at_time
 -- The version of an account's own stream at a moment. Times never go backwards in it, so a binary search finds the last
 -- event recorded by then.
 WITH RECURSIVE halved (low, high) AS (
@@ -14,7 +14,7 @@ WITH RECURSIVE halved (low, high) AS (
                (convert_from(e.state, 'UTF8')::json ->> 'timestamp')::timestamptz <= %(at)s AS recorded_by_then
         FROM (SELECT low, high, (low + high + 1) / 2 AS middle FROM halved WHERE low < high) AS between
         JOIN stored_events e ON e.originator_id = %(account_id)s AND e.originator_version = middle
-    ) AS looked_at
+    ) AS middle_event
 )
 SELECT low AS version FROM halved WHERE low = high
 
@@ -111,7 +111,7 @@ JOIN stored_events e ON e.notification_id = page.position
 ORDER BY page.position
 LIMIT %(limit)s
 
--- name: version_upto
+-- name: version_at_position
 -- The version of an account's own stream at a position.
 SELECT originator_version AS version FROM stored_events
 WHERE originator_id = %(account_id)s AND notification_id <= %(position)s
@@ -122,6 +122,6 @@ LIMIT 1
 -- The position that the audit log has reached: it lists events up to there.
 SELECT position FROM followers WHERE name = 'audit-log'
 
--- name: key_names
+-- name: api_key_names
 -- Names of the API keys that may act in other companies' accounts.
 SELECT api_key_id::text AS id, name FROM api_keys WHERE scope IN ('support', 'auditor')

@@ -1,8 +1,8 @@
 -- Statements that keep account_view and sub_user_view up to date. Rows are exchanged as JSON.
 
 -- name: find_accounts
--- Read and lock account rows. An erasure waits for this lock until the rows are written back: otherwise the names read
--- here would overwrite the erasure.
+-- Read and lock account rows. An erasure waits until they are written back: otherwise the names read here would
+-- overwrite the erasure.
 SELECT account_id::text AS id, to_jsonb(a) AS view_row FROM account_view a WHERE account_id = ANY(%(ids)s::uuid[])
 ORDER BY account_id FOR UPDATE
 
@@ -11,15 +11,15 @@ ORDER BY account_id FOR UPDATE
 SELECT sub_user_id::text AS id, to_jsonb(s) AS view_row FROM sub_user_view s WHERE sub_user_id = ANY(%(ids)s::uuid[])
 ORDER BY sub_user_id FOR UPDATE
 
--- name: put_accounts
--- Insert or update account rows. `version` is how much of the account's stream the view contains; reads compare it.
+-- name: upsert_accounts
+-- Insert or update account rows. `version` is the version of the account's stream that the view has reached; reads compare it.
 INSERT INTO account_view
 SELECT * FROM json_populate_recordset(NULL::account_view, %(rows)s::json)
 ON CONFLICT (account_id) DO UPDATE
 SET version = excluded.version, email = excluded.email, company_name = excluded.company_name,
     language = excluded.language, sub_user_limit = excluded.sub_user_limit, closed_at = excluded.closed_at
 
--- name: put_sub_users
+-- name: upsert_sub_users
 -- Insert or update sub-user rows. {updates} assigns the columns that can change after creation.
 INSERT INTO sub_user_view
 SELECT * FROM json_populate_recordset(NULL::sub_user_view, %(rows)s::json)

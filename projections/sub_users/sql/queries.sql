@@ -22,12 +22,12 @@ WITH account AS MATERIALIZED (
             WHERE e.originator_id = %(account_id)s AND EXISTS (
                 SELECT FROM stored_events f WHERE f.originator_id = %(account_id)s AND f.originator_version = 1
                                               AND f.topic = 'MainAccountRegistered')
-           ) AS stored,
-           (SELECT v.version FROM account_view v WHERE v.account_id = %(account_id)s) AS seen
+           ) AS stream_version,
+           (SELECT v.version FROM account_view v WHERE v.account_id = %(account_id)s) AS view_version
 ), page AS MATERIALIZED (
     SELECT * FROM sub_user_view WHERE {where} ORDER BY {key} {order}, sub_user_id {order} LIMIT %(limit)s
 )
-SELECT stored, seen, {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
+SELECT stream_version, view_version, {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
        (SELECT v.password_expires_at FROM vault v WHERE v.person_id = sub_user_id AND v.must_change AND active)
            AS temporary_password_expires_at, ({key})::text AS sort_key
 FROM account LEFT JOIN page ON true
