@@ -266,11 +266,10 @@ class Confirms:
         if not multiple:
             self._unconfirmed.pop(tag, None)
             return 1
-        tags = list(
-            takewhile(lambda unconfirmed_tag: unconfirmed_tag <= tag, self._unconfirmed)
-        )  # the tags are in ascending order
-        for confirmed_tag in tags:
-            del self._unconfirmed[confirmed_tag]
+        # `_unconfirmed` is in ascending order.
+        tags = list(takewhile(lambda unconfirmed_tag: unconfirmed_tag <= tag, self._unconfirmed))
+        for unconfirmed_tag in tags:
+            del self._unconfirmed[unconfirmed_tag]
         return len(tags)
 
 

@@ -180,7 +180,7 @@ class HistoryReader:
                 yield self._entry(stored_row, event, index_entries[position], vault_entries, names)
 
     def _with_skipped_state_events(
-        self, stored_rows: Sequence[DictRow], positions: Container[int]
+        self, stored_rows: Sequence[DictRow], listed_positions: Container[int]
     ) -> Iterable[DictRow]:
         """Return the rows together with the state events between them, by position.
 
@@ -189,7 +189,9 @@ class HistoryReader:
         if self._sub_user_id is None:
             return stored_rows
         state_events = self._state_events(stored_rows[-1]["position"])
-        skipped_state_events = (state_row for state_row in state_events if state_row["position"] not in positions)
+        skipped_state_events = (
+            state_row for state_row in state_events if state_row["position"] not in listed_positions
+        )
         return merge(stored_rows, skipped_state_events, key=itemgetter("position"))
 
     def _state_events(self, max_position: int) -> Iterator[DictRow]:

@@ -40,7 +40,7 @@ class Database(Protocol):
     """Source of connections with dictionary rows."""
 
     def get_connection(self) -> AbstractContextManager[Connection[DictRow]]:
-        """Lend a connection in autocommit mode."""
+        """Yield a connection in autocommit mode."""
 
 
 class Freshness:

@@ -82,21 +82,21 @@ class Proofs:
         self, basis: ProofBasis, events: Sequence[RecordedEvent], describe: Describe = lambda _: None
     ) -> Iterator[dict[str, Any]]:
         """Yield the line of each event, with its proof. Raises `KeyError` for an event after the checkpoint."""
-        proofs = self.of([event.position for event in events], basis.tree_size)
+        proofs = self.inclusion_proofs([event.position for event in events], basis.tree_size)
         for event in events:
             proof = proofs[event.position]
             yield with_digest(_line(event, describe, proof_members(proof.leaf, proof.path)))
 
     def line_at(self, position: int, tree_size: int) -> dict[str, Any] | None:
         """Return the line of the event at a position, with its proof in a tree of that size, or None."""
-        proof = self.of([position], tree_size).get(position)
+        proof = self.inclusion_proofs([position], tree_size).get(position)
         with self._database.get_connection() as connection:
             events = events_after(connection, position - 1, 1)
         if proof is None or not events or events[0].position != position:
             return None
         return _line(events[0], lambda _: None, proof_members(proof.leaf, proof.path))
 
-    def of(self, positions: Sequence[int], tree_size: int) -> dict[int, Inclusion]:
+    def inclusion_proofs(self, positions: Sequence[int], tree_size: int) -> dict[int, Inclusion]:
         """Return the inclusion proofs, by position, of the given positions that a tree of that size contains."""
         with self._database.get_connection() as connection:
             leaves = {position: leaf for position, leaf in leaves_at(connection, positions).items() if leaf < tree_size}

@@ -108,7 +108,7 @@ def test_inclusion_is_proven_in_every_tree_that_contains_the_event(service_with_
         for row in fetch(service_with_tree.settings.database_url or "", "SELECT position FROM merkle_leaves ORDER BY 1")
     ]
     for size in (1, 2, 16, 17, 150, 151, 255, 256, 257, 300):
-        proofs = service_with_tree.queries.proofs.of([*positions, 500, 5000], size)
+        proofs = service_with_tree.queries.proofs.inclusion_proofs([*positions, 500, 5000], size)
         assert list(proofs) == positions[:size]
         for position, proof in proofs.items():
             assert positions[proof.leaf] == position

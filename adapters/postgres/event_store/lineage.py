@@ -100,7 +100,7 @@ class Lineage:
         if previous.is_continued_by(current):
             epoch = current["epoch"]
             return epoch
-        if current["is_same_server"] and (previous.epoch is None or current["has_successor"]):
+        if current["is_same_server"] and current["has_successor"]:  # another process has begun the next epoch
             epoch = current["epoch"]
             begun_position = current["begun_position"]
             connection.execute(SQL["record_loss"], {"epoch": epoch, "seen_position": previous.highest_position})
