@@ -45,7 +45,7 @@ MAX_WAIT_SECONDS = 8.0
 """Time that a hash waits in the queue before `TooBusy` is raised."""
 
 MAX_QUEUED_HASHES = 256
-"""Maximum number of hashes running or waiting. At forbidden_texts 20 ms each, one core finishes them in `MAX_WAIT_SECONDS`."""
+"""Maximum number of hashes running or waiting. At about 20 ms each, one core finishes them in `MAX_WAIT_SECONDS`."""
 
 
 class Argon2Passwords:
@@ -66,7 +66,7 @@ class Argon2Passwords:
         self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     def ensure_allowed(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
-        """Raise `InvalidValue` for a password that is too short, too long, or contains words forbidden_texts its owner."""
+        """Raise `InvalidValue` for a password that is too short, too long, or contains words about its owner."""
         password = _normalized(password)
         if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
             raise InvalidValue(field, f"must have {MIN_LENGTH} to {MAX_LENGTH} characters")
@@ -114,7 +114,9 @@ class Argon2Passwords:
         try:
             from zxcvbn import zxcvbn  # noqa: PLC0415  # takes 0.2 s to load, which most commands never need
 
-            estimate = zxcvbn(password[:MAX_ESTIMATED_LENGTH], user_inputs=list(forbidden_texts), max_length=MAX_ESTIMATED_LENGTH)
+            estimate = zxcvbn(
+                password[:MAX_ESTIMATED_LENGTH], user_inputs=list(forbidden_texts), max_length=MAX_ESTIMATED_LENGTH
+            )
         finally:
             self._estimate_lock.release()
         return float(estimate["guesses"])
