@@ -78,9 +78,9 @@ from projections.transparency.checkpointer import Checkpointer
 from projections.transparency.checkpoints import Checkpoints
 from projections.transparency.merkle_tree import MerkleLeafProjection
 from projections.transparency.proofs import Proofs
-from projections.usage.due_accounts import PostgresUsageCounts
 from projections.usage.projection import UsageProjection
 from projections.usage.queries import UsageQueries
+from projections.usage.usage_counts import PostgresUsageCounts
 
 if TYPE_CHECKING:
     from adapters.postgres.deadlines import Limits

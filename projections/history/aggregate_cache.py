@@ -20,7 +20,7 @@ MAX_ENTRIES = 64
 
 
 Key = tuple[UUID, UUID | None, int]
-"""Account, the sub-user whose events have all been applied (None if those of all have), and version."""
+"""Account, sub-user and version. With a sub-user, the account lacks the last logins and mails of the others."""
 
 
 class AggregateCache:

@@ -159,7 +159,7 @@ class History:
                 self._query_version("stream_version", account_id), self._settled_position(), as_of, has_time_limit=False
             )
         version = self._query_version("version_at_time", account_id, at=as_of)
-        # Even with MAX_CLOCK_SKEW, events of other streams with times up to `as_of` were recorded before this one.
+        # Events of other streams with times up to `as_of` were recorded before this version, even with MAX_CLOCK_SKEW.
         first_later_version = (
             self._query_version("version_at_time", account_id, at=min(as_of, END_OF_TIME) + MAX_CLOCK_SKEW) + 1
         )

@@ -261,7 +261,7 @@ def _require_continuation(
 
 
 def _due_sizes(newest: StoredCheckpoint | None, tree_size: int, now: datetime) -> list[int]:
-    """Return the tree sizes of due checkpoints: each `MAX_UNSIGNED_EVENTS` events, and the last one if it is old.
+    """Return the tree sizes to sign: each `MAX_UNSIGNED_EVENTS` events, or all events if the newest checkpoint is old.
 
     A checkpoint dated in the future counts as old: a wrong clock must not stop signing until that date.
     """

@@ -12,7 +12,8 @@ SELECT sub_user_id::text AS id, to_jsonb(s) AS view_row FROM sub_user_view s WHE
 ORDER BY sub_user_id FOR UPDATE
 
 -- name: upsert_accounts
--- Insert or update account rows. `version` is the version of the account's stream that the view has reached; reads compare it.
+-- Insert or update account rows. `version` is the version of the account's stream that the view has reached; reads
+-- compare it.
 INSERT INTO account_view
 SELECT * FROM json_populate_recordset(NULL::account_view, %(rows)s::json)
 ON CONFLICT (account_id) DO UPDATE

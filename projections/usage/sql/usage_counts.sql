@@ -1,4 +1,4 @@
--- name: take
+-- name: take_due_account
 -- Take the account with the latest due day up to the given one, together with all its due days. The rows are gone when
 -- the transaction commits, and back if it does not. Rows that another worker has locked are skipped, so that no two
 -- workers wait for each other.

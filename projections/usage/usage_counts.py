@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from domain.plan import Period
 
-SQL = statements("projections.usage", "due_accounts")
+SQL = statements("projections.usage", "usage_counts")
 USAGE_SQL = statements("projections.usage", "queries")
 
 
@@ -34,7 +34,7 @@ class PostgresUsageCounts:
         The account stays due if the block raises.
         """
         with self._database.get_connection() as connection, connection.transaction():
-            row = connection.execute(SQL["take"], {"today": today}, prepare=True).fetchone()
+            row = connection.execute(SQL["take_due_account"], {"today": today}, prepare=True).fetchone()
             yield row["account_id"] if row is not None else None
 
     def total_usage(self, account_id: UUID, period: Period) -> Usage:
