@@ -23,7 +23,7 @@ TEMPORARY_PASSWORD = "first phrase for now"
 OWN_PASSWORD = "a password of my own"
 METRICS_TOKEN = "the-token-of-a-Prometheus"
 
-numbers = count(1)
+sub_user_numbers = count(1)
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,10 @@ class ApiClients:
         return ApiClient.with_key(self.app, METRICS_TOKEN)
 
     def with_scope(self, scope: Scope) -> ApiClient:
-        caller: ApiClient = getattr(self, scope)
-        return caller
+        client: ApiClient = getattr(self, scope)
+        return client
 
-    def account(self, **details: Any) -> Account:
+    def register_account(self, **details: Any) -> Account:
         """Register a main account through the portal."""
         body = {"email": f"boss-{uuid4().hex[:8]}@company.example", "company_name": "Winds & Waves", **details}
         response = self.portal.post("/v1/accounts", json=body)
@@ -116,7 +116,12 @@ class Account:
 
     def create_sub_user(self, password: str | None = TEMPORARY_PASSWORD, **details: Any) -> SubUser:
         """Create an inactive sub-user; with a password of None, the service generates one."""
-        body = {"email": f"someone-{next(numbers)}@company.example", "name": "Grace", "surname": "Hopper", **details}
+        body = {
+            "email": f"someone-{next(sub_user_numbers)}@company.example",
+            "name": "Grace",
+            "surname": "Hopper",
+            **details,
+        }
         if password is not None:
             body["password"] = password
         response = self.portal.post(f"{self.path}/sub-users", json=body)
@@ -166,7 +171,7 @@ class SubUser:
         details: dict[str, Any] = response.json  # type: ignore[assignment]
         return details
 
-    def etag(self) -> str:
+    def fetch_etag(self) -> str:
         """Return the current entity tag."""
         return self.account.portal.get(self.path).headers["ETag"]
 
@@ -179,7 +184,7 @@ class SubUser:
         """Send a login request with the sub-user's credentials; `overrides` replaces some of them."""
         return self.account.portal.post("/v1/sessions", json={**self.credentials, **overrides})
 
-    def token(self) -> str:
+    def new_token(self) -> str:
         """Log in and return the session token."""
         response = self.log_in()
         assert response.status_code == 201, response.text
@@ -189,21 +194,21 @@ class SubUser:
     def set_own_password(self, password: str) -> SubUser:
         """Set the sub-user's own password, and return the sub-user with it."""
         body = {"current_password": self.password, "new_password": password}
-        headers = {"Session-Token": self.token()}
+        headers = {"Session-Token": self.new_token()}
         response = self.account.portal.put("/v1/sessions/current/password", json=body, headers=headers)
         assert response.status_code == 200, response.text
         return replace(self, password=password)
 
 
-def is_active(portal: ApiClient, token: str) -> bool:
+def is_session_active(portal: ApiClient, token: str) -> bool:
     """Return whether a session token is active."""
     response = portal.post("/v1/sessions/introspect", json={"token": token})
     assert response.status_code == 200, response.text
     return bool(response.json["active"])  # type: ignore[index]
 
 
-EXTENSIONS = {"store-went-back": {"epoch", "common_position"}}
-"""Extension members of problems, by problem type."""
+EXTENSION_MEMBERS = {"store-went-back": {"epoch", "common_position"}}
+"""Members of a problem in addition to those of RFC 9457, by problem type."""
 
 
 def require_problem(response: TestResponse, status: int, problem_type: str, *fields: str) -> Any:
@@ -216,7 +221,7 @@ def require_problem(response: TestResponse, status: int, problem_type: str, *fie
     assert problem["title"]
     assert problem["detail"]
     assert problem["request_id"] == response.headers["X-Request-Id"]
-    extensions = {"errors"} if fields else EXTENSIONS.get(problem_type, set())
-    assert set(problem) == {"type", "title", "status", "detail", "request_id"} | extensions
+    extension_members = {"errors"} if fields else EXTENSION_MEMBERS.get(problem_type, set())
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"} | extension_members
     assert set(problem.get("errors", ())) == set(fields)
     return problem

@@ -21,10 +21,10 @@ def portal(clients: ApiClients) -> ApiClient:
 @pytest.fixture
 def account(clients: ApiClients) -> Account:
     """Return a newly registered main account."""
-    return clients.account()
+    return clients.register_account()
 
 
 @pytest.fixture
-def streams_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make event streams end after their first events, for tests that read every response to its end."""
+def finite_event_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make event streams end after their first events, for tests that read every response to the end."""
     monkeypatch.setattr(EventTail, "ended", True)

@@ -81,7 +81,7 @@ class Findings:
     failures: dict[str, str] = field(default_factory=dict)
 
     @property
-    def cases(self) -> int:
+    def request_count(self) -> int:
         return sum(self.responses.values())
 
     def successes(self) -> set[str]:
@@ -122,7 +122,7 @@ class RequestDirector:
     def __init__(self, clients: ApiClients) -> None:
         self._clients = clients
         self._account = self._new_account()
-        self._signed = sign_checkpoint(clients)
+        self._signed_position = sign_checkpoint(clients)
         self._sub_user: SubUser | None = None
         self._path_parameters: Mapping[str, Callable[[], dict[str, str]]] = {
             "close_account": self._new_account_parameters,
@@ -138,7 +138,7 @@ class RequestDirector:
             "introspect": self._with_token,
             "record_activities": self._about_sub_user,
             "record_usage": self._about_sub_user,
-            "show_usage": _without_days,
+            "show_usage": _remove_days,
             "prove_event": self._in_newest_tree,
             "prove_consistency": self._in_newest_tree,
             "create_webhook": self._with_valid_receiver,
@@ -173,8 +173,8 @@ class RequestDirector:
         return log.status_code == 200 and log.json["items"] != []  # type: ignore[index]
 
     def _new_account(self) -> Account:
-        account = self._clients.account()
-        body = {"limit": 10_000, "reason": "to try things on"}
+        account = self._clients.register_account()
+        body = {"limit": 10_000, "reason": "for tests"}
         assert self._clients.support.put(f"{account.path}/sub-user-limit", json=body).status_code == 200
         return account
 
@@ -189,18 +189,18 @@ class RequestDirector:
         return {"account_id": self._account.account_id, "sub_user_id": self._usable_sub_user().sub_user_id}
 
     def _new_account_parameters(self) -> dict[str, str]:
-        return {"account_id": self._clients.account().account_id}
+        return {"account_id": self._clients.register_account().account_id}
 
     def _new_sub_user_parameters(self) -> dict[str, str]:
         return {**self._shared_parameters(), "sub_user_id": self._account.create_sub_user(password=None).sub_user_id}
 
     def _new_webhook_parameters(self) -> dict[str, str]:
-        body = {"url": RECEIVER, "account_id": self._clients.account().account_id}
+        body = {"url": RECEIVER, "account_id": self._clients.register_account().account_id}
         created: Any = self._clients.portal.post("/v1/webhooks", json=body).json
         return {"webhook_id": created["webhook_id"]}
 
     def _with_new_session(self, case: Case[Any]) -> None:
-        case.headers["Session-Token"] = self._usable_sub_user().token()
+        case.headers["Session-Token"] = self._usable_sub_user().new_token()
         if isinstance(case.body, dict):
             case.body |= {"current_password": OWN_PASSWORD, "new_password": GOOD_PASSWORD}
             self._sub_user = None
@@ -210,21 +210,21 @@ class RequestDirector:
 
     def _with_token(self, case: Case[Any]) -> None:
         if isinstance(case.body, dict):
-            case.body["token"] = self._usable_sub_user().token()
+            case.body["token"] = self._usable_sub_user().new_token()
 
     def _with_valid_receiver(self, case: Case[Any]) -> None:
         """Set an allowed URL and an existing account, which webhooks of portal keys need."""
         body: Any = case.body
-        body |= {"url": RECEIVER, "account_id": self._clients.account().account_id, "after": 0}
+        body |= {"url": RECEIVER, "account_id": self._clients.register_account().account_id, "after": 0}
 
     def _from_first_position(self, case: Case[Any]) -> None:
         body: Any = case.body
         body["after"] = 0
 
     def _in_newest_tree(self, case: Case[Any]) -> None:
-        """Ask about the newest signed tree, and about an event in it."""
+        """Request proofs of the newest signed tree, and of an event in it."""
         if "position" in case.path_parameters:
-            case.path_parameters["position"] = str(self._signed)
+            case.path_parameters["position"] = str(self._signed_position)
         for name in ("tree_size", "second"):
             case.query.pop(name, None)
         if "first" in case.query:
@@ -238,7 +238,7 @@ class RequestDirector:
 
 
 def remove_state_dependent_values(case: Case[Any]) -> None:
-    """Remove values whose validity depends on state, and replace what JSON Schema cannot tell to be refused.
+    """Remove values whose validity depends on state, and replace those that only JSON Schema allows.
 
     These are passwords that may be too common, and addresses that its format `email` allows, such as `a@b`.
     """
@@ -281,7 +281,7 @@ def sign_checkpoint(clients: ApiClients) -> int:
     return newest.position
 
 
-def _without_days(case: Case[Any]) -> None:
+def _remove_days(case: Case[Any]) -> None:
     """Remove the days: their validity depends on each other and on today's date."""
     for name in ("since", "until"):
         case.query.pop(name, None)
@@ -296,9 +296,9 @@ def is_uuid(value: object) -> bool:
 
 
 def fuzz(
-    clients: ApiClients, *, phases: set[str], examples: int, seed: int | None = None, only: str = "^/v1/"
+    clients: ApiClients, *, phases: set[str], examples: int, seed: int | None = None, path_pattern: str = "^/v1/"
 ) -> Findings:
-    """Run Schemathesis on the operations whose path matches `only`, and return its findings."""
+    """Run Schemathesis on the operations whose path matches the pattern, and return its findings."""
     config = SchemathesisConfig.from_dict(
         {
             **({} if seed is None else {"seed": seed}),
@@ -313,18 +313,18 @@ def fuzz(
         }
     )
     all_operations = schemathesis.openapi.from_wsgi("/openapi.json", clients.app, config=config)
-    schema = all_operations.include(path_regex=only)
+    schema = all_operations.include(path_regex=path_pattern)
     schema.hook("map_case")(RequestDirector(clients))
-    schema.auth(refresh_interval=None)(key_for(clients))
+    schema.auth(refresh_interval=None)(auth_provider(clients))
     findings = Findings()
-    lifted: dict[str, Any] = dict.fromkeys(DOWNLOAD_LIMITS, 10**6)
-    with patch.multiple(downloads, **lifted):
+    lifted_limits: dict[str, Any] = dict.fromkeys(DOWNLOAD_LIMITS, 10**6)
+    with patch.multiple(downloads, **lifted_limits):
         for event in from_schema(schema).execute():
             findings.record(event)
     return findings
 
 
-def key_for(clients: ApiClients) -> Any:
+def auth_provider(clients: ApiClients) -> Any:
     """Return a Schemathesis auth provider that sends a key with a scope that the operation accepts."""
 
     class Key:

@@ -74,9 +74,8 @@ class Client:
             self.file.readline()
         self.file.readline()
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the server closes the connection without sending more; waits until it closes or sends."""
+    def wait_until_closed(self) -> bool:
+        """Wait until the server closes the connection or sends more; return whether it was closed."""
         try:
             return self.file.read(1) == b""
         except ConnectionResetError:
@@ -121,7 +120,8 @@ def serving(
     listener.setblocking(False)
     heartbeat = Heartbeats(1).heartbeat_of(0)
     running_servers: list[RunningServer] = []
-    is_started = threading.Event()
+    stop_events: list[asyncio.Event] = []
+    started = threading.Event()
 
     async def run() -> None:
         stop_requested = asyncio.Event()
@@ -130,15 +130,14 @@ def serving(
         server.accept_connections()
         running_servers.append(RunningServer(listener.getsockname()[1], server, heartbeat, asyncio.get_running_loop()))
         stop_events.append(stop_requested)
-        is_started.set()
+        started.set()
         await stop_requested.wait()
         await server.stop()
 
-    stop_events: list[asyncio.Event] = []
     thread = threading.Thread(target=lambda: uvloop.run(run()), name="server")
     thread.start()
     try:
-        assert is_started.wait(LONGEST)
+        assert started.wait(LONGEST)
         yield running_servers[0]
     finally:
         running_servers[0].loop.call_soon_threadsafe(stop_events[0].set)

@@ -13,7 +13,7 @@ from contextlib import closing
 from http.client import HTTPConnection
 from itertools import chain, combinations, count
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.postgres import connect
 from tests.processes.portal import Portal
@@ -32,8 +32,8 @@ BATCH_INTERVAL = 0.4
 ROUNDS_UNTIL_RESET = 80
 """Fewer than the 100 consecutive failures that lock a sub-user."""
 
-THROTTLED = "203.0.113.7"
-WRONG = "not what it is at all"
+THROTTLED_ADDRESS = "203.0.113.7"
+WRONG_PASSWORD = "not what it is at all"
 
 addresses = count(int(ipaddress.ip_address("2001:db8::1")), 2**80)
 """Each login comes from its own /48 network, so that none is throttled."""
@@ -41,48 +41,57 @@ addresses = count(int(ipaddress.ip_address("2001:db8::1")), 2**80)
 Timings = dict[str, dict[str, list[float]]]
 """Response times in seconds, by status and kind of refusal."""
 
-Kind = tuple[dict[str, str], str | None, int]
-"""Credentials, client address (None for a new one each time), and expected status."""
+
+class Attempt(NamedTuple):
+    """A login that is refused with this status. Without an address, it is sent from a new one each time."""
+
+    credentials: dict[str, str]
+    address: str | None
+    status: int
 
 
 def measure(deployment: Deployment, database_url: str, *, rounds: int, load: int) -> Timings:
     """Time `rounds` refusals of each kind, `load` of them at a time, or one after another if `load` is 0."""
     with Portal(deployment.url, deployment.api_key()) as portal:
-        kinds = _kinds(portal, database_url)
+        attempts = _attempts_by_kind(portal, database_url)
         timings: Timings = {"401": {}, "429": {}}
-        for name, (_, _, status) in kinds.items():
-            timings[str(status)][name] = []
+        for kind, attempt in attempts.items():
+            timings[str(attempt.status)][kind] = []
         with closing(_Client(deployment, portal)) as client, ThreadPoolExecutor(32) as threads:
             for first_round in range(0, rounds, ROUNDS_UNTIL_RESET):
                 _reset(database_url)
                 shuffled_rounds = [
-                    random.sample([*kinds], len(kinds)) for _ in range(min(ROUNDS_UNTIL_RESET, rounds - first_round))
+                    random.sample([*attempts], len(attempts))
+                    for _ in range(min(ROUNDS_UNTIL_RESET, rounds - first_round))
                 ]
-                names = [*chain.from_iterable(shuffled_rounds)]
-                starts = _starts(len(names), load)
-                attempts = (kinds[name] for name in names)
-                for name, seconds in zip(names, threads.map(client.time, attempts, starts), strict=True):
-                    timings[str(kinds[name][2])][name].append(seconds)
+                kinds = [*chain.from_iterable(shuffled_rounds)]
+                start_times = _start_times(len(kinds), load)
+                response_times = threads.map(client.time, (attempts[kind] for kind in kinds), start_times)
+                for kind, seconds in zip(kinds, response_times, strict=True):
+                    timings[str(attempts[kind].status)][kind].append(seconds)
     return timings
 
 
 def table(timings: Timings) -> str:
-    """Return, for each pair of kinds, the area under the curve of the best classifier, worst first."""
+    """Return the area under the ROC curve for each pair of kinds, the most distinguishable pair first."""
     lines = []
     for status, kinds in timings.items():
         timings_per_kind = min(len(values) for values in kinds.values())
-        lines.append(f"\n{status}, {timings_per_kind} timings of each kind: area under the curve by middle, by spread")
-        lines += [f"  {by_middle:.3f}  {by_spread:.3f}  {pair}" for by_middle, by_spread, pair in _areas(kinds)]
+        lines.append(f"\n{status}, {timings_per_kind} timings of each kind: area under the curve by time, by deviation")
+        lines += [f"  {by_time:.3f}  {by_deviation:.3f}  {pair}" for by_time, by_deviation, pair in _areas(kinds)]
     return "\n".join(lines)
 
 
 def most_distinguishable(timings: Mapping[str, Sequence[float]]) -> tuple[float, str]:
-    """Return the largest area under the curve of any two kinds, and that pair."""
-    return max((max(by_middle, by_spread), pair) for by_middle, by_spread, pair in _areas(timings))
+    """Return the largest area under the ROC curve of any two kinds, and that pair."""
+    return max((max(by_time, by_deviation), pair) for by_time, by_deviation, pair in _areas(timings))
 
 
 def area_under_curve(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return how often a threshold classifier orders a pair correctly: 0.5 is chance, 1.0 is certainty."""
+    """Return the area under the ROC curve: how often a value of one kind exceeds a value of the other.
+
+    0.5 is chance, 1.0 is certainty.
+    """
     ordered = sorted(second)
     pairs = sum((bisect_left(ordered, value) + bisect_right(ordered, value)) / 2 for value in first)
     share = pairs / (len(first) * len(second))
@@ -90,8 +99,9 @@ def area_under_curve(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def _areas(timings: Mapping[str, Sequence[float]]) -> list[tuple[float, float, str]]:
-    middle = median(chain.from_iterable(timings.values()))
-    deviations = {kind: [abs(value - middle) for value in values] for kind, values in timings.items()}
+    """Return the areas for each pair of kinds: by time, and by deviation from the median time of all kinds."""
+    median_time = median(chain.from_iterable(timings.values()))
+    deviations = {kind: [abs(value - median_time) for value in values] for kind, values in timings.items()}
     areas = [
         (
             area_under_curve(timings[first], timings[second]),
@@ -117,11 +127,10 @@ class _Client:
         for connection in self._connections:
             connection.close()
 
-    def time(self, kind: Kind, start: float) -> float:
+    def time(self, attempt: Attempt, start: float) -> float:
         """Send a login at monotonic time `start`, and return the seconds until its response."""
-        credentials, address, status = kind
-        address = address or str(ipaddress.IPv6Address(next(addresses)))
-        body, headers = json.dumps(credentials), {**self._headers, "X-Client-IP": address}
+        address = attempt.address or str(ipaddress.IPv6Address(next(addresses)))
+        body, headers = json.dumps(attempt.credentials), {**self._headers, "X-Client-IP": address}
         connection = self._connection()
         time.sleep(max(0.0, start - time.monotonic()))
         began = time.perf_counter()
@@ -129,7 +138,7 @@ class _Client:
         response = connection.getresponse()
         seconds = time.perf_counter() - began
         response.read()
-        assert response.status == status, response.status
+        assert response.status == attempt.status, response.status
         return seconds
 
     def _connection(self) -> HTTPConnection:
@@ -140,13 +149,13 @@ class _Client:
         return connection
 
 
-def _starts(requests: int, load: int) -> Iterator[float]:
+def _start_times(request_count: int, load: int) -> Iterator[float]:
     first_start = time.monotonic() + 0.1
-    for number in range(requests):
+    for number in range(request_count):
         yield first_start + (number * REQUEST_INTERVAL if not load else number // load * BATCH_INTERVAL)
 
 
-def _kinds(portal: Portal, database_url: str) -> dict[str, Kind]:
+def _attempts_by_kind(portal: Portal, database_url: str) -> dict[str, Attempt]:
     account = portal.register()
     sub_user, inactive, expired, locked, throttled = (account.add_with_own_password() for _ in range(5))
     inactive.change(active=False)
@@ -154,36 +163,41 @@ def _kinds(portal: Portal, database_url: str) -> dict[str, Kind]:
     unknown = {**sub_user.login, "email": "nobody@company.example"}
     unknown_account = {**sub_user.login, "account_email": "nobody@company.example"}
     _lock(portal, locked.login, database_url)
-    throttled_kinds = {
-        "known sub-user": {**throttled.login, "password": WRONG},
+    throttled_credentials = {
+        "known sub-user": {**throttled.login, "password": WRONG_PASSWORD},
         "unknown sub-user": {**unknown, "email": "nobody.else@company.example"},
         "unknown account": {**unknown_account, "email": "nobody.else@company.example"},
     }
-    for credentials in throttled_kinds.values():
+    for credentials in throttled_credentials.values():
         for _ in range(5):
-            portal.call(401, "POST", "/v1/sessions", credentials, X_Client_IP=THROTTLED)
+            portal.call(401, "POST", "/v1/sessions", credentials, X_Client_IP=THROTTLED_ADDRESS)
         _block_for_a_day(database_url, "blocked_until IS NOT NULL")
-    refused = {
+    refused_credentials = {
         "unknown account": unknown_account,
         "unknown sub-user": unknown,
-        "wrong password": {**sub_user.login, "password": WRONG},
+        "wrong password": {**sub_user.login, "password": WRONG_PASSWORD},
         "inactive": inactive.login,
         "expired": expired.login,
         "locked": locked.login,
     }
-    kinds: dict[str, Kind] = {name: (credentials, None, 401) for name, credentials in refused.items()}
-    return kinds | {f"{name}, throttled": (login, THROTTLED, 429) for name, login in throttled_kinds.items()}
+    attempts = {kind: Attempt(credentials, None, 401) for kind, credentials in refused_credentials.items()}
+    return attempts | {
+        f"{kind}, throttled": Attempt(credentials, THROTTLED_ADDRESS, 429)
+        for kind, credentials in throttled_credentials.items()
+    }
 
 
 def _lock(portal: Portal, credentials: dict[str, Any], database_url: str) -> None:
     """Lock a sub-user: record one real failure, then set the counter to 100 in the database."""
-    portal.call(401, "POST", "/v1/sessions", {**credentials, "password": WRONG}, X_Client_IP="198.51.100.9")
-    _block_for_a_day(database_url, "identity = key AND failures = 1", "failures = 100, ")
+    portal.call(401, "POST", "/v1/sessions", {**credentials, "password": WRONG_PASSWORD}, X_Client_IP="198.51.100.9")
+    with connect(database_url) as connection:  # the failure before is the first of any sub-user
+        connection.execute("UPDATE throttle SET failures = 100 WHERE identity = key AND failures = 1")
+    _block_for_a_day(database_url, "identity = key AND failures = 100")
 
 
-def _block_for_a_day(database_url: str, condition: str, assignments: str = "") -> None:
+def _block_for_a_day(database_url: str, condition: str) -> None:
     with connect(database_url) as connection:
-        query = f"UPDATE throttle SET {assignments}blocked_until = now() + interval '1 day' WHERE {condition}"  # noqa: S608
+        query = f"UPDATE throttle SET blocked_until = now() + interval '1 day' WHERE {condition}"  # noqa: S608
         connection.execute(query)
 
 

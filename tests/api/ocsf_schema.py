@@ -15,7 +15,7 @@ SEVERITIES = {0, 1, 2, 3, 4, 5, 6, 99}
 STATUSES = {0, 1, 2, 99}
 USER_TYPES = {0, 1, 2, 3, 4, 99}
 INTEGERS = ("activity_id", "category_uid", "class_uid", "severity_id", "status_id", "time", "type_uid")
-KNOWN = {
+KNOWN_ATTRIBUTES = {
     *BASE,
     *("activity_name", "category_name", "class_name", "message", "severity", "status", "status_id", "status_detail"),
     *("actor", "src_endpoint", "http_request", "user", "service", "session", "is_remote", "unmapped"),
@@ -23,13 +23,13 @@ KNOWN = {
 """Attributes of these classes that exports use; `unmapped` holds data that OCSF has no attribute for."""
 
 
-def faults(event: dict[str, Any]) -> list[str]:
-    """Return the names of the requirements that an event violates."""
+def violations(event: dict[str, Any]) -> list[str]:
+    """Return a description of each requirement that an event violates."""
     class_uid = event.get("class_uid", -1)
     if class_uid not in REQUIRED:
         return [f"class {class_uid}"]
     errors = [f"{name} is missing" for name in REQUIRED[class_uid] if name not in event]
-    errors += [f"{name} is unknown" for name in event.keys() - KNOWN]
+    errors += [f"{name} is unknown" for name in event.keys() - KNOWN_ATTRIBUTES]
     errors += [f"{name} is no integer" for name in INTEGERS if name in event and type(event[name]) is not int]
     if errors:
         return errors

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from api.console.current_user import Audience
     from application.commands.api_keys import Scope
 
-STAND_IN = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
+EXAMPLE_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
 """Id of the sub-user in the document's examples."""
 
 
@@ -52,20 +52,20 @@ class Route:
 
     def path(self, **ids: object) -> str:
         """Return the path with these ids; missing ids are replaced by one that does not exist."""
-        return self.documented_path.format(**{**dict.fromkeys(self.parameters, STAND_IN), **ids})
+        return self.documented_path.format(**{**dict.fromkeys(self.parameters, EXAMPLE_ID), **ids})
 
     def body_about(self, sub_user_id: str) -> dict[str, Any]:
         """Return the request's body, with the id of this sub-user, as keyword arguments for the client."""
         if self.body is None:
             return {}
-        return {"json": json.loads(json.dumps(self.body).replace(STAND_IN, sub_user_id))}
+        return {"json": json.loads(json.dumps(self.body).replace(EXAMPLE_ID, sub_user_id))}
 
 
 @cache
 def routes() -> tuple[Route, ...]:
     """Return every route, ordered by path and method.
 
-    The application has no real service behind it: it is only inspected.
+    The application needs no real service, because it is only inspected.
     """
     app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, streams=1, public_url=""))))
     document = json.loads(app.extensions["subusers-openapi"]())
@@ -74,11 +74,11 @@ def routes() -> tuple[Route, ...]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             audience = getattr(app.view_functions[rule.endpoint], "audience", None)
             route = Route(method, rule.rule, scopes_of(app, rule.endpoint), audience)
-            all_routes.append(replace(route, body=_example(document, route), query=_query(document, route)))
+            all_routes.append(replace(route, body=_example(document, route), query=_query_parameters(document, route)))
     return tuple(sorted(all_routes, key=lambda route: (route.rule, route.method)))
 
 
-def _query(document: dict[str, Any], route: Route) -> tuple[str, ...]:
+def _query_parameters(document: dict[str, Any], route: Route) -> tuple[str, ...]:
     operation = document["paths"].get(route.documented_path, {}).get(route.method.lower(), {})
     return tuple(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
 

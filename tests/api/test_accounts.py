@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import OWN_PASSWORD, is_active, require_problem
+from tests.api.callers import OWN_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
     from tests.api.callers import Account, ApiClient, ApiClients
@@ -21,7 +21,7 @@ FIELDS = {
 
 def test_registration_returns_the_account_and_its_location(clients: ApiClients, portal: ApiClient) -> None:
     """The response has exactly the account's fields, its Location, and its position in the history."""
-    account = clients.account(company_name="  Société Générale de l'Été ", language="it")
+    account = clients.register_account(company_name="  Société Générale de l'Été ", language="it")
 
     body: Any = account.response.json
     assert account.response.status_code == 201
@@ -92,7 +92,7 @@ def test_email_cannot_be_changed_to_that_of_another_account(
     clients: ApiClients, account: Account, portal: ApiClient
 ) -> None:
     """The conflict leaves the whole account unchanged."""
-    other_account = clients.account()
+    other_account = clients.register_account()
     changes = {"email": other_account.email.title(), "company_name": "Rivers"}
     require_problem(portal.patch(account.path, json=changes), 409, "account-email-taken")
     assert portal.get(account.path).json == account.response.json
@@ -101,14 +101,14 @@ def test_email_cannot_be_changed_to_that_of_another_account(
 def test_closing_an_account_ends_all_access(account: Account, portal: ApiClient) -> None:
     """Sessions end, logins are refused, commands conflict; the account can still be read."""
     sub_user = account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
 
     closed = portal.delete(account.path)
 
     assert (closed.status_code, closed.data) == (204, b"")
     assert "Content-Type" not in closed.headers
     assert "Event-Position" in closed.headers
-    assert not is_active(portal, token)
+    assert not is_session_active(portal, token)
     require_problem(sub_user.log_in(), 401, "login-refused")
     require_problem(portal.patch(account.path, json={"language": "it"}), 409, "account-closed")
     require_problem(portal.patch(sub_user.path, json={"active": False}), 409, "account-closed")
@@ -143,7 +143,7 @@ def test_email_of_a_closed_account_can_be_registered_again(
     clients: ApiClients, account: Account, portal: ApiClient
 ) -> None:
     portal.delete(account.path)
-    assert clients.account(email=account.email).account_id != account.account_id
+    assert clients.register_account(email=account.email).account_id != account.account_id
 
 
 def test_support_raises_the_sub_user_limit_with_a_reason(clients: ApiClients, account: Account) -> None:

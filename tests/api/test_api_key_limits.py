@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from application.commands.api_keys import Limits, Scope
-from tests.api.callers import ApiClient, ApiClients, SubUser, is_active, require_problem
+from tests.api.callers import ApiClient, ApiClients, SubUser, is_session_active, require_problem
 from tests.api.route_table import Route, routes
 from tests.api_keys import BY_OPERATOR
 from tests.waiting import eventually
@@ -24,7 +24,7 @@ GUARDED = [route for route in routes() if route.scopes]
 @pytest.fixture(scope="module")
 def sub_user(clients: ApiClients) -> SubUser:
     """Return a sub-user whose account no test in this module changes."""
-    return clients.account().create_with_own_password()
+    return clients.register_account().create_with_own_password()
 
 
 def client_with_limits(clients: ApiClients, scope: Scope = Scope.PORTAL, **limits: object) -> ApiClient:
@@ -35,7 +35,7 @@ def client_with_limits(clients: ApiClients, scope: Scope = Scope.PORTAL, **limit
 
 def test_expired_key_is_refused(own_clients: ApiClients, clock: TravelingClock) -> None:
     """The problem says that the key has expired."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     client = client_with_limits(own_clients, expires_at=clock() + timedelta(hours=1))
     assert client.get(account.path).status_code == 200
     clock.advance(hours=1)
@@ -79,10 +79,10 @@ def test_key_of_one_account_has_no_access_to_others(clients: ApiClients, sub_use
             body = {"url": "https://receiver.example/", "account_id": sub_user.account.account_id}
             webhook_path = clients.portal.post("/v1/webhooks", json=body).headers["Location"]
             path = route.path(webhook_id=webhook_path.rpartition("/")[2])
-        token = sub_user.token()
+        token = sub_user.new_token()
         request = route.body_about(sub_user.sub_user_id)
         if route.rule == "/v1/sessions/introspect":
-            assert not is_active(client, token)
+            assert not is_session_active(client, token)
             continue
         if str(route) == "POST /v1/webhooks":
             request["json"]["account_id"] = sub_user.account.account_id
@@ -98,7 +98,7 @@ def test_key_of_one_account_has_access_to_it(clients: ApiClients, sub_user: SubU
     client = client_with_limits(clients, accounts=frozenset({UUID(account_id)}))
     assert client.get(sub_user.account.path).status_code == 200
     token = client.post("/v1/sessions", json=sub_user.credentials).json["token"]  # type: ignore[index]
-    assert is_active(client, token)
+    assert is_session_active(client, token)
     created = client.post("/v1/webhooks", json={"url": "https://receiver.example/", "account_id": account_id})
     assert created.status_code == 201
     listed = client.get("/v1/webhooks", query_string={"account_id": account_id}).json["items"]  # type: ignore[index]

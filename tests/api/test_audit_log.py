@@ -22,7 +22,7 @@ DAYS = ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"]
 @pytest.fixture(scope="module")
 def history(clients: ApiClients) -> tuple[Account, SubUser, SubUser]:
     """Return an account with two sub-users; the first has activities on three days of 2026."""
-    account = clients.account()
+    account = clients.register_account()
     sub_user, other_sub_user = account.create_sub_user(), account.create_sub_user(name="Ada")
     activities = [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "occurred_at": day} for day in DAYS]
     activities.append({"sub_user_id": other_sub_user.sub_user_id, "action": "tool.used"})
@@ -171,7 +171,7 @@ def test_invalid_query_is_refused(account: Account, portal: ApiClient, query: di
 
 def test_log_of_an_unknown_account_is_not_found(clients: ApiClients) -> None:
     """Every format returns 404. The stream of an activity is not an account either."""
-    account = clients.account()
+    account = clients.register_account()
     body = {"activities": [{"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used"}]}
     clients.portal.post(f"{account.path}/activities", json=body)
     with clients.service.database.get_connection() as connection:

@@ -55,7 +55,7 @@ def story(clients: ApiClients) -> Story:
     """Record at least one event of each kind."""
     began = clients.service.clock()
     owner = clients.portal.with_headers(X_Client_IP=OWNER_CLIENT[0], X_Client_User_Agent=OWNER_CLIENT[1])
-    account = replace(clients, portal=owner).account(password=OWNER_PASSWORD)
+    account = replace(clients, portal=owner).register_account(password=OWNER_PASSWORD)
     sub_user = account.create_sub_user()
     sub_user_account = replace(
         account,
@@ -73,7 +73,7 @@ def story(clients: ApiClients) -> Story:
         patched.setattr(clients.service.workers.mailer, "_transport", RefusingMailServer())
         sub_user.change(password=RESET_PASSWORD)
         deliver_mails(clients.service)
-    replace(logged_in, password=RESET_PASSWORD).token()
+    replace(logged_in, password=RESET_PASSWORD).new_token()
     sub_user.change(active=False)
     read_as_auditor(clients, account)
     rows = account.audit_log_rows()
@@ -131,7 +131,7 @@ def act_as_sub_user(sub_user: SubUser) -> SubUser:
     sub_user = sub_user.set_own_password(OWN_PASSWORD)
     activity = {"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "target": "a tool", "details": {"times": 3}}
     sub_user.account.portal.post(f"{sub_user.account.path}/activities", json={"activities": [activity]})
-    sub_user.account.portal.delete("/v1/sessions/current", headers={"Session-Token": sub_user.token()})
+    sub_user.account.portal.delete("/v1/sessions/current", headers={"Session-Token": sub_user.new_token()})
     return sub_user
 
 

@@ -36,7 +36,7 @@ def table(response: TestResponse) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def long_account(clients: ApiClients) -> Account:
     """Return an account with a long history; the targets of its activities are numbered."""
-    account = clients.account()
+    account = clients.register_account()
     sub_user_id = account.create_sub_user().sub_user_id
     rows = [
         {"sub_user_id": sub_user_id, "action": "tool.used", "target": f"tool {number}"} for number in range(ACTIVITIES)

@@ -48,7 +48,7 @@ VALID_NUMBERS_BY_FIELD: dict[Any, tuple[float, ...]] = {
 @pytest.fixture(scope="module")
 def sub_user(clients: ApiClients) -> SubUser:
     """Return a sub-user that no test in this module changes."""
-    return clients.account().create_active()
+    return clients.register_account().create_active()
 
 
 def send(clients: ApiClients, route: Route, sub_user: SubUser, **request: Any) -> TestResponse:
@@ -304,5 +304,5 @@ def test_empty_object_is_refused_unless_nothing_is_required(
 def test_names_are_stored_normalized_and_otherwise_unchanged(clients: ApiClients, text: str) -> None:
     """Surrounding spaces are removed and letters composed; nothing else is stripped or interpreted."""
     expected = {"  Grace  ": "Grace", "Gra\u0301ce": "Gr\xe1ce"}.get(text, text)
-    sub_user = clients.account().create_sub_user(name=text, surname=text)
+    sub_user = clients.register_account().create_sub_user(name=text, surname=text)
     assert (sub_user.fetch()["name"], sub_user.fetch()["surname"]) == (expected, expected)

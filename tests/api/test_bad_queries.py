@@ -54,7 +54,7 @@ UNUSUAL_VALUES = [
 @pytest.fixture(scope="module")
 def sub_user(clients: ApiClients) -> SubUser:
     """Return a sub-user that no test in this module changes."""
-    return clients.account().create_active()
+    return clients.register_account().create_active()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,9 @@ def test_unknown_parameter_is_refused(clients: ApiClients, sub_user: SubUser, ro
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_no_header_value_causes_an_internal_error(clients: ApiClients, streams_end: None, route: Route) -> None:
+def test_no_header_value_causes_an_internal_error(
+    clients: ApiClients, finite_event_streams: None, route: Route
+) -> None:
     """Some servers let even NUL through. Refusals have a problem as their body."""
     query = SHORT_QUERIES.get(str(route), "").format(end=clients.service.queries.events.end())
     path = route.path(account_id=uuid4(), sub_user_id=uuid4()) + query
@@ -149,7 +151,9 @@ def test_no_header_value_causes_an_internal_error(clients: ApiClients, streams_e
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.body is None], ids=str)
-def test_unexpected_body_is_not_read(clients: ApiClients, streams_end: None, account: Account, route: Route) -> None:
+def test_unexpected_body_is_not_read(
+    clients: ApiClients, finite_event_streams: None, account: Account, route: Route
+) -> None:
     """A route without a body responds the same with ten megabytes of nonsense."""
     query = SHORT_QUERIES.get(str(route), "").format(end=clients.service.queries.events.end())
     path = route.path(account_id=account.account_id, sub_user_id=uuid4()) + query

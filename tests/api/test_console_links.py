@@ -12,7 +12,7 @@ from application.command_context import CommandContext
 from application.sign_in.new_session import token_hash
 from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
-from tests.api.callers import OWN_PASSWORD, is_active, require_problem
+from tests.api.callers import OWN_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
     from tests.api.callers import Account, ApiClient, ApiClients
@@ -95,7 +95,7 @@ def test_owner_token_is_not_a_sub_user_token(clients: ApiClients, account: Accou
     body = {"current_password": OWN_PASSWORD, "new_password": "another password of my own"}
     require_problem(portal.put("/v1/sessions/current/password", json=body, headers=headers), 401, "session-ended")
     require_problem(portal.delete("/v1/sessions/current", headers=headers), 401, "session-ended")
-    assert not is_active(portal, token)
+    assert not is_session_active(portal, token)
     assert str(clients.service.commands.owner_sessions.current(token).account_id) == account.account_id
 
 

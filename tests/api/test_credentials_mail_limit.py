@@ -20,13 +20,13 @@ def test_sub_user_gets_at_most_five_credentials_mails_an_hour(account: Account) 
     sub_user = account.create_active()
     for _ in range(4):
         assert account.portal.post(f"{sub_user.path}/credentials-mail").status_code == 202
-    etag = sub_user.etag()
+    etag = sub_user.fetch_etag()
 
     response = account.portal.post(f"{sub_user.path}/credentials-mail")
 
     require_problem(response, 429, "too-many-mails")
     assert 3500 < int(response.headers["Retry-After"]) <= 3600
-    assert sub_user.etag() == etag
+    assert sub_user.fetch_etag() == etag
 
 
 def test_idempotent_repeats_do_not_count(account: Account) -> None:
@@ -57,7 +57,7 @@ def test_change_beyond_the_mail_limit_is_refused_completely(account: Account) ->
 def test_mail_limit_holds_across_processes(build: Callable[..., Service]) -> None:
     """Of 12 concurrent requests to two processes, four send a mail."""
     processes = [ApiClients.of(build()) for _ in range(2)]
-    sub_user = processes[0].account().create_active()
+    sub_user = processes[0].register_account().create_active()
 
     responses = run_concurrently(
         [partial(processes[n % 2].portal.post, f"{sub_user.path}/credentials-mail") for n in range(12)]

@@ -27,7 +27,7 @@ def processes(service_pair: tuple[Service, Service]) -> tuple[ApiClients, ApiCli
 @pytest.fixture
 def first_view(processes: tuple[ApiClients, ApiClients]) -> Account:
     """Return an account as the first process sees it, already loaded there."""
-    account = processes[0].account()
+    account = processes[0].register_account()
     account.create_with_own_password()
     return account
 

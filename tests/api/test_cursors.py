@@ -85,7 +85,7 @@ def test_cursor_is_bound_to_its_reader_and_expires_after_a_day(
     clients_with_clock: ApiClients, clock: TravelingClock
 ) -> None:
     """Another key of the same scope is refused."""
-    account = clients_with_clock.account()
+    account = clients_with_clock.register_account()
     ids = create_two_of_everything(clients_with_clock, account)
     cursors = {}
     for path, (scope, first_query) in LISTS.items():
@@ -126,7 +126,7 @@ def require_opaque(cursor: str) -> None:
 
 
 def test_cursor_of_the_longest_names_is_accepted(clients: ApiClients) -> None:
-    account = clients.account()
+    account = clients.register_account()
     for email in ("a@company.example", "b@company.example"):
         account.create_sub_user(
             name="\N{CJK UNIFIED IDEOGRAPH-20000}" * 80, surname="\N{CJK UNIFIED IDEOGRAPH-20001}" * 80, email=email
@@ -144,7 +144,7 @@ def test_pages_read_by_an_auditor_are_recorded(
     clients_with_clock: ApiClients, clock: TravelingClock, route: str
 ) -> None:
     """A repeated page is recorded once in five minutes; the first page and later ones count separately."""
-    account = clients_with_clock.account()
+    account = clients_with_clock.register_account()
     for _ in range(3):
         account.create_sub_user()
     path, query = f"{account.path}/{route}", {"limit": 1}
@@ -166,7 +166,7 @@ def test_console_readers_differ_from_each_other(clients: ApiClients) -> None:
     owner_sessions = clients.service.commands.owner_sessions
     readers = [current_reader()]
     for _ in range(2):
-        secret = owner_sessions.create_link(UUID(clients.account().account_id))
+        secret = owner_sessions.create_link(UUID(clients.register_account().account_id))
         token = owner_sessions.log_in_by_link(secret, PORTAL).value.token
         with clients.app.app_context():
             cookie = f"{SESSION.name}={token}"

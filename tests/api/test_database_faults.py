@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from psycopg import sql
 from structlog.testing import capture_logs
 
-from tests.api.callers import is_active, require_problem
-from tests.api.route_table import STAND_IN, routes
+from tests.api.callers import is_session_active, require_problem
+from tests.api.route_table import EXAMPLE_ID, routes
 from tests.postgres import connect, terminate_connections
 from tests.waiting import eventually, run_concurrently
 
@@ -47,16 +47,16 @@ def test_every_route_returns_503_without_the_database(
 ) -> None:
     """Liveness stays 200, readiness fails, and nothing has changed once the database is back."""
     clients = own_clients
-    account = clients.account()
+    account = clients.register_account()
     sub_user = account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
     before, history = sub_user.fetch(), account.audit_log_rows()
     ids = {"account_id": account.account_id, "sub_user_id": sub_user.sub_user_id}
     guarded = [route for route in routes() if route.scopes]
 
     def request_for(route: Route) -> Callable[[], TestResponse]:
         path = route.path(**ids)
-        request = {"headers": {"Session-Token": token}, **route.body_about(STAND_IN)}
+        request = {"headers": {"Session-Token": token}, **route.body_about(EXAMPLE_ID)}
         return lambda: clients.with_scope(min(route.scopes or ())).request(route.method, path, **request)
 
     with database_unavailable(server_url, database_url):
@@ -75,13 +75,13 @@ def test_every_route_returns_503_without_the_database(
     assert eventually(lambda: clients.portal.get(sub_user.path).status_code == 200)
     assert sub_user.fetch() == before
     assert account.audit_log_rows() == history
-    assert is_active(clients.portal, token)
+    assert is_session_active(clients.portal, token)
     assert sub_user.log_in().status_code == 201
 
 
 def test_read_only_database_is_not_ready(own_clients: ApiClients, server_url: str, database_url: str) -> None:
     """Reads and commands return 503 until the database accepts writes again."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     database = sql.Identifier(urlsplit(database_url).path.strip("/"))
     with connect(server_url) as owner:
         owner.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
@@ -95,7 +95,7 @@ def test_read_only_database_is_not_ready(own_clients: ApiClients, server_url: st
 
 def test_closed_connections_fail_few_requests(own_clients: ApiClients, database_url: str) -> None:
     """A failed command can be retried with the same idempotency key, and takes effect once."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     body = {"email": "grace@company.example", "name": "Grace", "surname": "Hopper"}
     for number in range(3):
         terminate_connections(database_url)
@@ -122,7 +122,7 @@ def test_log_has_the_reason_of_the_database_failure(
 
 def test_internal_error_reveals_no_internals(own_clients: ApiClients, database_url: str) -> None:
     """The problem has the request id, but no names of tables, statements or files."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     with connect(database_url) as connection:
         connection.execute("ALTER TABLE sub_user_view RENAME COLUMN surname TO family_name")
     response = own_clients.portal.get(f"{account.path}/sub-users")

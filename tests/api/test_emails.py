@@ -46,5 +46,5 @@ def test_invalid_or_deceptive_email_is_refused(clients: ApiClients, account: Acc
 )
 def test_domain_is_stored_in_ascii(clients: ApiClients, email: str, stored: str) -> None:
     """A Cyrillic o becomes visible in Punycode, and full-width letters become plain ones."""
-    account = clients.account()
+    account = clients.register_account()
     assert account.create_sub_user(email=email).fetch()["email"] == stored

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
 
-pytestmark = pytest.mark.usefixtures("streams_end")
+pytestmark = pytest.mark.usefixtures("finite_event_streams")
 
 ADDRESS, BROWSER = "203.0.113.213", "Canary-Browser/9"
 EMAIL, NAME, SURNAME = "canary.grace@company.example", "Canarygrâce", "Canaryhopper"
@@ -34,7 +34,7 @@ MEDIA_TYPES = ("application/json", "text/csv", "application/x-ndjson")
 
 def create_sub_user_with_traces(clients: ApiClients) -> SubUser:
     """Create a sub-user whose personal data is in every place that can hold it."""
-    account = clients.account()
+    account = clients.register_account()
     details = {"email": EMAIL, "name": NAME, "surname": SURNAME}
     sub_user = account.create_active(**details)
     sub_user_portal = clients.portal.with_headers(X_Client_IP=ADDRESS, X_Client_User_Agent=BROWSER)

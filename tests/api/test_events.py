@@ -197,7 +197,7 @@ def test_values_out_of_bounds_are_refused(clients: ApiClients, query: dict[str, 
 
 def test_portal_reads_the_events_of_one_account(clients: ApiClients, account: Account) -> None:
     """This feed has no long polling, and other scopes have no access to it."""
-    other_account = clients.account()
+    other_account = clients.register_account()
     sub_user, other_sub_user = account.create_sub_user(), other_account.create_sub_user()
     path = f"{account.path}/events"
     items = read_all(clients.portal, path)
@@ -228,7 +228,7 @@ def run_in_thread(action: Callable[[], object]) -> threading.Thread:
 
 def test_long_polling_returns_at_the_next_event(own_clients: ApiClients) -> None:
     """Without an event the response is empty after `wait` seconds; a waiting reader occupies a place."""
-    clients, account = own_clients, own_clients.account()
+    clients, account = own_clients, own_clients.register_account()
     all_places = free_places(clients)
     after = end_position(clients)
     began = time.monotonic()
@@ -257,7 +257,7 @@ def test_long_polling_with_a_filter_waits_for_a_matching_event(
 ) -> None:
     """Other events do not end the wait; the scan goes window by window."""
     monkeypatch.setattr(pages, "WINDOW_SIZE", 2)
-    clients, account = own_clients, own_clients.account()
+    clients, account = own_clients, own_clients.register_account()
     all_places = free_places(clients)
     sub_user = account.create_sub_user()
 
@@ -278,7 +278,7 @@ def test_long_polling_with_a_filter_waits_for_a_matching_event(
 
 
 def test_key_revoked_while_its_reader_waits_gets_no_events(own_clients: ApiClients) -> None:
-    clients, account = own_clients, own_clients.account()
+    clients, account = own_clients, own_clients.register_account()
     all_places = free_places(clients)
     (key,) = [key for key in clients.service.commands.api_keys.list() if key.scope == "analytics"]
 
@@ -351,7 +351,7 @@ def test_idle_stream_sends_a_comment_every_second(clients: ApiClients) -> None:
 
 
 def test_stream_ends_after_its_key_is_revoked(own_clients: ApiClients) -> None:
-    clients, account = own_clients, own_clients.account()
+    clients, account = own_clients, own_clients.register_account()
     (key,) = [key for key in clients.service.commands.api_keys.list() if key.scope == "analytics"]
     with streaming(clients.analytics) as stream:
         assert len(stream.events(1)) == 1
@@ -364,7 +364,7 @@ def test_stream_ends_after_its_key_is_revoked(own_clients: ApiClients) -> None:
 
 
 def test_streams_and_waits_end_at_shutdown(own_clients: ApiClients) -> None:
-    own_clients.account()
+    own_clients.register_account()
     with streaming(own_clients.analytics) as stream:
         stream.events(1)
         began = time.monotonic()
@@ -378,7 +378,7 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
     own_clients: ApiClients, server_url: str, database_url: str
 ) -> None:
     """New streams get 503 until the database is back."""
-    clients, account = own_clients, own_clients.account()
+    clients, account = own_clients, own_clients.register_account()
     with streaming(clients.analytics) as stream:
         position = stream.events(1)[-1]["position"]
         with database_unavailable(server_url, database_url):
@@ -394,7 +394,7 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
 def test_number_of_streams_and_waits_is_limited(build: Callable[..., Service], settings: Settings) -> None:
     """Beyond the limit the response is 503 with Retry-After; a reader that does not wait needs no place."""
     clients = ApiClients.of(build(replace(settings, streams=2)))
-    clients.account()
+    clients.register_account()
     with streaming(clients.analytics), streaming(clients.auditor) as second:
         for query in ({"after": end_position(clients), "wait": 1}, {}):
             response = clients.analytics.get(FEED if query else STREAM, query_string=query)

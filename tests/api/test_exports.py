@@ -18,7 +18,7 @@ from application.transparency.verifiable_export import end_line
 from projections.audit_log.actions import ACTIONS
 from projections.runtime.freshness import Freshness
 from tests.api.callers import require_problem
-from tests.api.ocsf_schema import faults
+from tests.api.ocsf_schema import violations
 from tests.api_keys import BY_OPERATOR
 from tests.builders import deliver_mails
 from tests.postgres import fetch
@@ -111,8 +111,8 @@ def test_account_export_has_verifiable_proofs(clients: ApiClients, account: Acco
 
 def test_whole_export_is_verified_as_one(own_clients: ApiClients) -> None:
     """It has the events of all accounts and those of none; together their hashes give the signed root."""
-    account = own_clients.account()
-    own_clients.account().create_sub_user()
+    account = own_clients.register_account()
+    own_clients.register_account().create_sub_user()
     export(own_clients, "/v1/audit/export", "csv")
     text = export(own_clients, "/v1/audit/export", "jsonl").text
     assert json.loads(text.splitlines()[0])["proofs"] == "whole"
@@ -165,7 +165,7 @@ def test_export_resumed_before_its_first_event_has_its_header(
 
 def test_cursor_of_a_lost_checkpoint_is_refused(own_clients: ApiClients) -> None:
     """The proofs of the rest would not fit the header that was sent."""
-    path = f"{own_clients.account().path}/export"
+    path = f"{own_clients.register_account().path}/export"
     cursor = export(own_clients, path, "jsonl").headers["Export-Cursor"]
     fetch(own_clients.service.settings.owner_url, "DELETE FROM checkpoints RETURNING number")
 
@@ -202,7 +202,7 @@ def test_ocsf_export_conforms_to_the_schema(clients: ApiClients, account: Accoun
     account.portal.post("/v1/sessions", json={**sub_user.credentials, "email": "nobody@company.example"})
     account.portal.delete(sub_user.path)
     *lines, end = map(json.loads, export(clients, f"{account.path}/export", "ocsf").text.splitlines())
-    assert [fault for line in (*lines, end) for fault in faults(line)] == []
+    assert [violation for line in (*lines, end) for violation in violations(line)] == []
     assert end["unmapped"] == {"end": True, "events": len(lines)}
     class_and_activity = {line["metadata"]["event_code"]: (line["class_uid"], line["activity_name"]) for line in lines}
     assert class_and_activity["sub_user.created"] == (3001, "Create")
@@ -276,7 +276,10 @@ def test_invalid_query_is_refused(clients: ApiClients, account: Account, query: 
 
 def test_cursor_is_bound_to_its_account_and_format(clients: ApiClients, account: Account) -> None:
     cursor = export(clients, f"{account.path}/export", "csv").headers["Export-Cursor"]
-    for path, export_format in ((f"{account.path}/export", "ocsf"), (f"{clients.account().path}/export", "csv")):
+    for path, export_format in (
+        (f"{account.path}/export", "ocsf"),
+        (f"{clients.register_account().path}/export", "csv"),
+    ):
         response = clients.auditor.get(path, query_string={"format": export_format, "cursor": cursor})
         require_problem(response, 422, "invalid-input", "cursor")
 

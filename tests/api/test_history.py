@@ -87,7 +87,7 @@ def test_state_shows_who_had_access_at_a_time(clients: ApiClients, account: Acco
 
 def test_events_dated_in_the_future_are_shown(own_clients: ApiClients, clock: TravelingClock) -> None:
     """A process with a fast clock may have recorded them; no read may lack an event that was confirmed before it."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     sub_user = account.create_sub_user()
     clock.advance(hours=1)
     body = {"activities": [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used"}]}
@@ -192,7 +192,7 @@ def test_cursor_is_bound_to_its_account_and_query(clients: ApiClients, account: 
     for query in ({"as_of": "2099-01-01T00:00:00Z"}, {"sub_user_id": grace.sub_user_id}):
         response = clients.auditor.get(f"{account.path}/history", query_string={**query, "cursor": cursor})
         require_problem(response, 422, "invalid-input", "cursor")
-    response = clients.auditor.get(f"{clients.account().path}/history", query_string={"cursor": cursor})
+    response = clients.auditor.get(f"{clients.register_account().path}/history", query_string={"cursor": cursor})
     require_problem(response, 422, "invalid-input", "cursor")
 
 

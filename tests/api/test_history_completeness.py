@@ -39,7 +39,7 @@ def report(sub_user: SubUser, **report: Any) -> dict[str, Any]:
 
 
 COMMANDS: dict[str, Command] = {
-    "POST /v1/accounts": lambda clients, _: clients.account().response,
+    "POST /v1/accounts": lambda clients, _: clients.register_account().response,
     "PATCH /v1/accounts/{account_id}": lambda clients, sub_user: clients.portal.patch(
         sub_user.account.path, json={"language": "it"}
     ),
@@ -70,12 +70,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "POST /v1/sessions": lambda _, sub_user: sub_user.log_in(),
     "DELETE /v1/sessions/current": lambda clients, sub_user: clients.portal.delete(
-        "/v1/sessions/current", headers={"Session-Token": sub_user.token()}
+        "/v1/sessions/current", headers={"Session-Token": sub_user.new_token()}
     ),
     "PUT /v1/sessions/current/password": lambda clients, sub_user: clients.portal.put(
         "/v1/sessions/current/password",
         json={"current_password": OWN_PASSWORD, "new_password": f"{OWN_PASSWORD}, and another"},
-        headers={"Session-Token": sub_user.token()},
+        headers={"Session-Token": sub_user.new_token()},
     ),
     "POST /v1/webhooks": lambda clients, sub_user: clients.portal.post(
         "/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id}
@@ -130,7 +130,7 @@ def test_every_operator_command_is_listed() -> None:
 @pytest.mark.parametrize("route", COMMANDS)
 def test_command_records_an_event(clients: ApiClients, route: str) -> None:
     """The response's Event-Position is the position of an event that this request recorded."""
-    sub_user = clients.account().create_with_own_password()
+    sub_user = clients.register_account().create_with_own_password()
     before = clients.service.queries.progress.recorded_position()
     response = COMMANDS[route](clients, sub_user)
     assert response.status_code < 300, response.text

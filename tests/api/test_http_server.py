@@ -115,7 +115,7 @@ def test_any_number_of_pipelined_requests_is_answered(
     assert [client.read_response().body for _ in range(3000)] == [b"/%d" % index for index in range(3000)]
     assert server.get("/other").status == 200
     if is_half_closed:
-        assert client.is_closed
+        assert client.wait_until_closed()
 
 
 def test_pipelined_requests_may_have_bodies(app: SmallApp, client: Client) -> None:
@@ -154,7 +154,7 @@ def test_unfinished_request_of_a_half_closed_connection_closes_it(client: Client
     client.send(pipelined(500) + "GET /unfin")
     client.socket.shutdown(socket.SHUT_WR)
     assert [client.read_response().status for _ in range(500)] == [200] * 500
-    assert client.is_closed
+    assert client.wait_until_closed()
 
 
 def test_client_that_pipelines_without_end_is_not_read(app: SmallApp, client: Client) -> None:
@@ -293,7 +293,7 @@ def test_ambiguous_request_head_is_refused(app: SmallApp, client: Client, head: 
     response = client.read_response()
     assert (response.status, response.json["type"]) == (400, "urn:subusers:problem:bad-request")
     assert response.headers["connection"] == "close"
-    assert client.is_closed
+    assert client.wait_until_closed()
     assert app.requests == []
 
 
@@ -301,7 +301,7 @@ def test_upgrade_to_http_2_is_ignored(client: Client) -> None:
     """The response is HTTP/1.1, and nothing else is read. Java clients offer the upgrade by default."""
     response = client.get("/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQ")
     assert (response.status, response.headers["connection"]) == (200, "close")
-    assert client.is_closed
+    assert client.wait_until_closed()
 
 
 def test_oversized_requests_are_refused(app: SmallApp, server: RunningServer) -> None:
@@ -322,7 +322,7 @@ def test_oversized_requests_are_refused(app: SmallApp, server: RunningServer) ->
             except OSError:
                 continue  # the server closed the connection before the client had sent everything
             assert client.read_response().status == status
-            assert client.is_closed
+            assert client.wait_until_closed()
     assert app.requests == []
 
 
@@ -360,7 +360,7 @@ def test_head_http_1_0_and_half_closed_connections(server: RunningServer) -> Non
         client.send("GET /abc HTTP/1.1\r\nHost: x\r\n\r\n")
         client.socket.shutdown(1)
         assert client.read_response().body == b"/abc"
-        assert client.is_closed
+        assert client.wait_until_closed()
 
 
 def test_stream_is_sent_in_chunks(app: SmallApp, client: Client) -> None:
@@ -395,7 +395,7 @@ def test_unfinished_request_times_out(app: SmallApp, partial_request: str) -> No
         if partial_request:
             assert slow[0].read_response().status == 408
         for client in slow:
-            if not client.is_closed:
+            if not client.wait_until_closed():
                 client.file.read()  # the rest of the refusal; raises TimeoutError if the server does not close it
         assert len(app.requests) == 1
 
@@ -467,7 +467,7 @@ def test_connections_per_client_are_limited(app: SmallApp) -> None:
         first, *_ = [stack.enter_context(server.client()) for _ in range(5)]
         eventually(lambda: server.heartbeat.connections == 6)
         assert server.get("/one-more").body == b"/one-more"
-        assert first.is_closed
+        assert first.wait_until_closed()
         assert other_client.get("/again").body == b"/again"
 
 
@@ -481,7 +481,7 @@ def test_busy_connections_are_not_closed_for_new_ones(app: SmallApp) -> None:
         assert app.waiting.acquire(timeout=LONGEST)
         eventually(lambda: server.heartbeat.connections == 3)
         with server.client() as refused:
-            assert refused.is_closed
+            assert refused.wait_until_closed()
         app.released.set()
         assert [client.read_response().status for client in busy] == [200] * 3
 
@@ -519,7 +519,7 @@ def test_running_request_finishes_at_shutdown(app: SmallApp, server: RunningServ
         assert app.waiting.acquire(timeout=LONGEST)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
-        assert idle.is_closed
+        assert idle.wait_until_closed()
         app.released.set()
         response = client.read_response()
         assert (response.body, response.headers["connection"]) == (b"/wait", "close")

@@ -56,7 +56,7 @@ def require_same(first: TestResponse, repeated: TestResponse) -> None:
 
 def idempotent_requests(clients: ApiClients) -> list[Callable[[dict[str, str]], TestResponse]]:
     """Return a function for each route with idempotency keys, which sends the same request with given headers."""
-    account = clients.account()
+    account = clients.register_account()
     sub_user = account.create_active()
     registration = {"email": f"{uuid4().hex}@company.example", "company_name": "Rivers"}
     activities = {"activities": [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used"}]}
@@ -128,7 +128,7 @@ def test_key_is_bound_to_its_route(clients: ApiClients, account: Account) -> Non
     """The path is part of the route, so another account cannot use the key either."""
     sub_user, headers = account.create_active(), new_key()
     assert create_grace(account, headers).status_code == 201
-    other_account = clients.account()
+    other_account = clients.register_account()
     activities = {"activities": [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used"}]}
     for response in (
         create_grace(other_account, headers),
@@ -219,7 +219,7 @@ def test_deletion_erases_stored_responses_about_the_sub_user(clients: ApiClients
 
 def test_response_is_stored_for_24_hours(own_clients: ApiClients, clock: TravelingClock) -> None:
     """After that it is cleared away, and the key can be used again."""
-    account, headers = own_clients.account(), new_key()
+    account, headers = own_clients.register_account(), new_key()
     first = create_grace(account, headers)
     clock.advance(hours=23, minutes=59)
     own_clients.service.delete_expired()

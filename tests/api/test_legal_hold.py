@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
 
-pytestmark = pytest.mark.usefixtures("streams_end")
+pytestmark = pytest.mark.usefixtures("finite_event_streams")
 
 MIGRATIONS = Path(migrations.__path__[0])
 ROUTES_WITH_PERSONAL_DATA = ("/audit-log", "/history", "/export", "/personal-data")

@@ -105,7 +105,7 @@ def test_rows_removed_during_the_export_appear_once(
     monkeypatch.setattr(downloads, "LINES_PER_CHUNK", 1)
     service = build(replace(settings, audit_retention=timedelta(days=30)))
     with running_followers(service):
-        sub_user = create_sub_user_with_data(ApiClients.of(service).account())
+        sub_user = create_sub_user_with_data(ApiClients.of(service).register_account())
         portal = sub_user.account.portal
         test_client = portal.app.test_client()  # does not read the whole response at once
         response = test_client.get(f"{sub_user.path}/personal-data", headers=portal.headers)
@@ -119,7 +119,7 @@ def test_rows_removed_during_the_export_appear_once(
 
 
 def test_export_of_unknown_foreign_or_erased_sub_users_is_not_found(clients: ApiClients, account: Account) -> None:
-    sub_user, other_account = create_sub_user_with_data(account), clients.account()
+    sub_user, other_account = create_sub_user_with_data(account), clients.register_account()
     for path in (
         f"{other_account.path}/sub-users/{sub_user.sub_user_id}",
         f"{account.path}/sub-users/{other_account.account_id}",
@@ -141,7 +141,7 @@ def clients_with_hold(build: Callable[..., Service], settings: Settings) -> Iter
 
 def test_export_is_available_during_a_legal_hold(clients_with_hold: ApiClients, clock: TravelingClock) -> None:
     """It has no profile, but the time of the erasure; afterwards the sub-user is not found."""
-    sub_user = create_sub_user_with_data(clients_with_hold.account())
+    sub_user = create_sub_user_with_data(clients_with_hold.register_account())
     assert sub_user.account.portal.delete(sub_user.path).status_code == 204
 
     data = personal_data(sub_user)

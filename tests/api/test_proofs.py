@@ -29,7 +29,7 @@ def get_json(auditor: ApiClient, path: str, **query: Any) -> Any:
 
 def sign_checkpoint(clients: ApiClients) -> Checkpoint:
     """Record an event, sign a checkpoint, and return it as an auditor downloads and verifies it."""
-    clients.account().create_sub_user()
+    clients.register_account().create_sub_user()
     Freshness(clients.service.database).wait_for_view("merkle-tree")
     clients.service.workers.checkpointer.sign_now()
     response = clients.auditor.get(f"{AUDIT}/checkpoints/latest")

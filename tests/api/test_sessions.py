@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from domain.permission_catalog import OPERATIONAL, Permission
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_active, require_problem
+from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
     from tests.api.callers import Account, ApiClient, ApiClients
@@ -73,7 +73,7 @@ def test_login_requires_all_credentials(account: Account, portal: ApiClient, mis
 def test_sixth_login_after_five_failures_is_throttled(own_clients: ApiClients, clock: TravelingClock) -> None:
     """Only this sub-user from this address is throttled."""
     clock.freeze()
-    account = own_clients.account()
+    account = own_clients.register_account()
     sub_user, other_sub_user = account.create_active(), account.create_active()
     throttled_client = {"X-Client-IP": "198.51.100.7"}
     wrong_credentials = {**sub_user.credentials, "password": "not what it is"}
@@ -97,7 +97,7 @@ def test_sixth_login_after_five_failures_is_throttled(own_clients: ApiClients, c
 def test_unknown_sub_users_are_throttled_like_known_ones(own_clients: ApiClients, clock: TravelingClock) -> None:
     """Otherwise throttling would reveal which sub-users exist."""
     clock.freeze()
-    account, portal = own_clients.account(), own_clients.portal
+    account, portal = own_clients.register_account(), own_clients.portal
     body = {"account_email": account.email, "email": "nobody@company.example", "password": "whatever it may be"}
     client = {"X-Client-IP": "198.51.100.8"}
     statuses = [portal.post("/v1/sessions", json=body, headers=client).status_code for _ in range(6)]
@@ -106,7 +106,7 @@ def test_unknown_sub_users_are_throttled_like_known_ones(own_clients: ApiClients
 
 def test_introspection_of_an_active_session(account: Account, portal: ApiClient) -> None:
     sub_user = account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
     response = portal.post("/v1/sessions/introspect", json={"token": token, "permission": "statistics"})
     body: Any = response.json
     assert response.status_code == 200
@@ -124,7 +124,7 @@ def test_introspection_of_an_active_session(account: Account, portal: ApiClient)
 
 def test_introspection_allows_operational_permissions_only(account: Account, portal: ApiClient) -> None:
     """Without a permission in the request, the response has no `allowed`."""
-    token = account.create_with_own_password().token()
+    token = account.create_with_own_password().new_token()
     allowed = {}
     for permission in Permission:
         introspection: Any = portal.post("/v1/sessions/introspect", json={"token": token, "permission": permission})
@@ -144,14 +144,14 @@ def test_introspection_of_an_invalid_token_reveals_nothing(portal: ApiClient, to
 
 def test_introspection_refuses_an_unknown_permission(account: Account, portal: ApiClient) -> None:
     """Otherwise a misspelled permission would look like a missing one."""
-    body = {"token": account.create_active().token(), "permission": "assistant"}
+    body = {"token": account.create_active().new_token(), "permission": "assistant"}
     require_problem(portal.post("/v1/sessions/introspect", json=body), 422, "invalid-input", "permission")
 
 
 def test_setting_an_own_password_opens_a_new_session(account: Account, portal: ApiClient) -> None:
     """All earlier sessions end, and the temporary password becomes invalid."""
     sub_user = account.create_active()
-    tokens = [sub_user.token(), sub_user.token()]
+    tokens = [sub_user.new_token(), sub_user.new_token()]
     body = {"current_password": TEMPORARY_PASSWORD, "new_password": OWN_PASSWORD}
 
     changed = portal.put("/v1/sessions/current/password", json=body, headers={"Session-Token": tokens[0]})
@@ -161,8 +161,8 @@ def test_setting_an_own_password_opens_a_new_session(account: Account, portal: A
     assert int(changed.headers["Event-Position"]) > 0
     assert set(new_session) == NEW_SESSION_FIELDS
     assert new_session["permissions"] == OPERATIONAL_PERMISSIONS
-    assert is_active(portal, new_session["token"])
-    assert [is_active(portal, token) for token in tokens] == [False, False]
+    assert is_session_active(portal, new_session["token"])
+    assert [is_session_active(portal, token) for token in tokens] == [False, False]
     assert sub_user.log_in().status_code == 401
     assert sub_user.log_in(password=OWN_PASSWORD).status_code == 201
     assert sub_user.fetch()["must_change_password"] is False
@@ -183,17 +183,17 @@ def test_invalid_password_change_is_refused(
     account: Account, portal: ApiClient, field: str, body: dict[str, str]
 ) -> None:
     """The problem names the field, and the session stays active."""
-    token = account.create_active().token()
+    token = account.create_active().new_token()
     response = portal.put("/v1/sessions/current/password", json=body, headers={"Session-Token": token})
     require_problem(response, 422, "invalid-input", field)
-    assert is_active(portal, token)
+    assert is_session_active(portal, token)
 
 
 def test_guessing_the_current_password_is_throttled(own_clients: ApiClients, clock: TravelingClock) -> None:
     """Otherwise a stolen session would reveal the password."""
     clock.freeze()
-    account, portal = own_clients.account(), own_clients.portal
-    headers = {"Session-Token": account.create_active().token()}
+    account, portal = own_clients.register_account(), own_clients.portal
+    headers = {"Session-Token": account.create_active().new_token()}
     wrong_passwords = {"current_password": "not what it is", "new_password": OWN_PASSWORD}
     for _ in range(5):
         assert portal.put("/v1/sessions/current/password", json=wrong_passwords, headers=headers).status_code == 422
@@ -205,13 +205,13 @@ def test_guessing_the_current_password_is_throttled(own_clients: ApiClients, clo
 
 def test_logout_ends_only_that_session(account: Account, portal: ApiClient) -> None:
     sub_user = account.create_with_own_password()
-    token, other_token = sub_user.token(), sub_user.token()
+    token, other_token = sub_user.new_token(), sub_user.new_token()
 
     response = portal.delete("/v1/sessions/current", headers={"Session-Token": token})
 
     assert (response.status_code, response.data) == (204, b"")
     assert "Event-Position" in response.headers
-    assert (is_active(portal, token), is_active(portal, other_token)) == (False, True)
+    assert (is_session_active(portal, token), is_session_active(portal, other_token)) == (False, True)
     second_logout = portal.delete("/v1/sessions/current", headers={"Session-Token": token})
     require_problem(second_logout, 401, "session-ended")
 
@@ -260,15 +260,15 @@ def test_sessions_are_listed_newest_first(account: Account, portal: ApiClient) -
 def test_all_sessions_of_a_sub_user_can_be_ended(account: Account, portal: ApiClient) -> None:
     """The sub-user can log in again."""
     sub_user = account.create_with_own_password()
-    tokens = [sub_user.token(), sub_user.token()]
+    tokens = [sub_user.new_token(), sub_user.new_token()]
 
     response = portal.delete(f"{sub_user.path}/sessions")
 
     assert (response.status_code, response.data) == (204, b"")
     assert "Event-Position" in response.headers
-    assert [is_active(portal, token) for token in tokens] == [False, False]
+    assert [is_session_active(portal, token) for token in tokens] == [False, False]
     assert portal.get(f"{sub_user.path}/sessions").json == {"items": [], "next_cursor": None}
-    assert is_active(portal, sub_user.token())
+    assert is_session_active(portal, sub_user.new_token())
 
 
 def test_sessions_of_an_unknown_sub_user_are_not_found(account: Account, portal: ApiClient) -> None:
@@ -278,35 +278,35 @@ def test_sessions_of_an_unknown_sub_user_are_not_found(account: Account, portal:
 
 
 def test_session_ends_after_an_idle_hour_and_after_a_day(own_clients: ApiClients, clock: TravelingClock) -> None:
-    sub_user = own_clients.account().create_with_own_password()
-    idle, used = sub_user.token(), sub_user.token()
+    sub_user = own_clients.register_account().create_with_own_password()
+    idle, used = sub_user.new_token(), sub_user.new_token()
     clock.advance(minutes=59)
-    assert is_active(own_clients.portal, used)
+    assert is_session_active(own_clients.portal, used)
     clock.advance(minutes=2)
-    assert (is_active(own_clients.portal, idle), is_active(own_clients.portal, used)) == (False, True)
+    assert (is_session_active(own_clients.portal, idle), is_session_active(own_clients.portal, used)) == (False, True)
     stays_active = []
     for _ in range(26):
         clock.advance(minutes=55)
-        stays_active.append(is_active(own_clients.portal, used))
+        stays_active.append(is_session_active(own_clients.portal, used))
     assert stays_active == [True] * 25 + [False]
 
 
 def test_session_ends_when_access_expires(own_clients: ApiClients, clock: TravelingClock) -> None:
     """The session's expiry is that of the access."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     expiry = datetime.now(UTC) + timedelta(minutes=30)
     sub_user = account.create_active(access_expires_at=expiry.isoformat())
     body: Any = sub_user.log_in().json
     introspection: Any = own_clients.portal.post("/v1/sessions/introspect", json={"token": body["token"]}).json
     assert datetime.fromisoformat(introspection["expires_at"]) == expiry
     clock.advance(minutes=31)
-    assert not is_active(own_clients.portal, body["token"])
+    assert not is_session_active(own_clients.portal, body["token"])
     assert sub_user.log_in().status_code == 401
 
 
 def test_temporary_password_expires_after_a_week(own_clients: ApiClients, clock: TravelingClock) -> None:
     """A new password can be used again."""
-    sub_user = own_clients.account().create_active()
+    sub_user = own_clients.register_account().create_active()
     clock.advance(days=6, hours=23)
     assert sub_user.log_in().status_code == 201
     clock.advance(hours=2)

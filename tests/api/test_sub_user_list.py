@@ -27,12 +27,12 @@ SORTS = ["created_at", "name", "surname", "email", "status", "last_login_at"]
 @pytest.fixture(scope="module")
 def staff(clients: ApiClients) -> Account:
     """Return an account with five sub-users; Ada and Alan are active and have logged in, Ada last."""
-    account = clients.account()
+    account = clients.register_account()
     sub_users = [account.create_sub_user(**details) for details in SUB_USERS]
     for sub_user in sub_users[:2]:
         sub_user.change(active=True)
-    sub_users[1].token()
-    sub_users[0].token()
+    sub_users[1].new_token()
+    sub_users[0].new_token()
     return account
 
 
@@ -236,7 +236,7 @@ def test_event_position_header_ensures_a_fresh_read(account: Account, portal: Ap
 def test_stale_read_returns_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """No projection runs in this test; the wait for it is bounded."""
     monkeypatch.setattr("projections.runtime.freshness.MAX_WAIT_SECONDS", 0.05)
-    account = ApiClients.of(service).account()
+    account = ApiClients.of(service).register_account()
     for path in (f"{account.path}/sub-users", account.path, f"{account.path}/audit-log"):
         response = account.portal.get(path)
         require_problem(response, 503, "view-behind")

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_active, require_problem
+from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
     from tests.api.callers import Account, ApiClient
@@ -182,22 +182,22 @@ def test_sessions_have_ended_when_the_response_arrives(
     account: Account, portal: ApiClient, change: dict[str, Any]
 ) -> None:
     sub_user = account.create_with_own_password()
-    tokens = [sub_user.token(), sub_user.token()]
+    tokens = [sub_user.new_token(), sub_user.new_token()]
     sub_user.change(**change)
-    assert [is_active(portal, token) for token in tokens] == [False, False]
+    assert [is_session_active(portal, token) for token in tokens] == [False, False]
 
 
 def test_deletion_removes_the_sub_user(account: Account, portal: ApiClient) -> None:
     """Reads, lists and logins no longer know them, sessions end, and the e-mail can be used again."""
     sub_user = account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
 
     deleted = portal.delete(sub_user.path)
 
     assert (deleted.status_code, deleted.data) == (204, b"")
     assert "Content-Type" not in deleted.headers
     assert "Event-Position" in deleted.headers
-    assert not is_active(portal, token)
+    assert not is_session_active(portal, token)
     require_problem(sub_user.log_in(), 401, "login-refused")
     for response in (
         portal.get(sub_user.path),
@@ -212,7 +212,7 @@ def test_deletion_removes_the_sub_user(account: Account, portal: ApiClient) -> N
 def test_credentials_can_be_mailed_again(account: Account, portal: ApiClient) -> None:
     """The password is replaced, and sessions end."""
     sub_user = account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
     before = sub_user.fetch()
 
     response = portal.post(f"{sub_user.path}/credentials-mail")
@@ -225,8 +225,8 @@ def test_credentials_can_be_mailed_again(account: Account, portal: ApiClient) ->
     changed = {"must_change_password": True, "temporary_password_expires_at": expiry, "credentials_mail": "pending"}
     assert body == sub_user.fetch() == {**before, **changed}
     assert "Event-Position" in response.headers
-    assert response.headers["ETag"] == sub_user.etag()
-    assert not is_active(portal, token)
+    assert response.headers["ETag"] == sub_user.fetch_etag()
+    assert not is_session_active(portal, token)
     assert sub_user.log_in(password=OWN_PASSWORD).status_code == 401
 
 

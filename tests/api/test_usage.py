@@ -259,7 +259,7 @@ def test_unknown_account_is_not_found(portal: ApiClient) -> None:
 
 
 def test_published_threshold_event_has_no_personal_data(own_clients: ApiClients) -> None:
-    account = own_clients.account()
+    account = own_clients.register_account()
     sub_user = account.create_sub_user()
     today = datetime.now(UTC)
     account.portal.put(f"{account.path}/plan", json={**PLAN, "period_start": today.date().isoformat()})

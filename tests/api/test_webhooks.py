@@ -161,7 +161,7 @@ def settings(settings: Settings) -> Settings:
 
 def test_delivery_attempts_are_listed(service: Service, own_clients: ApiClients) -> None:
     """Attempts are newest first, and show only the status of the receiver's response."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     with receiving() as receiver:
         receiver.queued_responses = [status(200), status(410, "X-Secret: theirs")]
         webhook = created_webhook(own_clients.portal, account, url=receiver.url)
@@ -211,7 +211,7 @@ def test_log_has_no_secrets_and_no_urls(
     service: Service, own_clients: ApiClients, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A failed delivery is logged with the webhook's id."""
-    account = own_clients.account()
+    account = own_clients.register_account()
     with receiving() as receiver:
         receiver.default_response = status(500)
         webhook = created_webhook(own_clients.portal, account, url=f"{receiver.url}/canary?canary")

@@ -13,7 +13,7 @@ from tests.console.browsing import Browser
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OWNERS_PASSWORD = "the owner keeps this one"
+OWNER_PASSWORD = "the owner keeps this one"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class AccountConsole:
     @classmethod
     def register(cls, clients: ApiClients, **details: Any) -> AccountConsole:
         """Register an account whose owner has a password, and return it."""
-        return cls(clients, clients.account(password=OWNERS_PASSWORD, **details))
+        return cls(clients, clients.register_account(password=OWNER_PASSWORD, **details))
 
     def browser(self, **options: Any) -> Browser:
         """Return the browser of an anonymous visitor."""
@@ -35,7 +35,7 @@ class AccountConsole:
     def owner(self, **options: Any) -> Browser:
         """Return the browser of the owner, logged in."""
         browser = self.browser(**options)
-        page = browser.log_in(self.account.email, OWNERS_PASSWORD)
+        page = browser.log_in(self.account.email, OWNER_PASSWORD)
         assert page.status == 200, page.text
         return browser
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.console.conftest import OWNERS_PASSWORD, AccountConsole
+from tests.console.conftest import OWNER_PASSWORD, AccountConsole
 
 if TYPE_CHECKING:
     from tests.console.browsing import Browser, Page
@@ -68,7 +68,7 @@ def test_owner_changes_the_password(console: AccountConsole) -> None:
     """All other sessions of the owner end."""
     browser, other_browser = console.owner(), console.owner()
     old_token = browser.cookie("session")
-    page = set_password(browser, OWNERS_PASSWORD, NEW_PASSWORD)
+    page = set_password(browser, OWNER_PASSWORD, NEW_PASSWORD)
 
     assert (page.path, page.success_message) == (
         "/account",
@@ -84,10 +84,10 @@ def test_owner_changes_the_password(console: AccountConsole) -> None:
     [
         ("", NEW_PASSWORD, "current_password", "Fill this in."),
         ("not what it is", NEW_PASSWORD, "current_password", "This is wrong."),
-        (OWNERS_PASSWORD, "too short", "new_password", "Enter 15 to 128 characters."),
-        (OWNERS_PASSWORD, OWNERS_PASSWORD, "new_password", "Choose one that differs from the current password."),
+        (OWNER_PASSWORD, "too short", "new_password", "Enter 15 to 128 characters."),
+        (OWNER_PASSWORD, OWNER_PASSWORD, "new_password", "Choose one that differs from the current password."),
         (
-            OWNERS_PASSWORD,
+            OWNER_PASSWORD,
             "sailing winds & waves",
             "new_password",
             "Don't use the email address or the name.",
@@ -106,7 +106,7 @@ def test_invalid_new_owner_password_is_reported_at_its_field(
 
 def test_account_without_password_cannot_set_one_in_the_console(console: AccountConsole) -> None:
     """The owner logs in with a link from the portal."""
-    account = console.clients.account()
+    account = console.clients.register_account()
     link: Any = account.portal.post(f"{account.path}/console-links").json
     browser = console.browser()
     browser.submit(browser.get(link["url"].removeprefix("https://portal.example")))

@@ -55,7 +55,7 @@ def test_audit_log_records_the_address_of_the_support_client(
     clients: ApiClients, connection: str, forwarded_for: str, recorded: str
 ) -> None:
     """Not the address of the proxy, which all clients share."""
-    account = clients.account()
+    account = clients.register_account()
     service = replace(clients.service, settings=replace(clients.service.settings, proxies=PROXIES))
     response = replace(clients.support, app=create_app(service)).put(
         f"{account.path}/sub-user-limit",

@@ -12,7 +12,7 @@ from api.console import flash
 from api.console.cookies import SESSION, Cookie
 from api.flask_application import create_app
 from tests.console.browsing import Browser
-from tests.console.conftest import OWNERS_PASSWORD
+from tests.console.conftest import OWNER_PASSWORD
 
 if TYPE_CHECKING:
     from http.cookies import Morsel
@@ -37,7 +37,7 @@ def test_all_cookies_are_host_only_secure_and_http_only(console: AccountConsole)
     browser = console.browser()
     pages = [
         browser.get("/login"),
-        browser.log_in(console.account.email, OWNERS_PASSWORD),
+        browser.log_in(console.account.email, OWNER_PASSWORD),
         browser.submit(browser.get("/preferences"), "/preferences", language="it", time_zone="UTC"),
         browser.submit(browser.get("/preferences"), "/preferences", language="", time_zone=""),
         browser.submit(browser.get("/account"), "/logout"),
@@ -55,7 +55,7 @@ def test_all_cookies_are_host_only_secure_and_http_only(console: AccountConsole)
 def test_session_cookie_lasts_as_long_as_the_longest_session(console: AccountConsole) -> None:
     """A day."""
     browser = console.browser()
-    page = browser.log_in(console.account.email, OWNERS_PASSWORD)
+    page = browser.log_in(console.account.email, OWNER_PASSWORD)
 
     assert cookies_of(page)["__Host-subusers-session"]["max-age"] == str(SESSION.max_age_seconds) == "86400"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.console.conftest import OWNERS_PASSWORD
+from tests.console.conftest import OWNER_PASSWORD
 
 if TYPE_CHECKING:
     from tests.console.browsing import Browser
@@ -49,7 +49,7 @@ def test_token_from_before_the_login_is_refused(console: AccountConsole) -> None
     """As is the token of an ended session."""
     browser = console.browser()
     anonymous_token = token_of(browser)
-    browser.log_in(console.account.email, OWNERS_PASSWORD)
+    browser.log_in(console.account.email, OWNER_PASSWORD)
     assert not is_accepted(browser, anonymous_token)
 
     session_token = token_of(browser)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.callers import OWN_PASSWORD
-from tests.console.conftest import OWNERS_PASSWORD
+from tests.console.conftest import OWNER_PASSWORD
 
 if TYPE_CHECKING:
     from tests.console.conftest import AccountConsole
@@ -63,7 +63,7 @@ def test_console_login_accepts_every_spelling(console: AccountConsole, templates
     sub_user = console.account.create_with_own_password(email=templates[0].format("grace"))
     console.account.portal.patch(console.account.path, json={"email": templates[0].format(owner)})
     for template in templates:
-        assert console.browser().log_in(f" {template.format(owner)} ", OWNERS_PASSWORD).path.startswith("/sub-users")
+        assert console.browser().log_in(f" {template.format(owner)} ", OWNER_PASSWORD).path.startswith("/sub-users")
         page = console.browser().log_in_as_sub_user(
             template.format(owner), f" {template.format('Grace')} ", OWN_PASSWORD
         )

@@ -15,8 +15,8 @@ from api.http import refusal_timing
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
 from api.server.response_timing import arrived_at
 from application.errors import TooBusy
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_active
-from tests.console.conftest import OWNERS_PASSWORD
+from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
+from tests.console.conftest import OWNER_PASSWORD
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def first_redirect(page: Page) -> str:
 
 
 def test_owner_login_leads_to_the_sub_user_list(console: AccountConsole) -> None:
-    page = console.browser().log_in(console.account.email, OWNERS_PASSWORD)
+    page = console.browser().log_in(console.account.email, OWNER_PASSWORD)
 
     assert (page.status, page.path) == (200, "/sub-users")
 
@@ -144,7 +144,7 @@ def test_throttled_login_shows_the_form_with_retry_after(own_console: AccountCon
     browser = own_console.browser()
     for _ in range(5):
         assert browser.log_in(own_console.account.email, WRONG).status == 401
-    page = browser.log_in(own_console.account.email, OWNERS_PASSWORD)
+    page = browser.log_in(own_console.account.email, OWNER_PASSWORD)
 
     assert page.status == 429
     seconds = int(page.response.headers["Retry-After"])
@@ -159,7 +159,7 @@ def test_overload_shows_the_login_form_with_retry_after(
         raise TooBusy
 
     monkeypatch.setattr(Argon2Passwords, "verify", too_busy)
-    page = console.browser(language="it").log_in(console.account.email, OWNERS_PASSWORD)
+    page = console.browser(language="it").log_in(console.account.email, OWNER_PASSWORD)
 
     assert (page.status, page.response.headers["Retry-After"]) == (503, "1")
     assert page.find(".notice.warning").text.endswith("Riprova tra un secondo.")
@@ -184,13 +184,13 @@ def test_logout_ends_the_session_and_deletes_the_cookie(console: AccountConsole)
     sub_user = console.account.create_with_own_password()
     browser = console.sub_user(sub_user)
     token = browser.cookie("session") or ""
-    assert is_active(console.clients.portal, token)
+    assert is_session_active(console.clients.portal, token)
 
     page = browser.submit(browser.get("/profile"), "/logout")
 
     assert (page.path, page.success_message) == ("/login?as=sub-user", "You're logged out.")
     assert browser.cookie("session") is None
-    assert not is_active(console.clients.portal, token)
+    assert not is_session_active(console.clients.portal, token)
     assert browser.get("/profile").path.startswith("/login?why=first")
 
 
@@ -207,7 +207,7 @@ def test_login_replaces_a_planted_session_cookie(console: AccountConsole) -> Non
     """Prevents session fixation."""
     browser = console.browser()
     browser.set_cookie("__Host-subusers-session", "planted")
-    browser.log_in(console.account.email, OWNERS_PASSWORD)
+    browser.log_in(console.account.email, OWNER_PASSWORD)
 
     assert browser.cookie("session") not in {None, "planted"}
 
@@ -227,7 +227,7 @@ def test_login_redirects_to_the_requested_page(console: AccountConsole) -> None:
 def test_login_ignores_a_requested_page_of_another_audience(console: AccountConsole) -> None:
     """An owner who logs in after a sub-user's session ended starts at the sub-user list."""
     browser = console.browser()
-    page = browser.submit(browser.get("/profile"), email=console.account.email, password=OWNERS_PASSWORD)
+    page = browser.submit(browser.get("/profile"), email=console.account.email, password=OWNER_PASSWORD)
     assert (page.status, page.path) == (200, "/sub-users")
 
     sub_user = console.account.create_active()
@@ -274,7 +274,7 @@ def test_login_redirects_only_to_known_pages(console: AccountConsole, next_path:
     """Only to GET pages of the console that the user may open."""
     browser = console.browser()
     token = str(browser.get("/login").find("main input[name=csrf]")["value"])
-    form = {"csrf": token, "email": console.account.email, "password": OWNERS_PASSWORD, "next": next_path}
+    form = {"csrf": token, "email": console.account.email, "password": OWNER_PASSWORD, "next": next_path}
     page = browser.post("/login", form)
 
     assert first_redirect(page) == "/"

@@ -8,7 +8,7 @@ import pytest
 
 from api.console.account import coworkers
 from domain.permission_catalog import Permission
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_active
+from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
 
 if TYPE_CHECKING:
     from tests.conftest import TravelingClock
@@ -55,7 +55,7 @@ def test_new_password_opens_an_unrestricted_session(console: AccountConsole) -> 
         "Password changed. You've been logged out everywhere else.",
     )
     assert browser.cookie("session") != old_token
-    assert not is_active(console.clients.portal, old_token)
+    assert not is_session_active(console.clients.portal, old_token)
     assert other_browser.get("/password").path == "/login?why=ended&next=/password"
     assert console.sub_user(sub_user, password=OWN_PASSWORD).get("/").path == "/profile"
     assert browser.get("/profile").success_message == ""
@@ -168,7 +168,7 @@ def test_coworkers_are_the_visible_sub_users_of_the_account(console: AccountCons
     sub_user = console.account.create_with_own_password(name="Ada")
     console.account.create_sub_user(name="Zoë", surname="<b>Bold</b>")
     hidden = console.account.create_with_own_password(name="Secret", visible=False)
-    foreign_sub_user = console.clients.account().create_sub_user(name="Elsewhere")
+    foreign_sub_user = console.clients.register_account().create_sub_user(name="Elsewhere")
     page = console.sub_user(sub_user).get("/colleagues")
 
     rows = [" ".join(row.get_text(" ").split()) for row in page.soup.select("tbody tr")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.api.callers import is_active
+from tests.api.callers import is_session_active
 
 if TYPE_CHECKING:
     from tests.api.callers import SubUser
@@ -32,7 +32,7 @@ def test_deletion_requires_confirmation(console: AccountConsole) -> None:
 
 def test_confirmed_deletion_removes_the_sub_user_and_ends_all_sessions(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
     browser = console.owner()
 
     page = browser.submit(confirmation_page(browser, sub_user))
@@ -41,7 +41,7 @@ def test_confirmed_deletion_removes_the_sub_user_and_ends_all_sessions(console: 
     assert page.success_message.startswith("Deleted. Grace Hopper no longer has access")
     assert "0 of 10 sub-users" in page.text
     assert console.clients.portal.get(sub_user.path).status_code == 404
-    assert not is_active(console.clients.portal, token)
+    assert not is_session_active(console.clients.portal, token)
 
 
 def test_email_of_a_deleted_sub_user_can_be_reused(console: AccountConsole) -> None:

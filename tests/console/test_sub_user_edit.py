@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import TEMPORARY_PASSWORD, is_active
+from tests.api.callers import TEMPORARY_PASSWORD, is_session_active
 from tests.builders import deliver_mails, mailed_password, plain_text
 
 if TYPE_CHECKING:
@@ -131,24 +131,24 @@ def test_reactivation_mails_a_new_temporary_password(own_console: AccountConsole
 
 def test_deactivation_ends_all_sessions(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
 
     page = save(console, sub_user, active=False)
 
     assert page.success_message == "Deactivated. Grace Hopper no longer has access, and all sessions have ended."
-    assert not is_active(console.clients.portal, token)
+    assert not is_session_active(console.clients.portal, token)
     assert page.find("#list .badge.bad").text == "Inactive"
 
 
 def test_new_password_of_an_active_sub_user_is_mailed(own_console: AccountConsole) -> None:
     sub_user = own_console.account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
 
     page = save(own_console, sub_user, password=PASSWORD)
 
     assert page.success_message.startswith(f"New password set. We're sending access data to {sub_user.email}.")
     assert PASSWORD in plain_text(deliver_mails(own_console.clients.service)[-1])
-    assert not is_active(own_console.clients.portal, token)
+    assert not is_session_active(own_console.clients.portal, token)
 
 
 def test_new_password_of_an_inactive_sub_user_is_mailed_on_activation(own_console: AccountConsole) -> None:
@@ -176,12 +176,12 @@ def test_reactivation_with_a_password_mails_that_password(own_console: AccountCo
 
 def test_setting_a_past_expiry_ends_all_sessions(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
 
     page = save(console, sub_user, access_expires_at="2020-01-01T00:00")
 
     assert page.success_message == "Saved. The access of Grace Hopper has expired, and all sessions have ended."
-    assert not is_active(console.clients.portal, token)
+    assert not is_session_active(console.clients.portal, token)
 
 
 def test_expired_sub_user_cannot_be_activated(console: AccountConsole) -> None:
@@ -369,7 +369,7 @@ def test_concurrent_login_does_not_conflict(console: AccountConsole) -> None:
     sub_user = console.account.create_active()
     browser = console.owner()
     form = edit_form(browser, sub_user)
-    sub_user.token()
+    sub_user.new_token()
 
     assert browser.submit(form, name="Gracie").success_message == "Saved."
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import is_active
+from tests.api.callers import is_session_active
 from tests.console.test_monitoring import report_activities, timeline
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_page_links_to_the_actions(console: AccountConsole) -> None:
 
 def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
-    tokens = [sub_user.token(), sub_user.token()]
+    tokens = [sub_user.new_token(), sub_user.new_token()]
     owner = console.owner()
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
     assert len(page.soup.select(".table-cards tbody tr")) >= 2
@@ -80,19 +80,19 @@ def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
     assert ended_page.path == f"/sub-users/{sub_user.sub_user_id}"
     assert not ended_page.soup.select(".table-cards")
     assert timeline(ended_page)[0] == "Winds & Waves ended all sessions of Grace Hopper"
-    assert not any(is_active(console.account.portal, token) for token in tokens)
+    assert not any(is_session_active(console.account.portal, token) for token in tokens)
     assert sub_user.log_in().status_code == 201
 
 
 def test_ending_sessions_requires_the_csrf_token(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
     owner = console.owner()
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
     assert owner.submit(page, "/end-sessions", csrf="made up").status == 403
     assert owner.post(f"/sub-users/{sub_user.sub_user_id}/end-sessions", {}).status == 403
-    assert is_active(console.account.portal, token)
+    assert is_session_active(console.account.portal, token)
 
 
 def test_page_shows_the_last_twenty_events_and_links_to_all(console: AccountConsole) -> None:
@@ -115,14 +115,14 @@ def test_unknown_sub_users_return_404(console: AccountConsole, new_console: Call
     deleted = console.account.create_sub_user()
     console.account.portal.delete(deleted.path)
     foreign_sub_user = new_console().account.create_with_own_password()
-    token = foreign_sub_user.token()
+    token = foreign_sub_user.new_token()
     owner = console.owner()
     form = {"csrf": str(owner.get("/sub-users").find("header [name=csrf]")["value"])}
 
     for sub_user_id in (deleted.sub_user_id, foreign_sub_user.sub_user_id, uuid4()):
         assert owner.get(f"/sub-users/{sub_user_id}").status == 404
         assert owner.post(f"/sub-users/{sub_user_id}/end-sessions", form).status == 404
-    assert is_active(console.account.portal, token)
+    assert is_session_active(console.account.portal, token)
 
 
 @pytest.mark.parametrize("segment", ["x", "%00", "%ff", "1" * 10_000, "../monitoring%2f.."])
@@ -133,7 +133,7 @@ def test_malformed_sub_user_id_returns_404(console: AccountConsole, segment: str
 def test_names_on_the_sub_user_page_are_escaped(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password(name="<b>Grace", surname="{person}</b>")
     owner = console.owner()
-    sub_user.token()
+    sub_user.new_token()
 
     page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
 
@@ -143,7 +143,7 @@ def test_names_on_the_sub_user_page_are_escaped(console: AccountConsole) -> None
 
 def test_sub_user_page_is_translated_into_italian(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
-    sub_user.token()
+    sub_user.new_token()
     owner = console.owner()
     owner.set_cookie("__Host-subusers-language", "it")
 

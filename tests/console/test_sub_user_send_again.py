@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import is_active
+from tests.api.callers import is_session_active
 from tests.builders import deliver_mails, mailed_password
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def confirmation_page(browser: Browser, sub_user: SubUser) -> Page:
 
 def test_sending_access_data_requires_confirmation(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password(name="<i>Grace</i>")
-    token = sub_user.token()
+    token = sub_user.new_token()
 
     page = confirmation_page(console.owner(), sub_user)
 
@@ -31,19 +31,19 @@ def test_sending_access_data_requires_confirmation(console: AccountConsole) -> N
     assert page.find("h1").text == "Send new access data to <i>Grace</i> Hopper?"
     assert sub_user.email in page.text
     assert "stops working, and all their sessions end immediately." in page.text
-    assert is_active(console.clients.portal, token)
+    assert is_session_active(console.clients.portal, token)
 
 
 def test_new_access_data_is_mailed_and_sessions_end(own_console: AccountConsole) -> None:
     sub_user = own_console.account.create_with_own_password()
-    token = sub_user.token()
+    token = sub_user.new_token()
     browser = own_console.owner()
 
     page = browser.submit(confirmation_page(browser, sub_user))
 
     assert page.path == "/sub-users"
     assert page.success_message.startswith(f"We're sending new access data to {sub_user.email}.")
-    assert not is_active(own_console.clients.portal, token)
+    assert not is_session_active(own_console.clients.portal, token)
     password = mailed_password(deliver_mails(own_console.clients.service)[-1])
     assert sub_user.log_in(password=password).status_code == 201
 
@@ -97,11 +97,11 @@ def test_access_data_for_a_deleted_sub_user_returns_404(console: AccountConsole)
 
 def test_send_again_form_without_csrf_token_is_refused(console: AccountConsole) -> None:
     sub_user = console.account.create_active()
-    token = sub_user.token()
+    token = sub_user.new_token()
     browser = console.owner()
 
     assert browser.submit(confirmation_page(browser, sub_user), leave_out=("csrf",)).status == 403
-    assert is_active(console.clients.portal, token)
+    assert is_session_active(console.clients.portal, token)
 
 
 def test_access_data_for_a_sub_user_of_another_account_returns_404(console: AccountConsole, new_console: Any) -> None:
