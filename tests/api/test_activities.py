@@ -42,11 +42,11 @@ def test_activities_are_recorded_and_counted(account: Account, portal: ApiClient
 
 
 def test_request_has_between_1_and_1000_activities(account: Account, portal: ApiClient) -> None:
-    row = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used", "details": "x" * 1000}
-    response = portal.post(f"{account.path}/activities", json={"activities": [row] * 1000})
+    activity = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used", "details": "x" * 1000}
+    response = portal.post(f"{account.path}/activities", json={"activities": [activity] * 1000})
     assert response.json == {"recorded": 1000}
     for count in (0, 1001):
-        refused = portal.post(f"{account.path}/activities", json={"activities": [row] * count})
+        refused = portal.post(f"{account.path}/activities", json={"activities": [activity] * count})
         require_problem(refused, 422, "invalid-input", "activities")
 
 
@@ -84,8 +84,8 @@ def test_one_invalid_activity_refuses_the_whole_request(
     account: Account, portal: ApiClient, field: str, value: Any
 ) -> None:
     """The problem names the index of the activity and the field; nothing is recorded."""
-    row = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used"}
-    response = portal.post(f"{account.path}/activities", json={"activities": [row, {**row, field: value}]})
+    activity = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used"}
+    response = portal.post(f"{account.path}/activities", json={"activities": [activity, {**activity, field: value}]})
     problem = require_problem(response, 422, "invalid-input", "activities")
     assert set(problem["errors"]["activities"]) == {"1"}
     assert set(problem["errors"]["activities"]["1"]) == {field}
@@ -98,8 +98,8 @@ def test_one_invalid_activity_refuses_the_whole_request(
 )
 def test_details_may_be_any_json(account: Account, portal: ApiClient, details: Any) -> None:
     """The audit log shows them as they were reported."""
-    row = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used", "details": details}
-    assert portal.post(f"{account.path}/activities", json={"activities": [row]}).status_code == 201
+    activity = {"sub_user_id": account.create_sub_user().sub_user_id, "action": "tool.used", "details": details}
+    assert portal.post(f"{account.path}/activities", json={"activities": [activity]}).status_code == 201
     assert account.audit_log_rows()[0]["details"] == details
 
 

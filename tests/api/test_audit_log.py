@@ -12,7 +12,7 @@ from tests.api.callers import require_problem
 if TYPE_CHECKING:
     from tests.api.callers import Account, ApiClient, ApiClients, SubUser
 
-ROW = {
+ENTRY_FIELDS = {
     *("position", "occurred_at", "recorded_at", "action", "actor", "sub_user_id", "target", "ip", "user_agent"),
     *("reason", "details"),
 }
@@ -44,7 +44,7 @@ def test_audit_log_is_a_page_of_entries_newest_first(history: tuple[Account, Sub
     assert response.headers["Cache-Control"] == "no-store"
     assert set(body) == {"items", "next_cursor"}
     assert body["next_cursor"] is None
-    assert all(set(row) == ROW for row in body["items"])
+    assert all(set(row) == ENTRY_FIELDS for row in body["items"])
     assert all(set(row["actor"]) == {"type", "id", "name"} for row in body["items"])
     assert actions(body["items"]) == [
         "sub_user.activated",

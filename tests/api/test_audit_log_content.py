@@ -52,7 +52,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(clients: ApiClients) -> Story:
-    """Record at least one event of each kind."""
+    """Return the audit log of an account with at least one event of each kind."""
     began = clients.service.clock()
     owner = clients.portal.with_headers(X_Client_IP=OWNER_CLIENT[0], X_Client_User_Agent=OWNER_CLIENT[1])
     account = replace(clients, portal=owner).register_account(password=OWNER_PASSWORD)
@@ -230,16 +230,16 @@ def test_only_raising_the_limit_has_a_reason(story: Story) -> None:
 
 
 def test_entry_has_utc_times_in_order(story: Story) -> None:
-    times = [row["recorded_at"] for row in story.rows_after_deletion]
-    assert all(time.endswith("Z") for time in times)
-    moments = [datetime.fromisoformat(time) for time in times]
-    assert moments == sorted(moments, reverse=True)
-    assert story.began <= moments[-1] <= moments[0] <= story.ended
-    assert [row["occurred_at"] for row in story.rows_after_deletion] == times
+    texts = [row["recorded_at"] for row in story.rows_after_deletion]
+    assert all(text.endswith("Z") for text in texts)
+    times = [datetime.fromisoformat(text) for text in texts]
+    assert times == sorted(times, reverse=True)
+    assert story.began <= times[-1] <= times[0] <= story.ended
+    assert [row["occurred_at"] for row in story.rows_after_deletion] == texts
 
 
 def test_mail_entries_have_the_reply_of_the_mail_server(story: Story) -> None:
-    """Both the accepted and the refused mail have it."""
+    """This holds for accepted and refused mails."""
     failed = next(row for row in story.rows_before_deletion if row["action"] == "sub_user.credentials_mail_failed")
     assert failed["details"]["reply"].startswith("550 no such user: someone-")
     mailed = next(row for row in story.rows_before_deletion if row["action"] == "sub_user.credentials_mailed")

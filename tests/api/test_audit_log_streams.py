@@ -25,8 +25,8 @@ COLUMNS = [
     *("position", "occurred_at", "recorded_at", "action", "actor_type", "actor_id", "actor_name"),
     *("sub_user_id", "target", "ip", "user_agent", "reason", "details"),
 ]
-ACTIVITIES = 1203
-"""More than two batches of rows."""
+ACTIVITY_COUNT = 1203
+"""More rows than two batches, which have 500 rows each."""
 
 
 def table(response: TestResponse) -> list[dict[str, str]]:
@@ -38,12 +38,13 @@ def long_account(clients: ApiClients) -> Account:
     """Return an account with a long history; the targets of its activities are numbered."""
     account = clients.register_account()
     sub_user_id = account.create_sub_user().sub_user_id
-    rows = [
-        {"sub_user_id": sub_user_id, "action": "tool.used", "target": f"tool {number}"} for number in range(ACTIVITIES)
+    activities = [
+        {"sub_user_id": sub_user_id, "action": "tool.used", "target": f"tool {number}"}
+        for number in range(ACTIVITY_COUNT)
     ]
-    for start in range(0, ACTIVITIES, 1000):
-        response = clients.portal.post(f"{account.path}/activities", json={"activities": rows[start : start + 1000]})
-        assert response.status_code == 201
+    for start in range(0, ACTIVITY_COUNT, 1000):
+        body = {"activities": activities[start : start + 1000]}
+        assert clients.portal.post(f"{account.path}/activities", json=body).status_code == 201
     return account
 
 
@@ -57,11 +58,14 @@ def test_csv_has_a_row_for_every_event(long_account: Account) -> None:
     assert response.text.startswith(",".join(COLUMNS) + "\r\n")
     rows = table(response)
     # Earlier tests may have exported the same log.
-    logged = [row for row in rows if row["action"] != "audit_log.exported"]
-    assert [row["target"] for row in logged[:ACTIVITIES]] == [
-        f"tool {number}" for number in reversed(range(ACTIVITIES))
+    rows_without_exports = [row for row in rows if row["action"] != "audit_log.exported"]
+    assert [row["target"] for row in rows_without_exports[:ACTIVITY_COUNT]] == [
+        f"tool {number}" for number in reversed(range(ACTIVITY_COUNT))
     ]
-    assert [row["action"] for row in logged[ACTIVITIES:]] == ["sub_user.created", "main_account.registered"]
+    assert [row["action"] for row in rows_without_exports[ACTIVITY_COUNT:]] == [
+        "sub_user.created",
+        "main_account.registered",
+    ]
     assert response.text.endswith("\r\n")
 
 
@@ -76,15 +80,15 @@ def test_ndjson_has_a_line_for_every_event(long_account: Account) -> None:
     )
     assert response.headers["Cache-Control"] == "no-store"
     rows = [json.loads(line) for line in response.text.splitlines()]
-    assert len([row for row in rows if row["action"] != "audit_log.exported"]) == ACTIVITIES + 2
-    assert rows[:190] == page_items[:190]
+    assert len([row for row in rows if row["action"] != "audit_log.exported"]) == ACTIVITY_COUNT + 2
+    assert rows[: len(page_items)] == page_items
     assert response.text.endswith("}\n")
 
 
 def test_filters_apply_and_limit_does_not(long_account: Account) -> None:
     for query, expected in (
         ({"action": "sub_user.created"}, 1),
-        ({"action": "tool.used", "limit": 1}, ACTIVITIES),
+        ({"action": "tool.used", "limit": 1}, ACTIVITY_COUNT),
         ({"since": "2099-01-01T00:00:00Z"}, 0),
     ):
         path = f"{long_account.path}/audit-log"
@@ -100,7 +104,7 @@ def test_long_log_is_sent_in_chunks(long_account: Account) -> None:
         assert "Content-Length" not in response.headers
         first = next(iter(response.response))
         assert isinstance(first, bytes)
-        assert 0 < first.count(b"\n") < ACTIVITIES / 2
+        assert 0 < first.count(b"\n") < ACTIVITY_COUNT / 2
     finally:
         response.close()
 
@@ -109,7 +113,7 @@ def test_long_log_is_sent_in_chunks(long_account: Account) -> None:
 def test_stream_is_aborted_when_its_key_is_revoked(
     clients: ApiClients, long_account: Account, accept: dict[str, str]
 ) -> None:
-    """The connection breaks, so that no client takes the part for the whole."""
+    """The connection breaks, so that no client mistakes the part for the whole log."""
     keys = clients.service.commands.api_keys
     secret = add_api_key(clients.service, Scope.PORTAL)
     key = keys.find(secret)
@@ -135,14 +139,14 @@ def test_csv_cells_equal_the_fields_of_a_page(account: Account) -> None:
     account.portal.post(f"{account.path}/activities", json=body, headers=headers)
 
     rows = account.audit_log_rows()
-    cells = table(account.portal.get(f"{account.path}/audit-log", headers=CSV))
+    csv_rows = table(account.portal.get(f"{account.path}/audit-log", headers=CSV))
 
-    for row, cell in zip(rows, cells, strict=True):
-        flat = {**row, **{f"actor_{name}": value for name, value in row.pop("actor").items()}}
-        flat.pop("actor", None)
-        assert json.loads(cell.pop("details")) == flat.pop("details")
-        assert cell == {name: "" if value is None else str(value) for name, value in flat.items()}
-    assert (cells[0]["ip"], cells[0]["user_agent"]) == ("2001:db8::1", 'a "browser", with; signs')
+    for row, csv_row in zip(rows, csv_rows, strict=True):
+        actor = row.pop("actor")
+        assert json.loads(csv_row.pop("details")) == row.pop("details")
+        values = {**row, **{f"actor_{name}": actor[name] for name in actor}}
+        assert csv_row == {name: "" if value is None else str(value) for name, value in values.items()}
+    assert (csv_rows[0]["ip"], csv_rows[0]["user_agent"]) == ("2001:db8::1", 'a "browser", with; signs')
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
@@ -154,14 +158,14 @@ def test_csv_has_no_formula_cells(account: Account, portal: ApiClient, start: st
     headers = {"X-Client-User-Agent": text} if text.isascii() else {}
     portal.post(f"{account.path}/activities", json={"activities": [activity]}, headers=headers)
 
-    cells = table(portal.get(f"{account.path}/audit-log", headers=CSV))
+    csv_rows = table(portal.get(f"{account.path}/audit-log", headers=CSV))
 
-    assert cells[0]["target"] == f"'{text}"
-    assert cells[0]["actor_name"] == f"'{text} {start}"
-    assert cells[0]["user_agent"] == (f"'{text}" if text.isascii() else "")
-    assert json.loads(cells[0]["details"]) == text
+    assert csv_rows[0]["target"] == f"'{text}"
+    assert csv_rows[0]["actor_name"] == f"'{text} {start}"
+    assert csv_rows[0]["user_agent"] == (f"'{text}" if text.isascii() else "")
+    assert json.loads(csv_rows[0]["details"]) == text
     dangerous = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-    assert not [value for cell in cells for value in cell.values() if value.startswith(dangerous)]
+    assert not [cell for csv_row in csv_rows for cell in csv_row.values() if cell.startswith(dangerous)]
     assert account.audit_log_rows()[1]["target"] == text
     assert sub_user.fetch()["name"] == text
 

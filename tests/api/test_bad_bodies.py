@@ -66,8 +66,8 @@ def body_of(route: Route, sub_user: SubUser) -> dict[str, Any]:
 
 def value_paths(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the path to each value in a body."""
-    parts = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
-    for name, value in parts:
+    children = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    for name, value in children:
         yield (*path, name)
         yield from value_paths(value, (*path, name))
 

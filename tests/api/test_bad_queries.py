@@ -135,7 +135,7 @@ def test_unknown_parameter_is_refused(clients: ApiClients, sub_user: SubUser, ro
 def test_no_header_value_causes_an_internal_error(
     clients: ApiClients, finite_event_streams: None, route: Route
 ) -> None:
-    """Some servers let even NUL through. Refusals have a problem as their body."""
+    """Some servers let even NUL through. The body of a refusal is a problem."""
     query = SHORT_QUERIES.get(str(route), "").format(end=clients.service.queries.events.end())
     path = route.path(account_id=uuid4(), sub_user_id=uuid4()) + query
     client = clients.with_scope(min(route.scopes or ()))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_client_address_of_the_portal_is_recorded_normalized(
-    account: Account, portal: ApiClient, header: str | None, recorded: str
+    account: Account, portal: ApiClient, header: str | None, recorded: str | None
 ) -> None:
     """Without the header no address is recorded, in particular not the portal's own."""
     headers = {} if header is None else {"X-Client-IP": header}
@@ -89,7 +89,7 @@ def test_proxy_headers_are_ignored(account: Account, portal: ApiClient) -> None:
 
 @pytest.mark.parametrize("request_id", ["a", "0af7651916cd43dd8448eb211c80319c", "job:7.retry-2_b", "x" * 64])
 def test_request_id_of_the_portal_is_returned(portal: ApiClient, account: Account, request_id: str) -> None:
-    """The response header and the problem have it."""
+    """It is in the response header and in the problem."""
     assert portal.get(account.path, headers={"X-Request-Id": request_id}).headers["X-Request-Id"] == request_id
     refused = portal.patch(account.path, json={"language": "xx"}, headers={"X-Request-Id": request_id})
     assert require_problem(refused, 422, "invalid-input", "language")["request_id"] == request_id

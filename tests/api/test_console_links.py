@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from tests.api.callers import Account, ApiClient, ApiClients
 
 CONTEXT = CommandContext(ActorType.MAIN_ACCOUNT, ip="192.0.2.1")
-PREFIX = "https://portal.example/console/link/"
+LINK_PREFIX = "https://portal.example/console/link/"
 
 
-def link_to(account: Account) -> Any:
+def create_link(account: Account) -> Any:
     response = account.portal.post(f"{account.path}/console-links")
     assert response.status_code == 201, response.text
     return response.json
 
 
-def owner_token(clients: ApiClients, account: Account) -> str:
-    """Follow a new link, and return the session token."""
-    secret = link_to(account)["url"].removeprefix(PREFIX)
+def log_in_owner(clients: ApiClients, account: Account) -> str:
+    """Log in with a new link, and return the session token."""
+    secret = create_link(account)["url"].removeprefix(LINK_PREFIX)
     return clients.service.commands.owner_sessions.log_in_by_link(secret, CONTEXT).value.token
 
 
@@ -39,7 +39,7 @@ def test_link_is_valid_for_a_minute(clients: ApiClients, account: Account) -> No
 
     body: Any = response.json
     assert (response.status_code, set(body)) == (201, {"url", "expires_at"})
-    assert body["url"].startswith(PREFIX)
+    assert body["url"].startswith(LINK_PREFIX)
     remaining = datetime.fromisoformat(body["expires_at"]) - datetime.now(UTC)
     assert timedelta(seconds=50) < remaining < timedelta(seconds=61)  # tolerates a clock adjustment during the test
     assert "Event-Position" not in response.headers
@@ -48,7 +48,7 @@ def test_link_is_valid_for_a_minute(clients: ApiClients, account: Account) -> No
 
 def test_link_opens_one_session(clients: ApiClients, account: Account) -> None:
     """The audit log shows that the login was by link."""
-    secret = link_to(account)["url"].removeprefix(PREFIX)
+    secret = create_link(account)["url"].removeprefix(LINK_PREFIX)
 
     session = clients.service.commands.owner_sessions.log_in_by_link(secret, CONTEXT).value
 
@@ -76,7 +76,7 @@ def test_closed_account_gets_no_link(account: Account, portal: ApiClient) -> Non
 def test_link_secret_is_not_logged(clients: ApiClients, account: Account) -> None:
     """The log names routes, not paths; the metrics do not contain the secret either."""
     with capture_logs() as lines:
-        secret = link_to(account)["url"].removeprefix(PREFIX)
+        secret = create_link(account)["url"].removeprefix(LINK_PREFIX)
         clients.anonymous.get(f"/console/link/{secret}")
         clients.anonymous.get(f"/v1/console/link/{secret}")
 
@@ -87,7 +87,7 @@ def test_link_secret_is_not_logged(clients: ApiClients, account: Account) -> Non
 
 def test_owner_token_is_not_a_sub_user_token(clients: ApiClients, account: Account, portal: ApiClient) -> None:
     """The session routes are for sub-users, and treat an owner's token as unknown."""
-    token = owner_token(clients, account)
+    token = log_in_owner(clients, account)
     headers = {"Session-Token": token}
 
     introspection: Any = portal.post("/v1/sessions/introspect", json={"token": token, "permission": "assistants"}).json
@@ -100,15 +100,15 @@ def test_owner_token_is_not_a_sub_user_token(clients: ApiClients, account: Accou
 
 
 def test_owner_sessions_are_not_listed_with_sub_user_sessions(clients: ApiClients, account: Account) -> None:
-    owner_token(clients, account)
+    log_in_owner(clients, account)
 
     response = account.portal.get(f"{account.path}/sub-users/{account.account_id}/sessions")
     require_problem(response, 404, "sub-user-not-found")
 
 
 def test_owner_password_set_by_the_portal_ends_owner_sessions(clients: ApiClients, account: Account) -> None:
-    """The owner can log in with it."""
-    token = owner_token(clients, account)
+    """The owner can log in with the new password."""
+    token = log_in_owner(clients, account)
     assert account.portal.patch(account.path, json={"password": OWN_PASSWORD}).status_code == 200
 
     assert clients.service.queries.sessions.find(token_hash(token), clients.service.clock()) is None

@@ -54,13 +54,13 @@ def test_change_beyond_the_mail_limit_is_refused_completely(account: Account) ->
     sub_user.change(name="Ada")
 
 
-def test_mail_limit_holds_across_processes(build: Callable[..., Service]) -> None:
-    """Of 12 concurrent requests to two processes, four send a mail."""
-    processes = [ApiClients.of(build()) for _ in range(2)]
-    sub_user = processes[0].register_account().create_active()
+def test_mail_limit_holds_across_services_on_one_database(build: Callable[..., Service]) -> None:
+    """Of 12 concurrent requests, four send a mail: the activation has sent the first of five."""
+    services = [ApiClients.of(build()) for _ in range(2)]
+    sub_user = services[0].register_account().create_active()
 
     responses = run_concurrently(
-        [partial(processes[n % 2].portal.post, f"{sub_user.path}/credentials-mail") for n in range(12)]
+        [partial(services[number % 2].portal.post, f"{sub_user.path}/credentials-mail") for number in range(12)]
     )
 
     statuses = [getattr(response, "status_code", response) for response in responses]

@@ -38,7 +38,7 @@ def embedded(settings: Settings) -> Settings:
 def test_demo_has_sub_users_in_every_state_with_a_month_of_activity(
     build: Callable[..., Service], embedded: Settings
 ) -> None:
-    """Activities are dated in the past but recorded now; logins have no date before they happened."""
+    """Activities and usage are dated in the past but recorded now; logins occur when they are recorded."""
     service = build(embedded)
     began = service.clock()
     demo = create_demo(service)
@@ -68,7 +68,9 @@ def test_demo_has_sub_users_in_every_state_with_a_month_of_activity(
     ]
     assert min(row.occurred_at for row in reported) < began - 20 * ONE_DAY
     assert max(row.occurred_at for row in reported) <= began + ONE_DAY
-    assert {row.occurred_at == row.recorded_at for row in rows if row.action == "sub_user.logged_in"} == {True}
+    logins = [row for row in rows if row.action == "sub_user.logged_in"]
+    assert logins
+    assert all(row.occurred_at == row.recorded_at for row in logins)
     assert usage.plan
     assert 0 < usage.total.llm_tokens < usage.plan.plan.included_tokens
     assert service.commands.owner_sessions.log_in(demo.email, demo.password, CLIENT).value.token
@@ -82,7 +84,7 @@ def test_demo_has_sub_users_in_every_state_with_a_month_of_activity(
 def test_interrupted_creation_is_detected(
     build: Callable[..., Service], embedded: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next start does not begin again; it reports a half-made demo."""
+    """The next start does not begin again; it reports an incomplete demo."""
     service = build(embedded)
     assert not is_incomplete_demo(service)
 

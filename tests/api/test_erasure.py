@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("finite_event_streams")
 ADDRESS, BROWSER = "203.0.113.213", "Canary-Browser/9"
 EMAIL, NAME, SURNAME = "canary.grace@company.example", "Canarygrâce", "Canaryhopper"
 TARGET, DETAIL = "Canary target", "Canary détail"
-PERSONAL = [EMAIL, NAME, SURNAME, ADDRESS, BROWSER, TARGET, DETAIL]
+PERSONAL_DATA = [EMAIL, NAME, SURNAME, ADDRESS, BROWSER, TARGET, DETAIL]
 READ_ROUTES = [route for route in routes() if route.method == "GET" and route.audience is None and route.scopes]
 MEDIA_TYPES = ("application/json", "text/csv", "application/x-ndjson")
 
@@ -80,7 +80,7 @@ def contains(text: bytes, needle: str) -> bool:
 
 
 def personal_data_in(responses: list[tuple[str, bytes]]) -> set[str]:
-    return {needle for needle in PERSONAL for _, text in responses if contains(text, needle)}
+    return {needle for needle in PERSONAL_DATA for _, text in responses if contains(text, needle)}
 
 
 def test_erased_personal_data_is_nowhere(
@@ -91,14 +91,16 @@ def test_erased_personal_data_is_nowhere(
         clients, other_process = ApiClients.of(service), ApiClients.of(build())
         sub_user = create_sub_user_with_traces(clients)
         responses = list(read_all_routes(other_process, sub_user))
-        assert personal_data_in(responses) == set(PERSONAL), "the data must be there before, or the test proves nothing"
+        assert personal_data_in(responses) == set(PERSONAL_DATA), (
+            "the data must be there before, or the test proves nothing"
+        )
 
         assert clients.portal.delete(sub_user.path).status_code == 204
 
         assert [
             (place, needle)
             for place, text in read_all_routes(other_process, sub_user)
-            for needle in PERSONAL
+            for needle in PERSONAL_DATA
             if contains(text, needle)
         ] == []
         assert '"llm_tokens":1' in other_process.portal.get(f"{sub_user.account.path}/usage").text
@@ -113,7 +115,7 @@ def test_erased_personal_data_is_nowhere(
     service.delete_mails_of_erased()
 
     table_contents = contents(database_url)
-    assert {table for needle in PERSONAL for table in where_is(table_contents, needle)} == set()
+    assert {table for needle in PERSONAL_DATA for table in where_is(table_contents, needle)} == set()
     files = [(file.name, file.read_bytes()) for file in service.settings.data_dir.rglob("*") if file.is_file()]
     captured = capfd.readouterr()
     assert personal_data_in([*files, ("log", (captured.out + captured.err).encode())]) == set()

@@ -62,10 +62,10 @@ def end_position(clients: ApiClients) -> int:
     return clients.service.queries.events.end()
 
 
-def free_places(clients: ApiClients) -> int:
-    """Return how many more readers may wait."""
-    left: int = clients.app.extensions["subusers-waiting-slots"]._value  # noqa: SLF001  # there is no public counter
-    return left
+def free_slots(clients: ApiClients) -> int:
+    """Return how many more readers may wait for events or stream them."""
+    slots: int = clients.app.extensions["subusers-waiting-slots"]._value  # noqa: SLF001  # there is no public counter
+    return slots
 
 
 @dataclass
@@ -75,6 +75,9 @@ class Stream:
     response: TestResponse
     blocks: list[dict[str, str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._chunks: Iterator[bytes] = iter(cast("Iterable[bytes]", self.response.response))
 
     def read(self) -> bool:
         """Read the next chunk; return whether there was one."""
@@ -86,24 +89,20 @@ class Stream:
         self.lines += rest.splitlines()
         return True
 
-    def __post_init__(self) -> None:
-        self._chunks: Iterator[bytes] = iter(cast("Iterable[bytes]", self.response.response))
-
     def events(self, count: int) -> list[dict[str, Any]]:
         """Read until there are `count` events, and return them."""
         while len([block for block in self.blocks if "data" in block]) < count:
             assert self.read(), "the stream ended"
         return [json.loads(block["data"]) for block in self.blocks if "data" in block]
 
-    def ends(self) -> bool:
-        """Read until the stream ends."""
+    def read_to_end(self) -> None:
         while self.read():
             pass
-        return True
 
 
 @contextmanager
 def streaming(client: ApiClient, headers: dict[str, str] | None = None, **query: Any) -> Iterator[Stream]:
+    """Open an event stream until the block ends."""
     test_client = client.app.test_client()
     response = test_client.get(STREAM, headers={**client.headers, **(headers or {})}, query_string=query)
     try:
@@ -166,10 +165,10 @@ def test_filter_by_type(clients: ApiClients, account: Account) -> None:
 def test_invalid_query_is_refused(
     clients: ApiClients, account: Account, path: str, query: dict[str, Any], name: str
 ) -> None:
-    """Invalid are unknown types, numbers that are not positions, and malformed epochs."""
+    """The values are unknown types, numbers that are not positions, malformed epochs, and an unknown parameter."""
     client, path = (clients.portal, f"{account.path}/events") if path == "account" else (clients.analytics, path)
     require_problem(client.get(path, query_string=query), 422, "invalid-input", name)
-    assert free_places(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.streams
 
 
 @pytest.mark.parametrize("path", [FEED, STREAM, "account"])
@@ -187,11 +186,11 @@ def test_position_of_another_history_is_a_conflict(clients: ApiClients, account:
         problem = require_problem(client.get(path, query_string=query), 409, "store-went-back")
         assert problem["epoch"] == epoch
         assert (problem["common_position"] is not None) is has_common_position
-    assert free_places(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.streams
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"wait": -1}, {"wait": 31}, {"wait": "nan"}])
-def test_values_out_of_bounds_are_refused(clients: ApiClients, query: dict[str, Any]) -> None:
+def test_limit_or_wait_out_of_bounds_is_refused(clients: ApiClients, query: dict[str, Any]) -> None:
     require_problem(clients.analytics.get(FEED, query_string=query), 422, "invalid-input", *query)
 
 
@@ -227,9 +226,9 @@ def run_in_thread(action: Callable[[], object]) -> threading.Thread:
 
 
 def test_long_polling_returns_at_the_next_event(own_clients: ApiClients) -> None:
-    """Without an event the response is empty after `wait` seconds; a waiting reader occupies a place."""
+    """Without an event the response is empty after `wait` seconds; a waiting reader occupies a slot."""
     clients, account = own_clients, own_clients.register_account()
-    all_places = free_places(clients)
+    all_slots = free_slots(clients)
     after = end_position(clients)
     began = time.monotonic()
     assert read_page(clients.analytics, after=after, wait=0.3) == {
@@ -240,7 +239,7 @@ def test_long_polling_returns_at_the_next_event(own_clients: ApiClients) -> None
     assert time.monotonic() - began >= 0.3
 
     def create_while_waiting() -> None:
-        eventually(lambda: free_places(clients) == all_places - 1)
+        eventually(lambda: free_slots(clients) == all_slots - 1)
         account.create_sub_user()
 
     thread = run_in_thread(create_while_waiting)
@@ -249,20 +248,20 @@ def test_long_polling_returns_at_the_next_event(own_clients: ApiClients) -> None
     assert item["type"] == CREATED
     assert time.monotonic() - began < 20
     thread.join()
-    assert free_places(clients) == all_places
+    assert free_slots(clients) == all_slots
 
 
 def test_long_polling_with_a_filter_waits_for_a_matching_event(
     own_clients: ApiClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other events do not end the wait; the scan goes window by window."""
+    """Other events do not end the wait, even if they fill several windows of the scan."""
     monkeypatch.setattr(pages, "WINDOW_SIZE", 2)
     clients, account = own_clients, own_clients.register_account()
-    all_places = free_places(clients)
+    all_slots = free_slots(clients)
     sub_user = account.create_sub_user()
 
     def change_while_waiting() -> None:
-        eventually(lambda: free_places(clients) == all_places - 1)
+        eventually(lambda: free_slots(clients) == all_slots - 1)
         for number in range(5):
             sub_user.change(name=f"Grace {number}")
         sub_user.change(visible=False)
@@ -279,11 +278,11 @@ def test_long_polling_with_a_filter_waits_for_a_matching_event(
 
 def test_key_revoked_while_its_reader_waits_gets_no_events(own_clients: ApiClients) -> None:
     clients, account = own_clients, own_clients.register_account()
-    all_places = free_places(clients)
+    all_slots = free_slots(clients)
     (key,) = [key for key in clients.service.commands.api_keys.list() if key.scope == "analytics"]
 
     def revoke_while_waiting() -> None:
-        eventually(lambda: free_places(clients) == all_places - 1)
+        eventually(lambda: free_slots(clients) == all_slots - 1)
         assert clients.service.commands.api_keys.revoke(key.api_key_id, BY_OPERATOR)
         account.create_sub_user()
 
@@ -324,7 +323,7 @@ def test_reconnecting_reader_continues_after_last_event_id(clients: ApiClients, 
 def test_invalid_last_event_id_is_refused(clients: ApiClients, last_event_id: str) -> None:
     response = clients.analytics.get(STREAM, headers={"Last-Event-ID": last_event_id.encode().decode("latin-1")})
     assert response.status_code == 422
-    assert free_places(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.streams
 
 
 def test_filtered_stream_reports_its_position(
@@ -358,7 +357,7 @@ def test_stream_ends_after_its_key_is_revoked(own_clients: ApiClients) -> None:
         assert clients.service.commands.api_keys.revoke(key.api_key_id, BY_OPERATOR)
         began = time.monotonic()
         account.create_sub_user()
-        assert stream.ends()
+        stream.read_to_end()
         assert time.monotonic() - began < MAX_END_SECONDS
     assert len(stream.events(1)) == 1
 
@@ -369,7 +368,7 @@ def test_streams_and_waits_end_at_shutdown(own_clients: ApiClients) -> None:
         stream.events(1)
         began = time.monotonic()
         own_clients.service.queries.event_tail.end()
-        assert stream.ends()
+        stream.read_to_end()
         assert read_page(own_clients.analytics, after=end_position(own_clients), wait=30)["items"] == []
         assert time.monotonic() - began < MAX_END_SECONDS
 
@@ -382,9 +381,9 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
     with streaming(clients.analytics) as stream:
         position = stream.events(1)[-1]["position"]
         with database_unavailable(server_url, database_url):
-            assert stream.ends()
+            stream.read_to_end()
             require_problem(clients.analytics.get(STREAM), 503, "store-unavailable")
-    assert free_places(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.streams
     eventually(lambda: clients.anonymous.get("/readyz").status_code == 200)
     sub_user = account.create_sub_user()
     with streaming(clients.analytics, {"Last-Event-ID": str(position)}) as stream:
@@ -392,7 +391,7 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
 
 
 def test_number_of_streams_and_waits_is_limited(build: Callable[..., Service], settings: Settings) -> None:
-    """Beyond the limit the response is 503 with Retry-After; a reader that does not wait needs no place."""
+    """Beyond the limit the response is 503 with Retry-After; a reader that does not wait needs no slot."""
     clients = ApiClients.of(build(replace(settings, streams=2)))
     clients.register_account()
     with streaming(clients.analytics), streaming(clients.auditor) as second:
@@ -402,16 +401,16 @@ def test_number_of_streams_and_waits_is_limited(build: Callable[..., Service], s
             assert response.headers["Retry-After"] == "5"
         assert len(read_page(clients.analytics, wait=1)["items"]) == 1
         second.response.close()
-        assert free_places(clients) == 1
+        assert free_slots(clients) == 1
         with streaming(clients.auditor) as third:
             assert len(third.events(1)) == 1
-    assert free_places(clients) == 2
+    assert free_slots(clients) == 2
 
 
-def test_head_request_for_a_stream_frees_its_place(clients: ApiClients) -> None:
+def test_head_request_for_a_stream_frees_its_slot(clients: ApiClients) -> None:
     response = clients.analytics.request("HEAD", STREAM)
     assert (response.status_code, response.data) == (200, b"")
-    assert free_places(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.streams
 
 
 def test_envelopes_match_their_schemas(clients: ApiClients, account: Account) -> None:
@@ -439,7 +438,7 @@ def test_example_event_matches_its_schema(clients: ApiClients) -> None:
 
 
 def test_checkpoints_have_schemas(clients: ApiClients) -> None:
-    """Checkpoints are published like events, though they are none."""
+    """Checkpoints are published like events, but are not in the catalog."""
     for folder in ("", "envelopes/"):
         schema = clients.anonymous.get(f"/schemas/{folder}{CHECKPOINT}.json").json
         assert schema is not None

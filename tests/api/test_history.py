@@ -41,7 +41,7 @@ def grace(account: Account) -> SubUser:
 
 
 def test_history_has_every_event_in_words_and_as_data(clients: ApiClients, account: Account, grace: SubUser) -> None:
-    """Each has the actor, the name of the sub-user at that time, the time, and what changed."""
+    """Each item has the actor, the name of the sub-user at that time, the time, and what changed."""
     first_page = history(clients, account)
 
     assert in_words(first_page) == [
@@ -104,9 +104,9 @@ def test_history_before_registration_is_empty(clients: ApiClients, account: Acco
     assert (response_body["items"], response_body["state"], response_body["next_cursor"]) == ([], None, None)
 
 
-@pytest.mark.parametrize("as_of", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
-def test_extreme_times_are_accepted(clients: ApiClients, account: Account, as_of: str) -> None:
-    assert len(history(clients, account, as_of=as_of)["items"]) == int(as_of.startswith("9"))
+@pytest.mark.parametrize(("as_of", "event_count"), [("9999-12-31T23:59:59Z", 1), ("0001-01-01T00:00:00Z", 0)])
+def test_extreme_times_are_accepted(clients: ApiClients, account: Account, as_of: str, event_count: int) -> None:
+    assert len(history(clients, account, as_of=as_of)["items"]) == event_count
 
 
 def test_expiry_of_access_is_computed_without_an_event(clients: ApiClients, account: Account) -> None:
@@ -144,7 +144,7 @@ def test_closed_account_gives_no_access(clients: ApiClients, account: Account) -
 def test_deleted_sub_user_stays_in_the_history_without_personal_data(
     clients: ApiClients, account: Account, grace: SubUser
 ) -> None:
-    """Their data reads [erased], and the state still shows that they had access."""
+    """Their data is shown as [erased], and the earlier state still shows that they had access."""
     before = history(clients, account)
     account.portal.delete(grace.path)
 

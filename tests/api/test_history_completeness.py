@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
 URL = "https://receiver.example/hook"
-Command = Callable[[ApiClients, SubUser], "TestResponse"]
+SendRequest = Callable[[ApiClients, SubUser], "TestResponse"]
 
 
-def webhook_path(clients: ApiClients, sub_user: SubUser) -> str:
+def create_webhook(clients: ApiClients, sub_user: SubUser) -> str:
     """Create a webhook with a failed delivery and no API key, and return its path."""
     response = clients.portal.post("/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id})
     fetch(clients.service.settings.database_url or "", "UPDATE webhooks SET failures = 1, api_key_id = NULL")
@@ -29,16 +29,16 @@ def webhook_path(clients: ApiClients, sub_user: SubUser) -> str:
 
 
 def enable(clients: ApiClients, sub_user: SubUser) -> TestResponse:
-    path = webhook_path(clients, sub_user)
+    path = create_webhook(clients, sub_user)
     clients.service.commands.webhook_disabling.disable(UUID(path.rpartition("/")[2]), DisableReason.FAILING)
     return clients.portal.post(f"{path}/enable")
 
 
-def report(sub_user: SubUser, **report: Any) -> dict[str, Any]:
-    return {"sub_user_id": sub_user.sub_user_id, **report}
+def report(sub_user: SubUser, **fields: Any) -> dict[str, Any]:
+    return {"sub_user_id": sub_user.sub_user_id, **fields}
 
 
-COMMANDS: dict[str, Command] = {
+REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "POST /v1/accounts": lambda clients, _: clients.register_account().response,
     "PATCH /v1/accounts/{account_id}": lambda clients, sub_user: clients.portal.patch(
         sub_user.account.path, json={"language": "it"}
@@ -81,17 +81,17 @@ COMMANDS: dict[str, Command] = {
         "/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id}
     ),
     "DELETE /v1/webhooks/{webhook_id}": lambda clients, sub_user: clients.portal.delete(
-        webhook_path(clients, sub_user)
+        create_webhook(clients, sub_user)
     ),
     "POST /v1/webhooks/{webhook_id}/adopt": lambda clients, sub_user: clients.portal.post(
-        f"{webhook_path(clients, sub_user)}/adopt"
+        f"{create_webhook(clients, sub_user)}/adopt"
     ),
     "POST /v1/webhooks/{webhook_id}/enable": enable,
     "POST /v1/webhooks/{webhook_id}/replay": lambda clients, sub_user: clients.portal.post(
-        f"{webhook_path(clients, sub_user)}/replay", json={"after": 0}
+        f"{create_webhook(clients, sub_user)}/replay", json={"after": 0}
     ),
     "POST /v1/webhooks/{webhook_id}/secrets": lambda clients, sub_user: clients.portal.post(
-        f"{webhook_path(clients, sub_user)}/secrets"
+        f"{create_webhook(clients, sub_user)}/secrets"
     ),
 }
 ROUTES_WITHOUT_EVENT = {
@@ -100,7 +100,7 @@ ROUTES_WITHOUT_EVENT = {
 }
 """Routes other than GET that record no event, with the reason."""
 
-RECORDED_COMMANDS = {
+OPERATOR_COMMANDS_WITH_EVENT = {
     "api-key": "tests/application/test_api_keys.py",
     "erase-account": "PersonalDataErased: tests/cli/test_erasing.py",
     "erase": "PersonalDataErased: tests/cli/test_erasing.py",
@@ -108,7 +108,9 @@ RECORDED_COMMANDS = {
     "export": "AuditLogExported: tests/cli/test_export.py",
     "signing-key": "a signed checkpoint instead of an event: tests/cli/test_signing_key.py",
 }
-UNRECORDED_COMMANDS = {
+"""Commands that record an event, with the tests that require it."""
+
+OPERATOR_COMMANDS_WITHOUT_EVENT = {
     **dict.fromkeys(("serve", "api", "work"), "run the service"),
     **dict.fromkeys(("status", "tail", "verify", "erasures"), "read-only"),
     "migrate": "recorded in schema_migrations",
@@ -116,23 +118,24 @@ UNRECORDED_COMMANDS = {
     "accept-lost-history": "changes the store's epoch, which is a row of its own, and no event",
     "rotate-master-key": "re-encrypts the same data keys; no plaintext changes",
 }
+"""Commands that record no event, with the reason."""
 
 
 def test_every_route_that_writes_is_listed() -> None:
-    changing = {str(route) for route in routes() if route.scopes and route.method != "GET"}
-    assert changing == {*COMMANDS, *ROUTES_WITHOUT_EVENT}
+    writing_routes = {str(route) for route in routes() if route.scopes and route.method != "GET"}
+    assert writing_routes == {*REQUESTS_BY_ROUTE, *ROUTES_WITHOUT_EVENT}
 
 
 def test_every_operator_command_is_listed() -> None:
-    assert set(MODULE_BY_COMMAND) == {*RECORDED_COMMANDS, *UNRECORDED_COMMANDS}
+    assert set(MODULE_BY_COMMAND) == {*OPERATOR_COMMANDS_WITH_EVENT, *OPERATOR_COMMANDS_WITHOUT_EVENT}
 
 
-@pytest.mark.parametrize("route", COMMANDS)
-def test_command_records_an_event(clients: ApiClients, route: str) -> None:
+@pytest.mark.parametrize("route", REQUESTS_BY_ROUTE)
+def test_request_records_an_event(clients: ApiClients, route: str) -> None:
     """The response's Event-Position is the position of an event that this request recorded."""
     sub_user = clients.register_account().create_with_own_password()
     before = clients.service.queries.progress.recorded_position()
-    response = COMMANDS[route](clients, sub_user)
+    response = REQUESTS_BY_ROUTE[route](clients, sub_user)
     assert response.status_code < 300, response.text
     after = clients.service.queries.progress.recorded_position()
     assert before < int(response.headers["Event-Position"]) <= after

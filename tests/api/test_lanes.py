@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.bootstrap.config import STREAMS_CONNECTIONS
 from api.server.lanes import LANES, Lane, lane_limits, lane_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_lane_of_a_request(method: str, path: str, query: str, lane: Lane) -> None:
-    """It depends on the method, the path, and whether the request waits."""
+    """The lane depends on the method, the path, and whether the request waits for events."""
     assert lane_of(method, path, query) is lane
 
 
@@ -49,9 +50,8 @@ def test_every_lane_rule_matches_a_route(clients: ApiClients) -> None:
 def test_reads_and_writes_divide_the_threads(settings: Settings, threads: int) -> None:
     """The pool has a connection for each thread that uses the database, and a few for all readers of events."""
     settings = replace(settings, threads=threads)
-    threads_of = {lane: limits.threads for lane, limits in lane_limits(settings).items()}
-    assert min(threads_of.values()) > 0
-    assert threads_of[Lane.READS] + threads_of[Lane.WRITES] == threads
-    assert settings.database_connections == threads + 15
-    others = (Lane.CRITICAL, Lane.PORTAL_SIGN_IN, Lane.CONSOLE_SIGN_IN, Lane.DOWNLOADS)
-    assert sum(threads_of[lane] for lane in others) == 11
+    threads_by_lane = {lane: limits.threads for lane, limits in lane_limits(settings).items()}
+    assert min(threads_by_lane.values()) > 0
+    assert threads_by_lane[Lane.READS] + threads_by_lane[Lane.WRITES] == threads
+    threads_with_connection = sum(threads_by_lane[lane] for lane in set(Lane) - {Lane.HEALTH, Lane.EVENTS})
+    assert settings.database_connections == threads_with_connection + STREAMS_CONNECTIONS

@@ -12,7 +12,7 @@ import pytest
 from adapters.postgres.maintenance import migrations
 from application.commands.resources import ERASED
 from tests.api.callers import ApiClients
-from tests.api.test_erasure import PERSONAL, create_sub_user_with_traces, personal_data_in, read_all_routes
+from tests.api.test_erasure import PERSONAL_DATA, create_sub_user_with_traces, personal_data_in, read_all_routes
 from tests.builders import Company
 from tests.conftest import running_followers
 from tests.postgres import connect, fetch
@@ -53,7 +53,7 @@ def test_every_route_shows_all_held_data_or_none(service_with_hold: Service) -> 
     for place, text in read_all_routes(clients, sub_user):
         personal_data = personal_data_in([(place, text)])
         if any(part in place for part in ROUTES_WITH_PERSONAL_DATA):
-            assert personal_data == set(PERSONAL), (place, set(PERSONAL) - personal_data)
+            assert personal_data == set(PERSONAL_DATA), (place, set(PERSONAL_DATA) - personal_data)
             routes_with_data += 1
         else:
             assert not personal_data, place
@@ -64,7 +64,7 @@ def test_every_route_shows_all_held_data_or_none(service_with_hold: Service) -> 
 
 
 def test_migration_adds_names_to_existing_holds(service_with_hold: Service, database_url: str) -> None:
-    """It takes the newest name of the history, still encrypted."""
+    """The migration copies the newest name in the history, without decrypting it."""
     company = Company.register(service_with_hold)
     for surname in ("Hopper", "Lovelace"):
         sub_user = company.create_sub_user(name="Grace", surname="Murray")

@@ -1,4 +1,4 @@
-"""Logging: whole lines, also of many threads or without a reader, and structured lines of libraries."""
+"""Logging: lines of concurrent threads stay whole, and messages of libraries are structured and redacted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print("continues")
 """
 
 
-def test_lines_of_threads_are_whole() -> None:
+def test_lines_of_concurrent_threads_are_whole() -> None:
     process = subprocess.run([sys.executable, "-c", LOG_FROM_THREADS], capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in process.stderr.splitlines()]
     assert sorted(line["number"] for line in lines) == list(range(1000))

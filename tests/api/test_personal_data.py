@@ -43,7 +43,7 @@ def create_sub_user_with_data(account: Account) -> SubUser:
     return sub_user
 
 
-def personal_data(sub_user: SubUser) -> dict[str, Any]:
+def fetch_personal_data(sub_user: SubUser) -> dict[str, Any]:
     response = sub_user.account.portal.get(f"{sub_user.path}/personal-data")
     assert (response.status_code, response.content_type) == (200, "application/json"), response.text
     assert response.headers["Cache-Control"] == "no-store"
@@ -55,7 +55,7 @@ def test_export_has_all_data_about_the_sub_user(account: Account) -> None:
     sub_user = create_sub_user_with_data(account)
     account.create_sub_user(name="Somebody", surname="Else")
 
-    data = personal_data(sub_user)
+    data = fetch_personal_data(sub_user)
 
     assert data["profile"] == sub_user.fetch()
     assert data["erasure_due_at"] is None
@@ -72,7 +72,7 @@ def test_export_has_no_data_about_others(account: Account) -> None:
     """The owner's address and browser are left out, even where the owner changed the sub-user."""
     sub_user = create_sub_user_with_data(account)
     account.create_sub_user(name="Somebody", surname="Else")
-    text = json.dumps(personal_data(sub_user))
+    text = json.dumps(fetch_personal_data(sub_user))
 
     assert not [
         value for value in (*OWNER_CLIENT.values(), "Somebody", "Winds & Waves", account.email) if value in text
@@ -81,20 +81,21 @@ def test_export_has_no_data_about_others(account: Account) -> None:
 
 def test_export_is_recorded(account: Account) -> None:
     sub_user = create_sub_user_with_data(account)
-    personal_data(sub_user)
+    fetch_personal_data(sub_user)
 
     row = account.audit_log_rows()[0]
     assert (row["action"], row["sub_user_id"]) == ("audit_log.exported", sub_user.sub_user_id)
     assert row["details"]["format"] == "personal-data"
 
 
-def test_export_is_streamed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a few rows are in memory at a time."""
+def test_export_continues_after_each_batch_of_rows(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has every row of the log but that of the export itself."""
     sub_user = create_sub_user_with_data(account)
     monkeypatch.setattr(queries, "STREAM_BATCH", 2)
 
     assert (
-        len(personal_data(sub_user)["audit_log"]) == len(account.audit_log_rows(sub_user_id=sub_user.sub_user_id)) - 1
+        len(fetch_personal_data(sub_user)["audit_log"])
+        == len(account.audit_log_rows(sub_user_id=sub_user.sub_user_id)) - 1
     )
 
 
@@ -133,18 +134,18 @@ def test_export_of_unknown_foreign_or_erased_sub_users_is_not_found(clients: Api
 
 @pytest.fixture
 def clients_with_hold(build: Callable[..., Service], settings: Settings) -> Iterator[ApiClients]:
-    """Return the interface of a service that keeps the data of deleted sub-users for a day."""
+    """Return clients of a service that keeps the data of deleted sub-users for a day."""
     service = build(replace(settings, erasure_delay=timedelta(days=1)))
     with running_followers(service):
         yield ApiClients.of(service)
 
 
 def test_export_is_available_during_a_legal_hold(clients_with_hold: ApiClients, clock: TravelingClock) -> None:
-    """It has no profile, but the time of the erasure; afterwards the sub-user is not found."""
+    """It has no profile, but the time of the erasure. After the erasure, the sub-user is not found."""
     sub_user = create_sub_user_with_data(clients_with_hold.register_account())
     assert sub_user.account.portal.delete(sub_user.path).status_code == 204
 
-    data = personal_data(sub_user)
+    data = fetch_personal_data(sub_user)
     assert (data["profile"], data["sessions"]) == (None, [])
     assert data["erasure_due_at"] > clock().isoformat()
     assert "grace@company.example" in json.dumps(data["audit_log"])

@@ -21,7 +21,7 @@ def sub_user(account: Account) -> SubUser:
 
 
 def test_change_with_the_current_tag_is_made(sub_user: SubUser, portal: ApiClient) -> None:
-    """So is a change with a star or without the header; each response has the new tag."""
+    """A change with a star or without the header is made too; each response has the new tag."""
     for number, headers in enumerate(({"If-Match": sub_user.fetch_etag()}, {"If-Match": "*"}, {"If-Match": " * "}, {})):
         changed = portal.patch(sub_user.path, json={"name": f"Name {number}"}, headers=headers)
         assert changed.status_code == 200

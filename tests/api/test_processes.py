@@ -33,7 +33,8 @@ def start_pinned_process(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def cores(process: subprocess.Popen[str]) -> set[int]:
+def read_cores(process: subprocess.Popen[str]) -> set[int]:
+    """Return the cores on which a pinned process may run, as it prints them."""
     assert process.stdout is not None
     return {int(core) for core in process.stdout.readline().split()}
 
@@ -41,19 +42,16 @@ def cores(process: subprocess.Popen[str]) -> set[int]:
 def test_each_process_is_pinned_to_a_core_of_its_own(tmp_path: Path) -> None:
     """A core becomes free when its process ends; a process without a free core is not pinned."""
     available = os.sched_getaffinity(0)
-    first, other_processes = (
-        start_pinned_process(tmp_path),
-        [start_pinned_process(tmp_path) for _ in range(len(available) - 1)],
-    )
-    pinned = [cores(first), *map(cores, other_processes)]
-    assert sorted(pinned, key=min) == [{core} for core in sorted(available)]
+    first, *others = [start_pinned_process(tmp_path) for _ in available]
+    cores_of_first, *cores_of_others = map(read_cores, [first, *others])
+    assert sorted([cores_of_first, *cores_of_others], key=min) == [{core} for core in sorted(available)]
     with start_pinned_process(tmp_path) as unpinned:
-        assert cores(unpinned) == available
+        assert read_cores(unpinned) == available
         unpinned.communicate()
     first.kill()
     first.communicate()
     with start_pinned_process(tmp_path) as successor:
-        assert cores(successor) == pinned[0]
+        assert read_cores(successor) == cores_of_first
         successor.communicate()
-    for process in other_processes:
+    for process in others:
         process.communicate()

@@ -91,7 +91,7 @@ def test_checkpoints_are_paginated_newest_first(clients: ApiClients) -> None:
         assert (checkpoint.tree_size, checkpoint.position) == (row["tree_size"], row["position"])
 
 
-def test_unknown_positions_and_tree_sizes(clients: ApiClients) -> None:
+def test_unknown_positions_and_tree_sizes_are_refused(clients: ApiClients) -> None:
     """A position may have no event or be after the checkpoint; a tree size may have no checkpoint."""
     checkpoint = sign_checkpoint(clients)
     for position in ("0", str(2**62), "9" * 30, "0" * 20 + "9" * 5000, "-1", "x", "\u0661"):
@@ -115,7 +115,7 @@ def test_damaged_tree_returns_503(own_clients: ApiClients, database_url: str) ->
     assert response.headers["Retry-After"]
 
 
-def test_before_the_first_checkpoint(own_clients: ApiClients) -> None:
+def test_proofs_before_the_first_checkpoint_are_not_found(own_clients: ApiClients) -> None:
     for path in ("checkpoints/latest", "proofs/1", "consistency?first=1"):
         require_problem(own_clients.auditor.get(f"{AUDIT}/{path}"), 404, "no-checkpoint-yet")
     assert get_json(own_clients.auditor, "checkpoints") == {"items": [], "next_cursor": None}

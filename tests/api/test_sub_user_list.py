@@ -25,7 +25,7 @@ SORTS = ["created_at", "name", "surname", "email", "status", "last_login_at"]
 
 
 @pytest.fixture(scope="module")
-def staff(clients: ApiClients) -> Account:
+def account_with_five(clients: ApiClients) -> Account:
     """Return an account with five sub-users; Ada and Alan are active and have logged in, Ada last."""
     account = clients.register_account()
     sub_users = [account.create_sub_user(**details) for details in SUB_USERS]
@@ -52,13 +52,13 @@ def pages(portal: ApiClient, path: str, **query: Any) -> Iterator[list[dict[str,
             return
 
 
-def test_list_has_all_sub_users_in_order_of_creation(staff: Account, portal: ApiClient) -> None:
+def test_list_has_all_sub_users_in_order_of_creation(account_with_five: Account, portal: ApiClient) -> None:
     """Hidden sub-users are included; each item equals what a read of the sub-user returns."""
-    response = portal.get(f"{staff.path}/sub-users")
+    response = portal.get(f"{account_with_five.path}/sub-users")
     assert names(response) == ["Ada", "alan", "Grace", "Barbara", "Édith"]
     items: Any = response.json["items"]  # type: ignore[index]
     assert [item["visible"] for item in items] == [True, False, True, False, True]
-    assert items == [portal.get(f"{staff.path}/sub-users/{item['sub_user_id']}").json for item in items]
+    assert items == [portal.get(f"{account_with_five.path}/sub-users/{item['sub_user_id']}").json for item in items]
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_list_has_all_sub_users_in_order_of_creation(staff: Account, portal: Api
         ({"status": "inactive", "visibility": "visible", "q": "e"}, ["Grace", "Édith"]),
     ],
 )
-def test_filters(staff: Account, portal: ApiClient, query: dict[str, str], expected: list[str]) -> None:
+def test_filters(account_with_five: Account, portal: ApiClient, query: dict[str, str], expected: list[str]) -> None:
     """Filters are status, visibility, and a part of the name or e-mail (no wildcards); they can be combined."""
-    assert names(portal.get(f"{staff.path}/sub-users", query_string=query)) == expected
+    assert names(portal.get(f"{account_with_five.path}/sub-users", query_string=query)) == expected
 
 
 @pytest.mark.parametrize(
@@ -96,31 +96,36 @@ def test_filters(staff: Account, portal: ApiClient, query: dict[str, str], expec
         ("email", ["Ada", "alan", "Édith", "Grace", "Barbara"]),
     ],
 )
-def test_sort_orders(staff: Account, portal: ApiClient, sort: str, expected: list[str]) -> None:
+def test_sort_orders(account_with_five: Account, portal: ApiClient, sort: str, expected: list[str]) -> None:
     """Sorting ignores case; a minus reverses the order.
 
     The database's collation decides where É goes.
     """
-    sorted_names = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": sort}))
+    sorted_names = names(portal.get(f"{account_with_five.path}/sub-users", query_string={"sort": sort}))
     assert [name for name in sorted_names if name != "Édith"] == [name for name in expected if name != "Édith"]
-    assert names(portal.get(f"{staff.path}/sub-users", query_string={"sort": f"-{sort}"})) == sorted_names[::-1]
+    assert (
+        names(portal.get(f"{account_with_five.path}/sub-users", query_string={"sort": f"-{sort}"}))
+        == sorted_names[::-1]
+    )
 
 
-def test_sort_by_status_and_last_login(staff: Account, portal: ApiClient) -> None:
+def test_sort_by_status_and_last_login(account_with_five: Account, portal: ApiClient) -> None:
     """Active sub-users come first; those who never logged in come before the others."""
-    by_status = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": "status"}))
+    by_status = names(portal.get(f"{account_with_five.path}/sub-users", query_string={"sort": "status"}))
     assert set(by_status[:2]) == {"Ada", "alan"}
-    by_login = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": "last_login_at"}))
+    by_login = names(portal.get(f"{account_with_five.path}/sub-users", query_string={"sort": "last_login_at"}))
     assert by_login[3:] == ["alan", "Ada"]
-    latest_first = names(portal.get(f"{staff.path}/sub-users", query_string={"sort": "-last_login_at"}))
+    latest_first = names(portal.get(f"{account_with_five.path}/sub-users", query_string={"sort": "-last_login_at"}))
     assert latest_first == by_login[::-1]
 
 
 @pytest.mark.parametrize("sort", [f"{minus}{sort}" for sort in SORTS for minus in ("", "-")])
 @pytest.mark.parametrize("limit", [1, 2, 4])
-def test_pages_together_are_the_whole_list(staff: Account, portal: ApiClient, sort: str, limit: int) -> None:
+def test_pages_together_are_the_whole_list(
+    account_with_five: Account, portal: ApiClient, sort: str, limit: int
+) -> None:
     """Following `next_cursor` returns each sub-user once, in every sort order."""
-    path = f"{staff.path}/sub-users"
+    path = f"{account_with_five.path}/sub-users"
     full_list: Any = portal.get(path, query_string={"sort": sort}).json
     all_pages = list(pages(portal, path, sort=sort, limit=limit))
     assert [item for page in all_pages for item in page] == full_list["items"]
@@ -131,22 +136,22 @@ def test_pages_together_are_the_whole_list(staff: Account, portal: ApiClient, so
 def test_pages_stay_consistent_during_changes(account: Account, portal: ApiClient) -> None:
     """Between two pages one sub-user is deleted and another added; none is skipped or repeated."""
     sub_users = [account.create_sub_user(name=f"Person {number}") for number in range(4)]
-    first: Any = portal.get(f"{account.path}/sub-users?limit=2").json
+    first_page: Any = portal.get(f"{account.path}/sub-users?limit=2").json
     portal.delete(sub_users[1].path)
     account.create_sub_user(name="Latecomer")
-    second_page: Any = portal.get(f"{account.path}/sub-users?limit=9&cursor={first['next_cursor']}").json
+    second_page: Any = portal.get(f"{account.path}/sub-users?limit=9&cursor={first_page['next_cursor']}").json
     assert [item["name"] for item in second_page["items"]] == ["Person 2", "Person 3", "Latecomer"]
     assert second_page["next_cursor"] is None
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "9" * 30, "ten", "1.5", "", "1e2", "0x10", "\0"])
-def test_limit_outside_1_to_200_is_refused(staff: Account, portal: ApiClient, limit: str) -> None:
-    response = portal.get(f"{staff.path}/sub-users", query_string={"limit": limit})
+def test_limit_outside_1_to_200_is_refused(account_with_five: Account, portal: ApiClient, limit: str) -> None:
+    response = portal.get(f"{account_with_five.path}/sub-users", query_string={"limit": limit})
     require_problem(response, 422, "invalid-input", "limit")
 
 
-def test_limit_of_200_is_accepted(staff: Account, portal: ApiClient) -> None:
-    assert len(names(portal.get(f"{staff.path}/sub-users?limit=200"))) == 5
+def test_limit_of_200_is_accepted(account_with_five: Account, portal: ApiClient) -> None:
+    assert len(names(portal.get(f"{account_with_five.path}/sub-users?limit=200"))) == 5
 
 
 @pytest.mark.parametrize(
@@ -163,48 +168,51 @@ def test_limit_of_200_is_accepted(staff: Account, portal: ApiClient) -> None:
         {"state": "active"},
     ],
 )
-def test_invalid_query_is_refused(staff: Account, portal: ApiClient, query: dict[str, str]) -> None:
+def test_invalid_query_is_refused(account_with_five: Account, portal: ApiClient, query: dict[str, str]) -> None:
     """An unknown parameter is refused too, or a misspelled filter would be ignored silently."""
-    response = portal.get(f"{staff.path}/sub-users", query_string=query)
+    response = portal.get(f"{account_with_five.path}/sub-users", query_string=query)
     require_problem(response, 422, "invalid-input", *query)
 
 
-def cursor_of(portal: ApiClient, account: Account, **query: Any) -> str:
-    response: Any = portal.get(f"{account.path}/sub-users", query_string={"limit": 1, **query}).json
-    cursor: str = response["next_cursor"]
+def first_cursor(portal: ApiClient, account: Account, **query: Any) -> str:
+    """Return the cursor of the second page."""
+    first_page: Any = portal.get(f"{account.path}/sub-users", query_string={"limit": 1, **query}).json
+    cursor: str = first_page["next_cursor"]
     return cursor
 
 
-def test_cursor_is_bound_to_its_list(staff: Account, clients: ApiClients, account: Account, portal: ApiClient) -> None:
+def test_cursor_is_bound_to_its_list(
+    account_with_five: Account, clients: ApiClients, account: Account, portal: ApiClient
+) -> None:
     """A cursor of another account, filter, sort order or list is refused."""
-    cursor = cursor_of(portal, staff)
+    cursor = first_cursor(portal, account_with_five)
     account.create_sub_user()
     for path, query in (
         (f"{account.path}/sub-users", {}),
-        (f"{staff.path}/sub-users", {"status": "active"}),
-        (f"{staff.path}/sub-users", {"visibility": "visible"}),
-        (f"{staff.path}/sub-users", {"q": "a"}),
-        (f"{staff.path}/sub-users", {"sort": "name"}),
-        (f"{staff.path}/sub-users", {"sort": "-created_at"}),
-        (f"{staff.path}/audit-log", {}),
+        (f"{account_with_five.path}/sub-users", {"status": "active"}),
+        (f"{account_with_five.path}/sub-users", {"visibility": "visible"}),
+        (f"{account_with_five.path}/sub-users", {"q": "a"}),
+        (f"{account_with_five.path}/sub-users", {"sort": "name"}),
+        (f"{account_with_five.path}/sub-users", {"sort": "-created_at"}),
+        (f"{account_with_five.path}/audit-log", {}),
     ):
         response = portal.get(path, query_string={**query, "cursor": cursor})
         require_problem(response, 422, "invalid-input", "cursor")
-    audit_log_page: Any = portal.get(f"{staff.path}/audit-log?limit=1").json
-    response = portal.get(f"{staff.path}/sub-users", query_string={"cursor": audit_log_page["next_cursor"]})
+    audit_log_page: Any = portal.get(f"{account_with_five.path}/audit-log?limit=1").json
+    response = portal.get(f"{account_with_five.path}/sub-users", query_string={"cursor": audit_log_page["next_cursor"]})
     require_problem(response, 422, "invalid-input", "cursor")
 
 
-def test_cursor_can_be_reused_with_another_limit(staff: Account, portal: ApiClient) -> None:
-    cursor = cursor_of(portal, staff)
+def test_cursor_can_be_reused_with_another_limit(account_with_five: Account, portal: ApiClient) -> None:
+    cursor = first_cursor(portal, account_with_five)
     for _ in range(2):
-        response = portal.get(f"{staff.path}/sub-users", query_string={"cursor": cursor, "limit": 3})
+        response = portal.get(f"{account_with_five.path}/sub-users", query_string={"cursor": cursor, "limit": 3})
         assert names(response) == ["alan", "Grace", "Barbara"]
 
 
-def test_tampered_cursor_is_refused(staff: Account, portal: ApiClient) -> None:
-    """Characters are changed, removed or added."""
-    cursor = cursor_of(portal, staff, sort="name")
+def test_tampered_cursor_is_refused(account_with_five: Account, portal: ApiClient) -> None:
+    """Its characters are changed, removed or added."""
+    cursor = first_cursor(portal, account_with_five, sort="name")
     replacement = {"A": "B"}
     forged = [
         cursor[:index] + replacement.get(cursor[index], "A") + cursor[index + 1 :]
@@ -221,7 +229,7 @@ def test_tampered_cursor_is_refused(staff: Account, portal: ApiClient) -> None:
         "a" * 17,
     ]
     for text in forged:
-        response = portal.get(f"{staff.path}/sub-users", query_string={"sort": "name", "cursor": text})
+        response = portal.get(f"{account_with_five.path}/sub-users", query_string={"sort": "name", "cursor": text})
         require_problem(response, 422, "invalid-input", "cursor")
 
 
@@ -229,8 +237,16 @@ def test_event_position_header_ensures_a_fresh_read(account: Account, portal: Ap
     """A read with the Event-Position of an earlier response reflects that event."""
     sub_user = account.create_sub_user()
     headers = {"Event-Position": sub_user.response.headers["Event-Position"]}
-    for path in (f"{account.path}/sub-users", sub_user.path, account.path, f"{account.path}/audit-log"):
-        assert portal.get(path, headers=headers).status_code == 200
+
+    sub_users, read_sub_user, read_account, audit_log = (
+        portal.get(path, headers=headers)
+        for path in (f"{account.path}/sub-users", sub_user.path, account.path, f"{account.path}/audit-log")
+    )
+
+    assert names(sub_users) == ["Grace"]
+    assert read_sub_user.json == sub_user.response.json
+    assert read_account.json["sub_user_count"] == 1  # type: ignore[index]
+    assert str(audit_log.json["items"][0]["position"]) == headers["Event-Position"]  # type: ignore[index]
 
 
 def test_stale_read_returns_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_sessions_have_ended_when_the_response_arrives(
 
 
 def test_deletion_removes_the_sub_user(account: Account, portal: ApiClient) -> None:
-    """Reads, lists and logins no longer know them, sessions end, and the e-mail can be used again."""
+    """Reads, lists and logins no longer find them, sessions end, and the e-mail can be used again."""
     sub_user = account.create_with_own_password()
     token = sub_user.new_token()
 

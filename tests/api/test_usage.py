@@ -21,7 +21,7 @@ NOON = "2026-05-10T12:00:00Z"
 PLAN = {"included_minutes": 100, "included_tokens": 1000, "period_start": "2026-05-15"}
 NOT_NUMBERS: list[Any] = [True, False, None, "1", "NaN", "", [], {}, [1]]
 NOT_DAYS: list[Any] = [None, True, []]
-NOTHING = {"conversation_minutes": 0, "llm_tokens": 0}
+NO_USAGE = {"conversation_minutes": 0, "llm_tokens": 0}
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def sub_user(account: Account) -> SubUser:
     return account.create_sub_user()
 
 
-def report(sub_user: SubUser, **fields: Any) -> TestResponse:
+def report_usage(sub_user: SubUser, **fields: Any) -> TestResponse:
     """Report usage of a sub-user, in May 2026 by default."""
-    row = {"sub_user_id": sub_user.sub_user_id, "occurred_at": NOON, **fields}
-    return sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [row]})
+    report = {"sub_user_id": sub_user.sub_user_id, "occurred_at": NOON, **fields}
+    return sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [report]})
 
 
 def usage_of(account: Account, **query: str) -> Any:
@@ -43,14 +43,14 @@ def usage_of(account: Account, **query: str) -> Any:
 
 def test_usage_is_recorded_and_counted(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
     """The response has the number of reports and the last position; each report counts on its own UTC day."""
-    rows = [
+    reports = [
         {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 12.345, "llm_tokens": 70, "occurred_at": NOON},
         {"sub_user_id": sub_user.sub_user_id, "llm_tokens": 5, "occurred_at": "2026-05-11T01:00:00+02:00"},
         {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1, "occurred_at": "2026-05-31T23:59:59Z"},
         {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 5, "occurred_at": "2026-06-01T00:00:00Z"},
     ]
 
-    response = portal.post(f"{account.path}/usage", json={"usage": rows})
+    response = portal.post(f"{account.path}/usage", json={"usage": reports})
 
     assert (response.status_code, response.json) == (201, {"recorded": 4})
     usage = usage_of(account, **IN_MAY)
@@ -65,7 +65,7 @@ def test_usage_is_recorded_and_counted(account: Account, portal: ApiClient, sub_
     assert usage["sub_users"] == [
         {"sub_user_id": sub_user.sub_user_id, "name": "Grace Hopper", "visible": True, **usage["total"]}
     ]
-    assert (usage["deleted"], usage["plan"]) == (NOTHING, None)
+    assert (usage["deleted"], usage["plan"]) == (NO_USAGE, None)
     assert (
         int(response.headers["Event-Position"])
         == account.audit_log_rows(action="sub_user.usage_recorded")[0]["position"]
@@ -90,11 +90,11 @@ def test_single_report_can_be_the_body(account: Account, portal: ApiClient, sub_
 
 def test_request_has_between_1_and_1000_reports(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
     """Summing 0.1 minutes a thousand times gives exactly 100."""
-    row = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
-    assert portal.post(f"{account.path}/usage", json={"usage": [row] * 1000}).json == {"recorded": 1000}
+    report = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
+    assert portal.post(f"{account.path}/usage", json={"usage": [report] * 1000}).json == {"recorded": 1000}
     assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == 100
     for count in (0, 1001):
-        refused = portal.post(f"{account.path}/usage", json={"usage": [row] * count})
+        refused = portal.post(f"{account.path}/usage", json={"usage": [report] * count})
         require_problem(refused, 422, "invalid-input", "usage")
 
 
@@ -114,8 +114,8 @@ def test_one_invalid_report_refuses_the_whole_request(
     account: Account, portal: ApiClient, sub_user: SubUser, field: str, value: Any
 ) -> None:
     """The problem names the index of the report and the field; nothing is recorded."""
-    row = {"sub_user_id": sub_user.sub_user_id, "llm_tokens": 1}
-    response = portal.post(f"{account.path}/usage", json={"usage": [row, {**row, field: value}]})
+    report = {"sub_user_id": sub_user.sub_user_id, "llm_tokens": 1}
+    response = portal.post(f"{account.path}/usage", json={"usage": [report, {**report, field: value}]})
     problem = require_problem(response, 422, "invalid-input", "usage")
     assert set(problem["errors"]["usage"]) == {"1"}
     assert set(problem["errors"]["usage"]["1"]) == {field}
@@ -140,7 +140,7 @@ def test_nan_and_infinity_are_malformed_json(
 )
 def test_minutes_are_exact_to_thousandths(account: Account, sub_user: SubUser, reported: float, counted: float) -> None:
     """Floating-point errors of the client do not matter."""
-    assert report(sub_user, conversation_minutes=reported).status_code == 201
+    assert report_usage(sub_user, conversation_minutes=reported).status_code == 201
     assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == counted
     assert json.dumps(usage_of(account, **IN_MAY)["total"]["conversation_minutes"]) == json.dumps(counted)
 
@@ -153,7 +153,7 @@ def test_hidden_and_deleted_sub_users_count(account: Account) -> None:
         account.create_sub_user(name="Canary"),
     )
     for sub_user in (visible, hidden, deleted):
-        report(sub_user, llm_tokens=10)
+        report_usage(sub_user, llm_tokens=10)
     account.portal.delete(deleted.path)
     for visibility, listed in (("visible", [visible]), ("hidden", [hidden]), ("all", [visible, hidden])):
         usage = usage_of(account, **IN_MAY, visibility=visibility)
@@ -172,7 +172,7 @@ def test_plan_and_its_use(account: Account, portal: ApiClient, sub_user: SubUser
     assert account.audit_log_rows()[0]["details"] == PLAN
     repeated = portal.put(f"{account.path}/plan", json=PLAN)
     assert (repeated.status_code, repeated.json, "Event-Position" in repeated.headers) == (200, PLAN, False)
-    report(sub_user, llm_tokens=7, conversation_minutes=2.5, occurred_at=datetime.now(UTC).isoformat())
+    report_usage(sub_user, llm_tokens=7, conversation_minutes=2.5, occurred_at=datetime.now(UTC).isoformat())
 
     plan = usage_of(account)["plan"]
 
@@ -226,34 +226,34 @@ def test_invalid_query_is_refused(account: Account, portal: ApiClient, query: di
 
 
 def test_days_as_midnight_utc_are_accepted(account: Account, sub_user: SubUser) -> None:
-    """The offset does not matter."""
-    report(sub_user, llm_tokens=1)
+    """Any offset is accepted."""
+    report_usage(sub_user, llm_tokens=1)
     times = {"since": "2026-05-01T00:00:00Z", "until": "2026-06-01T02:00:00+02:00"}
     assert usage_of(account, **times) == usage_of(account, **IN_MAY)
 
 
 def test_idempotent_report_counts_once(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
     body = {"usage": [{"sub_user_id": sub_user.sub_user_id, "llm_tokens": 5, "occurred_at": NOON}]}
-    key = {"Idempotency-Key": str(uuid4())}
-    first, repeated = (portal.post(f"{account.path}/usage", json=body, headers=key) for _ in range(2))
+    headers = {"Idempotency-Key": str(uuid4())}
+    first, repeated = (portal.post(f"{account.path}/usage", json=body, headers=headers) for _ in range(2))
     assert (repeated.status_code, repeated.data) == (201, first.data)
     assert repeated.headers["Event-Position"] == first.headers["Event-Position"]
     assert usage_of(account, **IN_MAY)["total"]["llm_tokens"] == 5
-    other_body_response = portal.post(f"{account.path}/usage", json={"usage": body["usage"] * 2}, headers=key)
+    other_body_response = portal.post(f"{account.path}/usage", json={"usage": body["usage"] * 2}, headers=headers)
     require_problem(other_body_response, 422, "invalid-input", "Idempotency-Key")
 
 
 def test_closed_account_accepts_reports_but_no_plan(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
     portal.delete(account.path)
-    assert report(sub_user, llm_tokens=5).status_code == 201
+    assert report_usage(sub_user, llm_tokens=5).status_code == 201
     assert usage_of(account, **IN_MAY)["total"]["llm_tokens"] == 5
     require_problem(portal.put(f"{account.path}/plan", json=PLAN), 409, "account-closed")
 
 
 def test_unknown_account_is_not_found(portal: ApiClient) -> None:
     path = f"/v1/accounts/{uuid4()}"
-    row = {"sub_user_id": str(uuid4()), "llm_tokens": 1}
-    require_problem(portal.post(f"{path}/usage", json={"usage": [row]}), 404, "account-not-found")
+    report = {"sub_user_id": str(uuid4()), "llm_tokens": 1}
+    require_problem(portal.post(f"{path}/usage", json={"usage": [report]}), 404, "account-not-found")
     require_problem(portal.get(f"{path}/usage"), 404, "account-not-found")
     require_problem(portal.put(f"{path}/plan", json=PLAN), 404, "account-not-found")
 
@@ -263,7 +263,7 @@ def test_published_threshold_event_has_no_personal_data(own_clients: ApiClients)
     sub_user = account.create_sub_user()
     today = datetime.now(UTC)
     account.portal.put(f"{account.path}/plan", json={**PLAN, "period_start": today.date().isoformat()})
-    report(sub_user, conversation_minutes=80, occurred_at=today.isoformat())
+    report_usage(sub_user, conversation_minutes=80, occurred_at=today.isoformat())
     usage_of(account)
     while own_clients.service.commands.usage.check_next():
         pass

@@ -74,14 +74,15 @@ def test_receiver_gets_its_events_in_order_while_forty_others_hang(
         Hook.to(hanging, service, Company.register(service))
     Hook.to(receiver, service, company)
     company.create_sub_user()
+
     with dispatching(service, hanging):
         eventually(lambda: len(receiver.received) == 2)
         eventually(lambda: len(hanging.received) == HANGING_RECEIVERS)
     assert receiver.types == ["subusers.webhook.created.v1", "subusers.sub_user.created.v1"]
 
 
-def has_more_than(receiver: Receiver, events: int) -> bool:
-    return len(set(receiver.ids)) > events
+def has_more_than(receiver: Receiver, event_count: int) -> bool:
+    return len(set(receiver.ids)) > event_count
 
 
 def test_slow_receivers_leave_capacity_for_others(
@@ -99,7 +100,7 @@ def test_slow_receivers_leave_capacity_for_others(
         assert len(hanging.received) == 2
 
 
-def test_share_of_an_account_is_bounded(
+def test_concurrent_deliveries_of_an_account_are_limited(
     service: Service, company: Company, receiver: Receiver, hanging: Receiver, database_url: str
 ) -> None:
     """While all receivers of one account hang, those of other accounts get their events.
@@ -152,7 +153,7 @@ def test_forty_hanging_receivers_hardly_delay_another(
     """The delay is at most three times that without them, or three seconds, with the timeout used in production."""
     Hook.to(receiver, service, company)
 
-    def seconds_to_event() -> float:
+    def measure_delivery_seconds() -> float:
         before = len(receiver.received)
         company.create_sub_user()
         started = time.monotonic()
@@ -161,7 +162,7 @@ def test_forty_hanging_receivers_hardly_delay_another(
         return time.monotonic() - started
 
     with dispatching(service, hanging):
-        alone = max(seconds_to_event() for _ in range(3))
+        seconds_alone = max(measure_delivery_seconds() for _ in range(3))
         for _ in range(HANGING_RECEIVERS):
             Hook.to(hanging, service, Company.register(service))
-        assert max(seconds_to_event() for _ in range(3)) < max(3 * alone, 3.0)
+        assert max(measure_delivery_seconds() for _ in range(3)) < max(3 * seconds_alone, 3.0)

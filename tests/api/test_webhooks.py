@@ -23,24 +23,19 @@ if TYPE_CHECKING:
 URL = "https://receiver.example/hook?key=1"
 
 
-def create(client: ApiClient, account: Account | None = None, **body: Any) -> TestResponse:
+def post_webhook(client: ApiClient, account: Account | None = None, **body: Any) -> TestResponse:
     account_field = {"account_id": account.account_id} if account is not None else {}
     return client.post("/v1/webhooks", json={"url": URL, **account_field, **body})
 
 
-def created_webhook(client: ApiClient, account: Account | None = None, **body: Any) -> Any:
-    response = create(client, account, **body)
+def create_webhook(client: ApiClient, account: Account | None = None, **body: Any) -> Any:
+    response = post_webhook(client, account, **body)
     assert response.status_code == 201, response.text
     return response.json
 
 
-@pytest.fixture
-def portal(clients: ApiClients) -> ApiClient:
-    return clients.portal
-
-
 def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account) -> None:
-    response = create(portal, account, types=["subusers.sub_user.created.v1"], description="The desk's")
+    response = post_webhook(portal, account, types=["subusers.sub_user.created.v1"], description="Front desk")
     webhook: Any = response.json
     secret, public_key = webhook.pop("secret"), webhook.pop("public_key")
     assert secret.startswith("whsec_")
@@ -51,7 +46,7 @@ def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account
         "api_key_id": webhook["api_key_id"],
         "url": URL,
         "types": ["subusers.sub_user.created.v1"],
-        "description": "The desk's",
+        "description": "Front desk",
         "signature": "hmac",
         "status": "active",
         "created_at": webhook["created_at"],
@@ -70,7 +65,7 @@ def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account
 
 
 def test_ed25519_webhook_returns_its_public_key(clients: ApiClients) -> None:
-    webhook = created_webhook(clients.analytics, signature="ed25519")
+    webhook = create_webhook(clients.analytics, signature="ed25519")
     assert (webhook["secret"], webhook["account_id"]) == (None, None)
     assert webhook["public_key"].startswith("whpk_")
     rotated: Any = clients.analytics.post(f"/v1/webhooks/{webhook['webhook_id']}/secrets").json
@@ -80,12 +75,12 @@ def test_ed25519_webhook_returns_its_public_key(clients: ApiClients) -> None:
 
 
 def test_portal_needs_an_account_and_analytics_must_not_name_one(clients: ApiClients, account: Account) -> None:
-    require_problem(create(clients.portal), 422, "invalid-input", "account_id")
-    require_problem(create(clients.analytics, account), 422, "invalid-input", "account_id")
+    require_problem(post_webhook(clients.portal), 422, "invalid-input", "account_id")
+    require_problem(post_webhook(clients.analytics, account), 422, "invalid-input", "account_id")
     response = clients.portal.post("/v1/webhooks", json={"url": URL, "account_id": str(uuid4())})
     require_problem(response, 404, "account-not-found")
     clients.portal.delete(account.path)
-    require_problem(create(clients.portal, account), 409, "account-closed")
+    require_problem(post_webhook(clients.portal, account), 409, "account-closed")
 
 
 @pytest.mark.parametrize(
@@ -108,13 +103,13 @@ def test_portal_needs_an_account_and_analytics_must_not_name_one(clients: ApiCli
     ],
 )
 def test_invalid_field_is_refused(portal: ApiClient, account: Account, field: str, value: Any) -> None:
-    require_problem(create(portal, account, **{field: value}), 422, "invalid-input", field)
+    require_problem(post_webhook(portal, account, **{field: value}), 422, "invalid-input", field)
 
 
 def test_webhooks_per_account_are_limited(portal: ApiClient, account: Account) -> None:
     for _ in range(10):
-        created_webhook(portal, account)
-    require_problem(create(portal, account), 409, "webhook-limit-reached")
+        create_webhook(portal, account)
+    require_problem(post_webhook(portal, account), 409, "webhook-limit-reached")
 
 
 @pytest.mark.parametrize(
@@ -125,8 +120,8 @@ def test_webhooks_per_account_are_limited(portal: ApiClient, account: Account) -
     ],
 )
 def test_webhook_of_another_scope_is_not_found(clients: ApiClients, account: Account, method: str, path: str) -> None:
-    """The response is that for an unknown webhook, on every route."""
-    account_webhook, global_webhook = created_webhook(clients.portal, account), created_webhook(clients.analytics)
+    """The response is the same as for an unknown webhook, on every route."""
+    account_webhook, global_webhook = create_webhook(clients.portal, account), create_webhook(clients.analytics)
     body: dict[str, Any] = {"json": {"after": 0}} if path == "/replay" else {}
     for client, other_webhook in ((clients.portal, global_webhook), (clients.analytics, account_webhook)):
         for webhook_id in (other_webhook["webhook_id"], uuid4()):
@@ -136,7 +131,7 @@ def test_webhook_of_another_scope_is_not_found(clients: ApiClients, account: Acc
 
 
 def test_list_is_paginated(portal: ApiClient, account: Account) -> None:
-    ids = [created_webhook(portal, account)["webhook_id"] for _ in range(3)]
+    ids = [create_webhook(portal, account)["webhook_id"] for _ in range(3)]
     query = {"account_id": account.account_id, "limit": "2"}
     first: Any = portal.get("/v1/webhooks", query_string=query).json
     second: Any = portal.get("/v1/webhooks", query_string={**query, "cursor": first["next_cursor"]}).json
@@ -146,7 +141,7 @@ def test_list_is_paginated(portal: ApiClient, account: Account) -> None:
 
 
 def test_deleted_webhook_is_not_found(portal: ApiClient, account: Account) -> None:
-    path = f"/v1/webhooks/{created_webhook(portal, account)['webhook_id']}"
+    path = f"/v1/webhooks/{create_webhook(portal, account)['webhook_id']}"
     deleted = portal.delete(path)
     assert deleted.status_code == 204
     assert int(deleted.headers["Event-Position"]) > 0
@@ -159,12 +154,15 @@ def settings(settings: Settings) -> Settings:
     return allow_local_receivers(settings)
 
 
-def test_delivery_attempts_are_listed(service: Service, own_clients: ApiClients) -> None:
-    """Attempts are newest first, and show only the status of the receiver's response."""
+def test_delivery_attempts_are_listed_and_can_be_repeated(service: Service, own_clients: ApiClients) -> None:
+    """Attempts are newest first, and show only the status of the receiver's response.
+
+    A disabled webhook can be enabled, and an enabled one can be replayed.
+    """
     account = own_clients.register_account()
     with receiving() as receiver:
         receiver.queued_responses = [status(200), status(410, "X-Secret: theirs")]
-        webhook = created_webhook(own_clients.portal, account, url=receiver.url)
+        webhook = create_webhook(own_clients.portal, account, url=receiver.url)
         path = f"/v1/webhooks/{webhook['webhook_id']}"
         account.create_sub_user()
         deliver(service)
@@ -186,7 +184,7 @@ def test_delivery_attempts_are_listed(service: Service, own_clients: ApiClients)
         second: Any = own_clients.portal.get(f"{path}/deliveries", query_string=query).json
         assert [delivery["status"] for delivery in second["items"]] == [200]
         assert second["next_cursor"] is None
-        require_enable_continues(own_clients, service, path)
+        enable_disabled_webhook(own_clients, service, path)
         assert receiver.types[2] == "subusers.sub_user.created.v1"
         receiver.received.clear()
         replayed: Any = own_clients.portal.post(f"{path}/replay", json={"after": 0}).json
@@ -195,8 +193,8 @@ def test_delivery_attempts_are_listed(service: Service, own_clients: ApiClients)
         assert receiver.types[0] == "subusers.main_account.registered.v1"
 
 
-def require_enable_continues(clients: ApiClients, service: Service, path: str) -> None:
-    """Require that a disabled webhook has its reason, and continues where it stopped after it is enabled."""
+def enable_disabled_webhook(clients: ApiClients, service: Service, path: str) -> None:
+    """Enable a webhook whose receiver is gone, and deliver its events."""
     disabled: Any = clients.portal.get(path).json
     assert (disabled["status"], disabled["disabled_why"], disabled["failures"]) == ("disabled", "gone", 1)
     assert disabled["disabled_at"] is not None
@@ -214,7 +212,7 @@ def test_log_has_no_secrets_and_no_urls(
     account = own_clients.register_account()
     with receiving() as receiver:
         receiver.default_response = status(500)
-        webhook = created_webhook(own_clients.portal, account, url=f"{receiver.url}/canary?canary")
+        webhook = create_webhook(own_clients.portal, account, url=f"{receiver.url}/canary?canary")
         own_clients.portal.post(f"/v1/webhooks/{webhook['webhook_id']}/secrets")
         deliver(service)
     output = "".join(capsys.readouterr())
@@ -226,7 +224,7 @@ def test_log_has_no_secrets_and_no_urls(
 
 @pytest.mark.parametrize("path", ["/secrets", "/enable"])
 def test_unexpected_body_is_ignored(portal: ApiClient, account: Account, path: str) -> None:
-    webhook = created_webhook(portal, account)
+    webhook = create_webhook(portal, account)
     response = portal.post(f"/v1/webhooks/{webhook['webhook_id']}{path}", json={"any": "thing"})
     assert response.status_code in {200, 201}
 
