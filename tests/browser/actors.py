@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-NOTICE = "main > .notice.done"
+SUCCESS_MESSAGE = "main > .notice.done"
+"""Selector of the message that the last command succeeded."""
+
 GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")
 """Format of the passwords that the service generates."""
 
@@ -43,10 +45,10 @@ def add(page: Page, email: str, name: str, surname: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Surname").fill(surname)
     page.get_by_role("button", name="SAVE").click()
-    expect(page.locator(NOTICE)).to_contain_text("added.")
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("added.")
 
 
-def edit(page: Page, person: str) -> None:
+def open_edit_form(page: Page, person: str) -> None:
     """Open the edit form of a sub-user."""
     page.goto("/sub-users")
     page.get_by_role("link", name=f"Edit {person}").click()
@@ -55,10 +57,10 @@ def edit(page: Page, person: str) -> None:
 
 def set_active(page: Page, person: str, *, active: bool) -> None:
     """Activate or deactivate a sub-user."""
-    edit(page, person)
+    open_edit_form(page, person)
     page.get_by_role("switch", name="Active").set_checked(active)
     page.get_by_role("button", name="SAVE").click()
-    expect(page.locator(NOTICE)).to_contain_text("Activated." if active else "Deactivated.")
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("Activated." if active else "Deactivated.")
 
 
 def delete(page: Page, person: str) -> None:
@@ -67,7 +69,7 @@ def delete(page: Page, person: str) -> None:
     page.get_by_role("link", name=f"Delete {person}").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Delete {person}?")
     page.get_by_role("button", name="Delete permanently").click()
-    expect(page.locator(NOTICE)).to_contain_text("Deleted.")
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("Deleted.")
     expect(page.get_by_role("link", name=f"Edit {person}")).to_have_count(0)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BROWSER_VARIABLE = "SUBUSERS_TEST_BROWSER"
 """Environment variable with the path of the browser, if it is not on the PATH."""
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",  # unavailable to root
     "--disable-gpu",
@@ -37,7 +37,9 @@ PHONE = {"width": 360, "height": 740}
 
 def find_browser() -> str | None:
     """Return the path of the browser, or None if there is none."""
-    return os.environ.get(BROWSER_VARIABLE) or next((path for name in NAMES if (path := shutil.which(name))), None)
+    return os.environ.get(BROWSER_VARIABLE) or next(
+        (path for command in COMMANDS if (path := shutil.which(command))), None
+    )
 
 
 @contextmanager
@@ -53,46 +55,46 @@ def launch_browser(path: str) -> Iterator[Browser]:
 
 
 @dataclass
-class Watch:
-    """Record of errors in the browser's pages: failed scripts, failed loads and policy violations."""
+class ErrorRecorder:
+    """Records errors in the browser's pages: failed scripts, failed loads and policy violations."""
 
-    errors: list[str] = field(default_factory=list)
-    _failed: list[tuple[str, str]] = field(default_factory=list)
-    _documents: set[str] = field(default_factory=set)
+    _errors: list[str] = field(default_factory=list)
+    _failed_loads: list[tuple[str, str]] = field(default_factory=list)
+    _page_urls: set[str] = field(default_factory=set)
 
-    def follow(self, context: BrowserContext) -> None:
-        """Watch all pages of a context, including those opened later."""
-        context.on("weberror", lambda error: self.errors.append(f"{error.page}: {error.error}"))
+    def watch(self, context: BrowserContext) -> None:
+        """Record errors in all pages of a context, including those opened later."""
+        context.on("weberror", lambda error: self._errors.append(f"{error.page}: {error.error}"))
         context.on("console", self._on_console)
         context.on("response", self._on_response)
 
     def all_errors(self) -> list[str]:
         """Return all errors, except failed loads of whole pages: tests open error pages on purpose."""
-        return self.errors + [text for url, text in self._failed if url not in self._documents]
+        return self._errors + [text for url, text in self._failed_loads if url not in self._page_urls]
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
         text = f"{message.page.url if message.page else ''}: {message.text}"
         if message.text.startswith("Failed to load resource"):
-            self._failed.append((message.location["url"], text))
+            self._failed_loads.append((message.location["url"], text))
         else:
-            self.errors.append(text)
+            self._errors.append(text)
 
     def _on_response(self, response: Response) -> None:
         if response.request.is_navigation_request():
-            self._documents.add(response.url)
+            self._page_urls.add(response.url)
 
 
 @dataclass(frozen=True)
 class Visits:
-    """Opens browser contexts with separate cookies at a service."""
+    """Opens pages of a service, each in a browser context with its own cookies."""
 
     browser: Browser
     base_url: str
-    watch: Watch = field(default_factory=Watch)
+    error_recorder: ErrorRecorder = field(default_factory=ErrorRecorder)
 
-    def new(self, *, phone: bool = False, dark: bool = False, language: str = "en", **options: Any) -> Page:
+    def new_page(self, *, phone: bool = False, dark: bool = False, language: str = "en", **options: Any) -> Page:
         """Return an empty page in a new context. Further options are those of Playwright's contexts."""
         context = self.browser.new_context(
             base_url=self.base_url,
@@ -104,7 +106,7 @@ class Visits:
             **options,
         )
         context.set_default_timeout(TIMEOUT_MS)
-        self.watch.follow(context)
+        self.error_recorder.watch(context)
         return context.new_page()
 
     def close(self) -> None:

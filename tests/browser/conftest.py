@@ -28,7 +28,7 @@ def skip_without(requirement: str) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The browser."""
+    """A running Chromium."""
     path = chromium.find_browser()
     if path is None:
         skip_without(f"a Chromium on the PATH, or one that {chromium.BROWSER_VARIABLE} names")
@@ -45,12 +45,12 @@ def service(browser: Browser) -> Iterator[RunningService]:
 
 @pytest.fixture
 def visits(browser: Browser, service: RunningService) -> Iterator[chromium.Visits]:
-    """Opens browser contexts. Errors in their pages or in the service fail the test."""
+    """Opens pages of the service. Errors in them or in the service fail the test."""
     failures_before = len(service.failures)
     visits = chromium.Visits(browser, service.url)
     yield visits
     visits.close()
-    assert not visits.watch.all_errors()
+    assert not visits.error_recorder.all_errors()
     assert not service.failures[failures_before:]
 
 

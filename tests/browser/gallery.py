@@ -29,7 +29,10 @@ SUB_USER, RESTRICTED, OPERATOR = "sub-user", "restricted", "operator"
 
 @dataclass(frozen=True)
 class View:
-    """A page as one kind of visitor sees it. `path` is a template of ids; `form_values` are submitted with its form."""
+    """A page as one kind of visitor sees it, after its form has been submitted if there are `form_values`.
+
+    `path` is a template for ids. `status_after` is the status of the response to the form.
+    """
 
     name: str
     path: str
@@ -107,7 +110,7 @@ class Gallery:
     """An account with sub-users of every kind, and the logged-in state of every kind of visitor."""
 
     def __init__(self, service: RunningService, visits: Visits) -> None:
-        company = service.company(company_name="Winds & Waves")
+        company = service.register_company(company_name="Winds & Waves")
         soon = (datetime.now(UTC) + timedelta(days=30)).isoformat()
         active = company.add_with_own_password(name="Grace", surname="Hopper")
         restricted = company.add(name="Ada", surname="Lovelace", access_expires_at=soon)
@@ -115,7 +118,7 @@ class Gallery:
         inactive = company.add(name="Katherine", surname="Johnson")
         inactive.change(visible=False)
         self._record_usage(active, inactive)
-        new = service.company(company_name="Nobody Yet")
+        new = service.register_company(company_name="Nobody Yet")
         self.ids = {"sub_user_id": active.sub_user_id, "inactive_id": inactive.sub_user_id, "unknown": uuid4()}
         self.states: dict[str, Any] = {ANONYMOUS: None}
         owners = (
@@ -124,15 +127,15 @@ class Gallery:
             (DEMO, service.email, service.password),
         )
         for visitor, email, password in owners:
-            page = visits.new()
+            page = visits.new_page()
             log_in(page, email, password)
             self._save_state(visitor, page)
         for visitor, person, password in ((SUB_USER, active, OWN), (RESTRICTED, restricted, TEMPORARY)):
-            page = visits.new()
+            page = visits.new_page()
             log_in_as_sub_user(page, company.email, person.email, password)
             expect(page).not_to_have_url(re.compile("/login"))
             self._save_state(visitor, page)
-        self.ids["mail_id"] = self._newest_mail(visits.new(), service.mailbox_link)
+        self.ids["mail_id"] = self._newest_mail(visits.new_page(), service.mailbox_link)
 
     def _record_usage(self, *people: Person) -> None:
         """Report usage of most of a plan's minutes and some of its tokens."""
@@ -145,7 +148,7 @@ class Gallery:
 
     def show(self, view: View, visits: Visits, **options: Any) -> Page:
         """Return a page that shows the view."""
-        page = visits.new(storage_state=self.states[view.visitor], **options)
+        page = visits.new_page(storage_state=self.states[view.visitor], **options)
         response = page.goto(view.path.format(**self.ids))
         assert response
         assert response.status == view.status, (view, response.status)

@@ -1,4 +1,4 @@
-"""Takes the screenshots in docs/screenshots, of the demo account of a first start.
+"""Takes the screenshots in docs/screenshots. They show the demo account of a first start.
 
 Run with `make screenshots`. Needs a Chromium, like the browser tests.
 """
@@ -49,8 +49,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with an_open_folder() as folder, run_service(folder) as service, chromium.launch_browser(browser_path) as browser:
         visits = chromium.Visits(browser, service.url)
-        take(visits.new(), "login", "/login?as=sub-user")
-        owner = visits.new()
+        take(visits.new_page(), "login", "/login?as=sub-user")
+        owner = visits.new_page()
         log_in(owner, service.email, service.password)
         take(owner, "list", "/sub-users")
         take(owner, "edit", str(owner.get_by_role("link", name="Edit Ada Lovelace").get_attribute("href")))

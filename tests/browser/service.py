@@ -1,4 +1,4 @@
-"""The service as run for a first look: its own database, a demo account, mails as files."""
+"""The service as at a first start: its own database, a demo account, mails as files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunningService:
         """Log lines of requests that failed with an internal error."""
         return [line for line in self.deployment.output.splitlines() if '"request.failed"' in line]
 
-    def company(self, **details: Any) -> Company:
+    def register_company(self, **details: Any) -> Company:
         """Register an account whose owner logs in to the console with `OWNER_PASSWORD`."""
         body = {
             "email": f"boss-{uuid4().hex[:8]}@company.example",

@@ -1,4 +1,4 @@
-"""Keyboard-only use: every step with Tab, Space and Enter, and a visible focus."""
+"""Keyboard-only use of the console, with a visible focus."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.actors import NOTICE, edit, log_in
+from tests.browser.actors import SUCCESS_MESSAGE, log_in, open_edit_form
 from tests.browser.service import OWNER_PASSWORD
 
 if TYPE_CHECKING:
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from tests.browser.service import RunningService
 
 MAX_TABS = 60
+"""More than any page has elements that take the focus."""
+
 
 pytestmark = pytest.mark.long
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the element has the focus, and require that the focus is visible."""
+    """Press Tab until the element has the focus, and require that the focus is visible.
+
+    In the light color scheme, it is visible by an outline or a shadow.
+    """
     for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
@@ -36,9 +41,9 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def test_owner_logs_in_with_the_keyboard(service: RunningService, visits: Visits) -> None:
-    """Including the toggle that reveals the password."""
-    page = visits.new()
-    company = service.company()
+    """The button that shows the password can be used too."""
+    page = visits.new_page()
+    company = service.register_company()
     page.goto("/login")
     tab_to(page, "input[name=email]")
     page.keyboard.type(company.email)
@@ -53,8 +58,8 @@ def test_owner_logs_in_with_the_keyboard(service: RunningService, visits: Visits
 
 
 def test_sub_user_is_edited_with_the_keyboard(service: RunningService, visits: Visits) -> None:
-    page = visits.new()
-    company = service.company()
+    page = visits.new_page()
+    company = service.register_company()
     company.add(name="Grace", surname="Hopper")
     log_in(page, company.email, OWNER_PASSWORD)
     tab_to(page, "a[href$='/edit']")
@@ -67,16 +72,16 @@ def test_sub_user_is_edited_with_the_keyboard(service: RunningService, visits: V
     page.keyboard.press("Space")
     tab_to(page, "main form[method=post] button:not([type=button])")
     page.keyboard.press("Enter")
-    expect(page.locator(NOTICE)).to_contain_text("Activated.")
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("Activated.")
     expect(page.get_by_role("row").filter(has_text="Amazing Hopper")).to_have_count(1)
 
 
 def test_skip_link_leads_past_the_menu(service: RunningService, visits: Visits) -> None:
-    page = visits.new()
-    company = service.company()
+    page = visits.new_page()
+    company = service.register_company()
     company.add(name="Grace", surname="Hopper")
     log_in(page, company.email, OWNER_PASSWORD)
-    edit(page, "Grace Hopper")
+    open_edit_form(page, "Grace Hopper")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()

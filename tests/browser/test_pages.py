@@ -28,21 +28,24 @@ EXCLUDED_PATHS = {"/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.
 
 @pytest.fixture(scope="session")
 def gallery(browser: Browser, service: RunningService) -> Gallery:
-    """The gallery of views."""
+    """An account with every view of the gallery."""
     return Gallery(service, chromium.Visits(browser, service.url))
 
 
 def test_gallery_covers_every_page() -> None:
-    declared = {re.sub(r"\{\w+\}", "{}", page.documented_path) for page in routes() if page.audience}
-    covered = {re.sub(r"\{\w+\}", "{}", path) for path in paths()} | {"/console/link/{}"}
-    post_paths = {re.sub(r"\{\w+\}", "{}", page.documented_path) for page in routes() if page.method == "POST"}
-    assert declared - post_paths - EXCLUDED_PATHS <= covered
+    def without_names(path: str) -> str:
+        return re.sub(r"\{\w+\}", "{}", path)
+
+    page_paths = {without_names(route.documented_path) for route in routes() if route.audience}
+    post_paths = {without_names(route.documented_path) for route in routes() if route.method == "POST"}
+    covered_paths = {without_names(path) for path in paths()} | {"/console/link/{}"}
+    assert page_paths - post_paths - EXCLUDED_PATHS <= covered_paths
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_page_is_accessible(view: View, gallery: Gallery, visits: Visits, axe: Callable[..., None]) -> None:
-    """In light and dark, wide and on a phone, in Italian, whose words are longer."""
+    """It is checked in light and dark, wide and on a phone. Its language is Italian, whose words are longer."""
     page = gallery.show(view, visits, language="it")
     axe(page)
     page.emulate_media(color_scheme="dark")
@@ -57,9 +60,9 @@ def test_page_is_accessible(view: View, gallery: Gallery, visits: Visits, axe: C
 @pytest.mark.long
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
 def test_longest_names_fit_into_the_window(service: RunningService, visits: Visits, phone: bool) -> None:
-    """The names have no spaces; the row's actions stay in the window."""
-    page = visits.new(phone=phone)
-    company = service.company(company_name="W" * 100)
+    """The names have no spaces. In a wide window, the row's actions are visible without scrolling."""
+    page = visits.new_page(phone=phone)
+    company = service.register_company(company_name="W" * 100)
     company.add(name="N" * 100, surname="S" * 100, email=f"{'a' * 64}@{'.'.join(['b' * 60] * 3)}.it")
     log_in(page, company.email, OWNER_PASSWORD)
     require_no_horizontal_scrolling(page)

@@ -1,4 +1,4 @@
-"""Browser story: from the owner's first login to the deletion of a sub-user, with and without scripts."""
+"""Story of a sub-user in the browser, from creation to deletion, and single steps, with and without scripts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.actors import (
-    NOTICE,
+    GENERATED_PASSWORD,
+    SUCCESS_MESSAGE,
     add,
     choose_password,
     delete,
-    edit,
     log_in,
     log_in_as_sub_user,
     mailed_password,
+    open_edit_form,
     set_active,
 )
 from tests.browser.service import OWNER_PASSWORD
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tests.browser.chromium import Visits
     from tests.browser.service import RunningService
 
-OWN = "seven quiet rivers meet"
+OWN_PASSWORD = "seven quiet rivers meet"
 
 WITH_SCRIPTS = pytest.param(True, id="with scripts")
 WITHOUT_SCRIPTS = pytest.param(False, id="without scripts", marks=pytest.mark.long)
@@ -40,8 +41,8 @@ def require_heading(page: Page, text: str) -> None:
 
 @pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
 def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: bool) -> None:
-    """Added, activated, logged in with the mailed password, refused an owner's page, deactivated, deleted."""
-    owner, sub_user = (visits.new(java_script_enabled=scripts) for _ in range(2))
+    """They are added, activated, logged in with the mailed password, refused an owner's page, deactivated, deleted."""
+    owner, sub_user = (visits.new_page(java_script_enabled=scripts) for _ in range(2))
     email = f"ada-{uuid4().hex[:8]}@company.example"
     person = f"Ada {uuid4().hex[:6].title()}"
 
@@ -52,7 +53,7 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
     temporary = mailed_password(sub_user, email, service.mailbox_link)
     log_in_as_sub_user(sub_user, service.email, email, temporary)
     sub_user.goto("/profile")
-    choose_password(sub_user, temporary, OWN)
+    choose_password(sub_user, temporary, OWN_PASSWORD)
     expect(sub_user.locator("main")).to_contain_text(email)
 
     sub_user.goto("/sub-users")
@@ -64,7 +65,7 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
     sub_user.get_by_role("link", name="Colleagues").click()
     require_heading(sub_user, "Log in")
     expect(sub_user.get_by_role("status")).to_have_text("Your session has ended. Log in again.")
-    log_in_as_sub_user(sub_user, service.email, email, OWN)
+    log_in_as_sub_user(sub_user, service.email, email, OWN_PASSWORD)
     expect(sub_user.get_by_role("alert")).to_contain_text("We couldn't log you in")
 
     delete(owner, person)
@@ -76,11 +77,11 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
 @pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
 def test_edit_form_reports_an_error_and_then_saves(service: RunningService, visits: Visits, scripts: bool) -> None:
     """The refused form keeps the other values."""
-    page = visits.new(java_script_enabled=scripts)
-    company = service.company()
+    page = visits.new_page(java_script_enabled=scripts)
+    company = service.register_company()
     company.add(name="Grace", surname="Hopper")
     log_in(page, company.email, OWNER_PASSWORD)
-    edit(page, "Grace Hopper")
+    open_edit_form(page, "Grace Hopper")
     page.get_by_label("Name", exact=True).fill("Amazing Grace")
     page.locator("input[name=password]").fill("short")
     page.get_by_role("button", name="SAVE").click()
@@ -93,9 +94,9 @@ def test_edit_form_reports_an_error_and_then_saves(service: RunningService, visi
 
 @pytest.mark.long
 def test_history_of_searches_requires_a_session(service: RunningService, visits: Visits) -> None:
-    """Going back shows the earlier search, or the login after the session has ended."""
-    page = visits.new()
-    company = service.company()
+    """Going back shows the earlier search; after the session has ended, it shows the login."""
+    page = visits.new_page()
+    company = service.register_company()
     company.add(name="Grace", surname="Hopper")
     log_in(page, company.email, OWNER_PASSWORD)
     for text in ("Grace", "Hopper"):
@@ -111,8 +112,8 @@ def test_history_of_searches_requires_a_session(service: RunningService, visits:
 @pytest.mark.long
 def test_export_after_the_session_ended_leads_to_the_login(service: RunningService, visits: Visits) -> None:
     """The browser must not save a page instead of the file."""
-    page = visits.new()
-    log_in(page, service.company().email, OWNER_PASSWORD)
+    page = visits.new_page()
+    log_in(page, service.register_company().email, OWNER_PASSWORD)
     page.goto("/monitoring")
     page.context.clear_cookies(name="subusers-session")
     page.locator("a[href*='export.csv']").click()
@@ -122,16 +123,16 @@ def test_export_after_the_session_ended_leads_to_the_login(service: RunningServi
 @pytest.mark.long
 def test_password_is_generated_and_can_be_hidden(service: RunningService, visits: Visits) -> None:
     """The button needs scripts. The generated password is accepted."""
-    page = visits.new()
-    company = service.company()
+    page = visits.new_page()
+    company = service.register_company()
     company.add(name="Grace", surname="Hopper")
     log_in(page, company.email, OWNER_PASSWORD)
-    edit(page, "Grace Hopper")
+    open_edit_form(page, "Grace Hopper")
     field = page.locator("input[name=password]")
     page.get_by_role("button", name="Generate").click()
     expect(field).to_have_attribute("type", "text")
-    assert len(field.input_value()) == 29
+    assert GENERATED_PASSWORD.fullmatch(field.input_value())
     page.get_by_role("button", name="Hide").click()
     expect(field).to_have_attribute("type", "password")
     page.get_by_role("button", name="SAVE").click()
-    expect(page.locator(NOTICE)).to_contain_text("Saved.")
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("Saved.")

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def as_setting(*keys: bytes) -> str:
-    """Return keys in the format of a setting."""
+    """Return the value of a setting that lists these keys."""
     return ",".join(base64.b64encode(key).decode() for key in keys)
 
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Return a function that runs a command and returns its exit code and output."""
+    """Return a function that runs a command, and returns its exit code and its output or uncaught exception."""
     monkeypatch.setenv("SUBUSERS_DATABASE_URL", settings.database_url or "")
     monkeypatch.setenv("SUBUSERS_MASTER_KEY", as_setting(*settings.master_keys))
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(*settings.signing_keys.private))
@@ -31,10 +31,8 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
 
     def run_command(*arguments: object) -> tuple[int, str]:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        unexpected = result.exception is not None and not isinstance(result.exception, SystemExit)
-        return (
-            result.exit_code,
-            f"{type(result.exception).__name__}: {result.exception}" if unexpected else result.output,
-        )
+        if result.exception is None or isinstance(result.exception, SystemExit):
+            return result.exit_code, result.output
+        return result.exit_code, f"{type(result.exception).__name__}: {result.exception}"
 
     return run_command

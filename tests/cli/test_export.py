@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def test_export_is_written_and_verifies(run: Run, company: Company, tmp_path: Path) -> None:
-    """No worker needs to run. Only the owner can read the file, and the export is recorded."""
+    """No worker needs to run. Only the file's owner can read it, and the export is recorded."""
     company.create_sub_user()
     file = tmp_path / "export.jsonl"
     code, output = run("export", "--account", company.account_id, "-o", file)

@@ -28,8 +28,8 @@ def test_erased_data_is_shown_as_erased(run: Run, company: Company, database_url
     assert row == ["[erased]", "[erased]", "no:", "inactive", str(sub_user.sub_user_id)]
 
 
-def test_replay_of_one_sub_user_and_of_a_day(run: Run, company: Company) -> None:
-    """A day before the registration has no account."""
+def test_replay_can_be_limited_to_one_sub_user_and_to_a_day(run: Run, company: Company) -> None:
+    """On a day before the registration there is no account."""
     sub_user = company.create_sub_user()
     output = run("replay", "--account", company.account_id, "--sub-user", sub_user.sub_user_id)[1]
     assert ("added Grace Hopper" in output, "registered" in output) == (True, False)

@@ -47,6 +47,7 @@ def test_rotation_loses_nothing(  # the complete procedure of docs/operating.md
     monkeypatch.setattr(master_key_rotation, "ROWS_PER_STEP", 3)
     company = Company.register(build())
     sub_users = [company.create_active() for _ in range(8)]
+    unchanged_sub_user = company.create_active()
     service = build(with_keys(settings, new, old))
     webhook, _ = service.commands.webhooks.create(NewWebhook("https://example.com/x", company.account_id), PORTAL).value
     service.commands.webhooks.add_secret(webhook.webhook_id, PORTAL, all_accounts=False)
@@ -81,7 +82,7 @@ def test_rotation_loses_nothing(  # the complete procedure of docs/operating.md
     latest_change = changes - 1
     last_changed = sub_users[latest_change % len(sub_users)].with_service(service_with_new_key)
     assert last_changed.log_in(f"another phrase {latest_change}").must_change_password
-    assert all(sub_user.with_service(service_with_new_key).log_in() for sub_user in sub_users[changes:])
+    assert unchanged_sub_user.with_service(service_with_new_key).log_in().token
     assert (
         service_with_new_key.commands.webhooks.get(earlier_webhook.webhook_id, all_accounts=False).url
         == "https://example.com/y"

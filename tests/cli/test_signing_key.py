@@ -34,11 +34,11 @@ def with_signing_keys(settings: Settings, *keys: bytes) -> Settings:
     return replace(settings, signing_keys=SigningKeys(keys))
 
 
-def public(key: bytes) -> bytes:
+def public_key(key: bytes) -> bytes:
     return Ed25519Signer(key).public_key
 
 
-def shown_key(run: Run) -> VerifierKey:
+def current_key(run: Run) -> VerifierKey:
     code, output = run("signing-key", "show")
     assert code == 0, output
     return VerifierKey.parse(output)
@@ -52,17 +52,17 @@ def test_signing_key_is_rotated_on_a_running_service(  # the complete procedure 
     worker = build(settings)
     record_activities(company, 3)
     before = sign_checkpoint(worker, tmp_path / "before")
-    old_key = shown_key(run)
+    old_key = current_key(run)
 
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(new, old))
     restarted = build(with_signing_keys(settings, new, old))
     record_activities(company, 3)
     sign_checkpoint(restarted, tmp_path / "meanwhile")  # the old key signs until the new one takes over
-    assert shown_key(run) == old_key
+    assert current_key(run) == old_key
     code, output = run("signing-key", "rotate")
-    assert (code, output.endswith(f"former  {old_key}\ncurrent {shown_key(run)}\n")) == (0, True)
-    new_key = shown_key(run)
-    assert new_key.public_key == public(new)
+    assert (code, output.endswith(f"former  {old_key}\ncurrent {current_key(run)}\n")) == (0, True)
+    new_key = current_key(run)
+    assert new_key.public_key == public_key(new)
 
     record_activities(company, 3)
     with pytest.raises(KeyNotHeld):
@@ -96,9 +96,9 @@ def test_rotation_to_the_current_key_is_refused(run: Run, service: Service) -> N
 def test_rotation_without_the_former_key(
     run: Run, service: Service, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It needs an option, and verifiers have to trust both keys from then on."""
+    """The rotation needs an option, and verifiers have to trust both keys from then on."""
     before = sign_checkpoint(service, tmp_path / "before")
-    old_key = shown_key(run)
+    old_key = current_key(run)
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(secrets.token_bytes(32)))
     assert run("signing-key", "rotate")[1].startswith("ConfigError: SUBUSERS_SIGNING_KEY does not hold the key")
     assert run("signing-key", "rotate", "--former-is-lost")[0] == 0
@@ -121,10 +121,10 @@ def test_signatures_of_a_former_key_after_its_succession_are_rejected(
     (old,), new = settings.signing_keys.private, secrets.token_bytes(32)
     record_activities(company, 3)
     sign_checkpoint(build(settings), tmp_path / "before")
-    old_key = shown_key(run)
+    old_key = current_key(run)
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(new, old))
     assert run("signing-key", "rotate")[0] == 0
-    new_key = shown_key(run)
+    new_key = current_key(run)
     record_activities(company, 3)
     later = sign_checkpoint(build(with_signing_keys(settings, new, old)), tmp_path / "later")
     forged = tmp_path / "forged"
@@ -159,7 +159,7 @@ def test_former_key_cannot_be_made_current_again(
 
 
 def test_key_file_of_an_embedded_database(build: Any, settings: Settings, company: Company, tmp_path: Path) -> None:
-    """The service creates it, readable by its owner only; a replaced key signs immediately."""
+    """The service creates the file, readable by its owner only; a new key signs immediately after the rotation."""
     embedded = replace(settings, embedded=True, signing_keys=SigningKeys())
     service = build(embedded)
     record_activities(company, 1)
@@ -179,7 +179,9 @@ def test_key_file_of_an_embedded_database(build: Any, settings: Settings, compan
     record_activities(company, 1)
     sign_checkpoint(service, tmp_path / "second")
     assert (
-        service.workers.checkpointer.verifier_key().public_key == public(remaining_keys.private[0]) != former.public_key
+        service.workers.checkpointer.verifier_key().public_key
+        == public_key(remaining_keys.private[0])
+        != former.public_key
     )
 
 
@@ -194,7 +196,7 @@ def test_invalid_setting_is_refused(setting: str) -> None:
 
 def test_setting_with_a_public_key_round_trips() -> None:
     """Former keys may be public keys."""
-    former = VerifierKey("subusers/x", public(b"2" * 32))
+    former = VerifierKey("subusers/x", public_key(b"2" * 32))
     keys = SigningKeys((b"1" * 32,), (former,))
     assert SigningKeys.parse(keys.as_setting()) == keys
 
@@ -203,7 +205,7 @@ def test_setting_with_a_public_key_round_trips() -> None:
 def test_commands_without_a_key_in_the_settings(
     run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, *, signed_before: bool
 ) -> None:
-    """`show` works if the store has a key; `rotate` needs a new key."""
+    """`show` works if the store has a key; `rotate` needs a new one in the settings."""
     if signed_before:
         service.workers.checkpointer.require_key()
     monkeypatch.delenv("SUBUSERS_SIGNING_KEY")

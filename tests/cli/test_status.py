@@ -1,4 +1,4 @@
-"""`subusers status`."""
+"""`subusers status`: mails in the queue."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def test_mail_of_a_worker_that_ended_is_not_called_a_failure(
     service: Service, company: Company, run: Callable[..., tuple[int, str]]
 ) -> None:
-    """The queue does not record how an attempt ended, so the mail is being sent or waits for another one."""
+    """The queue does not record how an attempt ended: the mail is being sent or waits for another attempt."""
     company.create_active()
     catch_up(service)
     expected = "mails: 1 waiting, {} of them being sent or waiting for another attempt"
     assert expected.format(0) in " ".join(run("status")[1].split())
-    assert PostgresMailQueue(service.database).claim(service.clock()) is not None  # and the worker ends
+    assert PostgresMailQueue(service.database).claim(service.clock()) is not None  # by a worker that ends
     assert expected.format(1) in " ".join(run("status")[1].split())

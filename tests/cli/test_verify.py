@@ -1,4 +1,4 @@
-"""`subusers verify`: a store, an export, or two checkpoints; and all cases that cannot be decided."""
+"""`subusers verify` on a store, an export, or two checkpoints, and the cases that it cannot decide."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def record_activities(company: Company, times: int) -> None:
 
 
 @pytest.fixture
-def stored_checkpoint(service: Service, company: Company, tmp_path: Path) -> Path:
+def kept_checkpoint(service: Service, company: Company, tmp_path: Path) -> Path:
     """Return a file with a checkpoint of 22 events."""
     record_activities(company, 20)
     return sign_checkpoint(service, tmp_path / "kept")
 
 
-def test_untouched_store_is_valid(run: Run, stored_checkpoint: Path, company: Company) -> None:
-    """The output counts events without a checkpoint, and says if no kept checkpoint was given."""
+def test_untouched_store_is_valid(run: Run, kept_checkpoint: Path, company: Company) -> None:
+    """The output counts events without a checkpoint, and says so if no kept checkpoint was given."""
     record_activities(company, 2)
-    code, output = run("verify", "--checkpoint", stored_checkpoint)
+    code, output = run("verify", "--checkpoint", kept_checkpoint)
     assert (code, output) == (
         0,
         "right: 22 events are as they were signed, in 2 checkpoints; 3 newer ones have no checkpoint yet\n",
@@ -62,29 +62,29 @@ def test_untouched_store_is_valid(run: Run, stored_checkpoint: Path, company: Co
     assert (code, "that was kept elsewhere was given" in output) == (0, True)
 
 
-def test_erasure_breaks_no_proof(run: Run, service: Service, stored_checkpoint: Path, company: Company) -> None:
+def test_erasure_breaks_no_proof(run: Run, service: Service, kept_checkpoint: Path, company: Company) -> None:
     """Proofs cover the ciphertext, which stays when its data key is erased."""
     sub_user = company.create_active()
-    later = sign_checkpoint(service, stored_checkpoint.with_name("later"))
+    later = sign_checkpoint(service, kept_checkpoint.with_name("later"))
     service.commands.sub_users.delete(company.account_id, sub_user.sub_user_id, PORTAL)
-    assert run("verify", "--checkpoint", stored_checkpoint, "--checkpoint", later)[0] == 0
+    assert run("verify", "--checkpoint", kept_checkpoint, "--checkpoint", later)[0] == 0
 
 
-def test_altered_event_is_reported(run: Run, stored_checkpoint: Path, database_url: str) -> None:
+def test_altered_event_is_reported(run: Run, kept_checkpoint: Path, database_url: str) -> None:
     fetch(database_url, "UPDATE stored_events SET state = state || ' ' WHERE notification_id = 7")
-    assert run("verify", "--checkpoint", stored_checkpoint) == (
+    assert run("verify", "--checkpoint", kept_checkpoint) == (
         1,
         "tampered: position 7: the event is not what was recorded\n",
     )
 
 
-def test_public_key_is_enough(run: Run, stored_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_key_is_enough(run: Run, kept_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The master key and the signing key are not needed."""
     _, key = run("signing-key", "show")
     monkeypatch.delenv("SUBUSERS_MASTER_KEY")
     monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
-    assert run("verify", "--checkpoint", stored_checkpoint, "--public-key", key.strip())[0] == 0
-    code, output = run("verify", "--checkpoint", stored_checkpoint)
+    assert run("verify", "--checkpoint", kept_checkpoint, "--public-key", key.strip())[0] == 0
+    code, output = run("verify", "--checkpoint", kept_checkpoint)
     assert (code, "no key is trusted" in output) == (2, True)
 
 
@@ -107,17 +107,17 @@ def test_public_key_is_enough(run: Run, stored_checkpoint: Path, monkeypatch: py
 def test_undecidable_cases_exit_with_2(
     run: Run,
     service: Service,
-    stored_checkpoint: Path,
+    kept_checkpoint: Path,
     company: Company,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     message: str,
 ) -> None:
     """A missing, unsuitable or altered file gives one clear line."""
-    folder = stored_checkpoint.parent
+    folder = kept_checkpoint.parent
     (folder / "garbage").write_text("garbage")
     (folder / "bytes").write_bytes(b"\xff\xfe")
-    (folder / "altered").write_text(stored_checkpoint.read_text().replace("\n22\n", "\n23\n"))
+    (folder / "altered").write_text(kept_checkpoint.read_text().replace("\n22\n", "\n23\n"))
     (folder / "a/folder").mkdir(parents=True)
     company.create_sub_user()
     sign_checkpoint(service, folder / "later")
@@ -127,31 +127,31 @@ def test_undecidable_cases_exit_with_2(
     assert message in " ".join(output.replace("│", " ").split())
 
 
-def test_unreachable_database_exits_with_2(run: Run, stored_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_database_exits_with_2(run: Run, kept_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBUSERS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
-    code, output = run("verify", "--checkpoint", stored_checkpoint)
+    code, output = run("verify", "--checkpoint", kept_checkpoint)
     assert (code, "could not tell: The database cannot be reached" in output) == (2, True)
 
 
 def test_consistency_of_two_checkpoints(
-    run: Run, service: Service, stored_checkpoint: Path, company: Company, database_url: str
+    run: Run, service: Service, kept_checkpoint: Path, company: Company, database_url: str
 ) -> None:
     """The exit code is 1 if the store's tree cannot prove it."""
     record_activities(company, 40)
-    later = sign_checkpoint(service, stored_checkpoint.with_name("later"))
-    assert run("verify", "--consistency", stored_checkpoint, stored_checkpoint)[0] == 0
-    assert run("verify", "--consistency", stored_checkpoint, later) == (
+    later = sign_checkpoint(service, kept_checkpoint.with_name("later"))
+    assert run("verify", "--consistency", kept_checkpoint, kept_checkpoint)[0] == 0
+    assert run("verify", "--consistency", kept_checkpoint, later) == (
         0,
         "right: the 63 events of NEW begin with the 22 of OLD\n",
     )
     fetch(database_url, "UPDATE merkle_leaves SET hash = sha256('') WHERE leaf_index = 21")
-    assert run("verify", "--consistency", stored_checkpoint, later)[0] == 1
+    assert run("verify", "--consistency", kept_checkpoint, later)[0] == 1
     fetch(database_url, "DELETE FROM merkle_leaves WHERE leaf_index > 30")
-    assert run("verify", "--consistency", stored_checkpoint, later)[0] == 1
+    assert run("verify", "--consistency", kept_checkpoint, later)[0] == 1
 
 
-def lines_of(service: Service, *, whole: bool) -> Iterator[dict[str, Any]]:
-    """Yield an export of everything, or of some events with their proofs."""
+def export_lines(service: Service, *, whole: bool) -> Iterator[dict[str, Any]]:
+    """Yield the lines of an export of all events, or of some events with their proofs."""
     basis = service.queries.proofs.basis()
     assert basis is not None
     with connect(service.settings.database_url or "") as connection:
@@ -173,11 +173,11 @@ def write(file: Path, lines: list[dict[str, Any]]) -> Path:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_export_is_verified_without_the_database(
-    run: Run, service: Service, stored_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+    run: Run, service: Service, kept_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
     """The public key is enough; altered, missing and moved lines are detected."""
-    lines = list(lines_of(service, whole=whole))
-    export = write(stored_checkpoint.with_name("export"), lines)
+    lines = list(export_lines(service, whole=whole))
+    export = write(kept_checkpoint.with_name("export"), lines)
     _, key = run("signing-key", "show")
     monkeypatch.setenv("SUBUSERS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
@@ -196,17 +196,17 @@ def test_export_is_verified_without_the_database(
     tamperings = {
         "altered": [*lines[:3], {**lines[3], "topic": "SubUserDeleted"}, *lines[4:]],
         "moved": [*lines[:3], lines[4], lines[3], *lines[5:]],
-        "told twice": [*lines[:3], lines[3], *lines[3:]],
+        "duplicated": [*lines[:3], lines[3], *lines[3:]],
     }
     for name, tampered in tamperings.items():
         write(export, tampered)
         assert verify()[0] == 1, name
     undecidable_exports = {
-        "cut off": lines[:-1],
-        "goes on": [*lines, lines[-1]],
-        "something missing": [*lines[:3], with_digest({"position": 99}), *lines[4:]],
-        "no base64": [*lines[:3], with_digest({**lines[3], "state": "?"}), *lines[4:]],
-        "other version": [{**lines[0], "subusers_export": 3}, *lines[1:]],
+        "without the end line": lines[:-1],
+        "with two end lines": [*lines, lines[-1]],
+        "with a line without members": [*lines[:3], with_digest({"position": 99}), *lines[4:]],
+        "with invalid base64": [*lines[:3], with_digest({**lines[3], "state": "?"}), *lines[4:]],
+        "of another version": [{**lines[0], "subusers_export": 3}, *lines[1:]],
     }
     for name, undecidable in undecidable_exports.items():
         write(export, undecidable)

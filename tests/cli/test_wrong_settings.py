@@ -34,9 +34,9 @@ def settings_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pyt
     ("setting", "value", "expected"),
     [
         ("master_key", "", "SUBUSERS_MASTER_KEY is missing"),
-        ("master_key", f"{SECRET}", "SUBUSERS_MASTER_KEY must be 32 random bytes in base64"),
+        ("master_key", SECRET, "SUBUSERS_MASTER_KEY must be 32 random bytes in base64"),
         ("signing_key", "", "SUBUSERS_SIGNING_KEY is missing"),
-        ("signing_key", f"{SECRET}", "SUBUSERS_SIGNING_KEY must be 32 random bytes in base64"),
+        ("signing_key", SECRET, "SUBUSERS_SIGNING_KEY must be 32 random bytes in base64"),
         ("port", "eighty", "SUBUSERS_PORT"),
         ("database_url", f"postgresql://user:1234/{SECRET}@host/name", "SUBUSERS_DATABASE_URL"),
         ("database_url", f"postgresql://user:{SECRET}@host/name?{SECRET}=1", "SUBUSERS_DATABASE_URL"),

@@ -62,5 +62,5 @@ def own_console(own_clients: ApiClients) -> AccountConsole:
 
 @pytest.fixture
 def new_console(clients: ApiClients) -> Callable[..., AccountConsole]:
-    """A function that registers further accounts with the given details."""
+    """Function that registers further accounts with the given details."""
     return lambda **details: AccountConsole.register(clients, **details)

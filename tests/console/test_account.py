@@ -41,7 +41,7 @@ def test_company_name_is_escaped(console: AccountConsole) -> None:
 
 
 def test_owner_changes_the_account_language(console: AccountConsole) -> None:
-    """It applies to users without a language of their own, from the next page on."""
+    """The language applies to users who have chosen none, from the next page on."""
     browser = console.owner()
     page = browser.submit(browser.get("/account"), "/account", language="it")
 

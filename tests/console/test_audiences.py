@@ -47,41 +47,41 @@ def browser_of(console: AccountConsole, audience: Audience) -> Browser:
 
 def test_public_pages_are_listed() -> None:
     """All other pages require a login."""
-    public_pages = {str(page) for page in PAGES if Audience.ANONYMOUS in (page.audience or ())}
+    public_pages = {str(route) for route in PAGES if Audience.ANONYMOUS in (route.audience or ())}
     assert {name for name in public_pages if CONSOLE_LINK_PREFIX not in name} == PUBLIC_PAGES
 
 
 @pytest.mark.parametrize("audience", Audience)
 def test_page_refuses_other_audiences(console: AccountConsole, audience: Audience) -> None:
-    """With a redirect to the login or the first password, or with 403. Nothing is recorded."""
+    """The response is a redirect to the login or the first password, or a 403. Nothing is recorded."""
     browser = browser_of(console, audience)
     csrf_token = str(browser.get("/preferences").find("main input[name=csrf]")["value"])
     rows = console.account.audit_log_rows()
-    other_pages = [page for page in PAGES if audience not in (page.audience or ())]
-    assert other_pages
-    for page in other_pages:
-        require_refused(browser, audience, page, csrf_token)
+    refused_routes = [route for route in PAGES if audience not in (route.audience or ())]
+    assert refused_routes
+    for route in refused_routes:
+        require_refused(browser, audience, route, csrf_token)
     assert console.account.audit_log_rows() == rows
 
 
 def require_refused(browser: Browser, audience: Audience, route: Route, csrf_token: str) -> None:
     path = route.path(**{name: uuid4() for name in route.parameters})
-    response_page = browser.get(path) if route.method == "GET" else browser.post(path, {"csrf": csrf_token})
+    page = browser.get(path) if route.method == "GET" else browser.post(path, {"csrf": csrf_token})
     if audience is Audience.ANONYMOUS:
-        assert (response_page.status, response_page.path.partition("?")[0]) == (200, "/login"), route
+        assert (page.status, page.path.partition("?")[0]) == (200, "/login"), route
     elif audience is Audience.RESTRICTED:
-        assert (response_page.status, response_page.path) == (200, "/password"), route
+        assert (page.status, page.path) == (200, "/password"), route
     else:
         heading = "Only for sub-users" if audience is Audience.OWNER else "Only for the main account"
-        assert (response_page.status, response_page.find("h1").text) == (403, heading), route
+        assert (page.status, page.find("h1").text) == (403, heading), route
 
 
 @pytest.mark.parametrize("audience", Audience)
 def test_every_form_requires_a_valid_csrf_token(console: AccountConsole, audience: Audience) -> None:
     browser = browser_of(console, audience)
     browser.get("/preferences")
-    for page in (route for route in PAGES if route.method == "POST"):
-        path = page.path(**{name: uuid4() for name in page.parameters})
+    for route in (route for route in PAGES if route.method == "POST"):
+        path = route.path(**{name: uuid4() for name in route.parameters})
         for data in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": "\u00e9"}):
-            response_page = browser.post(path, data)
-            assert (response_page.status, response_page.find("h1").text) == (403, "This form has expired"), page
+            page = browser.post(path, data)
+            assert (page.status, page.find("h1").text) == (403, "This form has expired"), route

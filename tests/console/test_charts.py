@@ -22,7 +22,7 @@ from api.console.monitoring.charts import (
 from projections.audit_log.counts import DayCount, PersonCount
 
 FIRST = date(2026, 11, 1)
-numbers = st.integers(0, 10**9)
+counts = st.integers(0, 10**9)
 
 
 def days(*counts: tuple[int, int]) -> list[DayCount]:
@@ -38,17 +38,17 @@ def person(logins: int, activities: int) -> PersonCount:
 
 
 @pytest.mark.parametrize(
-    ("most", "top"),
+    ("maximum", "top"),
     [(0, 2), (1, 2), (2, 2), (3, 4), (7, 8), (9, 10), (10, 10), (11, 20), (61, 80), (81, 100), (101, 200)],
 )
-def test_scale_top_is_a_round_number(most: int, top: int) -> None:
-    assert scale_top(most) == top
+def test_scale_top_is_a_round_number(maximum: int, top: int) -> None:
+    assert scale_top(maximum) == top
 
 
-@given(numbers)
-def test_scale_covers_the_maximum_and_has_an_integer_midpoint(most: int) -> None:
-    top = scale_top(most)
-    assert most <= top <= max(2, 2 * most)
+@given(counts)
+def test_scale_covers_the_maximum_and_has_an_integer_midpoint(maximum: int) -> None:
+    top = scale_top(maximum)
+    assert maximum <= top <= max(2, 2 * maximum)
     assert top % 2 == 0
 
 
@@ -76,15 +76,15 @@ def test_first_middle_and_last_day_are_labeled(count: int, marked: list[int]) ->
     assert day_chart(days(*[(1, 1)] * count)).marks == [FIRST + timedelta(days=number) for number in marked]
 
 
-@given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=92))
-def test_bars_stay_inside_the_chart_and_do_not_overlap(counts: list[tuple[int, int]]) -> None:
-    chart = day_chart(days(*counts))
+@given(st.lists(st.tuples(counts, counts), min_size=1, max_size=92))
+def test_bars_stay_inside_the_chart_and_do_not_overlap(counts_by_day: list[tuple[int, int]]) -> None:
+    chart = day_chart(days(*counts_by_day))
 
     for bars in chart.days:
         assert bars.x <= bars.logins_x < bars.logins_x + bars.bar_width < bars.activities_x
         assert bars.activities_x + bars.bar_width < bars.x + 10 <= chart.width
         assert max(bars.logins_height, bars.activities_height) <= HEIGHT
-    assert chart.counts == days(*counts)
+    assert chart.counts == days(*counts_by_day)
 
 
 def test_person_bar_lengths_follow_the_counts() -> None:
@@ -93,9 +93,9 @@ def test_person_bar_lengths_follow_the_counts() -> None:
     assert [(bar.activities_width, bar.logins_width) for bar in bars] == [(75, 25), (0, 25)]
 
 
-@given(st.lists(st.tuples(numbers, numbers).filter(any), max_size=30))
-def test_at_most_ten_person_bars_fit_the_width(counts: list[tuple[int, int]]) -> None:
-    people = sorted((person(*count) for count in counts), key=lambda count: -count.logins - count.activities)
+@given(st.lists(st.tuples(counts, counts).filter(any), max_size=30))
+def test_at_most_ten_person_bars_fit_the_width(counts_by_person: list[tuple[int, int]]) -> None:
+    people = sorted((person(*count) for count in counts_by_person), key=lambda count: -count.logins - count.activities)
     bars = person_bars(people)
 
     assert [bar.count for bar in bars] == people[:MAX_PEOPLE]

@@ -1,4 +1,4 @@
-"""Client addresses: of the connection or, behind trusted proxies, from X-Forwarded-For."""
+"""Client addresses: that of the connection or, from trusted proxies, the one in X-Forwarded-For."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::5"))
 def test_forwarded_for_is_trusted_only_from_configured_proxies(
     clients: ApiClients, connection: str, forwarded_for: str, address: str
 ) -> None:
-    """It is read from the end, because clients can forge the entries left of the proxies."""
+    """The header is read from the end, because clients can forge the entries left of the proxies."""
     service = replace(clients.service, settings=replace(clients.service.settings, proxies=PROXIES))
     headers = {} if forwarded_for is None else {"X-Forwarded-For": forwarded_for}
     with create_app(service).test_request_context("/", headers=headers, environ_overrides={"REMOTE_ADDR": connection}):
@@ -49,12 +49,12 @@ def test_forwarded_for_is_trusted_only_from_configured_proxies(
 @pytest.mark.parametrize(
     ("connection", "forwarded_for", "recorded"),
     [("10.0.0.5", "203.0.113.9, 192.0.2.1", "192.0.2.1"), ("198.51.100.7", "192.0.2.1", "198.51.100.7")],
-    ids=["through a proxy of ours", "through another"],
+    ids=["through a trusted proxy", "through another proxy"],
 )
 def test_audit_log_records_the_address_of_the_support_client(
     clients: ApiClients, connection: str, forwarded_for: str, recorded: str
 ) -> None:
-    """Not the address of the proxy, which all clients share."""
+    """The address of a trusted proxy, which all clients share, is not recorded."""
     account = clients.register_account()
     service = replace(clients.service, settings=replace(clients.service.settings, proxies=PROXIES))
     response = replace(clients.support, app=create_app(service)).put(

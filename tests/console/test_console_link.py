@@ -44,10 +44,10 @@ def test_opening_a_link_does_not_use_it_up(console: AccountConsole) -> None:
 
 
 def test_valid_used_and_unknown_links_look_the_same(console: AccountConsole) -> None:
-    good, spent = create_link(console), create_link(console)
+    valid, used = create_link(console), create_link(console)
     browser = console.browser()
-    browser.submit(browser.get(spent))
-    pages = [console.browser().get(path) for path in (good, spent, "/console/link/none", "/console/link/%00")]
+    browser.submit(browser.get(used))
+    pages = [console.browser().get(path) for path in (valid, used, "/console/link/none", "/console/link/%00")]
 
     assert {page.status for page in pages} == {200}
     assert len({page.text for page in pages}) == 1
@@ -98,7 +98,7 @@ def test_link_button_requires_a_csrf_token(console: AccountConsole) -> None:
 
 
 def test_link_login_replaces_the_existing_session(console: AccountConsole) -> None:
-    """Of any user (ASVS 7.2.4). A second use of the link does not affect the session."""
+    """The session of any user is replaced (ASVS 7.2.4). A second use of the link does not affect the new one."""
     sub_user = console.account.create_with_own_password()
     browser = console.sub_user(sub_user)
     old_token = browser.cookie("session") or ""

@@ -1,4 +1,4 @@
-"""Cookies of the console: attributes, names, and signed notices."""
+"""Cookies of the console: attributes, names, and signed flash messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cookies_of(page: Page) -> dict[str, Morsel[str]]:
 
 
 def test_all_cookies_are_host_only_secure_and_http_only(console: AccountConsole) -> None:
-    """When they are set and when they are deleted."""
+    """This holds when they are set and when they are deleted."""
     browser = console.browser()
     pages = [
         browser.get("/login"),
@@ -52,8 +52,7 @@ def test_all_cookies_are_host_only_secure_and_http_only(console: AccountConsole)
         assert (cookie["samesite"], cookie["path"], cookie["domain"]) == ("Lax", "/", ""), cookie
 
 
-def test_session_cookie_lasts_as_long_as_the_longest_session(console: AccountConsole) -> None:
-    """A day."""
+def test_session_cookie_lasts_a_day_like_the_longest_session(console: AccountConsole) -> None:
     browser = console.browser()
     page = browser.log_in(console.account.email, OWNER_PASSWORD)
 
@@ -96,7 +95,7 @@ def signed_notice(console: AccountConsole, key: str, **values: str) -> str:
 
 
 def test_notice_values_are_escaped_and_fit_into_a_cookie(console: AccountConsole) -> None:
-    """With names of the characters that take the most space."""
+    """The names consist of characters that take the most space."""
     browser = console.browser()
     name = "<b>" + "".join(chr(0x1F300 + number) for number in range(97))
     value = signed_notice(console, "login.already_sub_user", name=f"{name} {name}", email="x" * 254, company="<i>")
@@ -110,7 +109,7 @@ def test_notice_values_are_escaped_and_fit_into_a_cookie(console: AccountConsole
 
 @pytest.mark.parametrize("key", ["no.such_text", "login.already_owner"])
 def test_notice_with_an_unknown_text_is_ignored(console: AccountConsole, key: str) -> None:
-    """For example after an update that changed the text."""
+    """An update may have removed the text or changed its values."""
     browser = console.browser()
     browser.set_cookie(NOTICE, signed_notice(console, key))
     page = browser.get("/login")

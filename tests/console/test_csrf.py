@@ -28,7 +28,7 @@ def is_accepted(browser: Browser, token: str, headers: dict[str, str] | None = N
 
 
 def test_token_of_the_same_browser_is_accepted(console: AccountConsole) -> None:
-    """Repeatedly, and from other tabs."""
+    """The token can be used repeatedly, and in other tabs."""
     for browser in (console.browser(), console.owner()):
         token = token_of(browser)
         assert token == token_of(browser)
@@ -37,7 +37,7 @@ def test_token_of_the_same_browser_is_accepted(console: AccountConsole) -> None:
 
 
 def test_token_of_another_browser_is_refused(console: AccountConsole) -> None:
-    """Even of the same owner."""
+    """This holds even if both are browsers of the same owner."""
     assert not is_accepted(console.owner(), token_of(console.owner()))
     assert not is_accepted(console.browser(), token_of(console.browser()))
     browser = console.browser()
@@ -46,7 +46,7 @@ def test_token_of_another_browser_is_refused(console: AccountConsole) -> None:
 
 
 def test_token_from_before_the_login_is_refused(console: AccountConsole) -> None:
-    """As is the token of an ended session."""
+    """The token of an ended session is refused too."""
     browser = console.browser()
     anonymous_token = token_of(browser)
     browser.log_in(console.account.email, OWNER_PASSWORD)
@@ -59,7 +59,7 @@ def test_token_from_before_the_login_is_refused(console: AccountConsole) -> None
 
 
 def test_planted_cookie_and_token_are_refused_after_login(console: AccountConsole) -> None:
-    """The token is bound to the session too."""
+    """The token is bound to the session as well as to the cookie."""
     attacker, victim = console.browser(), console.owner()
     token = token_of(attacker)
     victim.set_cookie(FORM, attacker.cookie("form") or "")
@@ -77,7 +77,7 @@ def test_malformed_csrf_cookie_is_harmless(console: AccountConsole, cookie: str)
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é", "\0", "x" * 10_000, "%"])
 def test_invalid_csrf_token_is_refused(console: AccountConsole, token: str) -> None:
-    """With and without a cookie."""
+    """This holds with and without a cookie."""
     browser = console.browser()
     assert not is_accepted(browser, token)
     token_of(browser)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.console.browsing import Browser
 
-DEMO = {"en": "invented", "it": "inventati"}
+WORD_OF_BANNER = {"en": "invented", "it": "inventati"}
 
 
 def with_demo(console: AccountConsole, demo: AccountConsole) -> AccountConsole:
@@ -34,20 +34,20 @@ def banner(browser: Browser, path: str) -> str:
 
 @pytest.mark.parametrize("language", ["en", "it"])
 def test_demo_banner_is_on_every_page_of_the_demo_account(console: AccountConsole, language: str) -> None:
-    """For its owner and its sub-users. The login page says where to find the password."""
+    """Its owner and its sub-users see it. The login page says where to find the password."""
     console.account.portal.patch(console.account.path, json={"language": language})
     demo = with_demo(console, console)
     owner = demo.owner()
     for path in ("/sub-users", "/monitoring", "/usage", "/account", "/no-such-page"):
-        assert DEMO[language] in banner(owner, path), path
-    assert DEMO[language] in banner(demo.sub_user(), "/profile")
+        assert WORD_OF_BANNER[language] in banner(owner, path), path
+    assert WORD_OF_BANNER[language] in banner(demo.sub_user(), "/profile")
     assert "terminal" in demo.browser(language=language).get("/login").text
 
 
 def test_demo_banner_is_absent_for_other_accounts(
     console: AccountConsole, new_console: Callable[..., AccountConsole]
 ) -> None:
-    """Whether the service has a demo account or not."""
+    """This holds whether or not the service has a demo account."""
     assert not banner(with_demo(console, new_console()).owner(), "/sub-users")
     assert not banner(console.owner(), "/sub-users")
     page = console.browser().get("/login")

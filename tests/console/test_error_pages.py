@@ -1,4 +1,4 @@
-"""Console: error pages."""
+"""Error pages of the console."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def require_error_page(page: Page, status: int, title: str) -> None:
 
 @contextmanager
 def failing(console: AccountConsole, endpoint: str, error: Exception) -> Iterator[None]:
-    """Make the page's view raise the error."""
+    """Make the view of an endpoint raise the error until the block ends."""
     views = console.clients.app.view_functions
     view = views[endpoint]
 
@@ -77,21 +77,21 @@ def test_every_http_error_is_translated() -> None:
         (TooManyAttempts(0.1), 429, "Too many attempts", "Try again in one second."),
         (TooManyAttempts(899.5), 429, "Too many attempts", "Try again in 15 minutes."),
         (StoreUnavailable(), 503, "Temporarily unavailable", "Try again in one second."),
-        (ZeroDivisionError("an inside"), 500, "Something went wrong", None),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "an inside"), 500, "Something went wrong", None),
+        (ZeroDivisionError("an internal"), 500, "Something went wrong", None),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "an internal"), 500, "Something went wrong", None),
     ],
 )
 def test_error_page_explains_the_error_without_internals(
     console: AccountConsole, error: Exception, status: int, title: str, retry_text: str | None
 ) -> None:
-    """It says when to retry, if that helps."""
+    """The page says when to retry, if that helps."""
     browser = console.owner()
     with failing(console, "console.usage", error):
         page = browser.get("/usage")
     require_error_page(page, status, title)
     assert ("Try again in" in page.text) == (retry_text is not None) == ("Retry-After" in page.response.headers)
     assert retry_text is None or retry_text in page.text
-    assert "inside" not in page.response.text
+    assert "an internal" not in page.response.text
     assert "Error" not in page.text
     assert page.find("header nav")
 
@@ -101,7 +101,7 @@ def test_owner_page_is_refused_to_sub_users(console: AccountConsole) -> None:
 
 
 def test_unknown_path_returns_404_as_page_or_problem(console: AccountConsole) -> None:
-    """As a page for browsers and a problem for other clients."""
+    """Browsers get a page, other clients a problem."""
     for browser in (console.browser(), console.owner(), console.sub_user()):
         for path in ("/no-such-page", "/sub-users/", "/login/", "/%00", "/%ff", "/" + "x" * 5000):
             require_error_page(browser.get(path), 404, "Page not found")
@@ -111,7 +111,7 @@ def test_unknown_path_returns_404_as_page_or_problem(console: AccountConsole) ->
 
 
 def test_not_found_page_shows_the_menu_of_the_current_user(console: AccountConsole) -> None:
-    """Also when the URL of a form is opened as a page."""
+    """This includes the URL of a form that is opened as a page."""
     for path in ("/no-such-page", "/logout"):
         assert console.owner().get(path).find("header nav a[href='/account']")
         assert console.sub_user().get(path).find("header nav a[href='/profile']")
@@ -134,7 +134,7 @@ def test_api_paths_answer_with_a_problem_even_to_browsers(console: AccountConsol
 
 
 def test_unknown_asset_returns_404(console: AccountConsole) -> None:
-    """Path traversal included."""
+    """This includes path traversal."""
     for path in ("/assets/x/none.css", "/assets/x/../pages.py", "/assets/x/%2e%2e/pages.py", "/assets/x/vendor"):
         response = console.clients.anonymous.get(path, headers={"Accept": HTML})
         assert response.status_code == 404
@@ -145,7 +145,7 @@ def test_unknown_sub_user_page_returns_404(console: AccountConsole) -> None:
 
 
 def test_get_on_a_form_url_returns_405(console: AccountConsole) -> None:
-    """As a page for browsers and a problem for other clients, with `Allow`; also for OPTIONS."""
+    """Browsers get a page, other clients a problem with `Allow`. Methods without a route get 405 too."""
     require_error_page(console.browser().get("/logout"), 405, "This page can't be opened directly")
     for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"):
         response = console.clients.anonymous.request(method, "/login")
@@ -164,7 +164,7 @@ def test_head_is_get_without_the_body(console: AccountConsole) -> None:
 
 
 def test_oversized_form_returns_413(console: AccountConsole) -> None:
-    """Because of its size, one value or the number of fields."""
+    """The form, one value or the number of fields is too large."""
     browser = console.browser()
     browser.get("/login")
     for data in (

@@ -1,4 +1,4 @@
-"""Event descriptions: complete in every language."""
+"""Completeness of the event descriptions in every language."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-MAILED = {"access_data", "password_changed"}
-SENTENCES: Mapping[str, AbstractSet[str]] = {
+MAIL_VARIANTS = {"access_data", "password_changed"}
+SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "main_account.logged_in": set(Via),
     "main_account.logged_out": {"one", "all"},
     "main_account.usage_threshold_reached": set(Resource),
@@ -36,8 +36,8 @@ SENTENCES: Mapping[str, AbstractSet[str]] = {
     "sub_user.logged_in": {"own", "temporary"},
     "sub_user.login_refused": {"known", "unknown"},
     "sub_user.logged_out": {"one", "all"},
-    "sub_user.credentials_mailed": MAILED,
-    "sub_user.credentials_mail_failed": MAILED,
+    "sub_user.credentials_mailed": MAIL_VARIANTS,
+    "sub_user.credentials_mail_failed": MAIL_VARIANTS,
     "sub_user.personal_data_erased": {"owner", "sub_user"},
     "audit_log.read": set(ReadTarget),
 }
@@ -56,14 +56,14 @@ def test_every_action_has_a_sentence_and_a_label(language: str) -> None:
     expected = {
         f"{action}.{variant}" if variant else action
         for action in SERVICE_ACTIONS
-        for variant in SENTENCES.get(action, {""})
+        for variant in SENTENCE_VARIANTS.get(action, {""})
     }
     assert keys_below(language, "actions.sentence") == expected
     assert keys_below(language, "actions.label") == SERVICE_ACTIONS
-    assert set(SENTENCES) == set(VARIANTS)
+    assert set(SENTENCE_VARIANTS) == set(VARIANTS)
 
 
-WITH_DETAILS = events.Event, events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.UsageRecorded
+EVENTS_WITH_DETAILS = events.Event, events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.UsageRecorded
 
 
 @for_each_language
@@ -71,7 +71,7 @@ def test_every_event_detail_has_a_label(language: str) -> None:
     details = {
         field.name
         for event in vars(events).values()
-        if isinstance(event, type) and issubclass(event, WITH_DETAILS)
+        if isinstance(event, type) and issubclass(event, EVENTS_WITH_DETAILS)
         for field in fields(event)
     }
     assert details - NON_DETAIL_FIELDS - keys_below(language, "actions.detail") == set()

@@ -1,4 +1,4 @@
-"""Console: refused access, ended sessions and security headers."""
+"""Access to the console: refused pages, ended sessions and security headers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def require_sent_to_login(page: Page) -> None:
 
 @pytest.mark.parametrize("change", ["deactivated", "deleted", "expired", "reset", "sessions ended", "account closed"])
 def test_withdrawn_access_takes_effect_on_the_next_request(console: AccountConsole, change: str) -> None:
-    """Also for submitted forms."""
+    """This holds for submitted forms too."""
     sub_user = console.account.create_with_own_password()
     browser = console.sub_user(sub_user)
     page = browser.get("/profile")
@@ -95,10 +95,11 @@ def test_page_of_another_audience_explains_the_refusal(console: AccountConsole) 
 
 
 def test_owner_pages_reveal_nothing_to_sub_users(console: AccountConsole) -> None:
-    """Neither the existence nor the name of a sub-user."""
+    """Neither the existence nor the name of a sub-user is revealed."""
     sub_user, other = console.account.create_with_own_password(), console.account.create_sub_user(name="Unmistakable")
     browser = console.sub_user(sub_user)
-    paths = [f"/sub-users/{id_}/edit" for id_ in (other.sub_user_id, sub_user.sub_user_id, uuid4())]
+    ids = (other.sub_user_id, sub_user.sub_user_id, uuid4())
+    paths = [f"/sub-users/{sub_user_id}/edit" for sub_user_id in ids]
     pages = [browser.get(path) for path in paths]
 
     assert {page.status for page in pages} == {403}
@@ -122,7 +123,7 @@ def test_owner_session_is_bound_to_one_account(console: AccountConsole) -> None:
 
 @pytest.mark.parametrize("path", ["/login", "/preferences", "/account", "/sub-users", "/profile", "/console/link/x"])
 def test_every_page_has_security_headers(console: AccountConsole, path: str) -> None:
-    """Refusals included (ASVS 3.4.x)."""
+    """Refusals have them too (ASVS 3.4)."""
     headers = console.owner().get(path).response.headers
 
     assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY

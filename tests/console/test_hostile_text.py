@@ -1,4 +1,4 @@
-"""External text changes neither the characters of a page nor the order of its words."""
+"""Hostile text in the console: control characters are removed, and adjacent text keeps its order."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ RIGHT_TO_LEFT = "\u05d0\u05d1\u05d2"
 HOSTILE = f"\u202e{RIGHT_TO_LEFT}\u2066\u200f\u061cz" + "\u0301" * 40
 """A legal name with an override, an unclosed isolate, direction marks and stacked accents."""
 
-STORED = f"{HOSTILE}\x1b[2J\x9b2J\x07\x7f\x85\u2028\u2069"
+HOSTILE_STORED = f"{HOSTILE}\x1b[2J\x9b2J\x07\x7f\x85\u2028\u2069"
+"""Text that only events of older versions, or fields without validation, can contain."""
+
 HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066\u2067]")
-TOWER = re.compile(f"\u0301{{{MAX_COMBINING_MARKS + 1}}}")
+STACKED_MARKS = re.compile(f"\u0301{{{MAX_COMBINING_MARKS + 1}}}")
 ISOLATED = re.compile("\u2068[^\u2068\u2069]*\u2069")
-BLOCKS = {"td", "th", "dd", "dt", "li", "p", "h1", "h2", "h3", "title", "caption", "option", "bdi"}
+ISOLATING_ELEMENTS = {"td", "th", "dd", "dt", "li", "p", "h1", "h2", "h3", "title", "caption", "option", "bdi"}
 """Elements that the bidirectional algorithm treats as paragraphs or isolates."""
 
 
@@ -44,8 +46,8 @@ def hostile_sub_user(console: AccountConsole) -> SubUser:
         UUID(console.account.account_id),
         UUID(sub_user.sub_user_id),
     )
-    context = CommandContext(ActorType.SUB_USER, sub_user.sub_user_id, user_agent=STORED, ip="198.51.100.7")
-    activities = [Activity(sub_user_id, "tool.used", STORED, f'{{"a{RIGHT_TO_LEFT}\u202e": "\u202e\u009b"}}')]
+    context = CommandContext(ActorType.SUB_USER, sub_user.sub_user_id, user_agent=HOSTILE_STORED, ip="198.51.100.7")
+    activities = [Activity(sub_user_id, "tool.used", HOSTILE_STORED, f'{{"a{RIGHT_TO_LEFT}\u202e": "\u202e\u009b"}}')]
     service.commands.activities.record(account_id, activities, context)
     return sub_user
 
@@ -79,20 +81,20 @@ def is_isolated(tag: Tag, text: str) -> bool:
     """Return whether the text's right-to-left part cannot reorder adjacent text."""
     if RIGHT_TO_LEFT not in ISOLATED.sub("", text):
         return True
-    return tag.name == "bdi" or (tag.name in BLOCKS and tag.get_text().strip() == text.strip())
+    return tag.name == "bdi" or (tag.name in ISOLATING_ELEMENTS and tag.get_text().strip() == text.strip())
 
 
 def test_hostile_text_is_neutralized_on_every_page(console: AccountConsole, hostile_sub_user: SubUser) -> None:
-    """On every page with a name, a user agent, a target or details."""
+    """The pages are all those with a name, a user agent, a target or details."""
     isolated_texts = 0
     for page in pages(console, hostile_sub_user):
         assert page.status in {200, 409, 422}, page.path
         for tag, text in texts(page):
             assert HARMFUL.search(text) is None, (page.path, tag.name, ascii(text))
-            assert TOWER.search(text) is None, (page.path, tag.name, ascii(text))
+            assert STACKED_MARKS.search(text) is None, (page.path, tag.name, ascii(text))
             assert not set("\u2068\u2069") & set(ISOLATED.sub("", text)), (page.path, tag.name, ascii(text))
             if page.path.startswith(("/sub-users?q", "/login")) and tag.name in {"a", "form"}:
-                continue  # the address of a search
+                continue  # the URL of a search, in an attribute
             assert is_isolated(tag, text), (page.path, tag.name, ascii(text))
             isolated_texts += RIGHT_TO_LEFT in text
     assert isolated_texts > 30
@@ -114,7 +116,7 @@ def test_hostile_text_is_neutralized_on_every_page(console: AccountConsole, host
     ids=ascii,
 )
 def test_invisible_names_are_refused_by_the_api(console: AccountConsole, name: str) -> None:
-    """For names, surnames and company names; the error names the field."""
+    """This holds for names, surnames and company names; the error names the field."""
     assert not has_visible_character(name)
     portal, sub_user = console.account.portal, console.account.create_sub_user()
     for field in ("name", "surname"):

@@ -1,4 +1,4 @@
-"""Console: login forms for owners and sub-users, and logout."""
+"""Login forms of the console for owners and sub-users, and logout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
 
-WRONG = "not what it is at all"
+WRONG_PASSWORD = "not what it is at all"
 addresses = count(int(ipaddress.ip_address("2001:db8:a::1")), 2**64)
 """Failed logins come from a new network each time, so that throttling does not affect other tests."""
 
@@ -34,7 +34,7 @@ def browser_in_new_network(console: AccountConsole, language: str = "en") -> Bro
 
 
 def first_redirect(page: Page) -> str:
-    """Return the first redirect of the form."""
+    """Return the URL of the first redirect that led to the page."""
     return str(page.response.history[0].headers["Location"])
 
 
@@ -77,21 +77,21 @@ def test_sub_user_tab_has_three_fields(console: AccountConsole, language: str, b
 def test_refused_login_shows_the_form_without_the_password(console: AccountConsole) -> None:
     """The form keeps its URL, so that the page can be reloaded."""
     sub_user = console.account.create_with_own_password()
-    page = browser_in_new_network(console).log_in_as_sub_user(console.account.email, sub_user.email, WRONG)
+    page = browser_in_new_network(console).log_in_as_sub_user(console.account.email, sub_user.email, WRONG_PASSWORD)
 
     assert (page.status, page.path) == (401, "/login?as=sub-user")
     assert "Check the three fields" in page.find(".notice.wrong[role=alert]").text
     assert page.find("#account_email")["value"] == console.account.email
     assert page.find("#email")["value"] == sub_user.email
-    assert WRONG not in page.response.text
+    assert WRONG_PASSWORD not in page.response.text
 
 
 def test_refused_logins_are_indistinguishable(console: AccountConsole) -> None:
-    """Apart from the submitted values."""
+    """Only the submitted values in the form differ."""
     active, inactive = console.account.create_with_own_password(), console.account.create_with_own_password()
     inactive.change(active=False)
     credentials = [
-        (console.account.email, active.email, WRONG),
+        (console.account.email, active.email, WRONG_PASSWORD),
         (console.account.email, inactive.email, OWN_PASSWORD),
         (console.account.email, "nobody@company.example", OWN_PASSWORD),
         ("nobody@company.example", active.email, OWN_PASSWORD),
@@ -102,12 +102,12 @@ def test_refused_logins_are_indistinguishable(console: AccountConsole) -> None:
     assert len({page.text for page in pages}) == 1
     assert {frozenset(page.response.headers.keys()) for page in pages} == {frozenset(pages[0].response.headers.keys())}
 
-    owners = [
-        browser_in_new_network(console).log_in(*values)
-        for values in ((console.account.email, WRONG), ("nobody@x.example", WRONG))
+    owner_pages = [
+        browser_in_new_network(console).log_in(email, WRONG_PASSWORD)
+        for email in (console.account.email, "nobody@x.example")
     ]
-    assert {page.status for page in owners} == {401}
-    assert len({page.text for page in owners}) == 1
+    assert {page.status for page in owner_pages} == {401}
+    assert len({page.text for page in owner_pages}) == 1
 
 
 @pytest.mark.parametrize("as_sub_user", [False, True])
@@ -123,7 +123,7 @@ def test_empty_login_field_is_reported(console: AccountConsole, *, as_sub_user: 
 
 @pytest.mark.parametrize("value", ["\0", "a\0b@x.example", "x" * 10_000, "<b>x</b>@x.example", "\u202e@x", "a@b\r\nc"])
 def test_hostile_login_values_are_refused_and_escaped(console: AccountConsole, value: str) -> None:
-    for email, password in ((value, WRONG), (console.account.email, value)):
+    for email, password in ((value, WRONG_PASSWORD), (console.account.email, value)):
         page = browser_in_new_network(console).log_in(email, password)
         assert page.status in {401, 422}
         assert "<b>x" not in page.response.text
@@ -143,7 +143,7 @@ def test_throttled_login_shows_the_form_with_retry_after(own_console: AccountCon
     clock.freeze()
     browser = own_console.browser()
     for _ in range(5):
-        assert browser.log_in(own_console.account.email, WRONG).status == 401
+        assert browser.log_in(own_console.account.email, WRONG_PASSWORD).status == 401
     page = browser.log_in(own_console.account.email, OWNER_PASSWORD)
 
     assert page.status == 429
@@ -204,7 +204,7 @@ def test_each_login_opens_a_new_session(console: AccountConsole) -> None:
 
 
 def test_login_replaces_a_planted_session_cookie(console: AccountConsole) -> None:
-    """Prevents session fixation."""
+    """This prevents session fixation."""
     browser = console.browser()
     browser.set_cookie("__Host-subusers-session", "planted")
     browser.log_in(console.account.email, OWNER_PASSWORD)
@@ -213,7 +213,7 @@ def test_login_replaces_a_planted_session_cookie(console: AccountConsole) -> Non
 
 
 def test_login_redirects_to_the_requested_page(console: AccountConsole) -> None:
-    """With its query string, on both tabs."""
+    """The page keeps its query string, on both tabs."""
     sub_user = console.account.create_with_own_password()
     browser = console.browser()
     page = browser.get("/colleagues?cursor=")
@@ -271,7 +271,7 @@ def test_login_ignores_a_requested_page_of_another_audience(console: AccountCons
     ],
 )
 def test_login_redirects_only_to_known_pages(console: AccountConsole, next_path: str) -> None:
-    """Only to GET pages of the console that the user may open."""
+    """These are GET pages of the console that the user may open."""
     browser = console.browser()
     token = str(browser.get("/login").find("main input[name=csrf]")["value"])
     form = {"csrf": token, "email": console.account.email, "password": OWNER_PASSWORD, "next": next_path}
@@ -282,16 +282,19 @@ def test_login_redirects_only_to_known_pages(console: AccountConsole, next_path:
 
 
 @pytest.mark.usefixtures("refusals_delayed")
-def test_refused_login_is_delayed_like_in_the_api(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For owners and sub-users, whether they exist or not."""
-    held_seconds: list[float] = []
+def test_refused_login_is_delayed_as_in_the_api(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This holds for owners and sub-users, whether they exist or not."""
+    delays: list[float] = []
     monkeypatch.setattr(
-        refusal_timing, "hold_response_until", lambda environ, at: held_seconds.append(at - arrived_at(environ))
+        refusal_timing, "hold_response_until", lambda environ, at: delays.append(at - arrived_at(environ))
     )
     sub_user = console.account.create_with_own_password()
     for account_email in (console.account.email, "nobody@company.example"):
-        assert browser_in_new_network(console).log_in(account_email, WRONG).status == 401
-        assert browser_in_new_network(console).log_in_as_sub_user(account_email, sub_user.email, WRONG).status == 401
-    multiples = [seconds / REFUSAL_INTERVAL_SECONDS for seconds in held_seconds]
+        assert browser_in_new_network(console).log_in(account_email, WRONG_PASSWORD).status == 401
+        assert (
+            browser_in_new_network(console).log_in_as_sub_user(account_email, sub_user.email, WRONG_PASSWORD).status
+            == 401
+        )
+    assert len(delays) == 4
+    multiples = [seconds / REFUSAL_INTERVAL_SECONDS for seconds in delays]
     assert multiples == pytest.approx([max(1, round(multiple)) for multiple in multiples])
-    assert len(held_seconds) == 4

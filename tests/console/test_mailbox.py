@@ -1,4 +1,4 @@
-"""Console: the mailbox of embedded mode, for browsers on the same machine only."""
+"""Mailbox of the console in embedded mode, for browsers on the same machine only."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_mail_is_shown_as_text_and_html(client: FlaskClient, service: Service) -
 
 
 def test_menu_links_to_the_mailbox_only_for_local_browsers(client: FlaskClient) -> None:
-    """Even before login."""
+    """The link is shown even before login."""
     assert 'href="/mailbox"' in get(client, "/login").text
     assert 'href="/mailbox"' not in get(client, "/login", REMOTE_ADDR="192.0.2.7").text
 
@@ -144,7 +144,7 @@ def test_mailbox_is_open_to_local_addresses(client: FlaskClient, service: Servic
 def test_mailbox_is_hidden_from_remote_and_proxied_clients(
     client: FlaskClient, service: Service, environment: dict[str, str]
 ) -> None:
-    """Also with a foreign Host header (DNS rebinding)."""
+    """It is also hidden if the Host header is foreign (DNS rebinding)."""
     mail_id = write_mail(service.settings.mail_folder)
     for path in ("/mailbox", f"/mailbox/{mail_id}", f"/mailbox/{mail_id}/body"):
         response = get(client, path, **environment)
@@ -189,7 +189,7 @@ def test_mailbox_token_moves_from_the_url_to_an_httponly_cookie(service: Service
 
 
 def test_mailbox_token_is_shared_by_processes_and_private_to_the_user(tmp_path: Path) -> None:
-    """The first reader creates it. It survives restarts and does not appear in the repr."""
+    """The first reader creates the token, later readers return it. It does not appear in the repr."""
     file = tmp_path / "data" / "mailbox-token"
     tokens = run_concurrently([MailboxToken(file).read for _ in range(16)])
     (token,) = set(tokens)

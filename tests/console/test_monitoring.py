@@ -1,4 +1,4 @@
-"""Console: the monitoring page, with timeline, filters, charts and CSV export."""
+"""Monitoring page of the console: timeline, filters, charts and CSV export."""
 
 from __future__ import annotations
 

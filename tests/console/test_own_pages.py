@@ -1,4 +1,4 @@
-"""Console: the sub-user's own pages (password, profile and coworkers)."""
+"""The sub-user's own pages of the console: password, profile and coworkers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from domain.permission_catalog import Permission
 from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import TravelingClock
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
@@ -112,7 +114,7 @@ def test_guessing_the_current_password_is_throttled(own_console: AccountConsole,
 
 
 def test_deactivated_sub_user_is_sent_to_the_login(console: AccountConsole) -> None:
-    """By form submissions as well as links."""
+    """This holds for form submissions as well as links."""
     sub_user = console.account.create_with_own_password()
     browser = console.sub_user(sub_user)
     form = browser.get("/password")
@@ -201,11 +203,10 @@ def test_invalid_coworkers_cursor_is_refused(console: AccountConsole, cursor: st
 
 
 def test_coworkers_cursor_of_another_account_is_refused(
-    new_console: object, console: AccountConsole, monkeypatch: pytest.MonkeyPatch
+    new_console: Callable[..., AccountConsole], console: AccountConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coworkers, "PAGE_SIZE", 1)
     console.account.create_sub_user(name="B")
     href = str(console.sub_user().get("/colleagues").find("main nav a")["href"])
-    other = console.register(console.clients)
 
-    assert other.sub_user().get(href).status == 422
+    assert new_console().sub_user().get(href).status == 422

@@ -1,4 +1,4 @@
-"""Console: language and time zone preferences, stored in the browser."""
+"""Language and time zone preferences of the console, stored in the browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BROWSER_TIME_ZONE = "subusers-browser-time-zone"
 
 
 def test_preferences_are_stored_in_the_browser(console: AccountConsole) -> None:
-    """They hold before and after login."""
+    """They apply before and after login."""
     browser = console.browser()
     page = browser.submit(browser.get("/preferences"), language="it", time_zone="Asia/Tokyo")
 

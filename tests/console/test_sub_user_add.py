@@ -1,4 +1,4 @@
-"""Console: adding sub-users, validation errors and resubmitted forms."""
+"""Adding sub-users in the console: validation errors and resubmitted forms."""
 
 from __future__ import annotations
 
@@ -152,14 +152,14 @@ def test_invalid_utf_8_in_a_name_stays_percent_encoded(console: AccountConsole) 
     token = str(browser.get("/sub-users/new").find("main input[name=csrf]")["value"])
     body = f"csrf={token}&email=a%40example.com&name=%ED%A0%80&surname=%FF"
 
-    answer = browser._client.post(  # noqa: SLF001  # no form of a page sends such bytes
+    response = browser._client.post(  # noqa: SLF001  # no form of a page sends such bytes
         "/sub-users/new",
         data=body,
         base_url="https://portal.example",
         content_type="application/x-www-form-urlencoded",
     )
 
-    assert answer.status_code == 303
+    assert response.status_code == 303
     (sub_user,) = list_sub_users(console)
     assert (sub_user["name"], sub_user["surname"]) == ("%ED%A0%80", "%FF")
 

@@ -1,4 +1,4 @@
-"""Console: deleting sub-users, confirmation and concurrent changes."""
+"""Deleting sub-users in the console: confirmation and concurrent changes."""
 
 from __future__ import annotations
 

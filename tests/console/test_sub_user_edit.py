@@ -1,4 +1,4 @@
-"""Console: editing sub-users, validation errors and edit conflicts."""
+"""Editing sub-users in the console: validation errors and edit conflicts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def save(console: AccountConsole, sub_user: SubUser, **fields: Any) -> Page:
     return browser.submit(edit_form(browser, sub_user), **fields)
 
 
-def actions(console: AccountConsole) -> list[str]:
-    """Return the sub-user events of the audit log without logins, newest first."""
-    words = (str(row["action"]) for row in console.account.audit_log_rows())
-    return [word for word in words if word.startswith("sub_user.") and "logged" not in word]
+def sub_user_actions(console: AccountConsole) -> list[str]:
+    """Return the actions on sub-users in the audit log without logins and logouts, newest first."""
+    actions = (str(row["action"]) for row in console.account.audit_log_rows())
+    return [action for action in actions if action.startswith("sub_user.") and "logged" not in action]
 
 
 def test_edit_form_shows_the_stored_values(console: AccountConsole) -> None:
@@ -61,7 +61,7 @@ def test_saving_an_unchanged_form_records_no_event(console: AccountConsole) -> N
 
     assert (page.path, page.success_message) == ("/sub-users", "Nothing was changed.")
     assert sub_user.fetch() == before
-    assert actions(console) == ["sub_user.activated", "sub_user.created"]
+    assert sub_user_actions(console) == ["sub_user.activated", "sub_user.created"]
 
 
 def test_only_changed_fields_are_recorded(console: AccountConsole) -> None:
@@ -71,7 +71,7 @@ def test_only_changed_fields_are_recorded(console: AccountConsole) -> None:
 
     assert page.success_message == "Saved."
     assert sub_user.fetch()["name"] == "Gracie"
-    assert actions(console) == ["sub_user.details_changed", "sub_user.created"]
+    assert sub_user_actions(console) == ["sub_user.details_changed", "sub_user.created"]
 
 
 def test_all_fields_can_be_changed_in_one_form(console: AccountConsole) -> None:
@@ -195,7 +195,7 @@ def test_expired_sub_user_cannot_be_activated(console: AccountConsole) -> None:
 
 
 def test_new_password_of_an_expired_sub_user_is_refused(console: AccountConsole) -> None:
-    """Whether the access expired earlier or the same form sets the expiry."""
+    """The access expired earlier, or the same form sets the expiry."""
     expired, expiring = console.account.create_active(), console.account.create_active()
     expired.change(access_expires_at="2020-01-01T00:00:00Z")
 
@@ -230,7 +230,7 @@ def test_invalid_field_is_reported_and_nothing_changes(console: AccountConsole, 
     assert page.find("#active").has_attr("checked")
     assert not page.find("#visible").has_attr("checked")
     assert field != "password" or value not in page.response.text
-    assert actions(console) == ["sub_user.created"]
+    assert sub_user_actions(console) == ["sub_user.created"]
 
 
 def test_corrected_form_is_saved(console: AccountConsole) -> None:

@@ -1,4 +1,4 @@
-"""Console: the sub-user list, its contents, filters, sorting and pages."""
+"""Sub-user list of the console: contents, filters, sorting and pages."""
 
 from __future__ import annotations
 
@@ -327,6 +327,7 @@ def test_list_takes_as_many_queries_for_any_length(own_console: AccountConsole) 
     for number in range(55):
         own_console.account.create_sub_user(password=None, email=f"person-{number}@company.example")
     browser = own_console.owner()
+
     def count_queries(query_string: str, expected_rows: int) -> int:
         with counting_round_trips() as round_trips:
             assert len(table_rows(browser.get(f"/sub-users{query_string}"))) == expected_rows

@@ -1,4 +1,4 @@
-"""Console: the page of a sub-user, as the owner sees it."""
+"""Page of a sub-user in the console, as the owner sees it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tests.console.conftest import AccountConsole
 
 
-def facts(page: Page) -> dict[str, str]:
+def details(page: Page) -> dict[str, str]:
+    """Return the values in the page's list of details, by label."""
     return {
         row.select("dt")[0].get_text(): " ".join(row.select("dd")[0].get_text(" ").split())
         for row in page.soup.select(".facts > div")
@@ -28,7 +29,7 @@ def test_page_shows_all_details(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password(visible=False, access_expires_at="2099-01-31T12:00:00Z")
 
     page = console.owner().get(f"/sub-users/{sub_user.sub_user_id}")
-    details_on_page = facts(page)
+    details_on_page = details(page)
 
     assert page.status == 200
     assert page.find("h1").get_text() == "Grace Hopper"
@@ -44,7 +45,7 @@ def test_page_shows_all_details(console: AccountConsole) -> None:
 def test_page_of_a_new_sub_user_describes_missing_details(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
     page = console.owner().get(f"/sub-users/{sub_user.sub_user_id}")
-    details_on_page = facts(page)
+    details_on_page = details(page)
 
     assert details_on_page["Status"] == "Inactive"
     assert details_on_page["Last login"] == "Not yet"
@@ -150,4 +151,4 @@ def test_sub_user_page_is_translated_into_italian(console: AccountConsole) -> No
     page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
 
     assert page.success_message == "Tutte le sessioni di Grace Hopper sono chiuse."
-    assert facts(page)["Password"] == "Personale"
+    assert details(page)["Password"] == "Personale"

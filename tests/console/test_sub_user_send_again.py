@@ -1,4 +1,4 @@
-"""Console: sending new access data to active sub-users."""
+"""Sending new access data to active sub-users in the console."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_new_access_data_is_mailed_and_sessions_end(own_console: AccountConsole)
 
 
 def test_access_data_for_an_expired_sub_user_is_refused(console: AccountConsole) -> None:
-    """Whether the access expired before or after the form was opened."""
+    """The access expired before or after the form was opened."""
     sub_user = console.account.create_active()
     browser = console.owner()
     form = confirmation_page(browser, sub_user)
@@ -123,7 +123,7 @@ def test_access_data_for_a_sub_user_of_another_account_returns_404(console: Acco
 def test_throttled_access_data_mail_returns_retry_after(
     new_console: Callable[..., AccountConsole], language: str, sentence: str
 ) -> None:
-    """Applies to the "send again" page and to an edit form with a new password."""
+    """This holds for the "send again" page and for an edit form with a new password."""
     console = new_console(language=language)
     sub_user = console.account.create_active()
     for _ in range(4):

@@ -31,7 +31,20 @@ if TYPE_CHECKING:
 CONSOLE = Path(api.console.__file__).parent
 ROOT = CONSOLE.parent.parent
 PLURAL_FORMS = ("one", "other")
-TYPED = ["", " ", "\u3164", "x", "a\0b", "a\nb", "\ud800", "x" * 20_000, "a@", "2026-13-45", "0001-01-01", "9999-12-31"]
+SAMPLE_INPUTS = [
+    "",
+    " ",
+    "\u3164",
+    "x",
+    "a\0b",
+    "a\nb",
+    "\ud800",
+    "x" * 20_000,
+    "a@",
+    "2026-13-45",
+    "0001-01-01",
+    "9999-12-31",
+]
 
 NOT_IN_FORMS = {
     *("sort", "cursor", "last", "until", "after", "Event-Position", "Last-Event-ID", "of a list"),
@@ -41,7 +54,7 @@ NOT_IN_FORMS = {
 
 
 @dataclass
-class Uses:
+class KeyUses:
     """Keys that sources refer to: whole keys, and prefixes of keys built at run time."""
 
     keys: set[str] = field(default_factory=set)
@@ -52,9 +65,9 @@ class Uses:
 
 
 @cache
-def uses() -> Uses:
+def key_uses() -> KeyUses:
     """Return the keys used by the templates and modules of the console."""
-    uses = Uses()
+    uses = KeyUses()
     for file in (*sorted(CONSOLE.rglob("*.py")), Path(event_descriptions.__file__)):
         _scan_module(ast.parse(file.read_text(encoding="utf-8")), uses)
     for file in sorted((CONSOLE / "templates").rglob("*.html")):
@@ -62,50 +75,50 @@ def uses() -> Uses:
     return uses
 
 
-def _scan_module(tree: ast.AST, uses: Uses) -> None:
+def _scan_module(tree: ast.AST, uses: KeyUses) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             uses.literals.add(node.value)
         if isinstance(node, ast.JoinedStr):
-            _note_expression(node, uses, counted=False)
+            _add_expression(node, uses, has_count=False)
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in {"say", "t", "t_count"} and node.args:
-                _note_expression(node.args[-2 if name == "t_count" else -1], uses, counted=name == "t_count")
+            if name in {"t", "t_count"} and node.args:
+                _add_expression(node.args[-2 if name == "t_count" else -1], uses, has_count=name == "t_count")
             for keyword in node.keywords:
                 if keyword.arg == "message":
-                    _note_expression(keyword.value, uses, counted=False)
+                    _add_expression(keyword.value, uses, has_count=False)
 
 
-def _note_expression(node: ast.expr, uses: Uses, *, counted: bool) -> None:
+def _add_expression(node: ast.expr, uses: KeyUses, *, has_count: bool) -> None:
     match node:
         case ast.Constant(value=str(key)):
-            (uses.counted if counted else uses.keys).add(key)
+            (uses.counted if has_count else uses.keys).add(key)
         case ast.JoinedStr(values=[ast.Constant(value=str(prefix)), *_]) if is_key_prefix(prefix):
             uses.prefixes.add(prefix)
         case ast.IfExp(body=body, orelse=orelse):
-            _note_expression(body, uses, counted=counted)
-            _note_expression(orelse, uses, counted=counted)
+            _add_expression(body, uses, has_count=has_count)
+            _add_expression(orelse, uses, has_count=has_count)
 
 
-def _scan_template(tree: nodes.Template, uses: Uses) -> None:
+def _scan_template(tree: nodes.Template, uses: KeyUses) -> None:
     uses.literals |= {node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)}
     for concatenation in tree.find_all(nodes.Concat):
-        _note_template_expression(concatenation, uses, counted=False)
+        _add_template_expression(concatenation, uses, has_count=False)
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name in {"t", "t_count"}:
-            _note_template_expression(call.args[0], uses, counted=call.node.name == "t_count")
+            _add_template_expression(call.args[0], uses, has_count=call.node.name == "t_count")
 
 
-def _note_template_expression(node: nodes.Node | None, uses: Uses, *, counted: bool) -> None:
+def _add_template_expression(node: nodes.Node | None, uses: KeyUses, *, has_count: bool) -> None:
     match node:
         case nodes.Const(value=str(key)):
-            (uses.counted if counted else uses.keys).add(key)
+            (uses.counted if has_count else uses.keys).add(key)
         case nodes.Concat(nodes=[nodes.Const(value=str(prefix)), *_]) if is_key_prefix(prefix):
             uses.prefixes.add(prefix)
         case nodes.CondExpr(expr1=body, expr2=orelse):
-            _note_template_expression(body, uses, counted=counted)
-            _note_template_expression(orelse, uses, counted=counted)
+            _add_template_expression(body, uses, has_count=has_count)
+            _add_template_expression(orelse, uses, has_count=has_count)
 
 
 def is_key_prefix(text: str) -> bool:
@@ -127,12 +140,12 @@ def placeholders(text: str) -> set[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_languages_have_the_same_keys_and_placeholders(language: str) -> None:
-    own, english = load_texts(language), load_texts("en")
+    texts, english = load_texts(language), load_texts("en")
 
-    assert own.keys() - english.keys() == set(), f"only in {language}"
-    assert english.keys() - own.keys() == set(), f"missing in {language}"
-    assert {key for key in own if placeholders(own[key]) != placeholders(english[key])} == set()
-    assert {key for key, text in own.items() if not text.strip() or text != text.strip()} == set()
+    assert texts.keys() - english.keys() == set(), f"only in {language}"
+    assert english.keys() - texts.keys() == set(), f"missing in {language}"
+    assert {key for key in texts if placeholders(texts[key]) != placeholders(english[key])} == set()
+    assert {key for key, text in texts.items() if not text.strip() or text != text.strip()} == set()
 
 
 def test_languages_have_the_same_files() -> None:
@@ -141,28 +154,28 @@ def test_languages_have_the_same_files() -> None:
 
 
 def test_placeholders_are_plain_identifiers() -> None:
-    """Without attribute or item access."""
+    """They access no attributes or items of the values."""
     for language in LANGUAGES:
         for key, text in load_texts(language).items():
             assert all(name.isidentifier() for name in placeholders(text)), (language, key)
 
 
 def test_counted_texts_have_all_plural_forms() -> None:
-    for base in uses().counted:
+    for base in key_uses().counted:
         assert {f"{base}.{form}" for form in PLURAL_FORMS} <= load_texts("en").keys()
 
 
 def test_every_used_key_exists() -> None:
-    """For a key built at run time, some key has its prefix."""
+    """Of a key built at run time, only the prefix is checked."""
     known_texts = load_texts("en")
-    assert {key for key in uses().keys if key not in known_texts} == set()
-    assert {key for key in uses().counted if f"{key}.other" not in known_texts} == set()
-    assert {prefix for prefix in uses().prefixes if not any(key.startswith(prefix) for key in known_texts)} == set()
+    assert {key for key in key_uses().keys if key not in known_texts} == set()
+    assert {key for key in key_uses().counted if f"{key}.other" not in known_texts} == set()
+    assert {prefix for prefix in key_uses().prefixes if not any(key.startswith(prefix) for key in known_texts)} == set()
 
 
 def test_every_key_is_used() -> None:
-    used = uses().keys | uses().counted | uses().literals
-    prefixes = tuple(uses().prefixes)
+    used = key_uses().keys | key_uses().counted | key_uses().literals
+    prefixes = tuple(key_uses().prefixes)
     assert {
         key for key in load_texts("en") if not {key, base_key(key)} & used and not key.startswith(prefixes)
     } == set()
@@ -178,23 +191,23 @@ def schemas_of_forms() -> set[type[Schema]]:
     for file in CONSOLE.rglob("*.py"):
         module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         for value in vars(importlib.import_module(module)).values():
-            kind = value if inspect.isclass(value) else type(value)
-            if issubclass(kind, Schema) and kind is not Schema:
-                schemas.add(kind)
+            value_class = value if inspect.isclass(value) else type(value)
+            if issubclass(value_class, Schema) and value_class is not Schema:
+                schemas.add(value_class)
     return schemas
 
 
 def refusals_of(schema: Schema) -> Iterator[tuple[fields.Field[Any], str]]:
     """Yield each field that refuses one of the sample inputs, with the reason."""
     fields_by_name = {form_field.data_key or name: form_field for name, form_field in schema.load_fields.items()}
-    attempts: list[dict[str, Any]] = [{}, *(dict.fromkeys(fields_by_name, text) for text in TYPED)]
-    for attempt in attempts:
-        errors: dict[str, Any] = schema.validate(attempt)
+    inputs: list[dict[str, Any]] = [{}, *(dict.fromkeys(fields_by_name, text) for text in SAMPLE_INPUTS)]
+    for form_input in inputs:
+        errors: dict[str, Any] = schema.validate(form_input)
         yield from ((fields_by_name[name], reason) for name, reasons in errors.items() for reason in reasons)
 
 
 def is_typed(schema: Schema, form_field: fields.Field[Any]) -> bool:
-    """Return whether users type the value: choices are never refused, and of filters only dates are."""
+    """Return whether users type the value: choices are never refused, and among filters only dates can be."""
     kinds = fields.Date if isinstance(schema, Query) else fields.String | Time
     return isinstance(form_field, kinds) and not hasattr(form_field.validate, "choices")
 
@@ -221,10 +234,10 @@ def invalid_values() -> Iterator[tuple[str, str]]:
                     continue
                 module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
                 name, reason = call.args
-                of_list = isinstance(name, ast.JoinedStr)  # such as "usage.3.sub_user_id"
-                beginning = next((part.value for part in ast.walk(name) if isinstance(part, ast.Constant)), "")
+                is_in_list = isinstance(name, ast.JoinedStr)  # such as "usage.3.sub_user_id"
+                constant = next((part.value for part in ast.walk(name) if isinstance(part, ast.Constant)), "")
                 expression = ast.Expression(reason)
-                yield "of a list" if of_list else str(beginning), eval(compile(expression, "", "eval"), vars(module))  # noqa: S307  # of our own source
+                yield "of a list" if is_in_list else str(constant), eval(compile(expression, "", "eval"), vars(module))  # noqa: S307  # of our own source
 
 
 def _is_passed_on(reason: ast.expr) -> bool:
@@ -233,16 +246,16 @@ def _is_passed_on(reason: ast.expr) -> bool:
 
 
 def test_every_command_error_is_translated() -> None:
-    """For fields that forms have."""
+    """Only errors of fields that forms have need a translation."""
     reasons = {reason for name, reason in invalid_values() if name not in NOT_IN_FORMS}
     assert "must have 15 to 128 characters" in reasons
     assert {reason for reason in reasons if f"reasons.{reason}" not in load_texts("en")} == set()
 
 
 def test_every_translated_error_can_occur() -> None:
-    """In a field, a command or a page."""
+    """It occurs in a field, a command or a page."""
     reasons = {reason for schema in schemas_of_forms() for _, reason in refusals_of(schema())}
-    reasons |= {reason for _, reason in invalid_values()} | uses().literals | {"other"}
+    reasons |= {reason for _, reason in invalid_values()} | key_uses().literals | {"other"}
     assert {key for key in load_texts("en") if key.startswith("reasons.")} - {
         f"reasons.{reason}" for reason in reasons
     } == set()
@@ -256,8 +269,9 @@ def test_every_error_status_has_a_text() -> None:
             assert f"errors.http-{status.value}.{part}" in load_texts("en")
 
 
-def codes(kind: type[Refusal | ServiceError]) -> set[str]:
-    return {kind.code}.union(*(codes(subclass) for subclass in kind.__subclasses__()))
+def codes(error_class: type[Refusal | ServiceError]) -> set[str]:
+    """Return the problem codes of an error class and its subclasses."""
+    return {error_class.code}.union(*(codes(subclass) for subclass in error_class.__subclasses__()))
 
 
 def test_every_translated_problem_code_exists() -> None:
@@ -267,9 +281,12 @@ def test_every_translated_problem_code_exists() -> None:
         known_codes |= {
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
-    own = {key.split(".")[1] for key in load_texts("en") if key.startswith("errors.") and key.endswith(".title")}
-    assert {code for code in own if not code.startswith("http-")} - known_codes == set()
-    assert {f"http-{status.value}" for status in TITLES} == {code for code in own if code.startswith("http-")}
+    translated_codes = {
+        key.split(".")[1] for key in load_texts("en") if key.startswith("errors.") and key.endswith(".title")
+    }
+    status_codes = {code for code in translated_codes if code.startswith("http-")}
+    assert translated_codes - status_codes - known_codes == set()
+    assert status_codes == {f"http-{status.value}" for status in TITLES}
 
 
 def test_all_text_files_are_loaded() -> None:

@@ -1,4 +1,4 @@
-"""Console: the usage page, with plan, days and sub-users."""
+"""Usage page of the console: plan, days and sub-users."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ NOON = "2026-05-10T12:00:00Z"
 
 def report_usage(sub_user: SubUser, **usage: Any) -> None:
     """Report usage of a sub-user through the portal's API, by default in May 2026."""
-    row = {"sub_user_id": sub_user.sub_user_id, "occurred_at": NOON, **usage}
-    response = sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [row]})
+    report = {"sub_user_id": sub_user.sub_user_id, "occurred_at": NOON, **usage}
+    response = sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [report]})
     assert response.status_code == 201, response.text
 
 
@@ -75,7 +75,7 @@ def test_usage_page_is_translated_into_italian(new_console: Callable[..., Accoun
 
 
 def test_usage_of_a_month_by_day_and_sub_user(console: AccountConsole) -> None:
-    """As numbers and bars, for every day of the month in UTC."""
+    """The page shows numbers and bars, for every day of the month in UTC."""
     grace, ada = console.account.create_sub_user(), console.account.create_sub_user(name="<b>Ada", surname="Lovelace")
     report_usage(grace, conversation_minutes=90.26, llm_tokens=1500)
     report_usage(ada, llm_tokens=500, occurred_at="2026-06-01T01:00:00+02:00")
@@ -188,7 +188,7 @@ def test_invalid_month_is_reported_at_its_field(console: AccountConsole, month: 
 
 @pytest.mark.parametrize("month", ["", "%20", "1970-01"])
 def test_boundary_months_are_accepted(console: AccountConsole, month: str) -> None:
-    """Without a month, the page shows the current period. Old months need not be offered to be shown."""
+    """Without a month, the page shows the current period. Months that the list no longer offers are shown too."""
     page = console.owner().get(f"/usage?month={month}&page=2")
     assert page.status == 200
 
