@@ -39,10 +39,11 @@ def owner_local_part(console: AccountConsole) -> str:
 
 
 def set_addresses(console: AccountConsole, template: str) -> SubUser:
-    """Change the owner's address, add a sub-user with their own password, and return the sub-user."""
+    """Add a sub-user with their own password, change the owner's address, and return the sub-user."""
+    sub_user = console.account.create_with_own_password(email=template.format("grace"))
     address = template.format(owner_local_part(console))
     assert console.account.portal.patch(console.account.path, json={"email": address}).status_code == 200
-    return console.account.create_with_own_password(email=template.format("grace"))
+    return sub_user
 
 
 @each_kind_of_domain
