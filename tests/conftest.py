@@ -29,7 +29,7 @@ from api.http.authentication import add_request_id
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
 from api.server.server_process import ALLOCATIONS_BETWEEN_COLLECTIONS
 from projections.runtime import projection_follower
-from tests.api.callers import METRICS_TOKEN, ApiClients
+from tests.api.clients import METRICS_TOKEN, ApiClients
 from tests.builders import Company
 from tests.postgres import (
     Databases,

@@ -9,7 +9,7 @@ import pytest
 from projections.feed.tail import EventTail
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient, ApiClients
+    from tests.api.clients import Account, ApiClient, ApiClients
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from schemathesis.generation.meta import TestPhase
 
 from api.http import downloads
 from application.commands.api_keys import Scope
-from projections.runtime.freshness import Freshness
-from tests.api.callers import OWN_PASSWORD, Account, SubUser
+from tests.api.clients import OWN_PASSWORD, Account, SubUser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from schemathesis import AuthContext, Case, HookContext
     from schemathesis.engine.recorder import ScenarioRecorder
 
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
 
 DOWNLOAD_LIMITS = ("MAX_PER_PROCESS", "MAX_PER_API_KEY", "MAX_PER_ACCOUNT")
 """Limits lifted during a run: Schemathesis does not close responses, so their download slots are never released."""
@@ -122,7 +121,7 @@ class RequestDirector:
     def __init__(self, clients: ApiClients) -> None:
         self._clients = clients
         self._account = self._new_account()
-        self._signed_position = sign_checkpoint(clients)
+        self._signed_position = clients.sign_checkpoint()
         self._sub_user: SubUser | None = None
         self._path_parameters: Mapping[str, Callable[[], dict[str, str]]] = {
             "close_account": self._new_account_parameters,
@@ -270,15 +269,6 @@ def _put_range_in_order(case: Case[Any]) -> None:
         case.query["since"], case.query["until"] = case.query["until"], case.query["since"]
     if is_empty:
         del case.query["until"]
-
-
-def sign_checkpoint(clients: ApiClients) -> int:
-    """Sign a checkpoint and return the position of its last event."""
-    Freshness(clients.service.database).wait_for_view("merkle-tree")
-    clients.service.workers.checkpointer.sign_now()
-    newest = clients.service.queries.checkpoints.newest()
-    assert newest is not None
-    return newest.position
 
 
 def _remove_days(case: Case[Any]) -> None:

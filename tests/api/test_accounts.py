@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import OWN_PASSWORD, is_session_active, require_problem
+from tests.api.clients import OWN_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient, ApiClients
+    from tests.api.clients import Account, ApiClient, ApiClients
 
 FIELDS = {
     *("account_id", "email", "company_name", "language", "sub_user_limit", "sub_user_count"),

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient
+    from tests.api.clients import Account, ApiClient
 
 
 def test_activities_are_recorded_and_counted(account: Account, portal: ApiClient) -> None:

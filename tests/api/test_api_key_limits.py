@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from application.commands.api_keys import Limits, Scope
-from tests.api.callers import ApiClient, ApiClients, SubUser, is_session_active, require_problem
+from tests.api.clients import ApiClient, ApiClients, SubUser, is_session_active, require_problem
 from tests.api.route_table import Route, routes
 from tests.api_keys import BY_OPERATOR
 from tests.waiting import eventually

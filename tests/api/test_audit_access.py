@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClients
+    from tests.api.clients import Account, ApiClients
 
 CSV = {"Accept": "text/csv"}
 

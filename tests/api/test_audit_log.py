@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient, ApiClients, SubUser
+    from tests.api.clients import Account, ApiClient, ApiClients, SubUser
 
 ENTRY_FIELDS = {
     *("position", "occurred_at", "recorded_at", "action", "actor", "sub_user_id", "target", "ip", "user_agent"),

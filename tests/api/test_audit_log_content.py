@@ -15,14 +15,14 @@ from application.commands.webhooks import DisableReason
 from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
 from projections.audit_log.actions import ACTIONS
-from tests.api.callers import OWN_PASSWORD, Account, SubUser
+from tests.api.clients import OWN_PASSWORD, Account, SubUser
 from tests.api_keys import add_api_key
 from tests.builders import deliver_mails
 from tests.refusing_mail_server import RefusingMailServer
 from tests.throttling import fail_as_sub_user
 
 if TYPE_CHECKING:
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
 
 OWNER_CLIENT = ("192.0.2.1", "the owner's browser")
 SUB_USER_CLIENT = ("2001:db8::2", "the sub-user's browser")

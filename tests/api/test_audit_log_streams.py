@@ -11,13 +11,13 @@ import pytest
 
 from api.http.downloads import AccessEnded
 from application.commands.api_keys import Scope
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 from tests.api_keys import BY_OPERATOR, add_api_key
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import Account, ApiClient, ApiClients
+    from tests.api.clients import Account, ApiClient, ApiClients
 
 CSV = {"Accept": "text/csv"}
 NDJSON = {"Accept": "application/x-ndjson"}

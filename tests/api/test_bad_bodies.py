@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.server.limits import MAX_BODY_BYTES
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
+from tests.api.json_values import value_paths
 from tests.api.route_table import Route, routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import ApiClients, SubUser
+    from tests.api.clients import ApiClients, SubUser
 
 JSON = "application/json"
 ROUTES_WITH_BODY = [route for route in routes() if route.body is not None]
@@ -62,14 +61,6 @@ def send(clients: ApiClients, route: Route, sub_user: SubUser, **request: Any) -
 def body_of(route: Route, sub_user: SubUser) -> dict[str, Any]:
     body: dict[str, Any] = route.body_about(sub_user.sub_user_id)["json"]
     return body
-
-
-def value_paths(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path to each value in a body."""
-    children = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
-    for name, value in children:
-        yield (*path, name)
-        yield from value_paths(value, (*path, name))
 
 
 def with_value(body: Any, path: tuple[Any, ...], value: Any) -> Any:

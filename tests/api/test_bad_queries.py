@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 from tests.api.route_table import Route, routes
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClients, SubUser
+    from tests.api.clients import Account, ApiClients, SubUser
 
 QUERY_PARAMETERS = {
     "GET /v1/accounts/{account_id}/sub-users": ["status", "visibility", "q", "sort", "limit", "cursor"],

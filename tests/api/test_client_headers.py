@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient, ApiClients
+    from tests.api.clients import Account, ApiClient, ApiClients
 
 
 @pytest.mark.parametrize(

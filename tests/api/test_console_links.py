@@ -12,10 +12,10 @@ from application.command_context import CommandContext
 from application.sign_in.new_session import token_hash
 from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
-from tests.api.callers import OWN_PASSWORD, is_session_active, require_problem
+from tests.api.clients import OWN_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient, ApiClients
+    from tests.api.clients import Account, ApiClient, ApiClients
 
 CONTEXT = CommandContext(ActorType.MAIN_ACCOUNT, ip="192.0.2.1")
 LINK_PREFIX = "https://portal.example/console/link/"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.api.callers import ApiClients, require_problem
+from tests.api.clients import ApiClients, require_problem
 from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.api.callers import Account
+    from tests.api.clients import Account
 
 
 def test_sub_user_gets_at_most_five_credentials_mails_an_hour(account: Account) -> None:

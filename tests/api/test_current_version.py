@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from tests.api.callers import Account, ApiClients, require_problem
+from tests.api.clients import Account, ApiClients, require_problem
 from tests.application.gaps import GAPS, SOME_GAPS, pad
 from tests.builders import Company
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
 
 
 @pytest.fixture(scope="module")

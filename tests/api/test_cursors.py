@@ -13,8 +13,7 @@ from api.bootstrap.current_reader import current_reader
 from api.console.cookies import SESSION
 from api.console.current_user import authenticate_visitor
 from application.commands.api_keys import Scope
-from tests.api.callers import ApiClient, ApiClients, require_problem
-from tests.api.test_exports import sign_checkpoint
+from tests.api.clients import ApiClient, ApiClients, require_problem
 from tests.api_keys import add_api_key
 from tests.builders import PORTAL
 from tests.conftest import running_followers
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from api.bootstrap.service import Service
-    from tests.api.callers import Account
+    from tests.api.clients import Account
     from tests.conftest import TravelingClock
 
 ONE_PER_PAGE = {"limit": 1}
@@ -55,7 +54,7 @@ def create_two_of_everything(clients: ApiClients, account: Account) -> dict[str,
     """Create two items for every list, and return the ids for the paths."""
     for email in (EMAIL, f"x.{EMAIL}"):
         account.create_sub_user(name=NAME, surname=SURNAME, email=email)
-        sign_checkpoint(clients)
+        clients.sign_checkpoint()
     body = {"url": "https://receiver.example/hook", "account_id": account.account_id}
     created = [clients.portal.post("/v1/webhooks", json=body).json for _ in range(2)]
     webhook_id = created[0]["webhook_id"]  # type: ignore[index]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from psycopg import sql
 from structlog.testing import capture_logs
 
-from tests.api.callers import is_session_active, require_problem
+from tests.api.clients import is_session_active, require_problem
 from tests.api.route_table import EXAMPLE_ID, routes
 from tests.postgres import connect, terminate_connections
 from tests.waiting import eventually, run_concurrently
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
     from tests.api.route_table import Route
 
 MAX_RESPONSE_SECONDS = 10.0

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClients
+    from tests.api.clients import Account, ApiClients
 
 
 @pytest.mark.parametrize(

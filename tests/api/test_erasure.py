@@ -11,7 +11,7 @@ import pytest
 
 from api.bootstrap import connections
 from projections.runtime.rebuild import rebuild
-from tests.api.callers import Account, ApiClients, SubUser
+from tests.api.clients import Account, ApiClients, SubUser
 from tests.api.route_table import Route, routes
 from tests.builders import deliver_mails
 from tests.conftest import running_followers
@@ -86,11 +86,11 @@ def personal_data_in(responses: list[tuple[str, bytes]]) -> set[str]:
 def test_erased_personal_data_is_nowhere(
     service: Service, build: Callable[..., Service], database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The reads go to another process than the deletion."""
+    """The reads go to another service on the same database than the deletion."""
     with running_followers(service):
-        clients, other_process = ApiClients.of(service), ApiClients.of(build())
+        clients, other_clients = ApiClients.of(service), ApiClients.of(build())
         sub_user = create_sub_user_with_traces(clients)
-        responses = list(read_all_routes(other_process, sub_user))
+        responses = list(read_all_routes(other_clients, sub_user))
         assert personal_data_in(responses) == set(PERSONAL_DATA), (
             "the data must be there before, or the test proves nothing"
         )
@@ -99,11 +99,11 @@ def test_erased_personal_data_is_nowhere(
 
         assert [
             (place, needle)
-            for place, text in read_all_routes(other_process, sub_user)
+            for place, text in read_all_routes(other_clients, sub_user)
             for needle in PERSONAL_DATA
             if contains(text, needle)
         ] == []
-        assert '"llm_tokens":1' in other_process.portal.get(f"{sub_user.account.path}/usage").text
+        assert '"llm_tokens":1' in other_clients.portal.get(f"{sub_user.account.path}/usage").text
         new_sub_user = Account(
             clients.portal, sub_user.account.account_id, sub_user.account.email, sub_user.response
         ).create_sub_user(email=EMAIL)

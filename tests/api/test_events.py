@@ -19,7 +19,8 @@ from api.http.openapi import EVENT_EXAMPLE
 from application.ports.broker import CONTENT_TYPE
 from projections.feed import pages
 from projections.feed.event_catalog import BY_TYPE, CATALOG
-from tests.api.callers import ApiClients, require_problem
+from tests.api.clients import ApiClients, require_problem
+from tests.api.json_values import values_in
 from tests.api.test_database_faults import database_unavailable
 from tests.api_keys import BY_OPERATOR
 from tests.waiting import eventually
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
-    from tests.api.callers import Account, ApiClient
+    from tests.api.clients import Account, ApiClient
 
 CREATED = "subusers.sub_user.created.v1"
 REGISTERED = "subusers.main_account.registered.v1"
@@ -470,13 +471,6 @@ def test_asyncapi_document_is_complete(clients: ApiClients) -> None:
         part = asyncapi
         for name in reference.removeprefix("#/").split("/"):
             part = part[name]
-
-
-def values_in(value: Any) -> Iterator[Any]:
-    """Yield a value and everything nested in it."""
-    yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from values_in(part)
 
 
 def test_asyncapi_document_matches_the_service(clients: ApiClients) -> None:

@@ -29,12 +29,13 @@ from domain.event_metadata import ActorType, ReadTarget
 from domain.events import NON_ACCOUNT_TOPICS, REPORTED_TOPICS
 from projections.audit_log.actions import ACTIONS
 from projections.history.exports import ExportFilter
+from tests.api.json_values import value_paths
 from tests.api_keys import BY_OPERATOR
 from tests.builders import PORTAL, Company, catch_up
 from tools import verify_export as independent_verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from api.bootstrap.service import Service
 
@@ -153,14 +154,6 @@ def with_recomputed_digests(file: Export) -> Export:
     """Return an export with recomputed digests and event count."""
     recounted = [{**line, "events": len(file) - 2} if "end" in line else line for line in file]
     return [with_digest(line) for line in recounted]
-
-
-def value_paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path to every value nested in a JSON value."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, child in children:
-        yield (*path, name)
-        yield from value_paths(child, (*path, name))
 
 
 def with_change(line: ExportLine, path: tuple[Any, ...], change: Callable[[Any], Any]) -> ExportLine:

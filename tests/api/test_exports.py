@@ -16,8 +16,7 @@ from application.transparency.signed_note import VerifierKey
 from application.transparency.tamper_locator import CannotVerify
 from application.transparency.verifiable_export import end_line
 from projections.audit_log.actions import ACTIONS
-from projections.runtime.freshness import Freshness
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 from tests.api.ocsf_schema import violations
 from tests.api_keys import BY_OPERATOR
 from tests.builders import deliver_mails
@@ -27,7 +26,7 @@ from tests.refusing_mail_server import RefusingMailServer
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import Account, ApiClients, SubUser
+    from tests.api.clients import Account, ApiClients, SubUser
 
 FORMATS = ("jsonl", "csv", "ocsf")
 FORMULA = "=1+1"
@@ -47,12 +46,6 @@ def sub_user(account: Account) -> SubUser:
     return sub_user
 
 
-def sign_checkpoint(clients: ApiClients) -> None:
-    """Sign a checkpoint of everything recorded so far."""
-    Freshness(clients.service.database).wait_for_view("merkle-tree")
-    clients.service.workers.checkpointer.sign_now()
-
-
 def is_valid(clients: ApiClients, text: str) -> bool:
     """Verify an export with the public keys only, as an auditor does."""
     keys = [VerifierKey.parse(key.verifier_key) for key in clients.service.queries.checkpoints.signing_keys()]
@@ -64,7 +57,7 @@ def is_valid(clients: ApiClients, text: str) -> bool:
 
 def export(clients: ApiClients, path: str, export_format: str, **query: Any) -> TestResponse:
     if export_format == "jsonl" and "cursor" not in query:
-        sign_checkpoint(clients)
+        clients.sign_checkpoint()
     response = clients.auditor.get(path, query_string={"format": export_format, **query})
     assert response.status_code == 200, response.text
     return response
@@ -134,7 +127,7 @@ def test_interrupted_export_can_be_resumed(
     lines = response.data.splitlines(keepends=True)
     received_lines = lines[: whole_lines + 1]
     sub_user.change(visible=False)
-    sign_checkpoint(clients)
+    clients.sign_checkpoint()
     (*_, (position, _)) = events(b"".join([*received_lines, b"{}\n"]).decode(), export_format)
     continuation = export(clients, path, export_format, cursor=response.headers["Export-Cursor"], after=position)
     *combined, end = (b"".join(received_lines) + continuation.data).splitlines()
@@ -150,7 +143,7 @@ def test_export_resumed_before_its_first_event_has_its_header(
     path = f"{account.path}/export"
     response = export(clients, path, "jsonl")
     sub_user.change(visible=False)
-    sign_checkpoint(clients)
+    clients.sign_checkpoint()
     repeated = export(clients, path, "jsonl", cursor=response.headers["Export-Cursor"], **query)
 
     (first_header, *first_lines), (header, *lines) = (part.text.splitlines() for part in (response, repeated))
@@ -288,7 +281,7 @@ def test_reads_of_an_auditor_change_only_the_audit_log(
     clients: ApiClients, account: Account, sub_user: SubUser
 ) -> None:
     before = [account.portal.get(path).json for path in (account.path, sub_user.path)]
-    sign_checkpoint(clients)
+    clients.sign_checkpoint()
     for path in ("audit-log", "history", "export", "export?format=csv", "export?format=ocsf"):
         assert clients.auditor.get(f"{account.path}/{path}").status_code == 200
     assert [account.portal.get(path).json for path in (account.path, sub_user.path)] == before

@@ -13,7 +13,7 @@ import pytest
 from tests.api.route_table import routes
 
 if TYPE_CHECKING:
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
     from tests.api.fuzzing import Findings
 
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClients, SubUser
+    from tests.api.clients import Account, ApiClients, SubUser
     from tests.conftest import TravelingClock
 
 NDJSON = {"Accept": "application/x-ndjson"}

@@ -10,7 +10,7 @@ import pytest
 
 from api.cli import MODULE_BY_COMMAND
 from application.commands.webhooks import DisableReason
-from tests.api.callers import OWN_PASSWORD, ApiClients, SubUser
+from tests.api.clients import OWN_PASSWORD, ApiClients, SubUser
 from tests.api.route_table import routes
 from tests.postgres import fetch
 

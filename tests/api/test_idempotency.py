@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from application.commands.api_keys import Scope
-from tests.api.callers import TEMPORARY_PASSWORD, ApiClient, require_problem
+from tests.api.clients import TEMPORARY_PASSWORD, ApiClient, require_problem
 from tests.api_keys import add_api_key
 from tests.waiting import run_concurrently
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import Account, ApiClients
+    from tests.api.clients import Account, ApiClients
     from tests.conftest import TravelingClock
 
 GRACE = {"email": "grace@company.example", "name": "Grace", "surname": "Hopper"}

@@ -12,7 +12,7 @@ from api.server.lanes import LANES, Lane, lane_limits, lane_of
 
 if TYPE_CHECKING:
     from api.bootstrap.config import Settings
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
 
 
 @pytest.mark.parametrize(

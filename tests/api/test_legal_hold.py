@@ -11,7 +11,7 @@ import pytest
 
 from adapters.postgres.maintenance import migrations
 from application.commands.resources import ERASED
-from tests.api.callers import ApiClients
+from tests.api.clients import ApiClients
 from tests.api.test_erasure import PERSONAL_DATA, create_sub_user_with_traces, personal_data_in, read_all_routes
 from tests.builders import Company
 from tests.conftest import running_followers

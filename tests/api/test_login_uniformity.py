@@ -16,7 +16,7 @@ from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
 from api.server.response_timing import arrived_at
 from application.throttle_keys import sub_user_keys
 from domain.main_account import MainAccount
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 from tests.api.login_timing import measure, most_distinguishable, table
 from tests.api.round_trips import counting_round_trips
 from tests.postgres import database_copy, service_role_url
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import Account, ApiClients
+    from tests.api.clients import Account, ApiClients
 
 THROTTLED_ADDRESS = "203.0.113.7"
 """Address from which all attempts are throttled."""

@@ -10,12 +10,13 @@ import pytest
 import schemathesis
 
 from api.http.authentication import PUBLIC
+from tests.api.json_values import values_in
 from tests.api.route_table import Route, routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
 
 API_ROUTES = [route for route in routes() if route.audience is None and not route.rule.startswith("/docs/")]
 """All routes that the document describes: without console pages and files of the documentation page."""
@@ -40,18 +41,6 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
         for method, operation in methods.items():
             if method != "parameters":
                 yield f"{method.upper()} {path}", operation
-
-
-def values_in(value: Any) -> Iterator[Any]:
-    """Yield a value and everything nested in it."""
-    yield value
-    parts: Iterable[Any] = ()
-    if isinstance(value, dict):
-        parts = value.values()
-    elif isinstance(value, list):
-        parts = value
-    for part in parts:
-        yield from values_in(part)
 
 
 def references_in(value: Any) -> set[str]:

@@ -9,13 +9,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.flask_application import create_app
-from tests.api.callers import METRICS_TOKEN, ApiClient, require_problem
+from tests.api.clients import METRICS_TOKEN, ApiClient, require_problem
 from tests.api.route_table import routes
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import Account, ApiClients
+    from tests.api.clients import Account, ApiClients
 
 
 @pytest.mark.parametrize(("path", "status"), [("/healthz", "ok"), ("/readyz", "ready")])

@@ -12,7 +12,7 @@ import pytest
 
 from api.http import downloads
 from projections.audit_log import queries
-from tests.api.callers import OWN_PASSWORD, ApiClients, require_problem
+from tests.api.clients import OWN_PASSWORD, ApiClients, require_problem
 from tests.conftest import running_followers
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
-    from tests.api.callers import Account, SubUser
+    from tests.api.clients import Account, SubUser
     from tests.conftest import TravelingClock
 
 OWNER_CLIENT = {"X_Client_IP": "198.51.100.7", "X_Client_User_Agent": "the owner's browser"}

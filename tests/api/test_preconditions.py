@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.callers import OWN_PASSWORD, Account, SubUser, require_problem
+from tests.api.clients import OWN_PASSWORD, Account, SubUser, require_problem
 from tests.builders import deliver_mails
 from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
-    from tests.api.callers import ApiClient, ApiClients
+    from tests.api.clients import ApiClient, ApiClients
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ from application.transparency.checkpoint import Checkpoint
 from application.transparency.leaf_encoding import event_hash
 from application.transparency.merkle import is_consistent, root_from_inclusion_proof
 from application.transparency.signed_note import SignedNote, VerifierKey
-from projections.runtime.freshness import Freshness
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 from tests.postgres import fetch
 
 if TYPE_CHECKING:
-    from tests.api.callers import ApiClient, ApiClients
+    from tests.api.clients import ApiClient, ApiClients
 
 AUDIT = "/v1/audit"
 
@@ -27,11 +26,10 @@ def get_json(auditor: ApiClient, path: str, **query: Any) -> Any:
     return response.json
 
 
-def sign_checkpoint(clients: ApiClients) -> Checkpoint:
-    """Record an event, sign a checkpoint, and return it as an auditor downloads and verifies it."""
+def sign_new_checkpoint(clients: ApiClients) -> Checkpoint:
+    """Record an event and sign a checkpoint; return it as an auditor downloads and verifies it."""
     clients.register_account().create_sub_user()
-    Freshness(clients.service.database).wait_for_view("merkle-tree")
-    clients.service.workers.checkpointer.sign_now()
+    clients.sign_checkpoint()
     response = clients.auditor.get(f"{AUDIT}/checkpoints/latest")
     assert (response.status_code, response.content_type) == (200, "text/plain; charset=utf-8")
     return verify_checkpoint(clients, response.text)
@@ -47,7 +45,7 @@ def verify_checkpoint(clients: ApiClients, note: str) -> Checkpoint:
 
 def test_inclusion_proof_leads_to_the_signed_root(clients: ApiClients) -> None:
     """The leaf hash is computed from the stored event in the response."""
-    checkpoint = sign_checkpoint(clients)
+    checkpoint = sign_new_checkpoint(clients)
     position = checkpoint.position
     response = get_json(clients.auditor, f"proofs/{position}")
     event, signed_checkpoint = response["event"], verify_checkpoint(clients, response["checkpoint"])
@@ -68,8 +66,8 @@ def test_inclusion_proof_leads_to_the_signed_root(clients: ApiClients) -> None:
 
 def test_consistency_proof_between_two_checkpoints(clients: ApiClients) -> None:
     """An inclusion proof for the earlier checkpoint is available as well."""
-    earlier = sign_checkpoint(clients)
-    later = sign_checkpoint(clients)
+    earlier = sign_new_checkpoint(clients)
+    later = sign_new_checkpoint(clients)
     response = get_json(clients.auditor, "consistency", first=earlier.tree_size, second=later.tree_size)
     path = [base64.b64decode(node) for node in response["path"]]
     assert is_consistent(earlier.tree_size, earlier.root_hash, later.tree_size, later.root_hash, path)
@@ -80,7 +78,7 @@ def test_consistency_proof_between_two_checkpoints(clients: ApiClients) -> None:
 
 def test_checkpoints_are_paginated_newest_first(clients: ApiClients) -> None:
     for _ in range(3):
-        sign_checkpoint(clients)
+        sign_new_checkpoint(clients)
     first = get_json(clients.auditor, "checkpoints", limit=2)
     second = get_json(clients.auditor, "checkpoints", limit=2, cursor=first["next_cursor"])
     sizes = [row["tree_size"] for row in first["items"] + second["items"]]
@@ -93,7 +91,7 @@ def test_checkpoints_are_paginated_newest_first(clients: ApiClients) -> None:
 
 def test_unknown_positions_and_tree_sizes_are_refused(clients: ApiClients) -> None:
     """A position may have no event or be after the checkpoint; a tree size may have no checkpoint."""
-    checkpoint = sign_checkpoint(clients)
+    checkpoint = sign_new_checkpoint(clients)
     for position in ("0", str(2**62), "9" * 30, "0" * 20 + "9" * 5000, "-1", "x", "\u0661"):
         require_problem(clients.auditor.get(f"{AUDIT}/proofs/{position}"), 404, "event-not-found")
     get = clients.auditor.get
@@ -108,7 +106,7 @@ def test_unknown_positions_and_tree_sizes_are_refused(clients: ApiClients) -> No
 
 
 def test_damaged_tree_returns_503(own_clients: ApiClients, database_url: str) -> None:
-    checkpoint = sign_checkpoint(own_clients)
+    checkpoint = sign_new_checkpoint(own_clients)
     fetch(database_url, "DELETE FROM merkle_leaves WHERE leaf_index = 0")
     response = own_clients.auditor.get(f"{AUDIT}/proofs/{checkpoint.position}")
     require_problem(response, 503, "tree-damaged")

@@ -10,7 +10,7 @@ import pytest
 
 from api.http.authentication import PUBLIC
 from application.commands.api_keys import Scope
-from tests.api.callers import ApiClient, require_problem
+from tests.api.clients import ApiClient, require_problem
 from tests.api.round_trips import counting_round_trips
 from tests.api.route_table import EXAMPLE_ID, Route, routes
 from tests.api_keys import BY_OPERATOR, add_api_key
@@ -18,7 +18,7 @@ from tests.api_keys import BY_OPERATOR, add_api_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.api.callers import Account, ApiClients
+    from tests.api.clients import Account, ApiClients
 
 pytestmark = pytest.mark.usefixtures("finite_event_streams")
 

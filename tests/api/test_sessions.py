@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from domain.permission_catalog import OPERATIONAL, Permission
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active, require_problem
+from tests.api.clients import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient, ApiClients
+    from tests.api.clients import Account, ApiClient, ApiClients
     from tests.conftest import TravelingClock
 
 NEW_SESSION_FIELDS = {"token", "expires_at", "account_id", "sub_user_id", "must_change_password", "permissions"}

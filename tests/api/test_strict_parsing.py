@@ -14,7 +14,7 @@ from api.bootstrap import config
 from api.http.fields.numbers import Id, QueryDecimal, QueryInteger, StrictInteger
 from api.http.schemas import Query, Request
 from api.strict_parsing import parse_decimal, parse_id, parse_integer, parse_json_float
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 from tests.api.route_table import Route, routes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from marshmallow import Schema
 
-    from tests.api.callers import Account, ApiClient, ApiClients
+    from tests.api.clients import Account, ApiClient, ApiClients
 
 ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
 NOT_INTEGERS = ["", "\u0661", "1\u0660", "\uff11", "\u00b2", "1_0", "+1", " 1", "1 ", "--1", "0x1", "1e3", "9" * 20]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import ApiClients, require_problem
+from tests.api.clients import ApiClients, require_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from api.bootstrap.service import Service
-    from tests.api.callers import Account, ApiClient
+    from tests.api.clients import Account, ApiClient
 
 SUB_USERS: list[dict[str, Any]] = [
     {"name": "Ada", "surname": "Lovelace", "email": "ada@engines.example", "visible": True},

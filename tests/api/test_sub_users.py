@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active, require_problem
+from tests.api.clients import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
-    from tests.api.callers import Account, ApiClient
+    from tests.api.clients import Account, ApiClient
 
 FIELDS = {
     *("sub_user_id", "account_id", "email", "name", "surname", "status", "visible", "created_at", "last_login_at"),

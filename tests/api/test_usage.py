@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import Account, ApiClient, ApiClients, require_problem
+from tests.api.clients import Account, ApiClient, ApiClients, require_problem
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
 
 IN_MAY = {"since": "2026-05-01", "until": "2026-06-01"}
 NOON = "2026-05-10T12:00:00Z"

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import ApiClients, require_problem
+from tests.api.clients import ApiClients, require_problem
 from tests.receiver import receiving, status
 from tests.webhooks import allow_local_receivers, deliver
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
-    from tests.api.callers import Account, ApiClient
+    from tests.api.clients import Account, ApiClient
 
 URL = "https://receiver.example/hook?key=1"
 

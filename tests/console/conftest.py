@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import OWN_PASSWORD, Account, ApiClients, SubUser
+from tests.api.clients import OWN_PASSWORD, Account, ApiClients, SubUser
 from tests.console.browsing import Browser
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from api.console.current_user import Audience
-from tests.api.callers import TEMPORARY_PASSWORD
+from tests.api.clients import TEMPORARY_PASSWORD
 from tests.api.route_table import routes
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from api.flask_application import create_app
 from api.http.authentication import client_address
 
 if TYPE_CHECKING:
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::5"))
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import OWN_PASSWORD
+from tests.api.clients import OWN_PASSWORD
 from tests.console.conftest import OWNER_PASSWORD
 
 if TYPE_CHECKING:
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
     from tests.console.conftest import AccountConsole
 
 INTERNATIONAL = [

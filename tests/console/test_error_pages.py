@@ -16,7 +16,7 @@ from api.presentation.translations import LANGUAGES, has_text, load_texts
 from api.server.limits import MAX_BODY_BYTES
 from application.errors import StoreUnavailable, TooManyAttempts
 from domain.refusals import SubUserLimitReached
-from tests.api.callers import require_problem
+from tests.api.clients import require_problem
 from tests.api.test_database_faults import database_unavailable
 from tests.console.browsing import HTML
 from tests.waiting import eventually

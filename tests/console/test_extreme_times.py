@@ -18,11 +18,10 @@ from application.commands.activities import Activity
 from application.commands.sub_users import SubUserChanges
 from application.commands.usage import UsageReport
 from domain.event_metadata import ActorType
-from tests.api.callers import OWN_PASSWORD
-from tests.api.fuzzing import sign_checkpoint
+from tests.api.clients import OWN_PASSWORD
 
 if TYPE_CHECKING:
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
     from tests.console.conftest import AccountConsole
 
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -82,7 +81,7 @@ def test_stored_extreme_times_are_rendered_in_every_time_zone(
 def test_stored_extreme_times_can_be_exported(console: AccountConsole, sub_user: SubUser) -> None:
     """This holds for whole exports and for pages, in every format."""
     path, auditor = console.account.path, console.clients.auditor
-    sign_checkpoint(console.clients)
+    console.clients.sign_checkpoint()
     for accept in ("application/json", "text/csv", "application/x-ndjson"):
         assert auditor.get(f"{path}/audit-log", headers={"Accept": accept}).status_code == 200
     for export_format in ("jsonl", "csv", "ocsf"):

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from api.console.pages import CONTENT_SECURITY_POLICY
-from tests.api.callers import TEMPORARY_PASSWORD
+from tests.api.clients import TEMPORARY_PASSWORD
 
 if TYPE_CHECKING:
     from tests.conftest import TravelingClock

@@ -13,12 +13,12 @@ from application.command_context import CommandContext
 from application.commands.activities import Activity
 from application.display_text import MAX_COMBINING_MARKS, has_visible_character
 from domain.event_metadata import ActorType
-from tests.api.callers import OWN_PASSWORD, require_problem
+from tests.api.clients import OWN_PASSWORD, require_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
     from tests.console.browsing import Page
     from tests.console.conftest import AccountConsole
 

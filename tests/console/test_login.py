@@ -15,7 +15,7 @@ from api.http import refusal_timing
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
 from api.server.response_timing import arrived_at
 from application.errors import TooBusy
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
+from tests.api.clients import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
 from tests.console.conftest import OWNER_PASSWORD
 from tests.waiting import eventually
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
 
 LOCAL_URL = "http://127.0.0.1:8000"
 

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
 

@@ -8,7 +8,7 @@ import pytest
 
 from api.console.account import coworkers
 from domain.permission_catalog import Permission
-from tests.api.callers import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
+from tests.api.clients import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api.presentation import times
-from tests.api.callers import TEMPORARY_PASSWORD
+from tests.api.clients import TEMPORARY_PASSWORD
 
 if TYPE_CHECKING:
     from tests.console.conftest import AccountConsole

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.api.callers import is_session_active
+from tests.api.clients import is_session_active
 
 if TYPE_CHECKING:
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import TEMPORARY_PASSWORD, is_session_active
+from tests.api.clients import TEMPORARY_PASSWORD, is_session_active
 from tests.builders import deliver_mails, mailed_password, plain_text
 
 if TYPE_CHECKING:
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.callers import is_session_active
+from tests.api.clients import is_session_active
 from tests.console.test_monitoring import report_activities, timeline
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.callers import is_session_active
+from tests.api.clients import is_session_active
 from tests.builders import deliver_mails, mailed_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.api.callers import SubUser
+    from tests.api.clients import SubUser
     from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
 

@@ -12,7 +12,7 @@ from tests.upgrade.exchanges import in_process
 from tests.upgrade.recording import read_recorded
 
 if TYPE_CHECKING:
-    from tests.api.callers import ApiClients
+    from tests.api.clients import ApiClients
 
 INTENDED = [
     Intended(

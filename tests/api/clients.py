@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from api.flask_application import create_app
 from application.commands.api_keys import Scope
+from projections.runtime.freshness import Freshness
 from tests.api_keys import add_api_key
 
 if TYPE_CHECKING:
@@ -92,6 +93,14 @@ class ApiClients:
     def with_scope(self, scope: Scope) -> ApiClient:
         client: ApiClient = getattr(self, scope)
         return client
+
+    def sign_checkpoint(self) -> int:
+        """Sign a checkpoint of everything recorded so far, and return the position of its last event."""
+        Freshness(self.service.database).wait_for_view("merkle-tree")
+        self.service.workers.checkpointer.sign_now()
+        newest = self.service.queries.checkpoints.newest()
+        assert newest is not None
+        return newest.position
 
     def register_account(self, **details: Any) -> Account:
         """Register a main account through the portal."""
