@@ -51,6 +51,7 @@ def test_available_cores_are_between_one_and_the_affinity(tmp_path: Path, monkey
 
 @pytest.mark.parametrize("core_count", [1, 2, 8, 64])
 def test_embedded_database_allows_enough_connections(settings: Settings, core_count: int) -> None:
-    settings_for_cores = replace(settings, processes=core_count, cores=core_count)
-    needed = core_count * (settings_for_cores.database_connections + 2) + settings_for_cores.database_connections + 16
-    assert settings_for_cores.max_database_connections > max(199, needed)
+    settings = replace(settings, processes=core_count, cores=core_count)
+    of_servers = core_count * (settings.database_connections + 2)  # each has a pool, the event tail, and NOTIFY
+    of_workers = settings.database_connections + 16  # a pool, followers, the publisher, and NOTIFY
+    assert settings.max_database_connections > max(199, of_servers + of_workers)

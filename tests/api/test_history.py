@@ -86,7 +86,7 @@ def test_state_shows_who_had_access_at_a_time(clients: ApiClients, account: Acco
 
 
 def test_events_dated_in_the_future_are_shown(own_clients: ApiClients, clock: TravelingClock) -> None:
-    """A process with a fast clock may have recorded them; no read may lack an event that was confirmed before it."""
+    """A host with a fast clock may have recorded them; no read may lack an event that was confirmed before it."""
     account = own_clients.register_account()
     sub_user = account.create_sub_user()
     clock.advance(hours=1)

@@ -188,7 +188,7 @@ def test_mailbox_token_moves_from_the_url_to_an_httponly_cookie(service: Service
     assert "SameSite=Lax" in response.headers["Set-Cookie"]
 
 
-def test_mailbox_token_is_shared_by_processes_and_private_to_the_user(tmp_path: Path) -> None:
+def test_mailbox_token_is_shared_by_all_readers_and_private_to_the_user(tmp_path: Path) -> None:
     """The first reader creates the token, later readers return it. It does not appear in the repr."""
     file = tmp_path / "data" / "mailbox-token"
     tokens = run_concurrently([MailboxToken(file).read for _ in range(16)])
