@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.bootstrap.config import STREAMS_CONNECTIONS
+from api.bootstrap.config import STREAM_CONNECTIONS
 from api.server.lanes import LANES, Lane, lane_limits, lane_of
 
 if TYPE_CHECKING:
@@ -54,4 +54,4 @@ def test_reads_and_writes_divide_the_threads(settings: Settings, threads: int) -
     assert min(threads_by_lane.values()) > 0
     assert threads_by_lane[Lane.READS] + threads_by_lane[Lane.WRITES] == threads
     threads_with_connection = sum(threads_by_lane[lane] for lane in set(Lane) - {Lane.HEALTH, Lane.EVENTS})
-    assert settings.database_connections == threads_with_connection + STREAMS_CONNECTIONS
+    assert settings.database_connections == threads_with_connection + STREAM_CONNECTIONS
