@@ -29,6 +29,10 @@ INTENDED = [
         "Events for every command on webhooks and API keys: `WebhookSecretRotated`, `WebhookReplayed`",
         lambda it: it.request.endswith(("/secrets", "/replay")) and is_new_field("event-position")(it),
     ),
+    Intended(
+        "In OCSF exports, the status of undelivered mails is \"Failure\" and that of reported activities \"Unknown\"",
+        lambda it: (it.name, it.present) in {("status", "Unknown"), ("status_id", 0)},
+    ),
     Intended("Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")),
     Intended("Cursors are encrypted and bound to one list and one API key.", mentions("this list and API key")),
     Intended("duplicate names in an object answer 400", mentions("without repeated names in an object")),
