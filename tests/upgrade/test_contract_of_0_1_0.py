@@ -30,7 +30,7 @@ INTENDED = [
         lambda it: it.request.endswith(("/secrets", "/replay")) and is_new_field("event-position")(it),
     ),
     Intended(
-        "In OCSF exports, the status of undelivered mails is \"Failure\" and that of reported activities \"Unknown\"",
+        'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
         lambda it: (it.name, it.present) in {("status", "Unknown"), ("status_id", 0)},
     ),
     Intended("Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")),
