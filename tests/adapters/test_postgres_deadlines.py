@@ -15,7 +15,7 @@ from adapters.postgres.deadlines import DeadlineExceeded, Limits
 from adapters.postgres.prepared_statements import MAX_PREPARED, execute_transaction, fetch_all
 from adapters.postgres.sqlstates import describe, outage_of
 from application.errors import StoreUnavailable
-from tests.clusters import Cluster, clusters
+from tests.clusters import Cluster, clusters_folder
 from tests.postgres import fetch, terminate_connections
 from tests.tcp_forwarder import Forwarder
 from tests.waiting import eventually, run_concurrently
@@ -88,7 +88,7 @@ def test_each_kind_of_exchange_has_a_deadline(database: Database, database_url: 
 
         return run
 
-    with forwarder.silence():
+    with forwarder.stalled():
         durations = run_concurrently(
             [expect_failure(*pair) for pair in zip(EXCHANGES.values(), connections, strict=True)]
         )
@@ -122,7 +122,7 @@ def test_pool_recovers_from_a_silent_network(database: Database, forwarder: Forw
 
     run_concurrently([read] * 4)
     started = time.monotonic()
-    with forwarder.silence():
+    with forwarder.stalled():
         results = run_concurrently([read] * 6)
     assert time.monotonic() - started < deadlines.CONNECT_SECONDS + ERROR_DEADLINE
     assert [type(result) for result in results] == [StoreUnavailable] * 6
@@ -134,7 +134,7 @@ def test_pool_recovers_from_a_silent_network(database: Database, forwarder: Forw
 
 def test_pool_recovers_from_a_frozen_server() -> None:
     """The stopped server accepts connections but does not respond; callers succeed after it continues."""
-    with clusters() as folder:
+    with clusters_folder() as folder:
         cluster = Cluster(folder / "cluster")
         database = Database(cluster.url, pool_size=4, limits=SHORT_LIMITS)
 

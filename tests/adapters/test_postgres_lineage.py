@@ -22,7 +22,7 @@ from application.errors import StoreUnavailable, StoreWentBack
 from projections.feed.pages import FeedFilter
 from projections.transparency.checkpointer import HistoryRewritten
 from tests.builders import Company, catch_up
-from tests.clusters import Cluster, clusters
+from tests.clusters import Cluster, clusters_folder
 from tests.conftest import settings_on
 from tests.postgres import connect, fetch
 from tests.tcp_forwarder import Forwarder
@@ -98,7 +98,7 @@ def test_lineage_checks_do_not_wait_for_each_other(database_url: str) -> None:
         url = forwarder.url(database_url)
         connections = [stack.enter_context(deadlines.connect(url, "test", 1)) for _ in range(8)]
         started = time.monotonic()
-        with forwarder.silence():
+        with forwarder.stalled():
             results = run_concurrently([partial(lineage.check, connection) for connection in connections])
         assert time.monotonic() - started < len(connections) / 2
     assert [type(result) for result in results] == [deadlines.DeadlineExceeded] * len(connections)
@@ -117,7 +117,7 @@ def test_store_without_the_known_epoch_has_gone_back(database_url: str) -> None:
 @pytest.fixture
 def primary() -> Iterator[Cluster]:
     """Yield a server with an empty, migrated database."""
-    with clusters() as folder:
+    with clusters_folder() as folder:
         cluster = Cluster(folder / "primary")
         try:
             cluster.create()
@@ -152,7 +152,7 @@ def check_service_survives(
     for company in companies:
         company.create_sub_user()
     common = service.queries.events.end()
-    other.copy_of(primary, as_standby=kind_of_loss == "promoted standby")
+    other.restore_backup_of(primary, as_standby=kind_of_loss == "promoted standby")
     before = service.lineage.epoch
 
     for company in companies[:2]:

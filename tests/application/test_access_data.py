@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
     from tests.conftest import TravelingClock
 
 WEEK = timedelta(days=7)
 
 
-def send_again(sub_user: Collaborator) -> None:
+def send_again(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.send_credentials_again(
         sub_user.company.account_id, sub_user.sub_user_id, PORTAL
     )
 
 
-def reset(sub_user: Collaborator) -> None:
+def reset(sub_user: SubUserHandle) -> None:
     sub_user.change(password="a phrase from the boss")
 
 
-def reactivate(sub_user: Collaborator) -> None:
+def reactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
     sub_user.change(active=True)
 
 
-def reactivate_with_a_password(sub_user: Collaborator) -> None:
+def reactivate_with_a_password(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
     sub_user.change(active=True, password="a phrase from the boss")
 
@@ -99,7 +99,7 @@ def test_password_in_the_activation_is_mailed(service: Service, company: Company
 
 @pytest.mark.parametrize("issue", [reactivate, send_again])
 def test_later_mails_carry_new_credentials(
-    service: Service, company: Company, issue: Callable[[Collaborator], None]
+    service: Service, company: Company, issue: Callable[[SubUserHandle], None]
 ) -> None:
     """The password is generated. The previous one, temporary or not, no longer works."""
     sub_user = company.create_with_own_password()
@@ -119,7 +119,7 @@ def test_later_mails_carry_new_credentials(
 
 @pytest.mark.parametrize("issue", [reset, reactivate_with_a_password])
 def test_password_set_by_the_main_account_is_mailed(
-    service: Service, company: Company, issue: Callable[[Collaborator], None]
+    service: Service, company: Company, issue: Callable[[SubUserHandle], None]
 ) -> None:
     """It is temporary."""
     sub_user = company.create_with_own_password()
@@ -158,7 +158,7 @@ def test_credentials_are_not_sent_to_an_inactive_sub_user(service: Service, comp
 
 @pytest.mark.parametrize("issue", [send_again, reset, reactivate])
 def test_newer_credentials_replace_older_ones(
-    service: Service, company: Company, issue: Callable[[Collaborator], None]
+    service: Service, company: Company, issue: Callable[[SubUserHandle], None]
 ) -> None:
     sub_user = company.create_active(password="the first one of them")
     assert sub_user.log_in().token

@@ -23,8 +23,8 @@ from domain.refusals import (
 from tests.builders import (
     PORTAL,
     SUPPORT,
-    Collaborator,
     Company,
+    SubUserHandle,
     deliver_mails,
     event_types,
     mails_in_folder,
@@ -43,7 +43,7 @@ class Closed:
     """A closed account, one of its sub-users, and the token of a session that they had."""
 
     company: Company
-    sub_user: Collaborator
+    sub_user: SubUserHandle
     token: str
 
     @property

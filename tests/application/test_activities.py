@@ -17,12 +17,12 @@ from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
 
 ACTIVITY_COUNT = "SELECT count(*) FROM stored_events WHERE topic = 'SubUserActivityRecorded'"
 
 
-def activity_of(sub_user: Collaborator, target: str = "an assistant") -> Activity:
+def activity_of(sub_user: SubUserHandle, target: str = "an assistant") -> Activity:
     return Activity(sub_user.sub_user_id, "assistant.opened", target=target, details='{"tab":"voice"}')
 
 

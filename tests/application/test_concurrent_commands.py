@@ -36,7 +36,7 @@ def test_64_concurrent_creations_make_ten_sub_users(
         [partial(companies[n % 2].create_sub_user, password="one phrase for all") for n in range(64)]
     )
 
-    assert outcome_counts(results) == {"Collaborator": 10, SubUserLimitReached.__name__: 54}
+    assert outcome_counts(results) == {"SubUserHandle": 10, SubUserLimitReached.__name__: 54}
     assert len(company.state().sub_users) == 10
     assert event_types(company).count("SubUserCreated") == 10
     assert fetch(database_url, "SELECT count(*) FROM vault") == [(11,)]
@@ -55,7 +55,7 @@ def test_refused_creations_hash_no_password(company: Company, monkeypatch: pytes
 
     results = run_concurrently([company.create_sub_user] * 32)
 
-    assert outcome_counts(results) == {"Collaborator": 10, SubUserLimitReached.__name__: 22}
+    assert outcome_counts(results) == {"SubUserHandle": 10, SubUserLimitReached.__name__: 22}
     assert len(hashed) == 10
 
 
@@ -64,7 +64,7 @@ def test_raised_limit_holds_under_concurrency(service: Service, company: Company
 
     results = run_concurrently([company.create_sub_user] * 20)
 
-    assert outcome_counts(results) == {"Collaborator": 12, SubUserLimitReached.__name__: 8}
+    assert outcome_counts(results) == {"SubUserHandle": 12, SubUserLimitReached.__name__: 8}
 
 
 def test_concurrent_creations_with_one_email_create_one_sub_user(
@@ -78,7 +78,7 @@ def test_concurrent_creations_with_one_email_create_one_sub_user(
         [partial(target.create_sub_user, email) for target in (company, other) for email in emails]
     )
 
-    assert outcome_counts(results) == {"Collaborator": 1, SubUserEmailTaken.__name__: 5}
+    assert outcome_counts(results) == {"SubUserHandle": 1, SubUserEmailTaken.__name__: 5}
 
 
 def test_concurrent_registrations_with_one_email_create_one_account(

@@ -22,7 +22,7 @@ from tests.builders import PORTAL, SUPPORT, Company
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
 
 OWNER_PASSWORD = "seven wet umbrellas"
 
@@ -42,7 +42,7 @@ def remote(local: Company, service_pair: tuple[Service, Service]) -> Company:
     return local.with_service(service_pair[1])
 
 
-def load_locally(local: Company, collaborator: Collaborator) -> Collaborator:
+def load_locally(local: Company, collaborator: SubUserHandle) -> SubUserHandle:
     """Load the account in the first process, and return the sub-user as seen by it."""
     local.state()
     return collaborator.with_service(local.service)

@@ -14,7 +14,7 @@ from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
 from projections.audit_log.queries import AuditFilter
 from tests.builders import Company, catch_up, deliver_mails, event_types, mails_in_folder
 from tests.postgres import fetch
-from tests.table_contents import contents, where_is
+from tests.table_contents import contents, tables_containing
 from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def audit_log_text(service: Service, company: Company) -> str:
 def tables_with_canary(database_url: str, *texts: str) -> dict[str, set[str]]:
     """Return the tables that contain the canary data, or the additional texts, by text."""
     contents_by_table = contents(database_url)
-    return {text: tables for text in [*CANARY.values(), *texts] if (tables := where_is(contents_by_table, text))}
+    return {
+        text: tables for text in [*CANARY.values(), *texts] if (tables := tables_containing(contents_by_table, text))
+    }
 
 
 def test_held_sub_user_has_no_access_but_stays_readable(holding: Service, database_url: str) -> None:
@@ -61,7 +63,7 @@ def test_held_sub_user_has_no_access_but_stays_readable(holding: Service, databa
         database_url, "SELECT password_hash, sealed_password FROM vault WHERE person_id = %s", sub_user.sub_user_id
     )
     assert rows == [(None, None)]
-    assert where_is(contents(database_url), CANARY["email"]) == set()
+    assert tables_containing(contents(database_url), CANARY["email"]) == set()
     assert CANARY["email"] in audit_log_text(holding, company)
     assert company.create_sub_user(CANARY["email"]).state().email
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 
@@ -41,55 +41,55 @@ def last_recorded_reason(company: Company) -> str | None:
 # Each of the following functions prepares a case of a refused login, and returns what is entered.
 
 
-def wrong_password(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def wrong_password(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return sub_user.company.email, sub_user.email, "not the right one"
 
 
-def unknown_sub_user(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def unknown_sub_user(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return sub_user.company.email, "nobody@company.example", sub_user.password
 
 
-def unknown_account(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def unknown_account(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return "nobody@company.example", sub_user.email, sub_user.password
 
 
-def sub_user_of_another_account(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def sub_user_of_another_account(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return Company.register(sub_user.company.service).email, sub_user.email, sub_user.password
 
 
-def inactive(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def inactive(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     sub_user.change(active=False)
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def expired(sub_user: Collaborator, clock: TravelingClock) -> LoginInput:
+def expired(sub_user: SubUserHandle, clock: TravelingClock) -> LoginInput:
     sub_user.change(changes_expiry=True, access_expires_at=clock() + timedelta(hours=1))
     clock.advance(hours=1)
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def locked(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def locked(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     fail_as_sub_user(sub_user.company.service, sub_user.company.email, sub_user.email, 127)  # the 128th is recorded
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def deleted(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def deleted(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     sub_user.delete()
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def closed(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def closed(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def temporary_password_expired(sub_user: Collaborator, clock: TravelingClock) -> LoginInput:
+def temporary_password_expired(sub_user: SubUserHandle, clock: TravelingClock) -> LoginInput:
     sub_user.change(password="a phrase for a week")
     clock.advance(days=7)
     return sub_user.company.email, sub_user.email, "a phrase for a week"
 
 
-RECORDED_REASON_BY_CASE: dict[Callable[[Collaborator, TravelingClock], LoginInput], str | None] = {
+RECORDED_REASON_BY_CASE: dict[Callable[[SubUserHandle, TravelingClock], LoginInput], str | None] = {
     wrong_password: "wrong_password",
     unknown_sub_user: "unknown",
     unknown_account: None,
@@ -108,7 +108,7 @@ RECORDED_REASON_BY_CASE: dict[Callable[[Collaborator, TravelingClock], LoginInpu
 def test_every_refusal_looks_the_same_to_the_client(
     company: Company,
     clock: TravelingClock,
-    prepare: Callable[[Collaborator, TravelingClock], LoginInput],
+    prepare: Callable[[SubUserHandle, TravelingClock], LoginInput],
 ) -> None:
     """Only the account's history has the reason."""
     sub_user = company.create_with_own_password()

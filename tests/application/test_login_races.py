@@ -17,35 +17,35 @@ from tests.builders import PORTAL, context_from
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
 
 
-def reset(sub_user: Collaborator) -> None:
+def reset(sub_user: SubUserHandle) -> None:
     sub_user.change(password="another phrase for now")
 
 
-def deactivate(sub_user: Collaborator) -> None:
+def deactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
 
 
-def deactivate_and_activate(sub_user: Collaborator) -> None:
+def deactivate_and_activate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
     sub_user.change(active=True)
 
 
-def expire(sub_user: Collaborator) -> None:
+def expire(sub_user: SubUserHandle) -> None:
     sub_user.change(changes_expiry=True, access_expires_at=sub_user.company.service.clock())
 
 
-def delete(sub_user: Collaborator) -> None:
+def delete(sub_user: SubUserHandle) -> None:
     sub_user.delete()
 
 
-def close_account(sub_user: Collaborator) -> None:
+def close_account(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
-def end_sessions(sub_user: Collaborator) -> None:
+def end_sessions(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.end_sessions(sub_user.company.account_id, sub_user.sub_user_id, PORTAL)
 
 
@@ -72,7 +72,7 @@ def inject_during(monkeypatch: pytest.MonkeyPatch, method: str, action: Callable
 
 @pytest.mark.parametrize("change_access", ACCESS_CHANGES)
 def test_access_lost_during_login_is_refused(
-    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[Collaborator], None]
+    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[SubUserHandle], None]
 ) -> None:
     """The password was correct when it was verified, but access ends before the session opens."""
     sub_user = company.create_with_own_password()
@@ -87,7 +87,7 @@ def test_access_lost_during_login_is_refused(
 
 @pytest.mark.parametrize("change_access", [*ACCESS_CHANGES, end_sessions])
 def test_access_lost_while_choosing_a_password_is_refused(
-    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[Collaborator], None]
+    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[SubUserHandle], None]
 ) -> None:
     """No session opens, and the chosen password does not replace the credentials issued meanwhile."""
     sub_user = company.create_with_own_password()
@@ -128,7 +128,7 @@ def test_new_password_is_checked_against_a_concurrently_changed_name(
     assert sub_user.log_in().token
 
 
-def sessions_of(sub_user: Collaborator) -> list[Any]:
+def sessions_of(sub_user: SubUserHandle) -> list[Any]:
     try:
         return sub_user.company.service.commands.sub_users.sessions(sub_user.company.account_id, sub_user.sub_user_id)
     except SubUserNotFound:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
     from application.ports.mailing import MailTransport
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 
@@ -99,7 +99,7 @@ def last_event(company: Company) -> Any:
     return events_of(company)[-1]
 
 
-def password_is_stored(sub_user: Collaborator) -> bool:
+def password_is_stored(sub_user: SubUserHandle) -> bool:
     entry = sub_user.company.service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
     return entry.encrypted_password is not None
 
@@ -354,19 +354,19 @@ def test_superseded_mail_keeps_the_newer_password(
     assert sub_user.state().credentials_mail == "sent"
 
 
-def deactivate(sub_user: Collaborator) -> None:
+def deactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
 
 
-def delete(sub_user: Collaborator) -> None:
+def delete(sub_user: SubUserHandle) -> None:
     sub_user.delete()
 
 
-def close_account(sub_user: Collaborator) -> None:
+def close_account(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
-def choose_a_password(sub_user: Collaborator) -> None:
+def choose_a_password(sub_user: SubUserHandle) -> None:
     sub_user.choose_password("a password of my own")
 
 
@@ -376,7 +376,7 @@ def test_invalid_credentials_are_not_sent(
     company: Company,
     mailer: Mailer,
     transport: FakeTransport,
-    invalidate: Callable[[Collaborator], None],
+    invalidate: Callable[[SubUserHandle], None],
     database_url: str,
 ) -> None:
     """The command runs between the request for the mail and its delivery."""

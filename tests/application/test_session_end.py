@@ -21,41 +21,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
     from tests.conftest import TravelingClock
 
 
-def deactivate(sub_user: Collaborator) -> None:
+def deactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
 
 
-def delete(sub_user: Collaborator) -> None:
+def delete(sub_user: SubUserHandle) -> None:
     sub_user.delete()
 
 
-def reset(sub_user: Collaborator) -> None:
+def reset(sub_user: SubUserHandle) -> None:
     sub_user.change(password="another phrase for now")
 
 
-def send_again(sub_user: Collaborator) -> None:
+def send_again(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.send_credentials_again(
         sub_user.company.account_id, sub_user.sub_user_id, PORTAL
     )
 
 
-def end_sessions(sub_user: Collaborator) -> None:
+def end_sessions(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.end_sessions(sub_user.company.account_id, sub_user.sub_user_id, PORTAL)
 
 
-def choose_password(sub_user: Collaborator) -> None:
+def choose_password(sub_user: SubUserHandle) -> None:
     sub_user.choose_password("yet another phrase of mine")
 
 
-def expire(sub_user: Collaborator) -> None:
+def expire(sub_user: SubUserHandle) -> None:
     sub_user.change(changes_expiry=True, access_expires_at=sub_user.company.service.clock())
 
 
-def close_account(sub_user: Collaborator) -> None:
+def close_account(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
@@ -64,7 +64,7 @@ ENDING_COMMANDS = [deactivate, delete, reset, send_again, end_sessions, choose_p
 
 @pytest.mark.parametrize("command", ENDING_COMMANDS)
 def test_every_session_ends_in_every_process(
-    build: Callable[..., Service], company: Company, command: Callable[[Collaborator], None]
+    build: Callable[..., Service], company: Company, command: Callable[[SubUserHandle], None]
 ) -> None:
     """Sessions of other sub-users stay open."""
     sub_user, other = company.create_with_own_password(), company.create_with_own_password()
@@ -80,7 +80,7 @@ def test_every_session_ends_in_every_process(
         assert other.with_service(service).has_session(other_token) == (command is not close_account)
 
 
-EVENT_BY_COMMAND: dict[Callable[[Collaborator], None], str] = {
+EVENT_BY_COMMAND: dict[Callable[[SubUserHandle], None], str] = {
     deactivate: "SubUserDeactivated",
     delete: "SubUserDeleted",
     reset: "SubUserPasswordReset",
@@ -91,7 +91,7 @@ EVENT_BY_COMMAND: dict[Callable[[Collaborator], None], str] = {
 
 @pytest.mark.parametrize("command", EVENT_BY_COMMAND)
 def test_event_and_end_of_sessions_are_one_transaction(
-    company: Company, database_url: str, command: Callable[[Collaborator], None]
+    company: Company, database_url: str, command: Callable[[SubUserHandle], None]
 ) -> None:
     """No reader of the database sees one without the other."""
     sub_user = company.create_with_own_password()
@@ -123,7 +123,7 @@ def test_event_and_end_of_sessions_are_one_transaction(
 
 
 @pytest.mark.parametrize("command", [reset, end_sessions])
-def test_sub_user_with_access_can_log_in_again(company: Company, command: Callable[[Collaborator], None]) -> None:
+def test_sub_user_with_access_can_log_in_again(company: Company, command: Callable[[SubUserHandle], None]) -> None:
     sub_user = company.create_with_own_password()
     command(sub_user)
 
@@ -238,7 +238,7 @@ def test_tokens_are_unique(company: Company) -> None:
 class LoginLoad:
     """Concurrent logins and session look-ups that record wrongly accepted tokens."""
 
-    def __init__(self, sub_user: Collaborator, services: list[Service]) -> None:
+    def __init__(self, sub_user: SubUserHandle, services: list[Service]) -> None:
         self.sub_user = sub_user
         self.services = services
         self.tokens: list[str] = []
@@ -284,7 +284,7 @@ def test_tokens_stop_working_at_once_under_load(
     load = LoginLoad(sub_user, [company.service, build()])
     load.access_granted.set()
 
-    def end_access(command: Callable[[Collaborator], None]) -> None:
+    def end_access(command: Callable[[SubUserHandle], None]) -> None:
         logins_before = len(load.tokens)
         eventually(lambda: len(load.tokens) >= logins_before + 8)
         old_tokens = list(load.tokens)

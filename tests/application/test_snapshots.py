@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
     from domain.main_account import MainAccount
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
 
 
-def create_long_history(company: Company, changes: int = 300) -> Collaborator:
+def create_long_history(company: Company, changes: int = 300) -> SubUserHandle:
     """Record many changes, and every kind of sub-user state."""
     sub_user = company.create_with_own_password(access_expires_at=company.service.clock() + timedelta(days=30))
     company.create_sub_user(visible=False)

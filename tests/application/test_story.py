@@ -10,7 +10,7 @@ from domain.permission_catalog import OPERATIONAL
 from domain.refusals import LoginRefused, SubUserNotFound
 from projections.audit_log.queries import AuditFilter
 from projections.sub_users.queries import SubUserFilter
-from tests.builders import PORTAL, Collaborator, Company, deliver_mails, event_types, mailed_password, plain_text
+from tests.builders import PORTAL, Company, SubUserHandle, deliver_mails, event_types, mailed_password, plain_text
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
@@ -76,7 +76,7 @@ def test_sub_user_lifecycle(service: Service, company: Company, followers: None)
 def test_sub_user_of_another_account_is_not_found(service: Service, company: Company) -> None:
     """No command reaches a sub-user through another account's id."""
     other = Company.register(service)
-    foreign_sub_user = Collaborator(other, company.create_sub_user().sub_user_id, "x@company.example", "")
+    foreign_sub_user = SubUserHandle(other, company.create_sub_user().sub_user_id, "x@company.example", "")
 
     for attempt in (
         lambda: foreign_sub_user.change(name="Eve"),

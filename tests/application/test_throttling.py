@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
     from tests.conftest import TravelingClock
 
 CLIENT_A, CLIENT_B = context_from("192.0.2.1"), context_from("192.0.2.2")
 
 
-def fail(sub_user: Collaborator, times: int = 1, ip: str = "192.0.2.1") -> None:
+def fail(sub_user: SubUserHandle, times: int = 1, ip: str = "192.0.2.1") -> None:
     for _ in range(times):
         with pytest.raises(LoginRefused):
             sub_user.log_in("not the right one", context_from(ip))
 
 
-def fail_from_many_networks(sub_user: Collaborator, times: int) -> None:
+def fail_from_many_networks(sub_user: SubUserHandle, times: int) -> None:
     fail_as_sub_user(sub_user.company.service, sub_user.company.email, sub_user.email, times)
 
 
-def seconds_to_wait(sub_user: Collaborator, ip: str = "192.0.2.1") -> float:
+def seconds_to_wait(sub_user: SubUserHandle, ip: str = "192.0.2.1") -> float:
     """Return the delay of a throttled login, even with the correct password."""
     with pytest.raises(TooManyAttempts) as too_many:
         sub_user.log_in(context=context_from(ip))
@@ -252,31 +252,31 @@ def test_99_failures_and_a_success_do_not_lock(company: Company) -> None:
     assert not sub_user.state().locked
 
 
-def reset(sub_user: Collaborator) -> Collaborator:
+def reset(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.change(password="another phrase for now")
     return replace(sub_user, password="another phrase for now")
 
 
-def reactivate(sub_user: Collaborator) -> Collaborator:
+def reactivate(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.change(active=False)
     sub_user.change(active=True, password="another phrase for now")
     return replace(sub_user, password="another phrase for now")
 
 
-def reactivate_with_generated(sub_user: Collaborator) -> Collaborator:
+def reactivate_with_generated(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.change(active=False)
     sub_user.change(active=True)
     return with_generated_password(sub_user)
 
 
-def send_again(sub_user: Collaborator) -> Collaborator:
+def send_again(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.company.service.commands.sub_users.send_credentials_again(
         sub_user.company.account_id, sub_user.sub_user_id, PORTAL
     )
     return with_generated_password(sub_user)
 
 
-def with_generated_password(sub_user: Collaborator) -> Collaborator:
+def with_generated_password(sub_user: SubUserHandle) -> SubUserHandle:
     entry = sub_user.company.service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
     assert entry.encrypted_password is not None
     return replace(sub_user, password=entry.key.decrypt("password", entry.encrypted_password))
@@ -284,7 +284,7 @@ def with_generated_password(sub_user: Collaborator) -> Collaborator:
 
 @pytest.mark.parametrize("renew", [reset, reactivate, reactivate_with_generated, send_again])
 def test_new_credentials_unlock_and_work_at_once(
-    company: Company, clock: TravelingClock, renew: Callable[[Collaborator], Collaborator]
+    company: Company, clock: TravelingClock, renew: Callable[[SubUserHandle], SubUserHandle]
 ) -> None:
     """From any network, including the attacker's. Another hundred failures are needed for a lock."""
     clock.freeze()
@@ -302,7 +302,7 @@ def test_new_credentials_unlock_and_work_at_once(
 
 @pytest.mark.parametrize("renew", [reactivate_with_generated, send_again])
 def test_generated_password_works_during_an_attack(
-    company: Company, clock: TravelingClock, renew: Callable[[Collaborator], Collaborator]
+    company: Company, clock: TravelingClock, renew: Callable[[SubUserHandle], SubUserHandle]
 ) -> None:
     """Even from the attacker's network: a password of 123 bits cannot be guessed."""
     clock.freeze()

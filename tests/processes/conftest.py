@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.postgres.maintenance.migrations import migrate
-from tests.clusters import Cluster, clusters
+from tests.clusters import Cluster, clusters_folder
 from tests.postgres import connect, database_copy, service_role_url
 from tests.processes.deployment import Deployment, an_open_folder, deployed, master_key
 from tests.processes.portal import Portal
@@ -120,7 +120,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """Run a database server with an empty, migrated database, which the test may freeze, kill and replace."""
-    with clusters() as folder:
+    with clusters_folder() as folder:
         cluster = Cluster(folder / "cluster")
         try:
             cluster.create()

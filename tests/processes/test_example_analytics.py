@@ -17,7 +17,7 @@ from tests.processes.deployment import SECONDS_TO_END
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
 from tests.rabbitmq import connect_to_broker
-from tests.wire import tcp_proxy
+from tests.tcp_proxy import tcp_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,15 +67,15 @@ def test_analytics_example_counts_every_login_once(
     deploy: Callable[..., Deployment], database_url: str, broker: OwnBroker, tmp_path: Path
 ) -> None:
     """Logins before the first start, live ones, and those while the example, its queue or the broker is gone."""
-    url, file = broker.vhost(), tmp_path / "analytics.sqlite"
+    url, file = broker.create_vhost(), tmp_path / "analytics.sqlite"
     deployment = deploy()
     api_key = deployment.api_key("analytics")
-    with tcp_proxy(url) as wire, Portal(deployment.url, deployment.api_key()) as portal:
-        deployment.environment["SUBUSERS_BROKER_URL"] = wire.url
+    with tcp_proxy(url) as proxy, Portal(deployment.url, deployment.api_key()) as portal:
+        deployment.environment["SUBUSERS_BROKER_URL"] = proxy.url
         deployment.serve("api", "work")
         person = portal.register().add_with_own_password()
         eventually(lambda: stored_logins(database_url) > 0)
-        with analytics(deployment.url, wire.url, file, api_key):
+        with analytics(deployment.url, proxy.url, file, api_key):
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
             person.log_in()
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
@@ -85,11 +85,11 @@ def test_analytics_example_counts_every_login_once(
         connection.channel().queue_delete("analytics.logins")
         connection.close()
         person.log_in()
-        with analytics(deployment.url, wire.url, file, api_key):
+        with analytics(deployment.url, proxy.url, file, api_key):
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
-            wire.shut()
+            proxy.shut()
             person.log_in()
-            wire.open()
+            proxy.open()
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
             total = stored_logins(database_url)
             assert total >= 5
@@ -103,7 +103,7 @@ def stored_logins(database_url: str) -> int:
 
 def test_analytics_example_reports_an_invalid_api_key(running: Running, broker: OwnBroker, tmp_path: Path) -> None:
     """The example prints a one-line error and exits 1."""
-    url, file = broker.vhost(), tmp_path / "analytics.sqlite"
+    url, file = broker.create_vhost(), tmp_path / "analytics.sqlite"
     connection = connect_to_broker(url)
     declare(connection, Names())
     connection.close()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.builders import plain_text
 from tests.mail_server import mail_server
 from tests.processes.waiting import eventually
 
@@ -48,7 +49,7 @@ def test_portal_example_works_with_a_mail_server(deploy: Callable[..., Deploymen
         deployment.serve()
         with start(deployment.url, deployment.api_key()) as example:
             (mail,) = eventually(lambda: mailbox.mails)
-            match = PASSWORD.search(mailbox.text_of(mail))
+            match = PASSWORD.search(plain_text(mail))
             assert match is not None
             output, _ = example.communicate(f"{match[1]}\n", timeout=60)
     assert example.returncode == 0, output

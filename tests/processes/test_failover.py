@@ -98,7 +98,7 @@ def test_failover_to_a_standby_that_lacks_the_last_events(
     """Every account takes commands, streams have no gaps, consumers get an error, and signing waits for acceptance."""
     standby = Cluster(cluster.folder.parent / "standby")
     try:
-        standby.copy_of(cluster, as_standby=True)
+        standby.restore_backup_of(cluster, as_standby=True)
         standby.start()
         with Forwarder(cluster.port) as forwarder:
             url = forwarder.url(cluster.url)

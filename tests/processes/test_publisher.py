@@ -27,8 +27,8 @@ from tests.processes.deployment import METRICS_TOKEN
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
 from tests.rabbitmq import Consumer, exchange_on
+from tests.tcp_proxy import tcp_proxy
 from tests.waiting import eventually as eventually_within
-from tests.wire import tcp_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,9 +57,9 @@ def deployment(deploy: Callable[..., Deployment], settings: Settings) -> Deploym
 
 def test_events_reach_consumers_across_a_broker_outage(deployment: Deployment, broker: OwnBroker) -> None:
     """Commands succeed without the broker; the metrics and `subusers status` report the outage."""
-    url, api_key = broker.vhost(), deployment.api_key()
-    with tcp_proxy(url) as wire, Consumer(url, Names()) as consumer, Portal(deployment.url, api_key) as portal:
-        deployment.environment["SUBUSERS_BROKER_URL"] = wire.url
+    url, api_key = broker.create_vhost(), deployment.api_key()
+    with tcp_proxy(url) as proxy, Consumer(url, Names()) as consumer, Portal(deployment.url, api_key) as portal:
+        deployment.environment["SUBUSERS_BROKER_URL"] = proxy.url
         deployment.serve("api", "work")
         first = portal.register()
         eventually(lambda: has_account(consumer, first.path))
@@ -75,12 +75,12 @@ def test_events_reach_consumers_across_a_broker_outage(deployment: Deployment, b
         assert metric(portal, "subusers_publisher_connected") == 1
         assert "broker: takes events since" in deployment.run("status").output
 
-        wire.shut()
+        proxy.shut()
         second = portal.register()
         eventually(lambda: metric(portal, "subusers_publisher_connected") == 0)
         assert metric(portal, "subusers_publisher_behind") == 1
         assert "broker: takes no events since" in deployment.run("status").output
-        wire.open()
+        proxy.open()
         eventually(lambda: has_account(consumer, second.path))
         eventually(lambda: metric(portal, "subusers_publisher_connected") == 1)
     require_valid(consumer)
@@ -122,7 +122,7 @@ def test_no_event_is_lost_after_many_kills(deployment: Deployment, service: Serv
 
 def require_every_event(deployment: Deployment, service: Service, broker: OwnBroker, events: int, kills: int) -> None:
     """Require that a consumer that deduplicates by event id gets every event, in order within each account."""
-    url = deployment.environment["SUBUSERS_BROKER_URL"] = broker.vhost()
+    url = deployment.environment["SUBUSERS_BROKER_URL"] = broker.create_vhost()
     rng, history, batch = random.Random(), History(service), events // (2 * kills)
     with Consumer(url, Names()) as consumer:
         worker = deployment.start("work")
@@ -139,7 +139,7 @@ def require_every_event(deployment: Deployment, service: Service, broker: OwnBro
         eventually_within(lambda: len(consumer.events) == events, within=300, pause=0.05)
     history.require_in_order(list(consumer.events.values()))
     require_valid(consumer)
-    print(f"{events} events, {kills} kills of each, {consumer.repeated} repeated")
+    print(f"{events} events, {kills} kills of each, {consumer.duplicates} duplicates")
 
 
 class History:

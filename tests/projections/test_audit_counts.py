@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 ROME = ZoneInfo("Europe/Rome")
@@ -38,7 +38,7 @@ ENDS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 TABLES = ("audit_counts", "audit_day_counts")
 
 
-def record_activities(sub_user: Collaborator, *times: datetime) -> None:
+def record_activities(sub_user: SubUserHandle, *times: datetime) -> None:
     """Record one activity of the sub-user at each of these times."""
     company = sub_user.company
     activities = [Activity(sub_user.sub_user_id, "assistant.opened", occurred_at=time) for time in times]
@@ -47,7 +47,7 @@ def record_activities(sub_user: Collaborator, *times: datetime) -> None:
 
 
 def activities_per_day(
-    company: Company, zone: ZoneInfo, first: date, last: date, sub_user: Collaborator | None = None
+    company: Company, zone: ZoneInfo, first: date, last: date, sub_user: SubUserHandle | None = None
 ) -> dict[date, int]:
     """Return the number of activities of each day that has any."""
     days = company.service.queries.audit_counts.per_day(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def write_and_list(company: Company, times: int, seed: int) -> None:
     chance = random.Random(seed)
     service = company.service
     expected: dict[str, tuple[str, bool]] = {}
-    people: dict[str, Collaborator] = {}
+    people: dict[str, SubUserHandle] = {}
     for n in range(times):
         email = f"number-{n}@company.example"
         if len(people) < 3:

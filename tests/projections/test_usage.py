@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from api.bootstrap.service import Service
     from projections.runtime.projection_follower import ProjectionFollower
     from projections.usage.queries import UsageOverview
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 FIRST, LAST = date(2026, 5, 1), date(2026, 5, 31)
@@ -38,7 +38,7 @@ NOON = datetime(2026, 5, 10, 12, tzinfo=UTC)
 TABLES = ("usage_view", "usage_plans", "usage_checks")
 
 
-def record_usage(sub_user: Collaborator, *reports: tuple[datetime, int, int]) -> None:
+def record_usage(sub_user: SubUserHandle, *reports: tuple[datetime, int, int]) -> None:
     """Record usage reports of a sub-user: time, milliseconds of conversation, tokens."""
     company = sub_user.company
     usage_reports = [UsageReport(sub_user.sub_user_id, ms, tokens, at) for at, ms, tokens in reports]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.embedded_postgres.session import url as embedded_url
 from tests.builders import mailed_password
-from tests.mail_server import CREDENTIALS, AnyPort, Mailbox, accept, write_certificate
+from tests.mail_server import CREDENTIALS, FreePortController, Mailbox, authenticate, write_certificate
 from tests.processes.deployment import descendants, free_port, kill
 from tests.upgrade.exchanges import over_http
 from tests.waiting import eventually
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
-SECONDS_TO_START = 120.0
+START_TIMEOUT_SECONDS = 120.0
 SECONDS_TO_END = 90.0
 
 
@@ -49,7 +49,7 @@ class FormerService:
             self.process = subprocess.Popen(
                 [self._program, "serve"], env=self._environment, cwd=self.checkout, stdout=log, stderr=log
             )
-        eventually(self._is_ready, within=SECONDS_TO_START, pause=0.1)
+        eventually(self._is_ready, within=START_TIMEOUT_SECONDS, pause=0.1)
 
     def stop(self) -> None:
         """Stop `serve`, and the database with it."""
@@ -111,8 +111,13 @@ def mail_server(folder: Path) -> Iterator[tuple[StubbornMailbox, str]]:
     certificate.chmod(0o644)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    options: Any = {"tls_context": tls, "require_starttls": True, "authenticator": accept, "enable_SMTPUTF8": True}
-    server = AnyPort(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
+    options: Any = {
+        "tls_context": tls,
+        "require_starttls": True,
+        "authenticator": authenticate,
+        "enable_SMTPUTF8": True,
+    }
+    server = FreePortController(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
         yield mailbox, f"smtp://{CREDENTIALS}@localhost:{server.port}?ca={certificate}"

@@ -18,8 +18,8 @@ import pytest
 from adapters.amqp.rabbitmq import RabbitMq
 from application.ports.broker import BrokerUnavailable, Message
 from tests.mail_server import write_certificate
+from tests.tcp_proxy import tcp_proxy
 from tests.waiting import eventually
-from tests.wire import tcp_proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,39 +137,39 @@ def test_rejected_message_does_not_count_as_published(exchange: Exchange) -> Non
 
 def test_late_confirm_is_ignored(exchange: Exchange) -> None:
     """A timeout closes the connection, so a late confirm cannot be attributed to another message."""
-    with tcp_proxy(exchange.url) as wire:
-        broker = exchange.broker(wire.url, confirm_seconds=SOON)
+    with tcp_proxy(exchange.url) as proxy:
+        broker = exchange.broker(proxy.url, confirm_seconds=SOON)
         with pytest.raises(BrokerUnavailable, match="no confirm"), broker.connect() as connection:  # noqa: PT012  # within one connection
-            wire.hold()
+            proxy.hold()
             connection.publish(messages(1), GO_ON)
-        wire.release()
+        proxy.release()
         with pytest.raises(BrokerUnavailable, match="no confirm"), broker.connect() as connection:  # noqa: PT012  # within one connection
-            wire.hold()
+            proxy.hold()
             connection.publish(messages(1), GO_ON)
-        assert wire.connections == 2
-        wire.release()
-        assert publish(exchange.broker(wire.url), messages(1))
+        assert proxy.connections == 2
+        proxy.release()
+        assert publish(exchange.broker(proxy.url), messages(1))
 
 
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("size", [1, 50_000], ids=["at its beginning", "in its middle"])
 def test_batch_on_a_lost_connection_does_not_count_as_published(exchange: Exchange, before: int, size: int) -> None:
     """The cut falls within a batch of about 100 kB, the first or second on its connection. Reconnecting works."""
-    with tcp_proxy(exchange.url) as wire:
-        broker = exchange.broker(wire.url)
+    with tcp_proxy(exchange.url) as proxy:
+        broker = exchange.broker(proxy.url)
         with pytest.raises(BrokerUnavailable), broker.connect() as connection:  # noqa: PT012  # within one connection
             assert connection.publish(messages(before), GO_ON)
-            wire.cut_after(size)
+            proxy.cut_after(size)
             connection.publish(messages(500), GO_ON)
         assert publish(broker, messages(1))
 
 
 def test_silent_broker_is_detected_by_missing_heartbeats(exchange: Exchange) -> None:
     """An idle publisher notices the missing heartbeats."""
-    with tcp_proxy(exchange.url) as wire:
-        broker = exchange.broker(wire.url, heartbeat_seconds=1)
+    with tcp_proxy(exchange.url) as proxy:
+        broker = exchange.broker(proxy.url, heartbeat_seconds=1)
         with pytest.raises(BrokerUnavailable, match="heartbeats"), broker.connect() as connection:  # noqa: PT012  # in a loop
-            wire.hold()
+            proxy.hold()
             while True:
                 connection.keep_alive()
                 threading.Event().wait(0.1)
@@ -177,11 +177,11 @@ def test_silent_broker_is_detected_by_missing_heartbeats(exchange: Exchange) -> 
 
 def test_heartbeats_keep_an_idle_connection_open(exchange: Exchange) -> None:
     """An idle publisher sends one per half interval; the broker disconnects after two silent intervals."""
-    with tcp_proxy(exchange.url) as wire, exchange.broker(wire.url, heartbeat_seconds=2).connect() as connection:
+    with tcp_proxy(exchange.url) as proxy, exchange.broker(proxy.url, heartbeat_seconds=2).connect() as connection:
 
         def has_sent_heartbeats(count: int) -> bool:
             connection.keep_alive()
-            return wire.client_data.endswith(HEARTBEAT * count)
+            return proxy.client_data.endswith(HEARTBEAT * count)
 
         eventually(lambda: has_sent_heartbeats(2), pause=0.1)
         assert connection.publish(messages(1), GO_ON)
@@ -190,18 +190,18 @@ def test_heartbeats_keep_an_idle_connection_open(exchange: Exchange) -> None:
 def test_connecting_to_a_silent_broker_times_out(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server accepts the connection and sends nothing."""
     monkeypatch.setattr("adapters.amqp.rabbitmq.SOCKET_TIMEOUT_SECONDS", 1)
-    with tcp_proxy(exchange.url) as wire:
-        wire.hold()
+    with tcp_proxy(exchange.url) as proxy:
+        proxy.hold()
         with pytest.raises(BrokerUnavailable, match="timed out"):
-            publish(exchange.broker(wire.url), messages(1))
-        assert wire.connections == 1
+            publish(exchange.broker(proxy.url), messages(1))
+        assert proxy.connections == 1
 
 
 def test_stopping_does_not_wait_for_confirms(exchange: Exchange) -> None:
     """Unconfirmed messages do not count as published."""
     stop = threading.Event()
-    with tcp_proxy(exchange.url) as wire, exchange.broker(wire.url).connect() as connection:
-        wire.hold()
+    with tcp_proxy(exchange.url) as proxy, exchange.broker(proxy.url).connect() as connection:
+        proxy.hold()
         threading.Timer(0.1, stop.set).start()
         assert not connection.publish(messages(1), stop)
 
@@ -232,10 +232,10 @@ def test_tls_requires_a_trusted_certificate(exchange: Exchange, tmp_path: Path) 
     certificate = write_certificate(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    with tcp_proxy(exchange.url, tls) as wire:
+    with tcp_proxy(exchange.url, tls) as proxy:
         ca_option = f"ca={quote(str(certificate))}"
-        broker = exchange.broker(f"amqps://guest:guest@localhost:{wire.port}?{ca_option}")
+        broker = exchange.broker(f"amqps://guest:guest@localhost:{proxy.port}?{ca_option}")
         assert publish(broker, messages(500))
-        for untrusted in (f"localhost:{wire.port}", f"127.0.0.1:{wire.port}?{ca_option}"):
+        for untrusted in (f"localhost:{proxy.port}", f"127.0.0.1:{proxy.port}?{ca_option}"):
             with pytest.raises(BrokerUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
                 publish(exchange.broker(f"amqps://guest:guest@{untrusted}"), messages(1))

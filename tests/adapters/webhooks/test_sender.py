@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.receiver import Answer, Receiver
+    from tests.receiver import Receiver, Response
 
 THIS_MACHINE = WebhookUrlPolicy((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
 PUBLIC = "93.184.216.34"
@@ -133,12 +133,12 @@ def test_retry_after_header_is_parsed(receiver: Receiver, header: str, expected:
     assert retry_after is None or expected is None or abs(retry_after - expected) < timedelta(minutes=1)
 
 
-def drip(receiver: Receiver, beginning: bytes, drop: bytes) -> Answer:
+def drip(receiver: Receiver, beginning: bytes, drop: bytes) -> Response:
     """Return an endless answer: `beginning`, then `drop` every 50 ms."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(beginning)
-        while not receiver.over.wait(0.05):
+        while not receiver.stopped.wait(0.05):
             connection.sendall(drop)
 
     return answer
@@ -212,9 +212,9 @@ def test_unreachable_receiver_and_unknown_host() -> None:
 
 
 def test_slow_name_resolution_times_out(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: receiver.over.wait(20))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: receiver.stopped.wait(20))
     assert send("https://receiver.example/", seconds=SHORT_TIMEOUT) == DeliveryResult(error="timed-out")
-    receiver.over.set()
+    receiver.stopped.set()
 
 
 @pytest.mark.parametrize(
