@@ -99,7 +99,6 @@ def test_smtps_is_encrypted_from_the_start(certificate: Path, server_tls: ssl.SS
 
 
 def test_starttls_is_used_if_a_local_server_offers_it(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """A local server that offers STARTTLS is used with TLS."""
     with serving(tls_context=server_tls) as (inbox, port):
         transport(f"smtp://localhost:{port}?ca={certificate}").send(MAIL)
     assert inbox.accepted[0][0].ssl is not None

@@ -101,7 +101,7 @@ def test_each_kind_of_exchange_has_a_deadline(database: Database, database_url: 
 def test_statement_past_its_deadline_is_cancelled_on_the_server(
     database_url: str, cancellation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise it would keep its connection and locks. The server ignores a cancellation while it is idle."""
+    """Otherwise it would keep its locks. The server ignores a cancellation that arrives before the statement starts."""
     if cancellation != "arrives":
         monkeypatch.setattr(deadlines.BoundedConnection, "_cancel", lambda _: None)
     for _ in range(10):
@@ -170,7 +170,7 @@ def test_connections_ended_by_the_server_fail_at_most_one_request(database: Data
 
 
 def test_read_only_database_is_unavailable(database: Database, database_url: str, forwarder: Forwarder) -> None:
-    """Holds for open and new connections; the error names the cause."""
+    """Applies to open and new connections; the error names the cause."""
     name = urlsplit(database_url).path.strip("/")
     with pytest.raises(StoreUnavailable) as raised:
         run(database, "BEGIN READ ONLY; CREATE TABLE refused ()", prepared=False)
@@ -201,7 +201,7 @@ def test_read_only_database_is_unavailable(database: Database, database_url: str
     ],
 )
 def test_server_fault_is_an_outage(database: Database, statement: str, kind: str) -> None:
-    """Holds for each class of psycopg error, pipelined or not. The next statement gets a working connection."""
+    """Applies to each class of psycopg error, pipelined or not. The next statement gets a working connection."""
     for prepared in (False, True):
         with pytest.raises(StoreUnavailable) as raised:
             run(database, statement, prepared=prepared)
@@ -231,11 +231,11 @@ def test_prepared_statements_per_connection_are_limited(database: Database) -> N
     """The least recently used statements are dropped and prepared again on their next use."""
     count = "SELECT count(*) AS n FROM pg_prepared_statements WHERE name LIKE 'statement_%'"
     with database.get_connection() as connection:
-        for round_ in range(2):
+        for repetition in range(2):
             for number in range(MAX_PREPARED + 20):
                 assert fetch_all(connection, f"SELECT {number}", {}) == [(number,)]
                 fetch_all(connection, "SELECT 'often'", {})
-            execute_transaction(connection, [(f"SELECT {number}, {round_}", {}) for number in range(30)])
+            execute_transaction(connection, [(f"SELECT {number}, {repetition}", {}) for number in range(30)])
         row = connection.execute(count).fetchone()
         prepared_count = connection.execute(
             "SELECT FROM pg_prepared_statements WHERE statement = 'SELECT ''often'''"
