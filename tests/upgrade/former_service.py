@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
 START_TIMEOUT_SECONDS = 120.0
-SECONDS_TO_END = 90.0
+EXIT_TIMEOUT_SECONDS = 90.0
 
 
 @dataclass
@@ -57,7 +57,7 @@ class FormerService:
             children = descendants(self.process.pid)
             self.process.terminate()
             try:
-                assert self.process.wait(SECONDS_TO_END) == 0, self.process.returncode
+                assert self.process.wait(EXIT_TIMEOUT_SECONDS) == 0, self.process.returncode
             finally:
                 kill(self.process.pid, *children)
                 self.process = None

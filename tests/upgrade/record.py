@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.postgres import fetch
-from tests.processes.deployment import an_open_folder
+from tests.processes.deployment import traversable_folder
 from tests.receiver import receiving
 from tests.upgrade import contract_story, store_story
 from tests.upgrade.contract_story import Conversation
@@ -44,7 +44,7 @@ def main(checkout: Path) -> None:
 
 def record_contract(checkout: Path) -> None:
     """Record the responses to the story of the README and the other routes."""
-    with an_open_folder() as folder, mail_server(folder) as (mailbox, smtp_url):
+    with traversable_folder() as folder, mail_server(folder) as (mailbox, smtp_url):
         service = FormerService(checkout, folder / "data", _settings(smtp_url))
         _prepare(service)
         service.start()
@@ -59,7 +59,7 @@ def record_contract(checkout: Path) -> None:
 
 def record_store(checkout: Path) -> None:
     """Record a store with events of every type, the responses of its service, and exports."""
-    with an_open_folder() as folder, mail_server(folder) as (mailbox, smtp_url), receiving() as receiver:
+    with traversable_folder() as folder, mail_server(folder) as (mailbox, smtp_url), receiving() as receiver:
         settings = {**_settings(smtp_url), "webhook_allow": "127.0.0.1,localhost"}
         service = FormerService(checkout, folder / "data", settings)
         _prepare(service)
