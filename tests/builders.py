@@ -58,7 +58,7 @@ class Company:
         return cls(service, account.account_id, email)
 
     def with_service(self, service: Service) -> Company:
-        """Return the same company as seen by another process."""
+        """Return the same company with another service, as in another process."""
         return replace(self, service=service)
 
     def state(self) -> MainAccount:
@@ -98,7 +98,7 @@ class SubUserHandle:
     password: str = field(repr=False)
 
     def with_service(self, service: Service) -> SubUserHandle:
-        """Return the same sub-user as seen by another process."""
+        """Return the same sub-user with another service, as in another process."""
         return replace(self, company=self.company.with_service(service))
 
     def state(self) -> SubUser:

@@ -141,11 +141,11 @@ def test_refused_login_with_an_unknown_email_names_no_sub_user(company: Company)
 def test_emails_are_compared_case_insensitively(company: Company) -> None:
     sub_user = company.create_with_own_password("Grace.Hopper@Company.example")
 
-    opened_session = company.service.commands.sub_user_sessions.log_in(
+    new_session = company.service.commands.sub_user_sessions.log_in(
         company.email.upper(), " GRACE.HOPPER@COMPANY.EXAMPLE ", sub_user.password, PORTAL
     ).value
 
-    assert opened_session.person_id == sub_user.sub_user_id
+    assert new_session.person_id == sub_user.sub_user_id
 
 
 def test_one_person_can_be_a_sub_user_of_several_accounts(service: Service, company: Company) -> None:
@@ -190,22 +190,22 @@ def test_login_uses_the_accounts_new_email(service: Service, company: Company) -
 
 def test_session_has_its_owner_expiry_and_permissions(company: Company, clock: TravelingClock) -> None:
     sub_user = company.create_with_own_password()
-    opened_session = sub_user.log_in(context=context_from("192.0.2.9"))
-    session = company.service.commands.sub_user_sessions.current(opened_session.token)
+    new_session = sub_user.log_in(context=context_from("192.0.2.9"))
+    session = company.service.commands.sub_user_sessions.current(new_session.token)
 
     assert (session.account_id, session.person_id, session.assurance) == (
         company.account_id,
         sub_user.sub_user_id,
         AssuranceLevel.PASSWORD,
     )
-    assert opened_session.permissions == OPERATIONAL
-    assert abs(opened_session.expires_at - clock() - SESSION_LIFETIME) < timedelta(seconds=30)
+    assert new_session.permissions == OPERATIONAL
+    assert abs(new_session.expires_at - clock() - SESSION_LIFETIME) < timedelta(seconds=30)
     (listed, *_) = company.service.commands.sub_users.sessions(company.account_id, sub_user.sub_user_id)
     assert (listed.session_id, listed.ip, listed.user_agent) == (session.session_id, "192.0.2.9", PORTAL.user_agent)
 
 
 def test_login_is_recorded_with_its_origin(company: Company) -> None:
-    """Encrypted with the sub-user's key."""
+    """The origin is encrypted with the sub-user's key."""
     sub_user = company.create_with_own_password()
     sub_user.log_in(context=context_from("192.0.2.10"))
 

@@ -13,6 +13,7 @@ from application.commands.accounts import AccountChanges
 from application.errors import InvalidValue, SessionEnded
 from domain.refusals import LoginRefused, SubUserNotFound
 from tests.builders import PORTAL, context_from
+from tests.waiting import inject_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,19 +51,6 @@ def end_sessions(sub_user: SubUserHandle) -> None:
 
 
 ACCESS_CHANGES = [reset, deactivate, deactivate_and_activate, expire, delete, close_account]
-
-
-def inject_after(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, action: Callable[[], object]) -> None:
-    """Run an action once, after the first call of a method and before its result is used."""
-    original = getattr(owner, method)
-
-    def call_and_act(self: object, *arguments: Any) -> Any:
-        result = original(self, *arguments)
-        monkeypatch.setattr(owner, method, original)
-        action()
-        return result
-
-    monkeypatch.setattr(owner, method, call_and_act)
 
 
 def inject_during(monkeypatch: pytest.MonkeyPatch, method: str, action: Callable[[], object]) -> None:
@@ -168,7 +156,7 @@ def test_concurrent_password_change_ends_the_session(company: Company, monkeypat
 
 
 def test_concurrent_password_change_ends_the_owners_session(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a sub-user."""
+    """It is the same as for a sub-user."""
     sessions, context = company.service.commands.owner_sessions, context_from("192.0.2.1")
     company.service.commands.accounts.change(company.account_id, AccountChanges(password="seven wet umbrellas"), PORTAL)
     token = sessions.log_in(company.email, "seven wet umbrellas", context).value.token

@@ -145,7 +145,7 @@ def test_logout_ends_one_session(company: Company) -> None:
 
 
 def test_session_ends_when_access_expires(company: Company, clock: TravelingClock) -> None:
-    """Without any command. Its expiry is that of the access from the start."""
+    """No command is needed. The session has the expiry of the access from the start."""
     end = clock() + timedelta(minutes=10)
     sub_user = company.create_with_own_password(access_expires_at=end)
     token = sub_user.log_in().token
@@ -207,17 +207,17 @@ def test_idle_session_ends_after_an_hour(company: Company, clock: TravelingClock
 
 
 def test_session_lasts_a_day_at_most(company: Company, clock: TravelingClock) -> None:
-    """However much it is used, and as announced when it was opened."""
+    """Using it does not extend it. Its expiry is known when it is opened."""
     sub_user = company.create_with_own_password()
-    opened_session = sub_user.log_in()
+    new_session = sub_user.log_in()
     for _ in range(47):
         clock.advance(minutes=30)
-        assert sub_user.has_session(opened_session.token)
-    assert opened_session.expires_at > clock()
+        assert sub_user.has_session(new_session.token)
+    assert new_session.expires_at > clock()
     clock.advance(minutes=31)
 
-    assert opened_session.expires_at <= clock()
-    assert not sub_user.has_session(opened_session.token)
+    assert new_session.expires_at <= clock()
+    assert not sub_user.has_session(new_session.token)
 
 
 @pytest.mark.parametrize("token", ["", "no such token", "\x00", "\ud800", "x" * 1_000_000])
@@ -227,7 +227,7 @@ def test_malformed_token_opens_no_session(service: Service, token: str) -> None:
 
 
 def test_tokens_are_unique(company: Company) -> None:
-    """256 random bits each."""
+    """Each has 256 random bits."""
     sub_user = company.create_with_own_password()
     tokens = {sub_user.log_in().token for _ in range(10)}
 
@@ -242,7 +242,7 @@ class LoginLoad:
         self.sub_user = sub_user
         self.services = services
         self.tokens: list[str] = []
-        self.dead_since: dict[str, float] = {}
+        self.ended_at: dict[str, float] = {}
         self.wrongly_accepted: list[str] = []
         self.lookups = 0
         self.stop = threading.Event()
@@ -253,10 +253,10 @@ class LoginLoad:
         """Log in and look sessions up until stopped; wait for access after a refusal."""
         while not self.stop.is_set():
             number = next(self.numbers)
-            process_view = self.sub_user.with_service(self.services[number % 2])
+            sub_user = self.sub_user.with_service(self.services[number % 2])
             try:
                 self.tokens.append(
-                    process_view.log_in(
+                    sub_user.log_in(
                         context=context_from(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
                     ).token
                 )
@@ -270,7 +270,7 @@ class LoginLoad:
         start = time.monotonic()
         accepted = self.sub_user.with_service(service).has_session(token)
         self.lookups += 1
-        if accepted and start > self.dead_since.get(token, start):
+        if accepted and start > self.ended_at.get(token, start):
             self.wrongly_accepted.append(token)
 
 
@@ -292,7 +292,7 @@ def test_tokens_stop_working_at_once_under_load(
             load.access_granted.clear()
         command(sub_user)
         answered = time.monotonic()
-        load.dead_since.update({token: answered for token in old_tokens if token not in load.dead_since})
+        load.ended_at.update({token: answered for token in old_tokens if token not in load.ended_at})
         for token in old_tokens[-30:]:
             load.check_token(load.services[1], token)
         if command is deactivate:
@@ -315,5 +315,5 @@ def test_tokens_stop_working_at_once_under_load(
 
     assert results == [None] * 17
     assert load.wrongly_accepted == []
-    assert len(load.dead_since) > 16
+    assert len(load.ended_at) > 16
     assert load.lookups > len(load.tokens)

@@ -41,7 +41,7 @@ def state_of(account: MainAccount) -> dict[str, Any]:
 
 
 def test_long_history_is_loaded_from_the_last_snapshot(company: Company) -> None:
-    """One snapshot and fewer events than the snapshot interval."""
+    """Loading reads one snapshot, and fewer events than the snapshot interval."""
     create_long_history(company)
     version = company.state().version
 
@@ -66,7 +66,7 @@ def test_snapshot_equals_a_full_replay(company: Company, build: Callable[..., Se
 
 
 def test_snapshot_replaces_the_previous_one(company: Company, database_url: str) -> None:
-    """At every multiple of the snapshot interval."""
+    """This happens at every multiple of the snapshot interval."""
     sub_user, snapshot_states = company.create_sub_user(), set()
     for n in range(2 * SNAPSHOT_EVERY + 5):
         sub_user.change(name=f"Name {n}")

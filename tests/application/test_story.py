@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_sub_user_lifecycle(service: Service, company: Company, followers: None) -> None:
-    """Created, activated, mailed, logged in, with an own password, deleted: each step has its effect."""
+    """The sub-user is created, activated, mailed, logged in, gets an own password, and is deleted."""
     sub_user = company.create_sub_user("Grace@Company.example", password=None)
     assert sub_user.state().active is False
     with pytest.raises(LoginRefused):

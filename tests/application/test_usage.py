@@ -71,7 +71,7 @@ def sub_user(company: Company, clock: TravelingClock) -> SubUserHandle:
 
 
 def test_a_thousand_reports_are_recorded_at_once(service: Service, company: Company, database_url: str) -> None:
-    """Each in its own stream, at consecutive positions."""
+    """Each has its own stream, and their positions are consecutive."""
     sub_user, other = company.create_sub_user(), company.create_sub_user()
     reports = [UsageReport(sub_user.sub_user_id, 90 * MINUTE, 7), UsageReport(other.sub_user_id, llm_tokens=8)] * 500
 
@@ -137,7 +137,7 @@ def test_plan_of_an_unknown_or_closed_account_cannot_be_set(service: Service, co
 
 
 def test_thresholds_are_recorded_when_reached(service: Service, company: Company, sub_user: SubUserHandle) -> None:
-    """By the usage of all sub-users together, each threshold once, with the service as actor."""
+    """The usage of all sub-users counts together. Each threshold is recorded once, with the service as actor."""
     other = company.create_sub_user(visible=False)
     report_usage(sub_user, minutes=79)
     check_usage(service)
@@ -159,7 +159,7 @@ def test_thresholds_are_recorded_when_reached(service: Service, company: Company
 
 
 def test_usage_before_the_plan_counts(service: Service, company: Company) -> None:
-    """Within the current period."""
+    """Usage counts if it is within the current period."""
     report_usage(company.create_sub_user(), tokens=900)
     check_usage(service)
     assert thresholds(company) == []
@@ -236,7 +236,7 @@ def test_closed_account_reaches_thresholds(service: Service, company: Company, s
 def test_concurrent_reports_reach_each_threshold_once(
     company: Company, sub_user: SubUserHandle, build: Callable[..., Service], service: Service
 ) -> None:
-    """While several processes check the account. The recorded usage reaches the threshold."""
+    """Several services check the account meanwhile. The recorded usage reaches the threshold."""
     other_processes = [build() for _ in range(3)]
 
     def report_ten_times() -> None:
@@ -270,13 +270,13 @@ def test_check_of_a_killed_worker_is_repeated(
     catch_up(company.service, "usage")
     change = MainAccounts.change
 
-    def killed(accounts: MainAccounts, *args: Any) -> Any:
+    def change_and_lose_connections(accounts: MainAccounts, *args: Any) -> Any:
         if when.startswith("after"):
             change(accounts, *args)
         terminate_connections(database_url)
 
-    with monkeypatch.context() as patched, suppress(ServiceError):
-        patched.setattr(MainAccounts, "change", killed)
+    with monkeypatch.context() as patched, suppress(ServiceError):  # the check's connection is lost
+        patched.setattr(MainAccounts, "change", change_and_lose_connections)
         company.service.commands.usage.check_next()
     company = company.with_service(build())
     assert len(thresholds(company)) == (2 if when.startswith("after") else 0)
