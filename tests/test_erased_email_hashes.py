@@ -114,7 +114,7 @@ def store_all_email_hashes(company: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    ("erasure", "guesses"), [("deleted", 100), ("after a delay", 100), ("with their account", GUESSES)]
+    ("erasure", "guesses"), [("deleted", 100), ("after a legal hold", 100), ("with their account", GUESSES)]
 )
 def test_no_guess_is_confirmed_after_erasure(
     build: Callable[..., Service],
@@ -124,8 +124,8 @@ def test_no_guess_is_confirmed_after_erasure(
     erasure: str,
     guesses: int,
 ) -> None:
-    """Erasure follows a deletion at once or after a delay, or `erase-account`, which also erases the owner."""
-    delay = timedelta(days=30) if erasure == "after a delay" else timedelta()
+    """Sub-users are erased when deleted, after a legal hold, or by `erase-account`, which also erases the owner."""
+    delay = timedelta(days=30) if erasure == "after a legal hold" else timedelta()
     service = build(replace(settings, erasure_delay=delay))
     company = Company.register(service, OWNER_EMAIL)
     store_all_email_hashes(company)
@@ -138,7 +138,7 @@ def test_no_guess_is_confirmed_after_erasure(
     else:
         (sub_user_id,) = company.state().sub_users
         service.commands.sub_users.delete(company.account_id, sub_user_id, PORTAL)
-    if erasure == "after a delay":
+    if erasure == "after a legal hold":
         clock.advance(days=31)
         assert service.commands.erasures.erase_next()
     catch_up(service)

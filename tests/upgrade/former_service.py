@@ -88,8 +88,8 @@ class FormerService:
         return False
 
 
-class StubbornMailbox(Mailbox):
-    """Mail handler that accepts mails, but refuses those to `bounce@…` and asks to try those to `slow@…` later."""
+class SelectiveMailbox(Mailbox):
+    """Mail handler that accepts mails, but refuses those to `bounce@…` and delays those to `slow@…`."""
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
         match str(envelope.rcpt_tos[0]).partition("@")[0]:
@@ -105,9 +105,9 @@ class StubbornMailbox(Mailbox):
 
 
 @contextmanager
-def mail_server(folder: Path) -> Iterator[tuple[StubbornMailbox, str]]:
+def mail_server(folder: Path) -> Iterator[tuple[SelectiveMailbox, str]]:
     """Run an SMTP server; yield its mailbox and its URL."""
-    mailbox, certificate = StubbornMailbox(), write_certificate(folder)
+    mailbox, certificate = SelectiveMailbox(), write_certificate(folder)
     certificate.chmod(0o644)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)

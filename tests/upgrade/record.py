@@ -1,6 +1,6 @@
-"""Record a store of a former version and its answers: `python -m tests.upgrade.record CHECKOUT`.
+"""Record a store of a former version and its responses: `python -m tests.upgrade.record CHECKOUT`.
 
-CHECKOUT is a folder with that version and its own `.venv`. The files of `recorded/` are written anew.
+CHECKOUT is a folder with that version and its own `.venv`. The program replaces the files of `recorded/`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SCOPES = ("portal", "support", "auditor", "analytics")
 
 
 def test_only_key(name: str) -> str:
-    """Return a key that protects nothing but the recorded store, as a setting has it."""
+    """Return a key that protects only the recorded store, encoded as in the setting."""
     return b64encode(sha256(f"a key for tests only: {name}".encode()).digest()).decode()
 
 
@@ -72,7 +72,7 @@ def record_store(checkout: Path) -> None:
             service.start()
             write_recorded("store.sql.gz", dump(service))
             requests = store_story.requests(story)
-            answers = [
+            exchanges = [
                 {"request": request, "response": recorded_response(story.ask(**request))} for request in requests
             ]
             topics = require_every_topic(checkout, service)
@@ -87,14 +87,14 @@ def record_store(checkout: Path) -> None:
             "topics": topics,
             **story.secrets,
         }
-    write_recorded("answers.jsonl.gz", _json_lines(answers))
+    write_recorded("answers.jsonl.gz", _json_lines(exchanges))
     write_recorded("test_only_secrets.json", json.dumps(secrets, indent=1, ensure_ascii=False) + "\n")
     for name, text in story.files.items():
         write_recorded(name, text)
 
 
 def require_every_topic(checkout: Path, service: FormerService) -> list[str]:
-    """Return the topics of the version; fail if the store lacks an event of one of them."""
+    """Return the topics of the former version; fail if the store lacks an event of one of them."""
     source = (checkout / "domain/events.py").read_text()
     topics = sorted(set(re.findall(r'TOPIC: ClassVar\[str\] = "(\w+)"', source)))
     stored = {topic for (topic,) in fetch(service.database_url, "SELECT DISTINCT topic FROM stored_events")}
