@@ -51,8 +51,8 @@ def differences(request: str, former: Any, current: Any, keys: tuple[str, ...] =
         for key in [*former, *(key for key in current if key not in former)]:
             yield from differences(request, former.get(key, ABSENT), current.get(key, ABSENT), (*keys, key))
     elif isinstance(former, list) and isinstance(current, list) and len(former) == len(current):
-        for number, (former_item, present_item) in enumerate(zip(former, current, strict=True)):
-            yield from differences(request, former_item, present_item, (*keys, str(number)))
+        for number, (former_item, current_item) in enumerate(zip(former, current, strict=True)):
+            yield from differences(request, former_item, current_item, (*keys, str(number)))
     elif former != current:
         yield Difference(request, keys, former, current)
 
