@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.processes.portal import NO_AUTHORITIES, Company, SubUserHandle, Portal
+from tests.processes.portal import NO_AUTHORITIES, Company, Portal, SubUserHandle
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
