@@ -44,7 +44,7 @@ def context_from(ip: str) -> CommandContext:
 
 @dataclass(frozen=True)
 class Company:
-    """A main account."""
+    """A main account; the methods run its commands."""
 
     service: Service
     account_id: UUID
@@ -58,7 +58,7 @@ class Company:
         return cls(service, account.account_id, email)
 
     def with_service(self, service: Service) -> Company:
-        """Return the same company as seen by another process."""
+        """Return the same company with another service, as in another process."""
         return replace(self, service=service)
 
     def state(self) -> MainAccount:
@@ -67,38 +67,38 @@ class Company:
 
     def create_sub_user(
         self, email: str | None = None, password: str | None = "first phrase for now", **details: Any
-    ) -> Collaborator:
+    ) -> SubUserHandle:
         """Create an inactive sub-user. With `password=None`, the service generates the password."""
         email = email or f"someone-{next(email_numbers)}@company.example"
         arguments = {"name": "Grace", "surname": "Hopper", **details}
         created = self.service.commands.sub_users.create(
             self.account_id, PORTAL, email=email, password=password, **arguments
         )
-        return Collaborator(self, created.value.sub_user_id, email, password or "")
+        return SubUserHandle(self, created.value.sub_user_id, email, password or "")
 
-    def create_active(self, email: str | None = None, **details: Any) -> Collaborator:
+    def create_active(self, email: str | None = None, **details: Any) -> SubUserHandle:
         """Create and activate a sub-user; their password is temporary."""
         sub_user = self.create_sub_user(email, **details)
         sub_user.change(active=True)
         return sub_user
 
-    def create_with_own_password(self, email: str | None = None, **details: Any) -> Collaborator:
+    def create_with_own_password(self, email: str | None = None, **details: Any) -> SubUserHandle:
         """Create an active sub-user who has chosen their own password."""
         sub_user = self.create_active(email, **details)
         return sub_user.choose_password("a password of my own")
 
 
 @dataclass(frozen=True)
-class Collaborator:
-    """A sub-user and their password."""
+class SubUserHandle:
+    """A sub-user and their current password; the methods run commands on the sub-user."""
 
     company: Company
     sub_user_id: UUID
     email: str
     password: str = field(repr=False)
 
-    def with_service(self, service: Service) -> Collaborator:
-        """Return the same sub-user as seen by another process."""
+    def with_service(self, service: Service) -> SubUserHandle:
+        """Return the same sub-user with another service, as in another process."""
         return replace(self, company=self.company.with_service(service))
 
     def state(self) -> SubUser:
@@ -119,7 +119,7 @@ class Collaborator:
         sessions = self.company.service.commands.sub_user_sessions
         return sessions.log_in(self.company.email, self.email, password or self.password, context).value
 
-    def choose_password(self, new_password: str) -> Collaborator:
+    def choose_password(self, new_password: str) -> SubUserHandle:
         """Choose a new password as the sub-user, and return the sub-user with that password."""
         sessions = self.company.service.commands.sub_user_sessions
         sessions.change_password(self.log_in().token, self.password, new_password, PORTAL)
@@ -135,7 +135,7 @@ class Collaborator:
 
 
 def catch_up(service: Service, *names: str) -> None:
-    """Let the named followers, or all of them, process every outstanding event."""
+    """Let the named followers (default: all) process every outstanding event."""
     for follower in service.workers.followers:
         if not names or follower.view.name in names:
             with connections.connect(service.settings.database_url or "", "follower") as connection:

@@ -1,4 +1,4 @@
-"""PostgreSQL clusters for a single test, which it may copy, promote, freeze and destroy."""
+"""PostgreSQL clusters that a single test may copy, promote, freeze and destroy."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Cluster:
         )
         self.start()
 
-    def copy_of(self, other: Cluster, *, as_standby: bool) -> None:
-        """Take a base backup of another running cluster."""
+    def restore_backup_of(self, other: Cluster, *, as_standby: bool) -> None:
+        """Fill the data folder with a base backup of a running cluster."""
         standby = ["--write-recovery-conf"] if as_standby else []
         source = f"host=127.0.0.1 port={other.port} user=subusers"
         self._run("pg_basebackup", "-D", self.data, "-d", source, "--checkpoint=fast", "--no-sync", *standby)
@@ -69,7 +69,7 @@ class Cluster:
         with (self.folder / "log").open("ab") as log:
             command: list[str | Path] = [self._binaries.postgres, "-D", self.data, *options]
             self._process = self._os_user.spawn(command, log, {})
-        eventually(self._answers)
+        eventually(self._accepts_queries)
 
     def promote(self) -> None:
         fetch(self.url, "SELECT pg_promote()")
@@ -91,9 +91,9 @@ class Cluster:
         try:
             yield
         finally:
-            self._signal([self._process.pid, *descendants(self._process.pid), *pids], signal.SIGCONT)
+            self._signal(pids, signal.SIGCONT)
 
-    def _answers(self) -> bool:
+    def _accepts_queries(self) -> bool:
         with suppress(psycopg.OperationalError):
             return fetch(self.url, "SELECT true") == [(True,)]
         return False
@@ -109,7 +109,7 @@ class Cluster:
 
 
 @contextmanager
-def clusters() -> Iterator[Path]:
+def clusters_folder() -> Iterator[Path]:
     """Yield a temporary folder for clusters."""
     folder = Path(tempfile.mkdtemp(prefix="subusers-clusters-"))
     folder.chmod(0o711)

@@ -51,10 +51,10 @@ if TYPE_CHECKING:
 
 SERVER_FOLDER = pytest.StashKey[Path]()
 SERVER = pytest.StashKey[EmbeddedPostgres]()
-"""Kept referenced until the session ends: other workers may still use the process that this one started."""
+"""A reference until the session ends, because other workers may use the server that this worker started."""
 
 POLL_SECONDS = 1.0
-"""Pause of followers without NOTIFY while the shared service runs, which is idle most of the time."""
+"""How often the followers of the shared service poll. It is idle most of the time, and NOTIFY wakes them anyway."""
 
 EXTERNAL_SERVER = "SUBUSERS_TEST_DATABASE_URL"
 """Environment variable with the URL of a server to use instead of the embedded one.
@@ -66,10 +66,10 @@ Its user must be allowed to create databases and roles.
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the folder of the run's server; pytest-xdist workers use the folder of their controller."""
     # Deadlines of single examples would fail on slow machines.
-    hypothesis_settings.register_profile("patient", hypothesis_settings(), deadline=None)
-    hypothesis_settings.load_profile("patient")
-    shared = getattr(config, "workerinput", {}).get("server_folder")
-    config.stash[SERVER_FOLDER] = Path(shared or tempfile.mkdtemp(prefix="subusers-tests-"))
+    hypothesis_settings.register_profile("without-deadlines", hypothesis_settings(), deadline=None)
+    hypothesis_settings.load_profile("without-deadlines")
+    folder_of_controller = getattr(config, "workerinput", {}).get("server_folder")
+    config.stash[SERVER_FOLDER] = Path(folder_of_controller or tempfile.mkdtemp(prefix="subusers-tests-"))
     config.stash[SERVER_FOLDER].chmod(0o711)  # as root, the server runs under another account
 
 
@@ -106,9 +106,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect tests without garbage collection, and exclude the modules and tests from it afterwards.
+    """Collect tests without garbage collection, and exclude the collected objects from later garbage collections.
 
-    Almost all of them stay until the end, and each full collection would scan them. The threshold is that of the server
+    Almost all of them live until the end, and each full collection would scan them. The threshold is that of the server
     processes.
     """
     gc.disable()
@@ -188,7 +188,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 def settings_on(database_url: str, data_dir: Path) -> Settings:
-    """Return the settings of a service on a database, given its owner's URL."""
+    """Return the settings of a service on a database, given the URL for the database's owner."""
     return Settings(
         embedded=False,
         database_url=service_role_url(database_url),
@@ -302,7 +302,7 @@ def clients(server_url: str, migrated_template: str, tmp_path_factory: pytest.Te
         patch.object(projection_follower, "POLL_SECONDS", POLL_SECONDS),
     ):
         with patch.object(passwords, "PasswordHasher", QuickHasher):
-            service = composition_root.build(settings_on(url, tmp_path_factory.mktemp("doors")))
+            service = composition_root.build(settings_on(url, tmp_path_factory.mktemp("clients")))
         with open_clients(service) as clients:
             yield clients
 

@@ -36,15 +36,8 @@ class Mailbox:
         self.mails.append(message_from_bytes(envelope.original_content or b"", policy=policy.default))
         return f"250 OK queued as {len(self.mails)}"
 
-    @staticmethod
-    def text_of(mail: EmailMessage) -> str:
-        body = mail.get_body(("plain",))
-        assert body is not None
-        text: str = body.get_content()
-        return text
 
-
-class AnyPort(Controller):
+class FreePortController(Controller):
     """SMTP controller on a free port, chosen by the operating system."""
 
     def _trigger_server(self) -> None:
@@ -52,7 +45,7 @@ class AnyPort(Controller):
         super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
-def accept(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: Any) -> AuthResult:
+def authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: Any) -> AuthResult:
     is_valid = isinstance(login, LoginPassword) and (login.login, login.password) == (USER.encode(), PASSWORD.encode())
     return AuthResult(success=is_valid, handled=False)
 
@@ -63,8 +56,8 @@ def mail_server(folder: Path) -> Iterator[tuple[Mailbox, str]]:
     mailbox, certificate = Mailbox(), write_certificate(folder)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    options: Any = {"tls_context": tls, "require_starttls": True, "authenticator": accept, "auth_required": True}
-    server = AnyPort(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
+    options: Any = {"tls_context": tls, "require_starttls": True, "authenticator": authenticate, "auth_required": True}
+    server = FreePortController(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
         yield mailbox, f"smtp://{CREDENTIALS}@localhost:{server.port}?ca={quote(str(certificate))}"

@@ -1,4 +1,4 @@
-"""A mail with credentials, from which tests derive theirs with `dataclasses.replace`."""
+"""Sample mail with credentials. Tests vary it with `dataclasses.replace`."""
 
 from __future__ import annotations
 

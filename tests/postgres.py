@@ -39,13 +39,13 @@ def embedded_server(folder: Path) -> EmbeddedPostgres:
 FAST_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "scram_iterations": "1",  # of the usual 4096, which take most of a connection's time
+    "scram_iterations": "1",  # instead of 4096, which take most of the time to connect
 }
-"""Settings of a server that need not survive a crash or withstand password guessing."""
+"""Settings for a server that need not survive a crash or resist password guessing."""
 
 
 def start_server(server: EmbeddedPostgres) -> str:
-    """Start a server for tests, which is faster than for production, and return its URL."""
+    """Start a server with `FAST_SETTINGS`, and return its URL."""
     with patch.dict(launch.SETTINGS, FAST_SETTINGS):
         return server.start()
 
@@ -144,7 +144,7 @@ class Databases:
         try:
             yield url
         finally:
-            self._take_back(url)
+            self._give_back(url)
 
     def close(self) -> None:
         """Drop the spare database."""
@@ -156,7 +156,7 @@ class Databases:
         ((self._schema_fingerprint,),) = fetch(url, SCHEMA_FINGERPRINT)
         return url
 
-    def _take_back(self, url: str) -> None:
+    def _give_back(self, url: str) -> None:
         try:
             with connect(url) as connection:
                 connection.execute(TERMINATE_CONNECTIONS, [None])
@@ -173,14 +173,14 @@ class Databases:
 
 
 SCHEMA_FINGERPRINT = """
-SELECT md5(string_agg(thing, ',' ORDER BY thing))
+SELECT md5(string_agg(item, ',' ORDER BY item))
 FROM (SELECT concat_ws(' ', c.oid, relname, relnatts, relacl, reloptions)
       FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
       WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
       UNION ALL SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%'
       UNION ALL SELECT concat_ws(' ', attrelid, attname, atttypid, attnotnull) FROM pg_attribute WHERE attrelid >= 16384
       UNION ALL SELECT concat_ws(' ', oid, tgname) FROM pg_trigger WHERE NOT tgisinternal
-      UNION ALL SELECT m::text FROM schema_migrations m) AS things (thing)
+      UNION ALL SELECT m::text FROM schema_migrations m) AS items (item)
 """
 """Fingerprint of a database's schema: relations, columns, triggers, privileges and applied migrations."""
 
@@ -198,7 +198,7 @@ BEGIN
     PERFORM setval(c.oid, 1, false) FROM pg_class c WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
 END $$
 """
-"""Deletes all rows except the migrations, and restarts the sequences. It does not open tables that are empty files."""
+"""Deletes all rows except the migrations, and restarts the sequences. Skips tables whose files are empty."""
 
 
 def _copy(server_url: str, name: str | None) -> str:
@@ -224,7 +224,7 @@ WHERE datname = coalesce(%s, current_database()) AND pid <> pg_backend_pid() AND
 def terminate_connections(url: str, name: str | None = None) -> int:
     """Terminate the other client connections to this database, or to the one named; return their number.
 
-    Only superusers may terminate autovacuum workers, so these are left alone.
+    Autovacuum workers are left alone: only superusers may terminate them.
     """
     return len(fetch(url, TERMINATE_CONNECTIONS, name))
 

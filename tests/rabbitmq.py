@@ -1,4 +1,4 @@
-"""RabbitMQ for tests: a shared or a private broker, exchanges, and a consumer that reconnects."""
+"""RabbitMQ for tests: a shared or an own broker, exchanges, and a consumer that reconnects."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ DEFAULT_BROKER_URL = "amqp://guest:guest@127.0.0.1:5672"
 PROGRAMS = f"/usr/lib/rabbitmq/bin:{os.environ.get('PATH', '')}"
 """RabbitMQ's own scripts come first: Debian's wrappers in /usr/sbin run only as root or rabbitmq."""
 
-SECONDS_TO_START = 180.0
-ATTEMPTS = 3
+START_TIMEOUT_SECONDS = 180.0
+START_ATTEMPTS = 3
 
 
 def connect_to_broker(url: str) -> Any:
@@ -43,8 +43,8 @@ def connect_to_broker(url: str) -> Any:
     return Connection(url, connect_timeout=5).transport.establish_connection()
 
 
-def answers(url: str) -> bool:
-    """Return whether a broker at this URL accepts connections and credentials."""
+def accepts_logins(url: str) -> bool:
+    """Return whether a broker runs at this URL and accepts its credentials."""
     client = Connection(url, connect_timeout=5)
     try:
         client.transport.establish_connection().collect()
@@ -63,7 +63,7 @@ def is_listening(port: int) -> bool:
 def any_broker() -> Iterator[str]:
     """Yield a broker URL: the one configured, the machine's default, or that of a new broker."""
     url = os.environ.get(EXTERNAL_BROKER) or DEFAULT_BROKER_URL
-    if answers(url):
+    if accepts_logins(url):
         yield url
         return
     with own_broker() as broker:
@@ -79,7 +79,7 @@ def own_broker() -> Iterator[OwnBroker]:
             pytest.fail(reason)
         pytest.skip(reason)
     with ExitStack() as stack:
-        yield _start_broker(stack, ATTEMPTS)
+        yield _start_broker(stack, START_ATTEMPTS)
 
 
 def _start_broker(stack: ExitStack, attempts: int) -> OwnBroker:
@@ -88,7 +88,7 @@ def _start_broker(stack: ExitStack, attempts: int) -> OwnBroker:
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     broker = OwnBroker(folder)
     stack.callback(broker.end)
-    broker.register()
+    broker.start_epmd()
     try:
         broker.start()
     except BrokerStartFailed:
@@ -120,15 +120,17 @@ class OwnBroker:
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self._port}"
 
-    def register(self) -> None:
-        """Start epmd for this broker, which would otherwise start one and leave it running."""
+    def start_epmd(self) -> None:
+        """Start the Erlang port mapper; the broker would otherwise start one that `end` cannot stop."""
         self._epmd = self._launch("epmd", "-port", str(self._epmd_port))
-        eventually(lambda: is_listening(self._epmd_port), within=SECONDS_TO_START)
+        eventually(lambda: is_listening(self._epmd_port), within=START_TIMEOUT_SECONDS)
 
     def start(self) -> None:
         """Start or restart the broker and wait until it accepts connections."""
         process = self._process = self._launch("rabbitmq-server")
-        eventually(lambda: process.poll() is not None or answers(self.url), within=SECONDS_TO_START, pause=0.1)
+        eventually(
+            lambda: process.poll() is not None or accepts_logins(self.url), within=START_TIMEOUT_SECONDS, pause=0.1
+        )
         if process.poll() is not None:
             raise BrokerStartFailed((self._folder / "output").read_text(errors="replace")[-2000:])
 
@@ -162,7 +164,7 @@ class OwnBroker:
         )
         return output
 
-    def vhost(self) -> str:
+    def create_vhost(self) -> str:
         """Create an empty virtual host and return its URL."""
         name = uuid4().hex[:8]
         self.control("add_vhost", name)
@@ -214,7 +216,7 @@ class OwnBroker:
 
 
 class Exchange:
-    """An exchange under a prefix of the test's own, on a shared broker."""
+    """An exchange with its own prefix, so that tests can share a broker."""
 
     def __init__(self, url: str, prefix: str) -> None:
         self.url, self.prefix, self.names = url, prefix, Names(prefix)
@@ -269,7 +271,7 @@ class Consumer:
         self._queue = f"{names.prefix}.consumer"
         self.events: dict[str, dict[str, Any]] = {}
         self.checkpoints: dict[str, dict[str, Any]] = {}
-        self.repeated = 0
+        self.duplicates = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer")
         connection = connect_to_broker(url)
@@ -308,6 +310,6 @@ class Consumer:
     def _record(self, channel: Any, message: Any) -> None:
         event = json.loads(message.body)
         received_events = self.checkpoints if event["type"] == CHECKPOINT else self.events
-        self.repeated += event["id"] in self.events
+        self.duplicates += event["id"] in self.events
         received_events.setdefault(event["id"], event)
         channel.basic_ack(message.delivery_tag)

@@ -1,4 +1,4 @@
-"""HTTP receiver of webhooks whose answers the test chooses."""
+"""Webhook receiver whose responses the test chooses."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping
 
-    Answer = Callable[[socket.socket], None]
+    Response = Callable[[socket.socket], None]
 
 
 @dataclass(frozen=True)
-class Received:
-    """A received request."""
+class ReceivedRequest:
+    """A webhook request."""
 
     path: str
     headers: Mapping[str, str]
@@ -43,13 +43,13 @@ class Received:
 
 
 class Receiver:
-    """Records requests. Answers with the `queued_responses`, then with `default_response`."""
+    """Records requests. Sends the `queued_responses` first, then always `default_response`."""
 
     def __init__(self) -> None:
-        self.received: list[Received] = []
-        self.default_response: Answer = status(204)
-        self.queued_responses: list[Answer] = []
-        self.over = threading.Event()
+        self.received: list[ReceivedRequest] = []
+        self.default_response: Response = status(204)
+        self.queued_responses: list[Response] = []
+        self.stopped = threading.Event()
         self.url = ""
 
     @property
@@ -62,25 +62,25 @@ class Receiver:
         """The event types, in order of arrival."""
         return [request.event["type"] for request in list(self.received)]
 
-    def take(self, request: BaseHTTPRequestHandler) -> None:
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
         length = int(request.headers["Content-Length"])
         body = request.rfile.read(length)
         if len(body) < length:  # the sender was killed
             return
-        answer = self.queued_responses.pop(0) if self.queued_responses else self.default_response
+        send_response = self.queued_responses.pop(0) if self.queued_responses else self.default_response
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.received.append(Received(request.path, headers, body))
+        self.received.append(ReceivedRequest(request.path, headers, body))
         with suppress(OSError):
-            answer(request.connection)
+            send_response(request.connection)
 
 
-def status(code: int, *headers: str) -> Answer:
+def status(code: int, *headers: str) -> Response:
     """Return a response with this status and no body."""
     lines = "".join(f"{header}\r\n" for header in headers)
-    return raw(f"HTTP/1.1 {code} Told\r\nContent-Length: 0\r\n{lines}\r\n".encode())
+    return raw(f"HTTP/1.1 {code} Status\r\nContent-Length: 0\r\n{lines}\r\n".encode())
 
 
-def raw(data: bytes) -> Answer:
+def raw(data: bytes) -> Response:
     """Return a response of these raw bytes, after which the connection closes."""
     return lambda connection: connection.sendall(data)
 
@@ -92,7 +92,7 @@ def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            receiver.take(self)
+            receiver.handle(self)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -113,6 +113,6 @@ def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         try:
             yield receiver
         finally:
-            receiver.over.set()
+            receiver.stopped.set()
             server.shutdown()
             thread.join()

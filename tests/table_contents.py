@@ -29,23 +29,25 @@ def contents(url: str) -> dict[str, bytes]:
     }
 
 
-def where_is(contents_by_table: dict[str, bytes], needle: str | bytes) -> set[str]:
+def tables_containing(contents_by_table: dict[str, bytes], needle: str | bytes) -> set[str]:
     """Return the tables that contain this value in any encoding."""
-    shapes = shapes_of(needle)
-    return {table for table, text in contents_by_table.items() if any(shape in text.lower() for shape in shapes)}
+    encodings = encodings_of(needle)
+    return {
+        table for table, text in contents_by_table.items() if any(encoding in text.lower() for encoding in encodings)
+    }
 
 
-def shapes_of(needle: str | bytes) -> list[bytes]:
-    """Return the lower-case byte strings to search for: plain, JSON, URL-encoded, hexadecimal and base64.
+def encodings_of(needle: str | bytes) -> list[bytes]:
+    """Return a value as plain text, JSON, URL-encoded, hexadecimal and base64, all in lower case.
 
-    Base64 is searched at all three offsets if the value has nine bytes or more.
+    Base64 is included for all three offsets if the value has nine bytes or more.
     """
     raw = needle if isinstance(needle, bytes) else needle.encode()
     text = [] if isinstance(needle, bytes) else [json.dumps(needle)[1:-1].encode(), quote(needle, safe="").encode()]
-    shapes = [raw, raw.hex().encode(), *text]
+    encodings = [raw, raw.hex().encode(), *text]
     for offset in range(3):  # base64 encodes groups of three bytes: the value may start at any offset in a group
         encoded = base64.b64encode(b"?" * offset + raw)[4 if offset else 0 :]
         complete = encoded[: len(encoded) - 4] if (offset + len(raw)) % 3 else encoded
         if len(complete) >= MIN_BASE64_LENGTH:
-            shapes += [complete, complete.translate(bytes.maketrans(b"+/", b"-_"))]
-    return [shape.lower() for shape in shapes]
+            encodings += [complete, complete.translate(bytes.maketrans(b"+/", b"-_"))]
+    return [encoding.lower() for encoding in encodings]

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-CHUNK = 65536
-TICK_SECONDS = 0.05
+CHUNK_BYTES = 65536
+POLL_SECONDS = 0.05
 
 
 class Forwarder:
-    """Forwards connections to a local port."""
+    """Forwards connections to a local port. One thread forwards all data."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -50,7 +50,7 @@ class Forwarder:
         self._selector.close()
 
     def url(self, database_url: str) -> str:
-        """Return a database URL that leads through this forwarder."""
+        """Return a database URL with the address of this forwarder."""
         parts = urlsplit(database_url)
         credentials, _, _ = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{credentials}@127.0.0.1:{self.port}").geturl()
@@ -62,7 +62,7 @@ class Forwarder:
             self._cut_all()
 
     @contextmanager
-    def silence(self) -> Iterator[None]:
+    def stalled(self) -> Iterator[None]:
         """Hold back all data for the duration of the block; connections stay open."""
         self._flowing.clear()
         with self._lock:
@@ -75,7 +75,7 @@ class Forwarder:
     def _run(self) -> None:
         while not self._closing:
             self._flowing.wait()
-            ready = self._selector.select(TICK_SECONDS)
+            ready = self._selector.select(POLL_SECONDS)
             with self._lock:
                 for key, _ in ready:
                     if self._flowing.is_set():
@@ -87,7 +87,7 @@ class Forwarder:
         elif ready in self._peers:
             data = b""
             with suppress(OSError):
-                data = ready.recv(CHUNK)
+                data = ready.recv(CHUNK_BYTES)
                 self._peers[ready].sendall(data)
             if not data:
                 self._cut(ready)

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md lists every file that a new event or field touches, and a forgotten one is named."""
+"""CONTRIBUTING.md lists every file that a new event or field touches, and the tests name a forgotten one."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ USES_OF_THE_EXPIRY = {
 }
 """Files that act on the expiry of access. An ordinary field has no such files."""
 
-SHOWN_DIFFERENTLY = {"active": "status"}
+RESPONSE_FIELDS = {"active": "status"}
+"""Names in responses of stored fields that have another name there."""
+
 NOT_SHOWN = {"revision", "mail_version"}
 """Stored fields of a sub-user that responses do not show, other than as an ETag."""
 
-NOT_GIVEN_AT_CREATION = {"active"}
+NOT_SET_AT_CREATION = {"active"}
 INPUT_FIELDS = {"changes_expiry", "new_password"}
 """Fields of `SubUserEdit` that are not fields of a sub-user."""
 
@@ -83,7 +85,7 @@ class Section:
 EVENT, FIELD = Section("Add an event"), Section("Add a field")
 
 
-def mentioning(pattern: str) -> set[str]:
+def files_mentioning(pattern: str) -> set[str]:
     """Return the production files in which a pattern occurs."""
     return {path for path, text in FILES.items() if re.search(pattern, text, re.MULTILINE)}
 
@@ -100,39 +102,39 @@ def test_steps_for_an_event_are_its_files(event_class: type[events.Event], modul
     """Each step names a file that mentions an existing event, and no unlisted file mentions it."""
     assert len(EVENT.steps) <= MAX_FILES_OF_AN_EVENT
     key = event_class.DESCRIPTOR.name.partition(".")[2]
-    found = mentioning(rf"\b{event_class.__name__}\b|\.{key}\b|^{key} = ")
+    mentioning_files = files_mentioning(rf"\b{event_class.__name__}\b|\.{key}\b|^{key} = ")
     for step in EVENT.steps:
-        assert (module if module in step else step[0]) in found
-    assert {path for path in found if not EVENT.is_listed(path)} == set()
+        assert (module if module in step else step[0]) in mentioning_files
+    assert {path for path in mentioning_files if not EVENT.is_listed(path)} == set()
 
 
 def test_steps_for_a_field_are_its_files() -> None:
     """Each step names a file that mentions an existing optional field, and no unlisted file mentions it."""
     assert len(FIELD.steps) <= MAX_FILES_OF_A_FIELD
-    found = mentioning(r"\baccess_expires_at\b")
+    mentioning_files = files_mentioning(r"\baccess_expires_at\b")
     for step in FIELD.steps:
-        assert any(path.startswith(step[0]) for path in found), step[0]
-    assert {path for path in found if not FIELD.is_listed(path)} - USES_OF_THE_EXPIRY == set()
-    assert found >= USES_OF_THE_EXPIRY
+        assert any(path.startswith(step[0]) for path in mentioning_files), step[0]
+    assert {path for path in mentioning_files if not FIELD.is_listed(path)} - USES_OF_THE_EXPIRY == set()
+    assert mentioning_files >= USES_OF_THE_EXPIRY
 
 
 def missing_places(sub_user: type[SubUser], edit: type[SubUserEdit]) -> list[str]:
     """Return the places in which fields of a sub-user, or of an edit, are missing, with instructions."""
     stored = _names(sub_user) - DECISION_FIELDS
-    shown = {SHOWN_DIFFERENTLY.get(name, name) for name in stored - NOT_SHOWN}
+    shown = {RESPONSE_FIELDS.get(name, name) for name in stored - NOT_SHOWN}
     edited = _names(edit) - INPUT_FIELDS
-    given = edited - NOT_GIVEN_AT_CREATION
+    creatable = edited - NOT_SET_AT_CREATION
     places: list[tuple[AbstractSet[str], Collection[str], str]] = [
-        (given, _fields_of_events(), "no event has {}: add it in domain/events/sub_user.py"),
+        (creatable, _fields_of_events(), "no event has {}: add it in domain/events/sub_user.py"),
         (edited, _names(sub_user), "SubUser has no {}: add it in domain/sub_user.py"),
         (edited, _read_by_decision(), "MainAccount.edit_sub_user ignores {}: decide in domain/main_account.py"),
         (
-            given,
+            creatable,
             _parameters(MainAccount.create_sub_user),
             "create_sub_user has no {}: add it in domain/main_account.py",
         ),
         (edited, _names(SubUserChanges), "SubUserChanges has no {}: add it in application/commands/sub_users.py"),
-        (given, _parameters(SubUsers.create), "create has no {}: add it in application/commands/sub_users.py"),
+        (creatable, _parameters(SubUsers.create), "create has no {}: add it in application/commands/sub_users.py"),
         (shown, _names(SubUserDetails), "SubUserDetails has no {}: add it in application/commands/resources.py"),
         (
             stored,
@@ -140,10 +142,14 @@ def missing_places(sub_user: type[SubUser], edit: type[SubUserEdit]) -> list[str
             f"sub_user_view has no {{}}: add it in {MIGRATIONS}",
         ),
         (edited, SubUserPatch().fields, "SubUserPatch has no {}: add it in api/http/resources/sub_users/schemas.py"),
-        (given, NewSubUser().fields, "NewSubUser has no {}: add it in api/http/resources/sub_users/schemas.py"),
+        (creatable, NewSubUser().fields, "NewSubUser has no {}: add it in api/http/resources/sub_users/schemas.py"),
         (shown, SubUserAnswer().fields, "SubUserAnswer has no {}: add it in api/http/resources/sub_users/schemas.py"),
         *(
-            (given, _labels(language), f"{{}} has no label: add it in api/presentation/texts/{language}/actions.toml")
+            (
+                creatable,
+                _labels(language),
+                f"{{}} has no label: add it in api/presentation/texts/{language}/actions.toml",
+            )
             for language in LANGUAGES
         ),
     ]

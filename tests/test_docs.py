@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-TOPICS: list[Any] = [value for value in vars(events).values() if isinstance(value, type) and hasattr(value, "TOPIC")]
+EVENT_CLASSES: list[Any] = [
+    value for value in vars(events).values() if isinstance(value, type) and hasattr(value, "TOPIC")
+]
 STREAM_FIELDS = {"originator_id", "originator_version"}
 COMMON_FIELDS = {field.name for field in fields(events.MainAccountClosed)}
 
@@ -33,11 +35,13 @@ def rows(page: str, first_cell: str) -> list[list[str]]:
     return [[cell.strip() for cell in cells] for cells in lines if re.fullmatch(first_cell, cells[0].strip())]
 
 
-@pytest.mark.parametrize("event_class", TOPICS, ids=lambda event_class: event_class.TOPIC)
+@pytest.mark.parametrize("event_class", EVENT_CLASSES, ids=lambda event_class: event_class.TOPIC)
 def test_every_event_is_documented(event_class: Any) -> None:
-    """With exactly its own fields; encrypted ones are marked."""
-    own = STREAM_FIELDS if issubclass(event_class, events.ReportedEvent) else COMMON_FIELDS
-    expected = {(field.name, "Ciphertext" in str(field.type)) for field in fields(event_class) if field.name not in own}
+    """Its row lists exactly its own fields, and marks the encrypted ones."""
+    inherited = STREAM_FIELDS if issubclass(event_class, events.ReportedEvent) else COMMON_FIELDS
+    expected = {
+        (field.name, "Ciphertext" in str(field.type)) for field in fields(event_class) if field.name not in inherited
+    }
     ((_, documented, _),) = rows("docs/events.md", f"`{event_class.TOPIC}`")
     assert {(name, bool(lock)) for name, lock in re.findall(r"`(\w+)`( 🔒)?", documented)} == expected
 
@@ -53,7 +57,7 @@ def test_every_setting_is_listed() -> None:
     assert listed == {f"SUBUSERS_{variable}" for variable in variables}
 
 
-def codes() -> Iterator[str]:
+def problem_codes() -> Iterator[str]:
     for module in (refusals, errors):
         for value in vars(module).values():
             if (
@@ -66,15 +70,16 @@ def codes() -> Iterator[str]:
         yield from re.findall(r'HTTPStatus\.[A-Z_]+,\s+"([a-z-]+)"', file.read_text())
 
 
-@pytest.mark.parametrize("code", sorted({*codes(), "invalid-input", "not-found", "method-not-allowed"} - {"forbidden"}))
+@pytest.mark.parametrize(
+    "code", sorted({*problem_codes(), "invalid-input", "not-found", "method-not-allowed"} - {"forbidden"})
+)
 def test_every_problem_type_is_documented(code: str) -> None:
-    """Except `forbidden`, the answer of a route without required scopes; no such route exists."""
+    """Except `forbidden`: only a route without required scopes answers it, and no such route exists."""
     assert rows("docs/portal.md", f"`{code}`")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_and_file_names_lead_somewhere(page: Path) -> None:
-    """Checks links, anchors and the paths of files."""
+def test_links_anchors_and_file_paths_exist(page: Path) -> None:
     text = page.read_text()
     for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text):
         linked = page.parent / target if target else page
@@ -88,7 +93,7 @@ def test_links_and_file_names_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_named_tests_exist(page: Path) -> None:
-    """Test files, test functions and modules that are run, in prose and in commands."""
+    """Checks test files, test functions and modules that are run, in prose and in commands."""
     text = page.read_text()
     for file, function in re.findall(r"\b(tests/[\w/.-]+\.py)(?:::(\w+))?", text):
         assert (ROOT / file).exists(), file

@@ -81,15 +81,15 @@ class Attacker:
             yield owner_identity_key(keyed_hasher, account_hash)
             yield unknown_sub_users_key(keyed_hasher, account_hash).key
             for ip in (PORTAL.ip, None):
-                attempts = sub_user_keys(keyed_hasher, account_hash, hashed, ip).counters
-                yield from (counter.key for counter in attempts if counter.scope is not ThrottleScope.CLIENT)
+                counters = sub_user_keys(keyed_hasher, account_hash, hashed, ip).counters
+                yield from (counter.key for counter in counters if counter.scope is not ThrottleScope.CLIENT)
         yield from (keyed_hasher.hash(purpose, guess) for purpose in ("email", "sub-user email", "login", "ip"))
         yield from (hashlib.new(name, guess.encode()).digest() for name in ("sha256", "sha1", "md5"))
         yield from (bytes.fromhex(key.email_hash(guess)) for key in self.keys)
 
 
-def confirmed(url: str, settings: Settings, company: Company, guesses: int = 100) -> list[str]:
-    """Return which of `guesses` e-mails, including the two real ones, the attacker can confirm."""
+def confirmed_emails(url: str, settings: Settings, company: Company, guesses: int = 100) -> list[str]:
+    """Return those of `guesses` e-mails, which include the two real ones, that the attacker can confirm."""
     attacker = Attacker(url, settings.master_keys, str(company.account_id))
     other_emails = [f"someone-{number}@company.example" for number in range(guesses - 2)]
     try:
@@ -114,7 +114,7 @@ def store_all_email_hashes(company: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    ("erasure", "guesses"), [("deleted", 100), ("after a hold", 100), ("with their account", GUESSES)]
+    ("erasure", "guesses"), [("deleted", 100), ("after a legal hold", 100), ("with their account", GUESSES)]
 )
 def test_no_guess_is_confirmed_after_erasure(
     build: Callable[..., Service],
@@ -124,31 +124,33 @@ def test_no_guess_is_confirmed_after_erasure(
     erasure: str,
     guesses: int,
 ) -> None:
-    """By deletion, after a legal hold, and by `erase-account`, which also erases the owner."""
-    delay = timedelta(days=30) if erasure == "after a hold" else timedelta()
+    """Sub-users are erased when deleted, after a legal hold, or by `erase-account`, which also erases the owner."""
+    delay = timedelta(days=30) if erasure == "after a legal hold" else timedelta()
     service = build(replace(settings, erasure_delay=delay))
     company = Company.register(service, OWNER_EMAIL)
     store_all_email_hashes(company)
-    assert set(confirmed(database_url, settings, company)) == {SUB_USER_EMAIL, OWNER_EMAIL}, "the attack does not work"
+    assert set(confirmed_emails(database_url, settings, company)) == {SUB_USER_EMAIL, OWNER_EMAIL}, (
+        "the attack does not work"
+    )
 
     if erasure == "with their account":
         assert service.commands.erasures.erase_account(company.account_id) == 2
     else:
         (sub_user_id,) = company.state().sub_users
         service.commands.sub_users.delete(company.account_id, sub_user_id, PORTAL)
-    if erasure == "after a hold":
+    if erasure == "after a legal hold":
         clock.advance(days=31)
         assert service.commands.erasures.erase_next()
     catch_up(service)
 
     expected = [] if erasure == "with their account" else [OWNER_EMAIL]
-    assert confirmed(database_url, settings, company, guesses) == expected
+    assert confirmed_emails(database_url, settings, company, guesses) == expected
 
 
 def test_concurrent_creations_with_one_email_create_one_sub_user(
     build: Callable[..., Service], settings: Settings
 ) -> None:
-    """64 concurrent requests in four services; stored hashes of the same e-mail differ."""
+    """64 concurrent commands in four services. No unique index can help: stored hashes of one e-mail differ."""
     services = [build(settings) for _ in range(4)]
     company = Company.register(services[0])
 

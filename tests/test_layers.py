@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ("domain", "application", "projections", "adapters", "api")
 MODULES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
-MOST_MODULES = 14
+MAX_MODULES = 14
 
 ALLOWED_IN = {
     "domain": {"domain", "eventsourcing.domain", "eventsourcing.utils"},
@@ -49,11 +49,11 @@ if threading.active_count() > 1:
 """
 
 
-def name(path: Path) -> str:
+def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+def imported_modules(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -68,14 +68,16 @@ def reads_environment(node: ast.AST) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "os" and any(a.name in ENVIRONMENT for a in node.names)
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.relative_to(ROOT).parts[0] in ALLOWED_IN], ids=name)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.relative_to(ROOT).parts[0] in ALLOWED_IN], ids=module_name
+)
 def test_inner_layers_import_only_what_is_allowed(path: Path) -> None:
     """Domain and application import the standard library, eventsourcing and inner layers only."""
     allowed = ALLOWED_IN[path.relative_to(ROOT).parts[0]]
-    for module in imported(ast.parse(path.read_text())):
+    for module in imported_modules(ast.parse(path.read_text())):
         parts = module.split(".")
         prefixes = {".".join(parts[: length + 1]) for length in range(len(parts))}
-        assert parts[0] in sys.stdlib_module_names or prefixes & allowed, f"{name(path)} imports {module}"
+        assert parts[0] in sys.stdlib_module_names or prefixes & allowed, f"{module_name(path)} imports {module}"
 
 
 def test_environment_is_read_in_one_place() -> None:
@@ -86,7 +88,7 @@ def test_environment_is_read_in_one_place() -> None:
 
 def test_imports_have_no_side_effects() -> None:
     """Importing any module writes no file, opens no connection, and starts no process or thread."""
-    modules = [name(path) for path in MODULES if path.stem != "__main__"]
+    modules = [module_name(path) for path in MODULES if path.stem != "__main__"]
     completed = subprocess.run(
         [sys.executable, "-B", "-c", IMPORT_EVERYTHING, *modules], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -97,4 +99,4 @@ def test_no_folder_has_too_many_modules() -> None:
     """A reader can take in a folder at a glance. Resources of the API have a folder each."""
     modules = Counter(path.parent for path in MODULES if path.name != "__init__.py")
     assert modules
-    assert {str(folder.relative_to(ROOT)): count for folder, count in modules.items() if count > MOST_MODULES} == {}
+    assert {str(folder.relative_to(ROOT)): count for folder, count in modules.items() if count > MAX_MODULES} == {}

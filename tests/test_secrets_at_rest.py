@@ -19,9 +19,9 @@ from domain.event_metadata import ActorType
 from domain.plan import Plan
 from domain.refusals import LoginRefused
 from tests.api_keys import add_api_key
-from tests.builders import Collaborator, Company, catch_up, deliver_mails, mailed_password
+from tests.builders import Company, SubUserHandle, catch_up, deliver_mails, mailed_password
 from tests.postgres import fetch
-from tests.table_contents import contents, where_is
+from tests.table_contents import contents, tables_containing
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
@@ -53,7 +53,7 @@ class Scenario:
         self.passwords = ["canary phrase of the boss", "canary phrase one"]
         self._run()
 
-    def _create_sub_user(self) -> Collaborator:
+    def _create_sub_user(self) -> SubUserHandle:
         def store_response(details: object, key: object) -> list[StoreIdempotentResponse]:
             ciphertext = key.encrypt("answer", "canary.grace@company.example Canarygrace")  # type: ignore[attr-defined]
             person_id = details.sub_user_id  # type: ignore[attr-defined]
@@ -70,7 +70,7 @@ class Scenario:
             password="canary phrase one",
             also_write=store_response,  # type: ignore[arg-type]  # as the HTTP layer does
         )
-        return Collaborator(
+        return SubUserHandle(
             self.company, created.value.sub_user_id, "canary.grace@company.example", "canary phrase one"
         )
 
@@ -84,10 +84,8 @@ class Scenario:
         self.tokens.append(self.sub_user.log_in(self.passwords[-1], CANARY_CONTEXT).token)
         self.passwords.append("canary phrase two")
         sessions = self.service.commands.sub_user_sessions
-        opened_session = sessions.change_password(
-            self.tokens[-1], self.passwords[-2], self.passwords[-1], CANARY_CONTEXT
-        )
-        self.tokens.append(opened_session.value.token)
+        new_session = sessions.change_password(self.tokens[-1], self.passwords[-2], self.passwords[-1], CANARY_CONTEXT)
+        self.tokens.append(new_session.value.token)
         with pytest.raises(LoginRefused):
             self.sub_user.log_in("canary wrong guess", CANARY_CONTEXT)
         self.passwords.append("canary wrong guess")
@@ -98,8 +96,8 @@ class Scenario:
             self.company.account_id, [UsageReport(self.sub_user.sub_user_id, 60_000, 1000)], CANARY_CONTEXT
         )
         self.service.commands.usage.set_plan(self.company.account_id, Plan(10, 0, date(2026, 1, 1)), CANARY_CONTEXT)
-        for n in range(110):
-            self.sub_user.change(name=f"Canaryname{n}")
+        for number in range(110):  # until a snapshot is taken
+            self.sub_user.change(name=f"Canaryname{number}")
         self.passwords.append("canary phrase three")
         self.sub_user.change(password="canary phrase three")
         self.tokens.append(self.sub_user.log_in("canary phrase three", CANARY_CONTEXT).token)
@@ -140,7 +138,7 @@ def scenario(service: Service) -> Scenario:
 
 
 def test_no_table_contains_a_secret(scenario: Scenario, database_url: str) -> None:
-    """No password, token, link, key or webhook secret."""
+    """Covers passwords, tokens, links, keys and webhook secrets."""
     keys: list[str | bytes] = [scenario.api_key, *scenario.service.settings.master_keys]
     secrets: list[str | bytes] = [
         *scenario.passwords,
@@ -151,7 +149,7 @@ def test_no_table_contains_a_secret(scenario: Scenario, database_url: str) -> No
     ]
     contents_by_table = contents(database_url)
 
-    assert [where_is(contents_by_table, secret) for secret in secrets] == [set()] * len(secrets)
+    assert [tables_containing(contents_by_table, secret) for secret in secrets] == [set()] * len(secrets)
 
 
 PERSONAL = [
@@ -175,7 +173,7 @@ def test_personal_data_is_encrypted_except_in_the_two_views(scenario: Scenario, 
     assert fetch(database_url, "SELECT count(*) > 0 FROM stored_snapshots") == [(True,)]
 
     contents_by_table = contents(database_url)
-    tables_by_text = {text: where_is(contents_by_table, text) for text in PERSONAL}
+    tables_by_text = {text: tables_containing(contents_by_table, text) for text in PERSONAL}
 
     assert {text: tables - PLAINTEXT_VIEWS for text, tables in tables_by_text.items()} == {
         text: set() for text in PERSONAL
@@ -186,7 +184,7 @@ def test_personal_data_is_encrypted_except_in_the_two_views(scenario: Scenario, 
 
 
 def test_nothing_of_a_deleted_sub_user_remains(scenario: Scenario, database_url: str) -> None:
-    """In any table, once the projections have caught up. The account's own data remains."""
+    """Once the projections have caught up, no table has it. The account's own data remains."""
     scenario.sub_user.delete()
     catch_up(scenario.service)
     contents_by_table = contents(database_url)
@@ -194,9 +192,9 @@ def test_nothing_of_a_deleted_sub_user_remains(scenario: Scenario, database_url:
     erased = [
         text for text in PERSONAL if text.startswith(("canary.grace", "Canarygrace", "Canaryhopper", "Canaryname"))
     ]
-    assert [where_is(contents_by_table, text) for text in erased] == [set()] * len(erased)
-    assert where_is(contents_by_table, str(scenario.sub_user.sub_user_id)) >= {"stored_events", "audit_view"}
-    assert where_is(contents_by_table, "Canary Works") == {"account_view"}
+    assert [tables_containing(contents_by_table, text) for text in erased] == [set()] * len(erased)
+    assert tables_containing(contents_by_table, str(scenario.sub_user.sub_user_id)) >= {"stored_events", "audit_view"}
+    assert tables_containing(contents_by_table, "Canary Works") == {"account_view"}
 
 
 def test_the_scenario_writes_to_every_table(scenario: Scenario, database_url: str) -> None:
@@ -208,8 +206,8 @@ def test_the_scenario_writes_to_every_table(scenario: Scenario, database_url: st
     assert empty == {"publisher_state", "checkpoints", "signing_keys", "legal_holds", "audit_older"}
 
 
-def test_only_mails_contain_passwords(scenario: Scenario) -> None:
-    """Each mail contains at most one password, and the notice of a changed password contains none."""
+def test_no_mail_contains_a_token_or_a_second_password(scenario: Scenario) -> None:
+    """Each mail contains at most one password, and never one that the sub-user chose."""
     for mail in deliver_mails(scenario.service):
         text = mail.as_string()
         assert sum(password in text for password in scenario.passwords) <= 1
@@ -225,13 +223,13 @@ def test_the_search_finds_every_encoding(service: Service, company: Company, dat
 
     def contains_value() -> bool:
         contents_by_table = contents(database_url)
-        assert where_is(contents_by_table, company.email) == set()
-        return where_is(contents_by_table, NEEDLE) == {"hay"}
+        assert tables_containing(contents_by_table, company.email) == set()
+        return tables_containing(contents_by_table, NEEDLE) == {"hay"}
 
     fetch(database_url, "CREATE TABLE hay (a text, b bytea, c text[])")
     assert not contains_value()
-    encoded = [shape.decode() for shape in (NEEDLE.upper(), NEEDLE, NEEDLE.hex().encode(), base64.b64encode(NEEDLE))]
-    for value in encoded:
+    encodings = (NEEDLE.upper(), NEEDLE, NEEDLE.hex().encode(), base64.b64encode(NEEDLE))
+    for value in (encoding.decode() for encoding in encodings):
         for column, stored in {"a": f"a {value}.", "b": f"a {value}.".encode(), "c": ["x", value]}.items():
             fetch(database_url, "TRUNCATE hay")
             insert = sql.SQL("INSERT INTO hay ({}) VALUES (%s)").format(sql.Identifier(column))

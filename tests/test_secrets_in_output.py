@@ -94,35 +94,35 @@ def secret_fields(kind: type) -> list[str]:
     ]
 
 
-SECRET_HOLDERS = [(kind, names) for kind in dict.fromkeys(classes()) if (names := secret_fields(kind))]
+CLASSES_WITH_SECRETS = [(kind, names) for kind in dict.fromkeys(classes()) if (names := secret_fields(kind))]
 
 
 def instance(kind: type, names: list[str]) -> Any:
     """Return an instance with a canary in each of these fields and None in the others."""
     if not dataclasses.is_dataclass(kind):
         return kind(**dict.fromkeys(kind._fields, None) | dict.fromkeys(names, CANARY_TEXT))  # type: ignore[attr-defined]
-    holder = object.__new__(kind)
+    secret_object = object.__new__(kind)
     for field in dataclasses.fields(kind):
         value = None
         if field.name in names:
             value = CANARY if "bytes" in str(field.type) else CANARY_TEXT
             value = (value,) if re.search(r"\b(tuple|Sequence|list)\b", str(field.type)) else value  # type: ignore[assignment]
-        object.__setattr__(holder, field.name, value)
-    return holder
+        object.__setattr__(secret_object, field.name, value)
+    return secret_object
 
 
-def raise_with(secret_holder: Any) -> None:
+def raise_with(secret_object: Any) -> None:
     """Raise an error from a frame with the object among its variables."""
-    raise RuntimeError(f"something about {secret_holder}")
+    raise RuntimeError(f"something about {secret_object}")
 
 
-def texts_of(secret_holder: Any) -> Iterator[str]:
+def texts_of(secret_object: Any) -> Iterator[str]:
     """Yield every text that logging, formatting and tracebacks produce for an object."""
-    yield from (repr(secret_holder), str(secret_holder), f"{secret_holder}", f"{secret_holder!r}")
-    yield from ("%s %r" % (secret_holder, secret_holder), format(secret_holder), pprint.pformat(secret_holder))  # noqa: UP031  # as loggers format
-    yield from (repr([secret_holder]), str({"key": secret_holder}))
+    yield from (repr(secret_object), str(secret_object), f"{secret_object}", f"{secret_object!r}")
+    yield from ("%s %r" % (secret_object, secret_object), format(secret_object), pprint.pformat(secret_object))  # noqa: UP031  # as loggers format
+    yield from (repr([secret_object]), str({"key": secret_object}))
     try:
-        raise_with(secret_holder)
+        raise_with(secret_object)
     except RuntimeError as error:
         yield "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
         console = Console(file=io.StringIO(), width=500)
@@ -132,21 +132,21 @@ def texts_of(secret_holder: Any) -> Iterator[str]:
 
 def contains_canary(text: str) -> bool:
     """Return whether a text contains the canary in any encoding used for keys."""
-    shapes = (CANARY_TEXT, CANARY.decode(), CANARY.hex(), base64.b64encode(CANARY).decode().rstrip("="))
-    return any(shape in text for shape in shapes)
+    encodings = (CANARY_TEXT, CANARY.decode(), CANARY.hex(), base64.b64encode(CANARY).decode().rstrip("="))
+    return any(encoding in text for encoding in encodings)
 
 
 @pytest.mark.parametrize(
-    ("kind", "names"), SECRET_HOLDERS, ids=lambda value: qualified_name(value) if inspect.isclass(value) else ""
+    ("kind", "names"), CLASSES_WITH_SECRETS, ids=lambda value: qualified_name(value) if inspect.isclass(value) else ""
 )
 def test_no_class_prints_its_secrets(kind: type, names: list[str]) -> None:
-    """Includes future classes: fields with the name of a secret must be left out of the representation."""
+    """Applies to every class, also new ones: a field with the name of a secret is left out of the representation."""
     assert [text for text in texts_of(instance(kind, names)) if contains_canary(text)] == []
 
 
 def test_classes_with_secrets_are_found() -> None:
     """Guards the test above against an empty parametrization."""
-    names_by_class = {qualified_name(kind): names for kind, names in SECRET_HOLDERS}
+    names_by_class = {qualified_name(kind): names for kind, names in CLASSES_WITH_SECRETS}
     assert "private" in names_by_class["api.bootstrap.signing_keys.SigningKeys"]
     assert {"database_url", "master_keys", "smtp_url"} <= set(names_by_class["api.bootstrap.config.Settings"])
     assert len(names_by_class) > 15
@@ -169,10 +169,10 @@ def _is_own(kind: type, name: str) -> bool:
     return inspect.isfunction(method) and inspect.getsourcefile(method) == inspect.getsourcefile(kind)
 
 
-SERVICES: dict[str, Callable[[], Any]] = {
+SECRET_OBJECTS: dict[str, Callable[[], Any]] = {
     "master keys": lambda: MasterKeys([CANARY]),
     "data key": lambda: DataKey(uuid4(), CANARY),
-    "fingerprints": lambda: HmacHasher(CANARY),
+    "keyed hasher": lambda: HmacHasher(CANARY),
     "signer": lambda: Ed25519Signer(CANARY),
     "webhook secrets": lambda: WebhookCipher(MasterKeys([CANARY])),
     "signing keys": lambda: SigningKeys((CANARY,)),
@@ -182,8 +182,8 @@ SERVICES: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("make", SERVICES.values(), ids=SERVICES.keys())
-def test_no_service_prints_its_secrets(make: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("make", SECRET_OBJECTS.values(), ids=SECRET_OBJECTS.keys())
+def test_no_object_prints_its_secrets(make: Callable[[], Any]) -> None:
     assert [text for text in texts_of(make()) if contains_canary(text)] == []
 
 
@@ -207,7 +207,7 @@ def test_refused_settings_are_not_in_the_error(parse: Callable[[], Any]) -> None
 
 
 def test_logged_tracebacks_have_no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal as well as in a file."""
+    """Neither on a terminal nor in a file."""
     for is_terminal in (True, False):
         out = io.StringIO()
         out.isatty = lambda is_terminal=is_terminal: is_terminal  # type: ignore[method-assign,misc]

@@ -1,4 +1,4 @@
-"""Counters of failed logins, incremented without the cost of verifying a password."""
+"""Count failed logins without the cost of verifying passwords."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ def count_failures(service: Service, keys_of_attempts: Iterable[AttemptKeys]) ->
 def fail_as_sub_user(service: Service, account_email: str, email: str, times: int) -> None:
     """Count failed logins of a sub-user, each from a different network."""
     account, person = (service.keyed_hasher.email(text) for text in (account_email, email))
-    count_failures(service, (sub_user_keys(service.keyed_hasher, account, person, ip) for ip in networks(times)))
+    count_failures(
+        service, (sub_user_keys(service.keyed_hasher, account, person, ip) for ip in ips_in_distinct_networks(times))
+    )
 
 
 def fail_as_owner(service: Service, email: str, times: int) -> None:
     """Count failed logins of an account's owner, each from a different network."""
     account = service.keyed_hasher.email(email)
-    count_failures(service, (owner_keys(service.keyed_hasher, account, ip) for ip in networks(times)))
+    count_failures(service, (owner_keys(service.keyed_hasher, account, ip) for ip in ips_in_distinct_networks(times)))
 
 
-def networks(times: int) -> Iterable[str]:
+def ips_in_distinct_networks(count: int) -> Iterable[str]:
     """Return this many addresses, each in its own /24."""
-    return (f"10.{number // 250}.{number % 250}.1" for number in range(times))
+    return (f"10.{number // 250}.{number % 250}.1" for number in range(count))

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST = 20.0
-"""Timeout in seconds: far longer than any condition takes, for busy machines."""
+TIMEOUT_SECONDS = 20.0
+"""Far longer than any condition takes, for busy machines."""
 
 
-def eventually(condition: Callable[[], T], *, within: float = LONGEST, pause: float = 0.005) -> T:
+def eventually(condition: Callable[[], T], *, within: float = TIMEOUT_SECONDS, pause: float = 0.005) -> T:
     """Return the first true value of the condition; fail after `within` seconds."""
     deadline = time.monotonic() + within
     while not (value := condition()):

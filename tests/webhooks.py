@@ -33,7 +33,7 @@ def allow_local_receivers(settings: Settings) -> Settings:
 
 @dataclass(frozen=True)
 class Hook:
-    """A webhook and the secret that verifies its signatures."""
+    """A webhook and the key with which its receiver verifies signatures."""
 
     service: Service
     webhook_id: UUID
@@ -68,9 +68,9 @@ class Hook:
 
 
 def deliver(service: Service) -> int:
-    """Let the projections catch up and send every due event; return the number of deliveries by `deliver_next`."""
+    """Let the projections catch up and send every due event; return how many times a webhook was claimed."""
     catch_up(service)
-    deliveries = 0
+    claims = 0
     while service.workers.webhook_deliveries.deliver_next():
-        deliveries += 1
-    return deliveries
+        claims += 1
+    return claims

@@ -114,15 +114,15 @@ class SubUserQueries:
     ) -> Page:
         """Return a page of sub-users. Raises `AccountNotFound`, and `InvalidValue` for a cursor of another list."""
         last_values = self._cursors.read(criteria.cursor_scope(account_id), cursor) if cursor else None
-        stream_version, view_version, rows = self._select(account_id, criteria, limit + 1, last_values)
+        stream_version, view_version, items = self._select(account_id, criteria, limit + 1, last_values)
         if stream_version is None or view_version is None or view_version < stream_version or min_position is not None:
             self._freshness.wait_for_account(account_id, min_position)
-            _, _, rows = self._select(account_id, criteria, limit + 1, last_values)
+            _, _, items = self._select(account_id, criteria, limit + 1, last_values)
         next_cursor = None
-        if len(rows) > limit:
-            last_item, sort_key = rows[limit - 1]
+        if len(items) > limit:
+            last_item, sort_key = items[limit - 1]
             next_cursor = self._cursors.write(criteria.cursor_scope(account_id), [sort_key, str(last_item.sub_user_id)])
-        return Page([details for details, _ in rows[:limit]], next_cursor)
+        return Page([details for details, _ in items[:limit]], next_cursor)
 
     def _select(
         self, account_id: UUID, criteria: SubUserFilter, limit: int, last_values: Sequence[Any] | None

@@ -11,7 +11,8 @@ ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?\s]*)\?=")
 ADDRESS = re.compile(
     r"(?:(?P<phrase>[^<>,;:\"]*)<(?P<bracketed>[^<>\s,;:\"@]+@[^<>\s,;:\"@]+)>|(?P<bare>[^<>\s,;:\"@]+@\S+))"
 )
-LONGEST_LINE = 998
+MAX_LINE_BYTES = 998
+"""Without the line end (RFC 5322)."""
 
 
 class NotAMessage(Exception):
@@ -40,7 +41,7 @@ def parse_header(message: bytes) -> Fields:
         raise NotAMessage("there is no empty line")
     fields: list[tuple[str, str]] = []
     for line in header.split(b"\r\n"):
-        if re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", line) or len(line) > LONGEST_LINE or not line.strip():
+        if re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", line) or len(line) > MAX_LINE_BYTES or not line.strip():
             raise NotAMessage(line)
         if line[:1] in b" \t":
             if not fields:

@@ -42,7 +42,7 @@ with EmbeddedPostgres(Path(sys.argv[1]), fallback_folder=Path(sys.argv[2])) as u
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def parent_folder() -> Iterator[Path]:
     """Yield a folder that all accounts can traverse, unlike root's `tmp_path`."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o711)
@@ -50,15 +50,15 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def fallback_folder(place: Path) -> Path:
+def fallback_folder(parent_folder: Path) -> Path:
     """Return the folder for copies that root makes."""
-    return place / "fallback"
+    return parent_folder / "fallback"
 
 
 @pytest.fixture
-def folder(place: Path) -> Path:
+def folder(parent_folder: Path) -> Path:
     """Return the folder of a server that was never started."""
-    return place / "postgres"
+    return parent_folder / "postgres"
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +159,9 @@ def test_first_start_gives_a_working_url(server: EmbeddedPostgres) -> None:
 )
 def test_embedded_server_settings(shared_url: str, name: str, value: str) -> None:
     """The settings make the server durable, local and independent of the environment."""
-    administrator = shared_url.replace("//subusers:", "//postgres:")
+    administrator_url = shared_url.replace("//subusers:", "//postgres:")
 
-    assert fetch_value(administrator, f"SELECT current_setting('{name}')") == value
+    assert fetch_value(administrator_url, f"SELECT current_setting('{name}')") == value
 
 
 def test_strings_are_ordered_by_code_point(shared_url: str) -> None:
@@ -241,7 +241,7 @@ def test_stop_has_no_effect_when_not_started(server: EmbeddedPostgres, folder: P
 
 
 @pytest.mark.usefixtures("started_before")
-def test_data_survive_a_restart(server: EmbeddedPostgres) -> None:
+def test_data_survives_a_restart(server: EmbeddedPostgres) -> None:
     """Committed rows are there after a restart, under the same URL."""
     url = server.start()
     write(url, "kept")
@@ -270,13 +270,13 @@ def test_server_outliving_its_parent_is_adopted(folder: Path, fallback_folder: P
     assert not is_up(url)
 
 
-@pytest.mark.parametrize("sign", ["password", "unfinished-*", "data", "data/postmaster.pid", "port"])
+@pytest.mark.parametrize("progress_file", ["password", "unfinished-*", "data", "data/postmaster.pid", "port"])
 def test_start_completes_after_an_interrupted_start(
-    server: EmbeddedPostgres, folder: Path, fallback_folder: Path, sign: str
+    server: EmbeddedPostgres, folder: Path, fallback_folder: Path, progress_file: str
 ) -> None:
-    """The next start succeeds, regardless of the step at which the first was killed."""
+    """The first start is killed as soon as it has created this file. The next one succeeds."""
     with server_process(folder, fallback_folder) as parent:
-        while not list(folder.glob(sign)):
+        while not list(folder.glob(progress_file)):
             assert parent.poll() is None
         parent.kill()
 
@@ -391,25 +391,25 @@ def test_taken_port_is_replaced(server: EmbeddedPostgres) -> None:
 
 
 @pytest.mark.usefixtures("started_before")
-def test_copied_folder_is_a_separate_server(server: EmbeddedPostgres, folder: Path, place: Path) -> None:
+def test_copied_folder_is_a_separate_server(server: EmbeddedPostgres, folder: Path, parent_folder: Path) -> None:
     """A copy with the same password and port is not mistaken for the original."""
     server.start()
     server.stop()
-    copy = place / "copy"
+    copy = parent_folder / "copy"
     subprocess.run(["cp", "-a", folder, copy], check=True)
     url = server.start()
 
-    with EmbeddedPostgres(copy, fallback_folder=place / "fallback") as other_url:
+    with EmbeddedPostgres(copy, fallback_folder=parent_folder / "fallback") as other_url:
         assert other_url != url
         assert is_up(url)
 
 
-def test_unusable_folder_is_reported(place: Path) -> None:
+def test_unusable_folder_is_reported(parent_folder: Path) -> None:
     """The error is one line that names the folder."""
-    (place / "file").touch()
+    (parent_folder / "file").touch()
 
     with pytest.raises(EmbeddedPostgresError, match=r"^PostgreSQL cannot run in .*/file/postgres: Not a directory.*$"):
-        EmbeddedPostgres(place / "file" / "postgres", fallback_folder=place).start()
+        EmbeddedPostgres(parent_folder / "file" / "postgres", fallback_folder=parent_folder).start()
 
 
 @pytest.mark.usefixtures("started_before")

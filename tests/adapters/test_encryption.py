@@ -66,7 +66,7 @@ def test_altered_ciphertext_is_refused(position: int) -> None:
         key.decrypt("name", Ciphertext(FORMAT + base64.urlsafe_b64encode(data).decode().rstrip("=")))
 
 
-@pytest.mark.parametrize("text", ["", "1.", "1.AAAA", "no box at all", "1." + "A" * 38])
+@pytest.mark.parametrize("text", ["", "1.", "1.AAAA", "no ciphertext", "1." + "A" * 38])
 def test_malformed_ciphertext_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # with any message
         DataKey(GRACE, new_key()).decrypt("name", Ciphertext(text))
@@ -84,7 +84,6 @@ def test_first_master_key_wraps_and_all_unwrap() -> None:
 
 
 def test_wrapped_key_is_bound_to_its_owner() -> None:
-    """A wrapped key cannot be unwrapped for another person."""
     master = MasterKeys([secrets.token_bytes(32)])
     wrapped = master.wrap("grace", new_key())
 
@@ -101,7 +100,6 @@ def test_unknown_master_key_is_reported_by_id() -> None:
 
 
 def test_keys_are_not_in_repr() -> None:
-    """The repr of data keys and master keys contains no key bytes."""
     secret = bytes(range(1, 33))
     text = repr(DataKey(GRACE, secret)) + repr(MasterKeys([secret])) + repr(vars(DataKey(GRACE, secret)))
 

@@ -27,7 +27,6 @@ def keyed_hasher() -> HmacHasher:
     ],
 )
 def test_email_hash_ignores_case_and_surrounding_spaces(keyed_hasher: HmacHasher, other: str) -> None:
-    """Case and surrounding spaces do not change the hash."""
     assert keyed_hasher.email(other) == keyed_hasher.email("grace@company.example")
 
 

@@ -42,7 +42,6 @@ def test_mail_files_are_private_to_the_owner(tmp_path: Path) -> None:
 
 
 def test_repeated_mail_replaces_its_file(tmp_path: Path) -> None:
-    """A repeated mail overwrites its file."""
     transport = FileTransport(tmp_path)
     first = transport.send(MAIL)
     second = transport.send(replace(MAIL, company_name="Acme S.p.A."))
@@ -52,7 +51,7 @@ def test_repeated_mail_replaces_its_file(tmp_path: Path) -> None:
 
 
 def test_mail_files_sort_by_date(tmp_path: Path) -> None:
-    """File names sort by date and differ for different mails."""
+    """Mails of the same date have different file names."""
     transport = FileTransport(tmp_path)
     mails = [replace(MAIL, date=MAIL.date.replace(year=year), message_id=f"{year}@x") for year in (2028, 2026, 2027)]
     names = [transport.send(mail).removeprefix("written to ") for mail in mails]
@@ -96,6 +95,5 @@ def test_creating_a_file_transport_creates_no_folder(tmp_path: Path) -> None:
 
 
 def test_file_transport_refuses_an_invalid_recipient(tmp_path: Path) -> None:
-    """The file transport refuses the same addresses as SMTP."""
     with pytest.raises(MailRefused):
         FileTransport(tmp_path).send(replace(MAIL, to="nobody"))

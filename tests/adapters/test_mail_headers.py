@@ -76,7 +76,7 @@ def as_accepted(name: str, surname: str) -> tuple[str, str] | None:
     return body["name"], body["surname"]
 
 
-def check(name: str, surname: str, company_name: str) -> None:
+def check_headers(name: str, surname: str, company_name: str) -> None:
     mail = replace(MAIL, name=name, surname=surname, company_name=company_name)
     content = render(mail, SENDER).content
     display_name = one_line(ADDRESS_SPECIALS.sub(" ", f"{name} {surname}"))
@@ -105,19 +105,19 @@ def check(name: str, surname: str, company_name: str) -> None:
 def test_hostile_name_does_not_change_the_headers(name: str) -> None:
     """The name is used whole, split over name and surname, and in the subject."""
     assert as_accepted(name, name) is not None
-    check(name, "Rossi", "Acme S.r.l.")
-    check(name, name, name)
+    check_headers(name, "Rossi", "Acme S.r.l.")
+    check_headers(name, name, name)
     half = len(name) // 2
-    check(name[:half] or "x", name[half:] or "x", name)
+    check_headers(name[:half] or "x", name[half:] or "x", name)
 
 
 @given(name=accepted_names, surname=accepted_names, company_name=accepted_names)
 @example(name="=?utf-8?q?A=0D=0AX=3A", surname="_y?=", company_name=LOOK_ALIKE)
 def test_accepted_name_does_not_change_the_headers(name: str, surname: str, company_name: str) -> None:
-    """Holds for any accepted name in each header field that contains it."""
+    """Covers any accepted name in each header field that contains it."""
     accepted = as_accepted(name, surname)
     if accepted is not None:
-        check(*accepted, company_name)
+        check_headers(*accepted, company_name)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from application.mail import Mail
 
 
-def written(folder: Path, mail: Mail = MAIL) -> str:
+def write_mail(folder: Path, mail: Mail = MAIL) -> str:
     """Write a mail and return its id."""
     return FileTransport(folder).send(mail).removeprefix("written to ").removesuffix(".eml")
 
@@ -27,7 +27,7 @@ def written(folder: Path, mail: Mail = MAIL) -> str:
 def test_mail_is_read_as_written(tmp_path: Path) -> None:
     """Names and companies beyond ASCII survive encoding and folding."""
     mail = replace(MAIL, name="Zoë", surname="d'Àrc " + "long " * 18, company_name="Čapek & Søn " * 8)
-    mail_content = Mailbox(tmp_path).find(written(tmp_path, mail))
+    mail_content = Mailbox(tmp_path).find(write_mail(tmp_path, mail))
     assert mail_content is not None
     assert mail.to in mail_content.envelope.to
     assert f"{mail.name} {mail.surname.strip()}" in mail_content.envelope.to
@@ -41,7 +41,7 @@ def test_mail_is_read_as_written(tmp_path: Path) -> None:
 
 def test_non_ascii_address_is_read(tmp_path: Path) -> None:
     """The headers of such a mail are raw UTF-8."""
-    mail_content = Mailbox(tmp_path).find(written(tmp_path, replace(MAIL, to="zoë@example.com")))
+    mail_content = Mailbox(tmp_path).find(write_mail(tmp_path, replace(MAIL, to="zoë@example.com")))
     assert mail_content is not None
     assert "zoë@example.com" in mail_content.envelope.to
 
@@ -51,7 +51,7 @@ def test_newest_mail_is_listed_first(tmp_path: Path) -> None:
     ids = []
     for number in range(105):
         mail = replace(MAIL, date=MAIL.date + timedelta(seconds=number // 2), message_id=f"{number}@x")
-        ids.append(written(tmp_path, mail))
+        ids.append(write_mail(tmp_path, mail))
         os.utime(tmp_path / f"{ids[-1]}.eml", ns=(number, number))
     listed = [envelope.mail_id for envelope in Mailbox(tmp_path).newest()]
     assert listed[:99] == ids[:-100:-1]
@@ -79,7 +79,7 @@ def test_missing_mail_folder_is_an_empty_mailbox(tmp_path: Path) -> None:
 )
 def test_invalid_mail_files_are_skipped(tmp_path: Path, content: bytes) -> None:
     """Valid mails are still listed."""
-    valid_id = written(tmp_path)
+    valid_id = write_mail(tmp_path)
     invalid_id = "20261117T000000Z-activation-0123456789abcdef"
     (tmp_path / f"{invalid_id}.eml").write_bytes(content)
     assert [envelope.mail_id for envelope in Mailbox(tmp_path).newest()] == [valid_id]
@@ -98,7 +98,7 @@ def test_mail_without_text_and_html_parts_is_not_found(tmp_path: Path, headers: 
 def test_only_regular_files_with_mail_names_are_mails(tmp_path: Path) -> None:
     """Temporary files, other names, folders and symbolic links are ignored."""
     folder = tmp_path / "mails"
-    mail_id = written(folder)
+    mail_id = write_mail(folder)
     mail = (folder / f"{mail_id}.eml").read_bytes()
     for name in (f".{mail_id}.tmp", f"{mail_id}.txt", "a.eml", f"{mail_id}\n.eml", f"x{mail_id}.eml"):
         (folder / name).write_bytes(mail)

@@ -46,8 +46,8 @@ HOSTILE_PASSWORDS = [
 ]
 
 
-class Reader(HTMLParser):
-    """HTML parser that collects the visible text, the text in `<code>` and all attributes."""
+class HtmlContent(HTMLParser):
+    """The visible text of an HTML document, its text in `<code>`, and all attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -69,15 +69,15 @@ class Reader(HTMLParser):
             self.code += data
 
 
-def received(mail: Mail) -> EmailMessage:
+def parsed_mail(mail: Mail) -> EmailMessage:
     """Return the message as parsed by a mail program."""
     return message_from_bytes(render(mail, SENDER).content, policy=policy.default)
 
 
-def parts(mail: Mail) -> tuple[str, Reader]:
-    text, html = received(mail).iter_parts()
+def text_and_html(mail: Mail) -> tuple[str, HtmlContent]:
+    text, html = parsed_mail(mail).iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
-    return text.get_content(), Reader(html.get_content())
+    return text.get_content(), HtmlContent(html.get_content())
 
 
 def of_kind(kind: MailKind, language: str) -> Mail:
@@ -87,7 +87,7 @@ def of_kind(kind: MailKind, language: str) -> Mail:
 
 def test_mail_headers() -> None:
     """The mail is marked as auto-generated."""
-    message = received(MAIL)
+    message = parsed_mail(MAIL)
     assert message["From"] == "Portal <no-reply@portal.example>"
     assert message["To"] == "Maria Rossi <maria.rossi@example.com>"
     assert message["Subject"] == "Your access to the Acme S.r.l. account is active"
@@ -105,8 +105,8 @@ def test_long_message_id_is_not_folded() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", ACCESS_KINDS)
 def test_access_mail_contains_all_access_data(kind: MailKind, language: str) -> None:
-    """Rule 3: both parts give the login page, the credentials and the expiry."""
-    text, html = parts(of_kind(kind, language))
+    """Both parts give the login page, the credentials and the expiry."""
+    text, html = text_and_html(of_kind(kind, language))
     expires = {"en": "23 November 2026, 20:15 UTC", "it": "23 novembre 2026, 20:15 UTC"}[language]
     for expected in (MAIL.account_email, MAIL.to, MAIL.login_url, "SUB-USER", "Acme S.r.l.", "Maria Rossi", expires):
         assert expected in text
@@ -119,7 +119,7 @@ def test_access_mail_contains_all_access_data(kind: MailKind, language: str) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_password_change_notice_contains_no_password(language: str) -> None:
     """The notice gives the time and a contact; it never contains a password."""
-    text, html = parts(replace(MAIL, kind=MailKind.PASSWORD_CHANGED, language=language))
+    text, html = text_and_html(replace(MAIL, kind=MailKind.PASSWORD_CHANGED, language=language))
     changed_at = {"en": "16 November 2026, 20:15 UTC", "it": "16 novembre 2026, 20:15 UTC"}[language]
     for part in (text, html.text):
         assert changed_at in part
@@ -130,15 +130,15 @@ def test_password_change_notice_contains_no_password(language: str) -> None:
 def test_mail_kinds_and_languages_have_distinct_texts() -> None:
     """Subject and opening differ between all kinds and languages."""
     mails = [of_kind(kind, language) for kind in MailKind for language in LANGUAGES]
-    assert len({received(mail)["Subject"] for mail in mails}) == len(mails)
-    assert len({parts(mail)[0].splitlines()[2] for mail in mails}) == len(mails)
+    assert len({parsed_mail(mail)["Subject"] for mail in mails}) == len(mails)
+    assert len({text_and_html(mail)[0].splitlines()[2] for mail in mails}) == len(mails)
 
 
 @pytest.mark.parametrize("password", HOSTILE_PASSWORDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_password_is_shown_exactly_in_both_parts(password: str, language: str) -> None:
     """Both parts show the password unchanged, including markup, template syntax and spaces."""
-    text, html = parts(replace(MAIL, password=password, language=language))
+    text, html = text_and_html(replace(MAIL, password=password, language=language))
     assert password in text.splitlines()
     assert html.code == password
 
@@ -150,30 +150,28 @@ def test_password_lines_are_encoded_against_mail_software(password: str) -> None
     assert not [line for line in lines[lines.index(b"") :] if line.startswith((b"From ", b"."))]
 
 
-@pytest.mark.parametrize("hard", HOSTILE_NAMES)
+@pytest.mark.parametrize("hostile_name", HOSTILE_NAMES)
 @pytest.mark.parametrize("field", ["name", "surname", "company_name"])
-def test_names_cannot_inject_headers(hard: str, field: str) -> None:
+def test_names_cannot_inject_headers(hostile_name: str, field: str) -> None:
     """Line ends in a name add no header, recipient or line of text."""
-    plain, crafted = received(MAIL), received(replace(MAIL, **{field: hard}))  # type: ignore[arg-type]
+    plain, crafted = parsed_mail(MAIL), parsed_mail(replace(MAIL, **{field: hostile_name}))  # type: ignore[arg-type]
     assert crafted.keys() == plain.keys()
     assert [address.addr_spec for address in crafted["To"].addresses] == [MAIL.to]
-    text, _ = parts(replace(MAIL, **{field: hard}))  # type: ignore[arg-type]
-    assert len(text.splitlines()) == len(parts(MAIL)[0].splitlines())
+    text, _ = text_and_html(replace(MAIL, **{field: hostile_name}))  # type: ignore[arg-type]
+    assert len(text.splitlines()) == len(text_and_html(MAIL)[0].splitlines())
 
 
 def test_names_are_escaped_in_html() -> None:
-    """Markup in a name is escaped."""
-    _, html = parts(replace(MAIL, name="<script>alert(1)</script>", company_name="A<b>&B"))
+    _, html = text_and_html(replace(MAIL, name="<script>alert(1)</script>", company_name="A<b>&B"))
     assert "<script>alert(1)</script>" in html.text
     assert "A<b>&B" in html.text
 
 
 def test_non_ascii_names_are_readable() -> None:
-    """Non-ASCII names are readable in headers and parts."""
     mail = replace(MAIL, name="Łucja", surname="Müller-Núñez", company_name="株式会社 Caffè & Figli")
-    text, html = parts(mail)
-    assert received(mail)["To"].addresses[0].display_name == "Łucja Müller-Núñez"
-    assert "株式会社 Caffè & Figli" in received(mail)["Subject"]
+    text, html = text_and_html(mail)
+    assert parsed_mail(mail)["To"].addresses[0].display_name == "Łucja Müller-Núñez"
+    assert "株式会社 Caffè & Figli" in parsed_mail(mail)["Subject"]
     assert "Hello Łucja Müller-Núñez," in text
     assert "株式会社 Caffè & Figli" in html.text
 
@@ -187,9 +185,8 @@ def test_non_ascii_address_is_written_as_utf8() -> None:
 
 
 def test_html_part_loads_no_external_resources() -> None:
-    """The HTML part loads no external images, style sheets, fonts or scripts."""
     for mail in (of_kind(kind, language) for kind in MailKind for language in LANGUAGES):
-        _, html = parts(mail)
+        _, html = text_and_html(mail)
         assert not [name for name, _ in html.attributes if name in ("src", "srcset", "background")]
         assert {value for name, value in html.attributes if name == "href"} <= {
             MAIL.login_url,
@@ -199,7 +196,7 @@ def test_html_part_loads_no_external_resources() -> None:
 
 
 def test_mail_without_an_expiry_mentions_none() -> None:
-    text, html = parts(replace(MAIL, password_expires_at=None))
+    text, html = text_and_html(replace(MAIL, password_expires_at=None))
     assert "expires" not in text + html.text
 
 

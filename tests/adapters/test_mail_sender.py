@@ -38,15 +38,14 @@ def test_name_cannot_add_a_recipient(name: str, length: int, local: str) -> None
     message = EmailMessage(policy=policy.SMTP if local.isascii() else policy.SMTPUTF8)
     message["To"] = recipient
 
-    wire = message.as_bytes().decode()
+    header = message.as_bytes().decode()
 
-    lines = wire.removesuffix("\r\n\r\n").split("\r\n")
+    lines = header.removesuffix("\r\n\r\n").split("\r\n")
     assert all(line.startswith(("To:", " ")) for line in lines)
     assert [addr_spec for _, addr_spec in getaddresses(["".join(lines)[3:]])] == [f"{local}@example.com"]
 
 
 def test_internationalized_domain_is_encoded_as_ascii() -> None:
-    """Internationalized domains are encoded as Punycode for SMTP."""
     assert header_address("maria@münchen.example").addr_spec == "maria@xn--mnchen-3ya.example"
 
 

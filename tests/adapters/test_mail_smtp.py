@@ -13,7 +13,7 @@ import pytest
 from adapters.mail.smtp import SmtpTransport
 from application.mail import MailKind
 from application.ports.mailing import MailDelayed, MailRefused
-from tests.mail_server import CREDENTIALS, USER, AnyPort, accept, write_certificate
+from tests.mail_server import CREDENTIALS, USER, FreePortController, authenticate, write_certificate
 from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Inbox:
 @contextmanager
 def serving(**options: Any) -> Iterator[tuple[Inbox, int]]:
     inbox = Inbox()
-    server = AnyPort(inbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
+    server = FreePortController(inbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
         yield inbox, server.port
@@ -67,7 +67,7 @@ def server_tls(certificate: Path) -> ssl.SSLContext:
 
 def test_mail_is_delivered_with_tls_and_login(certificate: Path, server_tls: ssl.SSLContext) -> None:
     """The mail is sent over TLS by an authenticated client; the server's final reply is returned."""
-    with serving(tls_context=server_tls, require_starttls=True, authenticator=accept, auth_required=True) as (
+    with serving(tls_context=server_tls, require_starttls=True, authenticator=authenticate, auth_required=True) as (
         inbox,
         port,
     ):
@@ -85,7 +85,12 @@ def test_mail_is_delivered_with_tls_and_login(certificate: Path, server_tls: ssl
 
 def test_smtps_is_encrypted_from_the_start(certificate: Path, server_tls: ssl.SSLContext) -> None:
     """The smtps scheme uses implicit TLS and sends credentials."""
-    options = {"ssl_context": server_tls, "authenticator": accept, "auth_required": True, "auth_require_tls": False}
+    options = {
+        "ssl_context": server_tls,
+        "authenticator": authenticate,
+        "auth_required": True,
+        "auth_require_tls": False,
+    }
     # aiosmtpd recognizes only STARTTLS as encryption, so it warns about logins over smtps.
     with pytest.warns(UserWarning, match="Requiring AUTH while not requiring TLS"), serving(**options) as (inbox, port):
         reply = transport(f"smtps://{CREDENTIALS}@localhost:{port}?ca={certificate}").send(MAIL)
@@ -94,7 +99,6 @@ def test_smtps_is_encrypted_from_the_start(certificate: Path, server_tls: ssl.SS
 
 
 def test_starttls_is_used_if_a_local_server_offers_it(certificate: Path, server_tls: ssl.SSLContext) -> None:
-    """A local server that offers STARTTLS is used with TLS."""
     with serving(tls_context=server_tls) as (inbox, port):
         transport(f"smtp://localhost:{port}?ca={certificate}").send(MAIL)
     assert inbox.accepted[0][0].ssl is not None
@@ -110,7 +114,10 @@ def test_local_server_without_tls_is_accepted() -> None:
 @pytest.mark.parametrize("login", ["", f"{CREDENTIALS}@"])
 def test_nothing_is_sent_without_required_tls(login: str) -> None:
     """If required TLS is not offered, neither credentials nor mail are sent."""
-    with serving(authenticator=accept, auth_require_tls=False) as (inbox, port), pytest.raises(MailDelayed) as caught:
+    with (
+        serving(authenticator=authenticate, auth_require_tls=False) as (inbox, port),
+        pytest.raises(MailDelayed) as caught,
+    ):
         transport(f"smtp://{login}localhost:{port}?starttls=required").send(MAIL)
     assert "STARTTLS extension not supported" in caught.value.reply
     assert inbox.accepted == []
@@ -134,7 +141,10 @@ def test_smtp_certificate_for_another_host_is_refused(certificate: Path, server_
 
 def test_wrong_smtp_credentials_delay_the_mail(certificate: Path, server_tls: ssl.SSLContext) -> None:
     """The operator can correct the password, so the mail is delayed. The reply does not contain the password."""
-    with serving(tls_context=server_tls, authenticator=accept) as (inbox, port), pytest.raises(MailDelayed) as caught:
+    with (
+        serving(tls_context=server_tls, authenticator=authenticate) as (inbox, port),
+        pytest.raises(MailDelayed) as caught,
+    ):
         transport(f"smtp://{USER.replace('@', '%40')}:wr0ng@localhost:{port}?ca={certificate}").send(MAIL)
     assert caught.value.reply.startswith("535 ")
     assert "wr0ng" not in caught.value.reply
@@ -143,7 +153,7 @@ def test_wrong_smtp_credentials_delay_the_mail(certificate: Path, server_tls: ss
 
 def test_missing_smtp_login_delays_the_mail(certificate: Path, server_tls: ssl.SSLContext) -> None:
     """Status 530 refuses the sender but says nothing about the mail."""
-    options = {"tls_context": server_tls, "authenticator": accept, "auth_required": True}
+    options = {"tls_context": server_tls, "authenticator": authenticate, "auth_required": True}
     with serving(**options) as (_, port), pytest.raises(MailDelayed, match=r"^530 "):
         transport(f"smtp://localhost:{port}?ca={certificate}").send(MAIL)
 

@@ -33,12 +33,12 @@ MAIL = replace(CREDENTIALS_MAIL, kind=MailKind.PASSWORD_CHANGED, password=None, 
 
 
 class ScriptedServer(socketserver.ThreadingTCPServer):
-    """Mail server with scripted replies, to simulate errors that a real server cannot be made to produce."""
+    """Mail server with scripted replies, for errors that a real server cannot be made to produce."""
 
     daemon_threads = False
 
-    def __init__(self, answers: dict[str, str]) -> None:
-        self.answers = answers
+    def __init__(self, replies: dict[str, str]) -> None:
+        self.replies = replies
         self.steps: list[str] = []
         super().__init__(("127.0.0.1", 0), Conversation)
 
@@ -49,23 +49,23 @@ class Conversation(socketserver.StreamRequestHandler):
     server: ScriptedServer
 
     def handle(self) -> None:
-        is_open = self._answer("CONNECT")
+        is_open = self._reply("CONNECT")
         while is_open and (line := self.rfile.readline()):
             verb = line.decode().split()[0].upper()
-            is_open = self._answer(verb)
-            if verb == "DATA" and is_open and self.server.answers["DATA"].startswith("354"):
+            is_open = self._reply(verb)
+            if verb == "DATA" and is_open and self.server.replies["DATA"].startswith("354"):
                 while self.rfile.readline() not in (b".\r\n", b""):
                     pass
-                is_open = self._answer("CONTENTS")
+                is_open = self._reply("CONTENTS")
 
-    def _answer(self, step: str) -> bool:
+    def _reply(self, step: str) -> bool:
         self.server.steps.append(step)
-        answer = self.server.answers[step]
-        if answer == SILENCE:
+        reply = self.server.replies[step]
+        if reply == SILENCE:
             return True
-        if answer != DROP:
-            self.wfile.write("".join(f"{line}\r\n" for line in answer.splitlines()).encode())
-        return answer != DROP and step != "QUIT"
+        if reply != DROP:
+            self.wfile.write("".join(f"{line}\r\n" for line in reply.splitlines()).encode())
+        return reply != DROP and step != "QUIT"
 
 
 @contextmanager
@@ -111,7 +111,6 @@ def test_permanent_refusal_refuses_the_mail(step: str) -> None:
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "CONTENTS"])
 def test_temporary_refusal_delays_the_mail(step: str) -> None:
-    """A 4xx reply delays the mail."""
     with serving(**{step: "451 4.7.1 greylisted, come back"}) as (_, transport), pytest.raises(MailDelayed) as caught:
         transport.send(MAIL)
     assert caught.value.reply == "451 4.7.1 greylisted, come back"
@@ -214,7 +213,6 @@ def test_broken_or_silent_connection_delays_the_mail(step: str, behavior: str) -
 
 @pytest.mark.parametrize("behavior", [DROP, SILENCE, "421 busy", "nonsense"])
 def test_failing_quit_does_not_undo_acceptance(behavior: str) -> None:
-    """A failing QUIT does not affect the accepted mail."""
     with serving(QUIT=behavior) as (_, transport):
         assert transport.send(MAIL) == "250 OK queued as 123"
 

@@ -115,6 +115,5 @@ def test_smtp_password_is_not_in_repr() -> None:
 
 
 def test_invalid_sender_is_refused_at_start_up() -> None:
-    """The sender is checked at start-up."""
     with pytest.raises(ValueError, match="sender of mails"):
         SmtpTransport("smtp://localhost", sender="nobody")

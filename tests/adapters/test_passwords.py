@@ -13,7 +13,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from adapters import passwords as module
+from adapters import passwords as passwords_module
 from adapters.passwords import Argon2Passwords
 from application.errors import InvalidValue, TooBusy
 from tests.waiting import run_concurrently
@@ -32,8 +32,12 @@ def refusal_reason(passwords: Argon2Passwords, password: str) -> str | None:
     try:
         passwords.ensure_strong("password", password, OWNER_WORDS)
     except InvalidValue as error:
-        return error.reason if error.field == "password" and (password or "no") not in str(error) else "wrongly"
-    return None
+        refusal = error
+    else:
+        return None
+    assert refusal.field == "password"
+    assert not password or password not in str(refusal)
+    return refusal.reason
 
 
 @pytest.mark.parametrize(
@@ -203,30 +207,30 @@ class CountingHasher(PasswordHasher):
     """Records the maximum number of concurrent hashes."""
 
     lock = Lock()
-    now = most = 0
+    concurrent = max_concurrent = 0
 
     def hash(self, *arguments: Any, **options: Any) -> str:
         with self.lock:
-            CountingHasher.now += 1
-            CountingHasher.most = max(self.most, self.now)
+            CountingHasher.concurrent += 1
+            CountingHasher.max_concurrent = max(self.max_concurrent, self.concurrent)
         try:
             return super().hash(*arguments, **options)
         finally:
             with self.lock:
-                CountingHasher.now -= 1
+                CountingHasher.concurrent -= 1
 
 
 @pytest.mark.parametrize("cores", [1, 2])
 def test_concurrent_hashes_are_limited_to_the_number_of_cores(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
     """Concurrent requests above the number of cores wait; all are answered."""
-    monkeypatch.setattr(module, "PasswordHasher", CountingHasher)
+    monkeypatch.setattr(passwords_module, "PasswordHasher", CountingHasher)
     passwords = Argon2Passwords(cores)
-    CountingHasher.most = 0
+    CountingHasher.max_concurrent = 0
 
     hashes = run_concurrently([lambda: passwords.hash("one of twelve passwords")] * 12)
 
     assert all(isinstance(password_hash, str) for password_hash in hashes)
-    assert CountingHasher.most == cores
+    assert CountingHasher.max_concurrent == cores
 
 
 def test_64_concurrent_strength_checks_succeed() -> None:
@@ -241,19 +245,19 @@ def test_64_concurrent_strength_checks_succeed() -> None:
 def test_password_check_that_would_wait_too_long_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: float
 ) -> None:
-    """A full queue or a long wait raises `TooBusy`; other and later requests are served."""
+    """A full queue or a long wait raises `TooBusy`; other and later checks succeed."""
     right_password = "the right one, of course"
     password_hash = Argon2Passwords(1).hash(right_password)
     with monkeypatch.context() as patched:
-        patched.setattr(module, name, value)
+        patched.setattr(passwords_module, name, value)
         passwords = Argon2Passwords(1)
         verify = partial(passwords.verify, password_hash, right_password)
         with suppress(TooBusy):
             verify()  # the first call waits for the thread to start
-        answers = run_concurrently([verify] * 24)
+        results = run_concurrently([verify] * 24)
 
-    assert any(isinstance(answer, TooBusy) for answer in answers)
-    assert True in answers
-    assert all(answer is True or isinstance(answer, TooBusy) for answer in answers)
+    assert any(isinstance(result, TooBusy) for result in results)
+    assert True in results
+    assert all(result is True or isinstance(result, TooBusy) for result in results)
     with ThreadPoolExecutor(1) as threads:
         assert list(threads.map(lambda _: verify(), range(10))) == [True] * 10

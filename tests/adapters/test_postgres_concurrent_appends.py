@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
 
-SPACE = 0x5375 << 48
-"""Base of the advisory lock keys with which writers announce their transactions."""
+LOCK_KEY_BASE = 0x5375 << 48
+"""Added to the position in the key of the advisory lock with which a writer announces its transaction."""
 
 ANNOUNCE = "SELECT pg_advisory_xact_lock_shared(%s)"
 
@@ -71,7 +71,7 @@ def test_open_append_delays_later_events(
     """Later events become readable when the transaction commits or rolls back; earlier ones are readable meanwhile."""
     recorder.insert_events([event()])
     with writer.transaction(force_rollback=rolls_back):
-        drawn = append(writer, event())
+        first_position = append(writer, event())
         recorder.insert_events([event(), event()])
 
         assert positions(reader) == [1]
@@ -79,14 +79,14 @@ def test_open_append_delays_later_events(
         assert recorded_position(reader) == 4
         assert [notification.id for notification in recorder.select_notifications(1, 10)] == [1]
 
-    assert positions(reader, 1) == ([3, 4] if rolls_back else [drawn, 3, 4])
+    assert positions(reader, 1) == ([3, 4] if rolls_back else [first_position, 3, 4])
     assert settled_position(reader) == recorded_position(reader) == 4
 
 
 def test_open_append_of_the_first_event_delays_later_events(
     recorder: ApplicationRecorder, reader: psycopg.Connection, writer: psycopg.Connection
 ) -> None:
-    """This holds before the sequence has assigned its first position."""
+    """The sequence has not assigned a position before."""
     assert settled_position(reader) == 0
     assert recorder.max_notification_id() is None
     with writer.transaction():
@@ -104,7 +104,7 @@ def test_outdated_announcement_of_a_writer_loses_no_event(
         recorder.insert_events([event()])
     assert positions(reader) == [1, 2, 3]
     with writer.transaction():
-        writer.execute(ANNOUNCE, [SPACE + 1])
+        writer.execute(ANNOUNCE, [LOCK_KEY_BASE + 1])
         assert settled_position(reader) == 1
         append(writer, event())
         assert positions(reader, 3) == []
@@ -140,17 +140,17 @@ def test_readers_ignore_unrelated_advisory_locks(
     """Readers ignore locks of other parts of the service and of other databases on the server."""
     recorder.insert_events([event()])
     with connect(server_url) as other_database:
-        other_database.execute("SELECT pg_advisory_lock_shared(%s)", [SPACE])
+        other_database.execute("SELECT pg_advisory_lock_shared(%s)", [LOCK_KEY_BASE])
         reader.execute("SELECT pg_advisory_lock(0), pg_advisory_lock(723981, 0)")
         assert settled_position(reader) == 1
 
 
 def test_position_sequence_is_not_cached_per_session(reader: psycopg.Connection) -> None:
     """A session with cached positions could append behind the position that readers have reached."""
-    drawn = reader.execute(
+    sequence = reader.execute(
         "SELECT seqcache FROM pg_sequence WHERE seqrelid = 'stored_events_notification_id_seq'::regclass"
     )
-    assert drawn.fetchone() == (1,)
+    assert sequence.fetchone() == (1,)
 
 
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
@@ -172,7 +172,7 @@ MIN_ROUNDS = 20
 """Minimum number of rounds per writer, even on a slow machine."""
 
 
-class Crowd:
+class ConcurrentClients:
     """Concurrent writers and readers on one database, for a limited time."""
 
     def __init__(self, recorder: ApplicationRecorder, url: str, seconds: float) -> None:
@@ -186,9 +186,9 @@ class Crowd:
     def write(self) -> None:
         """Append one to five events per round; about a fifth of the rounds conflict."""
         for _ in self._rounds():
-            new = [event() for _ in range(random.choice([1, 1, 1, 2, 5]))]
+            new_events = [event() for _ in range(random.choice([1, 1, 1, 2, 5]))]
             with suppress(VersionConflict):
-                self._recorder.insert_events([*new, self._existing] if random.random() < 0.2 else new)
+                self._recorder.insert_events([*new_events, self._existing] if random.random() < 0.2 else new_events)
 
     def write_slowly(self) -> None:
         """Append in slow transactions, and roll back every other one."""
@@ -225,7 +225,7 @@ class Crowd:
                     ]
         return positions_read
 
-    def end(self) -> list[int]:
+    def stop_readers(self) -> list[int]:
         """Set the position at which readers stop, and return all stored positions."""
         stored = [row[0] for row in fetch(self._url, "SELECT notification_id FROM stored_events ORDER BY 1")]
         self._end = stored[-1]
@@ -246,14 +246,14 @@ def test_readers_see_each_event_once_under_concurrent_appends(
     recorder: ApplicationRecorder, database_url: str, seconds: float
 ) -> None:
     """Writers are fast, slow, roll back and are killed; each reader still sees each event once, in order."""
-    crowd = Crowd(recorder, database_url, seconds)
-    writers = [crowd.write] * 6 + [crowd.write_slowly] * 4 + [crowd.write_and_be_killed] * 2
+    clients = ConcurrentClients(recorder, database_url, seconds)
+    writers = [clients.write] * 6 + [clients.write_slowly] * 4 + [clients.write_and_be_killed] * 2
     with ThreadPoolExecutor(len(writers) + 6) as threads:
-        reading = [threads.submit(crowd.read) for _ in range(6)]
+        reading = [threads.submit(clients.read) for _ in range(6)]
         writing = [threads.submit(write) for write in writers]
         for writer in writing:
             writer.result()
-        stored = crowd.end()
+        stored = clients.stop_readers()
         positions_by_reader = [reader.result(timeout=60) for reader in reading]
 
     assert stored[-1] > len(stored) > 100

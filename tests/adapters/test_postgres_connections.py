@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from threading import Barrier
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ def works(service: Service) -> bool:
     return True
 
 
-def warm_up(service: Service, connections: int) -> None:
+def fill_pool(service: Service, connections: int) -> None:
     """Fill the pool with this many connections."""
     all_connected = Barrier(connections)
 
@@ -64,30 +63,30 @@ def test_unreachable_server_is_reported_quickly() -> None:
 
 def test_service_recovers_from_losing_all_connections(service: Service, database_url: str) -> None:
     """Each lost connection fails at most one request."""
-    warm_up(service, 8)
+    fill_pool(service, 8)
     company = Company.register(service)
-    cut = terminate_connections(database_url)
-    assert cut >= 8
+    terminated = terminate_connections(database_url)
+    assert terminated >= 8
     started = time.monotonic()
 
     failures = 0
     while not works(service):
         failures += 1
 
-    assert failures <= cut
+    assert failures <= terminated
     assert time.monotonic() - started < ERROR_DEADLINE
-    assert [works(service) for _ in range(20 + cut)].count(False) <= cut - failures
+    assert [works(service) for _ in range(20 + terminated)].count(False) <= terminated - failures
     company.create_sub_user()
 
 
 def test_command_on_a_lost_connection_is_rolled_back(service: Service, company: Company, database_url: str) -> None:
     """Losing the connection during the append raises `StoreUnavailable` and stores neither events nor writes."""
     before = fetch(database_url, "SELECT count(*) FROM vault")
-    with connect(database_url) as rival, ThreadPoolExecutor(1) as threads, rival.transaction():
-        rival.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+    with connect(database_url) as blocker, ThreadPoolExecutor(1) as threads, blocker.transaction():
+        blocker.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
         command = threads.submit(company.create_sub_user)
         ((waiting,),) = eventually(lambda: fetch(database_url, LOCK_WAITERS))
-        rival.execute("SELECT pg_terminate_backend(%s)", [waiting])
+        blocker.execute("SELECT pg_terminate_backend(%s)", [waiting])
 
         with pytest.raises(StoreUnavailable):
             command.result(timeout=ERROR_DEADLINE)
@@ -99,8 +98,8 @@ def test_command_on_a_lost_connection_is_rolled_back(service: Service, company: 
 
 def test_waiting_for_a_lock_times_out(company: Company, database_url: str) -> None:
     """The lock timeout is five seconds."""
-    with connect(database_url) as rival, rival.transaction():
-        rival.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+    with connect(database_url) as blocker, blocker.transaction():
+        blocker.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
         started = time.monotonic()
 
         with pytest.raises(StoreUnavailable):
@@ -120,15 +119,15 @@ def test_connections_use_utc(service: Service) -> None:
 
 def test_connections_have_a_statement_timeout(service: Service) -> None:
     with service.database.get_connection() as connection:
-        row = connection.execute("SELECT current_setting('statement_timeout') AS longest").fetchone()
+        row = connection.execute("SELECT current_setting('statement_timeout') AS timeout").fetchone()
 
     assert row is not None
-    assert row["longest"] == "7s"
+    assert row["timeout"] == "7s"
 
 
-@pytest.mark.parametrize("command", ["command", "lookup", "list"])
+@pytest.mark.parametrize("kind", ["command", "lookup", "list"])
 def test_each_kind_of_request_reports_an_unavailable_store(
-    service: Service, company: Company, database_url: str, command: str, followers: None
+    service: Service, company: Company, database_url: str, kind: str, followers: None
 ) -> None:
     """Commands, session look-ups and lists raise the error that the API maps to status 503."""
     token = company.create_with_own_password().log_in().token
@@ -139,7 +138,7 @@ def test_each_kind_of_request_reports_an_unavailable_store(
     }
     service.database.close()
     with pytest.raises(StoreUnavailable):
-        requests[command]()
+        requests[kind]()
 
 
 @pytest.mark.long
@@ -147,8 +146,7 @@ def test_service_recovers_quickly_after_a_long_outage(service: Service, server_u
     """After an outage of more than 30 seconds, the pool's reconnect back-off does not delay recovery."""
     name = database_url.rsplit("/", 1)[1]
     fetch(server_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-    with suppress(Exception):
-        terminate_connections(server_url, name)
+    terminate_connections(server_url, name)
     outage_ends = time.monotonic() + 35
     while time.monotonic() < outage_ends:
         assert not works(service)

@@ -15,7 +15,7 @@ from adapters.postgres.deadlines import DeadlineExceeded, Limits
 from adapters.postgres.prepared_statements import MAX_PREPARED, execute_transaction, fetch_all
 from adapters.postgres.sqlstates import describe, outage_of
 from application.errors import StoreUnavailable
-from tests.clusters import Cluster, clusters
+from tests.clusters import Cluster, clusters_folder
 from tests.postgres import fetch, terminate_connections
 from tests.tcp_forwarder import Forwarder
 from tests.waiting import eventually, run_concurrently
@@ -88,7 +88,7 @@ def test_each_kind_of_exchange_has_a_deadline(database: Database, database_url: 
 
         return run
 
-    with forwarder.silence():
+    with forwarder.stalled():
         durations = run_concurrently(
             [expect_failure(*pair) for pair in zip(EXCHANGES.values(), connections, strict=True)]
         )
@@ -101,7 +101,7 @@ def test_each_kind_of_exchange_has_a_deadline(database: Database, database_url: 
 def test_statement_past_its_deadline_is_cancelled_on_the_server(
     database_url: str, cancellation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise it would keep its connection and locks. The server ignores a cancellation while it is idle."""
+    """Otherwise it would keep its locks. The server ignores a cancellation that arrives before the statement starts."""
     if cancellation != "arrives":
         monkeypatch.setattr(deadlines.BoundedConnection, "_cancel", lambda _: None)
     for _ in range(10):
@@ -122,7 +122,7 @@ def test_pool_recovers_from_a_silent_network(database: Database, forwarder: Forw
 
     run_concurrently([read] * 4)
     started = time.monotonic()
-    with forwarder.silence():
+    with forwarder.stalled():
         results = run_concurrently([read] * 6)
     assert time.monotonic() - started < deadlines.CONNECT_SECONDS + ERROR_DEADLINE
     assert [type(result) for result in results] == [StoreUnavailable] * 6
@@ -134,7 +134,7 @@ def test_pool_recovers_from_a_silent_network(database: Database, forwarder: Forw
 
 def test_pool_recovers_from_a_frozen_server() -> None:
     """The stopped server accepts connections but does not respond; callers succeed after it continues."""
-    with clusters() as folder:
+    with clusters_folder() as folder:
         cluster = Cluster(folder / "cluster")
         database = Database(cluster.url, pool_size=4, limits=SHORT_LIMITS)
 
@@ -170,7 +170,7 @@ def test_connections_ended_by_the_server_fail_at_most_one_request(database: Data
 
 
 def test_read_only_database_is_unavailable(database: Database, database_url: str, forwarder: Forwarder) -> None:
-    """Holds for open and new connections; the error names the cause."""
+    """Applies to open and new connections; the error names the cause."""
     name = urlsplit(database_url).path.strip("/")
     with pytest.raises(StoreUnavailable) as raised:
         run(database, "BEGIN READ ONLY; CREATE TABLE refused ()", prepared=False)
@@ -201,7 +201,7 @@ def test_read_only_database_is_unavailable(database: Database, database_url: str
     ],
 )
 def test_server_fault_is_an_outage(database: Database, statement: str, kind: str) -> None:
-    """Holds for each class of psycopg error, pipelined or not. The next statement gets a working connection."""
+    """Applies to each class of psycopg error, pipelined or not. The next statement gets a working connection."""
     for prepared in (False, True):
         with pytest.raises(StoreUnavailable) as raised:
             run(database, statement, prepared=prepared)
@@ -231,11 +231,11 @@ def test_prepared_statements_per_connection_are_limited(database: Database) -> N
     """The least recently used statements are dropped and prepared again on their next use."""
     count = "SELECT count(*) AS n FROM pg_prepared_statements WHERE name LIKE 'statement_%'"
     with database.get_connection() as connection:
-        for round_ in range(2):
+        for repetition in range(2):
             for number in range(MAX_PREPARED + 20):
                 assert fetch_all(connection, f"SELECT {number}", {}) == [(number,)]
                 fetch_all(connection, "SELECT 'often'", {})
-            execute_transaction(connection, [(f"SELECT {number}, {round_}", {}) for number in range(30)])
+            execute_transaction(connection, [(f"SELECT {number}, {repetition}", {}) for number in range(30)])
         row = connection.execute(count).fetchone()
         prepared_count = connection.execute(
             "SELECT FROM pg_prepared_statements WHERE statement = 'SELECT ''often'''"

@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from api.bootstrap.service import Service
 
 
-class Store:
-    """In-memory store behind a `GroupCommit`; each transaction waits until the test releases it.
+class FakeStore:
+    """In-memory store to which a `GroupCommit` appends; each transaction waits until the test releases it.
 
-    `fails` maps `number_<n>` to the error that the n-th transaction raises.
+    `failures` maps the number of a transaction to the error that it raises.
     """
 
-    def __init__(self, **fails: BaseException) -> None:
+    def __init__(self, failures: dict[int, BaseException] | None = None) -> None:
         self.transactions: list[list[StoredEvent]] = []
         self.positions: dict[StreamVersion, int] = {}
-        self._fails = fails
-        self.shared = GroupCommit(self._append)
+        self._failures = failures or {}
+        self.group_commit = GroupCommit(self._append)
         self._released = threading.Semaphore(0)
 
     def _append(self, events: Sequence[StoredEvent]) -> dict[StreamVersion, int]:
         self.transactions.append(list(events))
         assert self._released.acquire(timeout=20)
-        failure = self._fails.get(f"number_{len(self.transactions)}")
+        failure = self._failures.get(len(self.transactions))
         if failure is not None:
             raise failure
         new_positions: dict[StreamVersion, int] = {}
@@ -60,9 +60,9 @@ class Store:
         """Return whether the transaction with this number is running."""
         return len(self.transactions) == transaction
 
-    def waiting(self) -> int:
+    def count_waiting(self) -> int:
         """Return how many appends wait for the next transaction."""
-        return len(self.shared._waiting)  # noqa: SLF001  # the queue has no public accessor
+        return len(self.group_commit._waiting)  # noqa: SLF001  # the queue has no public accessor
 
 
 def event(stream: UUID | None = None, version: int = 1) -> StoredEvent:
@@ -74,12 +74,12 @@ def stream_version(stored_event: StoredEvent) -> StreamVersion:
     return stored_event.originator_id, stored_event.originator_version
 
 
-def append_during_a_transaction(store: Store, events: Sequence[StoredEvent], transactions: int = 1) -> list[object]:
+def append_during_a_transaction(store: FakeStore, events: Sequence[StoredEvent], transactions: int = 1) -> list[object]:
     """Append `events` while another transaction runs; return the position or error of each."""
 
     def append(stored_event: StoredEvent) -> object:
         try:
-            return store.shared.append(stored_event)
+            return store.group_commit.append(stored_event)
         except Exception as error:  # noqa: BLE001  # returned as the outcome
             return error
 
@@ -89,7 +89,7 @@ def append_during_a_transaction(store: Store, events: Sequence[StoredEvent], tra
         tasks = []
         for number, stored_event in enumerate(events, start=1):
             tasks.append(threads.submit(append, stored_event))
-            eventually(partial(lambda number: store.waiting() == number, number))
+            eventually(partial(lambda number: store.count_waiting() == number, number))
         store.release(1 + transactions)
         first.result(timeout=20)
         return [task.result(timeout=20) for task in tasks]
@@ -97,15 +97,15 @@ def append_during_a_transaction(store: Store, events: Sequence[StoredEvent], tra
 
 def test_single_append_is_committed_at_once() -> None:
     """The transaction holds this one event."""
-    store, single_event = Store(), event()
+    store, single_event = FakeStore(), event()
     store.release()
-    assert store.shared.append(single_event) == 1
+    assert store.group_commit.append(single_event) == 1
     assert store.transactions == [[single_event]]
 
 
 def test_concurrent_appends_share_a_transaction() -> None:
     """The batch is sorted by stream and version; each caller gets its own position."""
-    store, events = Store(), [event() for _ in range(5)]
+    store, events = FakeStore(), [event() for _ in range(5)]
     positions = append_during_a_transaction(store, events)
     assert [len(transaction) for transaction in store.transactions] == [1, 5]
     assert store.transactions[1] == sorted(events, key=stream_version)
@@ -113,8 +113,8 @@ def test_concurrent_appends_share_a_transaction() -> None:
 
 
 def test_appends_beyond_the_batch_size_go_into_the_next_transaction() -> None:
-    """Appends beyond the batch size go into the next transaction, first come, first served."""
-    store, events = Store(), [event() for _ in range(MAX_BATCH + 3)]
+    """The appends that waited longest go first."""
+    store, events = FakeStore(), [event() for _ in range(MAX_BATCH + 3)]
     positions = append_during_a_transaction(store, events, transactions=2)
     assert [len(transaction) for transaction in store.transactions] == [1, MAX_BATCH, 3]
     assert positions == [store.positions[stream_version(stored_event)] for stored_event in events]
@@ -122,8 +122,8 @@ def test_appends_beyond_the_batch_size_go_into_the_next_transaction() -> None:
 
 
 def test_one_of_two_appends_of_the_same_version_conflicts() -> None:
-    """The other gets a version conflict; unrelated events are stored."""
-    store, stream = Store(), uuid4()
+    """The other append and unrelated events are stored."""
+    store, stream = FakeStore(), uuid4()
     outcomes = append_during_a_transaction(store, [event(stream), event(), event(stream)])
     assert [type(outcome) for outcome in outcomes].count(VersionConflict) == 1
     assert sorted(outcome for outcome in outcomes if isinstance(outcome, int)) == [2, 3]
@@ -131,21 +131,21 @@ def test_one_of_two_appends_of_the_same_version_conflicts() -> None:
 
 def test_failed_transaction_fails_each_of_its_appends() -> None:
     """Appends of later transactions are unaffected."""
-    store = Store(number_2=StoreUnavailable())
+    store = FakeStore({2: StoreUnavailable()})
     outcomes = append_during_a_transaction(store, [event() for _ in range(3)])
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
     store.release()
-    assert store.shared.append(event()) == 2
+    assert store.group_commit.append(event()) == 2
 
 
 def test_interrupted_append_does_not_block_waiting_ones() -> None:
     """The interrupted caller does not learn the outcome of its event. Appends that wait are still processed."""
-    store = Store(number_1=KeyboardInterrupt())
+    store = FakeStore({1: KeyboardInterrupt()})
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(store.shared.append, event())
+        first = threads.submit(store.group_commit.append, event())
         eventually(lambda: store.is_at(1))
-        second = threads.submit(store.shared.append, event())
-        eventually(lambda: store.waiting() == 1)
+        second = threads.submit(store.group_commit.append, event())
+        eventually(lambda: store.count_waiting() == 1)
         store.release(2)
         with pytest.raises(KeyboardInterrupt):
             first.result(timeout=20)
@@ -153,14 +153,13 @@ def test_interrupted_append_does_not_block_waiting_ones() -> None:
 
 
 def test_appends_of_an_interrupted_transaction_are_reported_as_unavailable() -> None:
-    """Others in the interrupted transaction get `StoreUnavailable`."""
-    store = Store(number_2=KeyboardInterrupt())
+    store = FakeStore({2: KeyboardInterrupt()})
     with ThreadPoolExecutor(4) as threads:
-        tasks = [threads.submit(store.shared.append, event())]
+        tasks = [threads.submit(store.group_commit.append, event())]
         eventually(lambda: store.is_at(1))
         for number in range(1, 4):
-            tasks.append(threads.submit(store.shared.append, event()))
-            eventually(partial(lambda number: store.waiting() == number, number))
+            tasks.append(threads.submit(store.group_commit.append, event()))
+            eventually(partial(lambda number: store.count_waiting() == number, number))
         store.release(2)
         raised = [type(task.exception(timeout=20)) for task in tasks[1:]]
     assert sorted(error_type.__name__ for error_type in raised) == [
@@ -209,17 +208,17 @@ def test_each_stream_version_is_stored_once_by_racing_processes(service: Service
 
 def test_append_does_not_wait_past_its_own_deadline() -> None:
     """The expired append joins no later transaction; the other appends are stored."""
-    store = Store()
+    store = FakeStore()
 
     def append_past_the_deadline() -> int:
         with request_deadline(time.monotonic() - 60):
-            return store.shared.append(event())
+            return store.group_commit.append(event())
 
     with ThreadPoolExecutor(3) as threads:
-        first = threads.submit(store.shared.append, event())
+        first = threads.submit(store.group_commit.append, event())
         eventually(lambda: store.is_at(1))
         late = threads.submit(append_past_the_deadline)
-        other = threads.submit(store.shared.append, event())
+        other = threads.submit(store.group_commit.append, event())
         with pytest.raises(StoreUnavailable):
             late.result(MIN_SECONDS + 20)
         store.release(2)

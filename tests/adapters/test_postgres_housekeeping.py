@@ -78,7 +78,6 @@ def test_idempotent_responses_are_deleted_after_a_day(
 def test_unused_console_links_are_deleted_after_a_minute(
     service: Service, company: Company, clock: TravelingClock, database_url: str
 ) -> None:
-    """The link was never used."""
     service.commands.owner_sessions.create_link(company.account_id)
     clock.advance(seconds=60)
 

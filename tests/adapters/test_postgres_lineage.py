@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -22,7 +22,7 @@ from application.errors import StoreUnavailable, StoreWentBack
 from projections.feed.pages import FeedFilter
 from projections.transparency.checkpointer import HistoryRewritten
 from tests.builders import Company, catch_up
-from tests.clusters import Cluster, clusters
+from tests.clusters import Cluster, clusters_folder
 from tests.conftest import settings_on
 from tests.postgres import connect, fetch
 from tests.tcp_forwarder import Forwarder
@@ -46,7 +46,7 @@ def check_epoch(lineage: Lineage, url: str) -> UUID:
 
 
 def test_concurrent_checks_begin_one_epoch(database_url: str) -> None:
-    """Holds for the first epoch of a store and for the next one after a change of timeline."""
+    """Applies to the first epoch of a store and to the next one after a change of timeline."""
     lineages = [Lineage() for _ in range(8)]
     tasks = [partial(check_epoch, lineage, database_url) for lineage in lineages]
     assert len(set(run_concurrently(tasks))) == 1
@@ -73,11 +73,13 @@ def test_store_that_ends_before_a_seen_position_has_gone_back(database_url: str)
 
 
 def test_events_recorded_during_the_check_do_not_count_as_lost(database_url: str) -> None:
-    """Events committed after the query for the last position do not count as lost."""
+    """They are committed after the query for the last position."""
     lineage = Lineage()
     before = check_epoch(lineage, database_url)
 
-    class Interrupted(psycopg.Cursor[Any]):
+    class RecordingCursor(psycopg.Cursor[Any]):
+        """Records another position after each statement."""
+
         def execute(self, *arguments: Any, **named: Any) -> Self:
             super().execute(*arguments, **named)
             lineage.record_position(next(positions))
@@ -85,20 +87,20 @@ def test_events_recorded_during_the_check_do_not_count_as_lost(database_url: str
 
     positions = count(1)
     with connect(database_url) as connection:
-        connection.cursor_factory = Interrupted
+        connection.cursor_factory = RecordingCursor
         lineage.check(connection)
     assert lineage.epoch == before
     assert len(fetch(database_url, EPOCHS)) == 1
 
 
 def test_lineage_checks_do_not_wait_for_each_other(database_url: str) -> None:
-    """If the server answers none of them, all end within a single deadline."""
+    """If the server does not answer, all of them end within a single deadline."""
     lineage = Lineage()
     with Forwarder(urlsplit(database_url).port or 5432) as forwarder, ExitStack() as stack:
         url = forwarder.url(database_url)
         connections = [stack.enter_context(deadlines.connect(url, "test", 1)) for _ in range(8)]
         started = time.monotonic()
-        with forwarder.silence():
+        with forwarder.stalled():
             results = run_concurrently([partial(lineage.check, connection) for connection in connections])
         assert time.monotonic() - started < len(connections) / 2
     assert [type(result) for result in results] == [deadlines.DeadlineExceeded] * len(connections)
@@ -117,7 +119,7 @@ def test_store_without_the_known_epoch_has_gone_back(database_url: str) -> None:
 @pytest.fixture
 def primary() -> Iterator[Cluster]:
     """Yield a server with an empty, migrated database."""
-    with clusters() as folder:
+    with clusters_folder() as folder:
         cluster = Cluster(folder / "primary")
         try:
             cluster.create()
@@ -128,32 +130,42 @@ def primary() -> Iterator[Cluster]:
             cluster.stop()
 
 
+@pytest.fixture
+def other_cluster(primary: Cluster) -> Iterator[Cluster]:
+    """Yield a cluster without data; stop it after the test."""
+    cluster = Cluster(primary.folder.parent / "other")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def forwarder(primary: Cluster) -> Iterator[Forwarder]:
+    """Yield a forwarder to the primary."""
+    with Forwarder(primary.port) as forwarder:
+        yield forwarder
+
+
+@pytest.fixture
+def forwarded_service(primary: Cluster, forwarder: Forwarder, tmp_path: Path, quick_hashes: None) -> Iterator[Service]:
+    """Yield a service whose database connections lead through the forwarder."""
+    url = forwarder.url(primary.url)
+    settings = replace(settings_on(url, tmp_path), database_url=url, admin_database_url=None)
+    with closing(composition_root.build(settings)) as service:
+        yield service
+
+
 @pytest.mark.parametrize("kind_of_loss", ["promoted standby", "restored files"])
 def test_service_continues_after_the_store_went_back(
-    primary: Cluster, tmp_path: Path, quick_hashes: None, kind_of_loss: str
+    primary: Cluster, other_cluster: Cluster, forwarder: Forwarder, forwarded_service: Service, kind_of_loss: str
 ) -> None:
     """Accounts accept commands, streams have no gaps, no fork is signed, and consumers get an error."""
-    other = Cluster(primary.folder.parent / "other")
-    with Forwarder(primary.port) as forwarder:
-        url = forwarder.url(primary.url)
-        settings = replace(settings_on(url, tmp_path), database_url=url, admin_database_url=None)
-        service = composition_root.build(settings)
-        try:
-            check_service_survives(service, primary, other, forwarder, kind_of_loss)
-        finally:
-            service.close()
-            other.stop()
-
-
-def check_service_survives(
-    service: Service, primary: Cluster, other: Cluster, forwarder: Forwarder, kind_of_loss: str
-) -> None:
+    service = forwarded_service
     companies = [Company.register(service) for _ in range(3)]
     for company in companies:
         company.create_sub_user()
-    common = service.queries.events.end()
-    other.copy_of(primary, as_standby=kind_of_loss == "promoted standby")
-    before = service.lineage.epoch
+    common_position = service.queries.events.end()
+    other_cluster.restore_backup_of(primary, as_standby=kind_of_loss == "promoted standby")
+    lost_epoch = service.lineage.epoch
 
     for company in companies[:2]:
         for _ in range(3):
@@ -162,29 +174,29 @@ def check_service_survives(
     assert service.workers.checkpointer.sign_now()
     read_position = service.queries.events.end()
     primary.stop()
-    other.start()
+    other_cluster.start()
     if kind_of_loss == "promoted standby":
-        other.promote()
-    forwarder.retarget(other.port)
+        other_cluster.promote()
+    forwarder.retarget(other_cluster.port)
 
-    eventually(lambda: is_reached(service))
-    assert service.lineage.epoch != before
-    assert fetch(other.url, EPOCHS)[-1] == (service.lineage.epoch, before, common, read_position)
+    eventually(lambda: can_be_checked(service))
+    assert service.lineage.epoch != lost_epoch
+    assert fetch(other_cluster.url, EPOCHS)[-1] == (service.lineage.epoch, lost_epoch, common_position, read_position)
     assert service.warnings()
     for company in companies:
         company.create_sub_user()
         company.create_sub_user()
-    assert fetch(other.url, GAPS) == []
+    assert fetch(other_cluster.url, STREAMS_WITH_GAPS) == []
 
-    for position, known_epoch in ((read_position, before), (10**6, None)):
+    for position, known_epoch in ((read_position, lost_epoch), (10**6, None)):
         with pytest.raises(StoreWentBack) as raised:
             service.queries.events.require_reached(position, known_epoch)
         assert raised.value.epoch == service.lineage.epoch
     with pytest.raises(StoreWentBack) as raised:
-        service.queries.events.require_reached(common + 1, before)
-    assert raised.value.common_position == common
-    service.queries.events.require_reached(common, before)
-    page = service.queries.events.page(common, 100, FeedFilter())
+        service.queries.events.require_reached(common_position + 1, lost_epoch)
+    assert raised.value.common_position == common_position
+    service.queries.events.require_reached(common_position, lost_epoch)
+    page = service.queries.events.page(common_position, 100, FeedFilter())
     assert {item["epoch"] for item in page.items} == {str(service.lineage.epoch)}
 
     catch_up(service, "merkle-tree")
@@ -195,12 +207,12 @@ def check_service_survives(
     assert not service.warnings()
 
 
-GAPS = """
+STREAMS_WITH_GAPS = """
 SELECT originator_id FROM stored_events GROUP BY originator_id HAVING max(originator_version) <> count(*)
 """
 
 
-def is_reached(service: Service) -> bool:
+def can_be_checked(service: Service) -> bool:
     try:
         service.check_store()
     except StoreUnavailable:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from adapters.postgres.maintenance import migrations as module
+from adapters.postgres.maintenance import migrations as migrations_module
 from adapters.postgres.maintenance.migrations import Migration, MigrationError, migrate, migrations, pending
 from tests.postgres import connect, fetch
 from tests.waiting import run_concurrently
@@ -70,21 +70,20 @@ def test_failed_migration_is_rolled_back(empty_database_url: str, monkeypatch: p
     """The failing script is rolled back, earlier ones stay applied, and the corrected script runs."""
     first = Migration(1, "0001_first.sql", "CREATE TABLE first ()")
     broken = Migration(2, "0002_second.sql", "CREATE TABLE second (); SELECT 1 / 0")
-    monkeypatch.setattr(module, "migrations", lambda: [first, broken])
+    monkeypatch.setattr(migrations_module, "migrations", lambda: [first, broken])
     with pytest.raises(psycopg.errors.DivisionByZero):
         run(empty_database_url)
     assert pending_names(empty_database_url) == ["0002_second.sql"]
     assert fetch(empty_database_url, "SELECT to_regclass('second') IS NULL") == [(True,)]
 
     monkeypatch.setattr(
-        module, "migrations", lambda: [first, Migration(2, "0002_second.sql", "CREATE TABLE second ()")]
+        migrations_module, "migrations", lambda: [first, Migration(2, "0002_second.sql", "CREATE TABLE second ()")]
     )
 
     assert run(empty_database_url) == ["0002_second.sql"]
 
 
 def test_failed_migration_releases_the_lock(database_url: str) -> None:
-    """The advisory lock is released after a failure."""
     with connect(database_url) as connection:
         connection.execute("UPDATE schema_migrations SET checksum = 'x' WHERE number = 1")
         with pytest.raises(MigrationError):

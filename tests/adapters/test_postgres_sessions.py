@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.postgres.maintenance import migrations as module
+from adapters.postgres.maintenance import migrations as migrations_module
 from adapters.postgres.maintenance.migrations import migrate, migrations
 from application.sign_in.new_session import NewSession, token_hash
 from domain.assurance_level import AssuranceLevel
@@ -67,7 +67,7 @@ def test_migration_keeps_open_sessions(empty_database_url: str, monkeypatch: pyt
     scripts = migrations()
     number = next(script.number for script in scripts if script.name.endswith("_assurance_of_sessions.sql"))
     with connect(empty_database_url) as connection, monkeypatch.context() as patched:
-        patched.setattr(module, "migrations", lambda: scripts[: number - 1])
+        patched.setattr(migrations_module, "migrations", lambda: scripts[: number - 1])
         migrate(connection)
     _, restricted_person = insert_as_previous_release(empty_database_url, restricted=True)
     _, person = insert_as_previous_release(empty_database_url, restricted=False)

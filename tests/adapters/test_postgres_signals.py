@@ -57,17 +57,20 @@ def test_signals_of_many_commits_are_coalesced(signals: Signals, listener: psyco
 
 
 def test_signaling_does_not_block(database_url: str) -> None:
-    """A failing connection does not delay commands; followers also poll."""
-    connect_attempted = threading.Event()
+    """A connection that hangs and then fails does not delay commands; followers also poll."""
+    connect_attempted, released = threading.Event(), threading.Event()
 
-    def fail_to_connect() -> psycopg.Connection:
+    def hang_and_fail() -> psycopg.Connection:
         connect_attempted.set()
+        released.wait(timeout=10)
         raise psycopg.OperationalError
 
-    signals = Signals(fail_to_connect)
+    signals = Signals(hang_and_fail)
     signals.signal()
     assert connect_attempted.wait(timeout=10)
     signals.signal()
+    assert not released.is_set()
+    released.set()
     signals.close()
 
 
@@ -90,7 +93,7 @@ def test_signals_resume_after_a_lost_connection(
 
 
 def test_closing_signals_ends_the_thread(database_url: str) -> None:
-    """This holds whether or not a signal was ever sent."""
+    """It ends whether or not a signal was ever sent."""
     before = signal_threads()
     for used in (False, True):
         signals = Signals(lambda: connect(database_url))

@@ -16,7 +16,7 @@ from api.runtime.heartbeats import Heartbeats
 from api.server.http_server import HttpServer
 from api.server.lanes import Lane, LaneLimits
 from api.server.limits import Limits
-from tests.waiting import LONGEST
+from tests.waiting import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ class Client:
     """A raw client connection."""
 
     def __init__(self, port: int, source: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=LONGEST, source_address=(source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS, source_address=(source, 0))
         self.file = self.socket.makefile("rb")
 
     def send(self, text: str | bytes) -> None:
@@ -97,7 +97,7 @@ class RunningServer:
 
     def stop(self) -> None:
         """Stop accepting connections, and wait for running requests."""
-        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(LONGEST)
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(TIMEOUT_SECONDS)
 
     @contextmanager
     def client(self, source: str = "127.0.0.1") -> Iterator[Client]:
@@ -137,7 +137,7 @@ def serving(
     thread = threading.Thread(target=lambda: uvloop.run(run()), name="server")
     thread.start()
     try:
-        assert started.wait(LONGEST)
+        assert started.wait(TIMEOUT_SECONDS)
         yield running_servers[0]
     finally:
         running_servers[0].loop.call_soon_threadsafe(stop_events[0].set)

@@ -160,11 +160,11 @@ def _attempts_by_kind(portal: Portal, database_url: str) -> dict[str, Attempt]:
     sub_user, inactive, expired, locked, throttled = (account.add_with_own_password() for _ in range(5))
     inactive.change(active=False)
     expired.change(access_expires_at="2020-01-01T00:00:00Z")
-    unknown = {**sub_user.login, "email": "nobody@company.example"}
-    unknown_account = {**sub_user.login, "account_email": "nobody@company.example"}
-    _lock(portal, locked.login, database_url)
+    unknown = {**sub_user.login_body, "email": "nobody@company.example"}
+    unknown_account = {**sub_user.login_body, "account_email": "nobody@company.example"}
+    _lock(portal, locked.login_body, database_url)
     throttled_credentials = {
-        "known sub-user": {**throttled.login, "password": WRONG_PASSWORD},
+        "known sub-user": {**throttled.login_body, "password": WRONG_PASSWORD},
         "unknown sub-user": {**unknown, "email": "nobody.else@company.example"},
         "unknown account": {**unknown_account, "email": "nobody.else@company.example"},
     }
@@ -175,10 +175,10 @@ def _attempts_by_kind(portal: Portal, database_url: str) -> dict[str, Attempt]:
     refused_credentials = {
         "unknown account": unknown_account,
         "unknown sub-user": unknown,
-        "wrong password": {**sub_user.login, "password": WRONG_PASSWORD},
-        "inactive": inactive.login,
-        "expired": expired.login,
-        "locked": locked.login,
+        "wrong password": {**sub_user.login_body, "password": WRONG_PASSWORD},
+        "inactive": inactive.login_body,
+        "expired": expired.login_body,
+        "locked": locked.login_body,
     }
     attempts = {kind: Attempt(credentials, None, 401) for kind, credentials in refused_credentials.items()}
     return attempts | {

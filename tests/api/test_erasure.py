@@ -15,7 +15,7 @@ from tests.api.clients import Account, ApiClients, SubUser
 from tests.api.route_table import Route, routes
 from tests.builders import deliver_mails
 from tests.conftest import running_followers
-from tests.table_contents import contents, shapes_of, where_is
+from tests.table_contents import contents, encodings_of, tables_containing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def variants_of(route: Route) -> list[tuple[str, dict[str, Any]]]:
 
 
 def contains(text: bytes, needle: str) -> bool:
-    return any(shape in text.lower() for shape in shapes_of(needle))
+    return any(encoding in text.lower() for encoding in encodings_of(needle))
 
 
 def personal_data_in(responses: list[tuple[str, bytes]]) -> set[str]:
@@ -115,7 +115,7 @@ def test_erased_personal_data_is_nowhere(
     service.delete_mails_of_erased()
 
     table_contents = contents(database_url)
-    assert {table for needle in PERSONAL_DATA for table in where_is(table_contents, needle)} == set()
+    assert {table for needle in PERSONAL_DATA for table in tables_containing(table_contents, needle)} == set()
     files = [(file.name, file.read_bytes()) for file in service.settings.data_dir.rglob("*") if file.is_file()]
     captured = capfd.readouterr()
     assert personal_data_in([*files, ("log", (captured.out + captured.err).encode())]) == set()

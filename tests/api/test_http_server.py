@@ -17,7 +17,7 @@ from api.server.lanes import Lane, LaneLimits
 from api.server.limits import MAX_BODY_PIECES, MAX_FRAMING_BYTES, MAX_HEAD_BYTES, MAX_HEADERS
 from api.server.response_timing import ARRIVED_AT, RESPOND_AT
 from tests.api.http_server_harness import LIMITS, Client, RunningServer, serving
-from tests.waiting import LONGEST, eventually
+from tests.waiting import TIMEOUT_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ class SmallApp:
         self.bodies.append(environ["wsgi.input"].read())
         if environ["PATH_INFO"] == "/wait" or environ["QUERY_STRING"] == "wait":
             self.waiting.release()
-            self.released.wait(LONGEST)
+            self.released.wait(TIMEOUT_SECONDS)
         match environ["PATH_INFO"]:
             case "/hold":
                 environ[RESPOND_AT] = environ[ARRIVED_AT] + HOLD_SECONDS
@@ -122,7 +122,7 @@ def test_any_number_of_pipelined_requests_is_answered(
 def test_pipelined_requests_may_have_bodies(app: SmallApp, client: Client) -> None:
     """The first packet may end within any of the bodies."""
     client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert app.waiting.acquire(timeout=LONGEST)
+    assert app.waiting.acquire(timeout=TIMEOUT_SECONDS)
     for size in (100_000, 0, 300_000, 3):
         client.send(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n" + "x" * size)
     app.released.set()
@@ -161,7 +161,7 @@ def test_unfinished_request_of_a_half_closed_connection_closes_it(client: Client
 def test_client_that_pipelines_without_end_is_not_read(app: SmallApp, client: Client) -> None:
     """The server reads no more while the first request runs."""
     client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert app.waiting.acquire(timeout=LONGEST)
+    assert app.waiting.acquire(timeout=TIMEOUT_SECONDS)
     client.socket.settimeout(1)
     with pytest.raises(TimeoutError):
         client.send(pipelined_requests(1000) * 1000)
@@ -367,7 +367,7 @@ def test_head_http_1_0_and_half_closed_connections(server: RunningServer) -> Non
 def test_stream_is_sent_in_chunks(app: SmallApp, client: Client) -> None:
     """The connection can be used for another request."""
     assert len(client.get("/stream").body) == 1000 * len(CHUNK)
-    assert app.stream_closed.wait(LONGEST)
+    assert app.stream_closed.wait(TIMEOUT_SECONDS)
     assert client.get("/after").body == b"/after"
 
 
@@ -410,7 +410,7 @@ def test_unread_responses_time_out(app: SmallApp) -> None:
             client.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
         assert server.get("/others").body == b"/others"
         eventually(lambda: server.heartbeat.connections == 0)
-        assert app.stream_closed.wait(LONGEST)
+        assert app.stream_closed.wait(TIMEOUT_SECONDS)
         assert 0 < app.chunks_taken < 20 * 1000
 
 
@@ -421,7 +421,7 @@ def test_lanes_are_independent(app: SmallApp) -> None:
         clients = [stack.enter_context(server.client()) for _ in range(6)]
         for client in clients[:2]:
             client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert app.waiting.acquire(timeout=LONGEST)
+            assert app.waiting.acquire(timeout=TIMEOUT_SECONDS)
         for client in clients[2:]:
             client.send("GET /queued HTTP/1.1\r\nHost: x\r\n\r\n")
         assert server.get("/healthz").body == b"/healthz"
@@ -438,7 +438,7 @@ def test_expired_requests_do_not_fill_the_queue(app: SmallApp) -> None:
     with serving(app, lanes=lanes) as server, ExitStack() as stack:
         blocking, *expired, queued = [stack.enter_context(server.client()) for _ in range(4)]
         blocking.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert app.waiting.acquire(timeout=LONGEST)
+        assert app.waiting.acquire(timeout=TIMEOUT_SECONDS)
         for client in expired:
             client.send("GET /expired HTTP/1.1\r\nHost: x\r\n\r\n")
         assert [client.read_response().status for client in expired] == [503, 503]
@@ -479,7 +479,7 @@ def test_busy_connections_are_not_closed_for_new_ones(app: SmallApp) -> None:
         busy = [stack.enter_context(server.client()) for _ in range(3)]
         for client in busy:
             client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert app.waiting.acquire(timeout=LONGEST)
+        assert app.waiting.acquire(timeout=TIMEOUT_SECONDS)
         eventually(lambda: server.heartbeat.connections == 3)
         with server.client() as refused:
             assert refused.wait_until_closed()
@@ -520,7 +520,7 @@ def test_running_request_finishes_at_shutdown(app: SmallApp, server: RunningServ
     with server.client() as idle:
         assert idle.get("/").status == 200
         client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert app.waiting.acquire(timeout=LONGEST)
+        assert app.waiting.acquire(timeout=TIMEOUT_SECONDS)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
         assert idle.wait_until_closed()
@@ -537,7 +537,7 @@ def test_heartbeat_of_the_pool_stops_while_no_critical_thread_is_free(app: Small
         heartbeat, before = server.heartbeat, time.monotonic()
         eventually(lambda: heartbeat.loop_beat > before and heartbeat.pool_beat > before)
         client.send("GET /readyz?wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert app.waiting.acquire(timeout=LONGEST)
+        assert app.waiting.acquire(timeout=TIMEOUT_SECONDS)
         last_pool_beat, blocked_at = heartbeat.pool_beat, time.monotonic()
         eventually(lambda: heartbeat.loop_beat > blocked_at + 2 * TICK_SECONDS)
         assert heartbeat.pool_beat == last_pool_beat

@@ -45,7 +45,7 @@ def hanging() -> Iterator[Receiver]:
     with receiving() as receiver:
 
         def hang(_connection: socket.socket) -> None:
-            receiver.over.wait()
+            receiver.stopped.wait()
 
         receiver.default_response = hang
         yield receiver
@@ -63,7 +63,7 @@ def dispatching(service: Service, receiver: Receiver, **limits: Any) -> Iterator
         yield
     finally:
         stop.set()
-        receiver.over.set()
+        receiver.stopped.set()
         thread.join()
 
 
@@ -119,7 +119,7 @@ def test_concurrent_deliveries_of_an_account_are_limited(
         fetch(
             database_url, "UPDATE webhooks SET slow = true, due_at = created_at WHERE webhook_id = %s", hook.webhook_id
         )
-    hanging.over.clear()
+    hanging.stopped.clear()
     hanging.received.clear()
     receiver.received.clear()
     Hook.to(receiver, service, busy_account)

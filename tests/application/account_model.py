@@ -1,4 +1,4 @@
-"""Model of one account with its sub-users and sessions: the expected answer to every command."""
+"""Model of one account with its sub-users and sessions: the expected outcome of every command."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ PRELOADED = 200
 """Earlier releases preloaded at most this many events before they decided."""
 
 LIMITS = (SNAPSHOT_EVERY, MAX_BATCH, PRELOADED)
-"""Numbers of events that the code on the way to a decision handles at once."""
+"""Numbers of events at which the code that leads to a decision behaves differently."""
 
 GAPS = sorted({1, *(limit + difference for limit in LIMITS for difference in (-1, 0, 1)), 420})
 """Gap lengths around each limit, and one longer than all of them."""
@@ -28,14 +28,14 @@ GAPS = sorted({1, *(limit + difference for limit in LIMITS for difference in (-1
 SOME_GAPS = (SNAPSHOT_EVERY - 1, SNAPSHOT_EVERY, PRELOADED + 1)
 
 
-def pad(company: Company, events: int, service: Service | None = None) -> None:
+def pad(company: Company, count: int, service: Service | None = None) -> None:
     """Record this many events that do not change the visible state of any sub-user."""
     service = service or company.service
 
     def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
-        for _ in range(events):
+        for _ in range(count):
             account.log_out_owner(None, at=service.clock(), metadata=PADDING_METADATA)
         return None, []
 
-    if events:
+    if count:
         service.main_accounts.change(company.account_id, decide)

@@ -19,34 +19,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
     from tests.conftest import TravelingClock
 
 WEEK = timedelta(days=7)
 
 
-def send_again(sub_user: Collaborator) -> None:
+def send_again(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.send_credentials_again(
         sub_user.company.account_id, sub_user.sub_user_id, PORTAL
     )
 
 
-def reset(sub_user: Collaborator) -> None:
+def reset(sub_user: SubUserHandle) -> None:
     sub_user.change(password="a phrase from the boss")
 
 
-def reactivate(sub_user: Collaborator) -> None:
+def reactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
     sub_user.change(active=True)
 
 
-def reactivate_with_a_password(sub_user: Collaborator) -> None:
+def reactivate_with_a_password(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
     sub_user.change(active=True, password="a phrase from the boss")
 
 
 def test_inactive_sub_user_gets_no_mail(service: Service, company: Company) -> None:
-    """They cannot log in yet."""
+    """Inactive sub-users cannot log in."""
     sub_user = company.create_sub_user()
     sub_user.change(password="another phrase for now", name="Ada", visible=False)
 
@@ -54,7 +54,7 @@ def test_inactive_sub_user_gets_no_mail(service: Service, company: Company) -> N
 
 
 def test_first_activation_mails_the_chosen_password(service: Service, company: Company) -> None:
-    """With both e-mail addresses, the login page and the expiry of the password."""
+    """The mail has both e-mail addresses, the password, the login page and the company."""
     sub_user = company.create_active(password="the boss made this up")
 
     (mail,) = deliver_mails(service)
@@ -99,7 +99,7 @@ def test_password_in_the_activation_is_mailed(service: Service, company: Company
 
 @pytest.mark.parametrize("issue", [reactivate, send_again])
 def test_later_mails_carry_new_credentials(
-    service: Service, company: Company, issue: Callable[[Collaborator], None]
+    service: Service, company: Company, issue: Callable[[SubUserHandle], None]
 ) -> None:
     """The password is generated. The previous one, temporary or not, no longer works."""
     sub_user = company.create_with_own_password()
@@ -112,16 +112,16 @@ def test_later_mails_carry_new_credentials(
     assert sub_user.password not in plain_text(mail)
     with pytest.raises(LoginRefused):
         sub_user.log_in()
-    opened_session = sub_user.log_in(mailed_password(mail))
-    assert opened_session.must_change_password
-    assert opened_session.permissions == ()
+    new_session = sub_user.log_in(mailed_password(mail))
+    assert new_session.must_change_password
+    assert new_session.permissions == ()
 
 
 @pytest.mark.parametrize("issue", [reset, reactivate_with_a_password])
 def test_password_set_by_the_main_account_is_mailed(
-    service: Service, company: Company, issue: Callable[[Collaborator], None]
+    service: Service, company: Company, issue: Callable[[SubUserHandle], None]
 ) -> None:
-    """It is temporary."""
+    """The password is temporary."""
     sub_user = company.create_with_own_password()
     issue(sub_user)
 
@@ -158,7 +158,7 @@ def test_credentials_are_not_sent_to_an_inactive_sub_user(service: Service, comp
 
 @pytest.mark.parametrize("issue", [send_again, reset, reactivate])
 def test_newer_credentials_replace_older_ones(
-    service: Service, company: Company, issue: Callable[[Collaborator], None]
+    service: Service, company: Company, issue: Callable[[SubUserHandle], None]
 ) -> None:
     sub_user = company.create_active(password="the first one of them")
     assert sub_user.log_in().token
@@ -170,7 +170,7 @@ def test_newer_credentials_replace_older_ones(
 
 
 def test_temporary_password_is_valid_for_a_week(company: Company, clock: TravelingClock) -> None:
-    """Exactly seven days from the activation."""
+    """The week starts with the activation, and ends to the second."""
     sub_user = company.create_active()
     clock.advance(days=7, seconds=-5)
     assert sub_user.log_in().must_change_password
@@ -182,7 +182,7 @@ def test_temporary_password_is_valid_for_a_week(company: Company, clock: Traveli
 
 
 def test_resource_has_the_expiry_of_the_temporary_password(company: Company, clock: TravelingClock) -> None:
-    """In command results and in queries; absent once the sub-user has chosen their own password."""
+    """Results of commands and queries have it until the sub-user has chosen their own password."""
     clock.freeze()
     sub_user = company.create_sub_user()
     clock.advance(days=1)
@@ -203,7 +203,7 @@ def test_resource_has_the_expiry_of_the_temporary_password(company: Company, clo
 
 
 def test_validity_starts_with_the_activation(company: Company, clock: TravelingClock) -> None:
-    """However long ago the sub-user was created."""
+    """The age of the sub-user does not matter."""
     sub_user = company.create_sub_user()
     clock.advance(days=30)
     sub_user.change(active=True)
@@ -234,12 +234,12 @@ def test_choosing_a_password_ends_every_session_and_opens_one(service: Service, 
     sub_user = company.create_active()
     first, second = sub_user.log_in().token, sub_user.log_in().token
 
-    opened_session = service.commands.sub_user_sessions.change_password(
+    new_session = service.commands.sub_user_sessions.change_password(
         first, sub_user.password, "a password of my own", PORTAL
     ).value
 
-    assert (opened_session.must_change_password, opened_session.permissions) == (False, OPERATIONAL)
-    assert sub_user.has_session(opened_session.token)
+    assert (new_session.must_change_password, new_session.permissions) == (False, OPERATIONAL)
+    assert sub_user.has_session(new_session.token)
     assert not sub_user.has_session(first)
     assert not sub_user.has_session(second)
     with pytest.raises(LoginRefused):
@@ -305,7 +305,7 @@ def test_password_change_requires_a_session(service: Service, company: Company) 
     ],
 )
 def test_main_account_cannot_set_a_weak_password(company: Company, password: str, reason: str) -> None:
-    """Neither at creation nor in an edit, which is refused as a whole."""
+    """A creation is refused, and so is an edit, as a whole."""
     with pytest.raises(InvalidValue) as refused:
         company.create_sub_user(password=password)
     assert (refused.value.field, refused.value.reason) == ("password", reason)
@@ -324,7 +324,7 @@ def test_password_is_checked_against_a_name_from_the_same_edit(company: Company)
 
 
 def test_edit_without_changes_records_no_event(company: Company) -> None:
-    """It issues no new credentials."""
+    """No new credentials are issued."""
     sub_user = company.create_with_own_password()
     before = event_types(company)
 
@@ -337,7 +337,7 @@ def test_edit_without_changes_records_no_event(company: Company) -> None:
 
 
 def test_event_has_the_command_context(service: Service, company: Company) -> None:
-    """Actor, request, client and reason."""
+    """The event has the actor, the request, the client and the reason."""
     sub_user = company.create_sub_user()
     context = CommandContext(
         PORTAL.actor_type, "key 7", request_id="r-77", ip="192.0.2.99", user_agent="curl", reason="because"

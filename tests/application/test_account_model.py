@@ -43,7 +43,7 @@ expiries = st.sampled_from([None, -60, 0, 60, 3 * 24 * 3600, 30 * 24 * 3600])
 
 PADDING = [1, SNAPSHOT_EVERY - 1, SNAPSHOT_EVERY, MAX_BATCH + 1, PRELOADED]
 
-networks = count(1 << 16)
+network_numbers = count(1 << 16)
 
 
 class Accounts(RuleBasedStateMachine):
@@ -132,13 +132,13 @@ class Accounts(RuleBasedStateMachine):
         self._change(process, sub_user_choice % len(self._ids), {"active": active}, None)
 
     @precondition(lambda self: self._model.sub_users and not self._model.closed)
-    @rule(process=processes, sub_user_choice=choices, events=st.sampled_from([SNAPSHOT_EVERY, PRELOADED + 1]))
-    def activate_after_a_gap(self, process: int, sub_user_choice: int, events: int) -> None:
+    @rule(process=processes, sub_user_choice=choices, count=st.sampled_from([SNAPSHOT_EVERY, PRELOADED + 1]))
+    def activate_after_a_gap(self, process: int, sub_user_choice: int, count: int) -> None:
         """Deactivate a sub-user in one process and activate them in the other, with a long gap of events between."""
         number = list(self._model.sub_users)[sub_user_choice % len(self._model.sub_users)]
         self._sign_in(process, number, None)
         self._change(process, number, {"active": False}, None)
-        pad(self._company, events - 2, self._services[1 - process])
+        pad(self._company, count - 2, self._services[1 - process])
         self._change(1 - process, number, {"active": True, "access_expires_at": None}, None)
         self._sign_in(process, number, None)
         self._change(process, number, {"active": False}, None)
@@ -197,19 +197,17 @@ class Accounts(RuleBasedStateMachine):
             ]
             password = current_passwords[0] if current_passwords else PASSWORDS[0]
         attempted_password = password
-        opened_sessions: list[NewSession] = []
+        new_sessions: list[NewSession] = []
 
         def sign_in() -> tuple[int, bool, datetime]:
-            network = next(networks)  # after a failure, only attempts from the same network are delayed
+            network = next(network_numbers)  # after a failure, only attempts from the same network are delayed
             context = replace(PORTAL, ip=f"{network >> 16 & 255}.{network >> 8 & 255}.{network & 255}.1")
             sessions = self._services[process].commands.sub_user_sessions
-            opened_sessions.append(
-                sessions.log_in(self._company.email, email.upper(), attempted_password, context).value
-            )
+            new_sessions.append(sessions.log_in(self._company.email, email.upper(), attempted_password, context).value)
             return (
-                self._ids.index(opened_sessions[0].person_id),
-                opened_sessions[0].must_change_password,
-                opened_sessions[0].expires_at,
+                self._ids.index(new_sessions[0].person_id),
+                new_sessions[0].must_change_password,
+                new_sessions[0].expires_at,
             )
 
         signed_in: list[ModelSession] = []
@@ -220,8 +218,8 @@ class Accounts(RuleBasedStateMachine):
             return number, session.restricted, session.expires_at
 
         self._compare(sign_in, expected)
-        if opened_sessions:
-            self._store_session(opened_sessions[0].token, signed_in[0])
+        if new_sessions:
+            self._store_session(new_sessions[0].token, signed_in[0])
 
     @precondition(lambda self: self._tokens)
     @rule(process=processes, token_choice=choices)
@@ -256,22 +254,22 @@ class Accounts(RuleBasedStateMachine):
         if current != correct:
             self._wrong_passwords[number] = self._wrong_passwords.get(number, 0) + 1
         attempted_password = current
-        opened_sessions: list[NewSession] = []
+        new_sessions: list[NewSession] = []
         expected: list[ModelSession] = []
 
         def change() -> tuple[bool, datetime]:
             sessions = self._services[process].commands.sub_user_sessions
-            opened_sessions.append(sessions.change_password(token, attempted_password, new, PORTAL).value)
-            return opened_sessions[0].must_change_password, opened_sessions[0].expires_at
+            new_sessions.append(sessions.change_password(token, attempted_password, new, PORTAL).value)
+            return new_sessions[0].must_change_password, new_sessions[0].expires_at
 
         def change_model() -> tuple[bool, datetime]:
             expected.append(self._model.change_own_password(token, attempted_password, new, self._clock()))
             return expected[0].restricted, expected[0].expires_at
 
         self._compare(change, change_model)
-        if opened_sessions:
+        if new_sessions:
             self._wrong_passwords.pop(number, None)
-            self._store_session(opened_sessions[0].token, expected[0])
+            self._store_session(new_sessions[0].token, expected[0])
 
     @precondition(lambda self: self._tokens)
     @rule(process=processes, token_choice=choices)
@@ -296,9 +294,9 @@ class Accounts(RuleBasedStateMachine):
             self._services[process].commands.accounts.close(self._company.account_id, PORTAL)
             self._model.close()
 
-    @rule(process=processes, events=st.sampled_from(PADDING))
-    def record_unrelated_events(self, process: int, events: int) -> None:
-        pad(self._company, events, self._services[process])
+    @rule(process=processes, count=st.sampled_from(PADDING))
+    def record_unrelated_events(self, process: int, count: int) -> None:
+        pad(self._company, count, self._services[process])
 
     @rule(by=st.sampled_from([1, 59, 61, 60 * 60, 12 * 60 * 60, 3 * 24 * 60 * 60, 7 * 24 * 60 * 60]))
     def advance_clock(self, by: int) -> None:
@@ -322,7 +320,7 @@ class Accounts(RuleBasedStateMachine):
         self._copy_generated_password(number)
 
     def _compare(self, command: Callable[[], object], model: Callable[[], object]) -> None:
-        assert answer_of(command) == answer_of(model)
+        assert outcome_of(command) == outcome_of(model)
 
     def _revision(self, number: int, difference: int | None) -> int | None:
         """Return the current revision plus the difference; deleted sub-users have revision 1."""
@@ -355,7 +353,7 @@ def without_ids(details: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(details).items() if name not in {"sub_user_id", "account_id"}}
 
 
-def answer_of(command: Callable[[], object]) -> object:
+def outcome_of(command: Callable[[], object]) -> object:
     """Return the result of a command, or the code of its refusal."""
     try:
         return command()
@@ -371,7 +369,12 @@ def answer_of(command: Callable[[], object]) -> object:
         return "session-ended"
 
 
-def run_model(build: Callable[[], Service], clock: TravelingClock, *, examples: int, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(25, 30), pytest.param(1000, 80, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
+)
+def test_two_processes_answer_like_the_model(
+    build: Callable[[], Service], clock: TravelingClock, examples: int, steps: int
+) -> None:
     clock.freeze()
     services = build(), build()
 
@@ -389,13 +392,3 @@ def run_model(build: Callable[[], Service], clock: TravelingClock, *, examples: 
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-def test_two_processes_answer_like_the_model(build: Callable[[], Service], clock: TravelingClock) -> None:
-    run_model(build, clock, examples=25, steps=30)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_two_processes_answer_like_the_model_in_a_long_run(build: Callable[[], Service], clock: TravelingClock) -> None:
-    run_model(build, clock, examples=1000, steps=80)

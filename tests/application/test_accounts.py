@@ -23,8 +23,8 @@ from domain.refusals import (
 from tests.builders import (
     PORTAL,
     SUPPORT,
-    Collaborator,
     Company,
+    SubUserHandle,
     deliver_mails,
     event_types,
     mails_in_folder,
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Closed:
-    """A closed account, one of its sub-users, and the token of a session that they had."""
+class ClosedAccount:
+    """A closed account, one of its sub-users, and the token of a former session of the sub-user."""
 
     company: Company
-    sub_user: Collaborator
+    sub_user: SubUserHandle
     token: str
 
     @property
@@ -52,7 +52,7 @@ class Closed:
         return self.company.service
 
 
-CHANGES_OF_AN_ACCOUNT: dict[str, Callable[[Closed], object]] = {
+CHANGES_OF_AN_ACCOUNT: dict[str, Callable[[ClosedAccount], object]] = {
     "create a sub-user": lambda closed: closed.company.create_sub_user(),
     "change a sub-user": lambda closed: closed.sub_user.change(name="Ada"),
     "send credentials again": lambda closed: closed.service.commands.sub_users.send_credentials_again(
@@ -79,7 +79,7 @@ def test_new_account_has_a_limit_of_ten_sub_users(service: Service) -> None:
 
 
 def test_email_of_another_account_is_taken(service: Service, company: Company) -> None:
-    """Regardless of case; for registration and for changes."""
+    """Upper and lower case do not matter. This applies to registrations and changes."""
     other = Company.register(service)
 
     with pytest.raises(AccountEmailTaken):
@@ -155,7 +155,7 @@ def test_owners_password_must_meet_the_policy(service: Service, password: str) -
 
 
 def test_mails_use_the_language_of_the_account(service: Service, company: Company) -> None:
-    """The language at the time of sending."""
+    """It is the language at the time of sending."""
     company.create_active()
     service.commands.accounts.change(company.account_id, AccountChanges(language="it"), PORTAL)
 
@@ -193,50 +193,50 @@ def test_limit_is_never_lowered(service: Service, company: Company) -> None:
 
 
 @pytest.fixture
-def closed(service: Service, company: Company) -> Closed:
+def closed(service: Service, company: Company) -> ClosedAccount:
     """Return a closed account whose sub-user had a session, and has a mail in the queue."""
     sub_user, unmailed = company.create_with_own_password(), company.create_active()
     token = sub_user.log_in().token
     deliver_mails(service)
     unmailed.change(password="a phrase from the boss")
     service.commands.accounts.close(company.account_id, PORTAL)
-    return Closed(company, sub_user, token)
+    return ClosedAccount(company, sub_user, token)
 
 
-def test_closed_account_has_no_access(closed: Closed) -> None:
+def test_closed_account_has_no_access(closed: ClosedAccount) -> None:
     """Sessions end, and logins are refused."""
     assert not closed.sub_user.has_session(closed.token)
     with pytest.raises(LoginRefused):
         closed.sub_user.log_in()
 
 
-def test_closed_account_sends_no_mails(service: Service, closed: Closed) -> None:
-    """Also none that was queued before."""
+def test_closed_account_sends_no_mails(service: Service, closed: ClosedAccount) -> None:
+    """Mails that were queued before are not sent, either."""
     delivered = len(mails_in_folder(service))
     assert len(deliver_mails(service)) == delivered
 
 
 @pytest.mark.parametrize("name", CHANGES_OF_AN_ACCOUNT)
-def test_closed_account_refuses_changes(closed: Closed, name: str) -> None:
+def test_closed_account_refuses_changes(closed: ClosedAccount, name: str) -> None:
     with pytest.raises(AccountIsClosed):
         CHANGES_OF_AN_ACCOUNT[name](closed)
 
 
-def test_closing_again_records_nothing(service: Service, closed: Closed) -> None:
+def test_closing_again_records_nothing(service: Service, closed: ClosedAccount) -> None:
     assert service.commands.accounts.close(closed.company.account_id, PORTAL).position is None
 
 
-def test_email_of_a_closed_account_is_free(service: Service, closed: Closed) -> None:
+def test_email_of_a_closed_account_is_free(service: Service, closed: ClosedAccount) -> None:
     assert Company.register(service, closed.company.email).account_id != closed.company.account_id
 
 
-def test_sub_user_of_a_closed_account_can_be_erased(service: Service, closed: Closed) -> None:
+def test_sub_user_of_a_closed_account_can_be_erased(service: Service, closed: ClosedAccount) -> None:
     closed.sub_user.delete()
     assert service.vault.entries([closed.sub_user.sub_user_id]) == {}
 
 
 def test_unknown_account_is_not_found(service: Service, company: Company) -> None:
-    """An unknown id, a sub-user's id or an activity's id."""
+    """Ids of a sub-user and of an activity are no account ids, either."""
     sub_user = company.create_with_own_password()
     activity = Activity(sub_user.sub_user_id, "assistant.opened")
     (activity_id,) = service.commands.activities.record(company.account_id, [activity], PORTAL).value.event_ids

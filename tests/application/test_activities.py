@@ -17,17 +17,17 @@ from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
 
 ACTIVITY_COUNT = "SELECT count(*) FROM stored_events WHERE topic = 'SubUserActivityRecorded'"
 
 
-def activity_of(sub_user: Collaborator, target: str = "an assistant") -> Activity:
+def activity_of(sub_user: SubUserHandle, target: str = "an assistant") -> Activity:
     return Activity(sub_user.sub_user_id, "assistant.opened", target=target, details='{"tab":"voice"}')
 
 
 def test_a_thousand_activities_are_recorded_at_once(service: Service, company: Company, database_url: str) -> None:
-    """Each in its own stream, encrypted with the sub-user's key, at consecutive positions."""
+    """Each has its own stream. They are encrypted with the sub-user's key and have consecutive positions."""
     sub_user, other = company.create_sub_user(), company.create_sub_user()
 
     outcome = service.commands.activities.record(
@@ -101,7 +101,7 @@ def test_activities_do_not_conflict_with_commands(service: Service, company: Com
 
 
 def test_activity_has_the_reported_time(service: Service, company: Company) -> None:
-    """Without one, the time of recording."""
+    """An activity without a reported time has the time of its recording."""
     sub_user = company.create_sub_user()
     an_hour_ago = service.clock() - timedelta(hours=1)
     with_time = Activity(sub_user.sub_user_id, "assistant.opened", occurred_at=an_hour_ago)

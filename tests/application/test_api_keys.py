@@ -44,8 +44,10 @@ def new_key(service: Service, scope: Scope = Scope.ANALYTICS, limits: Limits = L
 
 
 def recorded_events(url: str, stream: UUID) -> list[tuple[str, dict[str, Any]]]:
-    query = "SELECT topic, convert_from(state, 'UTF8') FROM stored_events WHERE originator_id = %s ORDER BY 1, 2"
-    query = query.replace("1, 2", "originator_version")
+    query = (
+        "SELECT topic, convert_from(state, 'UTF8') FROM stored_events "
+        "WHERE originator_id = %s ORDER BY originator_version"
+    )
     return [(topic, json.loads(state)) for topic, state in fetch(url, query, stream)]
 
 
@@ -124,7 +126,7 @@ def test_last_use_is_written_at_most_once_a_minute(service: Service, clock: Trav
 def test_revoking_a_key_disables_its_webhooks(
     service: Service, company: Company, receiver: Receiver, database_url: str
 ) -> None:
-    """In the same transaction, with one event each. Other webhooks stay active."""
+    """They are disabled in the same transaction, with one event each. Other webhooks stay active."""
     key, other = new_key(service), new_key(service)
     hooks = [Hook.to(receiver, service, api_key_id=key.api_key_id) for _ in range(2)]
     other_hook, hook_without_key = Hook.to(receiver, service, api_key_id=other.api_key_id), Hook.to(receiver, service)
@@ -199,20 +201,22 @@ def test_webhooks_stop_when_their_key_expires(
 
 def test_webhooks_are_transferred_to_another_key(service: Service, receiver: Receiver, database_url: str) -> None:
     """They stay active. The other key must be active and have the same scope."""
-    key, heir, portal = new_key(service), new_key(service), new_key(service, Scope.PORTAL)
+    key, successor, portal = new_key(service), new_key(service), new_key(service, Scope.PORTAL)
     hook = Hook.to(receiver, service, api_key_id=key.api_key_id)
     for invalid_id in (portal.api_key_id, key.api_key_id, hook.webhook_id):
         with pytest.raises(InvalidValue, match="hand_webhooks_to"):
             service.commands.api_keys.revoke(key.api_key_id, BY_OPERATOR, hand_webhooks_to=invalid_id)
-    revocation = service.commands.api_keys.revoke(key.api_key_id, BY_OPERATOR, hand_webhooks_to=heir.api_key_id)
+    revocation = service.commands.api_keys.revoke(key.api_key_id, BY_OPERATOR, hand_webhooks_to=successor.api_key_id)
     assert revocation is not None
     assert (revocation.webhooks_disabled, revocation.webhooks_handed_over) == (0, 1)
-    assert (hook.state().status, hook.state().api_key_id) == ("active", heir.api_key_id)
+    assert (hook.state().status, hook.state().api_key_id) == ("active", successor.api_key_id)
     assert topics(database_url, hook.webhook_id) == ["WebhookCreated", "WebhookAdopted"]
 
 
-@pytest.mark.parametrize("take", ["adopt", "enable"])
-def test_webhook_belongs_to_the_key_that_adopts_or_enables_it(service: Service, receiver: Receiver, take: str) -> None:
+@pytest.mark.parametrize("command", ["adopt", "enable"])
+def test_webhook_belongs_to_the_key_that_adopts_or_enables_it(
+    service: Service, receiver: Receiver, command: str
+) -> None:
     """An active webhook is adopted; a disabled one is enabled."""
     key = new_key(service)
     hook = Hook.to(receiver, service)
@@ -222,11 +226,11 @@ def test_webhook_belongs_to_the_key_that_adopts_or_enables_it(service: Service, 
             hook.webhook_id, ANALYTICS, all_accounts=True, api_key_id=key.api_key_id
         ),
     }
-    if take == "enable":
-        commands[take]()
+    if command == "enable":
+        commands[command]()
         assert hook.state().api_key_id is None
         service.commands.webhook_disabling.disable(hook.webhook_id, DisableReason.FAILING)
-    commands[take]()
+    commands[command]()
     assert (hook.state().api_key_id, hook.state().status) == (key.api_key_id, "active")
 
 

@@ -22,7 +22,7 @@ NOON = datetime(2099, 5, 1, 12, tzinfo=UTC)
 
 
 def test_repeated_access_is_recorded_once(service: Service, company: Company, database_url: str) -> None:
-    """Per reader and query within five minutes; another query or another reader is recorded again."""
+    """Within five minutes, each reader is recorded once per query."""
     access = AuditAccess(company.account_id)
     service.commands.audit_access._clock = lambda: NOON  # noqa: SLF001  # a five-minute window could end between two calls
     for _ in range(3):
@@ -50,7 +50,7 @@ def test_access_is_recorded_again_after_five_minutes(
 
 
 def test_every_export_is_recorded(service: Service, company: Company) -> None:
-    """With the query, the start position, and the origin encrypted for the account's owner."""
+    """The event has the query, the start position, and the origin, encrypted for the account's owner."""
     access = AuditAccess(company.account_id, since=NOON)
     positions = [service.commands.audit_access.record_export("csv", access, AUDITOR, after=7) for _ in range(2)]
     assert positions[1] > positions[0]
@@ -73,7 +73,7 @@ def test_every_export_is_recorded(service: Service, company: Company) -> None:
 
 
 def test_export_of_all_accounts_has_no_origin(service: Service) -> None:
-    """Without an account there is no key to encrypt it, so it is left out."""
+    """Without an account there is no key to encrypt the origin, so the event has none."""
     position = service.commands.audit_access.record_export("jsonl", AuditAccess(), PORTAL)
     notifications = service.main_accounts.notification_log.select(position, limit=1)
     event: Any = service.main_accounts.mapper.to_domain_event(notifications[0])

@@ -1,4 +1,4 @@
-"""Invariants under concurrent commands, in one process and in several."""
+"""Invariants under concurrent commands, in one service and in two services on the same database."""
 
 from __future__ import annotations
 
@@ -29,34 +29,35 @@ def outcome_counts(results: list[Any]) -> Counter[str]:
 def test_64_concurrent_creations_make_ten_sub_users(
     build: Callable[..., Service], company: Company, database_url: str
 ) -> None:
-    """The limit holds exactly in two processes, and refused creations leave no rows."""
+    """The limit holds exactly in two services, and refused creations leave no rows."""
     companies = [company, company.with_service(build())]
 
     results = run_concurrently(
         [partial(companies[n % 2].create_sub_user, password="one phrase for all") for n in range(64)]
     )
 
-    assert outcome_counts(results) == {"Collaborator": 10, SubUserLimitReached.__name__: 54}
+    assert outcome_counts(results) == {"SubUserHandle": 10, SubUserLimitReached.__name__: 54}
     assert len(company.state().sub_users) == 10
     assert event_types(company).count("SubUserCreated") == 10
-    assert fetch(database_url, "SELECT count(*) FROM vault") == [(11,)]
+    data_keys_of_owner_and_sub_users = 11
+    assert fetch(database_url, "SELECT count(*) FROM vault") == [(data_keys_of_owner_and_sub_users,)]
 
 
 def test_refused_creations_hash_no_password(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if all requests are concurrent: hashing would take the cores from logins."""
-    hashed: list[str] = []
+    """Even 32 concurrent creations hash only ten passwords. Hashing more would take the cores from logins."""
+    hashed_passwords: list[str] = []
     original_hash = Argon2Passwords.hash
 
-    def count(self: Argon2Passwords, password: str) -> str:
-        hashed.append(password)
+    def record_and_hash(self: Argon2Passwords, password: str) -> str:
+        hashed_passwords.append(password)
         return original_hash(self, password)
 
-    monkeypatch.setattr(Argon2Passwords, "hash", count)
+    monkeypatch.setattr(Argon2Passwords, "hash", record_and_hash)
 
     results = run_concurrently([company.create_sub_user] * 32)
 
-    assert outcome_counts(results) == {"Collaborator": 10, SubUserLimitReached.__name__: 22}
-    assert len(hashed) == 10
+    assert outcome_counts(results) == {"SubUserHandle": 10, SubUserLimitReached.__name__: 22}
+    assert len(hashed_passwords) == 10
 
 
 def test_raised_limit_holds_under_concurrency(service: Service, company: Company) -> None:
@@ -64,13 +65,13 @@ def test_raised_limit_holds_under_concurrency(service: Service, company: Company
 
     results = run_concurrently([company.create_sub_user] * 20)
 
-    assert outcome_counts(results) == {"Collaborator": 12, SubUserLimitReached.__name__: 8}
+    assert outcome_counts(results) == {"SubUserHandle": 12, SubUserLimitReached.__name__: 8}
 
 
 def test_concurrent_creations_with_one_email_create_one_sub_user(
     build: Callable[..., Service], company: Company
 ) -> None:
-    """Regardless of case and process."""
+    """The e-mails differ in upper and lower case, and two services get the commands."""
     other = company.with_service(build())
     emails = ["grace@company.example", "GRACE@company.example", "Grace@Company.Example"]
 
@@ -78,7 +79,7 @@ def test_concurrent_creations_with_one_email_create_one_sub_user(
         [partial(target.create_sub_user, email) for target in (company, other) for email in emails]
     )
 
-    assert outcome_counts(results) == {"Collaborator": 1, SubUserEmailTaken.__name__: 5}
+    assert outcome_counts(results) == {"SubUserHandle": 1, SubUserEmailTaken.__name__: 5}
 
 
 def test_concurrent_registrations_with_one_email_create_one_account(
@@ -96,14 +97,17 @@ def test_concurrent_registrations_with_one_email_create_one_account(
 
 
 def test_concurrent_swap_of_emails_keeps_them_unique(service: Service) -> None:
-    """In any order, no e-mail belongs to two accounts and none is lost."""
+    """Each account wants the other's e-mail, which is taken. No e-mail is lost or belongs to two accounts."""
     first, second = Company.register(service, "a@company.example"), Company.register(service, "b@company.example")
 
-    def take(company: Company, email: str) -> object:
+    def change_email(company: Company, email: str) -> object:
         return service.commands.accounts.change(company.account_id, AccountChanges(email=email), PORTAL)
 
-    run_concurrently([lambda: take(first, "b@company.example"), lambda: take(second, "a@company.example")])
+    results = run_concurrently(
+        [partial(change_email, first, "b@company.example"), partial(change_email, second, "a@company.example")]
+    )
 
+    assert outcome_counts(results) == {AccountEmailTaken.__name__: 2}
     emails = {
         service.commands.accounts.change(company.account_id, AccountChanges(), PORTAL).value.email
         for company in (first, second)
@@ -111,7 +115,7 @@ def test_concurrent_swap_of_emails_keeps_them_unique(service: Service) -> None:
     assert emails == {"a@company.example", "b@company.example"}
 
 
-def test_concurrent_changes_in_two_processes_are_all_recorded(build: Callable[..., Service], company: Company) -> None:
+def test_concurrent_changes_in_two_services_are_all_recorded(build: Callable[..., Service], company: Company) -> None:
     """Of 200 changes, eight at a time, each is in the history once, and the state is that of the last."""
     sub_user = company.create_sub_user()
     sub_users = [sub_user, sub_user.with_service(build())]
@@ -137,7 +141,7 @@ def test_concurrent_changes_in_two_processes_are_all_recorded(build: Callable[..
 
 
 def test_one_of_several_changes_of_a_revision_succeeds(build: Callable[..., Service], company: Company) -> None:
-    """Of eight concurrent changes of one revision, the others are refused."""
+    """Of eight concurrent changes of one revision, seven are refused."""
     sub_user = company.create_sub_user()
     sub_users = [sub_user, sub_user.with_service(build())]
 
@@ -151,11 +155,12 @@ def test_one_of_several_changes_of_a_revision_succeeds(build: Callable[..., Serv
 def test_time_never_runs_backwards_within_a_stream(
     company: Company, build: Callable[..., Service], clock: TravelingClock
 ) -> None:
-    """Even if the clocks of several hosts differ."""
+    """The commands alternate between two services, of which one has a clock six seconds behind."""
     sub_user = company.create_sub_user()
+    sub_users = [sub_user.with_service(build()), sub_user]
     for n in range(20):
         clock.advance(seconds=7 if n % 2 else -6)
-        sub_user.change(name=f"Name {n}")
+        sub_users[n % 2].change(name=f"Name {n}")
 
     times = [event.timestamp for event in company.service.main_accounts.events.get(company.account_id)]  # type: ignore[attr-defined]  # every event of an aggregate has one
 

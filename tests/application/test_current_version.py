@@ -22,7 +22,7 @@ from tests.builders import PORTAL, SUPPORT, Company
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
 
 OWNER_PASSWORD = "seven wet umbrellas"
 
@@ -42,10 +42,10 @@ def remote(local: Company, service_pair: tuple[Service, Service]) -> Company:
     return local.with_service(service_pair[1])
 
 
-def load_locally(local: Company, collaborator: Collaborator) -> Collaborator:
+def load_locally(local: Company, sub_user: SubUserHandle) -> SubUserHandle:
     """Load the account in the first process, and return the sub-user as seen by it."""
     local.state()
-    return collaborator.with_service(local.service)
+    return sub_user.with_service(local.service)
 
 
 @pytest.mark.parametrize("gap", GAPS)
@@ -63,13 +63,13 @@ def test_deactivation_is_effective(local: Company, remote: Company, gap: int) ->
 @pytest.mark.parametrize("field", ["name", "visible"])
 @pytest.mark.parametrize("gap", GAPS)
 def test_reverting_change_is_recorded(local: Company, remote: Company, gap: int, field: str) -> None:
-    """Compared with the state before the gap, it would be no change."""
+    """It would be no change, compared with the state before the gap."""
     before, during = {"name": ("Grace", "Ada"), "visible": (True, False)}[field]
-    collaborator = load_locally(local, local.create_sub_user())
+    sub_user = load_locally(local, local.create_sub_user())
     pad(remote, gap - 1)
-    collaborator.with_service(remote.service).change(**{field: during})
+    sub_user.with_service(remote.service).change(**{field: during})
 
-    changed = collaborator.change(**{field: before}).value
+    changed = sub_user.change(**{field: before}).value
 
     assert getattr(changed, field) == before
     assert changed.revision == 3
@@ -85,29 +85,29 @@ def test_sub_user_created_in_the_gap_is_found(local: Company, remote: Company, g
 
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_revision_of_the_gap_is_compared(local: Company, remote: Company, gap: int) -> None:
-    collaborator = load_locally(local, local.create_sub_user())
+    sub_user = load_locally(local, local.create_sub_user())
     pad(remote, gap - 1)
-    revision = collaborator.with_service(remote.service).change(name="Ada").value.revision
+    revision = sub_user.with_service(remote.service).change(name="Ada").value.revision
 
     with pytest.raises(RevisionMismatch):
-        collaborator.change(name="Grace", if_revisions={revision - 1})
-    assert collaborator.change(name="Grace", if_revisions={revision}).value.name == "Grace"
+        sub_user.change(name="Grace", if_revisions={revision - 1})
+    assert sub_user.change(name="Grace", if_revisions={revision}).value.name == "Grace"
 
 
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_sub_user_deleted_in_the_gap_is_not_found(local: Company, remote: Company, gap: int) -> None:
-    """By any command on them."""
-    collaborator = load_locally(local, local.create_active())
+    """No command finds the sub-user."""
+    sub_user = load_locally(local, local.create_active())
     pad(remote, gap - 2)  # a deletion is two events
-    collaborator.with_service(remote.service).delete()
+    sub_user.with_service(remote.service).delete()
 
-    sub_users = local.service.commands.sub_users
+    commands = local.service.commands.sub_users
     for command in (
-        lambda: collaborator.change(active=False),
-        collaborator.delete,
-        lambda: sub_users.send_credentials_again(local.account_id, collaborator.sub_user_id, PORTAL),
-        lambda: sub_users.end_sessions(local.account_id, collaborator.sub_user_id, PORTAL),
-        lambda: sub_users.sessions(local.account_id, collaborator.sub_user_id),
+        lambda: sub_user.change(active=False),
+        sub_user.delete,
+        lambda: commands.send_credentials_again(local.account_id, sub_user.sub_user_id, PORTAL),
+        lambda: commands.end_sessions(local.account_id, sub_user.sub_user_id, PORTAL),
+        lambda: commands.sessions(local.account_id, sub_user.sub_user_id),
     ):
         with pytest.raises(SubUserNotFound):
             command()
@@ -129,35 +129,35 @@ def test_sub_user_created_in_the_gap_is_deleted(local: Company, remote: Company,
 @pytest.mark.parametrize("chosen", [False, True], ids=["temporary password", "own password"])
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_correct_password_signs_in_after_the_gap(local: Company, remote: Company, gap: int, *, chosen: bool) -> None:
-    """It is neither refused nor counted as a failure."""
-    collaborator = load_locally(local, local.create_sub_user())
-    remote_collaborator = collaborator.with_service(remote.service)
+    """The password is neither refused nor counted as a failure."""
+    sub_user = load_locally(local, local.create_sub_user())
+    remote_sub_user = sub_user.with_service(remote.service)
     pad(remote, gap - 1)
-    remote_collaborator.change(active=True)
+    remote_sub_user.change(active=True)
     if chosen:
-        remote_collaborator = remote_collaborator.choose_password("a password of my own")
+        remote_sub_user = remote_sub_user.choose_password("a password of my own")
 
-    opened_session = remote_collaborator.with_service(local.service).log_in()
+    new_session = remote_sub_user.with_service(local.service).log_in()
 
-    assert opened_session.must_change_password is not chosen
+    assert new_session.must_change_password is not chosen
     assert not [event for event in local.service.main_accounts.events.get(local.account_id) if hasattr(event, "why")]
 
 
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_password_replaced_in_the_gap_is_refused(local: Company, remote: Company, gap: int) -> None:
-    """The new one is accepted."""
-    collaborator = load_locally(local, local.create_with_own_password())
+    """The new password is accepted."""
+    sub_user = load_locally(local, local.create_with_own_password())
     pad(remote, gap - 1)
-    collaborator.with_service(remote.service).change(password="another phrase for now")
+    sub_user.with_service(remote.service).change(password="another phrase for now")
 
     with pytest.raises(LoginRefused):
-        collaborator.log_in()
-    assert collaborator.log_in("another phrase for now").must_change_password
+        sub_user.log_in()
+    assert sub_user.log_in("another phrase for now").must_change_password
 
 
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_owners_password_replaced_in_the_gap_is_refused(local: Company, remote: Company, gap: int) -> None:
-    """The new one is accepted."""
+    """The new password is accepted."""
     local.service.commands.accounts.change(local.account_id, AccountChanges(password="eight dry umbrellas"), PORTAL)
     local.service.commands.owner_sessions.log_in(local.email, "eight dry umbrellas", PORTAL)
     pad(remote, gap - 1)
@@ -173,29 +173,29 @@ def test_owners_password_replaced_in_the_gap_is_refused(local: Company, remote: 
 
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_credentials_are_sent_to_a_sub_user_activated_in_the_gap(local: Company, remote: Company, gap: int) -> None:
-    """And not to one deactivated in it."""
+    """They are not sent to a sub-user who was deactivated in the gap."""
     activated = load_locally(local, local.create_sub_user())
     deactivated = load_locally(local, local.create_active())
     pad(remote, gap - 2)
     deactivated.with_service(remote.service).change(active=False)
     activated.with_service(remote.service).change(active=True)
 
-    sub_users = local.service.commands.sub_users
-    sent = sub_users.send_credentials_again(local.account_id, activated.sub_user_id, PORTAL).value
+    commands = local.service.commands.sub_users
+    sent = commands.send_credentials_again(local.account_id, activated.sub_user_id, PORTAL).value
     assert sent.credentials_mail == "pending"
     with pytest.raises(SubUserIsInactive):
-        sub_users.send_credentials_again(local.account_id, deactivated.sub_user_id, PORTAL)
+        commands.send_credentials_again(local.account_id, deactivated.sub_user_id, PORTAL)
 
 
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_limit_and_emails_of_the_gap_apply(local: Company, remote: Company, gap: int) -> None:
     """Deletions, creations and a raised limit of the gap all count."""
-    collaborators = [local.create_sub_user() for _ in range(9)]  # with the one of the fixture the account is full
+    sub_users = [local.create_sub_user() for _ in range(9)]  # with the one of the fixture the account is full
     local.state()
     pad(remote, gap - 2)
-    collaborators[0].with_service(remote.service).delete()
+    sub_users[0].with_service(remote.service).delete()
 
-    replacement = local.create_sub_user(collaborators[0].email)
+    replacement = local.create_sub_user(sub_users[0].email)
     with pytest.raises(SubUserLimitReached):
         local.create_sub_user()
     pad(remote, gap - 1)
@@ -208,27 +208,27 @@ def test_limit_and_emails_of_the_gap_apply(local: Company, remote: Company, gap:
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_account_closed_in_the_gap_is_closed(local: Company, remote: Company, gap: int) -> None:
     """Commands and logins are refused."""
-    collaborator = load_locally(local, local.create_with_own_password())
-    token = collaborator.log_in().token
+    sub_user = load_locally(local, local.create_with_own_password())
+    token = sub_user.log_in().token
     pad(remote, gap - 1)
     remote.service.commands.accounts.close(remote.account_id, PORTAL)
 
     with pytest.raises(AccountIsClosed):
-        collaborator.change(active=False)
+        sub_user.change(active=False)
     with pytest.raises(AccountIsClosed):
         local.create_sub_user()
     with pytest.raises(LoginRefused):
-        collaborator.log_in()
-    assert not collaborator.has_session(token)
+        sub_user.log_in()
+    assert not sub_user.has_session(token)
 
 
 @pytest.mark.parametrize("gap", SOME_GAPS)
 def test_name_of_the_gap_is_checked_in_new_passwords(local: Company, remote: Company, gap: int) -> None:
     """A password with the current name is refused; one with the former name is accepted."""
-    collaborator = load_locally(local, local.create_sub_user(surname="Lighthouse"))
+    sub_user = load_locally(local, local.create_sub_user(surname="Lighthouse"))
     pad(remote, gap - 1)
-    collaborator.with_service(remote.service).change(surname="Marmalade")
+    sub_user.with_service(remote.service).change(surname="Marmalade")
 
     with pytest.raises(InvalidValue):
-        collaborator.change(password="marmalade marmalade")
-    collaborator.change(password="lighthouse lighthouse")
+        sub_user.change(password="marmalade marmalade")
+    sub_user.change(password="lighthouse lighthouse")

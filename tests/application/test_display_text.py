@@ -36,7 +36,7 @@ def test_invisible_text_is_recognized(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a", "é", "e\u0301", "株", "م", "👩\u200d💻", "\u06f1", "-", "'", "\u0e01"])
 def test_letters_digits_and_symbols_are_visible(text: str) -> None:
-    """In any script."""
+    """The texts are in several scripts."""
     assert has_visible_character(text)
 
 
@@ -62,6 +62,6 @@ def test_legitimate_text_is_unchanged(text: str) -> None:
 
 
 def test_stacked_marks_are_limited() -> None:
-    """To the number that real languages need."""
+    """The limit is the number that real languages need."""
     mark = COMBINING_MARKS[0]
     assert remove_unprintable(f"a{mark * 50}b{mark}") == f"a{mark * MAX_COMBINING_MARKS}b{mark}"

@@ -14,7 +14,7 @@ from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
 from projections.audit_log.queries import AuditFilter
 from tests.builders import Company, catch_up, deliver_mails, event_types, mails_in_folder
 from tests.postgres import fetch
-from tests.table_contents import contents, where_is
+from tests.table_contents import contents, tables_containing
 from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ CANARY = {"email": "canary@company.example", "name": "Canaryname", "surname": "C
 
 
 @pytest.fixture
-def holding(build: Callable[..., Service], settings: Settings) -> Service:
+def holding_service(build: Callable[..., Service], settings: Settings) -> Service:
     """Service that keeps the data of deleted sub-users for 30 days."""
     return build(replace(settings, erasure_delay=timedelta(days=30)))
 
@@ -42,12 +42,14 @@ def audit_log_text(service: Service, company: Company) -> str:
 def tables_with_canary(database_url: str, *texts: str) -> dict[str, set[str]]:
     """Return the tables that contain the canary data, or the additional texts, by text."""
     contents_by_table = contents(database_url)
-    return {text: tables for text in [*CANARY.values(), *texts] if (tables := where_is(contents_by_table, text))}
+    return {
+        text: tables for text in [*CANARY.values(), *texts] if (tables := tables_containing(contents_by_table, text))
+    }
 
 
-def test_held_sub_user_has_no_access_but_stays_readable(holding: Service, database_url: str) -> None:
+def test_held_sub_user_has_no_access_but_stays_readable(holding_service: Service, database_url: str) -> None:
     """They leave lists, their e-mail is free and their password is deleted; the audit log still shows their data."""
-    company = Company.register(holding)
+    company = Company.register(holding_service)
     sub_user = company.create_with_own_password(**CANARY)
 
     sub_user.delete()
@@ -56,43 +58,45 @@ def test_held_sub_user_has_no_access_but_stays_readable(holding: Service, databa
     with pytest.raises(LoginRefused):
         sub_user.log_in()
     with pytest.raises(SubUserNotFound):
-        holding.commands.sub_users.sessions(company.account_id, sub_user.sub_user_id)
+        holding_service.commands.sub_users.sessions(company.account_id, sub_user.sub_user_id)
     rows = fetch(
         database_url, "SELECT password_hash, sealed_password FROM vault WHERE person_id = %s", sub_user.sub_user_id
     )
     assert rows == [(None, None)]
-    assert where_is(contents(database_url), CANARY["email"]) == set()
-    assert CANARY["email"] in audit_log_text(holding, company)
+    assert tables_containing(contents(database_url), CANARY["email"]) == set()
+    assert CANARY["email"] in audit_log_text(holding_service, company)
     assert company.create_sub_user(CANARY["email"]).state().email
 
 
-def test_held_sub_user_is_erased_after_the_hold(holding: Service, clock: TravelingClock, database_url: str) -> None:
-    """Not earlier, and only once."""
-    company = Company.register(holding)
+def test_held_sub_user_is_erased_after_the_hold(
+    holding_service: Service, clock: TravelingClock, database_url: str
+) -> None:
+    """The sub-user is not erased earlier, and only once."""
+    company = Company.register(holding_service)
     company.create_sub_user(**CANARY).delete()
     clock.advance(days=29)
-    assert not holding.commands.erasures.erase_next()
+    assert not holding_service.commands.erasures.erase_next()
 
     clock.advance(days=2)
-    assert holding.commands.erasures.erase_next()
+    assert holding_service.commands.erasures.erase_next()
 
-    assert not holding.commands.erasures.erase_next()
+    assert not holding_service.commands.erasures.erase_next()
     assert event_types(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
-    assert "anary" not in audit_log_text(holding, company)
+    assert "anary" not in audit_log_text(holding_service, company)
     assert fetch(database_url, "SELECT count(*) FROM legal_holds") == [(0,)]
 
 
 def test_concurrent_workers_erase_each_sub_user_once(
-    holding: Service, build: Callable[..., Service], clock: TravelingClock
+    holding_service: Service, build: Callable[..., Service], clock: TravelingClock
 ) -> None:
-    """Even if the claim of a dead worker has expired."""
-    company = Company.register(holding)
+    """One of them was claimed by a dead worker, and the claim has expired."""
+    company = Company.register(holding_service)
     for _ in range(6):
         company.create_sub_user().delete()
     clock.advance(days=31)
-    assert holding.commands.legal_holds.claim(clock()) is not None  # and the worker dies
+    assert holding_service.commands.legal_holds.claim(clock()) is not None  # and the worker dies
     clock.advance(seconds=31)
-    workers = [holding, build(), build()]
+    workers = [holding_service, build(), build()]
 
     def erase(worker: Service) -> int:
         erased = 0
@@ -102,33 +106,33 @@ def test_concurrent_workers_erase_each_sub_user_once(
 
     results = run_concurrently([lambda worker=worker: erase(worker) for worker in workers])  # type: ignore[misc]
 
-    assert [result for result in results if isinstance(result, Exception)] == []
+    assert sum(count for count in results if isinstance(count, int)) == 6, results
     assert event_types(company).count("PersonalDataErased") == 6
 
 
-def test_account_erasure_erases_everyone(holding: Service, database_url: str) -> None:
-    """Existing and held sub-users and the owner. The audit log keeps the events without personal data."""
-    company = Company.register(holding, "canary.boss@company.example")
-    living = company.create_with_own_password(**CANARY)
+def test_account_erasure_erases_everyone(holding_service: Service, database_url: str) -> None:
+    """It erases existing and held sub-users and the owner. The audit log keeps the events without personal data."""
+    company = Company.register(holding_service, "canary.boss@company.example")
+    existing = company.create_with_own_password(**CANARY)
     company.create_sub_user("canary.held@company.example", name="Canaryheld").delete()
-    deliver_mails(holding)
-    catch_up(holding)
+    deliver_mails(holding_service)
+    catch_up(holding_service)
 
-    assert holding.commands.erasures.erase_account(company.account_id) == 3
+    assert holding_service.commands.erasures.erase_account(company.account_id) == 3
 
     held_texts = ["canary.held@company.example", "Canaryheld"]
     assert tables_with_canary(database_url, "canary.boss@company.example", "Winds & Waves", *held_texts) == {}
     assert event_types(company).count("PersonalDataErased") == 3
-    log = audit_log_text(holding, company)
+    log = audit_log_text(holding_service, company)
     assert "main_account.closed" in log
     assert "anary" not in log
     with pytest.raises(LoginRefused):
-        living.log_in()
-    assert Company.register(holding, "canary.boss@company.example").account_id != company.account_id
-    assert holding.commands.erasures.erase_account(company.account_id) == 0
-    assert mails_in_folder(holding) != []
-    holding.delete_mails_of_erased()
-    assert mails_in_folder(holding) == []
+        existing.log_in()
+    assert Company.register(holding_service, "canary.boss@company.example").account_id != company.account_id
+    assert holding_service.commands.erasures.erase_account(company.account_id) == 0
+    assert mails_in_folder(holding_service) != []
+    holding_service.delete_mails_of_erased()
+    assert mails_in_folder(holding_service) == []
 
 
 def test_stopped_projection_retains_no_personal_data(service: Service, company: Company, database_url: str) -> None:
@@ -145,7 +149,7 @@ def test_stopped_projection_retains_no_personal_data(service: Service, company: 
 
 
 def test_erasure_can_be_reapplied(service: Service, company: Company) -> None:
-    """To an existing sub-user. Reapplying it to an erased one does nothing."""
+    """It is reapplied to an existing sub-user. Reapplying it to an erased one does nothing."""
     existing, erased = company.create_sub_user(), company.create_sub_user()
     erased.delete()
     erasures = [Erasure(company.account_id, sub_user.sub_user_id) for sub_user in (existing, existing, erased)]
@@ -154,20 +158,20 @@ def test_erasure_can_be_reapplied(service: Service, company: Company) -> None:
     assert event_types(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
 
 
-def test_erasure_of_a_held_sub_user_can_be_reapplied(holding: Service, database_url: str) -> None:
-    """It ends the legal hold."""
-    company = Company.register(holding)
+def test_erasure_of_a_held_sub_user_can_be_reapplied(holding_service: Service, database_url: str) -> None:
+    """The legal hold ends."""
+    company = Company.register(holding_service)
     held = company.create_sub_user()
     held.delete()
     erasure = Erasure(company.account_id, held.sub_user_id)
 
-    assert [holding.commands.erasures.reapply(erasure) for _ in range(2)] == [True, False]
+    assert [holding_service.commands.erasures.reapply(erasure) for _ in range(2)] == [True, False]
     assert event_types(company)[-2:] == ["SubUserDeleted", "PersonalDataErased"]
     assert fetch(database_url, "SELECT count(*) FROM legal_holds") == [(0,)]
 
 
 def test_erasure_of_an_account_can_be_reapplied(service: Service, company: Company) -> None:
-    """Once. Reapplying it to an unknown account does nothing."""
+    """It is reapplied once. Reapplying it to an unknown account does nothing."""
     assert service.commands.erasures.reapply(Erasure(company.account_id, None))
     assert not service.commands.erasures.reapply(Erasure(company.account_id, None))
     assert not service.commands.erasures.reapply(Erasure(uuid4(), None))

@@ -52,7 +52,7 @@ def create(company: Company, email: str = "grace@company.example", idempotency_k
 
 
 def test_response_is_stored_with_the_command(service: Service, company: Company) -> None:
-    """Encrypted with the sub-user's key, with the position of the event."""
+    """The response is encrypted with the sub-user's key, and has the position of the event."""
     outcome = create(company)
 
     stored = service.queries.idempotent_responses.find(API_KEY, "key 1")
@@ -64,7 +64,7 @@ def test_response_is_stored_with_the_command(service: Service, company: Company)
 
 
 def test_second_request_with_the_key_changes_nothing(service: Service, company: Company) -> None:
-    """Even if the request itself would be valid."""
+    """The request itself would be valid."""
     create(company)
     before = event_types(company)
 

@@ -61,7 +61,7 @@ def test_successor_is_trusted_with_its_predecessor() -> None:
 
 
 def test_predecessor_is_trusted_only_on_request() -> None:
-    """If only the successor is trusted. Unrelated keys are not affected."""
+    """This applies if only the successor is trusted. Unrelated keys are not affected."""
     first_to_second = succession(FIRST, SECOND)
     assert limits({SECOND}, first_to_second) == {SECOND: None}
     assert limits({SECOND}, first_to_second, trust_former_keys=True) == {FIRST: 7, SECOND: None}
@@ -79,7 +79,7 @@ def test_succession_signed_by_one_key_extends_no_trust() -> None:
 
 
 def test_former_key_cannot_name_another_successor() -> None:
-    """Neither for a larger nor for a smaller tree, if the true successor is known. Otherwise trust is ambiguous."""
+    """The size of the tree does not matter if the true successor is known. Otherwise trust is ambiguous."""
     genuine = succession(FIRST, SECOND)
     for size in (3, 7, 9):
         forged = succession(FIRST, THIRD, size)
@@ -89,7 +89,7 @@ def test_former_key_cannot_name_another_successor() -> None:
 
 
 def test_chain_of_successions() -> None:
-    """In any order, each key is trusted up to the size at which the next one took over."""
+    """Each key is trusted up to the size at which the next one took over. Their order does not matter."""
     successions = [succession(SECOND, THIRD, 9), succession(FIRST, SECOND, 7)]
     assert limits({FIRST}, *successions) == {FIRST: 7, SECOND: 9, THIRD: None}
     assert limits({THIRD}, *successions, trust_former_keys=True) == {FIRST: 7, SECOND: 9, THIRD: None}

@@ -16,15 +16,15 @@ def test_keys_do_not_wait_for_each_other() -> None:
 
 
 def test_one_key_has_one_holder_at_a_time() -> None:
-    """Also while other threads begin and end their use of the key."""
-    locks, holders, most = KeyedLocks(), 0, 0
+    """Other threads begin and end their use of the key meanwhile."""
+    locks, holders, max_holders = KeyedLocks(), 0, 0
 
     def hold_repeatedly() -> None:
-        nonlocal holders, most
+        nonlocal holders, max_holders
         for _ in range(500):
             with locks.hold("account"):
                 holders += 1
-                most = max(most, holders)
+                max_holders = max(max_holders, holders)
                 holders -= 1
 
     threads = [threading.Thread(target=hold_repeatedly) for _ in range(4)]
@@ -32,7 +32,7 @@ def test_one_key_has_one_holder_at_a_time() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == 1
+    assert max_holders == 1
 
 
 def test_unused_keys_take_no_memory() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 
@@ -41,55 +41,55 @@ def last_recorded_reason(company: Company) -> str | None:
 # Each of the following functions prepares a case of a refused login, and returns what is entered.
 
 
-def wrong_password(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def wrong_password(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return sub_user.company.email, sub_user.email, "not the right one"
 
 
-def unknown_sub_user(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def unknown_sub_user(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return sub_user.company.email, "nobody@company.example", sub_user.password
 
 
-def unknown_account(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def unknown_account(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return "nobody@company.example", sub_user.email, sub_user.password
 
 
-def sub_user_of_another_account(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def sub_user_of_another_account(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     return Company.register(sub_user.company.service).email, sub_user.email, sub_user.password
 
 
-def inactive(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def inactive(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     sub_user.change(active=False)
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def expired(sub_user: Collaborator, clock: TravelingClock) -> LoginInput:
+def expired(sub_user: SubUserHandle, clock: TravelingClock) -> LoginInput:
     sub_user.change(changes_expiry=True, access_expires_at=clock() + timedelta(hours=1))
     clock.advance(hours=1)
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def locked(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def locked(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     fail_as_sub_user(sub_user.company.service, sub_user.company.email, sub_user.email, 127)  # the 128th is recorded
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def deleted(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def deleted(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     sub_user.delete()
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def closed(sub_user: Collaborator, _: TravelingClock) -> LoginInput:
+def closed(sub_user: SubUserHandle, _: TravelingClock) -> LoginInput:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
     return sub_user.company.email, sub_user.email, sub_user.password
 
 
-def temporary_password_expired(sub_user: Collaborator, clock: TravelingClock) -> LoginInput:
+def temporary_password_expired(sub_user: SubUserHandle, clock: TravelingClock) -> LoginInput:
     sub_user.change(password="a phrase for a week")
     clock.advance(days=7)
     return sub_user.company.email, sub_user.email, "a phrase for a week"
 
 
-RECORDED_REASON_BY_CASE: dict[Callable[[Collaborator, TravelingClock], LoginInput], str | None] = {
+RECORDED_REASON_BY_CASE: dict[Callable[[SubUserHandle, TravelingClock], LoginInput], str | None] = {
     wrong_password: "wrong_password",
     unknown_sub_user: "unknown",
     unknown_account: None,
@@ -108,7 +108,7 @@ RECORDED_REASON_BY_CASE: dict[Callable[[Collaborator, TravelingClock], LoginInpu
 def test_every_refusal_looks_the_same_to_the_client(
     company: Company,
     clock: TravelingClock,
-    prepare: Callable[[Collaborator, TravelingClock], LoginInput],
+    prepare: Callable[[SubUserHandle, TravelingClock], LoginInput],
 ) -> None:
     """Only the account's history has the reason."""
     sub_user = company.create_with_own_password()
@@ -141,11 +141,11 @@ def test_refused_login_with_an_unknown_email_names_no_sub_user(company: Company)
 def test_emails_are_compared_case_insensitively(company: Company) -> None:
     sub_user = company.create_with_own_password("Grace.Hopper@Company.example")
 
-    opened_session = company.service.commands.sub_user_sessions.log_in(
+    new_session = company.service.commands.sub_user_sessions.log_in(
         company.email.upper(), " GRACE.HOPPER@COMPANY.EXAMPLE ", sub_user.password, PORTAL
     ).value
 
-    assert opened_session.person_id == sub_user.sub_user_id
+    assert new_session.person_id == sub_user.sub_user_id
 
 
 def test_one_person_can_be_a_sub_user_of_several_accounts(service: Service, company: Company) -> None:
@@ -190,22 +190,22 @@ def test_login_uses_the_accounts_new_email(service: Service, company: Company) -
 
 def test_session_has_its_owner_expiry_and_permissions(company: Company, clock: TravelingClock) -> None:
     sub_user = company.create_with_own_password()
-    opened_session = sub_user.log_in(context=context_from("192.0.2.9"))
-    session = company.service.commands.sub_user_sessions.current(opened_session.token)
+    new_session = sub_user.log_in(context=context_from("192.0.2.9"))
+    session = company.service.commands.sub_user_sessions.current(new_session.token)
 
     assert (session.account_id, session.person_id, session.assurance) == (
         company.account_id,
         sub_user.sub_user_id,
         AssuranceLevel.PASSWORD,
     )
-    assert opened_session.permissions == OPERATIONAL
-    assert abs(opened_session.expires_at - clock() - SESSION_LIFETIME) < timedelta(seconds=30)
+    assert new_session.permissions == OPERATIONAL
+    assert abs(new_session.expires_at - clock() - SESSION_LIFETIME) < timedelta(seconds=30)
     (listed, *_) = company.service.commands.sub_users.sessions(company.account_id, sub_user.sub_user_id)
     assert (listed.session_id, listed.ip, listed.user_agent) == (session.session_id, "192.0.2.9", PORTAL.user_agent)
 
 
 def test_login_is_recorded_with_its_origin(company: Company) -> None:
-    """Encrypted with the sub-user's key."""
+    """The origin is encrypted with the sub-user's key."""
     sub_user = company.create_with_own_password()
     sub_user.log_in(context=context_from("192.0.2.10"))
 

@@ -13,56 +13,44 @@ from application.commands.accounts import AccountChanges
 from application.errors import InvalidValue, SessionEnded
 from domain.refusals import LoginRefused, SubUserNotFound
 from tests.builders import PORTAL, context_from
+from tests.waiting import inject_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
 
 
-def reset(sub_user: Collaborator) -> None:
+def reset(sub_user: SubUserHandle) -> None:
     sub_user.change(password="another phrase for now")
 
 
-def deactivate(sub_user: Collaborator) -> None:
+def deactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
 
 
-def deactivate_and_activate(sub_user: Collaborator) -> None:
+def deactivate_and_activate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
     sub_user.change(active=True)
 
 
-def expire(sub_user: Collaborator) -> None:
+def expire(sub_user: SubUserHandle) -> None:
     sub_user.change(changes_expiry=True, access_expires_at=sub_user.company.service.clock())
 
 
-def delete(sub_user: Collaborator) -> None:
+def delete(sub_user: SubUserHandle) -> None:
     sub_user.delete()
 
 
-def close_account(sub_user: Collaborator) -> None:
+def close_account(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
-def end_sessions(sub_user: Collaborator) -> None:
+def end_sessions(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.end_sessions(sub_user.company.account_id, sub_user.sub_user_id, PORTAL)
 
 
 ACCESS_CHANGES = [reset, deactivate, deactivate_and_activate, expire, delete, close_account]
-
-
-def inject_after(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, action: Callable[[], object]) -> None:
-    """Run an action once, after the first call of a method and before its result is used."""
-    original = getattr(owner, method)
-
-    def call_and_act(self: object, *arguments: Any) -> Any:
-        result = original(self, *arguments)
-        monkeypatch.setattr(owner, method, original)
-        action()
-        return result
-
-    monkeypatch.setattr(owner, method, call_and_act)
 
 
 def inject_during(monkeypatch: pytest.MonkeyPatch, method: str, action: Callable[[], object]) -> None:
@@ -72,7 +60,7 @@ def inject_during(monkeypatch: pytest.MonkeyPatch, method: str, action: Callable
 
 @pytest.mark.parametrize("change_access", ACCESS_CHANGES)
 def test_access_lost_during_login_is_refused(
-    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[Collaborator], None]
+    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[SubUserHandle], None]
 ) -> None:
     """The password was correct when it was verified, but access ends before the session opens."""
     sub_user = company.create_with_own_password()
@@ -87,7 +75,7 @@ def test_access_lost_during_login_is_refused(
 
 @pytest.mark.parametrize("change_access", [*ACCESS_CHANGES, end_sessions])
 def test_access_lost_while_choosing_a_password_is_refused(
-    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[Collaborator], None]
+    company: Company, monkeypatch: pytest.MonkeyPatch, change_access: Callable[[SubUserHandle], None]
 ) -> None:
     """No session opens, and the chosen password does not replace the credentials issued meanwhile."""
     sub_user = company.create_with_own_password()
@@ -128,7 +116,7 @@ def test_new_password_is_checked_against_a_concurrently_changed_name(
     assert sub_user.log_in().token
 
 
-def sessions_of(sub_user: Collaborator) -> list[Any]:
+def sessions_of(sub_user: SubUserHandle) -> list[Any]:
     try:
         return sub_user.company.service.commands.sub_users.sessions(sub_user.company.account_id, sub_user.sub_user_id)
     except SubUserNotFound:
@@ -168,7 +156,7 @@ def test_concurrent_password_change_ends_the_session(company: Company, monkeypat
 
 
 def test_concurrent_password_change_ends_the_owners_session(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a sub-user."""
+    """It is the same as for a sub-user."""
     sessions, context = company.service.commands.owner_sessions, context_from("192.0.2.1")
     company.service.commands.accounts.change(company.account_id, AccountChanges(password="seven wet umbrellas"), PORTAL)
     token = sessions.log_in(company.email, "seven wet umbrellas", context).value.token

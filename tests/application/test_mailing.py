@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
     from application.ports.mailing import MailTransport
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 
-class Died(BaseException):
-    """Simulates the death of the process: nothing catches it."""
+class WorkerDied(BaseException):
+    """Simulates the death of the worker: nothing catches it."""
 
 
 class FakeTransport:
@@ -99,7 +99,7 @@ def last_event(company: Company) -> Any:
     return events_of(company)[-1]
 
 
-def password_is_stored(sub_user: Collaborator) -> bool:
+def password_is_stored(sub_user: SubUserHandle) -> bool:
     entry = sub_user.company.service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
     return entry.encrypted_password is not None
 
@@ -107,7 +107,7 @@ def password_is_stored(sub_user: Collaborator) -> bool:
 def test_mail_has_everything_its_reader_needs(
     service: Service, company: Company, mailer: Mailer, transport: FakeTransport
 ) -> None:
-    """Recipient, account, password, expiry and login page."""
+    """The mail has the recipient, the account, the password, its expiry and the login page."""
     sub_user = company.create_active("grace@company.example", password="the boss made this up")
     catch_up(service)
 
@@ -174,7 +174,7 @@ def test_concurrent_workers_send_each_mail_once(
 def test_delayed_mail_is_retried_at_growing_intervals(
     service: Service, company: Company, mailer: Mailer, transport: FakeTransport, clock: TravelingClock
 ) -> None:
-    """After 15 seconds, then twice as long each time, with unchanged content."""
+    """It is retried after 15 seconds, then after twice as long each time, with unchanged content."""
     sub_user = company.create_active()
     catch_up(service)
     clock.freeze()
@@ -230,7 +230,7 @@ def test_mails_slow_down_for_a_throttling_server(
 
 
 def test_pacing_grows_and_shrinks(clock: TravelingClock) -> None:
-    """From no pause to a minute, and back. A clock that is set back does not stop sending."""
+    """The pause grows from nothing to a minute, and back. A clock that is set back does not stop sending."""
     pacing, now = MailPacing(), clock()
     assert pacing.try_to_start(now)
     assert pacing.try_to_start(now)
@@ -354,19 +354,19 @@ def test_superseded_mail_keeps_the_newer_password(
     assert sub_user.state().credentials_mail == "sent"
 
 
-def deactivate(sub_user: Collaborator) -> None:
+def deactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
 
 
-def delete(sub_user: Collaborator) -> None:
+def delete(sub_user: SubUserHandle) -> None:
     sub_user.delete()
 
 
-def close_account(sub_user: Collaborator) -> None:
+def close_account(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
-def choose_a_password(sub_user: Collaborator) -> None:
+def choose_a_password(sub_user: SubUserHandle) -> None:
     sub_user.choose_password("a password of my own")
 
 
@@ -376,7 +376,7 @@ def test_invalid_credentials_are_not_sent(
     company: Company,
     mailer: Mailer,
     transport: FakeTransport,
-    invalidate: Callable[[Collaborator], None],
+    invalidate: Callable[[SubUserHandle], None],
     database_url: str,
 ) -> None:
     """The command runs between the request for the mail and its delivery."""
@@ -443,8 +443,8 @@ def test_mail_of_a_dead_worker_is_sent_again_after_its_lease(
     """The repeated mail has the same Message-ID, so that mail servers can recognize it."""
     sub_user = company.create_active()
     catch_up(service)
-    transport.errors = [Died()]
-    with pytest.raises(Died):
+    transport.errors = [WorkerDied()]
+    with pytest.raises(WorkerDied):
         mailer.send_next()
 
     clock.advance(minutes=9.9)
@@ -507,7 +507,7 @@ def test_mail_that_always_fails_unexpectedly_is_abandoned(
     clock: TravelingClock,
     database_url: str,
 ) -> None:
-    """After two days, so that its password is not kept for ever."""
+    """It is abandoned after two days, so that its password is not kept forever."""
     sub_user = company.create_active()
     catch_up(service)
     for _ in range(3):
@@ -584,7 +584,7 @@ def test_mails_are_sent_in_order_of_request(
 
 
 def test_queued_mails_are_counted(service: Service, company: Company, mailer: Mailer, transport: FakeTransport) -> None:
-    """In total, and those that were attempted before."""
+    """The counts are of all mails, and of those that were attempted before."""
     company.create_active()
     company.create_active()
     catch_up(service)

@@ -34,15 +34,15 @@ ROOTS = [
 ]
 """From the tests of certificate-transparency (merkletree/merkle_tree_test.cc)."""
 
-LARGEST = 70
-"""Number of leaves: past several powers of two."""
+LEAF_COUNT = 70
+"""More than several powers of two."""
 
-DATA = [number.to_bytes(2, "big") for number in range(LARGEST)]
+DATA = [number.to_bytes(2, "big") for number in range(LEAF_COUNT)]
 HASHES = [leaf_hash(leaf) for leaf in DATA]
 
 
 @pytest.fixture(scope="module")
-def oracle() -> pymerkle.InmemoryTree:
+def reference_tree() -> pymerkle.InmemoryTree:
     """Independent tree of the same leaves."""
     tree = pymerkle.InmemoryTree(algorithm="sha256")
     for leaf in DATA:
@@ -55,7 +55,7 @@ def path_of(ranges: list[Range]) -> list[bytes]:
 
 
 def test_roots_equal_the_vectors_of_certificate_transparency() -> None:
-    """Eight leaves, with the root after each."""
+    """The vectors have eight leaves, and the root after each."""
     frontier = Frontier()
     assert frontier.root() == EMPTY_ROOT
     for leaf, root in zip(LEAVES, ROOTS, strict=True):
@@ -63,38 +63,38 @@ def test_roots_equal_the_vectors_of_certificate_transparency() -> None:
         assert frontier.root().hex() == root
 
 
-def test_roots_equal_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
-    for size in range(1, LARGEST + 1):
-        assert root_of(HASHES[:size]) == oracle.get_root(size)
+def test_roots_equal_those_of_pymerkle(reference_tree: pymerkle.InmemoryTree) -> None:
+    for size in range(1, LEAF_COUNT + 1):
+        assert root_of(HASHES[:size]) == reference_tree.get_root(size)
 
 
-def test_inclusion_proofs_equal_those_of_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
-    """For every leaf of every tree size; each proof verifies."""
-    for size in range(1, LARGEST + 1):
+def test_inclusion_proofs_equal_those_of_pymerkle(reference_tree: pymerkle.InmemoryTree) -> None:
+    """Covers every leaf of every tree size; each proof verifies."""
+    for size in range(1, LEAF_COUNT + 1):
         for index in range(size):
             path = path_of(inclusion_ranges(index, size))
-            assert [HASHES[index], *path] == list(oracle.prove_inclusion(index + 1, size).path)
-            assert root_from_inclusion_proof(HASHES[index], index, size, path) == oracle.get_root(size)
+            assert [HASHES[index], *path] == list(reference_tree.prove_inclusion(index + 1, size).path)
+            assert root_from_inclusion_proof(HASHES[index], index, size, path) == reference_tree.get_root(size)
 
 
-def test_consistency_proofs_verify_against_pymerkle(oracle: pymerkle.InmemoryTree) -> None:
-    """For every pair of tree sizes."""
-    for second in range(1, LARGEST + 1):
+def test_consistency_proofs_verify_against_pymerkle(reference_tree: pymerkle.InmemoryTree) -> None:
+    """Covers every pair of tree sizes."""
+    for second in range(1, LEAF_COUNT + 1):
         for first in range(1, second + 1):
             path = path_of(consistency_ranges(first, second))
-            assert is_consistent(first, oracle.get_root(first), second, oracle.get_root(second), path)
-            assert not is_consistent(first, HASHES[0][::-1], second, oracle.get_root(second), path)
+            assert is_consistent(first, reference_tree.get_root(first), second, reference_tree.get_root(second), path)
+            assert not is_consistent(first, HASHES[0][::-1], second, reference_tree.get_root(second), path)
 
 
 def test_altered_inclusion_proofs_are_rejected() -> None:
     """With another leaf, index, size, length or hash, none leads to the root."""
-    chance = random.Random(6962)
+    rng = random.Random(6962)
     for _ in range(500):
-        size = chance.randrange(2, LARGEST + 1)
-        index = chance.randrange(size)
+        size = rng.randrange(2, LEAF_COUNT + 1)
+        index = rng.randrange(size)
         path, root = path_of(inclusion_ranges(index, size)), root_of(HASHES[:size])
         altered = path.copy()
-        altered[chance.randrange(len(path))] = chance.randbytes(32)
+        altered[rng.randrange(len(path))] = rng.randbytes(32)
         assert root_from_inclusion_proof(HASHES[index], index, size, altered) != root
         assert root_from_inclusion_proof(HASHES[index - 1], index, size, path) != root
         assert root_from_inclusion_proof(HASHES[index], (index + 1) % size, size, path) != root
@@ -105,13 +105,13 @@ def test_altered_inclusion_proofs_are_rejected() -> None:
 
 
 def test_diverging_trees_are_not_consistent() -> None:
-    """A leaf of the first tree differs in the second; the proof of neither verifies."""
-    chance = random.Random(9162)
+    """A leaf of the first tree differs in the second. Proofs from either list of leaves fail."""
+    rng = random.Random(9162)
     for _ in range(300):
-        second = chance.randrange(2, LARGEST + 1)
-        first = chance.randrange(1, second)
+        second = rng.randrange(2, LEAF_COUNT + 1)
+        first = rng.randrange(1, second)
         rewritten = HASHES.copy()
-        rewritten[chance.randrange(first)] = chance.randbytes(32)
+        rewritten[rng.randrange(first)] = rng.randbytes(32)
         roots = root_of(HASHES[:first]), root_of(rewritten[:second])
         for hashes in (HASHES, rewritten):
             path = [root_of(hashes[start:end]) for start, end in consistency_ranges(first, second)]

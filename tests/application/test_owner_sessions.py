@@ -102,11 +102,11 @@ def test_correct_password_opens_a_session(owner: Owner) -> None:
         owner.company.email.upper(), PASSWORD, context_from("192.0.2.10")
     )
 
-    opened_session, event = outcome.value, owner.events()[-1]
-    session = owner.service.commands.owner_sessions.current(opened_session.token)
-    assert opened_session.account_id == session.account_id == session.person_id == owner.company.account_id
+    new_session, event = outcome.value, owner.events()[-1]
+    session = owner.service.commands.owner_sessions.current(new_session.token)
+    assert new_session.account_id == session.account_id == session.person_id == owner.company.account_id
     assert session.assurance is AssuranceLevel.PASSWORD
-    assert abs(opened_session.expires_at - owner.service.clock() - SESSION_LIFETIME) < timedelta(seconds=30)
+    assert abs(new_session.expires_at - owner.service.clock() - SESSION_LIFETIME) < timedelta(seconds=30)
     assert outcome.position is not None
     assert (type(event).__name__, event.via, event.session_id) == (
         "MainAccountLoggedIn",
@@ -146,7 +146,7 @@ def locked(owner: Owner) -> tuple[str, str]:
     return owner.company.email, PASSWORD
 
 
-REASONS: dict[Callable[[Owner], tuple[str, str]], list[str]] = {
+RECORDED_REASONS_BY_CASE: dict[Callable[[Owner], tuple[str, str]], list[str]] = {
     wrong_password: ["wrong_password"],
     unknown_account: [],
     without_password: [],
@@ -157,11 +157,11 @@ REASONS: dict[Callable[[Owner], tuple[str, str]], list[str]] = {
 """Refusals that each case records. The 101st consecutive failure is not recorded."""
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("prepare", RECORDED_REASONS_BY_CASE)
 def test_every_refusal_looks_the_same_to_the_client(
-    owner: Owner, reason: Callable[[Owner], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+    owner: Owner, prepare: Callable[[Owner], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same error and message, after exactly one password verification."""
+    """The error and its message are the same, after exactly one password verification."""
     verified: list[str | None] = []
     verify = Argon2Passwords.verify
 
@@ -169,19 +169,19 @@ def test_every_refusal_looks_the_same_to_the_client(
         verified.append(password_hash)
         return verify(self, password_hash, password)
 
-    email, password = reason(owner)
+    email, password = prepare(owner)
     monkeypatch.setattr(Argon2Passwords, "verify", count)
     with pytest.raises(LoginRefused) as refused:
         owner.service.commands.owner_sessions.log_in(email, password, CLIENT_B)
 
     assert str(refused.value) == str(LoginRefused("anything"))
     assert len(verified) == 1
-    assert owner.refusal_reasons() == REASONS[reason]
+    assert owner.refusal_reasons() == RECORDED_REASONS_BY_CASE[prepare]
 
 
 @pytest.mark.parametrize("text", ["", "\x00", "\ud800", "x" * 100_000, "a@b@c", "'; DROP TABLE vault; --"])
 def test_malformed_input_is_refused_like_any_other(owner: Owner, text: str) -> None:
-    """As e-mail, password, link secret and token."""
+    """The text is sent as e-mail, password, link secret and token."""
     for email, password in ((text, PASSWORD), (owner.company.email, text)):
         with pytest.raises(LoginRefused):
             owner.service.commands.owner_sessions.log_in(email, password, CLIENT_A)
@@ -191,7 +191,6 @@ def test_malformed_input_is_refused_like_any_other(owner: Owner, text: str) -> N
 
 
 def test_outdated_hash_is_replaced_at_login(owner: Owner) -> None:
-    """As for sub-users."""
     account_id = owner.company.account_id
     outdated_hash = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     owner.service.main_accounts.save(writes=[StorePassword.chosen(account_id, outdated_hash, 1)])
@@ -205,7 +204,7 @@ def test_outdated_hash_is_replaced_at_login(owner: Owner) -> None:
 
 
 def test_failures_delay_the_owner_from_the_fifth_on(owner: Owner, clock: TravelingClock) -> None:
-    """As for sub-users: for that client only, until a success."""
+    """As for sub-users, the delay applies to that client only, until a success."""
     clock.freeze()
     owner.fail(5)
     with pytest.raises(TooManyAttempts) as too_many:
@@ -239,7 +238,7 @@ def test_concurrent_guesses_are_counted_in_sequence(owner: Owner, clock: Traveli
 
 
 def test_thirty_failures_a_minute_block_an_address(owner: Owner, clock: TravelingClock) -> None:
-    """For owners and sub-users, except those who logged in from the address before."""
+    """Owners and sub-users are blocked, except those who logged in from the address before."""
     clock.freeze()
     sub_user = owner.company.create_with_own_password()
     clock.advance(days=31)
@@ -264,7 +263,7 @@ def test_owner_and_sub_user_with_one_email_are_counted_separately(owner: Owner) 
 
 
 def test_a_hundred_failures_lock_the_password_for_an_hour(owner: Owner, clock: TravelingClock) -> None:
-    """For unknown networks only. Sessions stay open, and 99 failures lock nothing."""
+    """The lock applies to unknown networks only. Sessions stay open, and 99 failures lock nothing."""
     clock.freeze()
     token = owner.log_in(context=CLIENT_A).token
     owner.fail_from_many_networks(99)
@@ -313,19 +312,19 @@ def test_failures_before_the_registration_do_not_lock_the_account(service: Servi
 
 
 def test_recorded_refusals_are_bounded(owner: Owner) -> None:
-    """The first five, then the 8th, the 16th, and so on."""
+    """The first five are recorded, then the 8th, the 16th, and so on."""
     for n in range(20):
         owner.fail(context=context_from(f"10.0.1.{n}"))
 
-    assert [e.failures for e in owner.events() if hasattr(e, "why")] == [1, 2, 3, 4, 5, 8, 16]
+    assert [event.failures for event in owner.events() if hasattr(event, "why")] == [1, 2, 3, 4, 5, 8, 16]
 
 
 def test_link_opens_one_session(owner: Owner, database_url: str) -> None:
     """The login is recorded with the method `link`, and the link is deleted."""
     secret = owner.link()
-    opened_session = owner.follow(secret)
+    new_session = owner.follow(secret)
 
-    assert owner.has_session(opened_session.token)
+    assert owner.has_session(new_session.token)
     assert owner.events()[-1].via == "link"
     assert fetch(database_url, "SELECT count(*) FROM console_links") == [(0,)]
     with pytest.raises(LoginRefused):
@@ -334,7 +333,7 @@ def test_link_opens_one_session(owner: Owner, database_url: str) -> None:
 
 
 def test_links_are_unique(owner: Owner) -> None:
-    """256 random bits each, and independent of each other."""
+    """Each has 256 random bits, and using one does not affect the others."""
     secrets = {owner.link() for _ in range(5)}
 
     assert {len(secret) for secret in secrets} == {43}
@@ -342,7 +341,7 @@ def test_links_are_unique(owner: Owner) -> None:
 
 
 def test_concurrent_uses_of_a_link_open_one_session(owner: Owner, build: Callable[..., Service]) -> None:
-    """In several processes."""
+    """Three services get four requests each."""
     services = [owner.service, build(), build()]
     for _ in range(5):
         secret = owner.link()
@@ -378,14 +377,13 @@ def test_closed_account_cannot_be_signed_in_to(owner: Owner) -> None:
 
 
 def test_no_link_to_an_unknown_account(owner: Owner) -> None:
-    """Nor to a sub-user."""
+    """There is no link to a sub-user, either."""
     for invalid_id in (uuid4(), owner.company.create_sub_user().sub_user_id):
         with pytest.raises(AccountNotFound):
             owner.service.commands.owner_sessions.create_link(invalid_id)
 
 
 def test_idle_session_ends_after_an_hour(owner: Owner, clock: TravelingClock) -> None:
-    """As for sub-users."""
     used, idle = owner.log_in().token, owner.log_in().token
     for _ in range(2):
         clock.advance(minutes=59)
@@ -395,15 +393,15 @@ def test_idle_session_ends_after_an_hour(owner: Owner, clock: TravelingClock) ->
 
 
 def test_session_lasts_a_day_at_most(owner: Owner, clock: TravelingClock) -> None:
-    """However much it is used."""
-    opened_session = owner.log_in()
+    """Using it does not extend it."""
+    new_session = owner.log_in()
     for _ in range(47):
         clock.advance(minutes=30)
-        assert owner.has_session(opened_session.token)
+        assert owner.has_session(new_session.token)
     clock.advance(minutes=31)
 
-    assert opened_session.expires_at <= clock()
-    assert not owner.has_session(opened_session.token)
+    assert new_session.expires_at <= clock()
+    assert not owner.has_session(new_session.token)
 
 
 def reset_password(owner: Owner, _: str) -> None:
@@ -426,7 +424,7 @@ def close_account(owner: Owner, _: str) -> None:
 def test_every_session_of_the_owner_ends(
     owner: Owner, build: Callable[..., Service], command: Callable[[Owner, str], None]
 ) -> None:
-    """In every process. Sub-users keep their sessions, unless the account is closed."""
+    """They end in every process. Sub-users keep their sessions, unless the account is closed."""
     tokens = [owner.log_in().token for _ in range(3)]
     sub_user = owner.company.create_with_own_password()
     sub_user_token, other_service = sub_user.log_in().token, build()
@@ -462,11 +460,9 @@ def test_password_change_requires_the_current_password(owner: Owner) -> None:
     """It opens a new session, the old password stops working, and both events are recorded together."""
     token = owner.log_in().token
 
-    opened_session = owner.service.commands.owner_sessions.change_password(
-        token, PASSWORD, NEW_PASSWORD, CLIENT_A
-    ).value
+    new_session = owner.service.commands.owner_sessions.change_password(token, PASSWORD, NEW_PASSWORD, CLIENT_A).value
 
-    assert owner.has_session(opened_session.token)
+    assert owner.has_session(new_session.token)
     assert event_types(owner.company)[-2:] == ["MainAccountDetailsChanged", "MainAccountLoggedIn"]
     owner.fail()
     with pytest.raises(LoginRefused):
@@ -550,7 +546,7 @@ def test_password_replaced_during_verification_is_refused(
 
 
 def test_tokens_of_owners_and_sub_users_are_not_interchangeable(owner: Owner) -> None:
-    """Neither to look up a session, nor to log out, nor to change a password."""
+    """They cannot be used to look up the other's session, to log out, or to change a password."""
     sub_user = owner.company.create_with_own_password()
     owner_token, sub_user_token = owner.log_in().token, sub_user.log_in().token
     sub_user_sessions, owner_sessions = owner.service.commands.sub_user_sessions, owner.service.commands.owner_sessions

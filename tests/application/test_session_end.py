@@ -21,41 +21,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
     from tests.conftest import TravelingClock
 
 
-def deactivate(sub_user: Collaborator) -> None:
+def deactivate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=False)
 
 
-def delete(sub_user: Collaborator) -> None:
+def delete(sub_user: SubUserHandle) -> None:
     sub_user.delete()
 
 
-def reset(sub_user: Collaborator) -> None:
+def reset(sub_user: SubUserHandle) -> None:
     sub_user.change(password="another phrase for now")
 
 
-def send_again(sub_user: Collaborator) -> None:
+def send_again(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.send_credentials_again(
         sub_user.company.account_id, sub_user.sub_user_id, PORTAL
     )
 
 
-def end_sessions(sub_user: Collaborator) -> None:
+def end_sessions(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.end_sessions(sub_user.company.account_id, sub_user.sub_user_id, PORTAL)
 
 
-def choose_password(sub_user: Collaborator) -> None:
+def choose_password(sub_user: SubUserHandle) -> None:
     sub_user.choose_password("yet another phrase of mine")
 
 
-def expire(sub_user: Collaborator) -> None:
+def expire(sub_user: SubUserHandle) -> None:
     sub_user.change(changes_expiry=True, access_expires_at=sub_user.company.service.clock())
 
 
-def close_account(sub_user: Collaborator) -> None:
+def close_account(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
@@ -64,7 +64,7 @@ ENDING_COMMANDS = [deactivate, delete, reset, send_again, end_sessions, choose_p
 
 @pytest.mark.parametrize("command", ENDING_COMMANDS)
 def test_every_session_ends_in_every_process(
-    build: Callable[..., Service], company: Company, command: Callable[[Collaborator], None]
+    build: Callable[..., Service], company: Company, command: Callable[[SubUserHandle], None]
 ) -> None:
     """Sessions of other sub-users stay open."""
     sub_user, other = company.create_with_own_password(), company.create_with_own_password()
@@ -80,7 +80,7 @@ def test_every_session_ends_in_every_process(
         assert other.with_service(service).has_session(other_token) == (command is not close_account)
 
 
-EVENT_BY_COMMAND: dict[Callable[[Collaborator], None], str] = {
+EVENT_BY_COMMAND: dict[Callable[[SubUserHandle], None], str] = {
     deactivate: "SubUserDeactivated",
     delete: "SubUserDeleted",
     reset: "SubUserPasswordReset",
@@ -91,7 +91,7 @@ EVENT_BY_COMMAND: dict[Callable[[Collaborator], None], str] = {
 
 @pytest.mark.parametrize("command", EVENT_BY_COMMAND)
 def test_event_and_end_of_sessions_are_one_transaction(
-    company: Company, database_url: str, command: Callable[[Collaborator], None]
+    company: Company, database_url: str, command: Callable[[SubUserHandle], None]
 ) -> None:
     """No reader of the database sees one without the other."""
     sub_user = company.create_with_own_password()
@@ -123,7 +123,7 @@ def test_event_and_end_of_sessions_are_one_transaction(
 
 
 @pytest.mark.parametrize("command", [reset, end_sessions])
-def test_sub_user_with_access_can_log_in_again(company: Company, command: Callable[[Collaborator], None]) -> None:
+def test_sub_user_with_access_can_log_in_again(company: Company, command: Callable[[SubUserHandle], None]) -> None:
     sub_user = company.create_with_own_password()
     command(sub_user)
 
@@ -145,7 +145,7 @@ def test_logout_ends_one_session(company: Company) -> None:
 
 
 def test_session_ends_when_access_expires(company: Company, clock: TravelingClock) -> None:
-    """Without any command. Its expiry is that of the access from the start."""
+    """No command is needed. The session has the expiry of the access from the start."""
     end = clock() + timedelta(minutes=10)
     sub_user = company.create_with_own_password(access_expires_at=end)
     token = sub_user.log_in().token
@@ -207,17 +207,17 @@ def test_idle_session_ends_after_an_hour(company: Company, clock: TravelingClock
 
 
 def test_session_lasts_a_day_at_most(company: Company, clock: TravelingClock) -> None:
-    """However much it is used, and as announced when it was opened."""
+    """Using it does not extend it. Its expiry is known when it is opened."""
     sub_user = company.create_with_own_password()
-    opened_session = sub_user.log_in()
+    new_session = sub_user.log_in()
     for _ in range(47):
         clock.advance(minutes=30)
-        assert sub_user.has_session(opened_session.token)
-    assert opened_session.expires_at > clock()
+        assert sub_user.has_session(new_session.token)
+    assert new_session.expires_at > clock()
     clock.advance(minutes=31)
 
-    assert opened_session.expires_at <= clock()
-    assert not sub_user.has_session(opened_session.token)
+    assert new_session.expires_at <= clock()
+    assert not sub_user.has_session(new_session.token)
 
 
 @pytest.mark.parametrize("token", ["", "no such token", "\x00", "\ud800", "x" * 1_000_000])
@@ -227,7 +227,7 @@ def test_malformed_token_opens_no_session(service: Service, token: str) -> None:
 
 
 def test_tokens_are_unique(company: Company) -> None:
-    """256 random bits each."""
+    """Each has 256 random bits."""
     sub_user = company.create_with_own_password()
     tokens = {sub_user.log_in().token for _ in range(10)}
 
@@ -238,11 +238,11 @@ def test_tokens_are_unique(company: Company) -> None:
 class LoginLoad:
     """Concurrent logins and session look-ups that record wrongly accepted tokens."""
 
-    def __init__(self, sub_user: Collaborator, services: list[Service]) -> None:
+    def __init__(self, sub_user: SubUserHandle, services: list[Service]) -> None:
         self.sub_user = sub_user
         self.services = services
         self.tokens: list[str] = []
-        self.dead_since: dict[str, float] = {}
+        self.ended_at: dict[str, float] = {}
         self.wrongly_accepted: list[str] = []
         self.lookups = 0
         self.stop = threading.Event()
@@ -253,10 +253,10 @@ class LoginLoad:
         """Log in and look sessions up until stopped; wait for access after a refusal."""
         while not self.stop.is_set():
             number = next(self.numbers)
-            process_view = self.sub_user.with_service(self.services[number % 2])
+            sub_user = self.sub_user.with_service(self.services[number % 2])
             try:
                 self.tokens.append(
-                    process_view.log_in(
+                    sub_user.log_in(
                         context=context_from(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
                     ).token
                 )
@@ -270,7 +270,7 @@ class LoginLoad:
         start = time.monotonic()
         accepted = self.sub_user.with_service(service).has_session(token)
         self.lookups += 1
-        if accepted and start > self.dead_since.get(token, start):
+        if accepted and start > self.ended_at.get(token, start):
             self.wrongly_accepted.append(token)
 
 
@@ -284,7 +284,7 @@ def test_tokens_stop_working_at_once_under_load(
     load = LoginLoad(sub_user, [company.service, build()])
     load.access_granted.set()
 
-    def end_access(command: Callable[[Collaborator], None]) -> None:
+    def end_access(command: Callable[[SubUserHandle], None]) -> None:
         logins_before = len(load.tokens)
         eventually(lambda: len(load.tokens) >= logins_before + 8)
         old_tokens = list(load.tokens)
@@ -292,7 +292,7 @@ def test_tokens_stop_working_at_once_under_load(
             load.access_granted.clear()
         command(sub_user)
         answered = time.monotonic()
-        load.dead_since.update({token: answered for token in old_tokens if token not in load.dead_since})
+        load.ended_at.update({token: answered for token in old_tokens if token not in load.ended_at})
         for token in old_tokens[-30:]:
             load.check_token(load.services[1], token)
         if command is deactivate:
@@ -315,5 +315,5 @@ def test_tokens_stop_working_at_once_under_load(
 
     assert results == [None] * 17
     assert load.wrongly_accepted == []
-    assert len(load.dead_since) > 16
+    assert len(load.ended_at) > 16
     assert load.lookups > len(load.tokens)

@@ -43,7 +43,7 @@ def test_example_of_the_reference_implementation() -> None:
 
 
 def test_signed_note_is_parsed_and_verified() -> None:
-    """For exactly the keys that signed it."""
+    """It verifies for exactly the keys that signed it."""
     note = SignedNote.parse(str(sign(CHECKPOINT.text, ORIGIN, [FIRST, SECOND])))
     assert Checkpoint.parse(note.text) == CHECKPOINT
     assert note.signed_by([key_of(THIRD), key_of(SECOND), key_of(FIRST)], verify) == [key_of(FIRST), key_of(SECOND)]
@@ -103,7 +103,7 @@ def test_malformed_key_is_rejected(key: str) -> None:
     ],
 )
 def test_malformed_checkpoint_is_rejected(part: str, replacement: str) -> None:
-    """Malformed numbers, short roots, missing and excess lines."""
+    """Covers malformed numbers, short roots, and missing and excess lines."""
     assert part in CHECKPOINT.text
     with pytest.raises(MalformedCheckpoint):
         Checkpoint.parse(CHECKPOINT.text.replace(part, replacement, 1))

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
     from domain.main_account import MainAccount
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
 
 
-def create_long_history(company: Company, changes: int = 300) -> Collaborator:
+def create_long_history(company: Company, changes: int = 300) -> SubUserHandle:
     """Record many changes, and every kind of sub-user state."""
     sub_user = company.create_with_own_password(access_expires_at=company.service.clock() + timedelta(days=30))
     company.create_sub_user(visible=False)
@@ -41,7 +41,7 @@ def state_of(account: MainAccount) -> dict[str, Any]:
 
 
 def test_long_history_is_loaded_from_the_last_snapshot(company: Company) -> None:
-    """One snapshot and fewer events than the snapshot interval."""
+    """Loading reads one snapshot, and fewer events than the snapshot interval."""
     create_long_history(company)
     version = company.state().version
 
@@ -66,7 +66,7 @@ def test_snapshot_equals_a_full_replay(company: Company, build: Callable[..., Se
 
 
 def test_snapshot_replaces_the_previous_one(company: Company, database_url: str) -> None:
-    """At every multiple of the snapshot interval."""
+    """This happens at every multiple of the snapshot interval."""
     sub_user, snapshot_states = company.create_sub_user(), set()
     for n in range(2 * SNAPSHOT_EVERY + 5):
         sub_user.change(name=f"Name {n}")

@@ -10,14 +10,14 @@ from domain.permission_catalog import OPERATIONAL
 from domain.refusals import LoginRefused, SubUserNotFound
 from projections.audit_log.queries import AuditFilter
 from projections.sub_users.queries import SubUserFilter
-from tests.builders import PORTAL, Collaborator, Company, deliver_mails, event_types, mailed_password, plain_text
+from tests.builders import PORTAL, Company, SubUserHandle, deliver_mails, event_types, mailed_password, plain_text
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
 
 
 def test_sub_user_lifecycle(service: Service, company: Company, followers: None) -> None:
-    """Created, activated, mailed, logged in, with an own password, deleted: each step has its effect."""
+    """The sub-user is created, activated, mailed, logged in, gets an own password, and is deleted."""
     sub_user = company.create_sub_user("Grace@Company.example", password=None)
     assert sub_user.state().active is False
     with pytest.raises(LoginRefused):
@@ -76,7 +76,7 @@ def test_sub_user_lifecycle(service: Service, company: Company, followers: None)
 def test_sub_user_of_another_account_is_not_found(service: Service, company: Company) -> None:
     """No command reaches a sub-user through another account's id."""
     other = Company.register(service)
-    foreign_sub_user = Collaborator(other, company.create_sub_user().sub_user_id, "x@company.example", "")
+    foreign_sub_user = SubUserHandle(other, company.create_sub_user().sub_user_id, "x@company.example", "")
 
     for attempt in (
         lambda: foreign_sub_user.change(name="Eve"),

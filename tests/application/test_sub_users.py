@@ -25,7 +25,7 @@ def test_deleted_sub_user_does_not_count_towards_the_limit(company: Company) -> 
 
 
 def test_command_for_an_outdated_revision_is_refused(company: Company, service: Service) -> None:
-    """Edits and deletions. Logins and mails do not change the revision."""
+    """Edits and deletions are refused. Logins and mails do not change the revision."""
     sub_user = company.create_active()
     revision = sub_user.state().revision
     sub_user.log_in()

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator, Company
+    from tests.builders import Company, SubUserHandle
     from tests.conftest import TravelingClock
 
 CLIENT_A, CLIENT_B = context_from("192.0.2.1"), context_from("192.0.2.2")
 
 
-def fail(sub_user: Collaborator, times: int = 1, ip: str = "192.0.2.1") -> None:
+def fail(sub_user: SubUserHandle, times: int = 1, ip: str = "192.0.2.1") -> None:
     for _ in range(times):
         with pytest.raises(LoginRefused):
             sub_user.log_in("not the right one", context_from(ip))
 
 
-def fail_from_many_networks(sub_user: Collaborator, times: int) -> None:
+def fail_from_many_networks(sub_user: SubUserHandle, times: int) -> None:
     fail_as_sub_user(sub_user.company.service, sub_user.company.email, sub_user.email, times)
 
 
-def seconds_to_wait(sub_user: Collaborator, ip: str = "192.0.2.1") -> float:
+def seconds_to_wait(sub_user: SubUserHandle, ip: str = "192.0.2.1") -> float:
     """Return the delay of a throttled login, even with the correct password."""
     with pytest.raises(TooManyAttempts) as too_many:
         sub_user.log_in(context=context_from(ip))
@@ -51,7 +51,7 @@ def test_four_failures_cause_no_delay(company: Company) -> None:
 
 
 def test_delay_doubles_from_the_fifth_failure(company: Company, clock: TravelingClock) -> None:
-    """From one second to 15 minutes."""
+    """It grows from one second to 15 minutes."""
     clock.freeze()
     sub_user = company.create_with_own_password()
     fail(sub_user, 4)
@@ -190,7 +190,7 @@ def test_lock_ends_no_session(company: Company) -> None:
 
 
 def test_known_networks_are_exempt_from_a_lock(company: Company, clock: TravelingClock) -> None:
-    """Networks of successful logins within 30 days; the usual delays apply there."""
+    """Known are the networks of successful logins within 30 days. The usual delays apply there."""
     clock.freeze()
     sub_user = company.create_with_own_password()
     sub_user.log_in(context=CLIENT_B)
@@ -252,31 +252,31 @@ def test_99_failures_and_a_success_do_not_lock(company: Company) -> None:
     assert not sub_user.state().locked
 
 
-def reset(sub_user: Collaborator) -> Collaborator:
+def reset(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.change(password="another phrase for now")
     return replace(sub_user, password="another phrase for now")
 
 
-def reactivate(sub_user: Collaborator) -> Collaborator:
+def reactivate(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.change(active=False)
     sub_user.change(active=True, password="another phrase for now")
     return replace(sub_user, password="another phrase for now")
 
 
-def reactivate_with_generated(sub_user: Collaborator) -> Collaborator:
+def reactivate_with_generated(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.change(active=False)
     sub_user.change(active=True)
     return with_generated_password(sub_user)
 
 
-def send_again(sub_user: Collaborator) -> Collaborator:
+def send_again(sub_user: SubUserHandle) -> SubUserHandle:
     sub_user.company.service.commands.sub_users.send_credentials_again(
         sub_user.company.account_id, sub_user.sub_user_id, PORTAL
     )
     return with_generated_password(sub_user)
 
 
-def with_generated_password(sub_user: Collaborator) -> Collaborator:
+def with_generated_password(sub_user: SubUserHandle) -> SubUserHandle:
     entry = sub_user.company.service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
     assert entry.encrypted_password is not None
     return replace(sub_user, password=entry.key.decrypt("password", entry.encrypted_password))
@@ -284,9 +284,9 @@ def with_generated_password(sub_user: Collaborator) -> Collaborator:
 
 @pytest.mark.parametrize("renew", [reset, reactivate, reactivate_with_generated, send_again])
 def test_new_credentials_unlock_and_work_at_once(
-    company: Company, clock: TravelingClock, renew: Callable[[Collaborator], Collaborator]
+    company: Company, clock: TravelingClock, renew: Callable[[SubUserHandle], SubUserHandle]
 ) -> None:
-    """From any network, including the attacker's. Another hundred failures are needed for a lock."""
+    """They work from any network, including the attacker's. Another hundred failures are needed for a lock."""
     clock.freeze()
     sub_user = company.create_with_own_password()
     fail(sub_user, 5, ip="203.0.113.1")
@@ -302,24 +302,23 @@ def test_new_credentials_unlock_and_work_at_once(
 
 @pytest.mark.parametrize("renew", [reactivate_with_generated, send_again])
 def test_generated_password_works_during_an_attack(
-    company: Company, clock: TravelingClock, renew: Callable[[Collaborator], Collaborator]
+    company: Company, clock: TravelingClock, renew: Callable[[SubUserHandle], SubUserHandle]
 ) -> None:
-    """Even from the attacker's network: a password of 123 bits cannot be guessed."""
+    """It works even from the attacker's network, because a password of 123 bits cannot be guessed."""
     clock.freeze()
     renewed = renew(company.create_with_own_password())
     fail_from_many_networks(renewed, 1000)
     for _ in range(5):
         fail(renewed, ip="203.0.113.1")
-    with pytest.raises(
-        TooManyAttempts
-    ):  # wrong passwords are throttled as usual, so that the exemption does not reveal the sub-user
+    # Wrong passwords are throttled as usual, so that the exemption does not reveal the sub-user.
+    with pytest.raises(TooManyAttempts):
         renewed.log_in("not the right one", context_from("203.0.113.1"))
 
     assert renewed.log_in(context=context_from("203.0.113.1")).must_change_password
 
 
 def test_exemption_ends_with_an_own_password(company: Company, clock: TravelingClock) -> None:
-    """It may be guessable."""
+    """An own password may be guessable."""
     clock.freeze()
     sub_user = send_again(company.create_with_own_password()).choose_password("a password chosen by me")
     fail_from_many_networks(sub_user, 100)
@@ -351,7 +350,7 @@ def test_failures_count_across_processes(build: Callable[..., Service], company:
 def test_thirty_failures_a_minute_block_a_client(
     company: Company, clock: TravelingClock, attackers: str, blocked: str, admitted: str
 ) -> None:
-    """For one minute, and no other client. All /64 networks of a /56 are one client."""
+    """The block lasts a minute and affects no other client. All /64 networks of a /56 are one client."""
     clock.freeze()
     sub_user = company.create_with_own_password()
     for number in range(30):
@@ -402,7 +401,6 @@ def test_guesses_at_the_current_password_are_throttled(company: Company, clock: 
 
 
 def test_password_change_resets_the_failures(company: Company) -> None:
-    """Like a successful login."""
     sub_user = company.create_with_own_password()
     for password in ["a good new phrase", "an even better phrase"]:
         token = sub_user.log_in().token
@@ -450,7 +448,7 @@ def test_concurrent_guesses_across_processes_are_counted_before_verification(
 def test_concurrent_guesses_of_one_client_are_counted_before_verification(
     build: Callable[..., Service], company: Company, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For any e-mails, 30 of 64 are verified."""
+    """Of 64 guesses with different e-mails, 30 are verified."""
     clock.freeze()
     processes = [company.service, build()]
     verified = record_verified_passwords(monkeypatch)
@@ -538,7 +536,7 @@ def test_new_password_is_checked_before_expensive_work(company: Company, monkeyp
 
 
 def test_password_changes_are_limited_per_hour(company: Company, clock: TravelingClock) -> None:
-    """30 verifications an hour, even with the correct current password."""
+    """30 verifications an hour are allowed, even with the correct current password."""
     clock.freeze()
     sub_user = company.create_with_own_password()
     change = partial(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from adapters.postgres.prepared_statements import Statement
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 REPORT_COUNT = "SELECT count(*) FROM stored_events WHERE topic = 'UsageRecorded'"
@@ -37,7 +37,7 @@ MINUTE = 60_000
 PLAN = Plan(included_minutes=100, included_tokens=1000, period_start=date(2026, 1, 1))
 
 
-def report_usage(sub_user: Collaborator, *, minutes: int = 0, tokens: int = 0, at: datetime | None = None) -> None:
+def report_usage(sub_user: SubUserHandle, *, minutes: int = 0, tokens: int = 0, at: datetime | None = None) -> None:
     """Report a sub-user's usage as the portal does."""
     company = sub_user.company
     report = UsageReport(sub_user.sub_user_id, minutes * MINUTE, tokens, at)
@@ -63,7 +63,7 @@ def thresholds(company: Company) -> list[tuple[Resource, int, int, int]]:
 
 
 @pytest.fixture
-def sub_user(company: Company, clock: TravelingClock) -> Collaborator:
+def sub_user(company: Company, clock: TravelingClock) -> SubUserHandle:
     """A sub-user of an account with a plan, in the middle of a month."""
     clock.advance(days=(datetime.now(UTC).replace(day=1) + timedelta(days=45) - datetime.now(UTC)).days)
     company.service.commands.usage.set_plan(company.account_id, PLAN, PORTAL)
@@ -71,7 +71,7 @@ def sub_user(company: Company, clock: TravelingClock) -> Collaborator:
 
 
 def test_a_thousand_reports_are_recorded_at_once(service: Service, company: Company, database_url: str) -> None:
-    """Each in its own stream, at consecutive positions."""
+    """Each has its own stream, and their positions are consecutive."""
     sub_user, other = company.create_sub_user(), company.create_sub_user()
     reports = [UsageReport(sub_user.sub_user_id, 90 * MINUTE, 7), UsageReport(other.sub_user_id, llm_tokens=8)] * 500
 
@@ -136,8 +136,8 @@ def test_plan_of_an_unknown_or_closed_account_cannot_be_set(service: Service, co
         service.commands.usage.set_plan(company.account_id, PLAN, PORTAL)
 
 
-def test_thresholds_are_recorded_when_reached(service: Service, company: Company, sub_user: Collaborator) -> None:
-    """By the usage of all sub-users together, each threshold once, with the service as actor."""
+def test_thresholds_are_recorded_when_reached(service: Service, company: Company, sub_user: SubUserHandle) -> None:
+    """The usage of all sub-users counts together. Each threshold is recorded once, with the service as actor."""
     other = company.create_sub_user(visible=False)
     report_usage(sub_user, minutes=79)
     check_usage(service)
@@ -159,7 +159,7 @@ def test_thresholds_are_recorded_when_reached(service: Service, company: Company
 
 
 def test_usage_before_the_plan_counts(service: Service, company: Company) -> None:
-    """Within the current period."""
+    """Usage counts if it is within the current period."""
     report_usage(company.create_sub_user(), tokens=900)
     check_usage(service)
     assert thresholds(company) == []
@@ -172,7 +172,7 @@ def test_usage_before_the_plan_counts(service: Service, company: Company) -> Non
 
 
 def test_usage_in_an_earlier_period_reaches_no_threshold(
-    service: Service, company: Company, sub_user: Collaborator
+    service: Service, company: Company, sub_user: SubUserHandle
 ) -> None:
     """Late reports count in the period of their time, which is over."""
     report_usage(sub_user, minutes=1000, at=service.clock() - timedelta(days=40))
@@ -182,7 +182,7 @@ def test_usage_in_an_earlier_period_reaches_no_threshold(
 
 
 def test_usage_in_the_future_counts_in_its_period(
-    service: Service, company: Company, sub_user: Collaborator, clock: TravelingClock
+    service: Service, company: Company, sub_user: SubUserHandle, clock: TravelingClock
 ) -> None:
     """The account becomes due at that time without another report."""
     report_usage(sub_user, minutes=1000, at=service.clock() + timedelta(days=40))
@@ -194,7 +194,7 @@ def test_usage_in_the_future_counts_in_its_period(
 
 
 def test_erased_account_does_not_block_other_accounts(
-    service: Service, company: Company, sub_user: Collaborator, clock: TravelingClock
+    service: Service, company: Company, sub_user: SubUserHandle, clock: TravelingClock
 ) -> None:
     """Its usage still counts for billing, although it has no key any more."""
     other = Company.register(service)
@@ -211,7 +211,7 @@ def test_erased_account_does_not_block_other_accounts(
 
 
 def test_new_period_starts_at_zero(
-    service: Service, company: Company, sub_user: Collaborator, clock: TravelingClock
+    service: Service, company: Company, sub_user: SubUserHandle, clock: TravelingClock
 ) -> None:
     """Thresholds can be reached again."""
     report_usage(sub_user, minutes=100)
@@ -225,7 +225,7 @@ def test_new_period_starts_at_zero(
     assert thresholds(company)[2:] == [(Resource.CONVERSATION, 80, 80 * MINUTE, 100 * MINUTE)]
 
 
-def test_closed_account_reaches_thresholds(service: Service, company: Company, sub_user: Collaborator) -> None:
+def test_closed_account_reaches_thresholds(service: Service, company: Company, sub_user: SubUserHandle) -> None:
     """Reports are accepted after the closing, for billing."""
     service.commands.accounts.close(company.account_id, PORTAL)
     report_usage(sub_user, minutes=100)
@@ -234,9 +234,9 @@ def test_closed_account_reaches_thresholds(service: Service, company: Company, s
 
 
 def test_concurrent_reports_reach_each_threshold_once(
-    company: Company, sub_user: Collaborator, build: Callable[..., Service], service: Service
+    company: Company, sub_user: SubUserHandle, build: Callable[..., Service], service: Service
 ) -> None:
-    """While several processes check the account. The recorded usage reaches the threshold."""
+    """Several services check the account meanwhile. The recorded usage reaches the threshold."""
     other_processes = [build() for _ in range(3)]
 
     def report_ten_times() -> None:
@@ -260,7 +260,7 @@ def test_concurrent_reports_reach_each_threshold_once(
 def test_check_of_a_killed_worker_is_repeated(
     build: Callable[..., Service],
     company: Company,
-    sub_user: Collaborator,
+    sub_user: SubUserHandle,
     monkeypatch: pytest.MonkeyPatch,
     when: str,
     database_url: str,
@@ -270,13 +270,13 @@ def test_check_of_a_killed_worker_is_repeated(
     catch_up(company.service, "usage")
     change = MainAccounts.change
 
-    def killed(accounts: MainAccounts, *args: Any) -> Any:
+    def change_and_lose_connections(accounts: MainAccounts, *args: Any) -> Any:
         if when.startswith("after"):
             change(accounts, *args)
         terminate_connections(database_url)
 
-    with monkeypatch.context() as patched, suppress(ServiceError):
-        patched.setattr(MainAccounts, "change", killed)
+    with monkeypatch.context() as patched, suppress(ServiceError):  # the check's connection is lost
+        patched.setattr(MainAccounts, "change", change_and_lose_connections)
         company.service.commands.usage.check_next()
     company = company.with_service(build())
     assert len(thresholds(company)) == (2 if when.startswith("after") else 0)
@@ -289,7 +289,7 @@ def test_check_of_a_killed_worker_is_repeated(
 
 
 def test_account_held_by_a_worker_does_not_block_others(
-    service: Service, company: Company, sub_user: Collaborator, build: Callable[..., Service]
+    service: Service, company: Company, sub_user: SubUserHandle, build: Callable[..., Service]
 ) -> None:
     """Two workers check two accounts concurrently."""
     other = Company.register(service)
@@ -304,7 +304,7 @@ def test_account_held_by_a_worker_does_not_block_others(
     assert first in {company.account_id, other.account_id}
 
 
-def test_usage_does_not_extend_the_accounts_stream(company: Company, sub_user: Collaborator) -> None:
+def test_usage_does_not_extend_the_accounts_stream(company: Company, sub_user: SubUserHandle) -> None:
     before = event_types(company)
     report_usage(sub_user, minutes=1)
     assert event_types(company) == before

@@ -54,7 +54,7 @@ def pass_time_until_due(hook: Hook, clock: TravelingClock) -> timedelta:
 
 
 def test_events_arrive_once_in_order_as_in_the_feed(service: Service, company: Company, receiver: Receiver) -> None:
-    """From the requested start position, with a verifiable signature."""
+    """They start at the requested position, and have a verifiable signature."""
     for _ in range(5):
         company.create_active()
     Company.register(service)
@@ -188,7 +188,7 @@ def test_status_410_disables_the_webhook_at_once(service: Service, receiver: Rec
 def test_other_statuses_are_failures(
     service: Service, company: Company, receiver: Receiver, clock: TravelingClock, code: int
 ) -> None:
-    """Including redirects, which are not followed."""
+    """Redirects are failures, too: they are not followed."""
     clock.freeze()
     receiver.default_response = status(code, f"Location: {receiver.url}/elsewhere", "Retry-After: 7000")
     hook = Hook.to(receiver, service, company)
@@ -212,7 +212,7 @@ def test_retry_after_extends_the_delay(
     retry_after: str,
     expected: float,
 ) -> None:
-    """Never shortens the scheduled one, and extends it to a day at most."""
+    """It never shortens the scheduled delay, and extends it to a day at most."""
     clock.freeze()
     receiver.queued_responses = [status(code, f"Retry-After: {retry_after}")]
     hook = Hook.to(receiver, service, company)
@@ -250,7 +250,7 @@ def test_failing_receiver_does_not_delay_others(
 
 
 def test_replay_sends_events_again_from_a_position(service: Service, company: Company, receiver: Receiver) -> None:
-    """With the same ids. A later position skips the events before it."""
+    """Events have the same ids. A later position skips the events before it."""
     hook = Hook.to(receiver, service, company)
     for _ in range(3):
         company.create_sub_user()
@@ -276,13 +276,13 @@ def test_replay_can_skip_a_rejected_event(service: Service, company: Company, re
     company.create_sub_user()
     receiver.default_response = status(400)
     deliver(service)
-    stuck = hook.log()[0].position
+    rejected_position = hook.log()[0].position
     company.create_sub_user()
     receiver.default_response = status(200)
     receiver.received.clear()
-    hook.replay(stuck)
+    hook.replay(rejected_position)
     deliver(service)
-    later = [event["position"] for event in feed(service, after=stuck)]
+    later = [event["position"] for event in feed(service, after=rejected_position)]
     assert [delivery.event["position"] for delivery in receiver.received] == later
     assert hook.state().failures == 0
 
@@ -298,16 +298,16 @@ def test_replay_enables_a_disabled_webhook(service: Service, company: Company, r
 
 
 def test_deleted_webhook_gets_no_more_events(service: Service, company: Company, receiver: Receiver) -> None:
-    """Nor does one of a closed account, even if it was deleted during a delivery."""
+    """A webhook of a closed account gets none, either, nor one that was deleted during a delivery."""
     hook = Hook.to(receiver, service, company)
     company.create_sub_user()
-    answer = receiver.default_response
+    send_response = receiver.default_response
 
-    def delete_and_answer(connection: socket.socket) -> None:
+    def delete_and_respond(connection: socket.socket) -> None:
         hook.delete()
-        answer(connection)
+        send_response(connection)
 
-    receiver.queued_responses = [delete_and_answer]
+    receiver.queued_responses = [delete_and_respond]
     deliver(service)
     assert len(receiver.received) == 1
     with pytest.raises(WebhookNotFound):
@@ -322,14 +322,14 @@ def test_deleted_webhook_gets_no_more_events(service: Service, company: Company,
 def test_replay_during_a_delivery_takes_effect(service: Service, company: Company, receiver: Receiver) -> None:
     """The response to the earlier request does not move the position."""
     hook = Hook.to(receiver, service, company)
-    answer = receiver.default_response
+    send_response = receiver.default_response
 
-    def replay_and_answer(connection: socket.socket) -> None:
+    def replay_and_respond(connection: socket.socket) -> None:
         hook.replay(0)
         catch_up(service)
-        answer(connection)
+        send_response(connection)
 
-    receiver.queued_responses = [replay_and_answer]
+    receiver.queued_responses = [replay_and_respond]
     deliver(service)
     assert receiver.types[1] == "subusers.main_account.registered.v1"
     assert receiver.ids[1:] == ids(feed(service, company.account_id))
@@ -347,12 +347,13 @@ def test_concurrent_workers_keep_the_order(service: Service, company: Company, b
         catch_up(service)
 
         def work(worker: Service) -> int:
-            turns = 0
+            claims = 0
             while worker.workers.webhook_deliveries.deliver_next():
-                turns += 1
-            return turns
+                claims += 1
+            return claims
 
-        run_concurrently([partial(work, worker) for worker in services])
+        results = run_concurrently([partial(work, worker) for worker in services])
+        assert all(isinstance(claims, int) for claims in results), results
         deliver(service)
         for receiver, position in zip((first_receiver, second_receiver), start_positions, strict=True):
             assert receiver.ids == ids(feed(service, company.account_id, after=position))
@@ -361,7 +362,7 @@ def test_concurrent_workers_keep_the_order(service: Service, company: Company, b
 def test_delivery_of_a_dead_worker_is_taken_over(
     service: Service, company: Company, receiver: Receiver, clock: TravelingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After its lease. The event that it may have sent is sent again, and none is skipped."""
+    """Its lease must expire first. The event that it may have sent is sent again, and none is skipped."""
     hook = Hook.to(receiver, service, company)
     for _ in range(3):
         company.create_sub_user()
@@ -393,12 +394,12 @@ def test_worker_without_its_lease_stops_sending(
     """A worker that stalls until another takes over ends its turn."""
     Hook.to(receiver, service, company)
     company.create_sub_user()
-    answer = receiver.default_response
+    send_response = receiver.default_response
 
     def stall(connection: socket.socket) -> None:
         clock.advance(seconds=CLAIM_DURATION.total_seconds() + 1)
         service.workers.webhook_deliveries.deliver_next()
-        answer(connection)
+        send_response(connection)
 
     receiver.queued_responses = [stall]
     deliver(service)
@@ -428,7 +429,7 @@ def test_lease_is_released_if_the_feed_fails(
 
 
 def test_delivery_stops_on_request(service: Service, company: Company, receiver: Receiver) -> None:
-    """Between two events; another worker sends the rest."""
+    """It stops between two events. Another worker sends the rest."""
     Hook.to(receiver, service, company)
     company.create_sub_user()
     catch_up(service)
@@ -459,7 +460,7 @@ def test_long_backlogs_are_delivered_alternately(
 
 
 def test_delays_have_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to a tenth. The last delay repeats."""
+    """The jitter is up to a tenth. The last delay repeats."""
     failure = DeliveryResult(status=500)
     for chance, factor in ((0.0, 1.0), (1.0, 1.1)):
         monkeypatch.setattr(random, "uniform", lambda low, high, chance=chance: low + (high - low) * chance)

@@ -47,7 +47,7 @@ def test_public_url_is_accepted(url: str, target: Target) -> None:
     ],
 )
 def test_invalid_or_internal_url_is_refused(url: str) -> None:
-    """Also under a policy that allows internal receivers. The error names the field."""
+    """A policy that allows internal receivers refuses them, too. The error names the field."""
     for policy in (PUBLIC_RECEIVERS, WITH_INTERNAL_RECEIVERS):
         with pytest.raises(InvalidValue) as refused:
             policy.parse_allowed(url)
@@ -59,7 +59,7 @@ def test_invalid_or_internal_url_is_refused(url: str) -> None:
     ["http://receiver.internal/", "http://receiver.internal:22/", "http://10.1.2.3:8080/", "https://[fd00::5]/x"],
 )
 def test_operator_may_allow_internal_receivers(url: str) -> None:
-    """By name or network, with http and on any port."""
+    """They are allowed by name or network, with http and on any port."""
     WITH_INTERNAL_RECEIVERS.parse_allowed(url)
     with pytest.raises(InvalidValue):
         PUBLIC_RECEIVERS.parse_allowed(url)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.receiver import Receiver
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """Simulates the death of the process: nothing catches it."""
 
 
@@ -45,7 +45,7 @@ def settings(settings: Settings) -> Settings:
 
 
 def test_webhook_shows_its_settings_and_position(service: Service, company: Company, receiver: Receiver) -> None:
-    """Not its secret. The default start position is the current one."""
+    """It does not show its secret. The default start position is the current one."""
     now = service.queries.progress.settled_position()
     hook = Hook.to(receiver, service, company, types=["subusers.sub_user.created.v1"], description="The desk's")
     webhook = hook.state()
@@ -123,7 +123,7 @@ def test_webhook_requires_an_open_account(service: Service, company: Company, re
 
 
 def test_closing_an_account_deletes_its_webhooks(service: Service, company: Company, receiver: Receiver) -> None:
-    """In the same transaction. Other webhooks remain."""
+    """They are deleted in the same transaction. Other webhooks remain."""
     other = Hook.to(receiver, service, Company.register(service))
     hook, all_accounts = Hook.to(receiver, service, company), Hook.to(receiver, service)
     service.commands.accounts.close(company.account_id, PORTAL)
@@ -163,7 +163,7 @@ def test_account_closed_after_the_check_gets_no_webhook(
 
     def save_and_get_killed(*events: Any, **writes: Any) -> None:
         save(*events, **writes)
-        raise Killed
+        raise ProcessKilled
 
     monkeypatch.setattr(service.main_accounts, "save", save_and_get_killed)
     with pytest.raises(AccountIsClosed):
@@ -196,7 +196,7 @@ def test_command_on_a_webhook_of_a_closed_account_is_refused(
 def test_closing_waits_for_a_concurrent_creation(
     service: Service, company: Company, receiver: Receiver, database_url: str
 ) -> None:
-    """And then deletes the new webhook."""
+    """It then deletes the new webhook."""
     hook = Hook.to(receiver, service, company)
     assign_account = "UPDATE webhooks SET account_id = %s WHERE webhook_id = %s"
     fetch(database_url, assign_account, uuid4(), hook.webhook_id)
@@ -226,7 +226,7 @@ def test_webhook_is_created_while_the_accounts_email_changes(
 def test_webhooks_of_one_and_of_all_accounts_are_separate(
     service: Service, company: Company, receiver: Receiver
 ) -> None:
-    """Each side sees only its own."""
+    """Commands on one kind do not find webhooks of the other."""
     of_account, all_accounts = Hook.to(receiver, service, company), Hook.to(receiver, service)
     for hook in (of_account, all_accounts):
         with pytest.raises(WebhookNotFound):
@@ -240,7 +240,7 @@ def test_webhooks_of_one_and_of_all_accounts_are_separate(
 
 
 def test_webhooks_are_listed_in_pages(service: Service, company: Company, receiver: Receiver) -> None:
-    """Oldest first. A cursor is valid for its own list only."""
+    """The oldest come first. A cursor is valid for its own list only."""
     hooks = [Hook.to(receiver, service, company) for _ in range(5)]
     Hook.to(receiver, service, Company.register(service))
     page = partial(service.commands.webhooks.page, all_accounts=False, account_id=company.account_id, limit=2)
@@ -270,7 +270,7 @@ def test_webhook_limit_holds_under_concurrency(service: Service, company: Compan
 
 
 def test_audit_log_has_the_commands_on_webhooks(service: Service, company: Company, receiver: Receiver) -> None:
-    """With actor and origin. Webhooks for all accounts appear in no account's log."""
+    """Rows have actor and origin. Webhooks for all accounts appear in no account's log."""
     hook, all_accounts = Hook.to(receiver, service, company), Hook.to(receiver, service)
     hook.delete()
     all_accounts.delete()
@@ -319,7 +319,7 @@ def test_former_secret_stays_valid_for_a_day(
 
 
 def test_requests_have_five_signatures_at_most(service: Service, company: Company, receiver: Receiver) -> None:
-    """By the five newest secrets, so that the header stays short."""
+    """They are made with the five newest secrets, so that the header stays short."""
     hook = Hook.to(receiver, service, company, signature=Signature.ED25519)
     for _ in range(9):
         service.commands.webhooks.add_secret(hook.webhook_id, ANALYTICS, all_accounts=False)
@@ -343,7 +343,7 @@ def test_enabling_an_active_webhook_records_nothing(service: Service, company: C
 def test_every_command_on_a_webhook_is_recorded(
     service: Service, company: Company, receiver: Receiver, database_url: str
 ) -> None:
-    """Including those that only change the position or the secret."""
+    """Commands that only change the position or the secret are recorded, too."""
     hook = Hook.to(receiver, service, company)
     hook.replay(0)
     assert hook.state().position == 0
@@ -364,7 +364,7 @@ def test_every_command_on_a_webhook_is_recorded(
 def test_expired_log_entries_and_secrets_are_deleted(
     service: Service, company: Company, receiver: Receiver, clock: TravelingClock, database_url: str
 ) -> None:
-    """Log entries after 30 days or beyond the newest 1,000, secrets when they sign nothing any more."""
+    """Log entries expire after 30 days or beyond the newest 1,000, and secrets when they sign nothing any more."""
     hook = Hook.to(receiver, service, company)
     deliver(service)
     service.commands.webhooks.add_secret(hook.webhook_id, ANALYTICS, all_accounts=False)

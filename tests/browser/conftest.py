@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import accessibility, chromium
 from tests.browser.service import run_service
-from tests.processes.deployment import an_open_folder
+from tests.processes.deployment import traversable_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def service(browser: Browser) -> Iterator[RunningService]:
     """A service that the tests use only over HTTP."""
-    with an_open_folder() as folder, run_service(folder) as service:
+    with traversable_folder() as folder, run_service(folder) as service:
         yield service
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.browser.chromium import Visits
     from tests.browser.service import RunningService
-    from tests.processes.portal import Person
+    from tests.processes.portal import SubUserHandle
 
 ANONYMOUS, OWNER, NEW_OWNER, DEMO = "anonymous", "owner", "new owner", "owner of the demo"
 SUB_USER, RESTRICTED, OPERATOR = "sub-user", "restricted", "operator"
@@ -137,7 +137,7 @@ class Gallery:
             self._save_state(visitor, page)
         self.ids["mail_id"] = self._newest_mail(visits.new_page(), service.mailbox_link)
 
-    def _record_usage(self, *people: Person) -> None:
+    def _record_usage(self, *people: SubUserHandle) -> None:
         """Report usage of most of a plan's minutes and some of its tokens."""
         company, now = people[0].company, datetime.now(UTC)
         plan = {"included_minutes": 100, "included_tokens": 1_000_000, "period_start": now.date().isoformat()}

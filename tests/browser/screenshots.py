@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.browser import chromium
 from tests.browser.actors import log_in
 from tests.browser.service import run_service
-from tests.processes.deployment import an_open_folder
+from tests.processes.deployment import traversable_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -47,7 +47,11 @@ def main() -> None:
     if browser_path is None:
         sys.exit(f"needs a Chromium on the PATH, or one that {chromium.BROWSER_VARIABLE} names")
     FOLDER.mkdir(exist_ok=True)
-    with an_open_folder() as folder, run_service(folder) as service, chromium.launch_browser(browser_path) as browser:
+    with (
+        traversable_folder() as folder,
+        run_service(folder) as service,
+        chromium.launch_browser(browser_path) as browser,
+    ):
         visits = chromium.Visits(browser, service.url)
         take(visits.new_page(), "login", "/login?as=sub-user")
         owner = visits.new_page()

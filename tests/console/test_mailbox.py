@@ -13,7 +13,7 @@ from adapters.mail.mailbox_token import MailboxToken
 from api.bootstrap import composition_root
 from api.flask_application import create_app
 from tests.adapters.test_mail_files import MAIL
-from tests.adapters.test_mail_mailbox import written as write_mail
+from tests.adapters.test_mail_mailbox import write_mail
 from tests.console.browsing import HTML
 from tests.waiting import run_concurrently
 

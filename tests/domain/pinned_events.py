@@ -70,7 +70,7 @@ ANONYMOUS_METADATA = {**NO_METADATA, "actor_type": ActorType.ANONYMOUS, "ip": Ci
 
 @dataclass(frozen=True)
 class PinnedEvent:
-    """An event in its stored form, and the fields of the event class."""
+    """An event in its stored form, and the values of the event's fields."""
 
     event_class: type
     topic: str
@@ -81,8 +81,8 @@ class PinnedEvent:
 
     @property
     def event(self) -> DomainEventProtocol[UUID]:
-        place = {"originator_id": self.stream, "originator_version": self.version, "timestamp": TIME}
-        event: DomainEventProtocol[UUID] = resolve_topic(self.topic)(**place, **self.fields)
+        position = {"originator_id": self.stream, "originator_version": self.version, "timestamp": TIME}
+        event: DomainEventProtocol[UUID] = resolve_topic(self.topic)(**position, **self.fields)
         return event
 
     @property

@@ -50,7 +50,7 @@ def test_unchanged_details_record_no_event(change: dict[str, Any]) -> None:
 
 
 def test_unchanged_language_is_left_out_of_the_event() -> None:
-    """Also when another detail changes."""
+    """This also applies when another detail changes."""
     recorded = when(
         given(REGISTERED), MainAccount.change_details, company_name=Ciphertext("Acme S.p.A."), language="en"
     )

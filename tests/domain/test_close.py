@@ -18,6 +18,6 @@ def test_closing_twice_records_one_event() -> None:
 
 
 def test_closed_account_gives_no_access() -> None:
-    """Even to active sub-users."""
+    """Active sub-users have no access, either."""
     account = given(REGISTERED, created(MARIA), activated(MARIA), CLOSED)
     assert account.access_refusal(account.sub_user(MARIA), NOW) == "account_closed"

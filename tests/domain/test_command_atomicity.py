@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @given(histories())
 def test_refused_command_changes_nothing(history: list[Command]) -> None:
-    """Neither events nor state."""
+    """A refused command records no events and changes no state."""
     account = registered()
     for minute, command in enumerate(history):
         before = deepcopy(account)

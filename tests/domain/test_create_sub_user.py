@@ -18,7 +18,7 @@ WITH_EMAIL_OF_MARIA = {**sub_user_fields(LUCA), "email_hash": sub_user_fields(MA
 
 
 def test_new_sub_user_is_inactive() -> None:
-    """Visible, without an expiry, with a temporary password and no mail."""
+    """It is visible, without an expiry, with a temporary password and no mail."""
     account = given(REGISTERED)
     assert when(account, MainAccount.create_sub_user, **sub_user_fields(MARIA)) == [created(MARIA)]
     assert account.sub_user(MARIA) == SubUser(

@@ -47,7 +47,7 @@ def test_activations_count_towards_the_mail_limit() -> None:
 
 
 def test_change_beyond_the_mail_limit_is_refused_entirely() -> None:
-    """A new password together with another change: neither applies."""
+    """An edit with a new password and another change applies neither."""
     account = given(*ACTIVE)
     send_again(account, MAILS_PER_SUB_USER)
 
@@ -59,7 +59,7 @@ def test_change_beyond_the_mail_limit_is_refused_entirely() -> None:
 
 @pytest.mark.parametrize("edit", [SubUserEdit(visible=False), DEACTIVATE, SubUserEdit(active=False, new_password=True)])
 def test_changes_without_a_mail_are_not_limited(edit: SubUserEdit) -> None:
-    """In particular, deactivation."""
+    """Deactivation, in particular, is always possible."""
     account = given(*ACTIVE)
     send_again(account, MAILS_PER_SUB_USER)
 

@@ -48,7 +48,7 @@ def test_metadata_of_the_owner_uses_the_owners_key(actor_type: ActorType, field:
 @every_metadata_field
 @pytest.mark.parametrize("actor_type", SUB_USER_ACTORS)
 def test_metadata_of_a_sub_user_uses_their_key(actor_type: ActorType, field: str) -> None:
-    """Also for anonymous attempts to log in as the sub-user."""
+    """Anonymous attempts to log in as the sub-user count as theirs."""
     assert event_by(actor_type, login_refused(MARIA, "wrong_password", 1)).key_owner_id(field) == MARIA
 
 

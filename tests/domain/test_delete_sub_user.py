@@ -23,7 +23,7 @@ from tests.domain.given_when_then import EventSpec, given, then_refused, when
 
 @pytest.mark.parametrize("history", [[], [activated(MARIA)]], ids=["inactive", "active"])
 def test_deletion_also_erases_personal_data(history: list[EventSpec]) -> None:
-    """Two events: the deletion, and the erasure that makes the personal data unreadable."""
+    """Two events are recorded: the deletion, and the erasure that makes the personal data unreadable."""
     account = given(REGISTERED, created(MARIA), created(LUCA), *history)
     assert when(account, MainAccount.delete_sub_user, MARIA) == [deleted(MARIA), erased(MARIA)]
     assert list(account.sub_users) == [LUCA]
@@ -39,7 +39,7 @@ def test_unknown_sub_user_cannot_be_deleted() -> None:
 
 
 def test_deleted_sub_user_cannot_log_in() -> None:
-    """Nor change their password, even if the request began before the deletion."""
+    """They cannot change their password, either, even if the request began before the deletion."""
     account = given(REGISTERED, created(MARIA), activated(MARIA), deleted(MARIA), erased(MARIA))
     then_refused(SubUserNotFound, account, MainAccount.log_in, MARIA, SESSION)
     then_refused(SubUserNotFound, account, MainAccount.change_own_password, MARIA, SESSION)

@@ -38,7 +38,7 @@ EVERYTHING = SubUserEdit(
 )
 
 
-def edited(account: MainAccount, **changes: Any) -> list[EventSpec]:
+def edit_maria(account: MainAccount, **changes: Any) -> list[EventSpec]:
     return when(account, MainAccount.edit_sub_user, MARIA, SubUserEdit(**changes))
 
 
@@ -56,7 +56,7 @@ def visibility_changed(visible: bool) -> EventSpec:
 def test_omitted_names_are_unchanged(changes: dict[str, str]) -> None:
     """None in the event marks an unchanged name."""
     account = given(REGISTERED, created(MARIA))
-    assert edited(account, **changes) == [renamed(**changes)]
+    assert edit_maria(account, **changes) == [renamed(**changes)]
     before = {name: sub_user_fields(MARIA)[name] for name in ("name", "surname")}
     assert {name: getattr(account.sub_user(MARIA), name) for name in before} == {**before, **changes}
 
@@ -64,13 +64,13 @@ def test_omitted_names_are_unchanged(changes: dict[str, str]) -> None:
 @pytest.mark.parametrize("visible", [False, True], ids=["hidden", "shown"])
 def test_visibility_changes(visible: bool) -> None:
     account = given(REGISTERED, created(MARIA, visible=not visible))
-    assert edited(account, visible=visible) == [visibility_changed(visible)]
+    assert edit_maria(account, visible=visible) == [visibility_changed(visible)]
     assert account.sub_user(MARIA).visible is visible
 
 
 @pytest.mark.parametrize("visible", [False, True], ids=["hidden", "shown"])
 def test_unchanged_visibility_records_no_event(visible: bool) -> None:
-    assert edited(given(REGISTERED, created(MARIA, visible=visible)), visible=visible) == []
+    assert edit_maria(given(REGISTERED, created(MARIA, visible=visible)), visible=visible) == []
 
 
 def test_hidden_sub_user_keeps_access() -> None:
@@ -85,29 +85,29 @@ def test_hidden_sub_user_keeps_access() -> None:
 def test_access_expiry_is_set_changed_and_removed(before: Any, after: Any) -> None:
     """An expiry in the past is allowed: access ends immediately."""
     account = given(REGISTERED, created(MARIA, access_expires_at=before))
-    assert edited(account, changes_expiry=True, access_expires_at=after) == [expiry_set(MARIA, after)]
+    assert edit_maria(account, changes_expiry=True, access_expires_at=after) == [expiry_set(MARIA, after)]
     assert account.sub_user(MARIA).access_expires_at == after
 
 
 @pytest.mark.parametrize("expiry", [LATER, None], ids=str)
 def test_unchanged_expiry_records_no_event(expiry: Any) -> None:
     account = given(REGISTERED, created(MARIA, access_expires_at=expiry))
-    assert edited(account, changes_expiry=True, access_expires_at=expiry) == []
+    assert edit_maria(account, changes_expiry=True, access_expires_at=expiry) == []
 
 
 def test_omitted_expiry_is_unchanged() -> None:
     """Not giving an expiry differs from removing it."""
     account = given(REGISTERED, created(MARIA, access_expires_at=LATER))
-    assert edited(account, access_expires_at=None) == []
+    assert edit_maria(account, access_expires_at=None) == []
     assert account.sub_user(MARIA).access_expires_at == LATER
 
 
 def test_empty_edit_records_no_event() -> None:
-    assert edited(given(REGISTERED, created(MARIA), activated(MARIA))) == []
+    assert edit_maria(given(REGISTERED, created(MARIA), activated(MARIA))) == []
 
 
 def test_several_properties_change_at_once() -> None:
-    """One event each, with the activation last, because its mail depends on the other changes."""
+    """Each is one event. The activation is last, because its mail depends on the other changes."""
     account = given(REGISTERED, created(MARIA))
     assert when(account, MainAccount.edit_sub_user, MARIA, EVERYTHING) == [
         renamed(name="Mary", surname="White"),
@@ -120,7 +120,7 @@ def test_several_properties_change_at_once() -> None:
 def test_password_is_replaced_during_deactivation() -> None:
     """No mail is sent."""
     account = given(REGISTERED, created(MARIA), activated(MARIA))
-    assert edited(account, name="Mary", active=False, new_password=True) == [
+    assert edit_maria(account, name="Mary", active=False, new_password=True) == [
         renamed(name="Mary"),
         deactivated(MARIA),
         password_reset(MARIA, credentials=2, notice=Notice.NONE),
@@ -138,7 +138,7 @@ def test_repeated_edit_records_names_and_password_again() -> None:
 
 
 def test_refused_edit_changes_nothing() -> None:
-    """All or nothing (rule 2)."""
+    """An edit applies as a whole or not at all (rule 2)."""
     then_refused(SubUserNotFound, given(REGISTERED, created(LUCA)), MainAccount.edit_sub_user, MARIA, EVERYTHING)
     account = given(REGISTERED, created(MARIA), CLOSED)
     then_refused(AccountIsClosed, account, MainAccount.edit_sub_user, MARIA, EVERYTHING)
@@ -173,12 +173,12 @@ def test_every_change_increments_the_revision(changes: dict[str, Any]) -> None:
     """Clients detect changes with `If-Match`."""
     account = given(REGISTERED, created(MARIA), activated(MARIA))
     before = account.sub_user(MARIA).revision
-    edited(account, **changes)
+    edit_maria(account, **changes)
     assert account.sub_user(MARIA).revision == before + 1
 
 
 def test_edit_without_change_keeps_the_revision() -> None:
     account = given(REGISTERED, created(MARIA), activated(MARIA))
     before = account.sub_user(MARIA).revision
-    edited(account, visible=True, active=True)
+    edit_maria(account, visible=True, active=True)
     assert account.sub_user(MARIA).revision == before

@@ -37,24 +37,24 @@ ACTIVATE = SubUserEdit(active=True)
 DEACTIVATE = SubUserEdit(active=False)
 
 
-def toggled(account: MainAccount, edit: SubUserEdit) -> list[EventSpec]:
+def edit_maria(account: MainAccount, edit: SubUserEdit) -> list[EventSpec]:
     return when(account, MainAccount.edit_sub_user, MARIA, edit)
 
 
 def test_first_activation_mails_the_password_set_at_creation() -> None:
     """The credentials number stays the same, because no new password is issued."""
-    assert toggled(given(*INACTIVE), ACTIVATE) == [activated(MARIA, credentials=1, notice=Notice.ACTIVATION)]
+    assert edit_maria(given(*INACTIVE), ACTIVATE) == [activated(MARIA, credentials=1, notice=Notice.ACTIVATION)]
 
 
 def test_first_activation_mails_the_latest_password() -> None:
     """A password replaced before the activation has a higher credentials number."""
     account = given(*INACTIVE, password_reset(MARIA, credentials=2, notice=Notice.NONE))
-    assert toggled(account, ACTIVATE) == [activated(MARIA, credentials=2, notice=Notice.ACTIVATION)]
+    assert edit_maria(account, ACTIVATE) == [activated(MARIA, credentials=2, notice=Notice.ACTIVATION)]
 
 
 def test_activation_gives_access_and_requests_a_mail() -> None:
     account = given(*INACTIVE)
-    toggled(account, ACTIVATE)
+    edit_maria(account, ACTIVATE)
     maria = account.sub_user(MARIA)
     assert (maria.active, maria.was_activated, maria.must_change_password) == (True, True, True)
     assert (maria.credentials_mail, maria.mail_version) == (CredentialsMailState.PENDING, account.version)
@@ -62,20 +62,20 @@ def test_activation_gives_access_and_requests_a_mail() -> None:
 
 def test_reactivation_issues_new_credentials() -> None:
     """The previous password no longer works, and the mail is a reactivation notice."""
-    assert toggled(given(*DEACTIVATED), ACTIVATE) == [activated(MARIA, credentials=2, notice=Notice.REACTIVATION)]
+    assert edit_maria(given(*DEACTIVATED), ACTIVATE) == [activated(MARIA, credentials=2, notice=Notice.REACTIVATION)]
 
 
 def test_reactivation_replaces_an_own_password_with_a_temporary_one() -> None:
     """The sub-user must choose their own password again (rule 5)."""
     account = given(*ACTIVE, password_changed(MARIA, credentials=2), deactivated(MARIA))
-    assert toggled(account, ACTIVATE) == [activated(MARIA, credentials=3, notice=Notice.REACTIVATION)]
+    assert edit_maria(account, ACTIVATE) == [activated(MARIA, credentials=3, notice=Notice.REACTIVATION)]
     assert account.sub_user(MARIA).must_change_password is True
 
 
 def test_activation_lifts_a_lock() -> None:
-    """The first one and any later one."""
-    assert toggled(given(*INACTIVE, locked_out(MARIA)), ACTIVATE) == [activated(MARIA), unlocked(MARIA)]
-    assert toggled(given(*DEACTIVATED, locked_out(MARIA)), ACTIVATE) == [
+    """The first activation and any later one lift it."""
+    assert edit_maria(given(*INACTIVE, locked_out(MARIA)), ACTIVATE) == [activated(MARIA), unlocked(MARIA)]
+    assert edit_maria(given(*DEACTIVATED, locked_out(MARIA)), ACTIVATE) == [
         activated(MARIA, credentials=2, notice=Notice.REACTIVATION),
         unlocked(MARIA),
     ]
@@ -84,23 +84,23 @@ def test_activation_lifts_a_lock() -> None:
 @pytest.mark.parametrize("history", [ACTIVE, [*ACTIVE, locked_out(MARIA)]], ids=["active", "active but locked"])
 def test_activating_an_active_sub_user_records_no_event(history: list[EventSpec]) -> None:
     """It sends no mail and lifts no lock."""
-    assert toggled(given(*history), ACTIVATE) == []
+    assert edit_maria(given(*history), ACTIVATE) == []
 
 
 def test_deactivation_ends_access() -> None:
     account = given(*ACTIVE)
-    assert toggled(account, DEACTIVATE) == [deactivated(MARIA)]
+    assert edit_maria(account, DEACTIVATE) == [deactivated(MARIA)]
     assert account.sub_user(MARIA).active is False
 
 
 @pytest.mark.parametrize("history", [INACTIVE, DEACTIVATED], ids=["never activated", "deactivated"])
 def test_deactivating_an_inactive_sub_user_records_no_event(history: list[EventSpec]) -> None:
-    assert toggled(given(*history), DEACTIVATE) == []
+    assert edit_maria(given(*history), DEACTIVATE) == []
 
 
 def test_deactivation_keeps_a_lock() -> None:
-    """Only new credentials lift it."""
-    assert toggled(given(*ACTIVE, locked_out(MARIA)), DEACTIVATE) == [deactivated(MARIA)]
+    """Only new credentials lift a lock."""
+    assert edit_maria(given(*ACTIVE, locked_out(MARIA)), DEACTIVATE) == [deactivated(MARIA)]
 
 
 NEW_PASSWORD = SubUserEdit(new_password=True)
@@ -119,7 +119,7 @@ NEW_PASSWORD = SubUserEdit(new_password=True)
     ids=["first activation", "activation again", "active already", "new password", "both"],
 )
 def test_expired_sub_user_gets_no_access(history: list[EventSpec], edit: SubUserEdit, expiry: datetime) -> None:
-    """Whether the expiry was set earlier or in the same edit: the edit is refused."""
+    """The edit is refused, whether the expiry was set earlier or in the same edit."""
     then_refused(AccessExpired, given(*history, expiry_set(MARIA, expiry)), MainAccount.edit_sub_user, MARIA, edit)
     edit_with_expiry = replace(
         edit, changes_expiry=True, access_expires_at=expiry, name=Ciphertext("an encrypted name")
@@ -131,7 +131,7 @@ def test_expired_sub_user_gets_no_access(history: list[EventSpec], edit: SubUser
 def test_activation_may_set_a_later_expiry(expiry: datetime | None) -> None:
     account = given(*INACTIVE, expiry_set(MARIA, EARLIER))
     edit = replace(ACTIVATE, changes_expiry=True, access_expires_at=expiry)
-    assert toggled(account, edit) == [expiry_set(MARIA, expiry), activated(MARIA)]
+    assert edit_maria(account, edit) == [expiry_set(MARIA, expiry), activated(MARIA)]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_activation_may_set_a_later_expiry(expiry: datetime | None) -> None:
     ids=["deactivation", "something else", "new password with a deactivation", "another expiry"],
 )
 def test_expired_sub_user_can_be_edited_without_gaining_access(edit: SubUserEdit) -> None:
-    assert toggled(given(*ACTIVE, expiry_set(MARIA, EARLIER)), edit)
+    assert edit_maria(given(*ACTIVE, expiry_set(MARIA, EARLIER)), edit)
 
 
 @pytest.mark.parametrize("edit", [ACTIVATE, DEACTIVATE], ids=["on", "off"])

@@ -18,7 +18,7 @@ from tests.domain.given_when_then import given, when
 
 
 def test_deletion_under_a_hold_does_not_erase() -> None:
-    """The sub-user leaves the account nevertheless."""
+    """The sub-user leaves the account."""
     account = given(REGISTERED, created(MARIA))
     assert when(account, MainAccount.delete_sub_user, MARIA, under_legal_hold=True) == [deleted(MARIA)]
     assert account.sub_users == {}
@@ -31,14 +31,14 @@ def test_held_sub_user_is_erased_later() -> None:
 
 
 def test_erasing_an_existing_sub_user_deletes_them() -> None:
-    """Needed after a restore, when an erased sub-user exists again."""
+    """This is needed after a restore, when an erased sub-user exists again."""
     account = given(REGISTERED, created(MARIA), created(LUCA))
     assert when(account, MainAccount.erase_sub_user, MARIA) == [deleted(MARIA), erased(MARIA)]
     assert list(account.sub_users) == [LUCA]
 
 
 def test_erasing_an_account_erases_everyone() -> None:
-    """Closes the account, then erases existing and held sub-users once each, then the owner."""
+    """The account is closed, then existing and held sub-users are erased once each, then the owner."""
     account = given(REGISTERED, created(MARIA), created(LUCA), deleted(LUCA))
     recorded = when(account, MainAccount.erase_all_people, [LUCA, MARIA])
     assert recorded == [CLOSED, erased(LUCA), deleted(MARIA), erased(MARIA), OWNER_ERASED]

@@ -30,7 +30,7 @@ WITHOUT_OWN_ACTION = {"SubUserActivityRecorded"}
 """Events whose audit action the portal chooses."""
 
 
-def resolved(topic: str) -> type | None:
+def class_of_topic(topic: str) -> type | None:
     try:
         return cast("type", resolve_topic(topic))
     except TopicError:
@@ -49,17 +49,17 @@ def missing_registrations(event_class: type) -> list[str]:
         missing += missing_texts(name, vars(event_class)["DESCRIPTOR"])
     if getattr(events, name, None) is not event_class:
         missing.append(f"{name} is not re-exported: import it in domain/events/__init__.py")
-    if not any(issubclass(event_class, row.event_class) for row in PINNED_EVENTS):
+    if not any(issubclass(event_class, pinned_event.event_class) for pinned_event in PINNED_EVENTS):
         missing.append(f"{name} is not pinned: add its stored form to tests/domain/pinned_events.py")
     if not issubclass(event_class, events.Event):
         if name not in ONLY_EVENT_OF_STREAM and not issubclass(event_class, OTHER_STREAM_CLASSES):
             missing.append(
                 f"{name} is no `Event` of an account: add it to ONLY_EVENT_OF_STREAM if its streams have one event"
             )
-        if resolved(topic) is not event_class:
+        if class_of_topic(topic) is not event_class:
             missing.append(f"{name} cannot be read: add its base class to EVENT_CLASSES in domain/events/__init__.py")
         return missing
-    recorded = resolved(topic)
+    recorded = class_of_topic(topic)
     if recorded is None or not issubclass(recorded, event_class):
         missing.append(f"{name} is not listed on MainAccount: add `{name} = events.{name}` to domain/main_account.py")
     elif recorded is event_class and name not in NOT_APPLIED and not issubclass(recorded, CanInitAggregate):

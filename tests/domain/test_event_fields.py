@@ -85,7 +85,7 @@ def test_stored_enum_values_never_change(enum: type[StrEnum], stored: str) -> No
 
 @every_event_class
 def test_no_event_has_a_field_for_a_secret(event_class: type) -> None:
-    """No password, password hash, token or key."""
+    """Covers passwords, password hashes, tokens and keys."""
     names = set(field_types(event_class)) - FIELDS_WITHOUT_SECRET
     assert [name for name in names if any(secret in name for secret in SECRET_WORDS)] == []
 
@@ -102,7 +102,7 @@ def test_personal_fields_are_encrypted(event_class: type) -> None:
 
 @every_event_class
 def test_event_is_flat(event_class: type) -> None:
-    """Only primitive fields, which readers in any language can decode."""
+    """Readers in any language can decode its primitive fields."""
     assert nested_fields(event_class) == set()
 
 
@@ -115,7 +115,7 @@ def test_nested_field_is_reported(hint: Any) -> None:
 
 @every_event_class
 def test_event_has_its_metadata(event_class: type) -> None:
-    """Actor, origin and reason. Standalone events have no actor or reason, other streams' events no reason."""
+    """Actor, origin and reason. Standalone events have no actor or reason; those of other streams have no reason."""
     absent = {"actor_type", "actor_id", "reason"} if event_class.__name__ in ONLY_EVENT_OF_STREAM else set[str]()
     absent |= {"reason"} if issubclass(event_class, OTHER_STREAM_CLASSES) else set()
     assert {field.name for field in fields(EventMetadata)} - absent <= set(field_types(event_class))

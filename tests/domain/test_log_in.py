@@ -39,7 +39,7 @@ def refusal_reason(*history: EventSpec) -> str:
 
 
 def test_temporary_password_opens_a_restricted_session() -> None:
-    """Which only allows the sub-user to choose their own password (rule 5)."""
+    """It only allows the sub-user to choose their own password (rule 5)."""
     account = given(*ACTIVE)
     assert when(account, MainAccount.log_in, MARIA, SESSION) == RESTRICTED
     assert account.sub_user(MARIA).last_login_at == NOW

@@ -39,7 +39,7 @@ def test_sub_user_ends_one_session() -> None:
 
 
 def test_main_account_ends_all_sessions() -> None:
-    """Without a session id."""
+    """The command has no session id."""
     assert when(given(*ACTIVE), MainAccount.log_out, MARIA, None) == [logged_out(None)]
 
 

@@ -30,7 +30,7 @@ def record_failure(account: MainAccount, failures: int, why: str = "wrong_passwo
 
 @pytest.mark.parametrize("via", Via)
 def test_login_records_the_authentication_method(via: Via) -> None:
-    """Password or link from the portal."""
+    """The method is a password, or a link from the portal."""
     assert when(given(REGISTERED), MainAccount.log_in_owner, SESSION, via) == [
         event_spec(events.MainAccountLoggedIn, session_id=SESSION, via=via)
     ]
@@ -57,7 +57,7 @@ def test_failures_are_recorded_at_growing_intervals() -> None:
 
 
 def test_refused_login_is_recorded_in_a_closed_account() -> None:
-    """For a login that began before the account was closed."""
+    """The login may have begun before the account was closed."""
     assert record_failure(given(REGISTERED, CLOSED), 1, "account_closed") == [refused("account_closed", 1)]
 
 

@@ -7,7 +7,7 @@ from domain.permission_catalog import MAIN_ACCOUNT_ONLY, OPERATIONAL, Permission
 
 
 def test_sub_user_has_every_operational_permission() -> None:
-    """In display order. The names are part of the public interface."""
+    """They are in display order. The names are part of the public interface."""
     assert [str(permission) for permission in OPERATIONAL] == [
         "assistants",
         "tools",

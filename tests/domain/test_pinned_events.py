@@ -1,4 +1,4 @@
-"""Stored events stay readable for ever, and change the account as they did."""
+"""Stored events stay readable forever, and change the account as they did."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 VERSIONS_WITHOUT_STATE_CHANGE = {3}
 """Versions of the pinned history that change no state: the owner's password is not part of it."""
 
-pinned_events = pytest.mark.parametrize(
-    "pinned", PINNED_EVENTS, ids=[f"{row.version} {row.topic}" for row in PINNED_EVENTS]
+every_pinned_event = pytest.mark.parametrize(
+    "pinned_event",
+    PINNED_EVENTS,
+    ids=[f"{pinned_event.version} {pinned_event.topic}" for pinned_event in PINNED_EVENTS],
 )
 
 
-def account_of(rows: list[PinnedEvent]) -> MainAccount:
+def account_of(history: list[PinnedEvent]) -> MainAccount:
     account: MainAccount | None = None
-    for row in rows:
-        account = cast("CanMutateAggregate[UUID]", EventMapper().to_domain_event(row.stored)).mutate(account)
+    for pinned_event in history:
+        account = cast("CanMutateAggregate[UUID]", EventMapper().to_domain_event(pinned_event.stored)).mutate(account)
     assert isinstance(account, MainAccount)
     return account
 
@@ -37,28 +39,28 @@ def state(account: MainAccount) -> dict[str, Any]:
     return MainAccountSnapshot.take(account).state
 
 
-@pinned_events
-def test_event_is_stored_in_its_pinned_form(pinned: PinnedEvent) -> None:
+@every_pinned_event
+def test_event_is_stored_in_its_pinned_form(pinned_event: PinnedEvent) -> None:
     """Names, order and format of stored fields never change."""
-    assert issubclass(type(pinned.event), pinned.event_class)
-    stored = EventMapper().to_stored_event(pinned.event)
-    assert (stored.topic, stored.state.decode()) == (pinned.topic, pinned.payload)
-    assert stored == pinned.stored
+    assert issubclass(type(pinned_event.event), pinned_event.event_class)
+    stored = EventMapper().to_stored_event(pinned_event.event)
+    assert (stored.topic, stored.state.decode()) == (pinned_event.topic, pinned_event.payload)
+    assert stored == pinned_event.stored
 
 
-@pinned_events
-def test_pinned_event_is_still_readable(pinned: PinnedEvent) -> None:
+@every_pinned_event
+def test_pinned_event_is_still_readable(pinned_event: PinnedEvent) -> None:
     """It equals the recorded event, including the types of its fields."""
-    event = EventMapper().to_domain_event(pinned.stored)
-    assert event == pinned.event
-    for name, value in vars(pinned.event).items():
+    event = EventMapper().to_domain_event(pinned_event.stored)
+    assert event == pinned_event.event
+    for name, value in vars(pinned_event.event).items():
         assert type(getattr(event, name)) is type(value)
 
 
 def test_loaded_event_has_only_its_fields() -> None:
-    """No extra instance attributes, which could shadow class attributes."""
-    for row in PINNED_EVENTS:
-        assert set(vars(EventMapper().to_domain_event(row.stored))) == set(vars(row.event))
+    """Extra instance attributes could shadow class attributes."""
+    for pinned_event in PINNED_EVENTS:
+        assert set(vars(EventMapper().to_domain_event(pinned_event.stored))) == set(vars(pinned_event.event))
 
 
 @pytest.mark.parametrize("index", range(1, len(HISTORY)), ids=lambda index: f"{index + 1} {HISTORY[index].topic}")

@@ -56,7 +56,7 @@ def test_plan_of_a_closed_account_cannot_change() -> None:
 
 
 def test_threshold_is_reached_once_per_period() -> None:
-    """Exactly at the amount, to the millisecond and the token; the next period starts again."""
+    """It is reached exactly at the amount, to the millisecond and the token. The next period starts again."""
     account = given(REGISTERED, plan_set(PLAN))
     assert record(account, Usage(800 * MINUTE - 1, 399)) == []
     assert record(account, Usage(800 * MINUTE, 399)) == [
@@ -76,7 +76,7 @@ def test_threshold_is_reached_once_per_period() -> None:
 
 
 def test_raised_plan_can_reach_its_thresholds_again() -> None:
-    """Once for each included amount; reverting the plan does not repeat them."""
+    """Each included amount has its own thresholds. Reverting the plan does not repeat them."""
     account = given(REGISTERED, plan_set(PLAN))
     record(account, Usage(1000 * MINUTE, 0))
     raised = Plan(2000, 500, PLAN.period_start)
@@ -125,7 +125,7 @@ def test_threshold_is_reached_in_a_closed_account() -> None:
 def test_period_begins_on_the_day_of_the_plan_or_the_last_of_the_month(
     start: str, day: str, first: str, end: str
 ) -> None:
-    """Also for days before the plan's start."""
+    """This also applies to days before the plan's start."""
     plan = Plan(0, 0, date.fromisoformat(start))
     expected = Period(date.fromisoformat(first), date.fromisoformat(end))
     assert plan.period_of(date.fromisoformat(day)) == expected

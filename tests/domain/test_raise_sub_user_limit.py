@@ -25,7 +25,7 @@ def test_unchanged_limit_records_no_event() -> None:
 
 @pytest.mark.parametrize("limit", [24, 10, 0, -1])
 def test_limit_is_never_lowered(limit: int) -> None:
-    """Not even back to an earlier value."""
+    """An earlier value is refused, too."""
     then_refused(LimitNotRaised, given(REGISTERED, RAISED_TO_25), MainAccount.raise_sub_user_limit, limit)
 
 

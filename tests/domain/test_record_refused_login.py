@@ -54,7 +54,7 @@ def test_99_failures_do_not_lock() -> None:
 
 
 def test_100th_failure_locks() -> None:
-    """Until new credentials are issued (NIST SP 800-63B-4, 3.2.2)."""
+    """The lock lasts until new credentials are issued (NIST SP 800-63B-4, 3.2.2)."""
     account = given(*ACTIVE)
     assert record_failure(account, 100) == [locked_out(MARIA, failures=100)]
     assert account.sub_user(MARIA).locked is True
@@ -99,7 +99,7 @@ def test_login_with_an_unknown_email_is_recorded_without_a_sub_user(failures: in
 
 @pytest.mark.parametrize("sub_user_id", [None, UNKNOWN_SUB_USER], ids=["unknown e-mail", "deleted meanwhile"])
 def test_unknown_sub_user_is_not_locked(sub_user_id: UUID | None) -> None:
-    """However many failures there were; the account does not change."""
+    """The account does not change, even after 100 failures."""
     account = given(*ACTIVE)
     before = dict(account.sub_users)
     assert when(account, MainAccount.record_refused_login, sub_user_id, "unknown", 100, by=ANONYMOUS) == []

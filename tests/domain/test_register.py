@@ -7,7 +7,7 @@ from tests.domain.given_when_then import ACCOUNT, BY_OWNER, NOW, recorded
 
 
 def test_new_account_has_the_default_limit() -> None:
-    """Ten sub-users, until support raises it (rule 8)."""
+    """The limit is ten sub-users, until support raises it (rule 8)."""
     assert recorded(registered(), NOW, BY_OWNER) == [REGISTERED]
     assert REGISTERED.fields["sub_user_limit"] == 10
 

@@ -65,7 +65,7 @@ def test_new_credentials_lift_a_lock() -> None:
 
 @pytest.mark.parametrize("expiry", [EARLIER, NOW])
 def test_expired_sub_user_gets_no_credentials(expiry: datetime) -> None:
-    """They could not sign in with them."""
+    """The sub-user could not sign in with them."""
     account = given(REGISTERED, created(MARIA), activated(MARIA), expiry_set(MARIA, expiry))
     then_refused(AccessExpired, account, MainAccount.send_credentials_again, MARIA)
 

@@ -16,7 +16,7 @@ from domain.main_account import MainAccount
 from domain.snapshot import MainAccountSnapshot
 from tests.domain import pinned_events
 from tests.domain.event_builders import MARIA, REGISTERED, created, registered
-from tests.domain.given_when_then import given as given_facts
+from tests.domain.given_when_then import given as given_events
 from tests.domain.histories import Command, histories, run_commands
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_stored_events_restore_the_account(history: list[Command]) -> None:
 
 @given(histories(), st.data())
 def test_snapshot_and_later_events_restore_the_account(history: list[Command], data: st.DataObject) -> None:
-    """For a snapshot of any version."""
+    """The snapshot may have any version."""
     account = registered()
     run_commands(account, history)
     events = stored(account.collect_events())
@@ -132,7 +132,7 @@ def test_copy_and_original_are_independent(before: list[Command], after: list[Co
 
 def test_sub_user_is_immutable() -> None:
     """An account and its copy share sub-users."""
-    maria = given_facts(REGISTERED, created(MARIA)).sub_user(MARIA)
+    maria = given_events(REGISTERED, created(MARIA)).sub_user(MARIA)
     with pytest.raises(FrozenInstanceError):
         maria.locked = True  # type: ignore[misc]  # the assignment must fail
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""The start of an HTTP/2 connection: the preface and an empty SETTINGS frame."""
 
 
 def h2_stream(number: int) -> bytes:
@@ -47,7 +48,7 @@ async def leave_unread(port: int, request: bytes) -> None:
 
 
 async def send_repeatedly(port: int, request: bytes) -> None:
-    """Send a request over and over, reading what the server returns, until it closes the connection."""
+    """Send a request again after each response, until the server closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         while True:
@@ -58,7 +59,7 @@ async def send_repeatedly(port: int, request: bytes) -> None:
         writer.close()
 
 
-def attack_by_kind(kind: str, port: int, path: str, key: str) -> Callable[[], Awaitable[None]]:  # noqa: PLR0911  # one return for each kind
+def create_attack(kind: str, port: int, path: str, key: str) -> Callable[[], Awaitable[None]]:  # noqa: PLR0911  # one return for each kind
     """Return the coroutine function that one attacking client runs."""
     bearer = f"Authorization: Bearer {key}\r\n"
     post = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -87,7 +88,7 @@ def attack_by_kind(kind: str, port: int, path: str, key: str) -> Callable[[], Aw
 
 
 async def run(clients: int, seconds: float, attack: Callable[[], Awaitable[None]]) -> None:
-    """Attack with this many clients, each of which reconnects when it is cut off."""
+    """Attack with this many clients. A client that the server disconnects reconnects."""
 
     async def client() -> None:
         while True:
@@ -107,6 +108,6 @@ if __name__ == "__main__":
         run(
             int(attack_clients),
             float(attack_seconds),
-            attack_by_kind(attack_kind, int(attacked_port), attack_path, attack_key),
+            create_attack(attack_kind, int(attacked_port), attack_path, attack_key),
         )
     )

@@ -46,14 +46,14 @@ def main() -> None:
         settings = floor_settings("", port, PROCESSES, 4, Path(folder))
         heartbeats = Heartbeats(PROCESSES)
         with listen("127.0.0.1", port) as listener:
-            create = partial(Application, application)
+            create_application = partial(Application, application)
             children = [
                 Child(
-                    f"api {n}",
-                    partial(serve, create, settings, listener, heartbeats.heartbeat_of(n)),
-                    heartbeats.heartbeat_of(n),
+                    f"api {number}",
+                    partial(serve, create_application, settings, listener, heartbeats.heartbeat_of(number)),
+                    heartbeats.heartbeat_of(number),
                 )
-                for n in range(PROCESSES)
+                for number in range(PROCESSES)
             ]
             Supervisor(children, signals, WATCHDOG_SECONDS).run()
 

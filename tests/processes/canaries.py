@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.processes.deployment import Deployment
-    from tests.processes.portal import Person, Portal
+    from tests.processes.portal import Portal, SubUserHandle
 
 TEMPORARY, RESET, OWN = "canary first phrase Qx", "canary second phrase Qx", "canary phrase of my own Qx"
 MISTYPED, OWNERS, REFUSED = "canary mistyped phrase Qx", "canary phrase of the boss Qx", "canary Qx"
@@ -29,7 +29,7 @@ EDITS_UNTIL_SNAPSHOT = 100
 GENERATED_PASSWORD = re.compile(r"password \(temporary\):\s+(\S+)")
 
 
-def plant(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, str]:
+def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, str]:
     """Run every operation that handles a secret; return the generated secrets by name."""
     portal.headers.update({"X-Client-IP": IP, "X-Client-User-Agent": AGENT})
     body = {"email": OWNERS_EMAIL, "company_name": COMPANY, "password": OWNERS}
@@ -38,21 +38,21 @@ def plant(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, 
     support.call(200, "PUT", f"{path}/sub-user-limit", {"limit": 11, "reason": REASON})
 
     deleted = company.add(DELETED_EMAIL, TEMPORARY, name=DELETED_NAME, surname=SURNAME)
-    person = company.add(EMAIL, TEMPORARY, name=NAME, surname=SURNAME)
-    tokens = use_passwords(deployment, person)
+    sub_user = company.add(EMAIL, TEMPORARY, name=NAME, surname=SURNAME)
+    tokens = use_passwords(deployment, sub_user)
     for number in range(EDITS_UNTIL_SNAPSHOT):
-        person.change(surname=f"{SURNAME} {number}")
+        sub_user.change(surname=f"{SURNAME} {number}")
     activity = {
-        "sub_user_id": person.sub_user_id,
+        "sub_user_id": sub_user.sub_user_id,
         "action": "assistant.edited",
         "target": TARGET,
         "details": {"a": DETAIL},
     }
     portal.call(201, "POST", f"{path}/activities", {"activities": [activity]}, Idempotency_Key="2")
-    send_refused_requests(portal, person)
+    send_refused_requests(portal, sub_user)
     company.audit_log()
-    generated = request_credentials_mail(deployment, person)
-    tokens.append(replace(person, password=generated).log_in())
+    generated = request_credentials_mail(deployment, sub_user)
+    tokens.append(replace(sub_user, password=generated).log_in())
     deleted.delete()
     link = portal.call(201, "POST", f"{path}/console-links").json()["url"].rpartition("/")[2]
     return {
@@ -62,27 +62,27 @@ def plant(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, 
     }
 
 
-def use_passwords(deployment: Deployment, person: Person) -> list[str]:
+def use_passwords(deployment: Deployment, sub_user: SubUserHandle) -> list[str]:
     """Activate a sub-user, mistype, change and reset their password; return the session tokens."""
-    portal = person.company.portal
-    person.change(active=True)
-    portal.call(401, "POST", "/v1/sessions", {**person.login, "password": MISTYPED})
-    temporary = person.log_in()
-    person = person.choose_password(OWN)
-    own = person.log_in()
+    portal = sub_user.company.portal
+    sub_user.change(active=True)
+    portal.call(401, "POST", "/v1/sessions", {**sub_user.login_body, "password": MISTYPED})
+    temporary = sub_user.log_in()
+    sub_user = sub_user.choose_password(OWN)
+    own = sub_user.log_in()
     portal.introspect(own)
     wrong = {"current_password": MISTYPED, "new_password": TEMPORARY}
     portal.call(422, "PUT", "/v1/sessions/current/password", wrong, Session_Token=own)
     portal.call(204, "DELETE", "/v1/sessions/current", Session_Token=own)
     mails_of(deployment, "password_changed")
-    person.change(password=RESET)
+    sub_user.change(password=RESET)
     mails_of(deployment, "reset")
     return [temporary, own]
 
 
-def send_refused_requests(portal: Portal, person: Person) -> None:
-    """Send secrets in requests that are refused for each kind of reason."""
-    path = f"{person.company.path}/sub-users"
+def send_refused_requests(portal: Portal, sub_user: SubUserHandle) -> None:
+    """Send secrets in requests that are refused, each for another reason."""
+    path = f"{sub_user.company.path}/sub-users"
     body = {"email": EMAIL, "name": NAME, "surname": SURNAME, "password": TEMPORARY}
     portal.call(409, "POST", path, body)
     portal.call(422, "POST", path, {**body, "email": f"{EMAIL}\n", "password": REFUSED, NAME: TEMPORARY})
@@ -94,9 +94,9 @@ def send_refused_requests(portal: Portal, person: Person) -> None:
     assert portal.get(path, headers={"Authorization": f"Bearer {WRONG_KEY}"}).status_code == 401
 
 
-def request_credentials_mail(deployment: Deployment, person: Person) -> str:
+def request_credentials_mail(deployment: Deployment, sub_user: SubUserHandle) -> str:
     """Request a credentials mail; return the generated password."""
-    person.company.portal.call(202, "POST", f"{person.path}/credentials-mail", Idempotency_Key="3")
+    sub_user.company.portal.call(202, "POST", f"{sub_user.path}/credentials-mail", Idempotency_Key="3")
     match = GENERATED_PASSWORD.search(mails_of(deployment, "send_again")[0])
     assert match is not None
     return match[1]
@@ -104,10 +104,10 @@ def request_credentials_mail(deployment: Deployment, person: Person) -> str:
 
 def mails_of(deployment: Deployment, kind: str) -> list[str]:
     """Wait for a mail of this kind; return the decoded text of all of them."""
-    return [clear_text(file) for file in eventually(lambda: list(deployment.mail_folder.glob(f"*-{kind}-*.eml")))]
+    return [decoded_text(file) for file in eventually(lambda: list(deployment.mail_folder.glob(f"*-{kind}-*.eml")))]
 
 
-def clear_text(file: Path) -> str:
+def decoded_text(file: Path) -> str:
     """Return a mail's headers and the decoded text of its parts."""
     mail: Any = message_from_bytes(file.read_bytes(), policy=policy.default)
     return "\n".join([str(mail.items()), *(part.get_content() for part in mail.iter_parts())])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.postgres.maintenance.migrations import migrate
-from tests.clusters import Cluster, clusters
+from tests.clusters import Cluster, clusters_folder
 from tests.postgres import connect, database_copy, service_role_url
-from tests.processes.deployment import Deployment, an_open_folder, deployed, master_key
+from tests.processes.deployment import Deployment, deployed, master_key, traversable_folder
 from tests.processes.portal import Portal
 from tests.rabbitmq import OwnBroker, own_broker
 
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningService:
     """A running service and a portal client."""
 
     deployment: Deployment
@@ -41,9 +41,9 @@ class SharedService:
         self._template = template
         self._folder = folder
         self._stack = ExitStack()
-        self._running: Running | None = None
+        self._running: RunningService | None = None
 
-    def start(self) -> Running:
+    def start(self) -> RunningService:
         """Start the service, unless it runs, and return it."""
         if self._running is None:
             url = self._stack.enter_context(database_copy(self._server_url, self._template))
@@ -52,7 +52,7 @@ class SharedService:
             deployment.serve("api", "work")
             api_key = deployment.api_key()
             portal = self._stack.enter_context(Portal(deployment.url, api_key))
-            self._running = Running(deployment, url, api_key, portal)
+            self._running = RunningService(deployment, url, api_key, portal)
         return self._running
 
     def end(self) -> None:
@@ -85,27 +85,27 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture
-def running(shared_service: SharedService) -> Running:
-    """Return the shared service, running."""
+def running_service(shared_service: SharedService) -> RunningService:
+    """Return the shared service, started if necessary."""
     return shared_service.start()
 
 
 @pytest.fixture
 def deploy(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
-    """Return a function that prepares a deployment on the test's own database; teardown ends its programs."""
+    """Return a function that configures a deployment on the test's own database; teardown ends its programs."""
     urls = {"database_url": service_role_url(database_url), "admin_database_url": database_url}
     with deployed(tmp_path, **urls, master_key=master_key()) as deployment:
 
-        def prepare(**settings: str) -> Deployment:
+        def configure(**settings: str) -> Deployment:
             deployment.environment.update({f"SUBUSERS_{name.upper()}": value for name, value in settings.items()})
             return deployment
 
-        yield prepare
+        yield configure
 
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[OwnBroker]:
-    """Run a RabbitMQ server that tests may break, provided that they restore it."""
+    """Run a RabbitMQ server, shared by the tests. A test that breaks it must restore it."""
     with own_broker() as broker:
         yield broker
 
@@ -113,14 +113,14 @@ def broker() -> Iterator[OwnBroker]:
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """Return a folder that other users may traverse: under root, embedded PostgreSQL runs as another user."""
-    with an_open_folder() as folder:
+    with traversable_folder() as folder:
         yield folder
 
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """Run a database server with an empty, migrated database, which the test may freeze, kill and replace."""
-    with clusters() as folder:
+    with clusters_folder() as folder:
         cluster = Cluster(folder / "cluster")
         try:
             cluster.create()

@@ -29,10 +29,10 @@ from tests.processes.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SECONDS_TO_END = 90.0
+EXIT_TIMEOUT_SECONDS = 90.0
 METRICS_TOKEN = "the-token-of-a-Prometheus"
 STARTED_AS_NEW_PROCESSES = {"serve", "migrate", "tail"}
-"""Commands that the tests start as an operator does. The others are forks of a process that has imported them."""
+"""Commands that the tests start as an operator does. The launcher forks the others, which is faster."""
 
 PORTS, PORTS_PER_WORKER = range(20000, 30000), 1000
 """Ports below the ephemeral range, and how many of them each pytest worker owns."""
@@ -96,25 +96,25 @@ def kill(*pids: int) -> None:
 
 
 class Program:
-    """A process that runs one command of the service, and its output and that of its children."""
+    """A process that runs one command of the service. Its output includes that of its children."""
 
     def __init__(
         self,
         arguments: Sequence[str],
         environment: dict[str, str],
         folder: Path,
-        descriptors: int | None = None,
+        max_open_files: int | None = None,
         module: str = "api.cli",
     ) -> None:
         name = f"{'-'.join(arguments[:2]).replace('/', '_')}-{secrets.token_hex(4)}"
         self._output, self._errors = folder / f"{name}.out", folder / f"{name}.err"
         self.process: subprocess.Popen[bytes] | ForkedProcess
-        if module == "api.cli" and descriptors is None and arguments[0] not in STARTED_AS_NEW_PROCESSES:
+        if module == "api.cli" and max_open_files is None and arguments[0] not in STARTED_AS_NEW_PROCESSES:
             self.process = launcher().start(arguments, environment, folder, self._output, self._errors)
             return
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*_limit_descriptors(descriptors), sys.executable, "-m", module, *arguments],
+                [*_limit_open_files(max_open_files), sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -143,7 +143,7 @@ class Program:
 
     def wait(self) -> int:
         """Wait for the process to end; return its exit code."""
-        return self.process.wait(SECONDS_TO_END)
+        return self.process.wait(EXIT_TIMEOUT_SECONDS)
 
     def end(self) -> int:
         """Send SIGTERM and return the exit code; kill the process and its children if they remain."""
@@ -162,7 +162,7 @@ class Program:
 
 
 class Deployment:
-    """A folder, settings, and the commands run with them."""
+    """A data folder and settings, and the commands that run with them."""
 
     def __init__(self, folder: Path, **settings: str | Path | int) -> None:
         self.folder = folder
@@ -174,7 +174,7 @@ class Deployment:
         self.environment = inherited | {f"SUBUSERS_{name.upper()}": str(value) for name, value in values.items()}
         self.environment["TMPDIR"] = str(folder)  # files left by killed processes are removed with the folder
         self.programs: list[Program] = []
-        self.descriptors: int | None = None
+        self.max_open_files: int | None = None
 
     @property
     def url(self) -> str:
@@ -206,7 +206,7 @@ class Deployment:
 
     def start(self, *arguments: str, module: str = "api.cli") -> Program:
         """Start a command without waiting for it."""
-        program = Program(arguments, self.environment, self.folder, self.descriptors, module)
+        program = Program(arguments, self.environment, self.folder, self.max_open_files, module)
         self.programs.append(program)
         return program
 
@@ -233,7 +233,7 @@ class Deployment:
         return False
 
     def api_key(self, scope: str = "portal") -> str:
-        """Create an API key, in this process: starting the command line takes far longer."""
+        """Create an API key in this process, because starting the command line takes far longer."""
         with patch.dict(os.environ, self.environment), open_service() as service:
             return service.commands.api_keys.create(Scope(scope), f"a test's {scope}", BY_OPERATOR)
 
@@ -255,7 +255,7 @@ def deployed(folder: Path, **settings: str | Path | int) -> Iterator[Deployment]
 
 
 @contextmanager
-def an_open_folder() -> Iterator[Path]:
+def traversable_folder() -> Iterator[Path]:
     """Yield a folder that other users may traverse: under root, embedded PostgreSQL runs as another user."""
     folder = Path(tempfile.mkdtemp(prefix="subusers-processes-"))
     folder.chmod(0o711)
@@ -265,9 +265,9 @@ def an_open_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _limit_descriptors(descriptors: int | None) -> list[str]:
-    """Return a command prefix that limits the number of open files."""
-    return [] if descriptors is None else ["/bin/sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
+def _limit_open_files(max_open_files: int | None) -> list[str]:
+    """Return the prefix of a command that limits its number of open files."""
+    return [] if max_open_files is None else ["/bin/sh", "-c", f'ulimit -n {max_open_files}; exec "$@"', "sh"]
 
 
 def _parents() -> Iterator[tuple[int, int]]:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.02
-OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-LIBRARIES_OF_SERVER = ("flask_smorest", "httptools", "uvloop")
-"""What the HTTP server imports, except `prometheus_client`: it reads the environment when it is imported."""
+WRITE_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+SERVER_LIBRARIES = ("flask_smorest", "httptools", "uvloop")
+"""Libraries that the HTTP server imports, except `prometheus_client`, which reads the environment at its import."""
 
 
 class ForkedProcess:
@@ -112,9 +112,9 @@ class Launcher:
 @cache
 def launcher() -> Launcher:
     """Return the launcher of this process, which starts at the first call."""
-    started = Launcher()
-    atexit.register(started.close)
-    return started
+    launcher = Launcher()
+    atexit.register(launcher.close)
+    return launcher
 
 
 def answer_requests(connection: socket.socket) -> None:
@@ -138,7 +138,7 @@ def become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     for descriptor, name in ((1, "output"), (2, "errors")):
-        file = os.open(request[name], OUTPUT, 0o666)
+        file = os.open(request[name], WRITE_NEW_FILE, 0o666)
         os.dup2(file, descriptor)
         os.close(file)
     sys.argv = ["subusers", *request["arguments"]]
@@ -147,10 +147,10 @@ def become(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     for module in sorted(set(MODULE_BY_COMMAND.values())):
         import_module(f"api.cli.commands.{module}")
-    for library in LIBRARIES_OF_SERVER:
+    for library in SERVER_LIBRARIES:
         import_module(library)
     if "prometheus_client" in sys.modules:
-        raise RuntimeError("prometheus_client is imported before the setting of its folder")
+        raise RuntimeError("prometheus_client is imported before the environment has its folder")
     gc.collect()
     gc.freeze()
     answer_requests(socket.socket(fileno=int(sys.argv[1])))

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tests.processes.deployment import Deployment
-    from tests.processes.portal import Person, Portal
+    from tests.processes.portal import Portal, SubUserHandle
 
 TIMEOUT_SECONDS = 60.0
 """Far beyond every deadline of the server: a shorter timeout would hide a late response."""
 
-PAUSE_AFTER_REFUSAL = 0.2
-PROBE_PAUSE = 0.1
+REFUSAL_PAUSE_SECONDS = 0.2
+PROBE_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Client:
 
     port: int
     headers: dict[str, str]
-    pause: float = 0.0
+    pause_seconds: float = 0.0
     results: list[Result] = field(default_factory=list)
     _connection: HTTPConnection | None = None
 
@@ -71,21 +71,21 @@ class Client:
 class Load:
     """Writers, each with its own sub-user, and probes of critical requests."""
 
-    def __init__(self, deployment: Deployment, portal: Portal, people: Sequence[Person], token: str) -> None:
+    def __init__(self, deployment: Deployment, portal: Portal, sub_users: Sequence[SubUserHandle], token: str) -> None:
         headers = {"Authorization": portal.headers["Authorization"], "Content-Type": "application/json"}
-        self.writers = [Client(deployment.port, headers) for _ in people]
+        self.writers = [Client(deployment.port, headers) for _ in sub_users]
         self.introspection, self.health, self.readiness = (
-            Client(deployment.port, headers, PROBE_PAUSE) for _ in range(3)
+            Client(deployment.port, headers, PROBE_PAUSE_SECONDS) for _ in range(3)
         )
         self._stop = threading.Event()
-        self._people = people
+        self._sub_users = sub_users
         self._token = token
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Send requests for the duration of the block; on exit, wait for those in flight."""
         jobs: list[Callable[[], None]] = [
-            *(partial(self._write, *pair) for pair in zip(self.writers, self._people, strict=True)),
+            *(partial(self._write, *pair) for pair in zip(self.writers, self._sub_users, strict=True)),
             partial(self._probe, self.introspection, "POST", "/v1/sessions/introspect", {"token": self._token}),
             partial(self._probe, self.health, "GET", "/healthz"),
             partial(self._probe, self.readiness, "GET", "/readyz"),
@@ -105,39 +105,39 @@ class Load:
         return [result for client in self.writers for result in tuple(client.results) if result.began_at >= moment]
 
     @property
-    def acknowledged(self) -> list[Result]:
+    def acknowledged_results(self) -> list[Result]:
         """The results of the writers' successful requests."""
         return [result for result in self.results_since(0) if result.status == 200]
 
-    def _write(self, client: Client, person: Person) -> None:
+    def _write(self, client: Client, sub_user: SubUserHandle) -> None:
         number = 0
         while not self._stop.is_set():
             number += 1
-            result = client.send("PATCH", person.path, {"name": f"Grace {number}"})
+            result = client.send("PATCH", sub_user.path, {"name": f"Grace {number}"})
             if result.status != 200:
-                self._stop.wait(PAUSE_AFTER_REFUSAL)
+                self._stop.wait(REFUSAL_PAUSE_SECONDS)
         client.close()
 
     def _probe(self, client: Client, method: str, path: str, body: Any = None) -> None:
         while not self._stop.is_set():
             client.send(method, path, body)
-            self._stop.wait(client.pause)
+            self._stop.wait(client.pause_seconds)
         client.close()
 
 
-def people(portal: Portal, accounts: int, of_each: int) -> list[Person]:
-    """Create accounts with `of_each` sub-users each; return all sub-users."""
+def create_sub_users(portal: Portal, accounts: int, per_account: int) -> list[SubUserHandle]:
+    """Create accounts with `per_account` sub-users each; return all sub-users."""
     companies = [portal.register() for _ in range(accounts)]
-    return [company.add() for company in companies for _ in range(of_each)]
+    return [company.add() for company in companies for _ in range(per_account)]
 
 
-def during(results: Sequence[Result], began_at: float, ended_at: float) -> list[Result]:
+def in_flight_between(results: Sequence[Result], began_at: float, ended_at: float) -> list[Result]:
     """Return the results of requests that were in flight at any time within an interval."""
     return [
         result for result in results if result.began_at + result.seconds >= began_at and result.began_at <= ended_at
     ]
 
 
-def slowest(results: Sequence[Result]) -> float:
+def max_seconds(results: Sequence[Result]) -> float:
     """Return the longest duration, 0 if there are no results."""
     return max((result.seconds for result in results), default=0.0)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
 
 from tests.processes.portal import Portal
 
+if TYPE_CHECKING:
+    import threading
+
 MAX_OUTAGE_SECONDS = 60.0
-PAUSE = 0.05
+RETRY_PAUSE_SECONDS = 0.05
 MAX_SUB_USERS = 10
 NAMES = ("Ada", "Grace", "Mary", "Joan", "Radia", "Frances")
 
@@ -48,18 +50,17 @@ class PersistentClient:
     def __init__(self, url: str, api_key: str, seed: int) -> None:
         self._portal = Portal(url, api_key)
         self._rng = random.Random(seed)
-        self._never_set = threading.Event()
         self.acknowledged: list[AcknowledgedRequest] = []
         self.accounts: list[Account] = []
-        self.interrupted = 0
+        self.interrupted_requests = 0
 
-    def run(self, over: threading.Event) -> None:
-        """Send requests until `over` is set."""
+    def run(self, stop: threading.Event) -> None:
+        """Send requests until `stop` is set."""
         with self._portal:
-            while not over.is_set():
-                self._step()
+            while not stop.is_set():
+                self._send_random_request()
 
-    def _step(self) -> None:
+    def _send_random_request(self) -> None:
         if not self.accounts or (len(self.accounts[-1].sub_users) == MAX_SUB_USERS and self._rng.random() < 0.1):
             self._register()
             return
@@ -68,7 +69,7 @@ class PersistentClient:
             self._create(account)
         elif account.sub_users:
             sub_user_id = self._rng.choice(list(account.sub_users))
-            self._rng.choice([self._rename, self._activate, self._report])(account, sub_user_id)
+            self._rng.choice([self._rename, self._activate, self._report_activities])(account, sub_user_id)
 
     def _register(self) -> None:
         body = {"email": f"boss-{uuid4().hex}@company.example", "company_name": "Winds & Waves"}
@@ -101,7 +102,7 @@ class PersistentClient:
             account.sub_users[sub_user_id]["status"] = "active"
             account.action_counts["sub_user.activated"] += 1
 
-    def _report(self, account: Account, sub_user_id: str) -> None:
+    def _report_activities(self, account: Account, sub_user_id: str) -> None:
         activity = {"sub_user_id": sub_user_id, "action": "assistant.edited"}
         self._send("POST", f"{account.path}/activities", {"activities": [activity, activity]}, idempotent=True)
         account.action_counts["assistant.edited"] += 2
@@ -122,9 +123,9 @@ class PersistentClient:
             try:
                 response = self._portal.request(method, path, json=body, headers=headers)
             except httpx.TransportError:
-                self.interrupted += 1
+                self.interrupted_requests += 1
             else:
                 if response.status_code != 503 and "request-in-progress" not in response.text:
                     return response
             assert time.monotonic() < deadline, f"{method} {path} was not answered"
-            self._never_set.wait(PAUSE)
+            time.sleep(RETRY_PAUSE_SECONDS)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""TLS context without certificates: the tests use plain HTTP, and loading certificates is slow."""
+"""TLS context without CA certificates: the tests use plain HTTP, and loading the certificates is slow."""
 
 TEMPORARY = "first phrase for now"
 OWN = "seven quiet rivers meet"
@@ -45,24 +45,24 @@ class Portal(httpx.Client):
 
 @dataclass(frozen=True)
 class Company:
-    """A main account."""
+    """A main account; the methods send its requests."""
 
     portal: Portal
     path: str
     email: str
 
-    def add(self, email: str | None = None, password: str = TEMPORARY, **details: str) -> Person:
+    def add(self, email: str | None = None, password: str = TEMPORARY, **details: str) -> SubUserHandle:
         """Create an inactive sub-user."""
         email = email or f"someone-{uuid4().hex}@company.example"
         body = {"email": email, "name": "Grace", "surname": "Hopper", "password": password, **details}
         response = self.portal.call(201, "POST", f"{self.path}/sub-users", body)
-        return Person(self, response.json()["sub_user_id"], email, password)
+        return SubUserHandle(self, response.json()["sub_user_id"], email, password)
 
-    def add_with_own_password(self, own: str = OWN, **details: str) -> Person:
+    def add_with_own_password(self, own: str = OWN, **details: str) -> SubUserHandle:
         """Create an active sub-user who has chosen a password."""
-        person = self.add(**details)
-        person.change(active=True)
-        return person.choose_password(own)
+        sub_user = self.add(**details)
+        sub_user.change(active=True)
+        return sub_user.choose_password(own)
 
     def sub_users(self) -> list[Any]:
         """Return the list of sub-users."""
@@ -76,8 +76,8 @@ class Company:
 
 
 @dataclass(frozen=True)
-class Person:
-    """A sub-user and their current password."""
+class SubUserHandle:
+    """A sub-user and their current password; the methods send requests about the sub-user."""
 
     company: Company
     sub_user_id: str
@@ -90,7 +90,7 @@ class Person:
         return f"{self.company.path}/sub-users/{self.sub_user_id}"
 
     @property
-    def login(self) -> dict[str, str]:
+    def login_body(self) -> dict[str, str]:
         """The body of a login request."""
         return {"account_email": self.company.email, "email": self.email, "password": self.password}
 
@@ -104,10 +104,10 @@ class Person:
 
     def log_in(self) -> str:
         """Log in; return the session token."""
-        token: str = self.company.portal.call(201, "POST", "/v1/sessions", self.login).json()["token"]
+        token: str = self.company.portal.call(201, "POST", "/v1/sessions", self.login_body).json()["token"]
         return token
 
-    def choose_password(self, own: str) -> Person:
+    def choose_password(self, own: str) -> SubUserHandle:
         """Change the sub-user's password; return the sub-user with the new password."""
         body = {"current_password": self.password, "new_password": own}
         self.company.portal.call(200, "PUT", "/v1/sessions/current/password", body, Session_Token=self.log_in())

@@ -1,4 +1,4 @@
-"""Canary values show that secrets and personal data are not leaked into tables, files, logs or mails."""
+"""Canary values show that tables, files, logs and mails contain no leaked secrets or personal data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg import sql
 
 from tests.postgres import connect
 from tests.processes import canaries
-from tests.processes.canaries import clear_text, mails_of, plant
+from tests.processes.canaries import decoded_text, mails_of, plant_canaries
 from tests.processes.deployment import deployed, master_key
 from tests.processes.portal import Portal
 
@@ -47,7 +47,11 @@ PERSONAL = {
 }
 OF_DELETED_SUB_USER = {"e-mail of a deleted sub-user": canaries.DELETED_EMAIL, "their name": canaries.DELETED_NAME}
 
-CARRIED_BY = {"temporary password": "activation", "reset password": "reset", "generated password": "send_again"}
+MAIL_KIND_BY_PASSWORD = {
+    "temporary password": "activation",
+    "reset password": "reset",
+    "generated password": "send_again",
+}
 """The only kind of mail that may contain each password."""
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
@@ -63,7 +67,7 @@ def test_secrets_and_personal_data_are_not_leaked(open_folder: Path) -> None:
         (program,) = deployment.serve()
         portal_key, support_key = deployment.api_key(), deployment.api_key("support")
         with Portal(deployment.url, portal_key) as portal, Portal(deployment.url, support_key) as support:
-            generated = plant(deployment, portal, support)
+            generated = plant_canaries(deployment, portal, support)
         url = deployment.embedded_database_url
         keys: Canaries = {"master key": key, "raw master key": base64.b64decode(key), "API key": portal_key}
         secrets: Canaries = {**PASSWORDS, **generated, **keys, "database password": urlsplit(url).password or ""}
@@ -86,11 +90,13 @@ def test_secrets_and_personal_data_are_not_leaked(open_folder: Path) -> None:
 
 def require_passwords_only_in_own_mails(deployment: Deployment, secrets: Canaries) -> None:
     """Require each password in its own kind of mail, and no secret in any other mail."""
-    for name, kind in CARRIED_BY.items():
+    for name, kind in MAIL_KIND_BY_PASSWORD.items():
         assert any(str(secrets[name]) in text for text in mails_of(deployment, kind)), name
     for file in deployment.mail_folder.iterdir():
-        foreign = {name: secret for name, secret in secrets.items() if f"-{CARRIED_BY.get(name)}-" not in file.name}
-        assert leaks(foreign, [(file.name, clear_text(file).encode())]) == []
+        foreign = {
+            name: secret for name, secret in secrets.items() if f"-{MAIL_KIND_BY_PASSWORD.get(name)}-" not in file.name
+        }
+        assert leaks(foreign, [(file.name, decoded_text(file).encode())]) == []
 
 
 def fetch_all(url: str) -> list[tuple[str, bytes]]:

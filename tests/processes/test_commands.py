@@ -15,13 +15,13 @@ from tests.waiting import run_concurrently
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.processes.conftest import Running
+    from tests.processes.conftest import RunningService
     from tests.processes.deployment import Deployment
 
 
-def test_api_key_lifecycle(running: Running) -> None:
+def test_api_key_lifecycle(running_service: RunningService) -> None:
     """A key grants the access of its scope, is listed without its secret, and is refused once revoked."""
-    deployment = running.deployment
+    deployment = running_service.deployment
     before = set(re.findall(r"[0-9a-f-]{36}", deployment.run("api-key", "list").output))
     created = deployment.run("api-key", "create", "--scope", "auditor", "--name", "an auditor")
     assert created.process.returncode == 0
@@ -31,7 +31,7 @@ def test_api_key_lifecycle(running: Running) -> None:
     assert key.split("_", 2)[2] not in listed.output
     (key_id,) = set(re.findall(r"([0-9a-f-]{36}).*auditor", listed.output)) - before
 
-    path = running.portal.register().path
+    path = running_service.portal.register().path
     with Portal(deployment.url, key) as auditor:
         auditor.call(200, "GET", f"{path}/audit-log")
         auditor.call(403, "GET", path)
@@ -48,10 +48,10 @@ def test_api_key_lifecycle(running: Running) -> None:
     assert "revoked before" in repeated.errors
 
 
-def test_status_shows_every_follower(running: Running) -> None:
+def test_status_shows_every_follower(running_service: RunningService) -> None:
     """`status` reports the position of each follower of a healthy service, and exits 0."""
-    running.portal.register().add()
-    status = running.deployment.run("status")
+    running_service.portal.register().add()
+    status = running_service.deployment.run("status")
     assert status.process.returncode == 0, status.errors
     assert all(name in status.output for name in ("sub-users", "audit-log", "mail-queue", "history:", "mails:"))
 
@@ -85,26 +85,26 @@ def test_status_warns_of_a_role_that_could_alter_the_history(
     assert "could alter the history" in deploy(database_url=database_url).run("status").output
 
 
-def test_views_are_rebuilt_under_load(running: Running) -> None:
+def test_views_are_rebuilt_under_load(running_service: RunningService) -> None:
     """During a rebuild writes succeed and reads are fresh; afterwards the views are complete."""
-    company = running.portal.register()
-    person = company.add()
-    activity = {"sub_user_id": person.sub_user_id, "action": "assistant.edited"}
-    running.portal.call(201, "POST", f"{company.path}/activities", {"activities": [activity] * 1000})
-    over, edits = threading.Event(), 0
+    company = running_service.portal.register()
+    sub_user = company.add()
+    activity = {"sub_user_id": sub_user.sub_user_id, "action": "assistant.edited"}
+    running_service.portal.call(201, "POST", f"{company.path}/activities", {"activities": [activity] * 1000})
+    rebuilt, edits = threading.Event(), 0
 
     def rebuild() -> list[int]:
         try:
-            return [running.deployment.run("rebuild", view).wait() for view in ("sub-users", "audit-log")]
+            return [running_service.deployment.run("rebuild", view).wait() for view in ("sub-users", "audit-log")]
         finally:
-            over.set()
+            rebuilt.set()
 
     def edit() -> list[int]:
         nonlocal edits
-        while not over.is_set():
+        while not rebuilt.is_set():
             edits += 1
-            person.change(name=f"Grace {edits}")
-            assert [sub_user["name"] for sub_user in company.sub_users()] == [f"Grace {edits}"]
+            sub_user.change(name=f"Grace {edits}")
+            assert [listed["name"] for listed in company.sub_users()] == [f"Grace {edits}"]
         return []
 
     assert run_concurrently([rebuild, edit]) == [[0, 0], []]

@@ -9,7 +9,7 @@ from uuid import uuid4
 from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
-    from tests.processes.conftest import Running
+    from tests.processes.conftest import RunningService
     from tests.processes.portal import Company
 
 
@@ -25,17 +25,17 @@ def create_concurrently(company: Company, emails: list[str]) -> Counter[Any]:
     return Counter(run_concurrently([lambda email=email: create(company, email) for email in emails]))  # type: ignore[misc]  # a default keeps the loop's value
 
 
-def test_sub_user_limit_holds_under_concurrent_creates(running: Running) -> None:
+def test_sub_user_limit_holds_under_concurrent_creates(running_service: RunningService) -> None:
     """Of 64 concurrent creations exactly 10 succeed; the others are refused because of the limit."""
-    company = running.portal.register()
+    company = running_service.portal.register()
     counts = create_concurrently(company, [f"someone-{number}@company.example" for number in range(64)])
     assert counts == {(201, ""): 10, (409, "urn:subusers:problem:sub-user-limit-reached"): 54}
     assert len(company.sub_users()) == 10
 
 
-def test_concurrent_creates_with_one_email_succeed_once(running: Running) -> None:
+def test_concurrent_creates_with_one_email_succeed_once(running_service: RunningService) -> None:
     """E-mails are compared case-insensitively."""
-    company = running.portal.register()
+    company = running_service.portal.register()
     email = f"someone-{uuid4().hex}@company.example"
     counts = create_concurrently(company, [email, email.upper()])
     assert counts == {(201, ""): 1, (409, "urn:subusers:problem:sub-user-email-taken"): 1}

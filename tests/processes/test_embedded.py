@@ -25,7 +25,7 @@ def deployment(open_folder: Path) -> Iterator[Deployment]:
         yield deployment
 
 
-def test_data_survive_restarts_and_kills(deployment: Deployment) -> None:
+def test_data_survives_restarts_and_kills(deployment: Deployment) -> None:
     """API keys are printed only at the first start; a killed database is started again."""
     (first,) = deployment.serve()
     assert "owner@example.com" in first.output

@@ -28,51 +28,53 @@ if TYPE_CHECKING:
     from tests.processes.deployment import Deployment
 
 WRITERS, READERS = 16, 8
-STREAMS = str(2 * READERS)
+MAX_STREAMS = 2 * READERS
+"""More than there are readers: a stream that was just closed still counts."""
+
 STATE = {"timestamp": "2026-01-01T00:00:00+00:00", "actor_type": "system", "sub_user_id": str(UUID(int=1))}
 SLOW_INSERTS = """
-CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION delay_slow_event() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_sleep(random() * 0.02);
     RETURN new;
 END $$;
-CREATE TRIGGER dawdle BEFORE INSERT ON stored_events FOR EACH ROW
-WHEN (position('"slow"' IN convert_from(new.state, 'UTF8')) > 0) EXECUTE FUNCTION dawdle();
+CREATE TRIGGER delay_slow_event BEFORE INSERT ON stored_events FOR EACH ROW
+WHEN (position('"slow"' IN convert_from(new.state, 'UTF8')) > 0) EXECUTE FUNCTION delay_slow_event();
 """
-"""Trigger that delays the insert of marked events after their position has been drawn."""
+"""Trigger that delays the insert of marked events after their position has been assigned."""
 
 TIMES = [20, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 
 
-def event() -> StoredEvent:
+def new_event() -> StoredEvent:
     """Return an event in its own stream; one in eight is slow to insert."""
     slow = {"slow": True} if random.random() < 1 / 8 else {}
     return StoredEvent(uuid4(), 1, "SubUserDeleted", json.dumps({**STATE, **slow}).encode())
 
 
 def write(service: Service, times: int) -> None:
-    """Insert one to five events, `times` times; some inserts fail with a version conflict and are rolled back."""
-    recorder, conflicting = service.main_accounts.recorder, event()
+    """Insert one to five events `times` times. Some of these transactions are rolled back by a version conflict."""
+    recorder, conflicting = service.main_accounts.recorder, new_event()
     recorder.insert_events([conflicting])
     for _ in range(times):
-        new = [event() for _ in range(random.randint(1, 5))]
+        new_events = [new_event() for _ in range(random.randint(1, 5))]
         with suppress(VersionConflict):
-            recorder.insert_events([*new, conflicting] if random.random() < 0.3 else new)
+            recorder.insert_events([*new_events, conflicting] if random.random() < 0.3 else new_events)
 
 
 class Readers:
-    """Readers of the whole feed, half of them over streams, that stop at `end` once it is set."""
+    """Readers of the whole feed, half of them over streams. They stop at the position `end` once it is set."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
         self._headers = {"Authorization": f"Bearer {api_key}"}
-        self.read: list[list[int]] = [[] for _ in range(READERS)]
+        self.positions_by_reader: list[list[int]] = [[] for _ in range(READERS)]
         self.end = 0
-        self.over = threading.Event()
+        self.stopped = threading.Event()
 
     def run(self, number: int) -> None:
         """Read as the reader with this number."""
-        (self._read_pages if number % 2 else self._read_streams)(self.read[number])
+        (self._read_pages if number % 2 else self._read_streams)(self.positions_by_reader[number])
 
     def _read_pages(self, positions: list[int]) -> None:
         with httpx.Client(base_url=self._url, headers=self._headers, timeout=60, verify=NO_AUTHORITIES) as client:
@@ -94,7 +96,7 @@ class Readers:
         with httpx.stream(
             "GET", f"{self._url}/v1/events/stream", headers=headers, timeout=60, verify=NO_AUTHORITIES
         ) as response:
-            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # closed streams still count
+            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # a stream that was just closed still counts
                 return
             assert response.status_code == httpx.codes.OK
             for line in response.iter_lines():
@@ -104,7 +106,7 @@ class Readers:
                     return
 
     def _is_done(self, positions: list[int]) -> bool:
-        return self.over.is_set() or (self.end > 0 and bool(positions) and positions[-1] >= self.end)
+        return self.stopped.is_set() or (self.end > 0 and bool(positions) and positions[-1] >= self.end)
 
 
 @pytest.mark.parametrize("times", TIMES)
@@ -114,26 +116,26 @@ def test_no_reader_misses_an_event(
     """With 16 writers, some slow or rolled back, each of 8 readers gets every event once, in order of position."""
     fetch(database_url, SLOW_INSERTS)
     services = build(), build()
-    deployment = deploy(streams=STREAMS, master_key=master_key_setting(services[0]))
+    deployment = deploy(streams=str(MAX_STREAMS), master_key=master_key_setting(services[0]))
     readers = Readers(deployment.url, deployment.api_key("analytics"))
     deployment.serve("api")
     with ThreadPoolExecutor(READERS) as reading, ThreadPoolExecutor(WRITERS) as writing:
         try:
             reads = [reading.submit(readers.run, number) for number in range(READERS)]
-            services[0].main_accounts.recorder.insert_events([event()])
-            eventually(lambda: all(readers.read) or any(read.done() for read in reads))
+            services[0].main_accounts.recorder.insert_events([new_event()])
+            eventually(lambda: all(readers.positions_by_reader) or any(read.done() for read in reads))
             for writer in [writing.submit(write, services[number % 2], times) for number in range(WRITERS)]:
                 writer.result()
             # The last insert may have been rolled back: one more event marks the end.
-            readers.end = (services[0].main_accounts.recorder.insert_events([event()]) or [0])[-1]
+            readers.end = (services[0].main_accounts.recorder.insert_events([new_event()]) or [0])[-1]
             for read in reads:
                 read.result(60)
         finally:
-            readers.over.set()
+            readers.stopped.set()
     stored = [row[0] for row in fetch(database_url, "SELECT notification_id FROM stored_events ORDER BY 1")]
     assert len(stored) > WRITERS * times
     assert len(stored) < stored[-1], "nothing was rolled back"
-    for positions in readers.read:
+    for positions in readers.positions_by_reader:
         assert positions == stored
 
 

@@ -13,16 +13,16 @@ import pytest
 
 from adapters.amqp.topology import Names, declare
 from tests.postgres import fetch
-from tests.processes.deployment import SECONDS_TO_END
+from tests.processes.deployment import EXIT_TIMEOUT_SECONDS
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
 from tests.rabbitmq import connect_to_broker
-from tests.wire import tcp_proxy
+from tests.tcp_proxy import tcp_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.processes.conftest import Running
+    from tests.processes.conftest import RunningService
     from tests.processes.deployment import Deployment
     from tests.rabbitmq import OwnBroker
 
@@ -66,30 +66,30 @@ def counted_logins(file: Path) -> int:
 def test_analytics_example_counts_every_login_once(
     deploy: Callable[..., Deployment], database_url: str, broker: OwnBroker, tmp_path: Path
 ) -> None:
-    """Logins before the first start, live ones, and those while the example, its queue or the broker is gone."""
-    url, file = broker.vhost(), tmp_path / "analytics.sqlite"
+    """It counts logins before its first start, live ones, and those while it, its queue or the broker is gone."""
+    url, file = broker.create_vhost(), tmp_path / "analytics.sqlite"
     deployment = deploy()
     api_key = deployment.api_key("analytics")
-    with tcp_proxy(url) as wire, Portal(deployment.url, deployment.api_key()) as portal:
-        deployment.environment["SUBUSERS_BROKER_URL"] = wire.url
+    with tcp_proxy(url) as proxy, Portal(deployment.url, deployment.api_key()) as portal:
+        deployment.environment["SUBUSERS_BROKER_URL"] = proxy.url
         deployment.serve("api", "work")
-        person = portal.register().add_with_own_password()
+        sub_user = portal.register().add_with_own_password()
         eventually(lambda: stored_logins(database_url) > 0)
-        with analytics(deployment.url, wire.url, file, api_key):
+        with analytics(deployment.url, proxy.url, file, api_key):
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
-            person.log_in()
+            sub_user.log_in()
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
 
-        person.log_in()
+        sub_user.log_in()
         connection = connect_to_broker(url)
         connection.channel().queue_delete("analytics.logins")
         connection.close()
-        person.log_in()
-        with analytics(deployment.url, wire.url, file, api_key):
+        sub_user.log_in()
+        with analytics(deployment.url, proxy.url, file, api_key):
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
-            wire.shut()
-            person.log_in()
-            wire.open()
+            proxy.shut()
+            sub_user.log_in()
+            proxy.open()
             eventually(lambda: counted_logins(file) == stored_logins(database_url))
             total = stored_logins(database_url)
             assert total >= 5
@@ -101,12 +101,14 @@ def stored_logins(database_url: str) -> int:
     return int(count)
 
 
-def test_analytics_example_reports_an_invalid_api_key(running: Running, broker: OwnBroker, tmp_path: Path) -> None:
+def test_analytics_example_reports_an_invalid_api_key(
+    running_service: RunningService, broker: OwnBroker, tmp_path: Path
+) -> None:
     """The example prints a one-line error and exits 1."""
-    url, file = broker.vhost(), tmp_path / "analytics.sqlite"
+    url, file = broker.create_vhost(), tmp_path / "analytics.sqlite"
     connection = connect_to_broker(url)
     declare(connection, Names())
     connection.close()
-    with analytics(running.deployment.url, url, file, api_key="no such key") as example:
-        assert example.wait(SECONDS_TO_END) == 1
+    with analytics(running_service.deployment.url, url, file, api_key="no such key") as example:
+        assert example.wait(EXIT_TIMEOUT_SECONDS) == 1
     assert log_of(file).splitlines()[-1].startswith("the feed refused the request: 401 ")

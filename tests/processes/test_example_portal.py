@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.builders import plain_text
 from tests.mail_server import mail_server
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.processes.conftest import Running
+    from tests.processes.conftest import RunningService
     from tests.processes.deployment import Deployment
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "portal.py"
@@ -32,10 +33,10 @@ def start(url: str, api_key: str, *options: str | Path) -> subprocess.Popen[str]
     )
 
 
-def test_portal_example_reads_mails_from_files(running: Running) -> None:
+def test_portal_example_reads_mails_from_files(running_service: RunningService) -> None:
     """Without a mail server the example reads the mail from the service's mail folder."""
-    deployment = running.deployment
-    with start(deployment.url, running.api_key, "--mail-folder", deployment.mail_folder) as example:
+    deployment = running_service.deployment
+    with start(deployment.url, running_service.api_key, "--mail-folder", deployment.mail_folder) as example:
         output, _ = example.communicate(timeout=60)
     assert example.returncode == 0, output
     assert output.splitlines()[-1] == "✓ her login is refused"
@@ -48,7 +49,7 @@ def test_portal_example_works_with_a_mail_server(deploy: Callable[..., Deploymen
         deployment.serve()
         with start(deployment.url, deployment.api_key()) as example:
             (mail,) = eventually(lambda: mailbox.mails)
-            match = PASSWORD.search(mailbox.text_of(mail))
+            match = PASSWORD.search(plain_text(mail))
             assert match is not None
             output, _ = example.communicate(f"{match[1]}\n", timeout=60)
     assert example.returncode == 0, output
@@ -56,9 +57,9 @@ def test_portal_example_works_with_a_mail_server(deploy: Callable[..., Deploymen
     assert not deployment.mail_folder.exists()
 
 
-def test_portal_example_stops_at_an_unexpected_response(running: Running) -> None:
+def test_portal_example_stops_at_an_unexpected_response(running_service: RunningService) -> None:
     """The first unexpected response ends the example with a one-line error and exit code 1."""
-    with start(running.deployment.url, "no such key") as example:
+    with start(running_service.deployment.url, "no such key") as example:
         output, _ = example.communicate(timeout=60)
     assert example.returncode == 1
     assert output.startswith("failed: an account is registered; got: 401 ")

@@ -10,7 +10,7 @@ import pytest
 from tests.processes.portal import Company, Portal
 
 if TYPE_CHECKING:
-    from tests.processes.conftest import Running
+    from tests.processes.conftest import RunningService
 
 NEW_CONNECTIONS = httpx.Limits(max_keepalive_connections=0)
 """Opens a connection for each request, so that any server process may handle it."""
@@ -19,23 +19,23 @@ ROUNDS = [200, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-def test_list_contains_every_acknowledged_edit(running: Running, rounds: int) -> None:
-    with Portal(running.deployment.url, running.api_key, limits=NEW_CONNECTIONS) as portal:
+def test_list_contains_every_acknowledged_edit(running_service: RunningService, rounds: int) -> None:
+    with Portal(running_service.deployment.url, running_service.api_key, limits=NEW_CONNECTIONS) as portal:
         company = portal.register()
-        person = company.add()
+        sub_user = company.add()
         for number in range(rounds):
-            person.change(name=f"Grace {number}", visible=number % 2 == 0)
+            sub_user.change(name=f"Grace {number}", visible=number % 2 == 0)
             (listed,) = company.sub_users()
             assert (listed["name"], listed["visible"]) == (f"Grace {number}", number % 2 == 0)
 
 
 @pytest.mark.parametrize("rounds", [50, pytest.param(2000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
-def test_audit_log_contains_every_acknowledged_activity(running: Running, rounds: int) -> None:
-    with Portal(running.deployment.url, running.api_key, limits=NEW_CONNECTIONS) as portal:
+def test_audit_log_contains_every_acknowledged_activity(running_service: RunningService, rounds: int) -> None:
+    with Portal(running_service.deployment.url, running_service.api_key, limits=NEW_CONNECTIONS) as portal:
         company = portal.register()
-        person = company.add()
+        sub_user = company.add()
         for number in range(rounds):
-            activity = {"sub_user_id": person.sub_user_id, "action": f"step.{number}"}
+            activity = {"sub_user_id": sub_user.sub_user_id, "action": f"step.{number}"}
             portal.call(201, "POST", f"{company.path}/activities", {"activities": [activity]})
             assert newest_action(company) == f"step.{number}"
 

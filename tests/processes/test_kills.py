@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CLIENTS = 6
 KILLS = 10
-LONGEST_TO_SEND = timedelta(seconds=10)
+MAX_SEND_TIME = timedelta(seconds=10)
 """More than a live worker needs for one mail in these tests."""
 
 
@@ -41,11 +41,11 @@ def test_commands_survive_a_kill_exactly_once(
         deployment = deploy(smtp_url=smtp_url)
         (program,) = deployment.serve()
         api_key = deployment.api_key()
-        with load(deployment, api_key) as clients:
+        with running_clients(deployment, api_key) as clients:
             wait_for_responses(clients, responses=25)
             kill_service(deployment, program, database_url)
             wait_for_responses(clients, responses=10)
-        assert sum(client.interrupted for client in clients) >= CLIENTS
+        assert sum(client.interrupted_requests for client in clients) >= CLIENTS
         require_consistent_state(deployment, api_key, database_url, clients, mailbox, kills=1)
 
 
@@ -58,7 +58,7 @@ def test_commands_survive_many_kills_exactly_once(open_folder: Path, tmp_path: P
         api_key = deployment.api_key()
         database_url = deployment.embedded_database_url
         rng = random.Random()
-        with load(deployment, api_key) as clients:
+        with running_clients(deployment, api_key) as clients:
             for number in range(KILLS):
                 wait_for_responses(clients, responses=rng.randint(1, 60))
                 program = FAULTS[number % len(FAULTS)](deployment, program, database_url)
@@ -115,16 +115,16 @@ def kill_part(deployment: Deployment, program: Program, *victims: int) -> Progra
 
 
 @contextmanager
-def load(deployment: Deployment, api_key: str) -> Iterator[list[PersistentClient]]:
+def running_clients(deployment: Deployment, api_key: str) -> Iterator[list[PersistentClient]]:
     """Run clients that create and edit sub-users; on exit, wait for the last response of each."""
-    over = threading.Event()
+    stop = threading.Event()
     clients = [PersistentClient(deployment.url, api_key, seed) for seed in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as threads:
-        runs = [threads.submit(client.run, over) for client in clients]
+        runs = [threads.submit(client.run, stop) for client in clients]
         try:
             yield clients
         finally:
-            over.set()
+            stop.set()
     for run in runs:
         run.result()
 
@@ -202,14 +202,14 @@ def require_mailed_once(connection: Connection[Any], mailbox: Mailbox, kills: in
     rows = connection.execute("SELECT account_id, caused_by, state FROM mail_queue").fetchall()
     states = {f"<{account_id}.{caused_by}@127.0.0.1>": state for account_id, caused_by, state in rows}
     received = Counter(str(mail["Message-ID"]) for mail in list(mailbox.mails))
-    assert {identity for identity, state in states.items() if state == "sent"} <= received.keys() <= states.keys()
+    assert {message_id for message_id, state in states.items() if state == "sent"} <= received.keys() <= states.keys()
     assert "failed" not in states.values()
     assert received.total() - len(received) <= MAILERS * kills
 
 
 def all_mails_are_finished(connection: Connection[Any]) -> bool:
     """Return whether no mail is queued any more, after releasing the claims of killed workers."""
-    release_claims(connection, LONGEST_TO_SEND)
+    release_claims(connection, MAX_SEND_TIME)
     return not connection.execute("SELECT FROM mail_queue WHERE state = 'queued'").fetchall()
 
 

@@ -27,8 +27,8 @@ from tests.processes.deployment import METRICS_TOKEN
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
 from tests.rabbitmq import Consumer, exchange_on
+from tests.tcp_proxy import tcp_proxy
 from tests.waiting import eventually as eventually_within
-from tests.wire import tcp_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,8 +45,8 @@ pytestmark = pytest.mark.timeout(300)
 
 ACCOUNTS = 20
 CONFIRM_SECONDS = 1.0
-LONGEST_COMMAND = CONFIRM_SECONDS
-"""Upper bound in seconds of the median command: a command that waited for the broker would take longer."""
+MAX_MEDIAN_SECONDS = CONFIRM_SECONDS
+"""For commands: one that waited for the broker would take longer."""
 
 
 @pytest.fixture
@@ -57,16 +57,16 @@ def deployment(deploy: Callable[..., Deployment], settings: Settings) -> Deploym
 
 def test_events_reach_consumers_across_a_broker_outage(deployment: Deployment, broker: OwnBroker) -> None:
     """Commands succeed without the broker; the metrics and `subusers status` report the outage."""
-    url, api_key = broker.vhost(), deployment.api_key()
-    with tcp_proxy(url) as wire, Consumer(url, Names()) as consumer, Portal(deployment.url, api_key) as portal:
-        deployment.environment["SUBUSERS_BROKER_URL"] = wire.url
+    url, api_key = broker.create_vhost(), deployment.api_key()
+    with tcp_proxy(url) as proxy, Consumer(url, Names()) as consumer, Portal(deployment.url, api_key) as portal:
+        deployment.environment["SUBUSERS_BROKER_URL"] = proxy.url
         deployment.serve("api", "work")
         first = portal.register()
         eventually(lambda: has_account(consumer, first.path))
-        key_and_account = {
+        expected_types = {
             f"subusers.{kind}.v1" for kind in ("api_key.created", "api_key.first_used", "main_account.registered")
         }
-        eventually(lambda: {event["type"] for event in list(consumer.events.values())} == key_and_account)
+        eventually(lambda: {event["type"] for event in list(consumer.events.values())} == expected_types)
         eventually(lambda: metric(portal, "subusers_publisher_published_total") == 3)
         checkpoint, *_ = eventually(lambda: list(consumer.checkpoints.values()))
         tree_size = checkpoint["data"]["tree_size"]
@@ -75,12 +75,12 @@ def test_events_reach_consumers_across_a_broker_outage(deployment: Deployment, b
         assert metric(portal, "subusers_publisher_connected") == 1
         assert "broker: takes events since" in deployment.run("status").output
 
-        wire.shut()
+        proxy.shut()
         second = portal.register()
         eventually(lambda: metric(portal, "subusers_publisher_connected") == 0)
         assert metric(portal, "subusers_publisher_behind") == 1
         assert "broker: takes no events since" in deployment.run("status").output
-        wire.open()
+        proxy.open()
         eventually(lambda: has_account(consumer, second.path))
         eventually(lambda: metric(portal, "subusers_publisher_connected") == 1)
     require_valid(consumer)
@@ -110,20 +110,22 @@ def metric(portal: Portal, name: str) -> float:
 
 def test_no_event_is_lost_after_a_kill(deployment: Deployment, service: Service, broker: OwnBroker) -> None:
     """The publisher and the broker are each killed once during 2,000 events."""
-    require_every_event(deployment, service, broker, events=2000, kills=1)
+    require_every_event(deployment, service, broker, event_count=2000, kills=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_no_event_is_lost_after_many_kills(deployment: Deployment, service: Service, broker: OwnBroker) -> None:
     """The publisher and the broker are each killed ten times at random moments during 50,000 events."""
-    require_every_event(deployment, service, broker, events=50_000, kills=10)
+    require_every_event(deployment, service, broker, event_count=50_000, kills=10)
 
 
-def require_every_event(deployment: Deployment, service: Service, broker: OwnBroker, events: int, kills: int) -> None:
+def require_every_event(
+    deployment: Deployment, service: Service, broker: OwnBroker, event_count: int, kills: int
+) -> None:
     """Require that a consumer that deduplicates by event id gets every event, in order within each account."""
-    url = deployment.environment["SUBUSERS_BROKER_URL"] = broker.vhost()
-    rng, history, batch = random.Random(), History(service), events // (2 * kills)
+    url = deployment.environment["SUBUSERS_BROKER_URL"] = broker.create_vhost()
+    rng, history, batch = random.Random(), History(service), event_count // (2 * kills)
     with Consumer(url, Names()) as consumer:
         worker = deployment.start("work")
         for number in range(2 * kills):
@@ -136,10 +138,10 @@ def require_every_event(deployment: Deployment, service: Service, broker: OwnBro
             else:
                 worker.kill()
                 worker = deployment.start("work")
-        eventually_within(lambda: len(consumer.events) == events, within=300, pause=0.05)
+        eventually_within(lambda: len(consumer.events) == event_count, within=300, pause=0.05)
     history.require_in_order(list(consumer.events.values()))
     require_valid(consumer)
-    print(f"{events} events, {kills} kills of each, {consumer.repeated} repeated")
+    print(f"{event_count} events, {kills} kills of each, {consumer.duplicates} duplicates")
 
 
 class History:
@@ -218,7 +220,7 @@ def test_broker_that_accepts_nothing_delays_no_command(
             company.create_sub_user()
             eventually(lambda: reports_outage(service, reason))
             before = position(database_url)
-            assert median(seconds(company.create_sub_user) for _ in range(5)) < LONGEST_COMMAND
+            assert median(duration_of(company.create_sub_user) for _ in range(5)) < MAX_MEDIAN_SECONDS
             assert position(database_url) == before < settled_position(service)
             assert len(consumer.events) == 1
         eventually(lambda: position(database_url) == settled_position(service))
@@ -227,8 +229,8 @@ def test_broker_that_accepts_nothing_delays_no_command(
     assert [event["accountversion"] for event in consumer.events.values()] == list(range(1, 8))
 
 
-def seconds(command: Callable[[], object]) -> float:
-    """Return the duration of a command."""
+def duration_of(command: Callable[[], object]) -> float:
+    """Return the duration of a command in seconds."""
     began = time.monotonic()
     command()
     return time.monotonic() - began

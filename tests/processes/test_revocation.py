@@ -10,50 +10,50 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from tests.processes.portal import Person, Portal
+from tests.processes.portal import Portal, SubUserHandle
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.processes.conftest import Running
+    from tests.processes.conftest import RunningService
 
 CLIENTS = 16
-ENOUGH_TOKENS = 24
+MIN_TOKENS = 24
 INTROSPECTIONS_AFTERWARDS = 200
 """Introspections after the end of access that each round waits for."""
 
-LATE_CLOCK = timedelta(seconds=0.5)
-"""By how much a process's clock may be late: the round trip of its reading of the database's, on a busy machine."""
+MAX_CLOCK_LAG = timedelta(seconds=0.5)
+"""How far a process may be behind the database's clock: the time that reading it takes on a busy machine."""
 
 SECONDS = [3, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(300)])]
 
 
-def deactivate(person: Person) -> None:
-    person.change(active=False)
+def deactivate(sub_user: SubUserHandle) -> None:
+    sub_user.change(active=False)
 
 
-def delete(person: Person) -> None:
-    person.delete()
+def delete(sub_user: SubUserHandle) -> None:
+    sub_user.delete()
 
 
-def reset(person: Person) -> None:
-    person.change(password="another phrase for now")
+def reset(sub_user: SubUserHandle) -> None:
+    sub_user.change(password="another phrase for now")
 
 
-def expire(person: Person) -> None:
+def expire(sub_user: SubUserHandle) -> None:
     end = datetime.now(UTC) + timedelta(seconds=0.5)
-    person.change(access_expires_at=end.isoformat())
-    eventually(lambda: datetime.now(UTC) > end + LATE_CLOCK)
+    sub_user.change(access_expires_at=end.isoformat())
+    eventually(lambda: datetime.now(UTC) > end + MAX_CLOCK_LAG)
 
 
 class Clients:
     """Threads that keep logging in and introspecting the tokens of all threads."""
 
-    def __init__(self, running: Running, person: Person) -> None:
-        self._running = running
-        self._person = person
-        self._over = threading.Event()
+    def __init__(self, running_service: RunningService, sub_user: SubUserHandle) -> None:
+        self._service = running_service
+        self._sub_user = sub_user
+        self._stop = threading.Event()
         self.tokens: list[str] = []
         self.ended_at = float("inf")
         self.active_before = self.introspected_after = 0
@@ -66,20 +66,20 @@ class Clients:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stop.set()
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
-        with Portal(self._running.deployment.url, self._running.api_key) as portal:
-            while not self._over.is_set():
+        with Portal(self._service.deployment.url, self._service.api_key) as portal:
+            while not self._stop.is_set():
                 if time.monotonic() < self.ended_at:
                     self._log_in(portal)
                 for _ in range(8):
                     self._introspect(portal)
 
     def _log_in(self, portal: Portal) -> None:
-        response = portal.post("/v1/sessions", json=self._person.login)
+        response = portal.post("/v1/sessions", json=self._sub_user.login_body)
         assert response.status_code in {201, 401, 429, 503}, response.text  # 503: too many logins wait for hashing
         if response.status_code == 201:
             self.tokens.append(response.json()["token"])
@@ -100,20 +100,20 @@ class Clients:
 @pytest.mark.parametrize("seconds", SECONDS)
 @pytest.mark.parametrize("end_access", [deactivate, delete, reset, expire])
 def test_no_token_is_active_after_access_ends(
-    running: Running, end_access: Callable[[Person], None], seconds: float
+    running_service: RunningService, end_access: Callable[[SubUserHandle], None], seconds: float
 ) -> None:
     """Access ends while 16 clients log in and introspect."""
-    company = running.portal.register()
+    company = running_service.portal.register()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        person = company.add_with_own_password()
-        with Clients(running, person) as clients:
-            eventually(lambda: len(clients.tokens) >= ENOUGH_TOKENS)
-            end_access(person)
+        sub_user = company.add_with_own_password()
+        with Clients(running_service, sub_user) as clients:
+            eventually(lambda: len(clients.tokens) >= MIN_TOKENS)
+            end_access(sub_user)
             clients.ended_at = time.monotonic()
             eventually(lambda: clients.introspected_after >= INTROSPECTIONS_AFTERWARDS)
-        assert not any(running.portal.introspect(token)["active"] for token in clients.tokens)
+        assert not any(running_service.portal.introspect(token)["active"] for token in clients.tokens)
         assert clients.active_before > 0
         assert clients.wrongly_active == []
         if end_access is not delete:
-            person.delete()
+            sub_user.delete()

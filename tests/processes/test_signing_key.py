@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.processes.portal import Company
 
 EVENTS_PER_CHECKPOINT = 1000
-"""Number of events that makes a checkpoint due immediately."""
+"""This many new events make a checkpoint due immediately."""
 
 
 def run(deployment: Deployment, *command: str) -> str:
@@ -42,7 +42,7 @@ def is_signed_by(url: str, key: VerifierKey) -> bool:
     return bool(note) and [signature.key_id for signature in SignedNote.parse(note).signatures] == [key.key_id]
 
 
-def report(company: Company) -> None:
+def report_activities(company: Company) -> None:
     """Report enough activities to make a checkpoint due."""
     sub_user_id = company.sub_users()[0]["sub_user_id"]
     rows = [{"sub_user_id": sub_user_id, "action": "tool.used"}] * EVENTS_PER_CHECKPOINT
@@ -61,19 +61,19 @@ def test_checkpoints_cover_every_event_across_a_key_rotation(
     with Portal(deployment.url, api_key) as portal:
         company = portal.register()
         company.add()
-        report(company)
+        report_activities(company)
         eventually(lambda: is_signed_by(database_url, old))
-        saved_note = tmp_path / "kept"
+        saved_note = tmp_path / "checkpoint"
         saved_note.write_text(newest_note(database_url))
 
         new_key = base64.b64encode(secrets.token_bytes(32)).decode()
         deployment.environment["SUBUSERS_SIGNING_KEY"] = f"{new_key},{deployment.environment['SUBUSERS_SIGNING_KEY']}"
         deployment.start("work")
         worker.end()
-        report(company)
+        report_activities(company)
         run(deployment, "signing-key", "rotate")
         new = VerifierKey.parse(run(deployment, "signing-key", "show"))
-        report(company)
+        report_activities(company)
         eventually(lambda: is_signed_by(database_url, new))
 
     deployment.environment["SUBUSERS_SIGNING_KEY"] = new_key

@@ -49,7 +49,7 @@ def test_children_exit_when_the_supervisor_is_killed_at_startup(deploy: Callable
     eventually(lambda: not any(map(is_running, children)))
 
 
-def test_separate_api_and_worker_shut_down_in_order(deploy: Callable[..., Deployment]) -> None:
+def test_separate_api_and_worker_shut_down_cleanly(deploy: Callable[..., Deployment]) -> None:
     """`subusers api` and `subusers work` exit 0 on SIGTERM, and leave no process running."""
     programs = deploy().serve("api", "work")
     children = [pid for program in programs for pid in descendants(program.process.pid)]

@@ -19,7 +19,7 @@ from rich.console import Console
 from api.cli.commands import tail
 from application.errors import StoreUnavailable
 from tests.postgres import terminate_connections
-from tests.processes.deployment import SECONDS_TO_END
+from tests.processes.deployment import EXIT_TIMEOUT_SECONDS
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
     from tests.builders import Company
-    from tests.processes.conftest import Running
+    from tests.processes.conftest import RunningService
     from tests.processes.deployment import Deployment, Program
     from tests.processes.portal import Company as Account
 
@@ -50,7 +50,7 @@ def tailing(deployment: Deployment, *arguments: str) -> Iterator[Program]:
         program.kill()
 
 
-def account_of(company: Account) -> str:
+def account_id_of(company: Account) -> str:
     return company.path.rpartition("/")[2]
 
 
@@ -59,21 +59,21 @@ def events_of(program: Program) -> list[dict[str, Any]]:
     return [json.loads(line) for line in program.output.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def test_tail_from_a_position_prints_stored_and_new_events(running: Running) -> None:
+def test_tail_from_a_position_prints_stored_and_new_events(running_service: RunningService) -> None:
     """Each line is one envelope, equal to that of the event feed."""
-    company = running.portal.register()
-    with tailing(running.deployment, "--json", "--from", "0", "--account", account_of(company)) as program:
+    company = running_service.portal.register()
+    with tailing(running_service.deployment, "--json", "--from", "0", "--account", account_id_of(company)) as program:
         eventually(lambda: len(events_of(program)) == 1)
-        person = company.add()
+        sub_user = company.add()
         eventually(lambda: len(events_of(program)) == 2)
         events = events_of(program)
-        assert events == running.portal.call(200, "GET", f"{company.path}/events").json()["items"]
-        assert events[-1]["subject"] == person.sub_user_id
+        assert events == running_service.portal.call(200, "GET", f"{company.path}/events").json()["items"]
+        assert events[-1]["subject"] == sub_user.sub_user_id
 
 
-def test_tail_without_a_position_prints_only_new_events(running: Running) -> None:
-    company = running.portal.register()
-    with tailing(running.deployment, "--json", "--account", account_of(company)) as program:
+def test_tail_without_a_position_prints_only_new_events(running_service: RunningService) -> None:
+    company = running_service.portal.register()
+    with tailing(running_service.deployment, "--json", "--account", account_id_of(company)) as program:
         edits = 0
 
         def prints_after_an_edit() -> bool:
@@ -86,42 +86,47 @@ def test_tail_without_a_position_prints_only_new_events(running: Running) -> Non
         assert all(event["accountversion"] > 1 for event in events_of(program))
 
 
-def test_tail_filters_by_event_types(running: Running) -> None:
+def test_tail_filters_by_event_types(running_service: RunningService) -> None:
     """Types are accepted in full and in their short form."""
-    company = running.portal.register()
+    company = running_service.portal.register()
     company.add().change(visible=False)
     types = ("--type", CREATED, "--type", "sub_user.visibility_changed")
-    account = ("--account", account_of(company))
-    with tailing(running.deployment, "--json", "--from", "0", *types, *account) as program:
+    account = ("--account", account_id_of(company))
+    with tailing(running_service.deployment, "--json", "--from", "0", *types, *account) as program:
         eventually(lambda: len(events_of(program)) == 2)
         assert [event["type"] for event in events_of(program)] == [CREATED, "subusers.sub_user.visibility_changed.v1"]
 
 
-def test_tail_prints_a_readable_line_for_each_event(running: Running) -> None:
+def test_tail_prints_a_readable_line_for_each_event(running_service: RunningService) -> None:
     """Position, time, type, account, sub-user, actor and data, without escape sequences outside a terminal."""
-    company = running.portal.register()
-    person = company.add()
-    with tailing(running.deployment, "--from", "0", "--account", account_of(company)) as program:
+    company = running_service.portal.register()
+    sub_user = company.add()
+    with tailing(running_service.deployment, "--from", "0", "--account", account_id_of(company)) as program:
         eventually(lambda: program.output.count("\n") >= 2)
         lines = [re.split(r" {1,}", line.strip()) for line in program.output.splitlines()]
     assert [line[3:5] for line in lines] == [
-        ["main_account.registered.v1", account_of(company)],
-        ["sub_user.created.v1", account_of(company)],
+        ["main_account.registered.v1", account_id_of(company)],
+        ["sub_user.created.v1", account_id_of(company)],
     ]
-    assert lines[1][5:] == [person.sub_user_id, "main_account", "visible=true"]
+    assert lines[1][5:] == [sub_user.sub_user_id, "main_account", "visible=true"]
     assert re.fullmatch(r"\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", " ".join(lines[1][:3]))
     assert "\x1b" not in program.output
 
 
 @pytest.mark.parametrize(
-    ("word", "color"), [("sub_user.deleted", 35), ("sub_user.created", 32), ("sub_user.edited", 34)]
+    ("event_name", "color"), [("sub_user.deleted", 35), ("sub_user.created", 32), ("sub_user.edited", 34)]
 )
-def test_tail_colors_event_types_on_a_terminal(word: str, color: int) -> None:
+def test_tail_colors_event_types_on_a_terminal(event_name: str, color: int) -> None:
     """The type is colored by kind, and padded so that columns align."""
     output = io.StringIO()
-    event = {"position": 7, "time": "2026-11-23T21:09:34.4Z", "type": f"subusers.{word}.v1", "data": {"visible": True}}
+    event = {
+        "position": 7,
+        "time": "2026-11-23T21:09:34.4Z",
+        "type": f"subusers.{event_name}.v1",
+        "data": {"visible": True},
+    }
     tail._print_line(Console(file=output, force_terminal=True, color_system="standard", width=500), event)  # noqa: SLF001  # without a terminal the command prints no colors
-    assert f"\x1b[{color}m{word}.v1".ljust(tail.TYPE_WIDTH + 5) in output.getvalue()
+    assert f"\x1b[{color}m{event_name}.v1".ljust(tail.TYPE_WIDTH + 5) in output.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -133,20 +138,22 @@ def test_tail_colors_event_types_on_a_terminal(word: str, color: int) -> None:
         (("--account", "x"), "--account"),
     ],
 )
-def test_invalid_tail_options_are_refused(running: Running, arguments: tuple[str, ...], message: str) -> None:
-    program = running.deployment.run("tail", *arguments)
+def test_invalid_tail_options_are_refused(
+    running_service: RunningService, arguments: tuple[str, ...], message: str
+) -> None:
+    program = running_service.deployment.run("tail", *arguments)
     assert program.process.returncode == 2
     assert message in program.errors
 
 
 @pytest.mark.parametrize("account_id", ["all", "nobody"], ids=["while it writes", "while it waits"])
-def test_tail_exits_quietly_when_its_pipe_is_closed(running: Running, account_id: str) -> None:
+def test_tail_exits_quietly_when_its_pipe_is_closed(running_service: RunningService, account_id: str) -> None:
     """As in `subusers tail --from 0 | head`; tail exits even if it has nothing to write."""
-    running.portal.register()
+    running_service.portal.register()
     account_filter = ["--account", str(uuid4())] if account_id == "nobody" else []
     with subprocess.Popen(
         [sys.executable, "-m", "api.cli", "tail", "--json", "--from", "0", *account_filter],
-        env=running.deployment.environment,
+        env=running_service.deployment.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -155,7 +162,7 @@ def test_tail_exits_quietly_when_its_pipe_is_closed(running: Running, account_id
         if not account_filter:
             json.loads(process.stdout.readline())
         process.stdout.close()
-        assert process.wait(SECONDS_TO_END) == 0
+        assert process.wait(EXIT_TIMEOUT_SECONDS) == 0
         assert process.stderr.read() == b""
 
 
@@ -168,23 +175,23 @@ def test_tail_survives_lost_database_connections(
         for number in range(1, 4):
             eventually(lambda number=number: len(events_of(program)) == number)  # type: ignore[misc]  # a default keeps the loop's value
             terminate_connections(database_url)
-            create_sub_user(service, company)
+            create_sub_user_despite_lost_connections(service, company)
         eventually(lambda: len(events_of(program)) == 4)
         positions = [event["position"] for event in events_of(program)]
         assert positions == sorted(set(positions))
 
 
-def create_sub_user(service: Service, company: Company) -> None:
+def create_sub_user_despite_lost_connections(service: Service, company: Company) -> None:
     """Create a sub-user, retrying until a working connection is used."""
-    before = eventually(lambda: end_of(service))
-    while eventually(lambda: end_of(service)) == before:
+    before = eventually(lambda: last_position(service))
+    while eventually(lambda: last_position(service)) == before:
         try:
             company.create_sub_user()
         except StoreUnavailable:
             continue
 
 
-def end_of(service: Service) -> int:
+def last_position(service: Service) -> int:
     """Return the position of the last event, 0 if the store is unavailable."""
     try:
         return service.queries.events.end()

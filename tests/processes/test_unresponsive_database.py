@@ -13,30 +13,30 @@ from psycopg import sql
 
 from tests.postgres import connect, fetch
 from tests.processes.deployment import deployed, kill, master_key
-from tests.processes.load import Client, Load, during, people, slowest
+from tests.processes.load import Client, Load, create_sub_users, in_flight_between, max_seconds
 from tests.processes.portal import Portal
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.clusters import Cluster
     from tests.processes.deployment import Deployment, Program
+    from tests.processes.load import Result
 
-LONGEST_REQUEST = 10.0
-"""Seconds: the request deadline of 8, plus waiting for a thread and slack for a busy machine."""
+MAX_REQUEST_SECONDS = 10.0
+"""The request deadline of 8 seconds, plus waiting for a thread and slack for a busy machine."""
 
-LONGEST_HEALTH = 0.9
-LONGEST_READ = 3.0
-LONGEST_RECOVERY = 10.0
+MAX_HEALTH_SECONDS = 0.9
+MAX_READ_SECONDS = 3.0
+MAX_RECOVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A service under load, and its cluster."""
+class ServiceUnderLoad:
+    """A service to which writers and probes send requests."""
 
-    cluster: Cluster
     deployment: Deployment
     program: Program
     portal: Portal
@@ -44,32 +44,29 @@ class Loaded:
 
 
 @contextmanager
-def loaded(cluster: Cluster, folder: Path, accounts: int, of_each: int) -> Iterator[Loaded]:
-    """Run a service with `of_each` writers on each of `accounts` accounts; yield once every writer has a result."""
+def service_under_load(
+    cluster: Cluster, folder: Path, accounts: int, writers_per_account: int
+) -> Iterator[ServiceUnderLoad]:
+    """Run a service on a cluster under load for the duration of the block; yield once every writer has a result."""
     with deployed(folder, database_url=cluster.url, master_key=master_key(), connections_per_client=1000) as deployment:
         program, _ = deployment.serve("api", "work")
         with Portal(deployment.url, deployment.api_key()) as portal:
             token = portal.register().add_with_own_password().log_in()
-            load = Load(deployment, portal, people(portal, accounts, of_each), token)
+            load = Load(deployment, portal, create_sub_users(portal, accounts, writers_per_account), token)
             with load.running():
                 eventually(lambda: all(writer.results for writer in load.writers))
-                yield Loaded(cluster, deployment, program, portal, load)
+                yield ServiceUnderLoad(deployment, program, portal, load)
 
 
-def test_service_survives_a_frozen_database(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("accounts", "writers_per_account", "seconds"),
+    [(10, 4, 12), pytest.param(36, 5, 30, marks=[pytest.mark.long, pytest.mark.timeout(300)])],
+)
+def test_service_survives_a_frozen_database(
+    cluster: Cluster, tmp_path: Path, accounts: int, writers_per_account: int, seconds: float
+) -> None:
     """The database freezes for longer than the request deadline, with several writers to each account."""
-    freeze(cluster, tmp_path, accounts=10, of_each=4, seconds=12)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(300)
-def test_service_survives_a_database_frozen_for_long(cluster: Cluster, tmp_path: Path) -> None:
-    """The database freezes for half a minute, with 180 writers."""
-    freeze(cluster, tmp_path, accounts=36, of_each=5, seconds=30)
-
-
-def freeze(cluster: Cluster, folder: Path, accounts: int, of_each: int, seconds: float) -> None:
-    with loaded(cluster, folder, accounts, of_each) as service:
+    with service_under_load(cluster, tmp_path, accounts, writers_per_account) as service:
         load, processes = service.load, service.program.children("api")
         with cluster.frozen():
             frozen_at = time.monotonic()
@@ -78,32 +75,38 @@ def freeze(cluster: Cluster, folder: Path, accounts: int, of_each: int, seconds:
         eventually(lambda: has_recovered(load, thawed_at))
         recovered_at = time.monotonic()
         assert service.program.children("api") == processes
-    writes = during(load.results_since(0), frozen_at, recovered_at)
-    probes = {
-        name: during(client.results, frozen_at, recovered_at)
-        for name, client in (("introspect", load.introspection), ("health", load.health), ("ready", load.readiness))
-    }
-    assert {result.status for result in writes} <= {200, 503}
-    assert slowest(writes) < LONGEST_REQUEST
-    assert slowest(probes["introspect"]) < LONGEST_REQUEST
-    assert slowest(probes["ready"]) < LONGEST_REQUEST
-    assert {result.status for result in probes["health"]} == {200}
-    assert slowest(probes["health"]) < LONGEST_HEALTH
-    assert 503 in {result.status for result in probes["ready"]}
-    assert recovered_at - thawed_at < LONGEST_RECOVERY
+    writes, introspections, health_checks, readiness_checks = (
+        in_flight_between(results, frozen_at, recovered_at)
+        for results in (
+            load.results_since(0),
+            load.introspection.results,
+            load.health.results,
+            load.readiness.results,
+        )
+    )
+    for results in (writes, introspections, readiness_checks):
+        assert statuses(results) == {200, 503}
+        assert max_seconds(results) < MAX_REQUEST_SECONDS
+    assert statuses(health_checks) == {200}
+    assert max_seconds(health_checks) < MAX_HEALTH_SECONDS
+    assert recovered_at - thawed_at < MAX_RECOVERY_SECONDS
     assert "child.stuck" not in service.deployment.output
-    require_acknowledged(cluster, load)
+    require_acknowledged_events(cluster, load)
+
+
+def statuses(results: Sequence[Result]) -> set[int]:
+    return {result.status for result in results}
 
 
 def test_server_processes_start_without_a_database(cluster: Cluster, tmp_path: Path) -> None:
-    """They return 503, and 200 for `/healthz`, until the database is back."""
+    """Until the database is back, requests get 503, except for `/healthz`, which gets 200."""
     with deployed(tmp_path, database_url=cluster.url, master_key=master_key()) as deployment:
         program, _ = deployment.serve("api", "work")
         with Portal(deployment.url, deployment.api_key()) as portal:
             token = portal.register().add_with_own_password().log_in()
-            former = program.children("api")
+            killed = program.children("api")
             cluster.stop()
-            kill(*former)
+            kill(*killed)
 
             def status(method: str, path: str, body: object = None) -> int:
                 with suppress(httpx.TransportError):
@@ -115,12 +118,12 @@ def test_server_processes_start_without_a_database(cluster: Cluster, tmp_path: P
             assert refused.json()["type"] == "urn:subusers:problem:store-unavailable"
             assert refused.headers["Retry-After"] == "1"
             assert status("GET", "/readyz") == 503
-            present = program.children("api")
-            assert not {*present} & {*former}
+            restarted = program.children("api")
+            assert not {*restarted} & {*killed}
             cluster.start()
             eventually(lambda: status("POST", "/v1/sessions/introspect", {"token": token}) == 200)
             assert portal.introspect(token)["active"] is True
-            assert program.children("api") == present
+            assert program.children("api") == restarted
 
 
 def has_recovered(load: Load, moment: float) -> bool:
@@ -131,13 +134,13 @@ def has_recovered(load: Load, moment: float) -> bool:
     )
 
 
-def require_acknowledged(cluster: Cluster, load: Load) -> None:
-    """Require that the event store has every acknowledged command, each at its own position."""
-    positions = [result.position for result in load.acknowledged]
+def require_acknowledged_events(cluster: Cluster, load: Load) -> None:
+    """Require that the event store has every acknowledged event, each at its own position, and has lost none."""
+    positions = [result.position for result in load.acknowledged_results]
     assert len(set(positions)) == len(positions)
     stored = {position for (position,) in fetch(cluster.url, "SELECT notification_id FROM stored_events")}
     assert set(positions) <= stored
-    assert fetch(cluster.url, "SELECT count(*) FROM store_lineage") == [(1,)], "nothing was lost"
+    assert fetch(cluster.url, "SELECT count(*) FROM store_lineage") == [(1,)], "history was lost"
 
 
 @pytest.mark.parametrize(
@@ -150,8 +153,9 @@ def test_reads_continue_without_the_synchronous_standby(
 
     The wait for the standby ends with the request: waiting commits would use up the server's connections.
     """
-    with loaded(cluster, tmp_path, accounts=writers, of_each=1) as service:
+    with service_under_load(cluster, tmp_path, accounts=writers, writers_per_account=1) as service:
         load, company = service.load, service.portal.register()
+        # The next introspection records that the session was used, and must not wait for that commit.
         fetch(cluster.url, "UPDATE sessions SET last_used_at = now() - interval '10 minutes'")
         configure(cluster, synchronous_standby_names="gone")
         lost_at = time.monotonic()
@@ -160,31 +164,31 @@ def test_reads_continue_without_the_synchronous_standby(
             while time.monotonic() < lost_at + seconds:
                 reads.send("GET", f"{company.path}/sub-users")
                 time.sleep(0.1)
-        eventually(lambda: not fetch(cluster.url, ABANDONED))
+        eventually(lambda: not fetch(cluster.url, LEFTOVER_COMMITS))
         configure(cluster, synchronous_standby_names="")
         restored_at = time.monotonic()
         eventually(lambda: has_recovered(load, restored_at))
-    writes = during(load.results_since(0), lost_at + 1, restored_at)
-    introspections = during(load.introspection.results, lost_at + 1, restored_at)
+    writes = in_flight_between(load.results_since(0), lost_at + 1, restored_at)
+    introspections = in_flight_between(load.introspection.results, lost_at + 1, restored_at)
     print(
-        f"slowest of {len(reads.results)} reads: {slowest(reads.results):.2f} s, "
-        f"of {len(introspections)} introspections: {slowest(introspections):.2f} s, "
-        f"of {len(writes)} writes: {slowest(writes):.2f} s"
+        f"slowest of {len(reads.results)} reads: {max_seconds(reads.results):.2f} s, "
+        f"of {len(introspections)} introspections: {max_seconds(introspections):.2f} s, "
+        f"of {len(writes)} writes: {max_seconds(writes):.2f} s"
     )
-    assert {result.status for result in writes} <= {200, 503}
-    assert 503 in {result.status for result in writes}
-    assert slowest(writes) < LONGEST_REQUEST
-    assert {result.status for result in introspections} == {200}
-    assert slowest(introspections) < LONGEST_READ
-    assert {result.status for result in reads.results} == {200}
-    assert slowest(reads.results) < LONGEST_READ
-    require_acknowledged(cluster, load)
+    assert statuses(writes) <= {200, 503}
+    assert 503 in statuses(writes)
+    assert max_seconds(writes) < MAX_REQUEST_SECONDS
+    assert statuses(introspections) == {200}
+    assert max_seconds(introspections) < MAX_READ_SECONDS
+    assert statuses(reads.results) == {200}
+    assert max_seconds(reads.results) < MAX_READ_SECONDS
+    require_acknowledged_events(cluster, load)
 
 
-ABANDONED = """
+LEFTOVER_COMMITS = """
 SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND state_change < now() - interval '8.5 seconds'
 """
-"""Backends that wait for the standby longer than any request lasts."""
+"""Backends that still wait for the standby although their request, with its deadline of 8 seconds, has ended."""
 
 
 def configure(cluster: Cluster, **settings: str) -> None:

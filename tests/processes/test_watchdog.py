@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.processes.deployment import Deployment
 
 FOLDER = Path(__file__).parents[2]
-STORMS, LONG_STORMS = 3, 20
+STORMS = [3, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 KILLS, MANY_KILLS = 2, 20
 
 
@@ -48,10 +48,10 @@ def server_pids(supervisor: subprocess.Popen[bytes]) -> list[int]:
 
 
 @contextmanager
-def requests(port: int, path: str, number: int) -> Iterator[None]:
+def pending_requests(port: int, path: str, count: int) -> Iterator[None]:
     """Send requests in the background without waiting for their responses."""
     with ExitStack() as stack:
-        for _ in range(number):
+        for _ in range(count):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         yield
@@ -78,7 +78,7 @@ def test_hanging_and_stopped_processes_are_replaced(blocking_server: tuple[subpr
     eventually(lambda: not is_running(first[0]))
     second = server_pids(supervisor)
     assert first[1] in second
-    with requests(port, "/readyz", 24):  # more than there are threads
+    with pending_requests(port, "/readyz", 24):  # more than there are threads
         eventually(lambda: not all(map(is_running, second)))
     eventually(lambda: status_of(port) == 200)
 
@@ -87,7 +87,7 @@ def test_busy_process_is_not_replaced(blocking_server: tuple[subprocess.Popen[by
     """A process that computes in every thread of a lane still serves requests and sends heartbeats."""
     supervisor, port = blocking_server
     before = server_pids(supervisor)
-    with requests(port, "/busy", 8):
+    with pending_requests(port, "/busy", 8):
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
             assert status_of(port) == 200
@@ -107,19 +107,10 @@ def test_service_survives_repeated_deaths_of_all_processes(
     assert supervisor.poll() is None
 
 
-def test_signals_to_all_processes_end_the_service(deploy: Callable[..., Deployment]) -> None:
-    """SIGTERM goes to every process, as systemd sends it, twice in quick succession."""
-    storm(deploy(), STORMS)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-def test_repeated_signal_storms_end_the_service(deploy: Callable[..., Deployment]) -> None:
-    """Twenty rounds, some of them while processes still start."""
-    storm(deploy(), LONG_STORMS)
-
-
-def storm(deployment: Deployment, times: int) -> None:
+@pytest.mark.parametrize("times", STORMS)
+def test_signals_to_all_processes_end_the_service(deploy: Callable[..., Deployment], times: int) -> None:
+    """Every process gets SIGTERM, as from systemd, twice in quick succession; sometimes while processes still start."""
+    deployment = deploy()
     rng = random.Random(times)
     for number in range(times):
         program = deployment.start("serve")
@@ -140,22 +131,22 @@ def storm(deployment: Deployment, times: int) -> None:
 
 def test_killed_service_restarts_immediately(deploy: Callable[..., Deployment]) -> None:
     """A start right after `kill -9` can bind the port."""
-    restart(deploy(), KILLS)
+    restart_under_load(deploy(), KILLS)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_service_killed_many_times_restarts_within_two_seconds(deploy: Callable[..., Deployment]) -> None:
     """Twenty kills under load."""
-    longest = restart(deploy(), MANY_KILLS)
-    print(f"longest time without service: {longest:.2f} s")
-    assert longest <= 2.0
+    longest_outage = restart_under_load(deploy(), MANY_KILLS)
+    print(f"longest time without service: {longest_outage:.2f} s")
+    assert longest_outage <= 2.0
 
 
-def restart(deployment: Deployment, times: int) -> float:
-    """Kill the supervisor and start another immediately, `times` times, under load; return the longest outage."""
+def restart_under_load(deployment: Deployment, times: int) -> float:
+    """Kill the supervisor and start another `times` times, under load; return the longest outage in seconds."""
     (program,) = deployment.serve()
-    longest = 0.0
+    longest_outage = 0.0
     key = deployment.api_key()
     command = [sys.executable, "-m", "tests.processes.attacks", "reads", str(deployment.port), "8", "600"]
     with subprocess.Popen([*command, "/v1/sub-users", key], cwd=FOLDER, stdout=subprocess.DEVNULL) as load:
@@ -167,9 +158,9 @@ def restart(deployment: Deployment, times: int) -> float:
                 program.process.wait()
                 program = deployment.start("serve")
                 eventually(lambda: status_of(deployment.port, "/readyz") == 200)
-                longest = max(longest, time.monotonic() - began)
+                longest_outage = max(longest_outage, time.monotonic() - began)
                 assert not any(map(is_running, children))
                 assert "cannot listen" not in program.errors
         finally:
             load.kill()
-    return longest
+    return longest_outage

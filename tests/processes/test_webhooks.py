@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KILLS = 4
 ACTIVITIES = 300
-LONGEST_TO_SEND = timedelta(seconds=10)
+MAX_SEND_TIME = timedelta(seconds=10)
 """More than a live worker needs for one event in these tests; it renews its claim with each event."""
 
 MAKE_DUE = "UPDATE webhooks SET due_at = now(), claimed_until = NULL WHERE claimed_until IS NULL OR claimed_until < %s"
@@ -40,14 +40,14 @@ def test_webhook_events_arrive_in_order_despite_killed_workers(
         account_id = company.path.rpartition("/")[2]
         body = {"url": receiver.url, "account_id": account_id, "after": 0}
         webhook = portal.call(201, "POST", "/v1/webhooks", body).json()
-        report(portal, company)
+        report_activities(portal, company)
         for number in range(1, KILLS + 1):
             wait_for(receiver, number * 20, database_url)
             worker = next(program for program in deployment.programs[1:] if program.process.poll() is None)
             kill(*worker.pids)
             worker.process.wait()
             deployment.start("work")
-        expected = feed(portal, company)
+        expected = feed_of(portal, company)
         wait_for(receiver, len(expected), database_url)
         require_every_event_in_order(receiver, expected)
         assert len({event["type"] for event in expected}) > 1
@@ -59,13 +59,15 @@ def fail_sometimes(connection: socket.socket) -> None:
     status(204 if random.random() < 0.97 else 503)(connection)
 
 
-def report(portal: Portal, company: Company) -> None:
-    person = company.add()
-    activities = [{"sub_user_id": person.sub_user_id, "action": f"tool.used.{number}"} for number in range(ACTIVITIES)]
+def report_activities(portal: Portal, company: Company) -> None:
+    sub_user = company.add()
+    activities = [
+        {"sub_user_id": sub_user.sub_user_id, "action": f"tool.used.{number}"} for number in range(ACTIVITIES)
+    ]
     portal.call(201, "POST", f"{company.path}/activities", {"activities": activities})
 
 
-def feed(portal: Portal, company: Company) -> list[dict[str, Any]]:
+def feed_of(portal: Portal, company: Company) -> list[dict[str, Any]]:
     """Return the account's events from its feed."""
     events: list[dict[str, Any]] = portal.call(200, "GET", f"{company.path}/events?limit=1000").json()["items"]
     return events
@@ -75,7 +77,7 @@ def wait_for(receiver: Receiver, number: int, database_url: str) -> None:
     """Wait until this many events have arrived, skipping back-off and the claims of killed workers."""
 
     def have_arrived() -> bool:
-        fetch(database_url, MAKE_DUE, datetime.now(UTC) + CLAIM_DURATION - LONGEST_TO_SEND)
+        fetch(database_url, MAKE_DUE, datetime.now(UTC) + CLAIM_DURATION - MAX_SEND_TIME)
         return len(set(receiver.ids)) >= number
 
     eventually(have_arrived)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.postgres import fetch
-from tests.processes.mistimed_worker import ROUND
 from tests.processes.portal import Portal
+from tests.processes.skewed_worker import ROUND_MARKER
 from tests.processes.waiting import eventually
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def test_worker_with_a_wrong_clock_deletes_nothing_early(
         before = fetch(database_url, EXPIRING_ROWS)
 
         deployment.environment["PYTHONPATH"] = str(FOLDER)
-        worker = deployment.start(str(hours), module="tests.processes.mistimed_worker")
+        worker = deployment.start(str(hours), module="tests.processes.skewed_worker")
         eventually(lambda: "clock.skewed" in worker.errors + worker.output or worker.process.poll() is not None)
         assert worker.process.poll() is None, worker.errors
         eventually(lambda: is_signed(database_url))
         portal.register()
         fetch(database_url, "UPDATE checkpoints SET signed_at = now() - interval '2 minutes'")
         eventually(lambda: is_signed(database_url))
-        rounds = worker.output.count(ROUND)
-        eventually(lambda: worker.output.count(ROUND) >= rounds + ROUNDS)
+        rounds = worker.output.count(ROUND_MARKER)
+        eventually(lambda: worker.output.count(ROUND_MARKER) >= rounds + ROUNDS)
         assert worker.process.poll() is None, worker.errors
 
         assert fetch(database_url, EXPIRING_ROWS) == before

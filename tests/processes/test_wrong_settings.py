@@ -58,8 +58,8 @@ def test_unreachable_database_is_reported(tmp_path: Path, command: list[str]) ->
 def test_refused_database_user_is_reported(deploy: Callable[..., Deployment], database_url: str) -> None:
     """The error quotes the database's message, but not the password."""
     parts = urlsplit(database_url)
-    stranger = parts._replace(netloc=f"stranger:{SECRET}@{parts.hostname}:{parts.port}").geturl()
-    assert "FATAL" in error_line(deploy(database_url=stranger, admin_database_url=""), "serve", exit_code=1)
+    url_of_unknown_role = parts._replace(netloc=f"stranger:{SECRET}@{parts.hostname}:{parts.port}").geturl()
+    assert "FATAL" in error_line(deploy(database_url=url_of_unknown_role, admin_database_url=""), "serve", exit_code=1)
 
 
 def test_wrong_master_key_is_refused(deploy: Callable[..., Deployment]) -> None:

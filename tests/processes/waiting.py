@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST = 60.0
-PAUSE = 0.05
+TIMEOUT_SECONDS = 60.0
+PAUSE_SECONDS = 0.05
 
 
 def eventually(condition: Callable[[], T]) -> T:
     """Poll a condition; return its first true value."""
-    return eventually_within(condition, within=LONGEST, pause=PAUSE)
+    return eventually_within(condition, within=TIMEOUT_SECONDS, pause=PAUSE_SECONDS)

@@ -44,58 +44,58 @@ Events = dict[int, Event]
 
 @dataclass
 class Store:
-    """An event store, with one connection to tamper with it and two for the auditor."""
+    """An event store, with one connection to write and tamper, and two for the auditor."""
 
     service: Service
-    own: Connection[Any]
+    connection: Connection[Any]
     auditor: tuple[Connection[Any], Connection[Any]]
     events: Events = field(default_factory=dict)
     versions: dict[UUID, int] = field(default_factory=dict)
 
     @property
-    def trusted(self) -> list[bytes]:
+    def trusted_keys(self) -> list[bytes]:
         """The public keys that the auditor trusts."""
         return [Ed25519Signer(seed).public_key for seed in self.service.settings.signing_keys.private]
 
-    def grow(self, chance: random.Random, events: int) -> None:
+    def grow(self, rng: random.Random, count: int) -> None:
         """Record this many events in several streams, at positions with gaps."""
         position = max(self.events, default=0)
         added = []
-        for _ in range(events):
-            position += chance.choice([1, 1, 1, 2, 3])
-            stream_id = UUID(int=chance.randrange(1, 8))
+        for _ in range(count):
+            position += rng.choice([1, 1, 1, 2, 3])
+            stream_id = UUID(int=rng.randrange(1, 8))
             version = self.versions[stream_id] = self.versions.get(stream_id, 0) + 1
-            topic = chance.choice(["SubUserCreated", "SubUserLoggedIn", "SubUserDeleted"])
-            added.append(Event(position, stream_id, version, topic, chance.randbytes(chance.randrange(80))))
+            topic = rng.choice(["SubUserCreated", "SubUserLoggedIn", "SubUserDeleted"])
+            added.append(Event(position, stream_id, version, topic, rng.randbytes(rng.randrange(80))))
         self.insert(added)
         self.events.update({event.position: event for event in added})
 
     def insert(self, events: Iterable[Event]) -> None:
-        with self.own.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:
+        with self.connection.cursor() as cursor, cursor.copy(f"COPY stored_events ({COLUMNS}) FROM STDIN") as copy:
             for event in events:
                 copy.write_row((event.position, event.stream_id, event.version, event.topic, event.state))
-        self.own.execute(  # positions above the sequence's value do not count as settled
+        self.connection.execute(  # positions above the sequence's value do not count as settled
             "SELECT setval('stored_events_notification_id_seq', greatest(max(notification_id), 1)) FROM stored_events"
         )
 
     def rewrite(self, events: Events) -> None:
         """Replace all stored events with these."""
-        with self.own.transaction():
-            self.own.execute("DELETE FROM stored_events")
+        with self.connection.transaction():
+            self.connection.execute("DELETE FROM stored_events")
             self.insert(events[position] for position in sorted(events))
 
     def follow(self) -> None:
         """Add all new events to the Merkle tree."""
-        follower = ProjectionFollower(MerkleLeafProjection(), lambda: self.own, "")
-        self.own.execute("INSERT INTO followers (name) VALUES ('merkle-tree') ON CONFLICT DO NOTHING")
-        while follower.step(self.own):
+        follower = ProjectionFollower(MerkleLeafProjection(), lambda: self.connection, "")
+        self.connection.execute("INSERT INTO followers (name) VALUES ('merkle-tree') ON CONFLICT DO NOTHING")
+        while follower.step(self.connection):
             pass
 
     def sign(self) -> ExternalCheckpoint:
         """Sign a checkpoint of all events, and return it as an external copy."""
         self.follow()
         self.service.workers.checkpointer.sign_now()
-        return self.newest("kept elsewhere")
+        return self.newest("external copy")
 
     def newest(self, name: str) -> ExternalCheckpoint:
         """Return the newest checkpoint of the store as an external copy."""
@@ -105,36 +105,36 @@ class Store:
 
     def check(self, *external: ExternalCheckpoint) -> Verdict:
         """Check the store as an auditor does, against external checkpoints."""
-        return StoreCheck(*self.auditor, self.trusted, verify, external).run()
+        return StoreCheck(*self.auditor, self.trusted_keys, verify, external).run()
 
     def save(self) -> None:
         """Save the tree and checkpoint tables for `restore`."""
         for table in SAVED_TABLES:
-            self.own.execute(f"CREATE TEMP TABLE saved_{table} AS TABLE {table}".encode())
+            self.connection.execute(f"CREATE TEMP TABLE saved_{table} AS TABLE {table}".encode())
 
     def restore(self) -> None:
         """Restore the events, the tree and the checkpoints as saved."""
         self.rewrite(self.events)
-        with self.own.transaction():
+        with self.connection.transaction():
             for table in SAVED_TABLES:
                 identity = "OVERRIDING SYSTEM VALUE" if table in {"checkpoints", "signing_keys"} else ""
-                self.own.execute(f"TRUNCATE {table}".encode())
-                self.own.execute(f"INSERT INTO {table} {identity} TABLE saved_{table}".encode())
+                self.connection.execute(f"TRUNCATE {table}".encode())
+                self.connection.execute(f"INSERT INTO {table} {identity} TABLE saved_{table}".encode())
             last = max(self.events)
-            self.own.execute("UPDATE followers SET position = %s WHERE name = 'merkle-tree'", [last])
+            self.connection.execute("UPDATE followers SET position = %s WHERE name = 'merkle-tree'", [last])
 
     def rebuild_tree(self) -> None:
         """Rebuild the tree over the current events, as an attacker with write access but no signing key would."""
-        self.own.execute("DELETE FROM merkle_leaves; DELETE FROM merkle_nodes")
-        self.own.execute("UPDATE followers SET position = 0 WHERE name = 'merkle-tree'")
+        self.connection.execute("DELETE FROM merkle_leaves; DELETE FROM merkle_nodes")
+        self.connection.execute("UPDATE followers SET position = 0 WHERE name = 'merkle-tree'")
         self.follow()
 
-    def forge_signatures(self, chance: random.Random) -> None:
+    def forge_signatures(self, rng: random.Random) -> None:
         """Sign all checkpoints with another key under the store's name, as an attacker would."""
         sizes = [size for (size,) in fetch(self.url, "SELECT tree_size FROM checkpoints ORDER BY number")]
-        signer = Ed25519Signer(chance.randbytes(32))
+        signer = Ed25519Signer(rng.randbytes(32))
         name = fetch(self.url, "SELECT split_part(verifier_key, '+', 1) FROM signing_keys")[0][0]
-        self.own.execute("DELETE FROM checkpoints; DELETE FROM signing_keys")
+        self.connection.execute("DELETE FROM checkpoints; DELETE FROM signing_keys")
         forger = Checkpointer(
             self.service.database, lambda: [signer], verify, self.service.clock, new_name=lambda: name
         )
@@ -145,45 +145,45 @@ class Store:
         return self.service.settings.database_url or ""
 
 
-def edit_a_byte(chance: random.Random, events: Events) -> None:
-    event = chance.choice([event for event in events.values() if event.state])
-    index = chance.randrange(len(event.state))
+def edit_a_byte(rng: random.Random, events: Events) -> None:
+    event = rng.choice([event for event in events.values() if event.state])
+    index = rng.randrange(len(event.state))
     state = bytearray(event.state)
-    state[index] ^= 1 << chance.randrange(8)
+    state[index] ^= 1 << rng.randrange(8)
     events[event.position] = replace(event, state=bytes(state))
 
 
-def edit_the_topic(chance: random.Random, events: Events) -> None:
-    event = chance.choice(list(events.values()))
+def edit_the_topic(rng: random.Random, events: Events) -> None:
+    event = rng.choice(list(events.values()))
     events[event.position] = replace(event, topic=f"{event.topic}X")
 
 
-def delete(chance: random.Random, events: Events) -> None:
-    for position in chance.sample(sorted(events), chance.choice([1, 1, 2, 5])):
+def delete(rng: random.Random, events: Events) -> None:
+    for position in rng.sample(sorted(events), rng.choice([1, 1, 2, 5])):
         del events[position]
 
 
-def insert(chance: random.Random, events: Events) -> None:
+def insert(rng: random.Random, events: Events) -> None:
     gaps = set(range(1, max(events))) - set(events)
-    position = chance.choice(sorted(gaps))
-    events[position] = Event(position, UUID(int=chance.getrandbits(128)), 1, "SubUserCreated", b"{}")
+    position = rng.choice(sorted(gaps))
+    events[position] = Event(position, UUID(int=rng.getrandbits(128)), 1, "SubUserCreated", b"{}")
 
 
-def reorder(chance: random.Random, events: Events) -> None:
-    first, second = (events[position] for position in chance.sample(sorted(events), 2))
+def reorder(rng: random.Random, events: Events) -> None:
+    first, second = (events[position] for position in rng.sample(sorted(events), 2))
     events[first.position] = replace(second, position=first.position)
     events[second.position] = replace(first, position=second.position)
 
 
-def truncate(chance: random.Random, events: Events) -> None:
-    for position in sorted(events)[-chance.randrange(1, len(events)) :]:
+def truncate(rng: random.Random, events: Events) -> None:
+    for position in sorted(events)[-rng.randrange(1, len(events)) :]:
         del events[position]
 
 
-def swap_accounts(chance: random.Random, events: Events) -> None:
+def swap_accounts(rng: random.Random, events: Events) -> None:
     """Swap the streams and versions of two events of different accounts."""
-    event = chance.choice(list(events.values()))
-    other = chance.choice([other for other in events.values() if other.stream_id != event.stream_id])
+    event = rng.choice(list(events.values()))
+    other = rng.choice([other for other in events.values() if other.stream_id != event.stream_id])
     events[event.position] = replace(event, stream_id=other.stream_id, version=other.version)
     events[other.position] = replace(other, stream_id=event.stream_id, version=event.version)
 
@@ -196,10 +196,10 @@ def first_difference(before: Events, after: Events) -> int:
     return min(position for position in before | after if before.get(position) != after.get(position))
 
 
-def covered(events: Events, external: ExternalCheckpoint) -> Events:
+def events_covered_by(external: ExternalCheckpoint, events: Events) -> Events:
     """Return the events that a checkpoint covers."""
     return {position: event for position, event in events.items() if position <= external.checkpoint.position}
 
 
-def connections(url: str) -> Sequence[Connection[Any]]:
+def open_connections(url: str) -> Sequence[Connection[Any]]:
     return [connect(url) for _ in range(3)]

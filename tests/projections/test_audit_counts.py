@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 ROME = ZoneInfo("Europe/Rome")
 KATHMANDU = ZoneInfo("Asia/Kathmandu")
-ENDS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+CALENDAR_ENDS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 TABLES = ("audit_counts", "audit_day_counts")
 
 
-def record_activities(sub_user: Collaborator, *times: datetime) -> None:
+def record_activities(sub_user: SubUserHandle, *times: datetime) -> None:
     """Record one activity of the sub-user at each of these times."""
     company = sub_user.company
     activities = [Activity(sub_user.sub_user_id, "assistant.opened", occurred_at=time) for time in times]
@@ -47,7 +47,7 @@ def record_activities(sub_user: Collaborator, *times: datetime) -> None:
 
 
 def activities_per_day(
-    company: Company, zone: ZoneInfo, first: date, last: date, sub_user: Collaborator | None = None
+    company: Company, zone: ZoneInfo, first: date, last: date, sub_user: SubUserHandle | None = None
 ) -> dict[date, int]:
     """Return the number of activities of each day that has any."""
     days = company.service.queries.audit_counts.per_day(
@@ -77,7 +77,7 @@ def test_account_without_activities_has_zero_counts(service: Service, company: C
 
 
 def test_logins_and_activities_are_counted(service: Service, company: Company, clock: TravelingClock) -> None:
-    """Per person, most active first, and in total. Refused logins do not count."""
+    """Counts are per person, most active first, and in total. Refused logins do not count."""
     clock.advance(hours=36 - clock().hour)  # midday, to stay within one day
     ada = company.create_active(name="Ada", surname="Lovelace", visible=False)
     grace = company.create_active(name="Grace", surname="Hopper")
@@ -93,9 +93,9 @@ def test_logins_and_activities_are_counted(service: Service, company: Company, c
     yesterday, utc_zone = today - timedelta(days=1), ZoneInfo("UTC")
     counts = service.queries.audit_counts
 
-    people = counts.per_person(company.account_id, utc_zone, yesterday, today)
+    sub_users = counts.per_person(company.account_id, utc_zone, yesterday, today)
 
-    assert people == [
+    assert sub_users == [
         PersonCount(grace.sub_user_id, "Grace Hopper", True, 1, 3),
         PersonCount(ada.sub_user_id, "Ada Lovelace", False, 2, 1),
     ]
@@ -167,7 +167,7 @@ def test_day_skipped_by_a_zone_has_no_counts(service: Service, company: Company)
 def test_first_and_last_day_of_the_calendar_are_counted(service: Service, company: Company) -> None:
     """A day that does not fit into the calendar in UTC is refused."""
     sub_user = company.create_sub_user()
-    record_activities(sub_user, *ENDS)
+    record_activities(sub_user, *CALENDAR_ENDS)
     zone = ZoneInfo("UTC")
 
     assert activities_per_day(company, zone, date.min, date.min) == {date.min: 1}
@@ -177,7 +177,7 @@ def test_first_and_last_day_of_the_calendar_are_counted(service: Service, compan
 
 
 def test_erased_sub_user_stays_in_the_counts(service: Service, company: Company) -> None:
-    """In the totals, and by id without a name."""
+    """Totals include them, and their own counts have their id but no name."""
     sub_user = company.create_sub_user(name="Canary", surname="Bird")
     moment = utc("2026-05-01T12:00")
     record_activities(sub_user, moment)
@@ -185,9 +185,9 @@ def test_erased_sub_user_stays_in_the_counts(service: Service, company: Company)
     catch_up(service)
     day = moment.date()
 
-    people = service.queries.audit_counts.per_person(company.account_id, ROME, day, day)
+    sub_users = service.queries.audit_counts.per_person(company.account_id, ROME, day, day)
 
-    assert people == [PersonCount(sub_user.sub_user_id, ERASED, True, 0, 1)]
+    assert sub_users == [PersonCount(sub_user.sub_user_id, ERASED, True, 0, 1)]
     assert activities_per_day(company, ROME, day, day) == {day: 1}
     assert activities_per_day(company, ROME, day, day, sub_user) == {day: 1}
 
@@ -208,7 +208,7 @@ def test_counts_of_other_accounts_are_not_included(service: Service, company: Co
 
 
 def test_unknown_account_and_invalid_days_are_refused(service: Service, company: Company) -> None:
-    """Days in the wrong order, and more than 366 days."""
+    """Days are invalid in the wrong order, or if there are more than 366."""
     catch_up(service)
     counts, first = service.queries.audit_counts, date(2026, 1, 1)
     for read in (counts.per_day, counts.per_person):
@@ -236,11 +236,11 @@ def test_counts_do_not_depend_on_batch_sizes(
     service: Service, company: Company, database_url: str, at_a_time: int
 ) -> None:
     """A rebuild results in the same counts."""
-    people = [company.create_sub_user(), company.create_with_own_password()]
-    people[1].log_in()
-    chance = random.Random(1)
+    sub_users = [company.create_sub_user(), company.create_with_own_password()]
+    sub_users[1].log_in()
+    rng = random.Random(1)
     activities = [
-        Activity(chance.choice(people).sub_user_id, "a.b", occurred_at=utc("2026-05-01T12:00") + timedelta(minutes=n))
+        Activity(rng.choice(sub_users).sub_user_id, "a.b", occurred_at=utc("2026-05-01T12:00") + timedelta(minutes=n))
         for n in range(40)
     ]
     service.commands.activities.record(company.account_id, activities, PORTAL)
@@ -259,7 +259,7 @@ def test_counts_do_not_depend_on_batch_sizes(
 
 
 def test_rolled_back_batch_is_counted_once(service: Service, company: Company, database_url: str) -> None:
-    """The follower applies it again."""
+    """The follower applies the batch again."""
     sub_user = company.create_sub_user()
     moment = utc("2026-05-01T12:00")
     record_activities(sub_user, moment)
@@ -274,7 +274,7 @@ def test_rolled_back_batch_is_counted_once(service: Service, company: Company, d
     assert activities_per_day(company, ROME, moment.date(), moment.date()) == {moment.date(): 2}
 
 
-def brute_force(moments: Iterable[datetime], zone: ZoneInfo, first: date, last: date) -> dict[date, int]:
+def count_per_day(moments: Iterable[datetime], zone: ZoneInfo, first: date, last: date) -> dict[date, int]:
     """Count the moments of each day in the zone."""
     days = Counter(moment.astimezone(zone).date() for moment in moments)
     return {day: count for day, count in days.items() if first <= day <= last}
@@ -293,21 +293,21 @@ def brute_force(moments: Iterable[datetime], zone: ZoneInfo, first: date, last: 
 def test_counts_match_a_brute_force_count(
     service: Service, zone: ZoneInfo, first: date, days: int, minutes: list[int]
 ) -> None:
-    """Random zones, days and times."""
+    """Zones, days and times are random."""
     company = Company.register(service)
-    people = [company.create_sub_user(), company.create_sub_user()]
+    sub_users = [company.create_sub_user(), company.create_sub_user()]
     midnight = datetime(first.year, first.month, first.day, tzinfo=UTC)
     moments = [midnight + timedelta(minutes=minute) for minute in minutes]
     last = first + timedelta(days=days - 1)
-    times_by_sub_user = [(people[0], moments[::2]), (people[1], moments[1::2])]
+    times_by_sub_user = [(sub_users[0], moments[::2]), (sub_users[1], moments[1::2])]
 
     for sub_user, times in times_by_sub_user:
         record_activities(sub_user, *times)
 
-    assert activities_per_day(company, zone, first, last) == brute_force(moments, zone, first, last)
+    assert activities_per_day(company, zone, first, last) == count_per_day(moments, zone, first, last)
     expected: dict[UUID, int] = {}
     for sub_user, times in times_by_sub_user:
-        per_day = brute_force(times, zone, first, last)
+        per_day = count_per_day(times, zone, first, last)
         assert activities_per_day(company, zone, first, last, sub_user) == per_day
         if per_day:
             expected[sub_user.sub_user_id] = sum(per_day.values())
@@ -315,26 +315,26 @@ def test_counts_match_a_brute_force_count(
     assert {person.sub_user_id: person.activities for person in counts} == expected
 
 
-@pytest.mark.parametrize("followed", [0, 5, 500])
+@pytest.mark.parametrize("applied_events", [0, 5, 500])
 def test_migration_counts_the_existing_rows(
-    service: Service, company: Company, database_url: str, followed: int
+    service: Service, company: Company, database_url: str, applied_events: int
 ) -> None:
     """The migration that adds the tables counts the rows applied so far; the follower counts the rest."""
-    people = [company.create_with_own_password(), Company.register(service).create_with_own_password()]
-    for sub_user in people:
+    sub_users = [company.create_with_own_password(), Company.register(service).create_with_own_password()]
+    for sub_user in sub_users:
         sub_user.log_in()
         moments = [utc("2026-05-01T12:00") + timedelta(minutes=7 * n) for n in range(20)]
         activities = [Activity(sub_user.sub_user_id, "a.b", occurred_at=moment) for moment in moments]
         service.commands.activities.record(
             sub_user.company.account_id,
-            [*activities, *(Activity(sub_user.sub_user_id, "c.d", occurred_at=end) for end in ENDS)],
+            [*activities, *(Activity(sub_user.sub_user_id, "c.d", occurred_at=end) for end in CALENDAR_ENDS)],
             PORTAL,
         )
     audit_log = next(follower for follower in service.workers.followers if follower.view.name == "audit-log")
     with connections.connect(database_url, "follower") as connection:
         connection.execute("INSERT INTO followers (name) VALUES ('audit-log')")
-        if followed:
-            audit_log.step(connection, followed)
+        if applied_events:
+            audit_log.step(connection, applied_events)
     (migration_sql,) = (migration.sql for migration in migrations() if migration.name.endswith("_audit_counts.sql"))
 
     fetch(database_url, "DROP TABLE audit_counts, audit_day_counts")
@@ -352,13 +352,13 @@ def test_migration_counts_the_existing_rows(
 def test_actions_of_an_account_are_sorted_and_distinct(service: Service, company: Company) -> None:
     """Actions of other accounts are not included."""
     sub_user = company.create_sub_user()
-    words = ["tool.used", "assistant.opened", "tool.used", "É.opened", "Zebra"]
+    actions = ["tool.used", "assistant.opened", "tool.used", "É.opened", "Zebra"]
     service.commands.activities.record(
-        company.account_id, [Activity(sub_user.sub_user_id, word) for word in words], PORTAL
+        company.account_id, [Activity(sub_user.sub_user_id, action) for action in actions], PORTAL
     )
     other = Company.register(service)
     stranger = other.create_sub_user()
-    service.commands.activities.record(other.account_id, [Activity(stranger.sub_user_id, "other.word")], PORTAL)
+    service.commands.activities.record(other.account_id, [Activity(stranger.sub_user_id, "other.action")], PORTAL)
     catch_up(service)
 
     assert service.queries.audit_log.actions(company.account_id) == [

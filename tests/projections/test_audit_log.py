@@ -37,7 +37,7 @@ def actions(company: Company, **filters: Any) -> list[str]:
 
 
 def test_every_event_has_a_row(service: Service, company: Company) -> None:
-    """Newest first, with position and details of the event."""
+    """Rows are sorted newest first, and have the position and the details of the event."""
     sub_user = company.create_sub_user("grace@company.example", visible=False)
     sub_user.change(name="Ada", active=True)
     service.commands.accounts.raise_sub_user_limit(company.account_id, 20, SUPPORT)
@@ -89,7 +89,7 @@ def test_rows_name_the_actor(service: Service, company: Company, clock: Travelin
 
 
 def test_reported_activity_has_a_row(service: Service, company: Company, clock: TravelingClock) -> None:
-    """With the portal's action, the time it occurred and the time it was recorded."""
+    """The row has the portal's action, the time it occurred and the time it was recorded."""
     sub_user = company.create_sub_user()
     an_hour_ago = clock() - timedelta(hours=1)
     details = '{"tab":"voice","n":[1,2.5,null,"Zoë"]}'
@@ -110,7 +110,7 @@ def test_reported_activity_has_a_row(service: Service, company: Company, clock: 
 
 
 def test_audit_filters(service: Service, company: Company, clock: TravelingClock) -> None:
-    """By sub-user, action and time. `since` is inclusive, `until` exclusive. Filters combine."""
+    """Filters by sub-user, action and time combine. `since` is inclusive, `until` exclusive."""
     sub_user, other = company.create_sub_user(), company.create_sub_user()
     times = [clock() + timedelta(days=n) for n in range(3)]
     activities = [
@@ -130,7 +130,7 @@ def test_audit_filters(service: Service, company: Company, clock: TravelingClock
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
 def test_pages_contain_every_row_once(service: Service, company: Company, limit: int) -> None:
-    """In order. The last page has no cursor."""
+    """Rows are in order. The last page has no cursor."""
     sub_user = company.create_sub_user()
     activities = [Activity(sub_user.sub_user_id, f"action.{n}") for n in range(12)]
     service.commands.activities.record(company.account_id, activities, PORTAL)
@@ -184,7 +184,6 @@ def test_audit_cursor_is_bound_to_account_and_filters(service: Service, company:
 
 
 def test_stream_returns_every_row(service: Service, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With any batch size."""
     sub_user = company.create_sub_user()
     activities = [Activity(sub_user.sub_user_id, f"action.{n}") for n in range(10)]
     service.commands.activities.record(company.account_id, activities, PORTAL)
@@ -196,7 +195,7 @@ def test_stream_returns_every_row(service: Service, company: Company, monkeypatc
 
 
 def test_rows_of_other_accounts_are_not_included(service: Service, company: Company) -> None:
-    """Even with a filter on a sub-user of another account."""
+    """A filter on a sub-user of another account finds nothing."""
     stranger = Company.register(service).create_sub_user()
     company.create_sub_user()
 
@@ -205,7 +204,7 @@ def test_rows_of_other_accounts_are_not_included(service: Service, company: Comp
 
 
 def test_erasure_keeps_the_rows_without_personal_data(service: Service, company: Company) -> None:
-    """Every row keeps its position. Personal data reads [erased]."""
+    """Every row keeps its position. Personal data is replaced by `[erased]`."""
     sub_user = company.create_with_own_password("canary@company.example", name="Canary", surname="Bird")
     sub_user.log_in(context=context_from("203.0.113.66"))
     activity = Activity(sub_user.sub_user_id, "assistant.opened", "canary's own", '{"mail":"canary@company.example"}')
@@ -238,7 +237,7 @@ def test_erasure_keeps_the_rows_without_personal_data(service: Service, company:
 
 
 def test_rows_contain_no_secrets(service: Service, company: Company) -> None:
-    """No passwords, tokens or e-mail hashes."""
+    """Covers passwords, tokens and e-mail hashes."""
     sub_user = company.create_active(password="canary phrase for now")
     token = sub_user.log_in().token
     sub_user.choose_password("canary phrase of my own")

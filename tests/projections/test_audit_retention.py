@@ -43,7 +43,7 @@ def record_old_and_new_events(service: Service, clock: TravelingClock) -> Compan
     service.commands.activities.record(company.account_id, [Activity(sub_user.sub_user_id, "long.ago")] * 3, PORTAL)
     catch_up(service)
     clock.advance(days=40)
-    late_report = [Activity(sub_user.sub_user_id, "told.late", occurred_at=clock() - timedelta(days=39))]
+    late_report = [Activity(sub_user.sub_user_id, "reported.late", occurred_at=clock() - timedelta(days=39))]
     service.commands.activities.record(
         company.account_id, [Activity(sub_user.sub_user_id, "just.now"), *late_report], PORTAL
     )
@@ -63,7 +63,7 @@ def contents(url: str) -> dict[str, list[tuple[str, ...]]]:
 def test_expired_rows_leave_only_the_audit_log(
     service_with_retention: Service, clock: TravelingClock, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In small steps, from rows and charts. History, feed and data subject access keep all events."""
+    """They are deleted in small steps, with their counts. History, feed and data subject access keep all events."""
     monkeypatch.setattr(retention, "MAX_ROWS_PER_STEP", 2)
     company = record_old_and_new_events(service_with_retention, clock)
     feed_filter = FeedFilter(None, company.account_id)
@@ -75,7 +75,7 @@ def test_expired_rows_leave_only_the_audit_log(
 
     assert max(steps) <= 2 + 96 * 2
     assert steps[-1] == 0
-    assert sorted(actions(service_with_retention, company)) == ["just.now", "told.late"]
+    assert sorted(actions(service_with_retention, company)) == ["just.now", "reported.late"]
     assert (
         len(list(service_with_retention.queries.audit_log.rows_past_retention(company.account_id, sub_user_id)))
         == row_count - 2

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tests.conftest import TravelingClock
 
 
-def grow(service: Service, events: int) -> None:
-    record(service, events)
+def grow(service: Service, count: int) -> None:
+    record(service, count)
     catch_up(service, "merkle-tree")
 
 
@@ -36,7 +36,7 @@ def sizes(service: Service) -> list[int]:
 
 
 def test_checkpoints_are_signed_when_due(service: Service, clock: TravelingClock) -> None:
-    """After the first event, after each thousand, and a minute later for the rest. None without new events."""
+    """Due after the first event, after each thousand, and a minute later for the rest; never without new events."""
     assert service.workers.checkpointer.sign_due() == 0
     grow(service, 1)
     assert service.workers.checkpointer.sign_due() == 1
@@ -78,7 +78,7 @@ TAMPERINGS = {
 
 @pytest.mark.parametrize("statement", TAMPERINGS.values(), ids=TAMPERINGS.keys())
 def test_tampered_store_is_not_signed(service: Service, database_url: str, statement: str) -> None:
-    """Neither by the process that signed last nor by a new one. A new process cannot detect deleted checkpoints."""
+    """Neither the last signing process nor a new one signs. A new one cannot detect that all checkpoints are gone."""
     grow(service, 33)
     service.workers.checkpointer.sign_now()
     grow(service, 1)

@@ -13,7 +13,7 @@ from eventsourcing.persistence import StoredEvent
 from application.commands.activities import Activity
 from application.errors import StoreWentBack, ViewBehind
 from domain.refusals import AccountNotFound
-from projections.feed import pages as module
+from projections.feed import pages
 from projections.feed.pages import FeedFilter, FeedPage
 from projections.runtime import freshness
 from tests.builders import PORTAL, Company, catch_up
@@ -71,7 +71,7 @@ def active_company(company: Company) -> Company:
 def test_feed_contains_every_event_once_in_order(
     service: Service, active_company: Company, database_url: str, limit: int
 ) -> None:
-    """With any page size. A page's position is where the next one starts."""
+    """A page's position is where the next one starts."""
     feed_pages = list(read_pages(service, limit))
     assert positions([item for page in feed_pages for item in page.items]) == stored_positions(database_url)
     for page in feed_pages:
@@ -96,7 +96,7 @@ def test_empty_store_has_an_empty_feed(service: Service) -> None:
 
 
 def test_position_beyond_the_end_of_the_feed_is_refused(service: Service, active_company: Company) -> None:
-    """It belongs to another history, as after a restore. A consumer that waits there would miss events."""
+    """The position is of another history, as after a restore. A consumer that waits there would miss events."""
     catch_up(service)
     end = service.queries.events.end()
     for feed_filter in (ALL, FeedFilter(frozenset({CREATED})), FeedFilter(account_id=active_company.account_id)):
@@ -130,7 +130,7 @@ def test_page_of_a_selective_filter_scans_a_bounded_window(
     service: Service, active_company: Company, database_url: str, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page may be empty and have a successor. All pages together contain every match."""
-    monkeypatch.setattr(module, "WINDOW_SIZE", window)
+    monkeypatch.setattr(pages, "WINDOW_SIZE", window)
     catch_up(service)
     total = len(stored_positions(database_url))
     for account_id in (None, active_company.account_id):
@@ -149,7 +149,7 @@ def test_unpublished_type_has_no_events(service: Service, active_company: Compan
 
 
 def test_feed_filtered_by_account(service: Service, active_company: Company, followers: None) -> None:
-    """The account's stream and the activities of its sub-users."""
+    """It contains the account's stream and the activities of its sub-users."""
     other = Company.register(service)
     sub_user = other.create_sub_user()
     record_activities(other, sub_user.sub_user_id, 3)
@@ -181,7 +181,7 @@ def test_feed_of_an_account_fails_if_the_view_lags(
 
 
 def test_feed_of_an_unknown_account_is_refused(service: Service, active_company: Company, followers: None) -> None:
-    """Also for the id of a stream that is not an account."""
+    """The id of a stream that is not an account is refused, too."""
     activity = next(item for item in read_items(service) if item["type"] == ACTIVITY)
     for account_id in (uuid4(), UUID(activity["id"].partition(":")[0])):
         with pytest.raises(AccountNotFound):

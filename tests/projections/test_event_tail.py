@@ -13,7 +13,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from adapters.postgres.signals import CHANNEL
-from projections.feed import tail as module
+from projections.feed import tail as tail_module
 from projections.feed.tail import EventTail
 from tests.postgres import connect, fetch, terminate_connections
 from tests.waiting import eventually, run_concurrently
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
 
-LONG = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -57,13 +57,13 @@ def waiting(tail: EventTail, position: int) -> Iterator[Callable[[], bool]]:
 
     def wait() -> None:
         with tail.watched():
-            results.append(tail.wait_beyond(position, LONG))
+            results.append(tail.wait_beyond(position, TIMEOUT_SECONDS))
 
     thread = threading.Thread(target=wait)
     thread.start()
 
     def result() -> bool:
-        thread.join(LONG)
+        thread.join(TIMEOUT_SECONDS)
         return results[0]
 
     yield result
@@ -80,17 +80,17 @@ def record(service: Service) -> int:
 def test_waiters_are_woken_by_new_events(service: Service, tail: EventTail) -> None:
     position = 0
     for _ in range(5):
-        with waiting(tail, position) as answer:
+        with waiting(tail, position) as result:
             began, position = time.monotonic(), record(service)
-            assert answer()
-            assert time.monotonic() - began < LONG / 2
+            assert result()
+            assert time.monotonic() - began < TIMEOUT_SECONDS / 2
 
 
 def test_tail_polls_for_events_without_a_signal(tail: EventTail, database_url: str) -> None:
-    with waiting(tail, 0) as answer:
+    with waiting(tail, 0) as result:
         eventually(tail_threads)
         fetch(database_url, "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 'Something', '')")
-        assert answer()
+        assert result()
 
 
 def test_tail_is_woken_by_the_signal(
@@ -100,11 +100,11 @@ def test_tail_is_woken_by_the_signal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Polling is too slow here to explain the wake-up."""
-    monkeypatch.setattr(module, "POLL_SECONDS", LONG)
-    with waiting(tail, 0) as answer:
+    monkeypatch.setattr(tail_module, "POLL_SECONDS", TIMEOUT_SECONDS)
+    with waiting(tail, 0) as result:
         eventually(lambda: connections)
         record(service)
-        assert answer()
+        assert result()
         service.signals.signal()
     record(service)
 
@@ -112,7 +112,7 @@ def test_tail_is_woken_by_the_signal(
 def test_existing_events_end_the_wait_at_once(service: Service, tail: EventTail) -> None:
     position = record(service)
     with tail.watched():
-        assert tail.wait_beyond(position - 1, LONG)
+        assert tail.wait_beyond(position - 1, TIMEOUT_SECONDS)
 
 
 def test_wait_times_out_without_new_events(service: Service, tail: EventTail) -> None:
@@ -127,9 +127,9 @@ def test_waiters_share_one_connection(
     service: Service, tail: EventTail, connections: list[psycopg.Connection[Any]]
 ) -> None:
     with ExitStack() as stack:
-        answers = [stack.enter_context(waiting(tail, 0)) for _ in range(16)]
+        results = [stack.enter_context(waiting(tail, 0)) for _ in range(16)]
         record(service)
-        assert run_concurrently(answers) == [True] * 16
+        assert run_concurrently(results) == [True] * 16
     assert len(connections) == 1
 
 
@@ -139,7 +139,7 @@ def test_connection_is_closed_when_idle(
     """The next waiter opens a new connection."""
     for opened in (1, 2):
         with tail.watched():
-            assert tail.wait_beyond(record(service) - 1, LONG)
+            assert tail.wait_beyond(record(service) - 1, TIMEOUT_SECONDS)
         eventually(lambda: not tail_threads())
         assert len(connections) == opened
         assert connections[-1].closed
@@ -149,16 +149,16 @@ def test_waiters_survive_a_lost_connection(
     service: Service, tail: EventTail, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events recorded during the outage wake them."""
-    monkeypatch.setattr(module, "RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(tail_module, "RECONNECT_SECONDS", 0.01)
     position = record(service)
-    with waiting(tail, position) as answer:
+    with waiting(tail, position) as result:
         eventually(lambda: tail_threads() and terminate_connections(database_url))
         fetch(database_url, "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 'Something', '')")
-        assert answer()
+        assert result()
 
 
 def test_tail_stops_reconnecting_when_idle(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(tail_module, "RECONNECT_SECONDS", 0.01)
     attempts: list[int] = []
 
     def refuse() -> psycopg.Connection[Any]:
@@ -174,12 +174,12 @@ def test_tail_stops_reconnecting_when_idle(database_url: str, monkeypatch: pytes
 def test_ended_tail_releases_current_and_later_waiters(service: Service, tail: EventTail) -> None:
     position = record(service)
     with ExitStack() as stack:
-        answers = [stack.enter_context(waiting(tail, position)) for _ in range(4)]
+        results = [stack.enter_context(waiting(tail, position)) for _ in range(4)]
         eventually(tail_threads)
         began = time.monotonic()
         tail.end()
-        assert run_concurrently(answers) == [False] * 4
+        assert run_concurrently(results) == [False] * 4
     with tail.watched():
-        assert not tail.wait_beyond(position, LONG)
+        assert not tail.wait_beyond(position, TIMEOUT_SECONDS)
     assert tail.ended
-    assert time.monotonic() - began < LONG / 2
+    assert time.monotonic() - began < TIMEOUT_SECONDS / 2

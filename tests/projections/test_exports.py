@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def test_progress_of_a_resumed_export_starts_at_the_resumption(service: Service, company: Company) -> None:
-    """The events before it are counted, but not sent again."""
+    """Events before the resumption are counted, but not sent again."""
     company.create_sub_user()
     Company.register(service)
     after = service.queries.progress.settled_position()

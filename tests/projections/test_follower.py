@@ -1,4 +1,4 @@
-"""Projection followers: batches, failures, lost connections and leader election."""
+"""Followers: batches, failures, lost connections and leader election."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from structlog.testing import capture_logs
 
 from adapters.postgres.signals import CHANNEL
 from application.errors import StoreUnavailable
-from projections.runtime import follower_loop, leader_lock
-from projections.runtime import projection_follower as module
+from projections.runtime import follower_loop, leader_lock, projection_follower
 from projections.runtime.projection_follower import EventNotApplied, ProjectionFollower
 from projections.sub_users.queries import SubUserFilter
 from tests.conftest import running_followers
@@ -135,7 +134,7 @@ def test_follower_is_woken_by_the_signal(
     service: Service, follower: ProjectionFollower, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Polling is too slow here to explain the progress."""
-    monkeypatch.setattr(module, "POLL_SECONDS", 8.0)
+    monkeypatch.setattr(projection_follower, "POLL_SECONDS", 8.0)
     with running(follower):
         eventually(lambda: leader_backends(database_url))
         for _ in range(3):
@@ -340,7 +339,7 @@ def test_stopping_is_prompt(follower: ProjectionFollower, database_url: str) -> 
 def test_first_reported_failure_names_the_failing_event(
     service: Service, follower: ProjectionFollower, ledger: Ledger, database_url: str
 ) -> None:
-    """It does not name the first event of the batch."""
+    """The failure does not name the first event of the batch."""
     ledger.failing_topics = {"Bad"}
     positions = record(service, *["Something"] * 26, "Bad", *["Something"] * 14)
     with capture_logs() as lines, running(follower):

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.bootstrap.service import Service
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
 
 
 @pytest.fixture
@@ -37,27 +38,27 @@ def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_and_list(company: Company, times: int, seed: int) -> None:
     """Make random changes, and require that the list shows each one immediately."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     service = company.service
     expected: dict[str, tuple[str, bool]] = {}
-    people: dict[str, Collaborator] = {}
+    sub_users: dict[str, SubUserHandle] = {}
     for n in range(times):
         email = f"number-{n}@company.example"
-        if len(people) < 3:
-            people[email] = company.create_sub_user(email, name=f"Name {n}", password="one phrase for all")
+        if len(sub_users) < 3:
+            sub_users[email] = company.create_sub_user(email, name=f"Name {n}", password="one phrase for all")
             expected[email] = (f"Name {n}", True)
         else:
-            email = chance.choice(list(people))
-            change = chance.choices(["rename", "show or hide", "delete"], [8, 4, 1])[0]
+            email = rng.choice(list(sub_users))
+            change = rng.choices(["rename", "show or hide", "delete"], [8, 4, 1])[0]
             name, visible = expected[email]
             if change == "rename":
-                people[email].change(name=f"Name {n}")
+                sub_users[email].change(name=f"Name {n}")
                 expected[email] = (f"Name {n}", visible)
             elif change == "show or hide":
-                people[email].change(visible=not visible)
+                sub_users[email].change(visible=not visible)
                 expected[email] = (name, not visible)
             else:
-                people.pop(email).delete()
+                sub_users.pop(email).delete()
                 del expected[email]
         listed = service.queries.sub_users.list(company.account_id, SubUserFilter(), 20, None).items
         assert {sub_user.email: (sub_user.name, sub_user.visible) for sub_user in listed} == expected, (
@@ -66,14 +67,14 @@ def write_and_list(company: Company, times: int, seed: int) -> None:
 
 
 def test_list_includes_the_latest_change(company: Company, followers: None) -> None:
-    """Created, renamed, hidden and deleted sub-users."""
+    """Sub-users are created, renamed, hidden and deleted."""
     write_and_list(company, 200, seed=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_list_includes_ten_thousand_latest_changes(service: Service, followers: None) -> None:
-    """Four accounts concurrently."""
+    """The changes are made in four accounts concurrently."""
     results = run_concurrently([partial(write_and_list, Company.register(service), 2500, seed=n) for n in range(4)])
 
     assert results == [None] * 4
@@ -103,9 +104,10 @@ def test_reads_do_not_wait_for_concurrent_writers(service: Service, company: Com
     other, done = Company.register(service).create_sub_user(), threading.Event()
 
     def keep_writing() -> None:
-        n = 0
-        while not done.is_set():
-            other.change(name=f"Name {(n := n + 1)}")
+        for number in count():
+            if done.is_set():
+                return
+            other.change(name=f"Name {number}")
 
     def read() -> None:
         try:
@@ -133,7 +135,7 @@ READS: dict[str, Callable[[Service, Company], object]] = {
 
 @pytest.mark.parametrize("read", READS)
 def test_read_fails_when_no_follower_runs(service: Service, company: Company, short_wait: None, read: str) -> None:
-    """It fails soon after the maximum wait."""
+    """The read fails soon after the maximum wait."""
     began = time.monotonic()
 
     with pytest.raises(ViewBehind):
@@ -177,7 +179,7 @@ def test_read_waits_for_a_requested_position(service: Service, company: Company,
 
 
 def test_position_beyond_the_end_of_the_store_is_refused(service: Service, company: Company, short_wait: None) -> None:
-    """Without waiting."""
+    """The read is refused without waiting."""
     catch_up(service)
     settled = service.queries.progress.settled_position()
     service.queries.sub_users.account(company.account_id, min_position=settled)
@@ -188,7 +190,7 @@ def test_position_beyond_the_end_of_the_store_is_refused(service: Service, compa
 
 
 def test_unknown_account_is_refused_without_waiting(service: Service, company: Company, followers: None) -> None:
-    """Unknown ids, and ids of an activity and a sub-user."""
+    """Ids of an activity and of a sub-user are no account ids, either."""
     sub_user = company.create_sub_user()
     (activity_id,) = service.commands.activities.record(
         company.account_id, [Activity(sub_user.sub_user_id, "x.y")], PORTAL

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tests.builders import Company
 
 EVENTS = 1_000_000
-GROWTH_LIMIT = 20.0
-"""Allowed growth in MB after the first tenth: pages differ in size, and allocators keep freed memory."""
+MAX_GROWTH_MEGABYTES = 20.0
+"""After the first tenth of the events: pages differ in size, and allocators keep freed memory."""
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -39,10 +39,10 @@ def resident_megabytes() -> float:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES / 1e6
 
 
-def rows(account_id: UUID, sub_user_id: UUID, version: int, events: int) -> Iterator[tuple[UUID, int, str, bytes]]:
+def rows(account_id: UUID, sub_user_id: UUID, version: int, count: int) -> Iterator[tuple[UUID, int, str, bytes]]:
     """Yield this many events, alternating between the account's stream and streams of activities."""
     start = datetime.now(UTC)
-    for number in range(events):
+    for number in range(count):
         at = (start + timedelta(milliseconds=number)).isoformat(timespec="microseconds")
         if number % 2:
             fields = {"account_id": account_id, "sub_user_id": sub_user_id, "action": "tool.used", "occurred_at": at}
@@ -84,9 +84,9 @@ def test_history_and_export_of_a_million_events_use_constant_memory(service: Ser
     replay = service.queries.history.replay(
         long_account.account_id, HistoryFilter(as_of=datetime.now(UTC) + timedelta(days=1))
     )
-    assert memory_growth(map(history_entry_fields, replay), EVENTS) < GROWTH_LIMIT
+    assert memory_growth(map(history_entry_fields, replay), EVENTS) < MAX_GROWTH_MEGABYTES
     assert replay.state is not None
     assert replay.state.version == EVENTS // 2 + 1
 
     export = service.queries.exports.begin(ExportFilter(long_account.account_id), ExportFormat.CSV, has_proofs=False)
-    assert memory_growth(lines(export, ExportFormat.CSV, datetime.now(UTC)), EVENTS + 2) < GROWTH_LIMIT
+    assert memory_growth(lines(export, ExportFormat.CSV, datetime.now(UTC)), EVENTS + 2) < MAX_GROWTH_MEGABYTES

@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 TREE = "merkle-tree"
 
 
-def record(service: Service, events: int) -> None:
+def record(service: Service, count: int) -> None:
     """Record this many events, each in a new stream, in as few transactions as possible."""
-    chance = random.Random(events)
-    stored_events = [
-        StoredEvent(uuid4(), 1, "Something", chance.randbytes(chance.randrange(200))) for _ in range(events)
-    ]
+    rng = random.Random(count)
+    stored_events = [StoredEvent(uuid4(), 1, "Something", rng.randbytes(rng.randrange(200))) for _ in range(count)]
     service.main_accounts.recorder.insert_events(stored_events)
 
 
@@ -73,7 +71,7 @@ def service_with_tree(request: pytest.FixtureRequest, service: Service, database
 
 
 def test_leaf_encoding_equals_a_binary_copy_row(service: Service, database_url: str) -> None:
-    """A row of PostgreSQL's binary COPY without the field count, with non-ASCII topic and binary state."""
+    """The topic has non-ASCII characters and the state is binary. The leaf has no field count."""
     stream_id = uuid4()
     fetch(
         database_url,
@@ -85,8 +83,10 @@ def test_leaf_encoding_equals_a_binary_copy_row(service: Service, database_url: 
     )
     with connect(database_url) as connection, connection.cursor().copy(f"{select} (FORMAT BINARY)".encode()) as copy:
         rows = b"".join(copy)
-    signature, count, end = 19, 2, 2
-    assert rows[signature + count : -end] == encode_leaf(99, stream_id, 7, "Perch\u00e9 no?", b"\x00\xff" * 5000)
+    header_bytes, field_count_bytes, trailer_bytes = 19, 2, 2
+    assert rows[header_bytes + field_count_bytes : -trailer_bytes] == encode_leaf(
+        99, stream_id, 7, "Perch\u00e9 no?", b"\x00\xff" * 5000
+    )
 
 
 def test_consistency_is_proven_from_every_earlier_size(service_with_tree: Service) -> None:
@@ -116,7 +116,7 @@ def test_inclusion_is_proven_in_every_tree_that_contains_the_event(service_with_
 
 
 def test_exported_lines_prove_the_signed_root(service_with_tree: Service) -> None:
-    """Each line by its inclusion path, and all lines of a complete export together."""
+    """Each line does with its inclusion path, and all lines of a complete export do together."""
     service_with_tree.workers.checkpointer.sign_now()
     basis = service_with_tree.queries.proofs.basis()
     assert basis is not None
@@ -140,7 +140,7 @@ def test_exported_lines_prove_the_signed_root(service_with_tree: Service) -> Non
 
 
 def test_store_without_a_checkpoint_has_no_proofs(service: Service) -> None:
-    """Even if the tree already has its events."""
+    """There are none even if the tree already has its events."""
     record(service, 2)
     follow(service, 500)
     assert len(expected_leaves(service)) == 2

@@ -40,7 +40,7 @@ def numbers(url: str) -> list[int]:
 
 
 def test_results_are_in_the_order_of_the_statements(connection: Connection) -> None:
-    """For new and prepared statements, and for 64-bit integers."""
+    """Covers new and prepared statements, and 64-bit integers."""
     for first in (0, 10, 20):
         results = execute_transaction(
             connection, [*add(first, first + 1), ("SELECT %(a)s::int + %(b)s + %(a)s", {"a": 1, "b": 2})]
@@ -70,7 +70,7 @@ def test_value_without_an_adapter_is_refused_before_sending(connection: Connecti
 
 
 def test_fetch_all_returns_python_values(connection: Connection) -> None:
-    """For new and prepared statements."""
+    """Covers new and prepared statements."""
     moment = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
     query = "SELECT %(moment)s::timestamptz, %(bytes)s::bytea, %(text)s::text, ARRAY[%(id)s::uuid], NULL FROM one"
     connection.execute("CREATE TABLE one AS SELECT 1")
@@ -94,28 +94,28 @@ def test_fetch_all_raises_database_errors(connection: Connection) -> None:
     assert fetch_all(connection, *add(1)[0]) == [(1,)]
 
 
-@pytest.mark.parametrize("several", [1, 2])
-def test_deallocated_statements_are_prepared_again(connection: Connection, database_url: str, several: int) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_deallocated_statements_are_prepared_again(connection: Connection, database_url: str, count: int) -> None:
     """Psycopg deallocates all prepared statements of a connection, for example after a rollback."""
-    execute_transaction(connection, add(*range(several)))
+    execute_transaction(connection, add(*range(count)))
     connection.execute("DEALLOCATE ALL")
-    execute_transaction(connection, add(*range(several, 2 * several)))
-    assert numbers(database_url) == list(range(2 * several))
+    execute_transaction(connection, add(*range(count, 2 * count)))
+    assert numbers(database_url) == list(range(2 * count))
 
 
-@pytest.mark.parametrize("several", [1, 2])
+@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "new"])
 def test_lost_connection_raises_operational_error(
-    connection: Connection, database_url: str, several: int, *, prepared: bool
+    connection: Connection, database_url: str, count: int, *, prepared: bool
 ) -> None:
-    """Nothing is committed. A second attempt on the same connection fails alike."""
+    """Nothing is committed. A second attempt on the same connection fails in the same way."""
     if prepared:
-        execute_transaction(connection, add(*range(several)))
+        execute_transaction(connection, add(*range(count)))
         connection.execute("DELETE FROM numbers")
     fetch(database_url, "SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
     for _ in range(2):
         with pytest.raises(psycopg.OperationalError):
-            execute_transaction(connection, add(*range(several)))
+            execute_transaction(connection, add(*range(count)))
     assert numbers(database_url) == []
 
 
@@ -126,7 +126,7 @@ def test_results_larger_than_the_socket_buffers_do_not_deadlock(connection: Conn
 
 
 @dataclass(frozen=True)
-class Person:
+class NameAndAge:
     """Target of the row mapping."""
 
     name: str
@@ -135,14 +135,14 @@ class Person:
 
 @pytest.mark.parametrize("query", ["SELECT 'Ada' AS name, 36 AS age", "SELECT 36 AS age, 'Ada' AS name"])
 def test_rows_are_mapped_by_column_name(connection: psycopg.Connection[Any], query: str) -> None:
-    """In any column order, and on every execution of the statement."""
+    """The order of the columns does not matter, on any execution of the statement."""
     for _ in range(3):
         (row,) = fetch_all(connection, query, {})
         assert (row.name, row.age) == ("Ada", 36)
-        assert dataclass_factory(Person)(row) == Person("Ada", 36)
+        assert dataclass_factory(NameAndAge)(row) == NameAndAge("Ada", 36)
 
 
 def test_missing_column_is_an_error(connection: psycopg.Connection[Any]) -> None:
     (row,) = fetch_all(connection, "SELECT 'Ada' AS name", {})
     with pytest.raises(AttributeError):
-        dataclass_factory(Person)(row)
+        dataclass_factory(NameAndAge)(row)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 
 def test_progress_reports_the_lag_of_each_follower(service: Service, company: Company) -> None:
-    """By name, in positions."""
     catch_up(service)
     for _ in range(3):
         company.create_sub_user()

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["broker"]
 
 
-def sign_checkpoint(service: Service, events: int) -> str:
+def sign_checkpoint(service: Service, count: int) -> str:
     """Record this many events, sign a checkpoint, and return its note."""
-    record(service, events)
+    record(service, count)
     catch_up(service, "merkle-tree")
     service.workers.checkpointer.sign_now()
     newest = service.queries.checkpoints.newest()
@@ -33,7 +33,7 @@ def sign_checkpoint(service: Service, events: int) -> str:
 def test_checkpoints_are_published_after_their_events(
     service: Service, broker: RecordingBroker, database_url: str
 ) -> None:
-    """Earlier and new checkpoints. A restarted publisher repeats none."""
+    """Both earlier and new checkpoints are published. A restarted publisher repeats none."""
     notes = [sign_checkpoint(service, 3), sign_checkpoint(service, 2)]
     with publishing(database_url, broker):
         eventually(lambda: len(broker.messages) == 7)

@@ -53,13 +53,15 @@ UNPUBLISHED = {
 """Unencrypted fields that are not published, with the reason."""
 
 PINNED = [*HISTORY, *STANDALONE_EVENTS]
-pinned_events = pytest.mark.parametrize("row", PINNED, ids=[f"{row.version} {row.topic}" for row in PINNED])
+every_pinned_event = pytest.mark.parametrize(
+    "pinned_event", PINNED, ids=[f"{pinned_event.version} {pinned_event.topic}" for pinned_event in PINNED]
+)
 every_event_class = pytest.mark.parametrize("event_class", EVENT_CLASSES, ids=lambda event_class: event_class.TOPIC)
 
 
-def enveloped(row: PinnedEvent) -> dict[str, Any]:
+def envelope_of(pinned_event: PinnedEvent) -> dict[str, Any]:
     """Return the envelope as a consumer parses it."""
-    envelope: dict[str, Any] = json.loads(json.dumps(ENVELOPES.wrap(RecordedEvent(POSITION, row.stored))))
+    envelope: dict[str, Any] = json.loads(json.dumps(ENVELOPES.wrap(RecordedEvent(POSITION, pinned_event.stored))))
     return envelope
 
 
@@ -94,7 +96,7 @@ def test_catalog_has_no_other_events() -> None:
 
 @pytest.mark.parametrize("kind", CATALOG, ids=lambda kind: kind.type)
 def test_event_type_is_a_valid_routing_key(kind: Any) -> None:
-    """Dot-separated words that end in the version; AMQP allows 255 bytes."""
+    """It has dot-separated words, of which the last is the version."""
     assert re.fullmatch(r"subusers\.[a-z_]+\.[a-z_]+\.v[1-9]", kind.type)
     assert kind.summary.endswith(".")
     assert kind.optional <= kind.facts.keys()
@@ -108,7 +110,6 @@ def test_descriptor_documents_only_facts(event_class: Any) -> None:
 
 @every_event_class
 def test_every_field_is_published_encrypted_or_excluded(event_class: Any) -> None:
-    """Every field that the catalog promises exists."""
     names = {field.name for field in fields(event_class)}
     encrypted = {field.name for field in fields(event_class) if is_encrypted(field)}
     facts = set(BY_TOPIC[event_class.TOPIC].facts)
@@ -118,9 +119,9 @@ def test_every_field_is_published_encrypted_or_excluded(event_class: Any) -> Non
     assert unaccounted == set(), "add the fields to the facts of the descriptor, or to UNPUBLISHED with a reason"
 
 
-@pinned_events
-def test_envelope_has_exactly_the_properties_of_its_schema(row: PinnedEvent) -> None:
-    envelope = enveloped(row)
+@every_pinned_event
+def test_envelope_has_exactly_the_properties_of_its_schema(pinned_event: PinnedEvent) -> None:
+    envelope = envelope_of(pinned_event)
     kind = BY_TYPE[envelope["type"]]
     validator(envelope).validate(envelope)
     data_schema = ENVELOPES.data_schema(kind)
@@ -129,48 +130,48 @@ def test_envelope_has_exactly_the_properties_of_its_schema(row: PinnedEvent) -> 
     assert list(undefined_properties(envelope, ENVELOPES.schema(kind))) == []
 
 
-@pinned_events
-def test_envelope_has_no_personal_data(row: PinnedEvent) -> None:
+@every_pinned_event
+def test_envelope_has_no_personal_data(pinned_event: PinnedEvent) -> None:
     """Neither names nor values of encrypted and excluded fields appear."""
-    text, state = json.dumps(enveloped(row), ensure_ascii=False), json.loads(row.payload)
-    unpublished = UNPUBLISHED.keys() | {field.name for field in fields(row.event_class) if is_encrypted(field)}
+    text, state = json.dumps(envelope_of(pinned_event), ensure_ascii=False), json.loads(pinned_event.payload)
+    unpublished = UNPUBLISHED.keys() | {field.name for field in fields(pinned_event.event_class) if is_encrypted(field)}
     for name in unpublished & state.keys():
         assert f'"{name}"' not in text
         assert str(state[name]) not in text
 
 
-@pinned_events
-def test_envelope_is_a_cloud_event(row: PinnedEvent) -> None:
+@every_pinned_event
+def test_envelope_is_a_cloud_event(pinned_event: PinnedEvent) -> None:
     """CloudEvents 1.0: valid by its JSON Schema, lower-case alphanumeric attribute names, times in RFC 3339."""
-    envelope = enveloped(row)
+    envelope = envelope_of(pinned_event)
     CLOUD_EVENT.validate(envelope)
     assert envelope["specversion"] == "1.0"
     assert envelope["source"] == "https://portal.example"
-    assert envelope["id"] == f"{row.stream}:{row.version}"
+    assert envelope["id"] == f"{pinned_event.stream}:{pinned_event.version}"
     assert envelope["position"] == POSITION
     assert envelope["dataschema"] == f"https://portal.example/schemas/{envelope['type']}.json"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", envelope["time"])
     assert all(re.fullmatch(r"[a-z0-9]{1,20}", name) for name in envelope)
 
 
-@pinned_events
-def test_envelope_names_its_sub_user_and_account(row: PinnedEvent) -> None:
-    """Events of the account's stream also have their version."""
-    envelope, event = enveloped(row), row.event
-    sub_user_id, account_id = (row.fields.get(name) for name in ("sub_user_id", "account_id"))
+@every_pinned_event
+def test_envelope_names_its_sub_user_and_account(pinned_event: PinnedEvent) -> None:
+    """Envelopes of events in the account's stream also have the event's version."""
+    envelope, event = envelope_of(pinned_event), pinned_event.event
+    sub_user_id, account_id = (pinned_event.fields.get(name) for name in ("sub_user_id", "account_id"))
     assert envelope.get("subject") == (str(sub_user_id) if sub_user_id else None)
     if isinstance(event, events.Event):
-        assert (envelope["accountid"], envelope["accountversion"]) == (str(ACCOUNT), row.version)
+        assert (envelope["accountid"], envelope["accountversion"]) == (str(ACCOUNT), pinned_event.version)
     else:
         assert envelope.get("accountid") == (str(account_id) if account_id else None)
         assert "accountversion" not in envelope
 
 
 def test_example_of_a_complete_envelope() -> None:
-    (row,) = [row for row in HISTORY if row.topic == "SubUserLoggedIn"][:1]
-    assert enveloped(row) == {
+    (pinned_event,) = [pinned_event for pinned_event in HISTORY if pinned_event.topic == "SubUserLoggedIn"][:1]
+    assert envelope_of(pinned_event) == {
         "specversion": "1.0",
-        "id": f"{ACCOUNT}:{row.version}",
+        "id": f"{ACCOUNT}:{pinned_event.version}",
         "type": "subusers.sub_user.logged_in.v1",
         "source": "https://portal.example",
         "time": "2026-03-02T09:30:00.125000Z",
@@ -179,7 +180,7 @@ def test_example_of_a_complete_envelope() -> None:
         "position": POSITION,
         "subject": str(SUB_USER),
         "accountid": str(ACCOUNT),
-        "accountversion": row.version,
+        "accountversion": pinned_event.version,
         "data": {
             "actor": {"type": "sub_user", "id": str(SUB_USER)},
             "session_id": "c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b",
@@ -189,7 +190,7 @@ def test_example_of_a_complete_envelope() -> None:
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "invalidate",
     [
         lambda envelope: envelope.pop("id"),
         lambda envelope: envelope.pop("data"),
@@ -203,17 +204,17 @@ def test_example_of_a_complete_envelope() -> None:
     ],
     ids=range(9),
 )
-def test_schema_rejects_invalid_envelopes(harm: Callable[[Any], object]) -> None:
-    (row,) = [row for row in HISTORY if row.topic == "SubUserLoggedIn"][:1]
-    envelope = enveloped(row)
+def test_schema_rejects_invalid_envelopes(invalidate: Callable[[Any], object]) -> None:
+    (pinned_event,) = [pinned_event for pinned_event in HISTORY if pinned_event.topic == "SubUserLoggedIn"][:1]
+    envelope = envelope_of(pinned_event)
     check = validator(envelope)
-    harm(envelope)
+    invalidate(envelope)
     assert not check.is_valid(envelope)
 
 
 def test_schema_accepts_additional_properties() -> None:
     """Consumers that validate envelopes must accept later additions."""
-    envelope = enveloped(HISTORY[0])
+    envelope = envelope_of(HISTORY[0])
     envelope |= {"later": 1, "data": {**envelope["data"], "more": [], "actor": {"type": "new_type", "since": 1}}}
     validator(envelope).validate(envelope)
 

@@ -15,7 +15,7 @@ from eventsourcing.persistence import StoredEvent
 
 from adapters.postgres.signals import CHANNEL
 from application.ports.broker import BrokerUnavailable, Message
-from projections.feed import publisher as module
+from projections.feed import publisher
 from projections.feed.event_catalog import BY_TYPE, Envelopes
 from projections.feed.pages import FeedFilter
 from projections.feed.publisher import NAME, Publisher
@@ -36,7 +36,7 @@ ENVELOPES = Envelopes("https://portal.example")
 
 
 class RecordingBroker:
-    """Broker double that records messages. It raises `failure` if set, and waits while `responds` is cleared."""
+    """Broker double: records messages, raises `failure` if it is set, and waits while `responds` is cleared."""
 
     def __init__(self) -> None:
         self.confirmed: list[int] = []
@@ -75,8 +75,8 @@ def broker() -> RecordingBroker:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "INITIAL_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(module, "MAX_BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr(publisher, "INITIAL_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(publisher, "MAX_BACKOFF_SECONDS", 0.02)
 
 
 def publishing(database_url: str, *brokers: RecordingBroker) -> AbstractContextManager[None]:
@@ -148,7 +148,7 @@ def test_messages_match_the_feed_and_their_schemas(
 def test_restarted_publisher_resumes_at_its_position(
     service: Service, broker: RecordingBroker, database_url: str
 ) -> None:
-    """It repeats no confirmed message."""
+    """No confirmed message is repeated."""
     first = record(service, 3)
     with publishing(database_url, broker):
         eventually(lambda: publisher_state(database_url)[0] == first[-1])
@@ -201,7 +201,7 @@ def test_log_reports_changes_of_availability_only(service: Service, broker: Reco
 def test_log_repeats_the_failure_periodically(
     service: Service, broker: RecordingBroker, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOG_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(publisher, "LOG_INTERVAL_SECONDS", 0.0)
     broker.failure = BrokerUnavailable("gone")
     record(service, 1)
     with structlog.testing.capture_logs() as lines, publishing(database_url, broker):
@@ -225,7 +225,7 @@ def test_event_without_an_envelope_stops_the_publisher(
     service: Service, broker: RecordingBroker, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Earlier events are published, and no event is skipped. After a fix it continues."""
-    monkeypatch.setattr(module, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(publisher, "RECHECK_SECONDS", 0.05)
     before = record(service, 2)
     (failing,) = record(service, 1, "NotInTheCatalog")
     after = record(service, 2)

@@ -72,7 +72,7 @@ def record_typical_events(company: Company, number: int = 0) -> None:
 
 @pytest.mark.parametrize("name", REBUILDABLE)
 def test_rebuilt_view_equals_the_live_one(service: Service, company: Company, database_url: str, name: str) -> None:
-    """Rows, position, and the names, storage options and privileges of tables and indexes."""
+    """Compares rows, position, and the names, storage options and privileges of tables and indexes."""
     for n in range(3):
         record_typical_events(company, n)
     catch_up(service)
@@ -245,7 +245,7 @@ def test_interrupted_rebuild_leaves_the_live_view_unchanged(
     with connect(database_url) as connection:
         apply, interrupted = view.apply, threading.Event()
 
-        class Interrupted:
+        class InterruptedProjection:
             name, tables = view.name, view.tables
 
             def apply(self, connection: psycopg.Connection[Any], batch: Any) -> None:
@@ -255,7 +255,7 @@ def test_interrupted_rebuild_leaves_the_live_view_unchanged(
                 connection.execute("SELECT 1")
 
         with pytest.raises(psycopg.OperationalError):
-            rebuild(Interrupted(), connection, lambda _, __: None)
+            rebuild(InterruptedProjection(), connection, lambda _, __: None)
     assert interrupted.is_set()
     assert contents(database_url, view) == before
 
@@ -308,7 +308,7 @@ def rebuild_with_live_connection(service: Service, name: str, url: str) -> bool:
 
 
 def test_rebuild_reports_progress(service: Service, company: Company, database_url: str) -> None:
-    """Positions done and in total, up to the end."""
+    """It reports the position reached and the last position, up to the end."""
     sub_user = company.create_sub_user()
     activities = [Activity(sub_user.sub_user_id, "assistant.opened")] * 1000
     for _ in range(5):

@@ -13,7 +13,7 @@ from application.transparency.tamper_locator import CannotVerify
 from projections.transparency.checkpointer import Checkpointer
 from tests.builders import PORTAL
 from tests.jobs import running_jobs
-from tests.projections.stores import TAMPERINGS, Store, connections, covered, first_difference
+from tests.projections.stores import TAMPERINGS, Store, events_covered_by, first_difference, open_connections
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ EVENTS = 90
 @pytest.fixture
 def store(service: Service, database_url: str) -> Iterator[Store]:
     """Yield an empty store."""
-    own, *auditor = connections(database_url)
+    own, *auditor = open_connections(database_url)
     yield Store(service, own, (auditor[0], auditor[1]))
     for connection in (own, *auditor):
         connection.close()
@@ -40,24 +40,24 @@ def store(service: Service, database_url: str) -> Iterator[Store]:
 @pytest.fixture
 def checkpoints(store: Store) -> list[ExternalCheckpoint]:
     """Return checkpoints of a store of 90 events, one after each 30. Five more events have no checkpoint."""
-    chance = random.Random(6962)
+    rng = random.Random(6962)
     checkpoints = []
     for _ in range(3):
-        store.grow(chance, EVENTS // 3)
+        store.grow(rng, EVENTS // 3)
         checkpoints.append(store.sign())
-    store.grow(chance, 5)
+    store.grow(rng, 5)
     store.follow()
     store.save()
     return checkpoints
 
 
-def tamper_exactly(store: Store, checkpoint: ExternalCheckpoint, seed: int) -> None:
+def require_exact_position(store: Store, checkpoint: ExternalCheckpoint, seed: int) -> None:
     """Change only events, and require that the check reports exactly the first bad position."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     tampering = TAMPERINGS[seed % len(TAMPERINGS)]
-    events = covered(store.events, checkpoint)
-    tampering(chance, events)
-    first_bad = first_difference(covered(store.events, checkpoint), events)
+    events = events_covered_by(checkpoint, store.events)
+    tampering(rng, events)
+    first_bad = first_difference(events_covered_by(checkpoint, store.events), events)
     if tampering.__name__ != "truncate":
         events |= {
             position: event for position, event in store.events.items() if position > checkpoint.checkpoint.position
@@ -68,17 +68,17 @@ def tamper_exactly(store: Store, checkpoint: ExternalCheckpoint, seed: int) -> N
     store.restore()
 
 
-def tamper_and_cover_up(store: Store, checkpoints: list[ExternalCheckpoint], seed: int) -> None:
+def require_enclosing_range(store: Store, checkpoints: list[ExternalCheckpoint], seed: int) -> None:
     """Tamper, rebuild the tree, re-sign it for even seeds, and require that the reported range has the change."""
-    chance = random.Random(seed)
-    events = covered(store.events, checkpoints[-1])
-    TAMPERINGS[seed % len(TAMPERINGS)](chance, events)
-    first_bad = first_difference(covered(store.events, checkpoints[-1]), events)
+    rng = random.Random(seed)
+    events = events_covered_by(checkpoints[-1], store.events)
+    TAMPERINGS[seed % len(TAMPERINGS)](rng, events)
+    first_bad = first_difference(events_covered_by(checkpoints[-1], store.events), events)
     store.rewrite(events)
     store.rebuild_tree()
-    resign = seed % 2 == 0 and len(events) > EVENTS // 3
-    if resign:
-        store.forge_signatures(chance)
+    is_resigned = seed % 2 == 0 and len(events) > EVENTS // 3
+    if is_resigned:
+        store.forge_signatures(rng)
     finding = store.check(*checkpoints).findings[0]
     after = max(
         (external.checkpoint.position for external in checkpoints if external.checkpoint.position < first_bad),
@@ -90,22 +90,22 @@ def tamper_and_cover_up(store: Store, checkpoints: list[ExternalCheckpoint], see
     store.restore()
 
 
-def run_clean(store: Store, chance: random.Random, checkpoints: list[ExternalCheckpoint]) -> None:
+def require_no_alarm(store: Store, rng: random.Random, checkpoints: list[ExternalCheckpoint]) -> None:
     """Grow, follow and sign at random, and require that no earlier checkpoint raises an alarm."""
-    store.grow(chance, chance.randrange(6))
-    if chance.random() < 0.7:
+    store.grow(rng, rng.randrange(6))
+    if rng.random() < 0.7:
         store.follow()
-    if chance.random() < 0.5:
+    if rng.random() < 0.5:
         checkpoints.append(store.sign())
-    verdict = store.check(*chance.sample(checkpoints, min(len(checkpoints), chance.randrange(3))))
+    verdict = store.check(*rng.sample(checkpoints, min(len(checkpoints), rng.randrange(3))))
     assert verdict.findings == []
     assert verdict.events == len(store.events)
 
 
 def test_first_tampered_position_is_reported(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
-    """Edited byte or topic, deleted, inserted or reordered events, truncated tail, events swapped between accounts."""
+    """Covers each kind of tampering in `TAMPERINGS`."""
     for seed in range(28):
-        tamper_exactly(store, checkpoints[-1], seed)
+        require_exact_position(store, checkpoints[-1], seed)
     assert store.check(*checkpoints).findings == []
 
 
@@ -114,7 +114,7 @@ def test_cover_up_is_located_between_two_external_checkpoints(
 ) -> None:
     """With a rebuilt and re-signed tree only external roots reveal the change."""
     for seed in range(14):
-        tamper_and_cover_up(store, checkpoints, seed)
+        require_enclosing_range(store, checkpoints, seed)
     assert store.check(*checkpoints).findings == []
 
 
@@ -122,27 +122,27 @@ def test_cover_up_is_located_between_two_external_checkpoints(
 @pytest.mark.timeout(1800)
 def test_a_thousand_tamperings(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
     for seed in range(800):
-        tamper_exactly(store, checkpoints[-1], seed)
+        require_exact_position(store, checkpoints[-1], seed)
     for seed in range(200):
-        tamper_and_cover_up(store, checkpoints, seed)
+        require_enclosing_range(store, checkpoints, seed)
 
 
 def test_growing_store_raises_no_alarm(store: Store) -> None:
-    chance = random.Random(1)
-    store.grow(chance, 1)
+    rng = random.Random(1)
+    store.grow(rng, 1)
     checkpoints = [store.sign()]
     for _ in range(40):
-        run_clean(store, chance, checkpoints)
+        require_no_alarm(store, rng, checkpoints)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_thousand_steps_of_growth_raise_no_alarm(store: Store) -> None:
-    chance = random.Random(2)
-    store.grow(chance, 1)
+    rng = random.Random(2)
+    store.grow(rng, 1)
     checkpoints = [store.sign()]
     for _ in range(1000):
-        run_clean(store, chance, checkpoints)
+        require_no_alarm(store, rng, checkpoints)
 
 
 def test_checkpoint_signed_by_another_key_is_reported(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
@@ -156,7 +156,7 @@ def test_checkpoint_signed_by_another_key_is_reported(store: Store, checkpoints:
 
 
 def test_damaged_proof_tables_are_reported_separately(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
-    """A changed leaf or subtree, and deleted leaves. The events are unchanged."""
+    """Leaves and subtrees are changed or deleted. The events are unchanged."""
     tamperings = {
         "UPDATE merkle_leaves SET hash = sha256('') WHERE leaf_index = 40": sorted(store.events)[40],
         "UPDATE merkle_nodes SET hash = sha256('') WHERE level = 4 AND node_index = 2": sorted(store.events)[47],
@@ -164,7 +164,7 @@ def test_damaged_proof_tables_are_reported_separately(store: Store, checkpoints:
         "DELETE FROM merkle_leaves WHERE leaf_index >= 80": sorted(store.events)[80],
     }
     for statement, position in tamperings.items():
-        store.own.execute(statement.encode())
+        store.connection.execute(statement.encode())
         (finding,) = store.check(checkpoints[-1]).findings
         assert (finding.first, finding.last) == (position, position), statement
         assert "for proofs" in finding.description
@@ -174,19 +174,21 @@ def test_damaged_proof_tables_are_reported_separately(store: Store, checkpoints:
 def test_stored_checkpoints_and_leaves_suffice_without_an_external_checkpoint(
     store: Store, checkpoints: list[ExternalCheckpoint]
 ) -> None:
-    """Except for a truncated tail. Events after the last checkpoint are compared with their leaves."""
-    store.own.execute(b"UPDATE stored_events SET topic = 'X' WHERE notification_id = %s", [sorted(store.events)[7]])
+    """They reveal everything but a truncated tail. Events after the last checkpoint are compared with their leaves."""
+    store.connection.execute(
+        b"UPDATE stored_events SET topic = 'X' WHERE notification_id = %s", [sorted(store.events)[7]]
+    )
     assert store.check().findings[0].first == sorted(store.events)[7]
     store.restore()
     newer = sorted(store.events)[EVENTS + 1]
-    store.own.execute(b"UPDATE stored_events SET topic = 'X' WHERE notification_id = %s", [newer])
+    store.connection.execute(b"UPDATE stored_events SET topic = 'X' WHERE notification_id = %s", [newer])
     (finding,) = store.check(*checkpoints).findings
     assert (finding.first, finding.description.endswith("no checkpoint has it yet")) == (newer, True)
 
 
 def test_deleted_checkpoints_are_reported(store: Store, checkpoints: list[ExternalCheckpoint]) -> None:
     """The events match the external checkpoints."""
-    store.own.execute(b"DELETE FROM checkpoints")
+    store.connection.execute(b"DELETE FROM checkpoints")
     verdict = store.check(*checkpoints)
     assert [str(finding) for finding in verdict.findings] == [
         "positions 1 to 145: the checkpoints of this store are gone"
@@ -203,8 +205,8 @@ def test_history_forged_with_the_signing_key_is_located_by_external_checkpoints(
     del events[first_bad]
     store.rewrite(events)
     store.rebuild_tree()
-    row = store.own.execute("SELECT split_part(verifier_key, '+', 1) FROM signing_keys").fetchone()
-    store.own.execute(b"DELETE FROM checkpoints")
+    row = store.connection.execute("SELECT split_part(verifier_key, '+', 1) FROM signing_keys").fetchone()
+    store.connection.execute(b"DELETE FROM checkpoints")
     signers = [Ed25519Signer(seed) for seed in store.service.settings.signing_keys.private]
     assert row is not None
     forger = Checkpointer(store.service.database, lambda: signers, verify, store.service.clock, new_name=lambda: row[0])
@@ -216,12 +218,12 @@ def test_history_forged_with_the_signing_key_is_located_by_external_checkpoints(
 
 
 def test_store_without_a_usable_checkpoint_cannot_be_verified(store: Store, service: Service) -> None:
-    """No signature yet, or a checkpoint of another store."""
+    """It has no signature yet, or its key is that of another store."""
     with pytest.raises(CannotVerify, match="nothing was signed yet"):
         store.check()
     store.grow(random.Random(1), 3)
     checkpoint = store.sign()
-    store.own.execute(b"UPDATE signing_keys SET verifier_key = replace(verifier_key, 'subusers/', 'subusers/x')")
+    store.connection.execute(b"UPDATE signing_keys SET verifier_key = replace(verifier_key, 'subusers/', 'subusers/x')")
     with pytest.raises(CannotVerify, match="is of another store"):
         store.check(checkpoint)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("pinned_event", [*HISTORY, *STANDALONE_EVENTS], ids=lambda pinned_event: pinned_event.topic)
 def test_index_entry_of_a_stored_event_equals_that_of_the_event(pinned_event: PinnedEvent) -> None:
-    """Account, action, sub-user and time, for every kind of event."""
+    """Compares account, action, sub-user and time for every kind of event."""
     row = index_row_of(RecordedEvent(7, pinned_event.stored))
     entry = None
     if row is not None:
@@ -37,7 +37,7 @@ def test_index_entry_of_a_stored_event_equals_that_of_the_event(pinned_event: Pi
 
 
 def test_every_topic_is_classified() -> None:
-    """As an account topic or a non-account topic. The sub-user list applies account topics only."""
+    """Each is an account topic or a non-account topic. The sub-user list applies account topics only."""
     assert {*ACTIONS, ACTIVITY} == ACCOUNT_TOPICS | NON_ACCOUNT_TOPICS
     assert not ACCOUNT_TOPICS & NON_ACCOUNT_TOPICS
     assert {*ON_ACCOUNTS, *ON_SUB_USERS} <= ACCOUNT_TOPICS

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from application.ports.vault import Vault, VaultEntry
     from tests.conftest import TravelingClock
 
-PEOPLE = [
+SUB_USERS = [
     # e-mail, name, surname, visible, active, logged in
     ("ada@a.example", "Ada", "Lovelace", True, True, True),
     ("Grace@b.example", "grace", "Hopper", True, True, False),
@@ -46,8 +46,8 @@ PEOPLE = [
 
 @pytest.fixture
 def populated_company(service: Service, company: Company, clock: TravelingClock) -> Company:
-    """Return a company with the eight sub-users of PEOPLE, in a current view."""
-    for email, name, surname, visible, active, logged_in in PEOPLE:
+    """Return a company with the eight sub-users of SUB_USERS, in a current view."""
+    for email, name, surname, visible, active, logged_in in SUB_USERS:
         sub_user = company.create_sub_user(
             email, name=name, surname=surname, visible=visible, password="one phrase for all"
         )
@@ -118,12 +118,12 @@ def expected_key(sort: Sort) -> Callable[[SubUserDetails], Any]:
 
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_of_every_sort_order_contain_each_sub_user_once(populated_company: Company, descending: bool) -> None:
-    """For all page sizes, with ties and with sub-users who never logged in."""
+    """Applies to all page sizes, with ties and with sub-users who never logged in."""
     for sort in Sort:
         for limit in (1, 2, 3, 7, 8, 9):
             sub_users = fetch_all_pages(populated_company, SubUserFilter(sort=sort, descending=descending), limit)
 
-            assert len(sub_users) == len(PEOPLE)
+            assert len(sub_users) == len(SUB_USERS)
             assert sub_users == sorted(sub_users, key=expected_key(sort), reverse=descending), (sort, limit)
 
 
@@ -198,7 +198,7 @@ def test_cursor_is_valid_in_every_process(populated_company: Company, build: Cal
 
     second = build().queries.sub_users.list(populated_company.account_id, sub_user_filter, 50, first.next_cursor)
 
-    assert len(first.items + second.items) == len(PEOPLE)
+    assert len(first.items + second.items) == len(SUB_USERS)
 
 
 @pytest.mark.parametrize("text", ["name", "-name", "created_at", "-last_login_at", "status"])
@@ -215,7 +215,7 @@ def test_invalid_sort_order_is_refused(text: str) -> None:
 
 
 def test_view_equals_the_account_state(service: Service, company: Company, clock: TravelingClock) -> None:
-    """After every kind of change to sub-users and account."""
+    """They are equal after every kind of change to sub-users and account."""
     first, second, third = (
         company.create_sub_user(visible=False),
         company.create_active(),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from api.bootstrap.service import Service
     from projections.runtime.projection_follower import ProjectionFollower
     from projections.usage.queries import UsageOverview
-    from tests.builders import Collaborator
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 FIRST, LAST = date(2026, 5, 1), date(2026, 5, 31)
@@ -38,7 +38,7 @@ NOON = datetime(2026, 5, 10, 12, tzinfo=UTC)
 TABLES = ("usage_view", "usage_plans", "usage_checks")
 
 
-def record_usage(sub_user: Collaborator, *reports: tuple[datetime, int, int]) -> None:
+def record_usage(sub_user: SubUserHandle, *reports: tuple[datetime, int, int]) -> None:
     """Record usage reports of a sub-user: time, milliseconds of conversation, tokens."""
     company = sub_user.company
     usage_reports = [UsageReport(sub_user.sub_user_id, ms, tokens, at) for at, ms, tokens in reports]
@@ -140,7 +140,7 @@ def test_accounts_have_separate_usage_and_plans(service: Service, company: Compa
 
 
 def test_unknown_account_and_invalid_days_have_no_usage(service: Service, company: Company) -> None:
-    """Days in the wrong order, and more than 366 days."""
+    """Days are invalid in the wrong order, or if there are more than 366."""
     catch_up(service)
     with pytest.raises(AccountNotFound):
         service.queries.usage.overview(uuid4())
@@ -207,12 +207,12 @@ def test_follower_waits_for_a_threshold_check_of_the_account(
     record_usage(sub_user, (service.clock(), 60, 1))
     follower = follower_of(service)
     with connect(database_url) as connection:
-        adding = threading.Thread(target=follower.step, args=[connection])
+        following = threading.Thread(target=follower.step, args=[connection])
         with service.commands.usage._counts.lock_due_account(service.clock().date()) as account_id:  # noqa: SLF001  # holds the check open
             assert account_id == company.account_id
-            adding.start()
+            following.start()
             eventually(lambda: fetch(database_url, "SELECT 1 FROM pg_locks WHERE NOT granted"))
-        adding.join()
+        following.join()
     assert fetch(database_url, "SELECT account_id FROM usage_checks") == [(company.account_id,)]
 
 
@@ -231,7 +231,7 @@ def test_threshold_check_skips_accounts_with_uncommitted_usage(
 
 
 def test_rolled_back_usage_batch_is_counted_once(service: Service, company: Company, database_url: str) -> None:
-    """The follower applies it again."""
+    """The follower applies the batch again."""
     sub_user = company.create_sub_user()
     catch_up(service)
     record_usage(sub_user, (NOON, 60, 1))
@@ -245,8 +245,8 @@ def test_usage_does_not_depend_on_batch_sizes(
     service: Service, company: Company, database_url: str, at_a_time: int
 ) -> None:
     """A rebuild results in the same rows."""
-    people = [company.create_sub_user(), company.create_sub_user(), Company.register(service).create_sub_user()]
-    for n, sub_user in enumerate(people * 7):
+    sub_users = [company.create_sub_user(), company.create_sub_user(), Company.register(service).create_sub_user()]
+    for n, sub_user in enumerate(sub_users * 7):
         record_usage(sub_user, (NOON + timedelta(hours=5 * n), 60 * n, n))
     for minutes in (1, 2):
         service.commands.usage.set_plan(company.account_id, Plan(minutes, 1, FIRST), PORTAL)
@@ -282,12 +282,12 @@ def test_usage_does_not_depend_on_batch_sizes(
 def test_sums_match_a_brute_force_sum(
     service: Service, reports: list[tuple[int, int, int, int]], sizes: list[int], *, deleted: bool
 ) -> None:
-    """Random reports, bundle sizes and batch sizes."""
+    """Reports, bundle sizes and batch sizes are random."""
     company = Company.register(service)
-    people = [company.create_sub_user(), company.create_sub_user(visible=False), company.create_sub_user()]
+    sub_users = [company.create_sub_user(), company.create_sub_user(visible=False), company.create_sub_user()]
     midnight = datetime(2026, 5, 1, tzinfo=UTC)
     remaining = [
-        UsageReport(people[index].sub_user_id, ms, tokens, midnight + timedelta(minutes=minute))
+        UsageReport(sub_users[index].sub_user_id, ms, tokens, midnight + timedelta(minutes=minute))
         for index, minute, ms, tokens in reports
     ]
     bundles = 0
@@ -300,7 +300,7 @@ def test_sums_match_a_brute_force_sum(
         while follower_of(service).step(connection, sizes[0]):
             pass
     if deleted:
-        people[2].delete()
+        sub_users[2].delete()
 
     per_day: Counter[tuple[date, str]] = Counter()
     per_person: Counter[tuple[int, str]] = Counter()
@@ -316,9 +316,9 @@ def test_sums_match_a_brute_force_sum(
         Usage(per_day[day.day, "ms"], per_day[day.day, "tokens"]) for day in usage.days
     ]
     expected = {
-        people[index].sub_user_id: Usage(per_person[index, "ms"], per_person[index, "tokens"]) for index in range(3)
+        sub_users[index].sub_user_id: Usage(per_person[index, "ms"], per_person[index, "tokens"]) for index in range(3)
     }
-    deleted_usage = expected.pop(people[2].sub_user_id) if deleted else Usage()
+    deleted_usage = expected.pop(sub_users[2].sub_user_id) if deleted else Usage()
     assert usage.deleted == deleted_usage
     listed = {sub_user.sub_user_id: sub_user.used for sub_user in usage.sub_users}
     assert listed == {

@@ -1,4 +1,4 @@
-"""The recorded store in a database with the present schema, and services on copies of it."""
+"""The recorded store in a database with the current schema, and services on copies of it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
-    from tests.upgrade.exchanges import Answer, Send
+    from tests.upgrade.exchanges import Response, Send
 
 
 class StoppedClock:
-    """Clock that shows the time of recording until the test advances it."""
+    """Clock that starts at the time of recording, and moves only when the test advances it."""
 
     def __init__(self, now: datetime) -> None:
         self._start = self._now = now
@@ -53,7 +53,7 @@ class StoppedClock:
         self._now += timedelta(**by)
 
 
-HOLD = timedelta(days=30)
+LEGAL_HOLD = timedelta(days=30)
 """The legal hold of the recorded service."""
 
 
@@ -67,7 +67,7 @@ class FormerStore:
     send: Send
     secrets: dict[str, Any]
 
-    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Response:
         """Send a request as the recorded story did."""
         return store_story.ask(self.send, self.secrets["keys"], method, path, body, **options)
 
@@ -121,7 +121,7 @@ def former_settings(settings: Settings, secrets: dict[str, Any]) -> Settings:
         allow_local_receivers(settings),
         master_keys=(base64.b64decode(secrets["master_key"]),),
         signing_keys=SigningKeys.parse(secrets["signing_key"]),
-        erasure_delay=HOLD,
+        erasure_delay=LEGAL_HOLD,
     )
 
 
@@ -143,7 +143,7 @@ def store_of_worker(
 
 @pytest.fixture
 def shared_store(store_of_worker: FormerStore) -> FormerStore:
-    """A copy for tests that each change other people of the story. Its clock shows the time of recording."""
+    """A copy for tests that each change different sub-users of the story. Its clock shows the time of recording."""
     store_of_worker.clock.reset()
     return store_of_worker
 
@@ -161,7 +161,7 @@ def run(shared_store: FormerStore, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 
 @pytest.fixture
-def verify_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+def run_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """Return a function that runs a command without database and keys."""
     for name in ("DATABASE_URL", "MASTER_KEY", "SIGNING_KEY"):
         monkeypatch.delenv(f"SUBUSERS_{name}", raising=False)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tests.upgrade.exchanges import parsed_body
+from tests.upgrade.recording import recorded_response
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.upgrade.exchanges import Answer, Send
+    from tests.upgrade.exchanges import Response, Send
 
 OWNER, OTHER_OWNER, GRACE = (f"{name}@contract.example" for name in ("owner", "other-owner", "grace"))
 OWN_PASSWORD = "seven quiet rivers meet"
@@ -120,7 +120,7 @@ class Conversation:
         key: str | None = "portal",
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send a request, and record it with its response."""
         request = {
             "method": method,
@@ -130,16 +130,12 @@ class Conversation:
             "headers": dict(headers or {}),
             "body": body,
         }
-        answer = self._send(
+        response = self._send(
             method, path, body, key, query, {"X-Request-Id": f"request-{len(self.exchanges) + 1}", **(headers or {})}
         )
-        response = {
-            "status": answer.status,
-            "headers": dict(sorted(answer.headers.items())),
-            "body": parsed_body(answer),
-        }
-        self.exchanges.append(self.placeholders.replace({"request": request, "response": response}))
-        return answer
+        exchange = {"request": request, "response": recorded_response(response)}
+        self.exchanges.append(self.placeholders.replace(exchange))
+        return response
 
     def finish_mails(self, account: str, number: int) -> None:
         """Wait until `number` mails of an account are recorded as sent."""
@@ -159,7 +155,7 @@ class Conversation:
         key: str | None,
         query: Mapping[str, Any] | None,
         headers: Mapping[str, str],
-    ) -> Answer:
+    ) -> Response:
         authorization = {} if key is None else {"Authorization": f"Bearer {self.keys[key]}"}
         content = {} if body is None else {"Content-Type": "application/json"}
         target = f"{path}?{urlencode(query)}" if query else path

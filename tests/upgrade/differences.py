@@ -1,4 +1,4 @@
-"""Comparison of recorded and present responses, with the intended differences and the changes that announce them."""
+"""Comparison of recorded and current responses, with the intended differences and their lines in the changelog."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ABSENT = "<absent>"
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that differs: the request, the keys that lead to the value, the recorded and the present value."""
+    """A value that differs: the request, the keys that lead to the value, the recorded and the current value."""
 
     request: str
     keys: tuple[str, ...]
     former: Any
-    present: Any
+    current: Any
 
     @property
     def name(self) -> str:
@@ -29,11 +29,11 @@ class Difference:
         return next((key for key in reversed(self.keys) if not key.isdecimal()), "")
 
     def __str__(self) -> str:
-        return f"{self.request} {'/'.join(self.keys)}: {self.former!r} -> {self.present!r}"
+        return f"{self.request} {'/'.join(self.keys)}: {self.former!r} -> {self.current!r}"
 
 
 @dataclass(frozen=True)
-class Intended:
+class IntendedDifference:
     """A kind of intended difference, and a quotation from the changelog that announces it."""
 
     announcement: str
@@ -45,23 +45,29 @@ class Intended:
         return self.announcement in CHANGELOG
 
 
-def differences(request: str, former: Any, present: Any, keys: tuple[str, ...] = ()) -> Iterator[Difference]:
-    """Yield what differs between two JSON values."""
-    if isinstance(former, dict) and isinstance(present, dict):
-        for key in [*former, *(key for key in present if key not in former)]:
-            yield from differences(request, former.get(key, ABSENT), present.get(key, ABSENT), (*keys, key))
-    elif isinstance(former, list) and isinstance(present, list) and len(former) == len(present):
-        for number, (former_item, present_item) in enumerate(zip(former, present, strict=True)):
-            yield from differences(request, former_item, present_item, (*keys, str(number)))
-    elif former != present:
-        yield Difference(request, keys, former, present)
+def differences(request: str, former: Any, current: Any, keys: tuple[str, ...] = ()) -> Iterator[Difference]:
+    """Yield the differences between two JSON values."""
+    if isinstance(former, dict) and isinstance(current, dict):
+        for key in [*former, *(key for key in current if key not in former)]:
+            yield from differences(request, former.get(key, ABSENT), current.get(key, ABSENT), (*keys, key))
+    elif isinstance(former, list) and isinstance(current, list) and len(former) == len(current):
+        for number, (former_item, current_item) in enumerate(zip(former, current, strict=True)):
+            yield from differences(request, former_item, current_item, (*keys, str(number)))
+    elif former != current:
+        yield Difference(request, keys, former, current)
 
 
-def unintended(found: Iterable[Difference], intended: Iterable[Intended]) -> tuple[list[str], list[str]]:
+def unintended(
+    found_differences: Iterable[Difference], intended: Iterable[IntendedDifference]
+) -> tuple[list[str], list[str]]:
     """Return the differences that nothing announces, and the announcements that no difference needs."""
-    found, intended = list(found), list(intended)
-    unannounced = [str(difference) for difference in found if not any(kind.matches(difference) for kind in intended)]
-    unused = [kind.announcement for kind in intended if not any(kind.matches(difference) for difference in found)]
+    found_differences, intended = list(found_differences), list(intended)
+    unannounced = [
+        str(difference) for difference in found_differences if not any(kind.matches(difference) for kind in intended)
+    ]
+    unused = [
+        kind.announcement for kind in intended if not any(kind.matches(difference) for difference in found_differences)
+    ]
     return unannounced, unused
 
 
@@ -71,12 +77,12 @@ def is_new_field(*names: str) -> Callable[[Difference], bool]:
 
 
 def is_reworded(difference: Difference) -> bool:
-    """Return whether a text for people was reworded: of a problem, or of an event in words."""
-    texts = isinstance(difference.former, str) and isinstance(difference.present, str)
+    """Return whether a text for people was reworded: that of a problem, or the description of an event."""
+    texts = isinstance(difference.former, str) and isinstance(difference.current, str)
     for_people = difference.name in {"detail", "message", "in_words"} or "errors" in difference.keys
-    return texts and for_people and ABSENT not in {difference.former, difference.present}
+    return texts and for_people and ABSENT not in {difference.former, difference.current}
 
 
 def mentions(text: str) -> Callable[[Difference], bool]:
-    """Return a predicate for texts that only the present version has."""
-    return lambda difference: text in str(difference.present) and text not in str(difference.former)
+    """Return a predicate for texts that only the current version has."""
+    return lambda difference: text in str(difference.current) and text not in str(difference.former)

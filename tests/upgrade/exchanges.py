@@ -19,7 +19,7 @@ SERVER_HEADERS = frozenset({"connection", "content-length", "date", "keep-alive"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response; the names of headers are in lower case."""
 
     status: int
@@ -36,18 +36,18 @@ class Send(Protocol):
 
     def __call__(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer: ...
+    ) -> Response: ...
 
 
 def over_http(port: int) -> Send:
     """Return a function that sends requests to a service on this machine."""
 
-    def send(method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
+    def send(method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Response:
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
-            return Answer(response.status, _headers(response.getheaders()), response.read().decode())
+            return Response(response.status, _headers(response.getheaders()), response.read().decode())
         finally:
             connection.close()
 
@@ -57,22 +57,22 @@ def over_http(port: int) -> Send:
 def in_process(app: Flask) -> Send:
     """Return a function that sends requests to an application of this process."""
 
-    def send(method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
+    def send(method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Response:
         response = app.test_client().open(path, method=method, headers=dict(headers or {}), data=body, buffered=True)
-        return Answer(response.status_code, _headers(list(response.headers.items())), response.text)
+        return Response(response.status_code, _headers(list(response.headers.items())), response.text)
 
     return send
 
 
-def parsed_body(answer: Answer) -> Any:
+def parsed_body(response: Response) -> Any:
     """Return the body as JSON, CSV as a list of rows, and JSON lines as a list; other text as it is."""
-    media_type = answer.headers.get("content-type", "").partition(";")[0]
+    media_type = response.headers.get("content-type", "").partition(";")[0]
     if media_type == "text/csv":
-        rows = csv.DictReader(io.StringIO(answer.body, newline=""))
+        rows = csv.DictReader(io.StringIO(response.body, newline=""))
         return [{**row, "details": json.loads(row["details"] or "null")} for row in rows]
     if media_type.endswith(("ndjson", "jsonl")):
-        return [json.loads(line) for line in answer.body.splitlines()]
-    return answer.json if media_type.endswith("json") and answer.body else answer.body
+        return [json.loads(line) for line in response.body.splitlines()]
+    return response.json if media_type.endswith("json") and response.body else response.body
 
 
 def _headers(items: list[tuple[str, str]]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.embedded_postgres.session import url as embedded_url
 from tests.builders import mailed_password
-from tests.mail_server import CREDENTIALS, AnyPort, Mailbox, accept, write_certificate
+from tests.mail_server import CREDENTIALS, FreePortController, Mailbox, authenticate, write_certificate
 from tests.processes.deployment import descendants, free_port, kill
 from tests.upgrade.exchanges import over_http
 from tests.waiting import eventually
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
-SECONDS_TO_START = 120.0
-SECONDS_TO_END = 90.0
+START_TIMEOUT_SECONDS = 120.0
+EXIT_TIMEOUT_SECONDS = 90.0
 
 
 @dataclass
@@ -49,7 +49,7 @@ class FormerService:
             self.process = subprocess.Popen(
                 [self._program, "serve"], env=self._environment, cwd=self.checkout, stdout=log, stderr=log
             )
-        eventually(self._is_ready, within=SECONDS_TO_START, pause=0.1)
+        eventually(self._is_ready, within=START_TIMEOUT_SECONDS, pause=0.1)
 
     def stop(self) -> None:
         """Stop `serve`, and the database with it."""
@@ -57,7 +57,7 @@ class FormerService:
             children = descendants(self.process.pid)
             self.process.terminate()
             try:
-                assert self.process.wait(SECONDS_TO_END) == 0, self.process.returncode
+                assert self.process.wait(EXIT_TIMEOUT_SECONDS) == 0, self.process.returncode
             finally:
                 kill(self.process.pid, *children)
                 self.process = None
@@ -88,8 +88,8 @@ class FormerService:
         return False
 
 
-class StubbornMailbox(Mailbox):
-    """Mail handler that accepts mails, but refuses those to `bounce@…` and asks to try those to `slow@…` later."""
+class SelectiveMailbox(Mailbox):
+    """Mail handler that accepts mails, but refuses those to `bounce@…` and delays those to `slow@…`."""
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
         match str(envelope.rcpt_tos[0]).partition("@")[0]:
@@ -105,14 +105,19 @@ class StubbornMailbox(Mailbox):
 
 
 @contextmanager
-def mail_server(folder: Path) -> Iterator[tuple[StubbornMailbox, str]]:
+def mail_server(folder: Path) -> Iterator[tuple[SelectiveMailbox, str]]:
     """Run an SMTP server; yield its mailbox and its URL."""
-    mailbox, certificate = StubbornMailbox(), write_certificate(folder)
+    mailbox, certificate = SelectiveMailbox(), write_certificate(folder)
     certificate.chmod(0o644)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    options: Any = {"tls_context": tls, "require_starttls": True, "authenticator": accept, "enable_SMTPUTF8": True}
-    server = AnyPort(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
+    options: Any = {
+        "tls_context": tls,
+        "require_starttls": True,
+        "authenticator": authenticate,
+        "enable_SMTPUTF8": True,
+    }
+    server = FreePortController(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
         yield mailbox, f"smtp://{CREDENTIALS}@localhost:{server.port}?ca={certificate}"

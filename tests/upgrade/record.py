@@ -1,6 +1,6 @@
-"""Record a store of a former version and its answers: `python -m tests.upgrade.record CHECKOUT`.
+"""Record a store of a former version and its responses: `python -m tests.upgrade.record CHECKOUT`.
 
-CHECKOUT is a folder with that version and its own `.venv`. The files of `recorded/` are written anew.
+CHECKOUT is a folder with that version and its own `.venv`. The program replaces the files of `recorded/`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.postgres import fetch
-from tests.processes.deployment import an_open_folder
+from tests.processes.deployment import traversable_folder
 from tests.receiver import receiving
 from tests.upgrade import contract_story, store_story
 from tests.upgrade.contract_story import Conversation
@@ -31,7 +31,7 @@ SCOPES = ("portal", "support", "auditor", "analytics")
 
 
 def test_only_key(name: str) -> str:
-    """Return a key that protects nothing but the recorded store, as a setting has it."""
+    """Return a key that protects only the recorded store, encoded as in the setting."""
     return b64encode(sha256(f"a key for tests only: {name}".encode()).digest()).decode()
 
 
@@ -44,7 +44,7 @@ def main(checkout: Path) -> None:
 
 def record_contract(checkout: Path) -> None:
     """Record the responses to the story of the README and the other routes."""
-    with an_open_folder() as folder, mail_server(folder) as (mailbox, smtp_url):
+    with traversable_folder() as folder, mail_server(folder) as (mailbox, smtp_url):
         service = FormerService(checkout, folder / "data", _settings(smtp_url))
         _prepare(service)
         service.start()
@@ -59,7 +59,7 @@ def record_contract(checkout: Path) -> None:
 
 def record_store(checkout: Path) -> None:
     """Record a store with events of every type, the responses of its service, and exports."""
-    with an_open_folder() as folder, mail_server(folder) as (mailbox, smtp_url), receiving() as receiver:
+    with traversable_folder() as folder, mail_server(folder) as (mailbox, smtp_url), receiving() as receiver:
         settings = {**_settings(smtp_url), "webhook_allow": "127.0.0.1,localhost"}
         service = FormerService(checkout, folder / "data", settings)
         _prepare(service)
@@ -72,7 +72,7 @@ def record_store(checkout: Path) -> None:
             service.start()
             write_recorded("store.sql.gz", dump(service))
             requests = store_story.requests(story)
-            answers = [
+            exchanges = [
                 {"request": request, "response": recorded_response(story.ask(**request))} for request in requests
             ]
             topics = require_every_topic(checkout, service)
@@ -87,14 +87,14 @@ def record_store(checkout: Path) -> None:
             "topics": topics,
             **story.secrets,
         }
-    write_recorded("answers.jsonl.gz", _json_lines(answers))
+    write_recorded("answers.jsonl.gz", _json_lines(exchanges))
     write_recorded("test_only_secrets.json", json.dumps(secrets, indent=1, ensure_ascii=False) + "\n")
     for name, text in story.files.items():
         write_recorded(name, text)
 
 
 def require_every_topic(checkout: Path, service: FormerService) -> list[str]:
-    """Return the topics of the version; fail if the store lacks an event of one of them."""
+    """Return the topics of the former version; fail if the store lacks an event of one of them."""
     source = (checkout / "domain/events.py").read_text()
     topics = sorted(set(re.findall(r'TOPIC: ClassVar\[str\] = "(\w+)"', source)))
     stored = {topic for (topic,) in fetch(service.database_url, "SELECT DISTINCT topic FROM stored_events")}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.upgrade.exchanges import parsed_body
 
 if TYPE_CHECKING:
-    from tests.upgrade.exchanges import Answer
+    from tests.upgrade.exchanges import Response
 
 RECORDED = Path(__file__).with_name("recorded")
 
@@ -26,6 +26,6 @@ def write_recorded(name: str, text: str) -> None:
     (RECORDED / name).write_bytes(gzip.compress(data, 9, mtime=0) if name.endswith(".gz") else data)
 
 
-def recorded_response(answer: Answer) -> dict[str, Any]:
+def recorded_response(response: Response) -> dict[str, Any]:
     """Return a response as it is recorded."""
-    return {"status": answer.status, "headers": dict(sorted(answer.headers.items())), "body": parsed_body(answer)}
+    return {"status": response.status, "headers": dict(sorted(response.headers.items())), "body": parsed_body(response)}

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.receiver import Receiver
-    from tests.upgrade.exchanges import Answer, Send
-    from tests.upgrade.former_service import FormerService, StubbornMailbox
+    from tests.upgrade.exchanges import Response, Send
+    from tests.upgrade.former_service import FormerService, SelectiveMailbox
 
 OWNER = "boss@company.example"
 OWNER_PASSWORD = "an owner's long password"
@@ -48,8 +48,8 @@ def ask(
     *,
     key: str = "portal",
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """Send a request as a browser of the portal, with the API key of this name."""
+) -> Response:
+    """Send a request as the portal's backend does for a browser, with the API key of this name."""
     all_headers = {"Authorization": f"Bearer {keys[key]}", **CALLER, **(headers or {})}
     if body is None:
         return send(method, path, all_headers)
@@ -58,25 +58,25 @@ def ask(
 
 @dataclass
 class StoreStory:
-    """The story, the keys it uses, the secrets and files that it leaves, and the ids of the people in it."""
+    """The story, its API keys, the secrets and files that it leaves, and the paths of its accounts and sub-users."""
 
     service: FormerService
-    mailbox: StubbornMailbox
+    mailbox: SelectiveMailbox
     receiver: Receiver
     keys: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Response:
         """Send a request."""
         return ask(over_http(self.service.port), self.keys, method, path, body, **options)
 
-    def done(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+    def succeed(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """Send a request that must succeed, and return the body of the response."""
-        answer = self.ask(method, path, body, **options)
-        assert answer.status < 300, (method, path, answer)
-        return parsed_body(answer)
+        response = self.ask(method, path, body, **options)
+        assert response.status < 300, (method, path, response)
+        return parsed_body(response)
 
     def play(self) -> None:
         """Fill the store."""
@@ -100,34 +100,34 @@ class StoreStory:
 
     def _company(self) -> None:
         body = {"email": "former@company.example", "company_name": "Company", "password": TEMPORARY_PASSWORD}
-        account = self.paths["company"] = f"/v1/accounts/{self.done('POST', '/v1/accounts', body)['account_id']}"
+        account = self.paths["company"] = f"/v1/accounts/{self.succeed('POST', '/v1/accounts', body)['account_id']}"
         changes = {"email": OWNER, "company_name": "Çelik & Søn \N{EN DASH} 株式会社", "password": OWNER_PASSWORD}
-        self.done("PATCH", account, changes)
-        self.done("PATCH", account, {"language": "it"})
-        self.done("PATCH", account, {"language": "en"})
+        self.succeed("PATCH", account, changes)
+        self.succeed("PATCH", account, {"language": "it"})
+        self.succeed("PATCH", account, {"language": "en"})
         reason = {"limit": 25, "reason": "they asked, naïvely: «più posti»"}
-        self.done("PUT", f"{account}/sub-user-limit", reason, key="support")
+        self.succeed("PUT", f"{account}/sub-user-limit", reason, key="support")
 
     def create(self, name: str, surname: str, email: str = "", *, account: str = "company", **details: Any) -> str:
         """Create a sub-user and return its path."""
         body = {"email": email or f"{name.lower()}@company.example", "name": name, "surname": surname, **details}
-        sub_user_id = self.done("POST", f"{self.paths[account]}/sub-users", body)["sub_user_id"]
+        sub_user_id = self.succeed("POST", f"{self.paths[account]}/sub-users", body)["sub_user_id"]
         path = self.paths[name.lower()] = f"{self.paths[account]}/sub-users/{sub_user_id}"
         return path
 
     def create_active(self, name: str, surname: str, email: str = "", **details: Any) -> str:
-        """Create a sub-user with the usual temporary password, and activate it."""
+        """Create a sub-user with the default temporary password, and activate it."""
         path = self.create(name, surname, email, password=TEMPORARY_PASSWORD, **details)
-        self.done("PATCH", path, {"active": True})
+        self.succeed("PATCH", path, {"active": True})
         return path
 
     def create_with_own_password(self, name: str, surname: str, **details: Any) -> str:
         """Create a sub-user who has set a password; return its session token."""
         self.create_active(name, surname, **details)
-        login = self.done("POST", "/v1/sessions", self.credentials(name, TEMPORARY_PASSWORD))
+        login = self.succeed("POST", "/v1/sessions", self.credentials(name, TEMPORARY_PASSWORD))
         body = {"current_password": TEMPORARY_PASSWORD, "new_password": OWN_PASSWORD}
         session = {"Session-Token": login["token"]}
-        token: str = self.done("PUT", "/v1/sessions/current/password", body, headers=session)["token"]
+        token: str = self.succeed("PUT", "/v1/sessions/current/password", body, headers=session)["token"]
         return token
 
     def credentials(self, name: str, password: str = OWN_PASSWORD) -> dict[str, str]:
@@ -139,52 +139,52 @@ class StoreStory:
         self.create("Ida", "Inactive")
         self.create_active("Tom", "Temporary")
         self.secrets["session"] = self.create_with_own_password("Olga", "Ångström-Łukasiewicz")
-        self.done("POST", "/v1/sessions/introspect", {"token": self.secrets["session"]})
+        self.succeed("POST", "/v1/sessions/introspect", {"token": self.secrets["session"]})
         hugo = self.secrets["hidden_session"] = self.create_with_own_password("Hugo", "Hidden")
         for visible in (False, True) * (SNAPSHOT_INTERVAL // 2 + 10) + (False,):
-            self.done("PATCH", self.paths["hugo"], {"visible": visible})
-        self.done("POST", "/v1/sessions/introspect", {"token": hugo})
+            self.succeed("PATCH", self.paths["hugo"], {"visible": visible})
+        self.succeed("POST", "/v1/sessions/introspect", {"token": hugo})
         self.create_with_own_password("Eve", "Expired")
         soon = datetime.now(UTC) + timedelta(seconds=2)
-        self.done("PATCH", self.paths["eve"], {"access_expires_at": soon.isoformat()})
+        self.succeed("PATCH", self.paths["eve"], {"access_expires_at": soon.isoformat()})
         later = {"access_expires_at": "2999-12-31T23:59:59Z"}
-        self.done("PATCH", self.create_active("Lena", "Limited"), later)
+        self.succeed("PATCH", self.create_active("Lena", "Limited"), later)
         never = self.create_active("Nora", "Never Expires", access_expires_at="2999-12-31T23:59:59Z")
-        self.done("PATCH", never, {"access_expires_at": None})
+        self.succeed("PATCH", never, {"access_expires_at": None})
         ended = self.secrets["ended_session"] = self.create_with_own_password("Dora", "Deactivated")
-        self.done("PATCH", self.paths["dora"], {"name": "Ðora", "surname": "Désactivée", "active": False})
-        assert self.done("POST", "/v1/sessions/introspect", {"token": ended}) == {"active": False}
+        self.succeed("PATCH", self.paths["dora"], {"name": "Ðora", "surname": "Désactivée", "active": False})
+        assert self.succeed("POST", "/v1/sessions/introspect", {"token": ended}) == {"active": False}
         rita = self.create_with_own_password("Rita", "Reset")
-        self.done("DELETE", "/v1/sessions/current", headers={"Session-Token": rita})
-        self.done("POST", "/v1/sessions", self.credentials("Rita"))
-        self.done("DELETE", f"{self.paths['rita']}/sessions")
-        self.done("PATCH", self.paths["rita"], {"password": "second phrase for now"})
-        self.done("PATCH", self.paths["ida"], {"password": "second phrase for now"})
+        self.succeed("DELETE", "/v1/sessions/current", headers={"Session-Token": rita})
+        self.succeed("POST", "/v1/sessions", self.credentials("Rita"))
+        self.succeed("DELETE", f"{self.paths['rita']}/sessions")
+        self.succeed("PATCH", self.paths["rita"], {"password": "second phrase for now"})
+        self.succeed("PATCH", self.paths["ida"], {"password": "second phrase for now"})
         rena = self.create_active("Rena", "Reactivated")
-        self.done("PATCH", rena, {"active": False})
-        self.done("PATCH", rena, {"active": True})
+        self.succeed("PATCH", rena, {"active": False})
+        self.succeed("PATCH", rena, {"active": True})
         self.create_active("Fay", "Failed", "bounce@company.example")
         self.create_active("Penny", "Pending", "slow@company.example")
         self.create_with_own_password("Dan", "Deleted")
-        self.done("DELETE", self.paths["dan"])
-        self.done("DELETE", self.create("Ed", "Deleted Before Activation"))
+        self.succeed("DELETE", self.paths["dan"])
+        self.succeed("DELETE", self.create("Ed", "Deleted Before Activation"))
 
     def _locks(self) -> None:
         """Lock two sub-users, and unlock one of them with a new password."""
         for name in ("Lou", "Una"):
             self.create_with_own_password(name, "Locked")
             self._fail_logins(self.credentials(name, "a wrong password"), LOCKING_FAILURES)
-            assert self.done("GET", self.paths[name.lower()])["locked"], name
-        self.done("POST", f"{self.paths['una']}/credentials-mail")
+            assert self.succeed("GET", self.paths[name.lower()])["locked"], name
+        self.succeed("POST", f"{self.paths['una']}/credentials-mail")
         self._fail_logins(self.credentials("nobody", "a wrong password"), 7)
         self._fail_logins(self.credentials("Ida", "second phrase for now"), 1)
 
     def _fail_logins(self, credentials: dict[str, str], times: int) -> None:
-        """Fail one login from each of so many addresses."""
+        """Fail one login from each of `times` addresses."""
 
         def fail(number: int) -> None:
-            answer = self.ask("POST", "/v1/sessions", credentials, headers={"X-Client-IP": f"198.51.100.{number}"})
-            assert answer.status == 401, answer
+            response = self.ask("POST", "/v1/sessions", credentials, headers={"X-Client-IP": f"198.51.100.{number}"})
+            assert response.status == 401, response
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(fail, range(1, times + 1)))
@@ -192,12 +192,12 @@ class StoreStory:
     def _owner(self) -> None:
         """Log the owner in and out with a password and a link, and refuse two logins."""
         for password in ("a wrong password", "another wrong password"):
-            assert Visitor(self.service.port).submit("/login", email=OWNER, password=password) == 401
-        visitor = Visitor(self.service.port)
-        assert visitor.submit("/login", email=OWNER, password=OWNER_PASSWORD) in {302, 303}
-        assert visitor.submit("/sub-users", action="/logout") in {302, 303}
-        link = self.done("POST", f"{self.paths['company']}/console-links")["url"]
-        assert Visitor(self.service.port).submit(urlsplit(link).path) in {302, 303}
+            assert Browser(self.service.port).submit("/login", email=OWNER, password=password) == 401
+        browser = Browser(self.service.port)
+        assert browser.submit("/login", email=OWNER, password=OWNER_PASSWORD) in {302, 303}
+        assert browser.submit("/sub-users", action="/logout") in {302, 303}
+        link = self.succeed("POST", f"{self.paths['company']}/console-links")["url"]
+        assert Browser(self.service.port).submit(urlsplit(link).path) in {302, 303}
 
     def _reports(self) -> None:
         """Report activities, and usage that reaches both thresholds of the plan."""
@@ -213,9 +213,9 @@ class StoreStory:
             {"sub_user_id": hugo, "action": "tool.used"},
             {"sub_user_id": olga, "action": "report.read", "occurred_at": "2025-05-01T10:00:00+02:00"},
         ]
-        self.done("POST", f"{account}/activities", {"activities": activities})
+        self.succeed("POST", f"{account}/activities", {"activities": activities})
         today = datetime.now(UTC).date()
-        self.done(
+        self.succeed(
             "PUT", f"{account}/plan", {"included_minutes": 100, "included_tokens": 1000, "period_start": str(today)}
         )
         usage = [
@@ -223,15 +223,15 @@ class StoreStory:
             {"sub_user_id": hugo, "llm_tokens": 999},
             {"sub_user_id": dora, "conversation_minutes": 0.001, "occurred_at": "2025-05-02T10:00:00Z"},
         ]
-        self.done("POST", f"{account}/usage", {"usage": usage})
+        self.succeed("POST", f"{account}/usage", {"usage": usage})
         eventually(lambda: self._count("main_account.usage_threshold_reached") >= 3, within=60.0, pause=0.2)
-        self.done(
+        self.succeed(
             "PUT", f"{account}/plan", {"included_minutes": 200, "included_tokens": 5000, "period_start": str(today)}
         )
 
     def _count(self, action: str) -> int:
         query = urlencode({"action": action, "limit": 200})
-        return len(self.done("GET", f"{self.paths['company']}/audit-log?{query}")["items"])
+        return len(self.succeed("GET", f"{self.paths['company']}/audit-log?{query}")["items"])
 
     def _webhooks(self) -> None:
         """Create webhooks that are active, disabled, enabled and deleted."""
@@ -240,40 +240,40 @@ class StoreStory:
         def create(path: str, key: str = "portal", **details: Any) -> str:
             owner = {"account_id": account_id} if key == "portal" else {}
             body = {"url": self.receiver.url.replace("/hook", f"/{path}"), "description": path, **owner, **details}
-            created = self.done("POST", "/v1/webhooks", body, key=key)
+            created = self.succeed("POST", "/v1/webhooks", body, key=key)
             self.secrets[path] = created["secret"] or created["public_key"]
             self.paths[path] = f"/v1/webhooks/{created['webhook_id']}"
             return self.paths[path]
 
         gone = create("gone", types=["subusers.sub_user.created.v1"])
         self.receiver.queued_responses.append(status(410))
-        self.done("POST", f"{gone}/replay", {"after": 0})
-        eventually(lambda: self.done("GET", gone)["status"] == "disabled", within=60.0, pause=0.1)
-        self.done("POST", f"{gone}/enable")
-        eventually(lambda: self.done("GET", gone)["position"] > 0, within=60.0, pause=0.1)
+        self.succeed("POST", f"{gone}/replay", {"after": 0})
+        eventually(lambda: self.succeed("GET", gone)["status"] == "disabled", within=60.0, pause=0.1)
+        self.succeed("POST", f"{gone}/enable")
+        eventually(lambda: self.succeed("GET", gone)["position"] > 0, within=60.0, pause=0.1)
         self.receiver.queued_responses.append(status(410))
         self.create("Wendy", "Webhook")
-        eventually(lambda: self.done("GET", gone)["status"] == "disabled", within=60.0, pause=0.1)
+        eventually(lambda: self.succeed("GET", gone)["status"] == "disabled", within=60.0, pause=0.1)
         own = create("own", types=["subusers.sub_user.deleted.v1"], signature="ed25519")
-        self.done("POST", f"{own}/secrets")
-        self.done("DELETE", create("deleted"))
+        self.succeed("POST", f"{own}/secrets")
+        self.succeed("DELETE", create("deleted"))
         create("all", key="analytics", types=["subusers.main_account.closed.v1"])
         create("kept", types=["subusers.main_account.registered.v1", "subusers.sub_user.deleted.v1"])
 
     def _other_accounts(self) -> None:
         """Register an Italian account by an idempotent request, one that is closed, and one that is erased."""
         registration = {"Idempotency-Key": "registration-of-the-bookshop", "X-Request-Id": "the-first-request"}
-        italian = self.done("POST", "/v1/accounts", REGISTRATION, headers=registration)
+        italian = self.succeed("POST", "/v1/accounts", REGISTRATION, headers=registration)
         self.paths["italian"] = f"/v1/accounts/{italian['account_id']}"
         self.create("Grazia", "Però", "grazia@bücher.example", account="italian")
         closed = {"email": "closed@company.example", "company_name": "Closed", "password": OWNER_PASSWORD}
-        self.paths["closed"] = f"/v1/accounts/{self.done('POST', '/v1/accounts', closed)['account_id']}"
+        self.paths["closed"] = f"/v1/accounts/{self.succeed('POST', '/v1/accounts', closed)['account_id']}"
         self.create("Carl", "Closed", account="closed", password=TEMPORARY_PASSWORD)
-        self.done("PATCH", self.paths["carl"], {"active": True})
-        self.done("DELETE", self.create("Cleo", "Closed and Deleted", account="closed"))
-        self.done("DELETE", self.paths["closed"])
+        self.succeed("PATCH", self.paths["carl"], {"active": True})
+        self.succeed("DELETE", self.create("Cleo", "Closed and Deleted", account="closed"))
+        self.succeed("DELETE", self.paths["closed"])
         erased = {"email": "erased@company.example", "company_name": "Erased"}
-        self.paths["erased"] = f"/v1/accounts/{self.done('POST', '/v1/accounts', erased)['account_id']}"
+        self.paths["erased"] = f"/v1/accounts/{self.succeed('POST', '/v1/accounts', erased)['account_id']}"
         self.create("Erin", "Erased", account="erased")
         self.service.run("erase-account", "--yes", self.paths["erased"].rpartition("/")[2])
 
@@ -292,22 +292,22 @@ class StoreStory:
         """Read and copy the audit log and the history in every way that is recorded."""
         account, olga = self.paths["company"], self.paths["olga"].rpartition("/")[2]
         query = urlencode({"since": "2025-01-01T00:00:00Z", "sub_user_id": olga, "action": "sub_user.logged_in"})
-        self.done("GET", f"{account}/audit-log?{query}", key="auditor")
-        self.done("GET", f"{account}/history?as_of=2026-01-01T00:00:00Z", key="auditor")
-        self.done("GET", f"{account}/audit-log", headers={"Accept": "text/csv"})
+        self.succeed("GET", f"{account}/audit-log?{query}", key="auditor")
+        self.succeed("GET", f"{account}/history?as_of=2026-01-01T00:00:00Z", key="auditor")
+        self.succeed("GET", f"{account}/audit-log", headers={"Accept": "text/csv"})
         for export_format in ("csv", "ocsf"):
-            self.done("GET", f"{account}/export?format={export_format}", key="auditor")
-            self.done("GET", f"/v1/audit/export?format={export_format}", key="auditor")
-        self.done("GET", f"{self.paths['olga']}/personal-data")
+            self.succeed("GET", f"{account}/export?format={export_format}", key="auditor")
+            self.succeed("GET", f"/v1/audit/export?format={export_format}", key="auditor")
+        self.succeed("GET", f"{self.paths['olga']}/personal-data")
         self.service.run("replay", "--account", account.rpartition("/")[2], "--json")
 
     def _legal_hold(self) -> None:
         """Keep a deleted sub-user for 30 days."""
         self.create_with_own_password("Holly", "Held")
-        self.done("PATCH", self.paths["holly"], {"surname": "Héld"})
+        self.succeed("PATCH", self.paths["holly"], {"surname": "Héld"})
         self.service.stop()
         self.service.start(erasure_delay="P30D")
-        self.done("DELETE", self.paths["holly"])
+        self.succeed("DELETE", self.paths["holly"])
 
     def _checkpoint(self) -> None:
         """Replace the signing key, and export with proofs; both sign a checkpoint."""
@@ -324,7 +324,7 @@ class StoreStory:
         """Wait until a checkpoint covers everything, so that nothing more is signed."""
 
         def is_signed() -> bool:
-            end = self.done("GET", "/v1/events?limit=1000", key="auditor")["next_after"]
+            end = self.succeed("GET", "/v1/events?limit=1000", key="auditor")["next_after"]
             return f"\nposition {end}\n" in self._newest_checkpoint()
 
         eventually(is_signed, within=180.0, pause=1.0)
@@ -337,7 +337,8 @@ class StoreStory:
 
         def is_finished() -> bool:
             states = {
-                name: self.done("GET", self.paths[name])["credentials_mail"] for name in ("fay", "penny", "tom", "una")
+                name: self.succeed("GET", self.paths[name])["credentials_mail"]
+                for name in ("fay", "penny", "tom", "una")
             }
             return states == {"fay": "failed", "penny": "pending", "tom": "sent", "una": "sent"}
 
@@ -345,8 +346,8 @@ class StoreStory:
         sleep(3)  # for deliveries
 
 
-class Visitor:
-    """A browser of the console over plain HTTP that sends the cookies of a secure connection."""
+class Browser:
+    """A browser of the console. It uses plain HTTP, but sends the cookies of a secure connection."""
 
     def __init__(self, port: int) -> None:
         self._send = over_http(port)
@@ -360,23 +361,23 @@ class Visitor:
         fields = {str(field["name"]): str(field.get("value", "")) for field in form.select("input[name]")}
         return self._open("POST", str(form.get("action") or path), urlencode(fields | values)).status
 
-    def _open(self, method: str, path: str, form: str | None = None) -> Answer:
+    def _open(self, method: str, path: str, form: str | None = None) -> Response:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
         body = None
         if form is not None:
             headers["Content-Type"], body = "application/x-www-form-urlencoded", form.encode()
-        answer = self._send(method, path, {"Host": "portal.example", "Accept": "text/html", **headers}, body)
-        for part in re.split(r", (?=__Host-|subusers-)", answer.headers.get("set-cookie", "")):
+        response = self._send(method, path, {"Host": "portal.example", "Accept": "text/html", **headers}, body)
+        for part in re.split(r", (?=__Host-|subusers-)", response.headers.get("set-cookie", "")):
             self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(part).items()}
-        return answer
+        return response
 
 
 def requests(story: StoreStory) -> list[dict[str, Any]]:
-    """Return the requests whose responses are recorded. Those that record something themselves come last."""
+    """Return the requests whose responses are recorded. Those that record events come last."""
     now = datetime.now(UTC).isoformat()
     paths = story.paths
     accounts = [paths[name] for name in ("company", "italian", "closed", "erased")]
-    people = [path for path in paths.values() if "/sub-users/" in path]
+    sub_user_paths = [path for path in paths.values() if "/sub-users/" in path]
     webhooks = [path for path in paths.values() if "/webhooks/" in path]
     reads: list[dict[str, Any]] = []
 
@@ -400,7 +401,7 @@ def requests(story: StoreStory) -> list[dict[str, Any]]:
     company = paths["company"]
     add(f"{company}/sub-users?visibility=hidden&q=hid")
     add(f"{company}/usage?since=2025-05-01&until=2025-05-31&visibility=all")
-    for path in people:
+    for path in sub_user_paths:
         add(path)
         add(f"{path}/sessions")
     first = {"Idempotency_Key": "registration-of-the-bookshop", "X_Request_Id": "the-second-request"}

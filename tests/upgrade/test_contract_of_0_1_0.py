@@ -7,38 +7,48 @@ from typing import TYPE_CHECKING
 
 from tests.builders import mailed_password, mails_in_folder
 from tests.upgrade.contract_story import Conversation, play
-from tests.upgrade.differences import Intended, differences, is_new_field, is_reworded, mentions, unintended
+from tests.upgrade.differences import IntendedDifference, differences, is_new_field, is_reworded, mentions, unintended
 from tests.upgrade.exchanges import in_process
 from tests.upgrade.recording import read_recorded
 
 if TYPE_CHECKING:
     from tests.api.clients import ApiClients
 
-INTENDED = [
-    Intended(
+INTENDED_DIFFERENCES = [
+    IntendedDifference(
         "English texts of the console, the mails, the command line, error messages and documentation are rewritten.",
         is_reworded,
     ),
-    Intended("`temporary_password_expires_at` in the sub-user resource", is_new_field("temporary_password_expires_at")),
-    Intended("Feeds have the header `Store-Epoch`, events the attribute `epoch`", is_new_field("store-epoch", "epoch")),
-    Intended(
+    IntendedDifference(
+        "`temporary_password_expires_at` in the sub-user resource", is_new_field("temporary_password_expires_at")
+    ),
+    IntendedDifference(
+        "Feeds have the header `Store-Epoch`, events the attribute `epoch`", is_new_field("store-epoch", "epoch")
+    ),
+    IntendedDifference(
         "A webhook belongs to the API key that created it (`api_key_id`), and is disabled when that key is revoked",
         is_new_field("api_key_id"),
     ),
-    Intended(
+    IntendedDifference(
         "Events for every command on webhooks and API keys: `WebhookSecretRotated`, `WebhookReplayed`",
-        lambda it: it.request.endswith(("/secrets", "/replay")) and is_new_field("event-position")(it),
+        lambda difference: (
+            difference.request.endswith(("/secrets", "/replay")) and is_new_field("event-position")(difference)
+        ),
     ),
-    Intended(
+    IntendedDifference(
         'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
-        lambda it: (it.name, it.present) in {("status", "Unknown"), ("status_id", 0)},
+        lambda difference: (difference.name, difference.present) in {("status", "Unknown"), ("status_id", 0)},
     ),
-    Intended("Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")),
-    Intended("Cursors are encrypted and bound to one list and one API key.", mentions("this list and API key")),
-    Intended("duplicate names in an object answer 400", mentions("without repeated names in an object")),
-    Intended("Request bodies must be UTF-8.", mentions("must be application/json, in UTF-8")),
+    IntendedDifference(
+        "Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")
+    ),
+    IntendedDifference(
+        "Cursors are encrypted and bound to one list and one API key.", mentions("this list and API key")
+    ),
+    IntendedDifference("duplicate names in an object answer 400", mentions("without repeated names in an object")),
+    IntendedDifference("Request bodies must be UTF-8.", mentions("must be application/json, in UTF-8")),
 ]
-"""The first one covers wordings; those of the last four have a changed meaning."""
+"""The first one covers changed wording; the last four cover texts with a changed meaning."""
 
 
 def test_responses_to_the_story_are_unchanged(clients: ApiClients) -> None:
@@ -58,16 +68,16 @@ def test_responses_to_the_story_are_unchanged(clients: ApiClients) -> None:
     conversation = Conversation(in_process(clients.app), keys, password_for, deliver_mails)
     play(conversation)
     former = [json.loads(line) for line in read_recorded("contract.jsonl").splitlines()]
-    present = conversation.exchanges
-    assert [exchange["request"] for exchange in present] == [exchange["request"] for exchange in former]
-    found = [
+    current = conversation.exchanges
+    assert [exchange["request"] for exchange in current] == [exchange["request"] for exchange in former]
+    found_differences = [
         difference
-        for before, after in zip(former, present, strict=True)
+        for before, after in zip(former, current, strict=True)
         for difference in differences(
             f"{before['request']['method']} {before['request']['path']}", before["response"], after["response"]
         )
     ]
-    unannounced, unused = unintended(found, INTENDED)
+    unannounced, unused = unintended(found_differences, INTENDED_DIFFERENCES)
     assert unannounced == []
     assert unused == []
-    assert [kind.announcement for kind in INTENDED if not kind.is_announced] == []
+    assert [kind.announcement for kind in INTENDED_DIFFERENCES if not kind.is_announced] == []

@@ -1,4 +1,4 @@
-"""A store that version 0.1.0 wrote: the present version reads it, verifies it and continues it."""
+"""A store that version 0.1.0 wrote: the current version reads, verifies and continues it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.upgrade import store_story
 from tests.upgrade.differences import (
     ABSENT,
     Difference,
-    Intended,
+    IntendedDifference,
     differences,
     is_new_field,
     is_reworded,
@@ -42,30 +42,34 @@ EXPORTS = {"export_of_all.jsonl.gz": 0, "export_of_an_account.jsonl.gz": 1}
 CHECKPOINTS = ("checkpoint_of_the_former_key.txt", "checkpoint.txt")
 
 
-def is_about_a_lock(difference: Difference) -> bool:
+def is_caused_by_a_lock(difference: Difference) -> bool:
     """Return whether access in the history differs because a lock no longer ends it."""
-    match difference.name, difference.former, difference.present:
+    match difference.name, difference.former, difference.current:
         case ("why_no_access", "locked", None) | ("has_access", False, True):
             return True
-        case "with_access", int(former), int(present):
-            return present == former + 1
-        case "has_access", {"before": _, "after": _}, present:
-            return "changes" in difference.keys and present == ABSENT
+        case "with_access", int(former), int(current):
+            return current == former + 1
+        case "has_access", {"before": _, "after": _}, current:
+            return "changes" in difference.keys and current == ABSENT
     return False
 
 
-INTENDED = [
-    Intended(
+INTENDED_DIFFERENCES = [
+    IntendedDifference(
         "English texts of the console, the mails, the command line, error messages and documentation are rewritten.",
         is_reworded,
     ),
-    Intended("`temporary_password_expires_at` in the sub-user resource", is_new_field("temporary_password_expires_at")),
-    Intended("Feeds have the header `Store-Epoch`, events the attribute `epoch`", is_new_field("store-epoch", "epoch")),
-    Intended("A webhook belongs to the API key that created it (`api_key_id`)", is_new_field("api_key_id")),
-    Intended("and no longer depends on a lock.", is_about_a_lock),
-    Intended(
+    IntendedDifference(
+        "`temporary_password_expires_at` in the sub-user resource", is_new_field("temporary_password_expires_at")
+    ),
+    IntendedDifference(
+        "Feeds have the header `Store-Epoch`, events the attribute `epoch`", is_new_field("store-epoch", "epoch")
+    ),
+    IntendedDifference("A webhook belongs to the API key that created it (`api_key_id`)", is_new_field("api_key_id")),
+    IntendedDifference("and no longer depends on a lock.", is_caused_by_a_lock),
+    IntendedDifference(
         "During a legal hold, the audit log, history and exports show a deleted person's name, like their other data.",
-        lambda it: it.former in {"[erased]", ABSENT} and it.present == "Holly Héld",
+        lambda difference: difference.former in {"[erased]", ABSENT} and difference.current == "Holly Héld",
     ),
 ]
 
@@ -80,27 +84,27 @@ def stable(response: dict[str, Any]) -> dict[str, Any]:
         body = {name: value for name, value in body.items() if name != "request_id"}
         if "next_cursor" in body:
             body["next_cursor"] = body["next_cursor"] is not None
-    if isinstance(body, list) and body[-1].get("unmapped", {}).get("end"):  # the last line of OCSF has the time of now
+    if isinstance(body, list) and body[-1].get("unmapped", {}).get("end"):  # the end line of OCSF has the current time
         body[-1].pop("time")
     return {**response, "headers": headers, "body": body}
 
 
 def test_responses_are_those_of_0_1_0(store: FormerStore) -> None:
-    found: list[Difference] = []
+    found_differences: list[Difference] = []
     for line in read_recorded("answers.jsonl.gz").splitlines():
         exchange = json.loads(line)
         request = exchange["request"]
-        present = json.loads(json.dumps(recorded_response(store.ask(**request))))
+        current = json.loads(json.dumps(recorded_response(store.ask(**request))))
         name = f"{request['method']} {request['path']}"
-        found += differences(name, stable(exchange["response"]), stable(present))
-    unannounced, unused = unintended(found, INTENDED)
+        found_differences += differences(name, stable(exchange["response"]), stable(current))
+    unannounced, unused = unintended(found_differences, INTENDED_DIFFERENCES)
     assert unannounced == []
     assert unused == []
-    assert [kind.announcement for kind in INTENDED if not kind.is_announced] == []
+    assert [kind.announcement for kind in INTENDED_DIFFERENCES if not kind.is_announced] == []
 
 
 def test_rebuilt_views_equal_the_migrated_ones(store: FormerStore) -> None:
-    """What 0.1.0 projected is what the present version projects from the same events, apart from work that is due."""
+    """From the same events, the current version projects the same rows as 0.1.0. The queue of due checks may differ."""
     rebuildable = [view for view in store.service.workers.views if view.tables]
     assert {view.name for view in rebuildable} >= {"sub-users", "audit-log"}
     for view in rebuildable:
@@ -119,7 +123,7 @@ def contents(url: str, tables: list[str]) -> dict[str, Any]:
 
 
 def test_accounts_are_the_same_without_their_snapshots(shared_store: FormerStore) -> None:
-    """Snapshots that 0.1.0 took equal the state that the present version derives from all events."""
+    """Snapshots that 0.1.0 took equal the state that the current version derives from all events."""
     accounts = shared_store.service.main_accounts
     ((account_id, versions),) = fetch(
         shared_store.url, "SELECT originator_id, count(*) FROM stored_snapshots GROUP BY originator_id"
@@ -133,15 +137,15 @@ def test_accounts_are_the_same_without_their_snapshots(shared_store: FormerStore
 def test_store_verifies_with_the_checkpoints_that_0_1_0_signed(
     shared_store: FormerStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also if only the first public key is trusted."""
+    """It also verifies if only the first public key is trusted."""
     files = [tmp_path / name for name in CHECKPOINTS]
     for file in files:
         file.write_text(read_recorded(file.name))
-    kept = [argument for file in files for argument in ("--checkpoint", file)]
-    code, output = run("verify", *kept)
+    checkpoint_arguments = [argument for file in files for argument in ("--checkpoint", file)]
+    code, output = run("verify", *checkpoint_arguments)
     assert (code, output.startswith("right: ")) == (0, True), output
     monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
-    assert run("verify", *kept, "--public-key", shared_store.secrets["public_keys"][0])[0] == 0
+    assert run("verify", *checkpoint_arguments, "--public-key", shared_store.secrets["public_keys"][0])[0] == 0
     assert run("verify", "--consistency", *files, "--public-key", shared_store.secrets["public_keys"][0])[0] == 0
 
 
@@ -157,7 +161,7 @@ def test_changed_byte_in_an_old_event_is_reported(run: Run, shared_store: Former
 def test_new_exports_of_the_old_history_verify(
     run: Run, shared_store: FormerStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With either key: the header has the succession that 0.1.0 signed."""
+    """They verify with either key, because the header has the succession that 0.1.0 signed."""
     company = shared_store.path("company").rpartition("/")[2]
     for key, arguments in zip(shared_store.secrets["public_keys"], (["--all"], ["--account", company]), strict=True):
         file = tmp_path / "export"
@@ -167,15 +171,15 @@ def test_new_exports_of_the_old_history_verify(
 
 @pytest.mark.parametrize(("name", "number"), EXPORTS.items())
 def test_exports_of_0_1_0_verify(
-    name: str, number: int, verify_only: Run, secrets: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, number: int, run_offline: Run, secrets: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a change in them is reported."""
+    """A change in them is reported."""
     file, key = tmp_path / name, secrets["public_keys"][number]
     text = read_recorded(name)
     file.write_text(text)
-    require_valid(file, key, verify_only, monkeypatch)
+    require_valid(file, key, run_offline, monkeypatch)
     file.write_text(text.replace('"SubUserActivated"', '"SubUserDeactivated"', 1))
-    assert verify_only("verify", "--export", file, "--public-key", key)[0] == 1
+    assert run_offline("verify", "--export", file, "--public-key", key)[0] == 1
 
 
 def require_valid(file: Path, key: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +191,7 @@ def require_valid(file: Path, key: str, run: Run, monkeypatch: pytest.MonkeyPatc
         assert verify_export.main() == 0
 
 
-def test_people_log_in_with_their_old_passwords(shared_store: FormerStore) -> None:
+def test_sub_users_and_owner_log_in_with_their_old_passwords(shared_store: FormerStore) -> None:
     for name in ("olga", "hugo"):
         assert shared_store.ask("POST", "/v1/sessions", shared_store.credentials(name)).status == 201, name
     temporary = {**shared_store.credentials("tom"), "password": store_story.TEMPORARY_PASSWORD}
@@ -212,7 +216,7 @@ def test_lock_of_0_1_0_is_temporary(shared_store: FormerStore) -> None:
 
 
 def test_commands_continue_the_old_accounts(shared_store: FormerStore) -> None:
-    """Edit, activate, report and close, each on the state that 0.1.0 left."""
+    """Edits, activations, reports and closing start from the state that 0.1.0 left."""
     company = shared_store.path("company")
     olga, ida = shared_store.path("olga"), shared_store.path("ida")
     revision = shared_store.ask("GET", olga).headers["etag"]
@@ -256,8 +260,8 @@ def test_mail_that_0_1_0_could_not_send_is_sent(shared_store: FormerStore) -> No
     assert shared_store.ask("GET", shared_store.path("penny")).json["credentials_mail"] == "sent"
 
 
-def test_webhooks_go_on_with_their_old_secrets(shared_store: FormerStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They continue where 0.1.0 ended."""
+def test_webhooks_continue_with_their_old_secrets(shared_store: FormerStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They continue at the position where 0.1.0 ended."""
     sent: list[tuple[str, Mapping[str, str], bytes]] = []
 
     def send(_: WebhookSender, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:

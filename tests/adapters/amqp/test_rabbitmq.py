@@ -18,8 +18,8 @@ import pytest
 from adapters.amqp.rabbitmq import RabbitMq
 from application.ports.broker import BrokerUnavailable, Message
 from tests.mail_server import write_certificate
+from tests.tcp_proxy import tcp_proxy
 from tests.waiting import eventually
-from tests.wire import tcp_proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,14 +30,14 @@ TYPE = "subusers.sub_user.logged_in.v1"
 pytestmark = pytest.mark.timeout(300)
 """A broker started for the tests may take a minute or two to come up."""
 
-GO_ON = threading.Event()
-"""Stop event that is never set."""
+NEVER_STOP = threading.Event()
+"""A stop event that is never set."""
 
 HEARTBEAT = b"\x08\0\0\0\0\0\0\xce"
 """Heartbeat frame of AMQP 0-9-1: frame type 8 with an empty payload."""
 
-SOON = 0.3
-"""Confirm timeout in seconds, for tests that expect a timeout."""
+SHORT_CONFIRM_SECONDS = 0.3
+"""Confirm timeout for tests that expect a timeout."""
 
 
 def messages(count: int) -> list[Message]:
@@ -48,7 +48,7 @@ def messages(count: int) -> list[Message]:
 
 def publish(broker: RabbitMq, batch: list[Message]) -> bool:
     with broker.connect() as connection:
-        return connection.publish(batch, GO_ON)
+        return connection.publish(batch, NEVER_STOP)
 
 
 def test_message_properties_and_routing(exchange: Exchange) -> None:
@@ -92,21 +92,19 @@ def test_stream_is_readable_from_the_first_offset(exchange: Exchange) -> None:
         assert [message.properties["message_id"] for message in received] == [message.message_id for message in sent]
 
 
-def test_batches_are_pipelined_over_one_connection(exchange: Exchange) -> None:
-    """Batches are pipelined, and consecutive batches reuse the connection."""
+def test_one_connection_publishes_several_batches(exchange: Exchange) -> None:
     queue = exchange.bind()
     with exchange.broker().connect() as connection:
         for _ in range(4):
-            assert connection.publish(messages(500), GO_ON)
+            assert connection.publish(messages(500), NEVER_STOP)
     assert exchange.channel.queue_declare(queue, passive=True).message_count == 2000
 
 
 def test_unroutable_message_goes_to_the_unrouted_queue(exchange: Exchange) -> None:
-    """The alternate exchange routes it to the queue of unrouted messages."""
     sent = messages(3)
     with exchange.broker().connect() as connection:
         exchange.delete_queue(exchange.names.stream)
-        assert connection.publish(sent, GO_ON)
+        assert connection.publish(sent, NEVER_STOP)
     assert [message.properties["message_id"] for message in exchange.take(exchange.names.unrouted)] == [
         message.message_id for message in sent
     ]
@@ -118,7 +116,7 @@ def test_returned_message_does_not_count_as_published(exchange: Exchange) -> Non
     with pytest.raises(BrokerUnavailable, match="no queue") as caught, exchange.broker().connect() as connection:  # noqa: PT012  # within one connection
         exchange.delete_queue(exchange.names.stream)
         exchange.delete_queue(exchange.names.unrouted)
-        connection.publish(sent, GO_ON)
+        connection.publish(sent, NEVER_STOP)
     assert caught.value.returned >= 1
     assert publish(exchange.broker(), sent)
 
@@ -137,71 +135,73 @@ def test_rejected_message_does_not_count_as_published(exchange: Exchange) -> Non
 
 def test_late_confirm_is_ignored(exchange: Exchange) -> None:
     """A timeout closes the connection, so a late confirm cannot be attributed to another message."""
-    with tcp_proxy(exchange.url) as wire:
-        broker = exchange.broker(wire.url, confirm_seconds=SOON)
+    with tcp_proxy(exchange.url) as proxy:
+        broker = exchange.broker(proxy.url, confirm_seconds=SHORT_CONFIRM_SECONDS)
         with pytest.raises(BrokerUnavailable, match="no confirm"), broker.connect() as connection:  # noqa: PT012  # within one connection
-            wire.hold()
-            connection.publish(messages(1), GO_ON)
-        wire.release()
+            proxy.hold()
+            connection.publish(messages(1), NEVER_STOP)
+        proxy.release()
         with pytest.raises(BrokerUnavailable, match="no confirm"), broker.connect() as connection:  # noqa: PT012  # within one connection
-            wire.hold()
-            connection.publish(messages(1), GO_ON)
-        assert wire.connections == 2
-        wire.release()
-        assert publish(exchange.broker(wire.url), messages(1))
+            proxy.hold()
+            connection.publish(messages(1), NEVER_STOP)
+        assert proxy.connections == 2
+        proxy.release()
+        assert publish(exchange.broker(proxy.url), messages(1))
 
 
-@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("published_before", [0, 1])
 @pytest.mark.parametrize("size", [1, 50_000], ids=["at its beginning", "in its middle"])
-def test_batch_on_a_lost_connection_does_not_count_as_published(exchange: Exchange, before: int, size: int) -> None:
-    """The cut falls within a batch of about 100 kB, the first or second on its connection. Reconnecting works."""
-    with tcp_proxy(exchange.url) as wire:
-        broker = exchange.broker(wire.url)
+def test_batch_on_a_lost_connection_does_not_count_as_published(
+    exchange: Exchange, published_before: int, size: int
+) -> None:
+    """The connection is cut within a batch of about 100 kB, its first or second one. Reconnecting works."""
+    with tcp_proxy(exchange.url) as proxy:
+        broker = exchange.broker(proxy.url)
         with pytest.raises(BrokerUnavailable), broker.connect() as connection:  # noqa: PT012  # within one connection
-            assert connection.publish(messages(before), GO_ON)
-            wire.cut_after(size)
-            connection.publish(messages(500), GO_ON)
+            assert connection.publish(messages(published_before), NEVER_STOP)
+            proxy.cut_after(size)
+            connection.publish(messages(500), NEVER_STOP)
         assert publish(broker, messages(1))
 
 
 def test_silent_broker_is_detected_by_missing_heartbeats(exchange: Exchange) -> None:
-    """An idle publisher notices the missing heartbeats."""
-    with tcp_proxy(exchange.url) as wire:
-        broker = exchange.broker(wire.url, heartbeat_seconds=1)
+    """The publisher has nothing to send."""
+    with tcp_proxy(exchange.url) as proxy:
+        broker = exchange.broker(proxy.url, heartbeat_seconds=1)
         with pytest.raises(BrokerUnavailable, match="heartbeats"), broker.connect() as connection:  # noqa: PT012  # in a loop
-            wire.hold()
+            proxy.hold()
             while True:
                 connection.keep_alive()
                 threading.Event().wait(0.1)
 
 
 def test_heartbeats_keep_an_idle_connection_open(exchange: Exchange) -> None:
-    """An idle publisher sends one per half interval; the broker disconnects after two silent intervals."""
-    with tcp_proxy(exchange.url) as wire, exchange.broker(wire.url, heartbeat_seconds=2).connect() as connection:
+    """An idle publisher sends one every half interval; the broker disconnects after two intervals without any."""
+    with tcp_proxy(exchange.url) as proxy, exchange.broker(proxy.url, heartbeat_seconds=2).connect() as connection:
 
         def has_sent_heartbeats(count: int) -> bool:
             connection.keep_alive()
-            return wire.client_data.endswith(HEARTBEAT * count)
+            return proxy.client_data.endswith(HEARTBEAT * count)
 
         eventually(lambda: has_sent_heartbeats(2), pause=0.1)
-        assert connection.publish(messages(1), GO_ON)
+        assert connection.publish(messages(1), NEVER_STOP)
 
 
 def test_connecting_to_a_silent_broker_times_out(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server accepts the connection and sends nothing."""
     monkeypatch.setattr("adapters.amqp.rabbitmq.SOCKET_TIMEOUT_SECONDS", 1)
-    with tcp_proxy(exchange.url) as wire:
-        wire.hold()
+    with tcp_proxy(exchange.url) as proxy:
+        proxy.hold()
         with pytest.raises(BrokerUnavailable, match="timed out"):
-            publish(exchange.broker(wire.url), messages(1))
-        assert wire.connections == 1
+            publish(exchange.broker(proxy.url), messages(1))
+        assert proxy.connections == 1
 
 
 def test_stopping_does_not_wait_for_confirms(exchange: Exchange) -> None:
     """Unconfirmed messages do not count as published."""
     stop = threading.Event()
-    with tcp_proxy(exchange.url) as wire, exchange.broker(wire.url).connect() as connection:
-        wire.hold()
+    with tcp_proxy(exchange.url) as proxy, exchange.broker(proxy.url).connect() as connection:
+        proxy.hold()
         threading.Timer(0.1, stop.set).start()
         assert not connection.publish(messages(1), stop)
 
@@ -220,7 +220,6 @@ def test_unreachable_broker_fails_at_once() -> None:
 def test_broker_that_refuses_access_is_reported_without_the_password(
     broker_url: str, user: str, vhost: str, error: str
 ) -> None:
-    """The error quotes the broker's reason, without the password."""
     address = broker_url.rpartition("@")[2].partition("/")[0]
     with pytest.raises(BrokerUnavailable, match=error) as caught:
         publish(RabbitMq(f"amqp://{user}@{address}/{vhost}"), messages(1))
@@ -232,10 +231,10 @@ def test_tls_requires_a_trusted_certificate(exchange: Exchange, tmp_path: Path) 
     certificate = write_certificate(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    with tcp_proxy(exchange.url, tls) as wire:
+    with tcp_proxy(exchange.url, tls) as proxy:
         ca_option = f"ca={quote(str(certificate))}"
-        broker = exchange.broker(f"amqps://guest:guest@localhost:{wire.port}?{ca_option}")
+        broker = exchange.broker(f"amqps://guest:guest@localhost:{proxy.port}?{ca_option}")
         assert publish(broker, messages(500))
-        for untrusted in (f"localhost:{wire.port}", f"127.0.0.1:{wire.port}?{ca_option}"):
+        for untrusted in (f"localhost:{proxy.port}", f"127.0.0.1:{proxy.port}?{ca_option}"):
             with pytest.raises(BrokerUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
                 publish(exchange.broker(f"amqps://guest:guest@{untrusted}"), messages(1))

@@ -7,7 +7,6 @@ import ssl
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,14 +17,14 @@ from application.webhook_url_policy import WebhookUrlPolicy
 from application.workers.webhook_deliveries import DeliveryResult
 from tests.mail_server import write_certificate
 from tests.receiver import raw, receiving, status
+from tests.webhooks import THIS_MACHINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.receiver import Answer, Receiver
+    from tests.receiver import Receiver, Response
 
-THIS_MACHINE = WebhookUrlPolicy((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
 PUBLIC = "93.184.216.34"
 SHORT_TIMEOUT, LONG_TIMEOUT = 1.0, 30.0
 """Seconds: for receivers that never finish, and for all others, as a busy machine may be slow."""
@@ -45,13 +44,13 @@ def send(
     return WebhookSender(receivers, context, seconds).send(url, {"webhook-id": "1"}, BODY)
 
 
-def fake_resolver(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Resolve each look-up to the next of `answers` and repeat the last; return the list of names looked up."""
+def fake_resolver(monkeypatch: pytest.MonkeyPatch, *results: list[str]) -> list[str]:
+    """Resolve each look-up to the next of `results` and repeat the last; return the list of names looked up."""
     looked_up: list[str] = []
 
     def look_up(host: str, port: int, **_: Any) -> list[Any]:
         looked_up.append(host)
-        addresses = answers[min(len(looked_up), len(answers)) - 1]
+        addresses = results[min(len(looked_up), len(results)) - 1]
         families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
         return [
             (family, socket.SOCK_STREAM, 6, "", (address, port))
@@ -104,7 +103,6 @@ def test_2xx_status_is_success(receiver: Receiver, code: int) -> None:
 
 @pytest.mark.parametrize("code", [300, 301, 302, 304, 307, 308, 400, 401, 404, 410, 429, 500, 503, 999])
 def test_other_status_is_a_failure_and_redirects_are_not_followed(receiver: Receiver, code: int) -> None:
-    """Redirects are not followed."""
     receiver.default_response = status(code, f"Location: {receiver.url}/elsewhere")
     assert send(receiver.url) == DeliveryResult(status=code)
     assert [request.path for request in receiver.received] == ["/hook"]
@@ -133,15 +131,15 @@ def test_retry_after_header_is_parsed(receiver: Receiver, header: str, expected:
     assert retry_after is None or expected is None or abs(retry_after - expected) < timedelta(minutes=1)
 
 
-def drip(receiver: Receiver, beginning: bytes, drop: bytes) -> Answer:
-    """Return an endless answer: `beginning`, then `drop` every 50 ms."""
+def drip(receiver: Receiver, beginning: bytes, drop: bytes) -> Response:
+    """Return an endless response: `beginning`, then `drop` every 50 ms."""
 
-    def answer(connection: socket.socket) -> None:
+    def send_endlessly(connection: socket.socket) -> None:
         connection.sendall(beginning)
-        while not receiver.over.wait(0.05):
+        while not receiver.stopped.wait(0.05):
             connection.sendall(drop)
 
-    return answer
+    return send_endlessly
 
 
 @pytest.mark.parametrize(
@@ -191,10 +189,10 @@ def test_oversized_response_headers_are_a_bad_answer(receiver: Receiver) -> None
     assert send(receiver.url) == DeliveryResult(error="bad-answer")
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1", b"HTTP/1.1 OK\r\n\r\n", b"SSH-2.0-OpenSSH_9\r\n", b"\0" * 300])
-def test_malformed_response_is_a_bad_answer(receiver: Receiver, answer: bytes) -> None:
-    """The answer ends before its status line is complete, or is not HTTP."""
-    receiver.default_response = raw(answer)
+@pytest.mark.parametrize("response", [b"", b"HTTP/1.1", b"HTTP/1.1 OK\r\n\r\n", b"SSH-2.0-OpenSSH_9\r\n", b"\0" * 300])
+def test_malformed_response_is_a_bad_answer(receiver: Receiver, response: bytes) -> None:
+    """The response ends before its status line is complete, or is not HTTP."""
+    receiver.default_response = raw(response)
     assert send(receiver.url) == DeliveryResult(error="bad-answer")
 
 
@@ -212,9 +210,9 @@ def test_unreachable_receiver_and_unknown_host() -> None:
 
 
 def test_slow_name_resolution_times_out(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: receiver.over.wait(20))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: receiver.stopped.wait(20))
     assert send("https://receiver.example/", seconds=SHORT_TIMEOUT) == DeliveryResult(error="timed-out")
-    receiver.over.set()
+    receiver.stopped.set()
 
 
 @pytest.mark.parametrize(
@@ -281,27 +279,27 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def encrypted(certificate: Path) -> Iterator[Receiver]:
+def tls_receiver(certificate: Path) -> Iterator[Receiver]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     with receiving(context) as receiver:
         yield receiver
 
 
-def test_certificate_of_a_known_authority_is_accepted(encrypted: Receiver, certificate: Path) -> None:
-    assert send(encrypted.url, context=ssl.create_default_context(cafile=certificate)).succeeded
+def test_certificate_of_a_known_authority_is_accepted(tls_receiver: Receiver, certificate: Path) -> None:
+    assert send(tls_receiver.url, context=ssl.create_default_context(cafile=certificate)).succeeded
 
 
 @pytest.mark.parametrize(
     ("trusted", "change_host"), [(False, lambda url: url), (True, lambda url: url.replace("localhost", "127.0.0.1"))]
 )
 def test_untrusted_certificate_is_refused(
-    encrypted: Receiver, certificate: Path, trusted: bool, change_host: Callable[[str], str]
+    tls_receiver: Receiver, certificate: Path, trusted: bool, change_host: Callable[[str], str]
 ) -> None:
     """The authority is unknown or the certificate is for another host. Nothing is sent."""
     context = ssl.create_default_context(cafile=certificate) if trusted else None
-    assert send(change_host(encrypted.url), context=context) == DeliveryResult(error="bad-certificate")
-    assert encrypted.received == []
+    assert send(change_host(tls_receiver.url), context=context) == DeliveryResult(error="bad-certificate")
+    assert tls_receiver.received == []
 
 
 def test_https_url_without_tls_on_the_receiver_is_refused(receiver: Receiver) -> None:

@@ -33,7 +33,7 @@ def test_example_of_the_specification() -> None:
 
 
 def test_each_signing_secret_verifies_the_signature() -> None:
-    """Each of the signing secrets verifies; another secret or a changed body does not."""
+    """Another secret or a changed body does not verify it."""
     first, second, other = (SIGNATURES.new_key(Signature.HMAC) for _ in range(3))
     at = datetime.now(UTC)
     signed_headers = headers(
@@ -49,7 +49,6 @@ def test_each_signing_secret_verifies_the_signature() -> None:
 
 
 def test_only_the_public_ed25519_key_is_shown() -> None:
-    """Only the public key is shown."""
     key = SIGNATURES.new_key(Signature.ED25519)
     at = datetime.now(UTC)
     version, _, signed = SIGNATURES.signature_header(Signature.ED25519, [key.secret], ID, at, BODY).partition(",")

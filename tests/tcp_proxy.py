@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 POLL_SECONDS = 0.05
-"""How often a connection checks whether it is held or shut."""
+"""How often each connection checks whether the proxy is held or shut."""
 
 
 class TcpProxy:
     """Forwards data in both directions; data from the server can be held back.
 
     One thread per connection owns its sockets, so that one failure does not affect another connection.
-    `connections` counts the connections, and `said` is the last data that clients sent.
+    `connections` counts all connections so far; `client_data` is the last data that clients sent.
     """
 
     def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
@@ -37,7 +37,7 @@ class TcpProxy:
         self.url = parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self.port}").geturl()
         self.connections = 0
         self.client_data = b""
-        self._thread = threading.Thread(target=self._accept, name="wire", daemon=True)
+        self._thread = threading.Thread(target=self._accept, name="tcp-proxy", daemon=True)
         self._thread.start()
 
     def hold(self) -> None:
@@ -115,8 +115,8 @@ class TcpProxy:
 @contextmanager
 def tcp_proxy(url: str, tls: ssl.SSLContext | None = None) -> Iterator[TcpProxy]:
     """Yield a proxy to the server at a URL; with `tls`, clients connect to it with TLS."""
-    wire = TcpProxy(url, tls)
+    proxy = TcpProxy(url, tls)
     try:
-        yield wire
+        yield proxy
     finally:
-        wire.close()
+        proxy.close()

@@ -1,4 +1,4 @@
-"""Program that runs `subusers work` with a skewed clock and frequent housekeeping: `mistimed_worker HOURS`."""
+"""Program that runs `subusers work` with a skewed clock and frequent housekeeping: `skewed_worker HOURS`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from unittest.mock import patch
 
 CLEAR_AWAY_SECONDS = 0.2
-ROUND = "a round of housekeeping"
+ROUND_MARKER = "a round of housekeeping"
+"""Line that the program prints after each round of housekeeping."""
 
 real_time = time.time
 
@@ -19,8 +20,8 @@ class _AcceptPlainInstances(type):
         return isinstance(instance, datetime)
 
 
-class MistimedDatetime(datetime, metaclass=_AcceptPlainInstances):
-    """Replacement of `datetime` whose `now()` is wrong. All its instances are plain `datetime` objects."""
+class SkewedDatetime(datetime, metaclass=_AcceptPlainInstances):
+    """Replacement of `datetime` whose `now()` is skewed. All its instances are plain `datetime` objects."""
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         """Return a plain `datetime`."""
@@ -36,7 +37,7 @@ def main(offset: timedelta) -> None:
     """Run the worker, patching the clock before any module of the service is imported."""
     with (
         patch("time.time", lambda: real_time() + offset.total_seconds()),
-        patch("datetime.datetime", MistimedDatetime),
+        patch("datetime.datetime", SkewedDatetime),
     ):
         from api import cli  # noqa: PLC0415  # imported under the patched clock
         from api.bootstrap.service import Service  # noqa: PLC0415  # as above
@@ -46,7 +47,7 @@ def main(offset: timedelta) -> None:
 
         def delete_and_report(service: Service) -> int:
             deleted = delete_expired(service)
-            print(ROUND, flush=True)
+            print(ROUND_MARKER, flush=True)
             return deleted
 
         with (
