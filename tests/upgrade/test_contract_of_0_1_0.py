@@ -37,7 +37,7 @@ INTENDED_DIFFERENCES = [
     ),
     IntendedDifference(
         'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
-        lambda difference: (difference.name, difference.present) in {("status", "Unknown"), ("status_id", 0)},
+        lambda difference: (difference.name, difference.current) in {("status", "Unknown"), ("status_id", 0)},
     ),
     IntendedDifference(
         "Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")
