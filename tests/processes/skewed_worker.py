@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from unittest.mock import patch
 
-CLEAR_AWAY_SECONDS = 0.2
+DELETE_EXPIRED_SECONDS = 0.2
 ROUND_MARKER = "a round of housekeeping"
 """Line that the program prints after each round of housekeeping."""
 
@@ -51,7 +51,7 @@ def main(offset: timedelta) -> None:
             return deleted
 
         with (
-            patch.object(worker, "CLEAR_AWAY_SECONDS", CLEAR_AWAY_SECONDS),
+            patch.object(worker, "DELETE_EXPIRED_SECONDS", DELETE_EXPIRED_SECONDS),
             patch.object(Service, "delete_expired", delete_and_report),
             patch("sys.argv", ["subusers", "work"]),
         ):

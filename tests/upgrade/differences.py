@@ -86,3 +86,11 @@ def is_reworded(difference: Difference) -> bool:
 def mentions(text: str) -> Callable[[Difference], bool]:
     """Return a predicate for texts that only the current version has."""
     return lambda difference: text in str(difference.current) and text not in str(difference.former)
+
+
+def is_corrected_ocsf_status(difference: Difference) -> bool:
+    """Return whether an OCSF event that had the status "Success" has another one."""
+    match difference.name, difference.former, difference.current:
+        case ("status", "Success", "Unknown" | "Failure") | ("status_id", 1, 0 | 2):
+            return True
+    return False

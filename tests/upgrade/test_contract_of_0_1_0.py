@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from tests.builders import mailed_password, mails_in_folder
 from tests.upgrade.contract_story import Conversation, play
-from tests.upgrade.differences import IntendedDifference, differences, is_new_field, is_reworded, mentions, unintended
+from tests.upgrade.differences import (
+    IntendedDifference,
+    differences,
+    is_corrected_ocsf_status,
+    is_new_field,
+    is_reworded,
+    mentions,
+    unintended,
+)
 from tests.upgrade.exchanges import in_process
 from tests.upgrade.recording import read_recorded
 
@@ -37,7 +45,7 @@ INTENDED_DIFFERENCES = [
     ),
     IntendedDifference(
         'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
-        lambda difference: (difference.name, difference.current) in {("status", "Unknown"), ("status_id", 0)},
+        is_corrected_ocsf_status,
     ),
     IntendedDifference(
         "Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")

@@ -21,6 +21,7 @@ from tests.upgrade.differences import (
     Difference,
     IntendedDifference,
     differences,
+    is_corrected_ocsf_status,
     is_new_field,
     is_reworded,
     unintended,
@@ -70,6 +71,10 @@ INTENDED_DIFFERENCES = [
     IntendedDifference(
         "During a legal hold, the audit log, history and exports show a deleted person's name, like their other data.",
         lambda difference: difference.former in {"[erased]", ABSENT} and difference.current == "Holly Héld",
+    ),
+    IntendedDifference(
+        'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
+        is_corrected_ocsf_status,
     ),
 ]
 
