@@ -1,0 +1,96 @@
+# Generated from ../_async/accounts.py by tools/generate_sync.py. Do not edit.
+"""Requests about main accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from subusers_client.decoding import decode, encode, id_text
+from subusers_client.models import Account, ConsoleLink, Plan
+from subusers_client.requests import Request, idempotency_header, not_none, position_header
+from subusers_client.retries import Repeatable
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from subusers_client._sync.transport import Transport
+
+
+class Accounts:
+    """Main accounts."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def register(
+        self,
+        *,
+        email: str,
+        company_name: str,
+        language: str | None = None,
+        password: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Account:
+        """Register a main account."""
+        body = not_none(email=email, company_name=company_name, language=language, password=password)
+        response = self._transport.send(
+            Request(method="POST", path="/v1/accounts", body=encode(body), headers=idempotency_header(idempotency_key))
+        )
+        return decode(Account, response.body)
+
+    def get(self, *, account_id: UUID | str, at_least: int | None = None) -> Account:
+        """Return an account. `at_least` is an event position that the result must include."""
+        request = Request(method="GET", path=path_of(account_id), headers=position_header(at_least))
+        return decode(Account, (self._transport.send(request)).body)
+
+    def change(
+        self,
+        *,
+        account_id: UUID | str,
+        email: str | None = None,
+        company_name: str | None = None,
+        language: str | None = None,
+        password: str | None = None,
+    ) -> Account:
+        """Change the given values of an account. Another password ends the owner's sessions in the console."""
+        body = not_none(email=email, company_name=company_name, language=language, password=password)
+        repeatable = Repeatable.ALWAYS if password is None else Repeatable.UNLESS_EXECUTED
+        request = Request(method="PATCH", path=path_of(account_id), body=encode(body), repeatable=repeatable)
+        return decode(Account, (self._transport.send(request)).body)
+
+    def close(self, *, account_id: UUID | str) -> None:
+        """Close an account: all its sessions end, and its e-mail is free."""
+        self._transport.send(Request(method="DELETE", path=path_of(account_id)))
+
+    def raise_sub_user_limit(self, *, account_id: UUID | str, limit: int, reason: str) -> Account:
+        """Raise the maximum number of sub-users. Needs an API key of scope `support`."""
+        request = Request(
+            method="PUT",
+            path=f"{path_of(account_id)}/sub-user-limit",
+            body=encode({"limit": limit, "reason": reason}),
+            repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would be refused: limit-not-raised
+        )
+        return decode(Account, (self._transport.send(request)).body)
+
+    def set_plan(
+        self, *, account_id: UUID | str, included_minutes: int, included_tokens: int, period_start: date
+    ) -> Plan:
+        """Set the monthly plan of an account. `period_start` is the first day of any period."""
+        body = {
+            "included_minutes": included_minutes,
+            "included_tokens": included_tokens,
+            "period_start": period_start,
+        }
+        request = Request(method="PUT", path=f"{path_of(account_id)}/plan", body=encode(body))
+        return decode(Plan, (self._transport.send(request)).body)
+
+    def create_console_link(self, *, account_id: UUID | str) -> ConsoleLink:
+        """Create a link that logs the owner in to the console, once, within 60 seconds. Redirect to it at once."""
+        request = Request(method="POST", path=f"{path_of(account_id)}/console-links")
+        return decode(ConsoleLink, (self._transport.send(request)).body)
+
+
+def path_of(account_id: UUID | str) -> str:
+    """Return the path of an account."""
+    return f"/v1/accounts/{id_text(account_id)}"
