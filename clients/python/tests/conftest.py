@@ -42,14 +42,20 @@ class Caller(Protocol):
 
     def items(self, iterator: Any) -> list[Any]: ...
 
+    def close(self) -> None: ...
+
 
 class SyncCaller:
+    def __init__(self) -> None:
+        self.clients: list[Client] = []
+
     def client(self, handler: Handler, **settings: Any) -> Any:
         http = httpx.Client(transport=httpx.MockTransport(handler))
         return Client(**{"base_url": "http://service", "api_key": "key", "retries": FAST, **settings}, http_client=http)
 
     def connect(self, url: str, **settings: Any) -> Any:
-        return Client(**{"base_url": url, "api_key": "key", "retries": FAST, **settings})
+        self.clients.append(Client(**{"base_url": url, "api_key": "key", "retries": FAST, **settings}))
+        return self.clients[-1]
 
     def call(self, result: Any) -> Any:
         return result
@@ -57,31 +63,46 @@ class SyncCaller:
     def items(self, iterator: Any) -> list[Any]:
         return list(iterator)
 
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+
 
 class AsyncCaller:
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        self.clients: list[AsyncClient] = []
+
     def client(self, handler: Handler, **settings: Any) -> Any:
         http = httpx.AsyncClient(transport=httpx.MockTransport(handler))
         settings = {"base_url": "http://service", "api_key": "key", "retries": FAST, **settings}
         return AsyncClient(**settings, http_client=http)
 
     def connect(self, url: str, **settings: Any) -> Any:
-        return AsyncClient(**{"base_url": url, "api_key": "key", "retries": FAST, **settings})
+        self.clients.append(AsyncClient(**{"base_url": url, "api_key": "key", "retries": FAST, **settings}))
+        return self.clients[-1]
 
     def call(self, result: Any) -> Any:
-        return asyncio.run(result)
+        return self.runner.run(result)
 
     def items(self, iterator: Any) -> list[Any]:
         async def collect() -> list[Any]:
             return [item async for item in iterator]
 
-        return asyncio.run(collect())
+        return self.runner.run(collect())
+
+    def close(self) -> None:
+        for client in self.clients:
+            self.runner.run(client.aclose())
+        self.runner.close()
 
 
 @pytest.fixture(params=[SyncCaller, AsyncCaller], ids=["sync", "async"])
-def caller(request: pytest.FixtureRequest) -> Caller:
-    """Return a caller of the sync and then of the async client."""
+def caller(request: pytest.FixtureRequest) -> Iterator[Caller]:
+    """Yield a caller of the sync and then of the async client."""
     caller: Caller = request.param()
-    return caller
+    yield caller
+    caller.close()
 
 
 class Responses:

@@ -11,6 +11,7 @@ import django
 import httpx
 import pytest
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient as DjangoAsyncClient
 from django.test import Client as DjangoClient
 from django.test import override_settings
@@ -105,7 +106,7 @@ def _configured_django() -> None:
 @pytest.fixture(autouse=True)
 def _own_flask_client() -> Iterator[None]:
     yield
-    flask_app.subusers._client = None  # noqa: SLF001
+    flask_app.subusers.close()
 
 
 @pytest.fixture(params=[FlaskApp, DjangoApp, FastApiApp])
@@ -233,3 +234,12 @@ def test_asynchronous_views_of_django(responses: Any, answer: Any, status: int) 
     assert app.get("/statistics").status_code == status
     with app.settings:
         assert asyncio.run(_get_async("/statistics", "token")).status_code == status
+
+
+def test_the_settings_of_django(responses: Any) -> None:
+    with override_settings(SUBUSERS={}), pytest.raises(ImproperlyConfigured):
+        DjangoClient().get("/")
+    with override_settings(SUBUSERS={"URL": "http://127.0.0.1:1"}):  # without API_KEY
+        browser = DjangoClient()
+        browser.cookies["subusers_session"] = "token"
+        assert browser.get("/").status_code == 503

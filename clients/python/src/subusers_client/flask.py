@@ -69,6 +69,12 @@ class Subusers:
         """The session token of the current request's cookie, empty without one."""
         return request.cookies.get(_extension().guard.cookie_name, "")
 
+    def close(self) -> None:
+        """Close the connections. A later `init_app` opens new ones."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+
     def set_session_cookie(self, response: Response, session: NewSession) -> None:
         """Store the token of a new session in the browser."""
         response.set_cookie(**_extension().guard.cookie(session))

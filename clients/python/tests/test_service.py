@@ -1,0 +1,422 @@
+"""The client against a real service, with embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID, uuid4
+
+import django
+import httpx
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client as DjangoClient
+from django.test import override_settings
+from examples import django_app, fastapi_app, flask_app
+from fastapi.testclient import TestClient
+
+from subusers_client import (
+    Activity,
+    ApiKeyNotAllowed,
+    Client,
+    Conflict,
+    InvalidApiKey,
+    InvalidRequest,
+    LoginRefused,
+    NotFound,
+    RevisionMismatch,
+    SessionEnded,
+    StoreWentBack,
+    Usage,
+    verify_webhook,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OWN_PASSWORD = "seven quiet rivers meet"
+IP = "203.0.113.9"
+
+
+class Credentials(NamedTuple):
+    account_email: str
+    email: str
+    password: str
+
+
+def demo_credentials(service: Any) -> Credentials:
+    match = re.search(r"^  sub-user +(\S+)\n  password +(\S+)$", service.output.read_text(), re.MULTILINE)
+    assert match is not None
+    return Credentials(service.printed("e-mail"), match[1], match[2])
+
+
+def mailed_password(service: Any, address: str) -> str:
+    ends_at = time.monotonic() + 30
+    while time.monotonic() < ends_at:
+        for file in (service.folder / "mails").glob("*.eml"):
+            with suppress(FileNotFoundError):
+                mail = message_from_bytes(file.read_bytes(), policy=policy.default)
+                plain: Any = next(iter(mail.iter_parts()))
+                match = re.search(r"password \(temporary\):\s+(\S+)", plain.get_content())
+                if match is not None and address in mail["To"]:
+                    return match[1]
+        time.sleep(0.1)
+    pytest.fail(f"no mail to {address}")
+
+
+@pytest.fixture
+def client(caller: Any, service: Any) -> Any:
+    """Return a client with the portal key."""
+    return caller.connect(service.url, api_key=service.printed("portal"))
+
+
+@pytest.fixture
+def account(caller: Any, client: Any) -> Any:
+    unique = uuid4().hex[:12]
+    return caller.call(client.accounts.register(email=f"owner-{unique}@company.example", company_name="Company"))
+
+
+def test_accounts(caller: Any, client: Any, account: Any, service: Any) -> None:
+    account_id = account.account_id
+    assert caller.call(client.accounts.get(account_id=account_id, at_least=client.event_position)) == account
+    changed = caller.call(client.accounts.change(account_id=account_id, company_name="Winds & Waves", language="it"))
+    assert (changed.company_name, changed.language, changed.email) == ("Winds & Waves", "it", account.email)
+
+    support = caller.connect(service.url, api_key=service.printed("support"))
+    raised = caller.call(support.accounts.raise_sub_user_limit(account_id=account_id, limit=12, reason="growth"))
+    assert raised.sub_user_limit == 12
+    with pytest.raises(ApiKeyNotAllowed) as refused:
+        caller.call(client.accounts.raise_sub_user_limit(account_id=account_id, limit=13, reason="growth"))
+    assert refused.value.problem_type == "wrong-scope"
+
+    link = caller.call(client.accounts.create_console_link(account_id=account_id))
+    assert link.url.startswith(service.url)
+    assert link.url not in repr(link)
+    with pytest.raises(Conflict) as conflict:
+        caller.call(client.accounts.register(email=account.email, company_name="Another"))
+    assert conflict.value.type == "account-email-taken"
+    caller.call(client.accounts.close(account_id=account_id))
+    caller.call(client.accounts.close(account_id=account_id))
+    assert caller.call(client.accounts.get(account_id=account_id)).closed_at is not None
+    with pytest.raises(NotFound):
+        caller.call(client.accounts.get(account_id=uuid4()))
+
+
+def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service: Any) -> None:
+    account_id = account.account_id
+    address = f"grace-{uuid4().hex[:12]}@company.example"
+    created = caller.call(client.sub_users.create(account_id=account_id, email=address, name="Grace", surname="Hopper"))
+    her = {"account_id": account_id, "sub_user_id": created.sub_user_id}
+    assert not created.is_active
+    with pytest.raises(InvalidRequest) as invalid:
+        caller.call(client.sub_users.create(account_id=account_id, email="no", name="", surname="Hopper"))
+    assert set(invalid.value.errors) == {"email", "name"}
+    assert caller.call(client.sub_users.change(**her, active=True)).is_active
+
+    temporary = mailed_password(service, address)
+    portal = client.for_request(client_ip=IP, client_user_agent="A browser")
+    login = {"account_email": account.email, "email": address}
+    first = caller.call(portal.sessions.log_in(**login, password=temporary, client_ip=IP))
+    assert (first.must_change_password, first.permissions) == (True, ())
+    assert first.token not in repr(first)
+    with pytest.raises(InvalidRequest) as invalid:
+        caller.call(portal.sessions.change_password(token=first.token, current_password="x", new_password=OWN_PASSWORD))
+    assert "current_password" in invalid.value.errors
+    own = caller.call(
+        portal.sessions.change_password(token=first.token, current_password=temporary, new_password=OWN_PASSWORD)
+    )
+    assert "assistants" in own.permissions
+    assert not caller.call(client.sessions.introspect(token=first.token)).active
+    allowed = caller.call(client.sessions.introspect(token=own.token, permission="assistants"))
+    assert (allowed.active, allowed.allowed, allowed.sub_user_id) == (True, True, created.sub_user_id)
+    assert caller.call(client.sessions.introspect(token=own.token, permission="billing_settings")).allowed is False
+    assert caller.call(client.sessions.introspect(token=own.token)).allowed is None
+
+    (session,) = caller.call(client.sub_users.sessions(**her))
+    assert (session.ip, session.user_agent, session.restricted) == (IP, "A browser", False)
+    caller.call(portal.sessions.log_out(token=own.token))
+    with pytest.raises(SessionEnded):
+        caller.call(portal.sessions.log_out(token=own.token))
+    with pytest.raises(LoginRefused):
+        caller.call(portal.sessions.log_in(**login, password="wrong", client_ip=IP))
+    another = caller.call(portal.sessions.log_in(**login, password=OWN_PASSWORD, client_ip=IP))
+    caller.call(client.sub_users.end_sessions(**her))
+    assert not caller.call(client.sessions.introspect(token=another.token)).active
+
+    assert caller.call(client.sub_users.send_credentials(**her)).must_change_password
+
+    assert caller.call(client.sub_users.personal_data(**her))["profile"]["email"] == address
+    actions = {entry.action for entry in caller.items(client.audit_log.list(account_id=account_id))}
+    assert {"sub_user.created", "sub_user.logged_in", "sub_user.password_changed"} <= actions
+    newest = caller.call(client.audit_log.page(account_id=account_id, limit=1, action="sub_user.logged_in"))
+    assert newest.items[0].ip == IP
+    assert newest.next_cursor is not None
+    caller.call(client.sub_users.delete(**her))
+    with pytest.raises(NotFound) as missing:
+        caller.call(client.sub_users.get(**her))
+    assert missing.value.problem_type == "sub-user-not-found"
+
+
+def test_changes_of_a_revision(caller: Any, client: Any, account: Any) -> None:
+    created = caller.call(
+        client.sub_users.create(
+            account_id=account.account_id, email="grace@company.example", name="Grace", surname="Hopper"
+        )
+    )
+    her = {"account_id": account.account_id, "sub_user_id": created.sub_user_id}
+    caller.call(client.sub_users.change(**her, name="Amazing Grace", if_revision=created.revision))
+    with pytest.raises(RevisionMismatch):
+        caller.call(client.sub_users.change(**her, name="Grace", if_revision=created.revision))
+    ends_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    assert caller.call(client.sub_users.change(**her, access_expires_at=ends_at)).access_expires_at == ends_at
+    assert caller.call(client.sub_users.change(**her, access_expires_at=None)).access_expires_at is None
+
+
+def test_lists_of_several_pages(caller: Any, client: Any, account: Any) -> None:
+    for name in ("Ada", "Grace", "Mary"):
+        caller.call(
+            client.sub_users.create(
+                account_id=account.account_id,
+                email=f"{name}@company.example",
+                name=name,
+                surname="X",
+                idempotency_key=f"{account.account_id}-{name}",
+            )
+        )
+    names, cursor = [], None
+    while True:
+        page = caller.call(client.sub_users.page(account_id=account.account_id, limit=2, cursor=cursor, sort="-name"))
+        names += [item.name for item in page]
+        if (cursor := page.next_cursor) is None:
+            break
+    assert names == ["Mary", "Grace", "Ada"]
+    repeated = client.sub_users.create(
+        account_id=account.account_id,
+        email="Ada@company.example",
+        name="Ada",
+        surname="X",
+        idempotency_key=f"{account.account_id}-Ada",
+    )
+    assert caller.call(repeated).name == "Ada"
+    assert len(caller.items(client.sub_users.list(account_id=account.account_id, q="ada"))) == 1
+
+
+def test_activities_and_usage(caller: Any, client: Any, account: Any) -> None:
+    account_id = account.account_id
+    sub_user = caller.call(
+        client.sub_users.create(account_id=account_id, email="ada@company.example", name="Ada", surname="L")
+    )
+    activity = Activity(sub_user_id=sub_user.sub_user_id, action="assistant.published", details={"version": 7})
+    caller.call(client.activities.report(account_id=account_id, activities=[activity] * 2))
+    usage = Usage(sub_user_id=sub_user.sub_user_id, conversation_minutes=Decimal("0.1"), llm_tokens=3)
+    caller.call(client.usage.report(account_id=account_id, usage=[usage] * 3))
+    today = datetime.now(UTC).date()
+    plan = caller.call(
+        client.accounts.set_plan(account_id=account_id, included_minutes=10, included_tokens=100, period_start=today)
+    )
+    assert plan.period_start == today
+    report = caller.call(client.usage.get(account_id=account_id, at_least=client.event_position))
+    assert (report.total.conversation_minutes, report.total.llm_tokens) == (Decimal("0.3"), 9)
+    assert report.sub_users[0].sub_user_id == sub_user.sub_user_id
+    assert report.plan is not None
+    assert report.plan.used_tokens == 9
+    entries = caller.items(client.audit_log.list(account_id=account_id, action="assistant.published"))
+    assert [entry.details for entry in entries] == [{"version": 7}] * 2
+
+
+def test_events(caller: Any, client: Any, account: Any, service: Any) -> None:
+    caller.call(
+        client.sub_users.create(account_id=account.account_id, email="ada@company.example", name="Ada", surname="L")
+    )
+    events: list[Any] = []
+    ends_at = time.monotonic() + 20
+    while len(events) < 2 and time.monotonic() < ends_at:  # the feed has settled events only
+        events = caller.items(client.events.list(account_id=account.account_id))
+    registered, created = events
+    assert registered.type == "subusers.main_account.registered.v1"
+    assert created.position == client.event_position
+    rest = client.events.list(account_id=account.account_id, after=registered.position, epoch=registered.epoch)
+    assert caller.items(rest) == [created]
+
+    analyst = caller.connect(service.url, api_key=service.printed("analytics"))
+    page = caller.call(analyst.events.page(after=created.position - 1, wait=1))
+    assert page.items[0] == created
+    with pytest.raises(StoreWentBack) as back:
+        caller.call(analyst.events.page(after=10**9))
+    assert back.value.epoch == str(created.epoch)
+
+
+def test_webhooks(caller: Any, client: Any, account: Any) -> None:
+    received: list[tuple[bytes, dict[str, str]]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((body, dict(self.headers)))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        webhooks = [
+            caller.call(
+                client.webhooks.create(
+                    account_id=account.account_id,
+                    url=f"http://127.0.0.1:{server.server_port}/{signature}",
+                    signature=signature,
+                    after=0,
+                    types=["subusers.main_account.registered.v1"],
+                )
+            )
+            for signature in ("hmac", "ed25519")
+        ]
+        assert all(webhook.verification_key.startswith(("whsec_", "whpk_")) for webhook in webhooks)
+        assert webhooks[0].secret not in repr(webhooks[0])
+        ends_at = time.monotonic() + 30
+        while len(received) < 2 and time.monotonic() < ends_at:
+            time.sleep(0.1)
+        keys = [webhook.verification_key for webhook in webhooks]
+        events = [verify_webhook(body=body, headers=headers, keys=keys) for body, headers in received]
+        assert {event.account_id for event in events} == {account.account_id}
+        assert len(events) == 2
+    finally:
+        server.shutdown()
+        server.server_close()
+    hmac, ed25519 = webhooks
+    listed = caller.items(client.webhooks.list(account_id=account.account_id))
+    assert [webhook.webhook_id for webhook in listed] == [hmac.webhook_id, ed25519.webhook_id]
+    rotated = caller.call(client.webhooks.rotate_secret(webhook_id=hmac.webhook_id))
+    assert rotated.secret not in {None, hmac.secret}
+    assert caller.items(client.webhooks.deliveries(webhook_id=hmac.webhook_id))[0].status == 204
+    assert caller.call(client.webhooks.enable(webhook_id=hmac.webhook_id)).status == "active"
+    assert caller.call(client.webhooks.adopt(webhook_id=hmac.webhook_id)).webhook_id == hmac.webhook_id
+    position = caller.call(client.webhooks.get(webhook_id=hmac.webhook_id)).position
+    caller.call(client.webhooks.replay(webhook_id=hmac.webhook_id, after=position))
+    caller.call(client.webhooks.delete(webhook_id=hmac.webhook_id))
+    with pytest.raises(NotFound):
+        caller.call(client.webhooks.get(webhook_id=hmac.webhook_id))
+
+
+def test_bad_api_keys_look_like_nothing_else(caller: Any, service: Any) -> None:
+    credentials = demo_credentials(service)
+    expires_at = datetime.now(UTC) + timedelta(seconds=4)
+    expired = service.create_api_key("portal", "--expires", expires_at.isoformat())
+    time.sleep(max(0.0, (expires_at - datetime.now(UTC)).total_seconds() + 0.1))
+    for api_key, problem_type in [("subusers_portal_unknown", "unknown-api-key"), (expired, "api-key-expired")]:
+        client = caller.connect(service.url, api_key=api_key)
+        for name, arguments in (
+            ("log_in", {**credentials._asdict(), "client_ip": IP}),
+            ("introspect", {"token": "token"}),
+            ("log_out", {"token": "token"}),
+        ):
+            with pytest.raises(InvalidApiKey) as raised:
+                caller.call(getattr(client.sessions, name)(**arguments))
+            assert raised.value.problem_type == problem_type
+
+
+def test_every_route_for_portals_has_a_method(service: Any) -> None:
+    """Compares the paths in the code with the OpenAPI document of the service."""
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    routes = {
+        (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if isinstance(operation, dict) and {"portal", "support"} & set(operation.get("x-scopes", []))
+    }
+    requested: set[tuple[str, str]] = set()
+
+    def record(request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        for parameter, value in ids.items():
+            path = path.replace(str(value), f"{{{parameter}}}")
+        requested.add((request.method, path))
+        return httpx.Response(500)
+
+    ids = {"account_id": uuid4(), "sub_user_id": uuid4(), "webhook_id": uuid4()}
+    http = httpx.Client(transport=httpx.MockTransport(record))
+    client = Client(base_url=service.url, api_key="key", http_client=http)
+    for resource in (value for name, value in vars(client).items() if not name.startswith("_")):
+        for name in (name for name in dir(resource) if not name.startswith("_")):
+            call_with_samples(getattr(resource, name), ids)
+    assert requested == routes
+
+
+def call_with_samples(method: Callable[..., Any], ids: dict[str, UUID]) -> None:
+    """Call a method with a sample of each argument that it needs, or that is an id."""
+    samples: dict[str, Any] = {"activities": [], "usage": [], "period_start": datetime.now(UTC).date()}
+    numbers = {"limit": 1, "included_minutes": 1, "included_tokens": 1, "after": 1}
+    arguments = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        if parameter.default is inspect.Parameter.empty or name in ids:
+            arguments[name] = ids.get(name) or samples.get(name, numbers.get(name, "text"))
+    if "client_ip" in arguments:
+        arguments["client_ip"] = None
+    with suppress(Exception):
+        result = method(**arguments)
+        if hasattr(result, "__next__"):
+            next(result)
+
+
+class Portal(NamedTuple):
+    """A portal in one of the frameworks."""
+
+    get: Callable[[str], Any]
+    post: Callable[[str, dict[str, str]], Any]
+
+
+@pytest.fixture(params=["flask", "django", "fastapi"])
+def portal(request: pytest.FixtureRequest, service: Any) -> Iterator[tuple[Portal, str]]:
+    """Yield a portal with an API key of its own, and the key's id."""
+    name = f"portal {uuid4().hex}"
+    api_key = service.run("api-key", "create", "--scope", "portal", "--name", name).strip()
+    match = re.search(rf"^ *(\S+) .*{name}", service.run("api-key", "list"), re.MULTILINE)
+    assert match is not None
+    if request.param == "flask":
+        config = {"SUBUSERS_URL": service.url, "SUBUSERS_API_KEY": api_key, "SUBUSERS_COOKIE_SECURE": False}
+        flask_browser = flask_app.create_app(**config).test_client()
+        yield Portal(flask_browser.get, lambda path, form: flask_browser.post(path, data=form)), match[1]
+        flask_app.subusers.close()
+    elif request.param == "django":
+        if not django_settings.configured:
+            django_app.configure()
+            django.setup()
+        client = Client(base_url=service.url, api_key=api_key)
+        with client, override_settings(SUBUSERS={"URL": service.url, "CLIENT": client}):
+            django_browser = DjangoClient()
+            yield Portal(django_browser.get, django_browser.post), match[1]
+    else:
+        app = fastapi_app.create_app(base_url=service.url, api_key=api_key, cookie_secure=False)
+        with TestClient(app, follow_redirects=False) as browser:
+            yield Portal(browser.get, lambda path, form: browser.post(path, json=form)), match[1]
+
+
+def test_a_portal_of_each_framework(portal: tuple[Portal, str], service: Any) -> None:
+    browser, api_key_id = portal
+    credentials = demo_credentials(service)._asdict()
+    assert browser.get("/assistants").status_code == 401
+    assert browser.post("/login", credentials | {"password": "wrong"}).status_code == 401
+    assert browser.post("/login", credentials).status_code == 200
+    assert browser.get("/assistants").status_code == 200
+    assert browser.get("/").status_code == 200
+    assert browser.get("/billing").status_code == 403
+    assert browser.post("/logout", {}).status_code == 200
+    assert browser.get("/assistants").status_code == 401
+
+    assert browser.post("/login", credentials).status_code == 200
+    service.run("api-key", "revoke", api_key_id)
+    for path in ("/", "/assistants", "/billing"):
+        assert browser.get(path).status_code == 503
+    assert browser.post("/login", credentials).status_code == 503
+    assert browser.post("/login", credentials | {"password": "wrong"}).status_code == 503
