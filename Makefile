@@ -10,16 +10,25 @@ INSTALL = $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-
 WORKERS = $(shell $(BIN)/python -c 'import os; print(min(8, 2 * os.cpu_count()))' 2>/dev/null || echo 4)
 # Keep the bytecode cache: tests start many processes, and each would compile the service again.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
-CODE = $(wildcard domain application projections adapters api tests examples benchmarks tools)
+SERVICE_CODE = $(wildcard domain application projections adapters api tests examples benchmarks tools)
+CODE = $(SERVICE_CODE) $(wildcard clients)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version=3.11 --generate-hashes \
-	--custom-compile-command='make lock' $(UPGRADE) --group=pyproject.toml:build pyproject.toml
+	--custom-compile-command='make lock' $(UPGRADE)
+COMPILE_SERVICE = $(COMPILE) --group=pyproject.toml:build pyproject.toml
 
-.PHONY: help run test test-long check format lock bench bench-short screenshots install install-dev clean
+# The Python client has a virtual environment of its own, with the frameworks that it integrates.
+CLIENT = clients/python
+CLIENT_VENV = $(CLIENT)/$(notdir $(VENV))
+CLIENT_BIN = $(CLIENT_VENV)/bin
+CLIENT_INSTALL = $(CLIENT_BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
+
+.PHONY: help run test test-long test-client check format lock bench bench-short screenshots install install-dev clean
 
 help:
 	@echo 'make run          start the service with its own PostgreSQL on http://127.0.0.1:8000'
 	@echo 'make test         run the test suite (ARGS="-k login" for a part of it)'
 	@echo 'make test-long    run the tests that take minutes'
+	@echo 'make test-client  run the tests and type checks of the Python client, against a service of its own'
 	@echo 'make check        check formatting, lint, types and import contracts'
 	@echo 'make format       format the code and sort its imports'
 	@echo 'make lock         rewrite the lock files from pyproject.toml (UPGRADE=--upgrade for newer versions)'
@@ -37,10 +46,15 @@ test: install-dev
 test-long: install-dev
 	$(PYTEST) -m long $(ARGS)
 
+test-client: install $(CLIENT_VENV)/.installed
+	cd $(CLIENT) && $(abspath $(CLIENT_BIN))/mypy
+	cd $(CLIENT) && SUBUSERS_COMMAND=$(abspath $(BIN))/subusers $(abspath $(CLIENT_BIN))/python -m pytest $(ARGS)
+
 check: install-dev
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy $(SERVICE_CODE)
+	cd $(CLIENT) && $(abspath $(BIN))/mypy
 	$(BIN)/lint-imports --no-cache
 
 format: install-dev
@@ -48,8 +62,10 @@ format: install-dev
 	$(BIN)/ruff format $(CODE)
 
 lock: install-dev
-	$(COMPILE) --output-file=requirements.lock
-	$(COMPILE) --group=pyproject.toml:dev --constraint=requirements.lock --output-file=requirements-dev.lock
+	$(COMPILE_SERVICE) --output-file=requirements.lock
+	$(COMPILE_SERVICE) --group=pyproject.toml:dev --constraint=requirements.lock --output-file=requirements-dev.lock
+	$(COMPILE) --group=$(CLIENT)/pyproject.toml:test --all-extras --constraint=requirements-dev.lock \
+		--output-file=$(CLIENT)/requirements-test.lock $(CLIENT)/pyproject.toml
 
 bench: install-dev
 	$(BIN)/python -m benchmarks.run $(ARGS)
@@ -76,11 +92,19 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@$(INSTALL) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
+$(CLIENT_VENV)/.installed: $(CLIENT)/requirements-test.lock $(CLIENT)/pyproject.toml
+	@"$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { echo 'subusers needs Python 3.11 or later: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@echo 'Installing the packages of $(CLIENT)/requirements-test.lock into $(CLIENT_VENV)'
+	@"$(PYTHON)" -m venv $(CLIENT_VENV)
+	@$(CLIENT_INSTALL) --require-hashes --requirement $(CLIENT)/requirements-test.lock
+	@$(CLIENT_INSTALL) --no-build-isolation --editable $(CLIENT)
+	@touch $@
+
 $(VENV)/.created:
 	@"$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { echo 'subusers needs Python 3.11 or later: make PYTHON=/path/to/python3' >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) $(CLIENT_VENV) $(CLIENT)/.mypy_cache $(CLIENT)/.pytest_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
