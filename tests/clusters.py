@@ -86,9 +86,11 @@ class Cluster:
         """Stop all processes of the server with SIGSTOP for the duration of the block."""
         if self._process is None:
             raise LookupError(self.folder)
-        pids = [self._process.pid, *descendants(self._process.pid)]
-        self._signal(pids, signal.SIGSTOP)
+        pids = [self._process.pid]
         try:
+            self._signal(pids, signal.SIGSTOP)
+            pids += descendants(self._process.pid)  # complete, because a stopped postmaster forks no further process
+            self._signal(pids, signal.SIGSTOP)
             yield
         finally:
             self._signal(pids, signal.SIGCONT)
