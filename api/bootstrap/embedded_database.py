@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import new_key
-from api.bootstrap import config
+from api.bootstrap import config, key_files
 from api.bootstrap.transports import build_mail_transport, build_message_broker
 
 if TYPE_CHECKING:
@@ -64,18 +63,6 @@ def load_or_generate_master_keys(settings: Settings) -> tuple[bytes, ...]:
     setting does. Raises `ConfigError`.
     """
     file = settings.master_key_file
-    file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        draft = file.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(base64.b64encode(new_key()).decode())
-            out.flush()
-            os.fsync(out.fileno())
-        try:
-            os.link(draft, file)  # fails if another process was first; its key is used
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        key_files.create(file, base64.b64encode(new_key()).decode())
     return config.parse_master_keys(str(file), file.read_text().strip())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from api.bootstrap import key_files
 from application.transparency.signed_note import MalformedKey, VerifierKey
 
 if TYPE_CHECKING:
@@ -58,30 +58,17 @@ def new_private_key() -> bytes:
 def load_or_generate(file: Path) -> SigningKeys:
     """Return the keys in a file. If it does not exist, generate it, readable only by its owner."""
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = _write_draft(file, SigningKeys((new_private_key(),)))
-        try:
-            os.link(draft, file)  # fails if another process was first; its key is used
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        key_files.create(file, _file_text(SigningKeys((new_private_key(),))))
     return SigningKeys.parse(file.read_text())
 
 
 def replace(file: Path, keys: SigningKeys) -> None:
     """Replace the keys in a file atomically."""
-    _write_draft(file, keys).replace(file)
+    key_files.replace(file, _file_text(keys))
 
 
-def _write_draft(file: Path, keys: SigningKeys) -> Path:
-    draft = file.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(f"{keys.as_setting()}\n")
-        out.flush()
-        os.fsync(out.fileno())
-    return draft
+def _file_text(keys: SigningKeys) -> str:
+    return f"{keys.as_setting()}\n"
 
 
 def _encode_private_key(key: bytes) -> str:
