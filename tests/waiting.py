@@ -43,7 +43,7 @@ def run_concurrently(tasks: Sequence[Callable[[], T]]) -> list[T | Exception]:
 
 
 def inject_after(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, action: Callable[[], object]) -> None:
-    """Run an action after the first call of a method, before that call returns."""
+    """Run an action once, when the first call of a method has its result but has not returned it yet."""
     original = getattr(owner, method)
 
     def call_and_act(self: object, *arguments: Any, **keywords: Any) -> Any:

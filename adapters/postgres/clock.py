@@ -23,8 +23,8 @@ MEASURE_INTERVAL_SECONDS = 10.0
 """Interval between two readings. Oscillators drift by less than a millisecond in this time."""
 
 MAX_SKEW_SECONDS = 30.0
-"""NTP keeps hosts within a fraction of a second, so a larger difference means that one of the clocks is wrong. The
-shortest retention of expired data is a minute, and the limit must be lower."""
+"""NTP keeps hosts within a fraction of a second, so a larger difference means that one of the clocks is wrong.
+A skewed host deletes no expired data, so the limit is lower than the shortest retention of such data, a minute."""
 
 LOG_INTERVAL_SECONDS = 60.0
 """Interval at which the log repeats that the clocks differ."""
@@ -77,8 +77,8 @@ class DatabaseClock:
         """Read the database's time, and log a large skew.
 
         A reading is up to one round trip old when it arrives. It is taken as current, so that this clock is never ahead
-        of the database's. If the previous measurement implies a time within that round trip, that time is kept, so that
-        this clock never goes back.
+        of the database's. The previous measurement, carried on, may be up to one round trip later than the reading. It
+        is then kept, so that ordinary readings do not set this clock back.
         """
         sent_at = _monotonic_seconds()
         reading = connection.cursor(row_factory=scalar_row).execute(QUERY, prepare=True).fetchone()

@@ -54,7 +54,10 @@ class UsageReports:
         *,
         also_write: Callable[[RecordedReports, PersonKey], list[TransactionalWrite]] = lambda _reports, _key: [],
     ) -> Outcome[RecordedReports]:
-        """Record all reports or none. Raises `InvalidValue` for the first with a sub-user of another account."""
+        """Record all reports or none. Raises `InvalidValue` for the first with a sub-user of another account.
+
+        `also_write` returns writes for the same transaction, which it may encrypt with the owner's key.
+        """
         owner_key = load_owner_key(self._vault, account_id)
         sub_user_ids = [report.sub_user_id for report in reports]
         keys = reported_sub_user_keys(self._accounts, self._vault, account_id, sub_user_ids, "usage")
@@ -75,7 +78,7 @@ class UsageReports:
         return self._accounts.change(account_id, decide)
 
     def check_next(self) -> bool:
-        """Record the thresholds that one account with changed usage or plan has reached. Return False if none is due.
+        """Record the thresholds that one account has reached. Return False if no account is due today.
 
         The account stays due until its thresholds are recorded, so a worker that dies misses none. The account
         remembers the recorded thresholds, so none is recorded twice.

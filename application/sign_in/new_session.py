@@ -47,7 +47,7 @@ class NewSession:
 
     @property
     def expires_at(self) -> datetime:
-        """Time at which the session ends, however it is used: after its lifetime, or with the person's access."""
+        """Time at which a session in constant use ends: after its lifetime, or with the person's access."""
         end = self.opened_at + SESSION_LIFETIME
         return min(end, self.access_expires_at or end)
 
@@ -70,7 +70,7 @@ class NewSession:
             person_id=self.person_id,
             assurance=self.assurance,
             opened_at=self.opened_at,
-            expires_at=self.opened_at + SESSION_LIFETIME,
+            expires_at=self.opened_at + SESSION_LIFETIME,  # the end of access can change, and has its own column
             access_expires_at=self.access_expires_at,
             ip=metadata.ip,
             user_agent=metadata.user_agent,

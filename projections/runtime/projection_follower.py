@@ -50,7 +50,11 @@ class Projection(Protocol):
 
 
 class EventNotApplied(Exception):
-    """A batch of events that begins at `position` could not be applied; with `batch_size` 1, that event."""
+    """The follower cannot go on at `position`.
+
+    `batch_size` is the number of events in the batch that failed. If it is 1, that event cannot be applied, or the
+    store ends before `position`.
+    """
 
     def __init__(self, position: int, failure: Exception, batch_size: int = 1) -> None:
         super().__init__(f"{type(failure).__name__}: {_message(failure)}")

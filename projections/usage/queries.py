@@ -98,7 +98,7 @@ class UsageQueries:
         """
         self._freshness.wait_for_account(account_id, min_position)
         self._freshness.wait_for_view("usage")
-        if min_position is not None:
+        if min_position is not None:  # it may be later than the end of the store at the time of the wait above
             self._freshness.wait_for_view("usage", min_position)
         with self._database.get_connection() as connection, connection.transaction():
             connection.execute(SQL["set_snapshot_isolation"])

@@ -37,7 +37,14 @@ def succession(
     signed_by: Sequence[Ed25519Signer] | None = None,
 ) -> tuple[SignedNote, Checkpoint]:
     """Return a checkpoint in which one key succeeds another, signed by both unless `signed_by` is given."""
-    checkpoint = Checkpoint(ORIGIN, size, bytes(32), size, SIGNED_AT, Succession(key_of(former), key_of(successor)))
+    checkpoint = Checkpoint(
+        ORIGIN,
+        tree_size=size,
+        root_hash=bytes(32),
+        position=size,
+        signed_at=SIGNED_AT,
+        succession=Succession(key_of(former), key_of(successor)),
+    )
     return sign(checkpoint.text, ORIGIN, [former, successor] if signed_by is None else signed_by), checkpoint
 
 
@@ -69,7 +76,7 @@ def test_predecessor_is_trusted_only_on_request() -> None:
 
 
 def test_succession_signed_by_one_key_extends_no_trust() -> None:
-    """Otherwise anyone could declare their key a successor. The successor's signature still limits the predecessor."""
+    """Otherwise anyone could declare their key a successor. A trusted successor's signature limits its predecessor."""
     for signer in (FIRST, SECOND):
         signed_by_one = succession(FIRST, SECOND, signed_by=[signer])
         assert limits({FIRST}, signed_by_one) == {FIRST: None}
@@ -79,7 +86,10 @@ def test_succession_signed_by_one_key_extends_no_trust() -> None:
 
 
 def test_former_key_cannot_name_another_successor() -> None:
-    """The size of the tree does not matter if the true successor is known. Otherwise trust is ambiguous."""
+    """If the true successor is trusted, a forged succession of any tree size has no effect.
+
+    If only the former key is trusted, the two successions are ambiguous.
+    """
     genuine = succession(FIRST, SECOND)
     for size in (3, 7, 9):
         forged = succession(FIRST, THIRD, size)

@@ -40,7 +40,6 @@ class Client:
 
     port: int
     headers: dict[str, str]
-    pause_seconds: float = 0.0
     results: list[Result] = field(default_factory=list)
     _connection: HTTPConnection | None = None
 
@@ -74,9 +73,7 @@ class Load:
     def __init__(self, deployment: Deployment, portal: Portal, sub_users: Sequence[SubUserHandle], token: str) -> None:
         headers = {"Authorization": portal.headers["Authorization"], "Content-Type": "application/json"}
         self.writers = [Client(deployment.port, headers) for _ in sub_users]
-        self.introspection, self.health, self.readiness = (
-            Client(deployment.port, headers, PROBE_PAUSE_SECONDS) for _ in range(3)
-        )
+        self.introspection, self.health, self.readiness = (Client(deployment.port, headers) for _ in range(3))
         self._stop = threading.Event()
         self._sub_users = sub_users
         self._token = token
@@ -121,7 +118,7 @@ class Load:
     def _probe(self, client: Client, method: str, path: str, body: Any = None) -> None:
         while not self._stop.is_set():
             client.send(method, path, body)
-            self._stop.wait(client.pause_seconds)
+            self._stop.wait(PROBE_PAUSE_SECONDS)
         client.close()
 
 

@@ -86,7 +86,10 @@ class SubUserUsageAnswer(ResponseBody):
 
 
 class PlanStandingAnswer(ResponseBody):
-    """A plan, and its usage in the current period."""
+    """A plan, and its usage in the current period, from `since` until `until`.
+
+    `period_start` is the day of the plan from which all its periods are counted.
+    """
 
     included_minutes = fields.Integer(required=True, attribute="plan.included_minutes")
     included_tokens = fields.Integer(required=True, attribute="plan.included_tokens")
