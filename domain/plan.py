@@ -6,11 +6,17 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MS_PER_MINUTE = 60_000
 
 THRESHOLDS = (80, 100)
 """Percentages of the included amount at which an event reports the usage."""
+
+MAX_PERIOD = timedelta(days=31)
 
 NOTIFICATION_RETENTION = timedelta(days=62)
 """How long an account remembers reported thresholds. After two months, not even a worker whose clock is behind can
@@ -72,6 +78,16 @@ class Plan:
             first = self._start_in(day.replace(day=1) - timedelta(days=1))
         next_month = first.replace(day=1) + timedelta(days=monthrange(first.year, first.month)[1])
         return Period(first, self._start_in(next_month))
+
+    def checked_periods(self, days: Iterable[date], today: date) -> list[Period]:
+        """Return the periods of these days whose thresholds are still recorded today, in order.
+
+        They are the current period and, on its first day, the previous one. Of earlier periods, the plan may have been
+        another.
+        """
+        recent_days = {day for day in days if day >= today - MAX_PERIOD}
+        periods = {self.period_of(day) for day in recent_days}
+        return sorted((period for period in periods if period.end >= today), key=lambda period: period.first)
 
     def _start_in(self, month: date) -> date:
         return month.replace(day=min(self.period_start.day, monthrange(month.year, month.month)[1]))

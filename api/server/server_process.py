@@ -130,6 +130,7 @@ async def _serve(
     await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
+        await server.stop()
         return
     application = starting.result()
     await ending

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from application.command_context import CommandContext
     from application.ports.clock import Clock
-    from application.ports.usage_counts import UsageCounts
+    from application.ports.usage_counts import DueAccount, UsageCounts
     from application.ports.vault import PersonKey, Vault
     from application.repository import MainAccounts
     from application.transactional_writes import TransactionalWrite
@@ -81,26 +81,26 @@ class UsageReports:
         """Record the thresholds that one account has reached. Return False if no account is due today.
 
         The account stays due until its thresholds are recorded, so a worker that dies misses none. The account
-        remembers the recorded thresholds, so none is recorded twice.
+        remembers the recorded thresholds, so none is recorded twice. Usage of past periods reaches no thresholds,
+        except that the first day of a period also checks the previous one: its last usage may be reported late.
         """
-        with self._counts.lock_due_account(self._clock().date()) as account_id:
-            if account_id is not None:
-                self._check(account_id)
-        return account_id is not None
+        with self._counts.lock_due_account(self._clock().date()) as due:
+            if due is not None:
+                self._check(due)
+        return due is not None
 
-    def _check(self, account_id: UUID) -> None:
+    def _check(self, due: DueAccount) -> None:
         # Nothing here is encrypted, so this also works for an erased account, which has no key.
         metadata = EventMetadata(ActorType.SYSTEM, "usage")
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
             now = self._clock()
-            if account.plan is not None:
-                period = account.plan.period_of(now.date())
-                used = self._counts.total_usage(account_id, period)
+            for period in account.plan.checked_periods(due.days, now.date()) if account.plan is not None else ():
+                used = self._counts.total_usage(due.account_id, period)
                 account.record_reached_thresholds(period, used, at=now, metadata=metadata)
             return None, []
 
-        self._accounts.change(account_id, decide)
+        self._accounts.change(due.account_id, decide)
 
 
 def _event(

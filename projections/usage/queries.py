@@ -92,9 +92,10 @@ class UsageQueries:
         visibility: str = "visible",
         min_position: int | None = None,
     ) -> UsageOverview:
-        """Return an account's usage, by default in the current period of its plan, or this month without a plan.
+        """Return an account's usage from the first day to the last.
 
-        Raises `AccountNotFound`, and `InvalidValue` for days in the wrong order or more than 366 days.
+        The last day is today by default. The first is the start of its period or, without a plan, of its month. Raises
+        `AccountNotFound`, and `InvalidValue` for days in the wrong order or more than 366 days.
         """
         self._freshness.wait_for_account(account_id, min_position)
         self._freshness.wait_for_view("usage")
@@ -127,12 +128,18 @@ class UsageQueries:
         return PlanUsage(plan, period, _usage(usage_row) if usage_row is not None else Usage())
 
     def _days(self, first: date | None, last: date | None, plan: PlanUsage | None) -> tuple[date, date]:
-        today = self._today()
-        last = last or today
-        first = first or (plan.period.first if plan is not None else today.replace(day=1))
-        if not 1 <= (last - first).days + 1 <= MAX_DAYS:
+        if first is None:
+            last = last or self._today()
+            try:
+                return (plan.plan.period_of(last).first if plan is not None else last.replace(day=1)), last
+            except OverflowError:
+                raise InvalidValue("until", "must be within the calendar's years 1 to 9999, by two months") from None
+        days = ((last or self._today()) - first).days + 1
+        if not 1 <= days <= MAX_DAYS and last is None:
+            raise InvalidValue("since", f"must be today or at most {MAX_DAYS - 1} days before, unless `until` is set")
+        if not 1 <= days <= MAX_DAYS:
             raise InvalidValue("until", f"must be 1 to {MAX_DAYS} days after `since`")
-        return first, last
+        return first, last or self._today()
 
     def _today(self) -> date:
         return self._clock().astimezone(UTC).date()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from adapters.postgres.sql_files import statements
+from application.ports.usage_counts import DueAccount
 from domain.plan import Usage
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ class PostgresUsageCounts:
         self._database = database
 
     @contextmanager
-    def lock_due_account(self, today: date) -> Iterator[UUID | None]:
+    def lock_due_account(self, today: date) -> Iterator[DueAccount | None]:
         """Yield an account that is due for a check by this day, or None, and lock it for the duration of the block.
 
         The account stays due if the block raises.
         """
         with self._database.get_connection() as connection, connection.transaction():
-            row = connection.execute(SQL["take_due_account"], {"today": today}, prepare=True).fetchone()
-            yield row["account_id"] if row is not None else None
+            rows = connection.execute(SQL["take_due_account"], {"today": today}, prepare=True).fetchall()
+            yield DueAccount(rows[0]["account_id"], [row["day"] for row in rows]) if rows else None
 
     def total_usage(self, account_id: UUID, period: Period) -> Usage:
         """Return the usage of all sub-users of an account in a period."""

@@ -210,8 +210,8 @@ def test_invalid_plan_is_refused(account: Account, portal: ApiClient, field: str
         ({"since": "2026-05-02", "until": "2026-05-02"}, "until"),
         ({"since": "2026-05-02", "until": "2026-05-01"}, "until"),
         ({"since": "2026-05-01", "until": "2027-05-03"}, "until"),
-        ({"since": "0001-01-01"}, "until"),
-        ({"since": "9999-12-31"}, "until"),
+        ({"since": "0001-01-01"}, "since"),
+        ({"since": "9999-12-31"}, "since"),
         ({"until": "0001-01-01"}, "until"),
         ({"since": "yesterday"}, "since"),
         ({"since": "2026-05-01T12:00:00Z"}, "since"),
@@ -223,6 +223,16 @@ def test_invalid_plan_is_refused(account: Account, portal: ApiClient, field: str
 def test_invalid_query_is_refused(account: Account, portal: ApiClient, query: dict[str, str], parameter: str) -> None:
     response = portal.get(f"{account.path}/usage", query_string=query)
     require_problem(response, 422, "invalid-input", parameter)
+
+
+def test_range_with_only_its_end_begins_with_the_period_of_its_last_day(account: Account, portal: ApiClient) -> None:
+    """Without a plan, with the month."""
+    assert usage_of(account, until="2026-05-21")["since"] == "2026-05-01"
+    assert portal.put(f"{account.path}/plan", json=PLAN).status_code == 200
+    assert usage_of(account, until="2026-05-11")["since"] == "2026-04-15"
+    for day in ("0001-01-03", "9999-12-31"):
+        response = portal.get(f"{account.path}/usage", query_string={"until": day})
+        require_problem(response, 422, "invalid-input", "until")
 
 
 def test_days_as_midnight_utc_are_accepted(account: Account, sub_user: SubUser) -> None:

@@ -181,6 +181,22 @@ def test_usage_in_an_earlier_period_reaches_no_threshold(
     assert thresholds(company) == []
 
 
+@pytest.mark.parametrize(("days_late", "percentages"), [(0, [80, 100]), (1, [])])
+def test_late_usage_reaches_thresholds_on_the_first_day_of_the_next_period(
+    service: Service, company: Company, clock: TravelingClock, days_late: int, percentages: list[int]
+) -> None:
+    """Otherwise a threshold reached in the last second of a period would depend on when a worker comes by."""
+    sub_user = company.create_sub_user()
+    today = service.clock().astimezone(UTC).date()
+    # A period begins tomorrow, whatever day it is: the former one ends today.
+    service.commands.usage.set_plan(company.account_id, replace(PLAN, period_start=today + timedelta(days=1)), PORTAL)
+    report_usage(sub_user, minutes=100)
+    catch_up(service, "usage")
+    clock.advance(days=1 + days_late)
+    check_usage(service)
+    assert [percent for _, percent, _, _ in thresholds(company)] == percentages
+
+
 def test_usage_in_the_future_counts_in_its_period(
     service: Service, company: Company, sub_user: SubUserHandle, clock: TravelingClock
 ) -> None:
@@ -301,7 +317,8 @@ def test_account_held_by_a_worker_does_not_block_others(
     with checks.lock_due_account(today) as first:
         assert service.commands.usage.check_next()
         assert not service.commands.usage.check_next()
-    assert first in {company.account_id, other.account_id}
+    assert first is not None
+    assert first.account_id in {company.account_id, other.account_id}
 
 
 def test_usage_does_not_extend_the_accounts_stream(company: Company, sub_user: SubUserHandle) -> None:

@@ -1,4 +1,4 @@
-"""Published JSON Schemas of events, pinned in `published_schemas.json`.
+"""Published JSON Schemas of messages, pinned in `published_schemas.json`.
 
 `.venv/bin/python -m tests.projections.published_schemas` pins the current schemas if they are compatible.
 """
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from projections.feed import published_checkpoints
 from projections.feed.event_catalog import CATALOG, Envelopes
 
 FILE = Path(__file__).with_suffix(".json")
@@ -18,15 +19,16 @@ SOURCE = "https://subusers.example"
 
 
 def pinned() -> dict[str, Any]:
-    """Return the pinned schemas by event type."""
+    """Return the pinned schemas by message type."""
     schemas: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
     return schemas
 
 
 def current() -> dict[str, Any]:
-    """Return the current schemas by event type."""
+    """Return the current schemas by message type."""
     envelopes = Envelopes(SOURCE)
-    return {kind.type: envelopes.schema(kind) for kind in CATALOG}
+    schemas = {kind.type: envelopes.schema(kind) for kind in CATALOG}
+    return {**schemas, published_checkpoints.TYPE: published_checkpoints.schema()}
 
 
 def incompatibilities(before: dict[str, Any], now: dict[str, Any], path: str = "") -> list[str]:
@@ -46,7 +48,7 @@ def incompatibilities(before: dict[str, Any], now: dict[str, Any], path: str = "
 
 
 def all_incompatibilities() -> list[str]:
-    """Return the incompatible changes of all event types."""
+    """Return the incompatible changes of all message types."""
     before, now = pinned(), current()
     incompatible = [f"{name} is gone" for name in sorted(before.keys() - now.keys())]
     for name in before.keys() & now.keys():

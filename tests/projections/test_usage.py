@@ -208,8 +208,9 @@ def test_follower_waits_for_a_threshold_check_of_the_account(
     follower = follower_of(service)
     with connect(database_url) as connection:
         following = threading.Thread(target=follower.step, args=[connection])
-        with service.commands.usage._counts.lock_due_account(service.clock().date()) as account_id:  # noqa: SLF001  # holds the check open
-            assert account_id == company.account_id
+        with service.commands.usage._counts.lock_due_account(service.clock().date()) as due:  # noqa: SLF001  # holds the check open
+            assert due is not None
+            assert due.account_id == company.account_id
             following.start()
             eventually(lambda: fetch(database_url, "SELECT 1 FROM pg_locks WHERE NOT granted"))
         following.join()

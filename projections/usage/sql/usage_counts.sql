@@ -18,4 +18,4 @@ WITH next AS (
 DELETE FROM usage_checks c
 USING its_days d
 WHERE c.account_id = d.account_id AND c.day = d.day
-RETURNING c.account_id
+RETURNING c.account_id, c.day

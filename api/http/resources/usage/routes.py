@@ -77,7 +77,8 @@ def record_usage(body: dict[str, Any], account_id: UUID) -> Response:
 def show_usage(query: dict[str, Any], account_id: UUID) -> Response:
     """Get the usage of an account: in total, by UTC day, by sub-user, and of its plan in the current period.
 
-    `since` is included, `until` is not. The default is the current period up to today or, without a plan, this month.
+    `since` is included, `until` is not. By default, the last day is today, and the first is the start of the last day's
+    period or, without a plan, of its month.
     The totals include all sub-users; `visibility` selects the sub-users to list.
     """
     last_day = query["until"] and _day_before(query["until"])
@@ -100,7 +101,8 @@ def set_plan(body: dict[str, Any], account_id: UUID) -> Response:
     """Set the monthly plan of an account.
 
     A period begins each month on the day of `period_start`, or on the last day of a shorter month. When usage in the
-    current period reaches 80 % and 100 % of an included amount, an event is recorded, once for each threshold.
+    current period reaches 80 % and 100 % of an included amount, an event is recorded, once for each threshold. On the
+    first day of a period, this also applies to the previous period.
     """
     outcome = service().commands.usage.set_plan(account_id, Plan(**body), command_context(account_id))
     return json_response(PLAN.to_json(outcome.value), position=outcome.position)
