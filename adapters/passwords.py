@@ -47,6 +47,9 @@ MAX_WAIT_SECONDS = 8.0
 MAX_QUEUED_HASHES = 256
 """Maximum number of hashes running or waiting. At about 20 ms each, one core finishes them in `MAX_WAIT_SECONDS`."""
 
+DUMMY_HASH = f"$argon2id$v=19$m=19456,t=2,p=1${'A' * 22}${'A' * 43}"
+"""A hash with the current parameters, which takes as long to verify as any other. No password is known to match it."""
+
 
 class Argon2Passwords:
     """Argon2id hashing with OWASP's parameters, on one dedicated thread per core, first come, first served.
@@ -63,7 +66,6 @@ class Argon2Passwords:
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="passwords")
         self._queue_slots = threading.BoundedSemaphore(MAX_QUEUED_HASHES)
         self._estimate_lock = threading.Lock()
-        self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     def ensure_allowed(self, field: str, password: str, forbidden_texts: Sequence[str]) -> None:
         """Raise `InvalidValue` for a password that is too short, too long, or contains words about its owner."""
@@ -94,7 +96,7 @@ class Argon2Passwords:
         Without a hash, return False after the same time, so that timing does not reveal whether a person exists.
         """
         try:
-            self._run_queued(partial(self._hasher.verify, password_hash or self._dummy_hash, _hashable(password)))
+            self._run_queued(partial(self._hasher.verify, password_hash or DUMMY_HASH, _hashable(password)))
         except (VerificationError, InvalidHashError):
             return False
         return password_hash is not None

@@ -136,14 +136,12 @@ class SubUserHandle:
 
 def catch_up(service: Service, *names: str) -> None:
     """Let the named followers (default: all) process every outstanding event."""
-    for follower in service.workers.followers:
-        if not names or follower.view.name in names:
-            with connections.connect(service.settings.database_url or "", "follower") as connection:
-                connection.execute(
-                    "INSERT INTO followers (name) VALUES (%s) ON CONFLICT DO NOTHING", [follower.view.name]
-                )
-                while follower.step(connection):
-                    pass
+    followers = [follower for follower in service.workers.followers if not names or follower.view.name in names]
+    with connections.connect(service.settings.database_url or "", "follower") as connection:
+        for follower in followers:
+            connection.execute("INSERT INTO followers (name) VALUES (%s) ON CONFLICT DO NOTHING", [follower.view.name])
+            while follower.step(connection):
+                pass
 
 
 def deliver_mails(service: Service) -> list[EmailMessage]:
