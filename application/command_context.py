@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommandContext:
-    """Actor, client and reason of a command, as plaintext. Events store the encrypted `EventMetadata` instead."""
+    """Actor, client and reason of a command, as plaintext. Events store the encrypted `EventMetadata` instead.
+
+    `person` is the person at the portal who acts for the actor, as the portal names them.
+    """
 
     actor_type: ActorType
     actor_id: str | None = None
@@ -23,6 +26,8 @@ class CommandContext:
     ip: str | None = field(default=None, repr=False)
     user_agent: str | None = field(default=None, repr=False)
     reason: str | None = field(default=None, repr=False)
+    api_key_id: str | None = None
+    person: str | None = field(default=None, repr=False)
 
     def encrypted_with(self, key: PersonKey) -> EventMetadata:
         """Return the metadata for events, with the personal fields encrypted."""
@@ -33,7 +38,13 @@ class CommandContext:
             ip=key.encrypt("ip", self.ip) if self.ip else None,
             user_agent=key.encrypt("user_agent", self.user_agent) if self.user_agent else None,
             reason=key.encrypt("reason", self.reason) if self.reason else None,
+            actor_api_key_id=self.api_key_id,
+            actor_person=key.encrypt("actor_person", self.person) if self.person else None,
         )
+
+    def without_personal_data(self) -> EventMetadata:
+        """Return the metadata for an event that belongs to no account, so that no key can encrypt personal data."""
+        return EventMetadata(self.actor_type, self.actor_id, self.request_id, actor_api_key_id=self.api_key_id)
 
     def for_account(self, account_id: UUID) -> CommandContext:
         """Return the context for a command on an account. An owner as actor becomes its owner."""

@@ -40,6 +40,8 @@ class EventMetadata:
     """Metadata of one command, in the form in which its events store it.
 
     `actor_id` is the id of an account, a sub-user or an API key, or the name of a component of this service.
+    `actor_api_key_id` is the id of the API key that authenticated the command, if any, and `actor_person` is the person
+    at the portal who acted, as the portal names them.
     """
 
     actor_type: ActorType
@@ -48,3 +50,5 @@ class EventMetadata:
     ip: Ciphertext | None = None
     user_agent: Ciphertext | None = None
     reason: Ciphertext | None = None
+    actor_api_key_id: str | None = None
+    actor_person: Ciphertext | None = None

@@ -350,14 +350,14 @@ ACTIONS = {
 
 ENCRYPTED = {
     *("email", "company_name", "name", "surname", "reply"),
-    *("ip", "user_agent", "reason", "target", "details"),
+    *("ip", "user_agent", "reason", "actor_person", "target", "details"),
 }
 """Fields of a state that only the service can decrypt. Their values in `shown` are not proven."""
 
 NON_DETAIL_FIELDS = {
     *("originator_id", "originator_version", "originator_topic", "timestamp", "sub_user_id", "account_id"),
-    *("email_hash", "actor_type", "actor_id", "request_id", "ip", "user_agent", "reason", "action", "target"),
-    "occurred_at",
+    *("email_hash", "actor_type", "actor_id", "actor_api_key_id", "actor_person", "request_id", "ip", "user_agent"),
+    *("reason", "action", "target", "occurred_at"),
 }
 """Fields of a state that are not in `details` of `shown`."""
 
@@ -548,18 +548,25 @@ def check_shown(line: dict[str, Any], state: dict[str, Any], account: str | None
     for name, stored in expected.items():
         if name in shown and not same(shown[name], stored):
             raise Tampered(f"position {position}: `{name}` in `shown` differs from the signed value")
-    actor = shown.get("actor", {})
-    expected_actor = {"type": state.get("actor_type"), "id": state.get("actor_id")}
-    if is_reported:
-        expected_actor = {"type": "sub_user", "id": state["sub_user_id"]}
-    for name, stored in expected_actor.items():
-        if name in actor and actor[name] != (stored or None):
-            raise Tampered(f"position {position}: the actor in `shown` differs from the signed one")
+    check_actor(shown.get("actor", {}), state, position, is_reported=is_reported)
     for name in ("target", "ip", "user_agent", "reason"):
         if shown.get(name) is not None and name not in state:
             raise Tampered(f"position {position}: `{name}` in `shown` is not in the signed event")
     if topic != "SubUserActivityRecorded" and "details" in shown:
         check_details(shown["details"], state, position)
+
+
+def check_actor(actor: dict[str, Any], state: dict[str, Any], position: int, *, is_reported: bool) -> None:
+    """Raise `Tampered` unless the actor is that of the state. Reports are about the sub-user who acted."""
+    expected = {"type": state.get("actor_type"), "id": state.get("actor_id")}
+    if is_reported:
+        expected = {"type": "sub_user", "id": state["sub_user_id"]}
+    expected["api_key_id"] = state.get("actor_api_key_id")
+    for name, stored in expected.items():
+        if name in actor and actor[name] != (stored or None):
+            raise Tampered(f"position {position}: the actor in `shown` differs from the signed one")
+    if actor.get("person") is not None and "actor_person" not in state:
+        raise Tampered(f"position {position}: the person in `shown` is not in the signed event")
 
 
 def check_details(details: dict[str, Any], state: dict[str, Any], position: int) -> None:

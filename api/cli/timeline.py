@@ -75,7 +75,13 @@ def _circumstances(entry: HistoryEntry) -> Iterator[str]:
     row = entry.row
     yield f"#{row.position}"
     yield "by an unknown person" if row.actor["type"] == ActorType.ANONYMOUS else f"by {_actor(row.actor)}"
-    for label, value in (("from", row.ip), ("with", row.user_agent), ("because", row.reason)):
+    circumstances = {
+        "in person": row.actor["person"],
+        "from": row.ip,
+        "with": row.user_agent,
+        "because": row.reason,
+    }
+    for label, value in circumstances.items():
         if value is not None:
             yield f"{label} {value}"
     if row.occurred_at != row.recorded_at:

@@ -11,6 +11,7 @@ import time
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import unquote_to_bytes
 from uuid import UUID, uuid4
 
 import structlog
@@ -45,6 +46,12 @@ INVALID_CREDENTIALS_DELAY_SECONDS = 0.25
 
 PREFIXES_WITHOUT_ACCOUNT = ("/v1/sessions", "/v1/webhooks")
 """Prefixes of routes without an account in the path. Their views call `require_account` themselves."""
+
+ACTOR_TYPE_BY_SCOPE = {Scope.AUDITOR: ActorType.AUDITOR, Scope.SUPPORT: ActorType.SUPPORT}
+"""Types of the actors of commands by the scope of the API key. With other scopes, the owner of the account acts."""
+
+MAX_PERSON_LENGTH = 200
+MAX_REASON_LENGTH = 500
 
 UNKNOWN_KEY_DETAIL = "A valid API key is required: Authorization: Bearer <api key>."
 
@@ -87,17 +94,23 @@ def api_key_activity_check() -> Callable[[], bool]:
 def command_context(account_id: UUID | None = None, reason: str | None = None) -> CommandContext:
     """Return the actor and origin of this request.
 
-    With a portal key the actor is the owner of the account, else support or the auditor.
+    With a portal key the actor is the owner of the account, else support or the auditor. `reason` is by default that of
+    the header `X-Reason`.
     """
     request_state = app_ctx.g
     key: ApiKey = request_state.api_key
-    origin = request_state.request_id, request_state.client_ip, request_state.client_agent
-    if key.scope is Scope.AUDITOR:
-        return CommandContext(ActorType.AUDITOR, str(key.api_key_id), *origin)
-    if key.scope is Scope.SUPPORT:
-        return CommandContext(ActorType.SUPPORT, str(key.api_key_id), *origin, reason)
-    actor_id = str(account_id) if account_id is not None else None
-    return CommandContext(ActorType.MAIN_ACCOUNT, actor_id, *origin, reason)
+    actor_type = ACTOR_TYPE_BY_SCOPE.get(key.scope, ActorType.MAIN_ACCOUNT)
+    actor_id = account_id if actor_type is ActorType.MAIN_ACCOUNT else key.api_key_id
+    return CommandContext(
+        actor_type,
+        str(actor_id) if actor_id is not None else None,
+        request_state.request_id,
+        request_state.client_ip,
+        request_state.client_agent,
+        reason or request_state.reason,
+        str(key.api_key_id),
+        request_state.actor_person,
+    )
 
 
 def scopes_of(app: Flask, endpoint: str | None) -> frozenset[Scope] | None:
@@ -201,6 +214,9 @@ def delay_invalid_credentials() -> None:
 def _record_client(key: ApiKey, current_request: Request, request_state: Any) -> None:
     """Record the client of the request: as a portal reports it, else that of the connection or of our own proxies."""
     environ = current_request.environ  # faster than `Request.headers`
+    describes_command = key.scope in {Scope.PORTAL, Scope.SUPPORT}
+    request_state.actor_person = _text_header(environ, "X-Actor", MAX_PERSON_LENGTH) if describes_command else None
+    request_state.reason = _text_header(environ, "X-Reason", MAX_REASON_LENGTH) if describes_command else None
     if key.scope is not Scope.PORTAL:
         request_state.client_ip = client_address()
         request_state.client_agent = user_agent(environ.get("HTTP_USER_AGENT"))
@@ -210,6 +226,20 @@ def _record_client(key: ApiKey, current_request: Request, request_state: Any) ->
     request_id = environ.get("HTTP_X_REQUEST_ID")
     if request_id is not None and REQUEST_ID.fullmatch(request_id):
         request_state.request_id = request_id
+
+
+def _text_header(environ: Mapping[str, str], name: str, max_length: int) -> str | None:
+    """Return the text of a header in UTF-8, in which any bytes may be percent-encoded. Raises a problem."""
+    value = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    if not value:
+        return None
+    try:
+        text = unquote_to_bytes(value.encode("latin-1")).decode().strip()  # WSGI decodes headers as Latin-1
+    except UnicodeDecodeError:
+        raise unprocessable({name: ["must be UTF-8, with percent-encoding for characters outside ASCII"]}) from None
+    if len(text) > max_length or not text.isprintable():
+        raise unprocessable({name: [f"must be at most {max_length} printable characters"]})
+    return text or None
 
 
 def client_address() -> str | None:

@@ -25,7 +25,8 @@ stable `type`; see the schema `Problem`.
 [/asyncapi.json](asyncapi.json) describes the events in the feed, in the stream and on a message broker.
 
 With a `portal` key, send the headers `X-Client-IP`, `X-Client-User-Agent` and `X-Request-Id` to identify the person for
-whom the portal makes the request. With other keys they are ignored.
+whom the portal makes the request. With other keys they are ignored. With a `portal` or `support` key, `X-Actor` names
+the person at the portal who sends a command, and `X-Reason` says why.
 
 To try out requests on this page, enter an API key under *Authorize*. The page does not store the key.
 """

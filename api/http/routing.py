@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_smorest import Blueprint
 
-from api.http.authentication import requires_scopes
+from api.http.authentication import MAX_PERSON_LENGTH, MAX_REASON_LENGTH, requires_scopes
 from api.http.problems import TITLES
 from api.http.request_bodies import BodyParser, read_body, read_query
 from api.strict_parsing import MAX_POSITION
@@ -83,6 +83,24 @@ PORTAL_HEADERS = [
 ]
 """Headers that are trusted only with a portal key."""
 
+COMMAND_HEADERS = [
+    {
+        "in": "header",
+        "name": "X-Actor",
+        "schema": {"type": "string", "maxLength": MAX_PERSON_LENGTH},
+        "description": "The person at the portal who acts, such as a name or an e-mail address. Recorded, encrypted. "
+        "UTF-8; characters outside ASCII are percent-encoded.",
+    },
+    {
+        "in": "header",
+        "name": "X-Reason",
+        "schema": {"type": "string", "maxLength": MAX_REASON_LENGTH},
+        "description": "Why the command is sent. Recorded, encrypted. "
+        "UTF-8; characters outside ASCII are percent-encoded.",
+    },
+]
+"""Headers that describe a command with a portal or support key."""
+
 LOCATION, ETAG, POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"
 """Names of response headers that a route can declare."""
 
@@ -117,7 +135,11 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             "responses": {str(status.value): _problem(status) for status in sorted(statuses)},
             "security": [{"apiKey": []}] if scopes else [],
             "x-scopes": list(scopes),
-            "x-headers": [*headers, *(PORTAL_HEADERS if Scope.PORTAL in scopes else ())],
+            "x-headers": [
+                *headers,
+                *(PORTAL_HEADERS if Scope.PORTAL in scopes else ()),
+                *(COMMAND_HEADERS if method != "GET" and {Scope.PORTAL, Scope.SUPPORT} & {*scopes} else ()),
+            ],
             "x-response-headers": list(response_headers),
         }
 

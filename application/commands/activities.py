@@ -80,4 +80,7 @@ def _event(
         request_id=metadata.request_id,
         ip=metadata.ip,
         user_agent=metadata.user_agent,
+        reason=metadata.reason,
+        actor_api_key_id=metadata.actor_api_key_id,
+        actor_person=metadata.actor_person,
     )

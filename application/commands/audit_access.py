@@ -10,7 +10,6 @@ from uuid import UUID, uuid4, uuid5
 
 from application.errors import TooBusy, VersionConflict
 from application.request_deadlines import within_deadline
-from domain.event_metadata import EventMetadata
 from domain.events import AuditLogExported, AuditLogRead
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from application.ports.clock import Clock
     from application.ports.vault import Vault
     from application.repository import MainAccounts
-    from domain.event_metadata import ReadTarget
+    from domain.event_metadata import EventMetadata, ReadTarget
     from domain.events import AuditEvent
 
 ACCESS_WINDOW_SECONDS = 300
@@ -102,18 +101,14 @@ class AuditAccessRecorder:
             "wanted_action": access.action,
             "since": access.since,
             "until": access.until,
-            "actor_type": metadata.actor_type,
-            "actor_id": metadata.actor_id,
-            "request_id": metadata.request_id,
-            "ip": metadata.ip,
-            "user_agent": metadata.user_agent,
+            **vars(metadata),
         }
 
     def _metadata(self, account_id: UUID | None, context: CommandContext) -> EventMetadata:
         """Return the metadata for an event. It omits the client's data if there is no key to encrypt it."""
         entry = self._vault.entries([account_id]).get(account_id) if account_id is not None else None
         if entry is None:
-            return EventMetadata(context.actor_type, context.actor_id, context.request_id)
+            return context.without_personal_data()
         return context.encrypted_with(entry.key)
 
     def _record(self, event: AuditEvent) -> int:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 NON_DETAIL_FIELDS = frozenset(
     {"originator_id", "originator_version", "originator_topic", "timestamp", "sub_user_id", "account_id", "email_hash"}
-    | {"actor_type", "actor_id", "request_id", "ip", "user_agent", "reason", "action", "target", "occurred_at"}
+    | {"actor_type", "actor_id", "actor_api_key_id", "actor_person", "request_id", "ip", "user_agent", "reason"}
+    | {"action", "target", "occurred_at"}
 )
 """Fields of an event that are not in the `details` of `shown`: they have their own members, or are internal."""
 
@@ -182,11 +183,14 @@ def check_shown(
     expected_actor = {"type": state.get("actor_type"), "id": state.get("actor_id")}
     if is_reported:
         expected_actor = {"type": ActorType.SUB_USER.value, "id": state["sub_user_id"]}
+    expected_actor["api_key_id"] = state.get("actor_api_key_id")
     if any(name in actor and actor[name] != (stored or None) for name, stored in expected_actor.items()):
         raise Tampered("the actor in `shown` is not what was signed")
     for name in ("target", "ip", "user_agent", "reason"):
         if shown.get(name) is not None and name not in state:
             raise Tampered(f"`{name}` in `shown` is not in what was signed")
+    if actor.get("person") is not None and "actor_person" not in state:
+        raise Tampered("the person in `shown` is not in what was signed")
     if topic != ACTIVITY and "details" in shown:
         _check_details(shown["details"], state)
 

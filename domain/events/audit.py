@@ -29,6 +29,9 @@ class AuditEvent(CanMutateAggregate[UUID], DomainEvent):
     request_id: str | None
     ip: Ciphertext | None
     user_agent: Ciphertext | None
+    reason: Ciphertext | None
+    actor_api_key_id: str | None
+    actor_person: Ciphertext | None
     wanted_action: str | None
     since: datetime | None
     until: datetime | None

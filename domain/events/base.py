@@ -12,7 +12,7 @@ from domain.events.descriptor import EventDescriptor
 if TYPE_CHECKING:
     from uuid import UUID
 
-METADATA_FIELDS = frozenset({"ip", "user_agent", "reason"})
+METADATA_FIELDS = frozenset({"ip", "user_agent", "reason", "actor_person"})
 """Encrypted metadata fields. All other encrypted fields are about the subject of the event."""
 
 
@@ -27,6 +27,8 @@ class Event(Aggregate.Event):
     ip: Ciphertext | None
     user_agent: Ciphertext | None
     reason: Ciphertext | None
+    actor_api_key_id: str | None
+    actor_person: Ciphertext | None
 
     @property
     def account_id(self) -> UUID:

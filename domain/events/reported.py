@@ -47,6 +47,9 @@ class SubUserActivityRecorded(ReportedEvent):
     request_id: str | None
     ip: Ciphertext | None
     user_agent: Ciphertext | None
+    reason: Ciphertext | None
+    actor_api_key_id: str | None
+    actor_person: Ciphertext | None
 
 
 @dataclass(frozen=True)
@@ -65,3 +68,6 @@ class UsageRecorded(ReportedEvent):
     request_id: str | None
     ip: Ciphertext | None
     user_agent: Ciphertext | None
+    reason: Ciphertext | None
+    actor_api_key_id: str | None
+    actor_person: Ciphertext | None

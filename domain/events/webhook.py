@@ -25,6 +25,9 @@ class WebhookEvent(CanMutateAggregate[UUID], DomainEvent):
     request_id: str | None
     ip: Ciphertext | None
     user_agent: Ciphertext | None
+    reason: Ciphertext | None
+    actor_api_key_id: str | None
+    actor_person: Ciphertext | None
 
     @property
     def subject_id(self) -> None:

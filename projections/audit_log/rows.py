@@ -83,7 +83,11 @@ def audit_row(
         occurred_at=index_entry.occurred_at,
         recorded_at=event.timestamp,
         action=index_entry.action,
-        actor=_actor(event, names),
+        actor={
+            **_actor(event, names),
+            "api_key_id": getattr(event, "actor_api_key_id", None),
+            "person": decrypted.get("actor_person"),
+        },
         sub_user_id=index_entry.sub_user_id,
         target=decrypted.get("target"),
         ip=decrypted.get("ip"),

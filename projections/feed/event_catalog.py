@@ -196,6 +196,7 @@ ACTOR: Schema = {
     "properties": {
         "type": open_enumeration(ActorType),
         "id": {"type": "string", "description": "Id of the account, the sub-user or the API key."},
+        "api_key_id": {**ID, "description": "The API key with which the command was sent, if any."},
     },
 }
 
@@ -217,6 +218,8 @@ def _data(event_type: PublishedEventType, state: dict[str, Any]) -> dict[str, An
         data["actor"] = {"type": state["actor_type"]}
         if "actor_id" in state:
             data["actor"]["id"] = state["actor_id"]
+        if "actor_api_key_id" in state:
+            data["actor"]["api_key_id"] = state["actor_api_key_id"]
     for name, schema in event_type.facts.items():
         if name in state:
             data[name] = _rfc_3339(state[name]) if schema.get("format") == TIME["format"] else state[name]

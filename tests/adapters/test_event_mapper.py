@@ -28,6 +28,8 @@ SYSTEM_METADATA = {
     "ip": None,
     "user_agent": None,
     "reason": None,
+    "actor_api_key_id": None,
+    "actor_person": None,
 }
 
 
@@ -64,6 +66,9 @@ def activity(details: str | None) -> SubUserActivityRecorded:
         request_id=None,
         ip=None,
         user_agent=None,
+        reason=None,
+        actor_api_key_id=None,
+        actor_person=None,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -123,3 +124,112 @@ def test_authorization_scheme_is_case_insensitive(clients: ApiClients, account: 
     key = clients.portal.headers["Authorization"].removeprefix("Bearer ")
     response = clients.anonymous.get(account.path, headers={"Authorization": f"{scheme} {key}"})
     assert response.status_code == 200
+
+
+TEXT_HEADERS = {"X-Actor": 200, "X-Reason": 500}
+every_text_header = pytest.mark.parametrize("name", TEXT_HEADERS)
+
+
+def recorded_text(row: dict[str, Any], header: str) -> str | None:
+    """Return the text of a header in a row of the audit log."""
+    text: str | None = row["actor"]["person"] if header == "X-Actor" else row["reason"]
+    return text
+
+
+@every_text_header
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        ("Anna Bianchi <anna@portal.example>", "Anna Bianchi <anna@portal.example>"),
+        ("Zo%C3%AB 100%25", "Zo\u00eb 100%"),
+        ("Zo\u00eb".encode().decode("latin-1"), "Zo\u00eb"),
+        ("50% of them", "50% of them"),
+        ("  padded%20 ", "padded"),
+        ("%20", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_actor_and_reason_of_a_command_are_recorded(
+    account: Account, portal: ApiClient, name: str, value: str | None, recorded: str | None
+) -> None:
+    """They are UTF-8, as it is or percent-encoded."""
+    headers = {} if value is None else {name: value}
+    assert portal.patch(account.path, json={"language": "it"}, headers=headers).status_code == 200
+    assert recorded_text(account.audit_log_rows()[0], name) == recorded
+
+
+@every_text_header
+def test_longest_text_of_a_header_is_accepted_and_a_longer_one_refused(
+    account: Account, portal: ApiClient, name: str
+) -> None:
+    """Lengths count characters, not bytes."""
+    longest = "%C3%A8" * TEXT_HEADERS[name]
+    assert portal.patch(account.path, json={"language": "it"}, headers={name: longest}).status_code == 200
+    assert recorded_text(account.audit_log_rows()[0], name) == "\u00e8" * TEXT_HEADERS[name]
+    for invalid in (f"{longest}a", "%FF", "line%0Abreak", "\u00ff", "%E2%80%AE"):
+        response = portal.patch(account.path, json={"language": "en"}, headers={name: invalid})
+        require_problem(response, 422, "invalid-input", name)
+    assert len(account.audit_log_rows()) == 2
+
+
+def test_every_event_of_an_api_command_has_the_api_key_the_actor_and_the_reason(clients: ApiClients) -> None:
+    """With a portal or a support key, in every kind of stream of an account."""
+    headers = {"X_Actor": "anna@portal.example", "X_Reason": "ticket 7"}
+    portal, support = clients.portal.with_headers(**headers), clients.support.with_headers(**headers)
+    account = replace(clients, portal=portal, support=support).register_account()
+    sub_user = account.create_sub_user()
+    portal.patch(sub_user.path, json={"active": True})
+    assert support.put(f"{account.path}/sub-user-limit", json={"limit": 20, "reason": "ticket 7"}).status_code == 200
+    report = {"sub_user_id": sub_user.sub_user_id}
+    for path, body in (
+        ("activities", {"activities": [{**report, "action": "report.read"}]}),
+        ("usage", {**report, "llm_tokens": 1}),
+    ):
+        assert portal.post(f"{account.path}/{path}", json=body).status_code == 201
+    webhook = {"url": "https://receiver.example/", "account_id": account.account_id}
+    created: Any = portal.post("/v1/webhooks", json=webhook).json
+    assert portal.delete(f"/v1/webhooks/{created['webhook_id']}").status_code == 204
+    assert portal.delete(account.path).status_code == 204
+
+    rows = account.audit_log_rows()
+
+    assert {row["action"] for row in rows} >= {"main_account.registered", "report.read", "sub_user.usage_recorded"}
+    assert {row["action"] for row in rows} >= {"webhook.created", "webhook.deleted", "sub_user.activated"}
+    for row in rows:
+        expected_key = clients.support if row["action"] == "main_account.sub_user_limit_raised" else clients.portal
+        assert (row["actor"]["api_key_id"], row["actor"]["person"], row["reason"]) == (
+            key_id(clients, expected_key),
+            "anna@portal.example",
+            "ticket 7",
+        ), row["action"]
+
+
+def key_id(clients: ApiClients, client: ApiClient) -> str:
+    """Return the id of the API key of a client."""
+    key = clients.service.commands.api_keys.find(client.headers["Authorization"].removeprefix("Bearer "))
+    assert key is not None
+    return str(key.api_key_id)
+
+
+def test_actor_and_reason_of_an_auditor_are_ignored(clients: ApiClients, account: Account) -> None:
+    """Reads are recorded once within five minutes for each key, whoever reads."""
+    headers = {"X-Actor": "line%0Abreak", "X-Reason": "none"}
+    assert clients.auditor.get(f"{account.path}/audit-log", headers=headers).status_code == 200
+    row = account.audit_log_rows()[0]
+    assert (row["action"], row["actor"]["person"], row["reason"]) == ("audit_log.read", None, None)
+    assert row["actor"]["api_key_id"] == row["actor"]["id"]
+
+
+def test_feed_has_the_api_key_but_neither_the_actor_nor_the_reason(clients: ApiClients) -> None:
+    """The feed has no personal data."""
+    portal = clients.portal.with_headers(X_Actor="anna@portal.example", X_Reason="ticket 7")
+    account = replace(clients, portal=portal).register_account()
+    position = account.audit_log_rows()[0]["position"]
+    page: Any = clients.analytics.get(f"/v1/events?after={position - 1}&limit=1").json
+    (event,) = page["items"]
+    assert event["data"]["actor"] == {
+        "type": "main_account",
+        "id": account.account_id,
+        "api_key_id": key_id(clients, clients.portal),
+    }

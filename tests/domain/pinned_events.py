@@ -33,7 +33,19 @@ ACCESS = UUID("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
 TIME = datetime(2026, 3, 2, 9, 30, 0, 125000, tzinfo=UTC)
 EXPIRY = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
 
-NO_METADATA = dict.fromkeys(("actor_id", "request_id", "ip", "user_agent", "reason"))
+NO_METADATA = dict.fromkeys(
+    ("actor_id", "request_id", "ip", "user_agent", "reason", "actor_api_key_id", "actor_person")
+)
+NO_SENDER = dict.fromkeys(("reason", "actor_api_key_id", "actor_person"))
+SENDER = {
+    "reason": Ciphertext("c2VhbGVkIHJlYXNvbg"),
+    "actor_api_key_id": "0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",
+    "actor_person": Ciphertext("c2VhbGVkIHBlcnNvbg"),
+}
+SENDER_STATE = (
+    '"reason":"c2VhbGVkIHJlYXNvbg","actor_api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",'
+    '"actor_person":"c2VhbGVkIHBlcnNvbg"'
+)
 OWNER_METADATA = {**NO_METADATA, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "portal"}
 SUPPORT_METADATA = {
     **OWNER_METADATA,
@@ -48,11 +60,13 @@ SUB_USER_METADATA = {
     "actor_id": "7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",
 }
 ACCESS_METADATA = {
+    **NO_SENDER,
     **dict.fromkeys(("account_id", "sub_user_id", "request_id", "ip", "user_agent", "wanted_action", "since", "until")),
     "actor_type": ActorType.SYSTEM,
     "actor_id": "operator",
 }
 WEBHOOK_METADATA = {
+    **NO_SENDER,
     **dict.fromkeys(("request_id", "ip", "user_agent")),
     "webhook_id": WEBHOOK,
     "account_id": ACCOUNT,
@@ -484,6 +498,64 @@ HISTORY = [
 
 STANDALONE_EVENTS = [
     PinnedEvent(
+        events.SubUserVisibilityChanged,
+        "SubUserVisibilityChanged",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            f'{SENDER_STATE},"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","visible":true}}'
+        ),
+        {**OWNER_METADATA, **SENDER, "sub_user_id": SUB_USER, "visible": True},
+        version=2,
+    ),
+    PinnedEvent(
+        events.SubUserActivityRecorded,
+        "SubUserActivityRecorded",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","action":"report.read",'
+            f'"occurred_at":"2026-12-31T23:00:00+00:00",{SENDER_STATE}}}'
+        ),
+        {
+            **dict.fromkeys(("target", "details", "request_id", "ip", "user_agent")),
+            **SENDER,
+            "account_id": ACCOUNT,
+            "sub_user_id": SUB_USER,
+            "action": "report.read",
+            "occurred_at": EXPIRY,
+        },
+        stream=ACTIVITY,
+    ),
+    PinnedEvent(
+        events.UsageRecorded,
+        "UsageRecorded",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","conversation_ms":750000,"llm_tokens":3400,'
+            f'"occurred_at":"2026-12-31T23:00:00+00:00",{SENDER_STATE}}}'
+        ),
+        {
+            **dict.fromkeys(("request_id", "ip", "user_agent")),
+            **SENDER,
+            "account_id": ACCOUNT,
+            "sub_user_id": SUB_USER,
+            "conversation_ms": 750_000,
+            "llm_tokens": 3400,
+            "occurred_at": EXPIRY,
+        },
+        stream=ACTIVITY,
+    ),
+    PinnedEvent(
+        events.WebhookEnabled,
+        "WebhookEnabled",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","webhook_id":"5d2c1b0a-9f8e-4d7c-8b6a-594837261504",'
+            '"account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10","actor_type":"main_account","actor_id":"portal",'
+            f"{SENDER_STATE}}}"
+        ),
+        {**WEBHOOK_METADATA, **SENDER, "actor_type": ActorType.MAIN_ACCOUNT, "actor_id": "portal"},
+        stream=WEBHOOK,
+    ),
+    PinnedEvent(
         events.SubUserActivityRecorded,
         "SubUserActivityRecorded",
         (
@@ -502,6 +574,7 @@ STANDALONE_EVENTS = [
             "request_id": "r-2",
             "ip": Ciphertext("c2VhbGVkIGlw"),
             "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
+            **NO_SENDER,
         },
         stream=ACTIVITY,
     ),
@@ -523,6 +596,7 @@ STANDALONE_EVENTS = [
             "request_id": None,
             "ip": None,
             "user_agent": None,
+            **NO_SENDER,
         },
         stream=ACTIVITY,
     ),
@@ -596,6 +670,7 @@ STANDALONE_EVENTS = [
             "request_id": "r-2",
             "ip": Ciphertext("c2VhbGVkIGlw"),
             "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
+            **NO_SENDER,
         },
         stream=ACTIVITY,
     ),
@@ -706,6 +781,7 @@ STANDALONE_EVENTS = [
             "request_id": "r-4",
             "ip": Ciphertext("c2VhbGVkIGlw"),
             "user_agent": Ciphertext("c2VhbGVkIGFnZW50"),
+            **NO_SENDER,
             "wanted_action": "sub_user.activated",
             "since": TIME,
             "until": EXPIRY,

@@ -28,7 +28,7 @@ def event_by(actor_type: ActorType, spec: EventSpec) -> Any:
 
 
 def test_encrypted_metadata_fields() -> None:
-    assert {"ip", "user_agent", "reason"} == METADATA_FIELDS
+    assert {"ip", "user_agent", "reason", "actor_person"} == METADATA_FIELDS
 
 
 @pytest.mark.parametrize("actor_type", ActorType)
@@ -74,6 +74,9 @@ def test_activities_use_the_sub_users_key(field: str) -> None:
         request_id=None,
         ip=None,
         user_agent=None,
+        reason=None,
+        actor_api_key_id=None,
+        actor_person=None,
     )
     assert activity.key_owner_id(field) == MARIA
 

@@ -57,6 +57,7 @@ VARIABLE_FIELDS = {
     "logged_time": "time",
     "milliseconds": "time",
     "api_key_id": "API key",
+    "actor_api_key_id": "API key",
     "epoch": "epoch",
     "store-epoch": "epoch",
 }

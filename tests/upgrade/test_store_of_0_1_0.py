@@ -57,6 +57,10 @@ def is_caused_by_a_lock(difference: Difference) -> bool:
 
 INTENDED_DIFFERENCES = [
     IntendedDifference(
+        "The audit log, exports and the feed show `actor.api_key_id`; the audit log and exports also `actor.person`",
+        is_new_field("api_key_id", "person", "actor_api_key_id", "actor_person"),
+    ),
+    IntendedDifference(
         "English texts of the console, the mails, the command line, error messages and documentation are rewritten.",
         is_reworded,
     ),

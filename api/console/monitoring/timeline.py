@@ -75,6 +75,7 @@ def _details(row: AuditRow) -> Iterator[tuple[str, str]]:
     actor_type = t(f"actions.actor.{row.actor['type']}")
     common_details: Mapping[str, str | None] = {
         "who": f"{actor(row)} ({actor_type})" if row.actor["name"] else actor_type,
+        "person": row.actor["person"],
         "occurred_at": _exact(row.occurred_at),
         "recorded_at": _exact(row.recorded_at) if row.recorded_at != row.occurred_at else None,
         "target": row.target,

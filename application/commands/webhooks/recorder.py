@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from application.data_keys import load_owner_key
 from application.errors import TooBusy, VersionConflict
@@ -65,7 +65,7 @@ class WebhookRecorder:
         event_class: type[events.WebhookEvent],
         webhook: Webhook,
         context: CommandContext,
-        **fields: str | int | UUID | None,
+        **fields: Any,
     ) -> events.WebhookEvent:
         """Return the next event in the stream of a webhook."""
         metadata = self.metadata(webhook.account_id, context)
@@ -79,7 +79,7 @@ class WebhookRecorder:
         account_id: UUID | None,
         version: int,
         metadata: EventMetadata,
-        **fields: str | int | UUID | None,
+        **fields: Any,
     ) -> events.WebhookEvent:
         """Return an event in the stream of a webhook."""
         return event_class(
@@ -88,16 +88,12 @@ class WebhookRecorder:
             timestamp=self._clock(),
             webhook_id=webhook_id,
             account_id=account_id,
-            actor_type=metadata.actor_type,
-            actor_id=metadata.actor_id,
-            request_id=metadata.request_id,
-            ip=metadata.ip,
-            user_agent=metadata.user_agent,
+            **vars(metadata),
             **fields,
         )
 
     def metadata(self, account_id: UUID | None, context: CommandContext) -> EventMetadata:
         """Return the metadata for an event. Without an account it omits personal data, for which there is no key."""
         if account_id is None or context.actor_type is ActorType.SYSTEM:
-            return EventMetadata(context.actor_type, context.actor_id, context.request_id)
+            return context.without_personal_data()
         return context.for_account(account_id).encrypted_with(load_owner_key(self._vault, account_id))

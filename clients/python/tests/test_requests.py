@@ -145,11 +145,25 @@ def test_requests_have_the_key_and_the_browser(caller: Any, responses: Any) -> N
     assert "X-Client-IP" not in second.headers
 
 
+def test_actor_and_reason_are_percent_encoded(caller: Any, responses: Any) -> None:
+    handler = responses(as_json(sub_user()))
+    bound = caller.client(handler).for_request(actor="Zoë 100%", reason='"Left", she said')
+    caller.call(bound.sub_users.change(account_id=ID, sub_user_id=ID, active=False))
+    (request,) = handler.requests
+    assert request.headers["X-Actor"] == "Zo%C3%AB 100%25"
+    assert request.headers["X-Reason"] == '"Left", she said'
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"client_ip": "host"}, {"client_ip": "fe80::1%eth0"}, {"request_id": "a b"}], ids=str
+    "wrong",
+    [
+        *({"client_ip": "host"}, {"client_ip": "fe80::1%eth0"}, {"request_id": "a b"}),
+        *({"actor": "a\nb"}, {"actor": "a" * 201}, {"reason": "a" * 501}),
+    ],
+    ids=lambda wrong: str(wrong)[:40],
 )
 def test_wrong_values_of_a_browser_are_refused(caller: Any, responses: Any, wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"address|zone|request_id"):
+    with pytest.raises(ValueError, match=r"address|zone|request_id|characters"):
         caller.client(responses(as_json({}))).for_request(**wrong)
 
 

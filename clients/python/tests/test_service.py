@@ -119,7 +119,8 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     with pytest.raises(InvalidRequest) as invalid:
         caller.call(client.sub_users.create(account_id=account_id, email="no", name="", surname="Hopper"))
     assert set(invalid.value.errors) == {"email", "name"}
-    assert caller.call(client.sub_users.change(**her, active=True)).is_active
+    by_anna = client.for_request(actor="Zoë at the portal", reason="100 % sure")
+    assert caller.call(by_anna.sub_users.change(**her, active=True)).is_active
 
     temporary = mailed_password(service, address)
     portal = client.for_request(client_ip=IP, client_user_agent="A browser")

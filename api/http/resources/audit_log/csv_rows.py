@@ -20,7 +20,7 @@ AUDIT_ROW = AuditRowAnswer()
 CSV = "text/csv"
 CSV_COLUMNS = (
     *("position", "occurred_at", "recorded_at", "action", "actor_type", "actor_id", "actor_name"),
-    *("sub_user_id", "target", "ip", "user_agent", "reason", "details"),
+    *("actor_api_key_id", "actor_person", "sub_user_id", "target", "ip", "user_agent", "reason", "details"),
 )
 
 

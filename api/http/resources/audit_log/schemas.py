@@ -28,6 +28,16 @@ class AuditActor(ResponseBody):
     type = fields.String(required=True, validate=validate.OneOf(list(ActorType)))
     id = fields.String(required=True, allow_none=True)
     name = fields.String(required=True, allow_none=True)
+    api_key_id = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The API key with which the command was sent. Null for other commands."},
+    )
+    person = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The person at the portal who acted, from the header `X-Actor`."},
+    )
 
 
 class AuditRowAnswer(ResponseBody):

@@ -180,11 +180,13 @@ class UsageReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who caused an entry of the audit log."""
+    """Who caused an entry of the audit log. `person` is the person at the portal who acted."""
 
     type: str
     id: str | None
     name: str | None
+    api_key_id: UUID | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

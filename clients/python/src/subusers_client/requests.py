@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
 from subusers_client.decoding import header_text, text_of
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,1000}")
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 LONGEST_USER_AGENT = 400
+LONGEST_ACTOR = 200
+LONGEST_REASON = 500
+UNQUOTED = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+"""Characters besides letters and digits that headers with text contain as they are."""
 
 
 class Unset(Enum):
@@ -104,9 +108,13 @@ def checked_base_url(url: str) -> str:
 
 
 def client_headers(
-    client_ip: str | None = None, client_user_agent: str | None = None, request_id: str | None = None
+    client_ip: str | None = None,
+    client_user_agent: str | None = None,
+    request_id: str | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
 ) -> dict[str, str]:
-    """Return the headers about a person's browser. Raises ValueError for an invalid address or request id."""
+    """Return the headers about a person, their browser and their reason. Raises ValueError for invalid values."""
     headers = {}
     if client_ip is not None:
         address = ipaddress.ip_address(client_ip)
@@ -119,6 +127,11 @@ def client_headers(
         if not REQUEST_ID.fullmatch(request_id):
             raise ValueError("request_id must have 1 to 64 of A-Z a-z 0-9 _ . : -")
         headers["X-Request-Id"] = request_id
+    for name, text, longest in (("X-Actor", actor, LONGEST_ACTOR), ("X-Reason", reason, LONGEST_REASON)):
+        if text is not None:
+            if len(text) > longest or not text.isprintable():
+                raise ValueError(f"{name} must be at most {longest} printable characters")
+            headers[name] = quote(text, safe=UNQUOTED)
     return headers
 
 

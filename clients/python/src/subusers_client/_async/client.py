@@ -63,12 +63,23 @@ class AsyncClient:
         self.events = AsyncEvents(transport)
 
     def for_request(
-        self, *, client_ip: str | None = None, client_user_agent: str | None = None, request_id: str | None = None
+        self,
+        *,
+        client_ip: str | None = None,
+        client_user_agent: str | None = None,
+        request_id: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
     ) -> AsyncClient:
-        """Return a client that sends these values about a person's browser, for the history. Shares connections."""
+        """Return a client that sends these values for the history. Shares connections.
+
+        `actor` is the person at the portal who acts, and `reason` is why. Raises ValueError for invalid values.
+        """
         client = object.__new__(AsyncClient)
         client._own_http = None
-        client._use(self._transport.with_headers(client_headers(client_ip, client_user_agent, request_id)))
+        client._use(
+            self._transport.with_headers(client_headers(client_ip, client_user_agent, request_id, actor, reason))
+        )
         return client
 
     @property
