@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER, PASSWORD = "me@portal.example", "p/w?#@:+%"
-CREDENTIALS = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
+SMTP_LOGIN = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
 """The user and password, percent-encoded for a URL."""
 
 
@@ -60,7 +60,7 @@ def mail_server(folder: Path) -> Iterator[tuple[Mailbox, str]]:
     server = FreePortController(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
-        yield mailbox, f"smtp://{CREDENTIALS}@localhost:{server.port}?ca={quote(str(certificate))}"
+        yield mailbox, f"smtp://{SMTP_LOGIN}@localhost:{server.port}?ca={quote(str(certificate))}"
     finally:
         server.stop()
 

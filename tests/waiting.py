@@ -23,7 +23,7 @@ def eventually(condition: Callable[[], T], *, within: float = TIMEOUT_SECONDS, p
     deadline = time.monotonic() + within
     while not (value := condition()):
         assert time.monotonic() < deadline, f"still not after {within} seconds: {condition}"
-        threading.Event().wait(pause)
+        time.sleep(pause)
     return value
 
 

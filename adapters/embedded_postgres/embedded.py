@@ -36,9 +36,9 @@ class EmbeddedPostgres:
     """A private PostgreSQL server with its data in a folder.
 
     Several processes can use the same folder: the first one starts the server, the others connect to it, and the last
-    one stops it. A server that outlived its users is reused. For root, the server runs as `postgres` or `nobody`. If
-    that user cannot reach the folder or the binaries, they are placed in `fallback_folder`, to which only root can
-    write (see `find_home`). `location` is the folder in use.
+    one stops it. If that process was killed, the server still runs, and the next process connects to it. If the process
+    is root, the server runs as `postgres` or `nobody`. If that user cannot reach the folder or the binaries, they are
+    placed in `fallback_folder`, to which only root can write (see `find_home`). `location` is the folder in use.
     """
 
     def __init__(

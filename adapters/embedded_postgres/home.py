@@ -21,7 +21,7 @@ POINTER: Final = "files-are-in"
 # Name prefix of files and folders that a crash can leave behind.
 UNFINISHED: Final = "unfinished-"
 
-ACCESS_RULES: Final = "# Written at every start.\nhost all all 127.0.0.1/32 scram-sha-256\n"
+ACCESS_RULES: Final = "# Overwritten at every start.\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,10 @@ class Home:
 
     @property
     def data_directory(self) -> Path:
-        """Cluster folder. It exists only if complete, and is the only file or folder that the server's user owns."""
+        """Cluster folder. It exists only if complete.
+
+        If this process is root, the server's user owns this folder and no other file or folder in the home.
+        """
         return self.folder / "data"
 
     @property
@@ -106,10 +109,10 @@ class Home:
         self.port_file.write_text(f"{port}\n")
 
     def write_access_rules(self) -> None:
-        """Write pg_hba.conf so that the server's user can read but not change it."""
+        """Write pg_hba.conf. If this process is root, the server's user can read but not change it."""
         if not self.access_rules.exists() or self.access_rules.read_text() != ACCESS_RULES:
             self.access_rules.write_text(ACCESS_RULES)
-            self.access_rules.chmod(0o644)
+        self.access_rules.chmod(0o644)  # each time: an earlier process may have been killed before it got here
 
 
 def find_home(folder: Path, fallback_folder: Path) -> Home:

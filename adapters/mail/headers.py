@@ -2,7 +2,7 @@
 
 The standard library does not fold them safely: it can turn a name into other headers. Here, all text except short plain
 ASCII is written as encoded words (RFC 2047). Text that looks like an encoded word, a list of addresses or a folded line
-is preserved.
+is encoded too, so that readers see exactly that text.
 """
 
 from __future__ import annotations

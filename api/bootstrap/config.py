@@ -42,7 +42,10 @@ EXTRA_SERVER_CONNECTIONS = 2
 """Connections of the event tail and of NOTIFY, in addition to the pool."""
 
 EXTRA_WORKER_CONNECTIONS = 16
-"""Connections of followers, publisher and NOTIFY, in addition to the pool."""
+"""Connections in addition to the pool: one for each of the five followers, the publisher and NOTIFY, twice, rounded up.
+
+Twice, because PostgreSQL may still hold the previous connection of a follower that reconnects.
+"""
 
 COMMAND_CONNECTIONS, MIN_DATABASE_CONNECTIONS = 40, 200
 PORTS = range(1, 65536)

@@ -66,8 +66,9 @@ def _check_access() -> AnyResponse | None:
         return None
     request.max_content_length = MAX_FORM_BYTES
     g.visitor = authenticate_visitor()
-    audience: frozenset[Audience] = getattr(current_app.view_functions[request.endpoint or ""], "audience", frozenset())
-    is_allowed = visitor().audience in audience
+    view = current_app.view_functions[request.endpoint or ""]
+    audiences: frozenset[Audience] = getattr(view, "audiences", frozenset())
+    is_allowed = visitor().audience in audiences
     session_ended = not visitor().is_logged_in and SESSION.name in request.cookies
     # CSRF tokens are bound to the session. After its end they never match, but the visitor should get the login page.
     if request.method not in {"GET", "HEAD"} and (is_allowed or not session_ended):
@@ -77,20 +78,20 @@ def _check_access() -> AnyResponse | None:
     if visitor().audience is Audience.ANONYMOUS:
         reason = "ended" if session_ended else "first"
         next_url = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect_to_url(url_for("console.login", why=reason, next=next_url))
+        return redirect_to_url(url_for("console.login_form", why=reason, next=next_url))
     if visitor().audience is Audience.RESTRICTED:
         return redirect_to_url(url_for("console.own_password"))
     raise wrong_audience()
 
 
-@blueprint.page("/", audience=EVERYONE)
+@blueprint.page("/", audiences=EVERYONE)
 def start() -> Response:
     """Redirect to the start page of the visitor's audience."""
     pages = {Audience.OWNER: "sub_users", Audience.SUB_USER: "profile", Audience.RESTRICTED: "own_password"}
-    return redirect_to_url(url_for(f"console.{pages.get(visitor().audience, 'login')}"))
+    return redirect_to_url(url_for(f"console.{pages.get(visitor().audience, 'login_form')}"))
 
 
-@blueprint.page("/assets/<version>/<path:name>", audience=EVERYONE)
+@blueprint.page("/assets/<version>/<path:name>", audiences=EVERYONE)
 def asset_file(version: str, name: str) -> Response:  # noqa: ARG001  # changes the URL when the file changes
     """Return a static file: a style sheet, a script or an icon."""
     response = send_from_directory(STATIC, name)

@@ -51,12 +51,12 @@ class ConsoleBlueprint(Blueprint):
     """Blueprint whose pages declare their audiences."""
 
     def page(
-        self, path: str, audience: frozenset[Audience], methods: tuple[str, ...] = ("GET",)
+        self, path: str, audiences: frozenset[Audience], methods: tuple[str, ...] = ("GET",)
     ) -> Callable[[View], View]:
         """Register a page for these audiences. `api.console.blueprint` checks them before each request."""
 
         def decorate(view: View) -> View:
-            cast("Any", view).audience = audience
+            cast("Any", view).audiences = audiences
             self.add_url_rule(path, endpoint=view.__name__, view_func=requires_scopes()(view), methods=list(methods))
             return view
 

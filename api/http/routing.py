@@ -46,7 +46,7 @@ IF_MATCH = {
     "schema": {"type": "string", "pattern": f"^(\\*|{ENTITY_TAG}([ \\t]*,[ \\t]*{ENTITY_TAG})*)$"},
     "description": "Strong or weak ETags, one of which must be the current one, or `*`. Otherwise the response is 412.",
 }
-EVENT_POSITION = {
+REQUIRED_POSITION = {
     "in": "header",
     "name": "Event-Position",
     "schema": {"type": "integer", "minimum": 0, "maximum": MAX_POSITION},
@@ -101,7 +101,7 @@ COMMAND_HEADERS = [
 ]
 """Headers that describe a command with a portal or support key."""
 
-LOCATION, ETAG, POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"
+LOCATION, ETAG, RECORDED_POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"
 """Names of response headers that a route can declare."""
 
 

@@ -127,7 +127,7 @@ class NewSecret:
 
 
 class ApiKeyStore(Protocol):
-    """Stored API keys. Transactional writes change them."""
+    """Stored API keys. Commands change them through transactional writes (`application.transactional_writes`)."""
 
     def find(self, secret: str) -> ApiKey | None:
         """Return the key with this secret, unless it has been revoked."""

@@ -62,20 +62,27 @@ class AuditQueries:
         self._vault = vault
 
     def page(
-        self, account_id: UUID, criteria: AuditFilter, limit: int, cursor: str | None, min_position: int | None = None
+        self,
+        account_id: UUID,
+        audit_filter: AuditFilter,
+        limit: int,
+        cursor: str | None,
+        min_position: int | None = None,
     ) -> tuple[list[AuditRow], str | None]:
         """Return a page, and the cursor of the next one, if any. Raises `AccountNotFound`, `InvalidValue`."""
-        before = self._cursors.read(criteria.cursor_scope(account_id), cursor)[0] if cursor else None
+        before = self._cursors.read(audit_filter.cursor_scope(account_id), cursor)[0] if cursor else None
         self._require_fresh(account_id, min_position)
-        rows = self._rows(account_id, criteria, limit + 1, before)
+        rows = self._rows(account_id, audit_filter, limit + 1, before)
         items = self._audit_rows(account_id, rows[:limit])
         has_more = len(rows) > limit
-        return items, self._cursors.write(criteria.cursor_scope(account_id), [items[-1].position]) if has_more else None
+        return items, self._cursors.write(
+            audit_filter.cursor_scope(account_id), [items[-1].position]
+        ) if has_more else None
 
     def stream(
         self,
         account_id: UUID,
-        criteria: AuditFilter,
+        audit_filter: AuditFilter,
         min_position: int | None = None,
         record_access: Callable[[], int] | None = None,
     ) -> Iterator[AuditRow]:
@@ -85,7 +92,7 @@ class AuditQueries:
         event: the event and all later ones are left out.
         """
         self._require_fresh(account_id, min_position)
-        return self._stream_rows(account_id, criteria, record_access() if record_access is not None else None)
+        return self._stream_rows(account_id, audit_filter, record_access() if record_access is not None else None)
 
     def rows_past_retention(self, account_id: UUID, sub_user_id: UUID, before: int | None = None) -> Iterator[AuditRow]:
         """Yield the rows about a sub-user that are older than the log's retention, newest first."""
@@ -116,8 +123,8 @@ class AuditQueries:
             rows = connection.execute(SQL["actions"], parameters, prepare=True).fetchall()
         return sorted(row["action"] for row in rows)
 
-    def _stream_rows(self, account_id: UUID, criteria: AuditFilter, before: int | None) -> Iterator[AuditRow]:
-        while rows := self._rows(account_id, criteria, STREAM_BATCH, before):
+    def _stream_rows(self, account_id: UUID, audit_filter: AuditFilter, before: int | None) -> Iterator[AuditRow]:
+        while rows := self._rows(account_id, audit_filter, STREAM_BATCH, before):
             yield from self._audit_rows(account_id, rows)
             before = rows[-1]["position"]
 
@@ -127,21 +134,21 @@ class AuditQueries:
         if min_position is not None:
             self._freshness.wait_for_view("audit-log", min_position)
 
-    def _rows(self, account_id: UUID, criteria: AuditFilter, limit: int, before: int | None) -> list[DictRow]:
+    def _rows(self, account_id: UUID, audit_filter: AuditFilter, limit: int, before: int | None) -> list[DictRow]:
         where = [sql.SQL("a.account_id = %(account_id)s")]
-        if criteria.sub_user_id is not None:
+        if audit_filter.sub_user_id is not None:
             where.append(sql.SQL("a.sub_user_id = %(sub_user_id)s"))
-        if criteria.action is not None:
+        if audit_filter.action is not None:
             where.append(sql.SQL("a.action = %(action)s"))
-        if criteria.since is not None:
+        if audit_filter.since is not None:
             where.append(sql.SQL("a.occurred_at >= %(since)s"))
-        if criteria.until is not None:
+        if audit_filter.until is not None:
             where.append(sql.SQL("a.occurred_at < %(until)s"))
         if before is not None:
             where.append(sql.SQL("a.position < %(before)s"))
-        parameters = {**vars(criteria), "account_id": account_id, "before": before, "limit": limit}
+        parameters = {**vars(audit_filter), "account_id": account_id, "before": before, "limit": limit}
         query = sql.SQL(SQL["list_rows"]).format(where=sql.SQL(" AND ").join(where))
-        is_time_unbounded = criteria.since is None and criteria.until is None
+        is_time_unbounded = audit_filter.since is None and audit_filter.until is None
         with self._database.get_connection() as connection:
             # The best plan depends on the length of the period, so statements with a period are planned each time.
             return connection.execute(query, parameters, prepare=is_time_unbounded).fetchall()

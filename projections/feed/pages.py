@@ -67,21 +67,21 @@ class EventFeed:
         self._freshness = freshness
         self._envelopes = envelopes
 
-    def page(self, after: int, limit: int, criteria: FeedFilter) -> FeedPage:
+    def page(self, after: int, limit: int, feed_filter: FeedFilter) -> FeedPage:
         """Return the next events after a position. Raises `AccountNotFound` if the filter names an unknown account."""
-        if criteria.account_id is not None:
-            self._freshness.wait_for_account(criteria.account_id, None)
+        if feed_filter.account_id is not None:
+            self._freshness.wait_for_account(feed_filter.account_id, None)
             self._freshness.wait_for_view("audit-log")
         with self._database.get_connection() as connection:
-            end = max(after, _end(connection, criteria))
+            end = max(after, _end(connection, feed_filter))
             parameters: dict[str, Any] = {
-                "account_id": criteria.account_id,
-                "topics": criteria.topics,
+                "account_id": feed_filter.account_id,
+                "topics": feed_filter.topics,
                 "after": after,
                 "limit": limit,
             }
             parameters["max_position"] = end
-            if criteria.topics is not None:
+            if feed_filter.topics is not None:
                 parameters["max_position"] = _end_of_window(connection, parameters)
             events = _read(connection, parameters)
         position = events[-1].position if len(events) == limit else parameters["max_position"]
@@ -114,9 +114,9 @@ class EventFeed:
             return settled_position(connection)
 
 
-def _end(connection: Connection[Any], criteria: FeedFilter) -> int:
+def _end(connection: Connection[Any], feed_filter: FeedFilter) -> int:
     """Return the last readable position: the settled one, or for one account that of the view that lists its events."""
-    if criteria.account_id is None:
+    if feed_filter.account_id is None:
         return settled_position(connection)
     return _number(connection, "view_position", {}) or 0
 

@@ -110,25 +110,32 @@ class SubUserQueries:
         return to_details(rows[0])
 
     def list(
-        self, account_id: UUID, criteria: SubUserFilter, limit: int, cursor: str | None, min_position: int | None = None
+        self,
+        account_id: UUID,
+        sub_user_filter: SubUserFilter,
+        limit: int,
+        cursor: str | None,
+        min_position: int | None = None,
     ) -> Page:
         """Return a page of sub-users. Raises `AccountNotFound`, and `InvalidValue` for a cursor of another list."""
-        last_values = self._cursors.read(criteria.cursor_scope(account_id), cursor) if cursor else None
-        stream_version, view_version, items = self._select(account_id, criteria, limit + 1, last_values)
+        last_values = self._cursors.read(sub_user_filter.cursor_scope(account_id), cursor) if cursor else None
+        stream_version, view_version, items = self._select(account_id, sub_user_filter, limit + 1, last_values)
         if stream_version is None or view_version is None or view_version < stream_version or min_position is not None:
             self._freshness.wait_for_account(account_id, min_position)
-            _, _, items = self._select(account_id, criteria, limit + 1, last_values)
+            _, _, items = self._select(account_id, sub_user_filter, limit + 1, last_values)
         next_cursor = None
         if len(items) > limit:
             last_item, sort_key = items[limit - 1]
-            next_cursor = self._cursors.write(criteria.cursor_scope(account_id), [sort_key, str(last_item.sub_user_id)])
+            next_cursor = self._cursors.write(
+                sub_user_filter.cursor_scope(account_id), [sort_key, str(last_item.sub_user_id)]
+            )
         return Page([details for details, _ in items[:limit]], next_cursor)
 
     def _select(
-        self, account_id: UUID, criteria: SubUserFilter, limit: int, last_values: Sequence[Any] | None
+        self, account_id: UUID, sub_user_filter: SubUserFilter, limit: int, last_values: Sequence[Any] | None
     ) -> tuple[int | None, int | None, Sequence[tuple[SubUserDetails, str]]]:
         """Return the version of the account's stream, the version in the view, and sub-users with their sort keys."""
-        query, parameters = _list_statement(account_id, criteria, limit, last_values)
+        query, parameters = _list_statement(account_id, sub_user_filter, limit, last_values)
         with self._database.get_connection() as connection:
             rows = fetch_all(connection, query, parameters)
         items = [(to_details(row), row.sort_key) for row in rows if row.sub_user_id is not None]
@@ -144,19 +151,19 @@ def parse_sort(text: str) -> tuple[Sort, bool]:
 
 
 def _list_statement(
-    account_id: UUID, criteria: SubUserFilter, limit: int, last_values: Sequence[Any] | None
+    account_id: UUID, sub_user_filter: SubUserFilter, limit: int, last_values: Sequence[Any] | None
 ) -> tuple[str, dict[str, Any]]:
     parameters: dict[str, Any] = {"account_id": account_id, "limit": limit}
-    if criteria.q:
-        parameters["q"] = criteria.q
+    if sub_user_filter.q:
+        parameters["q"] = sub_user_filter.q
     if last_values is not None:
         parameters |= {"last_key": last_values[0], "last_id": last_values[1]}
     options = (
-        criteria.status,
-        criteria.visibility,
-        bool(criteria.q),
-        criteria.sort,
-        criteria.descending,
+        sub_user_filter.status,
+        sub_user_filter.visibility,
+        bool(sub_user_filter.q),
+        sub_user_filter.sort,
+        sub_user_filter.descending,
         last_values is not None,
     )
     return _list_sql(*options), parameters

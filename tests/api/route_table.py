@@ -26,14 +26,14 @@ class Route:
     """One method of one path.
 
     `rule` is Flask's path pattern; `body` is the document's example of the request body, if the route takes one.
-    `scopes` are the API key scopes that may call an API route; `audience` are the users who may open a page of the
+    `scopes` are the API key scopes that may call an API route; `audiences` are the users who may open a page of the
     console.
     """
 
     method: str
     rule: str
     scopes: frozenset[Scope] | None
-    audience: frozenset[Audience] | None = None
+    audiences: frozenset[Audience] | None = None
     body: Any = None
     query: tuple[str, ...] = ()
     """Names of the query parameters."""
@@ -72,8 +72,8 @@ def routes() -> tuple[Route, ...]:
     all_routes = []
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            audience = getattr(app.view_functions[rule.endpoint], "audience", None)
-            route = Route(method, rule.rule, scopes_of(app, rule.endpoint), audience)
+            audiences = getattr(app.view_functions[rule.endpoint], "audiences", None)
+            route = Route(method, rule.rule, scopes_of(app, rule.endpoint), audiences)
             all_routes.append(replace(route, body=_example(document, route), query=_query_parameters(document, route)))
     return tuple(sorted(all_routes, key=lambda route: (route.rule, route.method)))
 

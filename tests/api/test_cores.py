@@ -1,4 +1,4 @@
-"""Number of cores that the service may use, which a cgroup's CPU quota can limit."""
+"""Number of cores that the service may use, which a CPU quota can limit, and number of database connections."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api.bootstrap import cores
+from api.bootstrap.config import COMMAND_CONNECTIONS, EXTRA_WORKER_CONNECTIONS, MIN_DATABASE_CONNECTIONS
 from api.bootstrap.cores import available_cores, cpu_quotas
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from api.bootstrap.config import Settings
+    from api.bootstrap.service import Service
 
 
 def test_cgroup_v2_quotas_include_parent_groups(tmp_path: Path) -> None:
@@ -37,15 +39,18 @@ def test_cgroup_v1_quotas_ignore_other_controllers(tmp_path: Path) -> None:
     assert set(cpu_quotas(tmp_path, own_cgroup)) == {0.5}
 
 
-def test_available_cores_are_between_one_and_the_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_available_cores_are_between_one_and_the_core_count_of_the_affinity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own_cgroup = tmp_path / "own"
     own_cgroup.write_text("0::/\n")
     monkeypatch.setattr(cores, "CGROUPS", tmp_path)
     monkeypatch.setattr(cores, "OWN_CGROUPS", own_cgroup)
     cores_without_quota = available_cores(quota=False)
     assert available_cores() == cores_without_quota
-    for quota, expected in (("1000 100000", 1), ("9900000 100000", cores_without_quota)):
-        (tmp_path / "cpu.max").write_text(quota)
+    larger_quota = (cores_without_quota + 1) * 100_000
+    for quota, expected in ((1000, 1), (larger_quota, cores_without_quota)):
+        (tmp_path / "cpu.max").write_text(f"{quota} 100000")
         assert available_cores() == expected
 
 
@@ -54,4 +59,12 @@ def test_embedded_database_allows_enough_connections(settings: Settings, core_co
     settings = replace(settings, processes=core_count, cores=core_count)
     of_servers = core_count * (settings.database_connections + 2)  # each has a pool, the event tail, and NOTIFY
     of_workers = settings.database_connections + 16  # a pool, followers, the publisher, and NOTIFY
-    assert settings.max_database_connections > max(199, of_servers + of_workers)
+    assert settings.max_database_connections == max(
+        MIN_DATABASE_CONNECTIONS, of_servers + of_workers + COMMAND_CONNECTIONS
+    )
+
+
+def test_worker_may_open_each_connection_outside_the_pool_twice(service: Service) -> None:
+    """While it reconnects, PostgreSQL may still hold the previous connection."""
+    outside_the_pool = len(service.workers.views) + 2  # the followers, the publisher, and NOTIFY
+    assert outside_the_pool * 2 <= EXTRA_WORKER_CONNECTIONS

@@ -28,7 +28,7 @@ ADDRESS, BROWSER = "203.0.113.213", "Canary-Browser/9"
 EMAIL, NAME, SURNAME = "canary.grace@company.example", "Canarygrâce", "Canaryhopper"
 TARGET, DETAIL = "Canary target", "Canary détail"
 PERSONAL_DATA = [EMAIL, NAME, SURNAME, ADDRESS, BROWSER, TARGET, DETAIL]
-READ_ROUTES = [route for route in routes() if route.method == "GET" and route.audience is None and route.scopes]
+READ_ROUTES = [route for route in routes() if route.method == "GET" and route.audiences is None and route.scopes]
 MEDIA_TYPES = ("application/json", "text/csv", "application/x-ndjson")
 
 

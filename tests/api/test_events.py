@@ -320,11 +320,17 @@ def test_reconnecting_reader_continues_after_last_event_id(clients: ApiClients, 
         assert [event["subject"] for event in stream.events(2)] == [sub_user.sub_user_id for sub_user in sub_users[1:]]
 
 
-@pytest.mark.parametrize("last_event_id", ["", "x", "-1", "1.5", "\u0663", "9" * 19])
+@pytest.mark.parametrize("last_event_id", ["", "x", "-1", "1.5", "\u0663", str(2**63)])
 def test_invalid_last_event_id_is_refused(clients: ApiClients, last_event_id: str) -> None:
     response = clients.analytics.get(STREAM, headers={"Last-Event-ID": last_event_id.encode().decode("latin-1")})
     assert response.status_code == 422
     assert free_slots(clients) == clients.service.settings.streams
+
+
+def test_last_event_id_may_be_any_position(clients: ApiClients) -> None:
+    """The largest position is accepted, and is beyond the end of the history."""
+    response = clients.analytics.get(STREAM, headers={"Last-Event-ID": str(2**63 - 1)})
+    require_problem(response, 409, "store-went-back")
 
 
 def test_filtered_stream_reports_its_position(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.api.clients import ApiClients
 
-API_ROUTES = [route for route in routes() if route.audience is None and not route.rule.startswith("/docs/")]
+API_ROUTES = [route for route in routes() if route.audiences is None and not route.rule.startswith("/docs/")]
 """All routes that the document describes: without console pages and files of the documentation page."""
 
 NOT_SECRET = {

@@ -70,7 +70,7 @@ def test_metrics_are_disabled_without_a_token(clients: ApiClients) -> None:
 def test_public_routes_do_not_reflect_a_refused_login(clients: ApiClients, account: Account) -> None:
     """Their responses stay equal byte for byte, except for the request id."""
     sub_user = account.create_with_own_password()
-    public_routes = [route for route in routes() if route.method == "GET" and not (route.scopes or route.audience)]
+    public_routes = [route for route in routes() if route.method == "GET" and not (route.scopes or route.audiences)]
     paths = [route.path(event_type="subusers.sub_user.created.v1", name="docs.css") for route in public_routes]
     assert "/readyz" in paths
 

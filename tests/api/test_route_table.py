@@ -79,7 +79,7 @@ SCOPES_BY_ROUTE = {
 }
 
 ROUTES = routes()
-API_ROUTES = [route for route in ROUTES if route.audience is None]
+API_ROUTES = [route for route in ROUTES if route.audiences is None]
 """All routes but the pages of the console."""
 
 ROUTES_WITH_SCOPES = [route for route in ROUTES if route.scopes != PUBLIC]

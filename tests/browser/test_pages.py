@@ -36,7 +36,7 @@ def test_gallery_covers_every_page() -> None:
     def without_names(path: str) -> str:
         return re.sub(r"\{\w+\}", "{}", path)
 
-    page_paths = {without_names(route.documented_path) for route in routes() if route.audience}
+    page_paths = {without_names(route.documented_path) for route in routes() if route.audiences}
     post_paths = {without_names(route.documented_path) for route in routes() if route.method == "POST"}
     covered_paths = {without_names(path) for path in paths()} | {"/console/link/{}"}
     assert page_paths - post_paths - EXCLUDED_PATHS <= covered_paths

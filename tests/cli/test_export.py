@@ -37,6 +37,15 @@ def test_export_is_written_and_verifies(run: Run, company: Company, tmp_path: Pa
     assert end.startswith("end,")
 
 
+@pytest.mark.parametrize("after", ["1_0", "-1", "+1", "1.0", "x", str(2**63)])
+def test_export_after_something_else_than_a_position_is_refused(run: Run, after: str) -> None:
+    """Python's own parser accepts `1_0` and `+1` as integers."""
+    code, output = run("export", "--all", "--after", after)
+    assert code == 2
+    assert "--after" in output
+    assert "is not a position" in output
+
+
 def test_interrupted_export_keeps_its_temporary_name(
     run: Run, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

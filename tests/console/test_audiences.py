@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.console.browsing import Browser
     from tests.console.conftest import AccountConsole
 
-PAGES = [route for route in routes() if route.audience is not None]
+PAGES = [route for route in routes() if route.audiences is not None]
 PUBLIC_PAGES = {
     "GET /",
     "GET /assets/{version}/{name}",
@@ -47,7 +47,7 @@ def browser_of(console: AccountConsole, audience: Audience) -> Browser:
 
 def test_public_pages_are_listed() -> None:
     """All other pages require a login."""
-    public_pages = {str(route) for route in PAGES if Audience.ANONYMOUS in (route.audience or ())}
+    public_pages = {str(route) for route in PAGES if Audience.ANONYMOUS in (route.audiences or ())}
     assert {name for name in public_pages if CONSOLE_LINK_PREFIX not in name} == PUBLIC_PAGES
 
 
@@ -57,7 +57,7 @@ def test_page_refuses_other_audiences(console: AccountConsole, audience: Audienc
     browser = browser_of(console, audience)
     csrf_token = str(browser.get("/preferences").find("main input[name=csrf]")["value"])
     rows = console.account.audit_log_rows()
-    refused_routes = [route for route in PAGES if audience not in (route.audience or ())]
+    refused_routes = [route for route in PAGES if audience not in (route.audiences or ())]
     assert refused_routes
     for route in refused_routes:
         require_refused(browser, audience, route, csrf_token)

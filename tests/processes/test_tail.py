@@ -134,6 +134,7 @@ def test_tail_colors_event_types_on_a_terminal(event_name: str, color: int) -> N
     [
         (("--type", "sub_user.flew"), "there is no type"),
         (("--from", "-1"), "--from"),
+        (("--from", "1_0"), "1_0 is not a position"),
         (("--from", "1000000000"), "the history ends at"),
         (("--account", "x"), "--account"),
     ],

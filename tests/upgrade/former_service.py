@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.embedded_postgres.session import url as embedded_url
 from tests.builders import mailed_password
-from tests.mail_server import CREDENTIALS, FreePortController, Mailbox, authenticate, write_certificate
+from tests.mail_server import SMTP_LOGIN, FreePortController, Mailbox, authenticate, write_certificate
 from tests.processes.deployment import descendants, free_port, kill
 from tests.upgrade.exchanges import over_http
 from tests.waiting import eventually
@@ -120,6 +120,6 @@ def mail_server(folder: Path) -> Iterator[tuple[SelectiveMailbox, str]]:
     server = FreePortController(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60.0, **options)
     server.start()
     try:
-        yield mailbox, f"smtp://{CREDENTIALS}@localhost:{server.port}?ca={certificate}"
+        yield mailbox, f"smtp://{SMTP_LOGIN}@localhost:{server.port}?ca={certificate}"
     finally:
         server.stop()

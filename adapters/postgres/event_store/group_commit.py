@@ -59,8 +59,8 @@ class GroupCommit:
     def __init__(self, append: Callable[[Sequence[StoredEvent]], dict[StreamVersion, int]]) -> None:
         """`append` stores a batch in one transaction, and returns the positions by stream and version.
 
-        It must skip events whose version exists already. It receives the events sorted by stream and version, so that
-        transactions lock rows in the same order and cannot deadlock.
+        It must skip an event whose version exists, or whose previous version is missing. It receives the events sorted
+        by stream and version, so that transactions lock rows in the same order and cannot deadlock.
         """
         self._append = append
         self._lock = threading.Lock()

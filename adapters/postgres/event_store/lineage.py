@@ -38,10 +38,10 @@ class _SeenHistory:
 
         `current` must have been queried after this object was created.
         """
-        is_complete = self.epoch is None or (
+        has_same_history = self.epoch is None or (
             self.epoch == current["epoch"] and current["end_position"] >= self.highest_position
         )
-        return current["is_same_server"] and is_complete
+        return current["is_same_server"] and has_same_history
 
 
 class Lineage:
@@ -80,7 +80,10 @@ class Lineage:
                 self._highest_position = max(self._highest_position, current["end_position"])
 
     def accept_loss(self, connection: Connection[Any]) -> bool:
-        """Accept lost events, so that checkpoints are signed again. Return whether a loss was pending."""
+        """Acknowledge that events were lost, so that signing of checkpoints resumes.
+
+        Return whether a loss was pending.
+        """
         return connection.execute(SQL["accept"]).rowcount > 0
 
     def _compare(self, connection: Connection[Any]) -> tuple[_SeenHistory, dict[str, Any]]:

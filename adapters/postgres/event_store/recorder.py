@@ -51,8 +51,8 @@ class Recorder(PostgresApplicationRecorder):
     """The eventsourcing library's recorder, with transactional writes and concurrent appends.
 
     `sql/appending.sql` describes how readers see every event although transactions overlap. A transaction goes to the
-    server in one round trip. Its events come after its other writes: a transaction that waits for a row lock has not
-    announced itself yet, so it does not hold back readers.
+    server in one round trip. It appends its events after its other writes that can wait for row locks, so that it takes
+    the lock that holds back readers only after those waits.
     """
 
     def __init__(
@@ -99,7 +99,10 @@ class Recorder(PostgresApplicationRecorder):
         return positions
 
     def _append_each(self, stored_events: Sequence[StoredEvent]) -> dict[StreamVersion, int]:
-        """Append events of unrelated commands, and return the positions of those that were not skipped."""
+        """Append events of unrelated commands, and return the positions of the appended ones.
+
+        An event whose version exists, or whose previous version is missing, is skipped.
+        """
         statement, names = _append_each_statement(len(stored_events))
         values = [
             value

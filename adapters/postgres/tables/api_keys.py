@@ -22,7 +22,7 @@ KEY_BYTES = 32
 
 
 class PostgresApiKeys:
-    """Reads the table `api_keys`, which stores SHA-256 hashes. Transactional writes change it."""
+    """Reads the table `api_keys`, which stores SHA-256 hashes. Commands change it through transactional writes."""
 
     def __init__(self, database: PostgresDatastore) -> None:
         self._database = database

@@ -24,7 +24,7 @@ SQL = statements("adapters.postgres.tables", "vault")
 
 
 class PostgresVault:
-    """Vault on the tables `vault` and `service_keys`. Transactional writes change people's entries."""
+    """Vault on the tables `vault` and `service_keys`. Commands change entries through transactional writes."""
 
     def __init__(self, database: PostgresDatastore, master_keys: MasterKeys) -> None:
         self._database = database

@@ -33,12 +33,12 @@ class WebhookCipher:
 
     def encrypt(self, webhook_id: UUID, field: str, data: bytes) -> tuple[str, bytes]:
         """Encrypt data, and return the id of the master key and the ciphertext."""
-        return self._master_keys.current_id, self._master_keys.wrap(_owner(webhook_id, field), data)
+        return self._master_keys.current_id, self._master_keys.wrap(_associated_data(webhook_id, field), data)
 
     def decrypt(self, webhook_id: UUID, field: str, master_key_id: str, ciphertext: bytes) -> bytes:
         """Decrypt data. Raises `MasterKeyMissing`."""
         try:
-            return self._master_keys.unwrap(_owner(webhook_id, field), master_key_id, ciphertext)
+            return self._master_keys.unwrap(_associated_data(webhook_id, field), master_key_id, ciphertext)
         except UnknownMasterKey as error:
             raise MasterKeyMissing from error
 
@@ -53,7 +53,11 @@ class WebhookCipher:
 
 
 class PostgresWebhooks:
-    """Reads the tables `webhooks` and `webhook_deliveries`. Transactional writes change webhooks."""
+    """Reads the tables `webhooks` and `webhook_deliveries`.
+
+    Commands change webhooks through transactional writes (`application.transactional_writes`), and deliveries change
+    them through `PostgresWebhookQueue`.
+    """
 
     def __init__(self, database: PostgresDatastore, cipher: WebhookCipher, cursors: Cursors) -> None:
         self._database = database
@@ -72,8 +76,8 @@ class PostgresWebhooks:
         """Return a page of webhooks, oldest first, and the next page's cursor, if any.
 
         `all_accounts` selects the webhooks that receive the events of all accounts. Otherwise, `account_id` selects
-        those of one account; None selects those of every single account. Raises `InvalidValue` for a bad cursor, and
-        `MasterKeyMissing`.
+        those of one account; None selects all webhooks that are limited to one account. Raises `InvalidValue` for a bad
+        cursor, and `MasterKeyMissing`.
         """
         scope = ["webhooks", str(all_accounts), str(account_id)]
         last = self._cursors.read(scope, cursor) if cursor else None
@@ -108,7 +112,7 @@ class PostgresWebhooks:
         return deliveries, self._cursors.write(scope, [ids[limit - 1]]) if has_more else None
 
     def list_active_by_key(self, api_key_id: UUID) -> Sequence[Webhook]:
-        """Return the active webhooks that belong to an API key, by id. Raises `MasterKeyMissing`."""
+        """Return the active webhooks of the API key with this id, ordered by webhook id. Raises `MasterKeyMissing`."""
         with self._database.get_connection() as connection:
             rows = connection.execute(SQL["list_active_by_key"], {"api_key_id": api_key_id}).fetchall()
         return [self._cipher.webhook(row) for row in rows]
@@ -120,7 +124,7 @@ class PostgresWebhooks:
         return [WebhookWithEndedKey(**row) for row in rows]
 
     def count_active_without_key(self, *, all_accounts: bool) -> int:
-        """Return the number of active webhooks without an API key, either for all accounts or for single ones."""
+        """Return the number of active webhooks without an API key: for all accounts, or limited to one account."""
         with self._database.get_connection() as connection:
             row = connection.execute(SQL["count_active_without_key"], {"all_accounts": all_accounts}).fetchone()
         return int(row["webhooks"]) if row is not None else 0
@@ -141,5 +145,5 @@ class PostgresWebhooks:
         return self._cipher.encrypt(webhook_id, DETAILS, details.encode())
 
 
-def _owner(webhook_id: UUID, field: str) -> str:
+def _associated_data(webhook_id: UUID, field: str) -> str:
     return f"webhook {webhook_id} {field}"

@@ -14,6 +14,7 @@ import typer
 from rich.progress import Progress as ProgressBar
 
 from api.cli.output import console, discard_unwritten_output, echo
+from api.cli.positions import parse_position
 from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timestamps import parse_time
 from api.http.resources.exports.lines import ExportFormat, lines
@@ -42,7 +43,9 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
     ] = ExportFormat.JSONL,
     since: When = None,
     until: When = None,
-    after: Annotated[int, typer.Option(min=0, help="Start after this position.")] = 0,
+    after: Annotated[
+        int, typer.Option(parser=parse_position, metavar="POSITION", help="Start after this position.")
+    ] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
     ] = None,

@@ -17,4 +17,4 @@ def accept_lost_history(*, yes: bool = typer.Option(False, "--yes", help="Do not
         confirm("Checkpoints of the lost events will contradict the next one. Sign anyway?")
     with open_service() as service:
         accepted = service.accept_lost_history()
-    echo("checkpoints are signed again" if accepted else "no loss is waiting to be accepted")
+    echo("signing of checkpoints resumes" if accepted else "no loss is waiting to be accepted")

@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from api.cli.output import EVENT_COLORS, console, discard_unwritten_output, echo, write_json
+from api.cli.positions import parse_position
 from api.cli.startup import open_service
 from application.errors import StoreUnavailable, StoreWentBack
 from projections.feed.event_catalog import BY_TYPE, PREFIX
@@ -37,7 +38,13 @@ TYPE_WIDTH = max(len(event_type.removeprefix(PREFIX)) for event_type in BY_TYPE)
 
 def tail(
     start: Annotated[
-        int | None, typer.Option("--from", min=0, help="Start after this position; 0 is the beginning. Default: now.")
+        int | None,
+        typer.Option(
+            "--from",
+            parser=parse_position,
+            metavar="POSITION",
+            help="Start after this position; 0 is the beginning. Default: now.",
+        ),
     ] = None,
     types: Annotated[list[str] | None, typer.Option("--type", help="Only this type; repeat for more.")] = None,
     account: Annotated[UUID | None, typer.Option(help="Only this account's events, by id.")] = None,

@@ -18,7 +18,7 @@ VISIBLE_SUB_USERS = SubUserFilter(visibility="visible", sort=Sort.NAME)
 PAGE_SIZE = 50
 
 
-@blueprint.page("/colleagues", audience=SUB_USER)
+@blueprint.page("/colleagues", audiences=SUB_USER)
 def colleagues() -> Response:
     """List coworkers by name. Sub-users never see hidden sub-users."""
     cursor = request.args.get("cursor") or None

@@ -41,7 +41,7 @@ def can_read_mailbox() -> bool:
     )
 
 
-@blueprint.page("/mailbox", audience=EVERYONE)
+@blueprint.page("/mailbox", audiences=EVERYONE)
 def mailbox() -> Response:
     """List the mails, newest first. The link printed when the service starts has the token that unlocks the page."""
     token = request.args.get("token")
@@ -52,13 +52,13 @@ def mailbox() -> Response:
     )
 
 
-@blueprint.page("/mailbox/<mail_id>", audience=EVERYONE)
+@blueprint.page("/mailbox/<mail_id>", audiences=EVERYONE)
 def mail(mail_id: str) -> Response:
     """Show a mail, as HTML and as plain text."""
     return render_page("mail.html", active="mailbox", mail=_mail(mail_id))
 
 
-@blueprint.page("/mailbox/<mail_id>/body", audience=EVERYONE)
+@blueprint.page("/mailbox/<mail_id>/body", audiences=EVERYONE)
 def mail_body(mail_id: str) -> Response:
     """Return the HTML part of a mail, for the frame in its page."""
     html = _mail(mail_id).html.replace("<head>", LINKS_IN_NEW_TABS, 1)

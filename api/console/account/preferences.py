@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flask import Response
 
 
-@blueprint.page("/preferences", audience=EVERYONE)
+@blueprint.page("/preferences", audiences=EVERYONE)
 def preferences() -> Response:
     """Show the current preferences and the choices."""
     return render_page(
@@ -28,7 +28,7 @@ def preferences() -> Response:
     )
 
 
-@blueprint.page("/preferences", audience=EVERYONE, methods=("POST",))
+@blueprint.page("/preferences", audiences=EVERYONE, methods=("POST",))
 def set_preferences() -> Response:
     """Store the choices in cookies. An empty choice deletes its cookie."""
     for cookie, name, choices in ((LANGUAGE, "language", LANGUAGES), (TIME_ZONE, "time_zone", time_zone_names())):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flask import Response
 
 
-@blueprint.page("/profile", audience=SUB_USER)
+@blueprint.page("/profile", audiences=SUB_USER)
 def profile() -> Response:
     """Show the sub-user's details, permissions and sessions."""
     return render_page(

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 LANGUAGE_PATCH = AccountPatch(only=("language",))
 
 
-@blueprint.page("/account", audience=OWNER)
+@blueprint.page("/account", audiences=OWNER)
 def account() -> Response:
     """Show the account's details and sessions."""
     return _page(Form())
 
 
-@blueprint.page("/account", audience=OWNER, methods=("POST",))
+@blueprint.page("/account", audiences=OWNER, methods=("POST",))
 def change_account_language() -> Response:
     """Change the language of the account's mails and, by default, of its pages."""
     form = Form.from_request()
@@ -40,23 +40,23 @@ def change_account_language() -> Response:
     return redirect_to("account", message="account.language_changed")
 
 
-@blueprint.page("/account/password", audience=OWNER)
+@blueprint.page("/account/password", audiences=OWNER)
 def account_password() -> Response:
     """Show the password form."""
     return _password_form(Form(), HTTPStatus.OK, None)
 
 
-@blueprint.page("/account/password", audience=OWNER, methods=("POST",))
+@blueprint.page("/account/password", audiences=OWNER, methods=("POST",))
 def set_account_password() -> Response:
     """Set the owner's password and end their other sessions."""
     return change_password(service().commands.owner_sessions.change_password, _password_form, next_endpoint="account")
 
 
-@blueprint.page("/account/sessions/end", audience=OWNER, methods=("POST",))
+@blueprint.page("/account/sessions/end", audiences=OWNER, methods=("POST",))
 def log_out_everywhere() -> Response:
     """End all of the owner's sessions."""
     end_every_session()
-    return redirect_to("login", message="account.logged_out_everywhere")
+    return redirect_to("login_form", message="account.logged_out_everywhere")
 
 
 def _page(form: Form, status: HTTPStatus = HTTPStatus.OK) -> Response:

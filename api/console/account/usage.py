@@ -86,7 +86,7 @@ class Meter:
         return max((threshold for threshold in THRESHOLDS if self.percent >= threshold), default=None)
 
 
-@blueprint.page("/usage", audience=OWNER)
+@blueprint.page("/usage", audiences=OWNER)
 def usage() -> Response:
     """Show usage per day and per sub-user, and how much of the plan is used."""
     today = service().clock().astimezone(UTC).date()

@@ -91,11 +91,11 @@ def parse_filter() -> tuple[Form, MonitoringFilter | None]:
     values = form.load_with(QUERY, {name: form[name] for name in form.values})
     if form.errors:
         return form, None
-    log_filter = MonitoringFilter(**values)
-    if log_filter.first and log_filter.last and log_filter.last < log_filter.first:
+    monitoring_filter = MonitoringFilter(**values)
+    if monitoring_filter.first and monitoring_filter.last and monitoring_filter.last < monitoring_filter.first:
         form.add_field_error("until", UNTIL_BEFORE_FROM)
         return form, None
-    return form, log_filter
+    return form, monitoring_filter
 
 
 def _start_of_day(day: date, zone: ZoneInfo) -> datetime:

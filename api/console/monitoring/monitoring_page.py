@@ -64,17 +64,17 @@ class FilterChoices:
         return {name: sorted(group, key=lambda pair: pair[1].lower()) for name, group in groups.items() if group}
 
 
-@blueprint.page("/monitoring", audience=OWNER)
+@blueprint.page("/monitoring", audiences=OWNER)
 def monitoring() -> Response:
     """Show one page of the timeline, and the charts."""
-    form, log_filter = parse_filter()
-    if log_filter is None:
+    form, monitoring_filter = parse_filter()
+    if monitoring_filter is None:
         return _page_with_errors(form)
     choices = FilterChoices.of_account()
     cursor = request.args.get("cursor") or None
     try:
         rows, older_cursor = service().queries.audit_log.page(
-            visitor().account_id, log_filter.as_audit_filter(visitor_time_zone()), DEFAULT_PAGE_SIZE, cursor
+            visitor().account_id, monitoring_filter.as_audit_filter(visitor_time_zone()), DEFAULT_PAGE_SIZE, cursor
         )
     except InvalidValue as error:
         form.add_error(error)
@@ -83,23 +83,23 @@ def monitoring() -> Response:
     return _page(
         form,
         choices,
-        log_filter,
+        monitoring_filter,
         days=days,
         older_cursor=older_cursor,
         is_newest=cursor is None,
-        **_charts(log_filter),
+        **_charts(monitoring_filter),
     )
 
 
-@blueprint.page("/monitoring/export.csv", audience=OWNER)
+@blueprint.page("/monitoring/export.csv", audiences=OWNER)
 def monitoring_export() -> Response:
     """Download all matching rows as CSV."""
-    form, log_filter = parse_filter()
-    if log_filter is None:
+    form, monitoring_filter = parse_filter()
+    if monitoring_filter is None:
         return _page_with_errors(form)
     account_id = visitor().account_id
     reserve_download(account_id)
-    audit_filter = log_filter.as_audit_filter(visitor_time_zone())
+    audit_filter = monitoring_filter.as_audit_filter(visitor_time_zone())
     access = AuditAccess(
         account_id, audit_filter.sub_user_id, audit_filter.action, audit_filter.since, audit_filter.until
     )
@@ -108,19 +108,19 @@ def monitoring_export() -> Response:
     return csv_response(rows, f"audit-log-{account_id}", session_check())
 
 
-def _charts(log_filter: MonitoringFilter) -> dict[str, Any]:
+def _charts(monitoring_filter: MonitoringFilter) -> dict[str, Any]:
     """Return the template values of the charts."""
     zone = visitor_time_zone()
-    first, last = log_filter.chart_days(service().clock().astimezone(zone).date())
+    first, last = monitoring_filter.chart_days(service().clock().astimezone(zone).date())
     account_id = visitor().account_id
     counts = service().queries.audit_counts
     return {
-        "chart": day_chart(counts.per_day(account_id, zone, first, last, log_filter.sub_user_id)),
+        "chart": day_chart(counts.per_day(account_id, zone, first, last, monitoring_filter.sub_user_id)),
         "bars": person_bars(counts.per_person(account_id, zone, first, last)),
         "chart_range": (first, last),
-        "is_chart_range_shortened": log_filter.first is not None and first > log_filter.first,
+        "is_chart_range_shortened": monitoring_filter.first is not None and first > monitoring_filter.first,
         "person_url": lambda sub_user_id: url_for(
-            "console.monitoring", **log_filter.url_parameters(sub_user_id=sub_user_id)
+            "console.monitoring", **monitoring_filter.url_parameters(sub_user_id=sub_user_id)
         ),
     }
 
@@ -140,19 +140,19 @@ def _name_of(sub_user_id: UUID, name_by_id: Mapping[UUID, str]) -> str:
 def _page(
     form: Form,
     choices: FilterChoices,
-    log_filter: MonitoringFilter | None,
+    monitoring_filter: MonitoringFilter | None,
     status: HTTPStatus = HTTPStatus.OK,
     **values: Any,
 ) -> Response:
     name_by_id = {sub_user.sub_user_id: full_name(sub_user) for sub_user in choices.sub_users}
-    sub_user_id = log_filter.sub_user_id if log_filter else None
+    sub_user_id = monitoring_filter.sub_user_id if monitoring_filter else None
     return render_page(
         "monitoring.html",
         status,
         active="monitoring",
         form=form,
         choices=choices,
-        log_filter=log_filter,
+        monitoring_filter=monitoring_filter,
         filtered_person=_name_of(sub_user_id, name_by_id) if sub_user_id is not None else None,
         unlisted_sub_user_id=sub_user_id if sub_user_id not in name_by_id else None,
         label=label,

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 CONSOLE_LINK_ENDPOINTS = frozenset({"console.console_link", "console.follow_console_link"})
 
 
-@blueprint.page("/console/link/<secret>", audience=EVERYONE)
+@blueprint.page("/console/link/<secret>", audiences=EVERYONE)
 def console_link(secret: str) -> Response:  # noqa: ARG001  # not checked here, so that the page reveals nothing about the link
     """Show a button that logs in. Opening the page does not use up the link, because link previews open it too."""
     return render_page("console_link.html")
 
 
-@blueprint.page("/console/link/<secret>", audience=EVERYONE, methods=("POST",))
+@blueprint.page("/console/link/<secret>", audiences=EVERYONE, methods=("POST",))
 def follow_console_link(secret: str) -> Response:
     """Log the owner in and use up the link."""
     try:

@@ -31,13 +31,13 @@ OWNER_FIELDS = ("email", "password")
 SUB_USER_FIELDS = ("account_email", "email", "password")
 
 
-@blueprint.page("/login", audience=EVERYONE)
-def login() -> Response:
+@blueprint.page("/login", audiences=EVERYONE)
+def login_form() -> Response:
     """Show the login form, or the current login if there is one."""
     return render_page("logged_in.html") if visitor().is_logged_in else _form(Form())
 
 
-@blueprint.page("/login", audience=EVERYONE, methods=("POST",))
+@blueprint.page("/login", audiences=EVERYONE, methods=("POST",))
 def log_in() -> Response:
     """Log in an account's owner or a sub-user, then redirect to the page they came for."""
     form = Form.from_request()
@@ -59,12 +59,12 @@ def log_in() -> Response:
     return redirect_to_url(next_url) if _is_page_for(audience, next_url) else redirect_to("start")
 
 
-@blueprint.page("/logout", audience=LOGGED_IN, methods=("POST",))
+@blueprint.page("/logout", audiences=LOGGED_IN, methods=("POST",))
 def log_out() -> Response:
     """End the session and show the login tab that the visitor used."""
     same_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().sub_user_or_none else {}
     end_session()
-    return redirect_to("login", message="login.logged_out", **same_tab)
+    return redirect_to("login_form", message="login.logged_out", **same_tab)
 
 
 def _as_sub_user() -> bool:
@@ -95,7 +95,7 @@ def _is_page_for(audience: Audience, url: str) -> bool:
         endpoint, _ = current_app.create_url_adapter(request).match(path, method="GET")  # type: ignore[union-attr]  # not None within a request
     except HTTPException:
         return False
-    return audience in getattr(current_app.view_functions[endpoint], "audience", ())
+    return audience in getattr(current_app.view_functions[endpoint], "audiences", ())
 
 
 def _form(
@@ -108,7 +108,7 @@ def _form(
         as_sub_user=_as_sub_user(),
         refused=refused,
         wait=wait,
-        why=request.args.get("why"),
+        notice=request.args.get("why"),
         next_url=request.values.get("next", ""),
     )
     response.headers.update(wait.headers if wait else {})

@@ -54,6 +54,6 @@ def change_password(
         response.headers.update(wait.headers)
         return response
     except (SessionEnded, LoginRefused):  # another request changed the password or ended the session in the meantime
-        return redirect_to_url(url_for("console.login", why="ended"))
+        return redirect_to_url(url_for("console.login_form", why="ended"))
     replace_session(session.token)
     return redirect_to(next_endpoint, message="new_password.set")

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from api.console.retry_after import Wait
 
 
-@blueprint.page("/password", audience=ANY_SUB_USER)
+@blueprint.page("/password", audiences=ANY_SUB_USER)
 def own_password() -> Response:
     """Show the password form."""
     return _form(Form(), HTTPStatus.OK, None)
 
 
-@blueprint.page("/password", audience=ANY_SUB_USER, methods=("POST",))
+@blueprint.page("/password", audiences=ANY_SUB_USER, methods=("POST",))
 def set_own_password() -> Response:
     """Set the password and end the sub-user's other sessions."""
     return change_password(service().commands.sub_user_sessions.change_password, _form, next_endpoint="profile")

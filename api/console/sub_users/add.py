@@ -36,7 +36,7 @@ SEARCH_LIMIT = 10
 """Enough: a complete e-mail hardly ever matches more than one sub-user."""
 
 
-@blueprint.page("/sub-users/new", audience=OWNER)
+@blueprint.page("/sub-users/new", audiences=OWNER)
 def new_sub_user() -> Response:
     """Show the empty form, or a notice that the sub-user limit is reached."""
     account = visitor().account
@@ -44,7 +44,7 @@ def new_sub_user() -> Response:
     return _form(Form(), HTTPStatus.CONFLICT if is_full else HTTPStatus.OK, is_full=is_full)
 
 
-@blueprint.page("/sub-users/new", audience=OWNER, methods=("POST",))
+@blueprint.page("/sub-users/new", audiences=OWNER, methods=("POST",))
 def add_sub_user() -> Response:
     """Add a sub-user and, if the form says so, activate them in a second command, which can fail on its own."""
     form = Form.from_request()
@@ -94,8 +94,8 @@ def _create(values: SubUserValues) -> SubUserDetails:
 
 def _find_duplicate_submission(values: SubUserValues) -> SubUserDetails | None:
     """Return the sub-user created by an identical form within `DUPLICATE_WINDOW`, if any."""
-    query = SubUserFilter(q=values.email or "")
-    page = service().queries.sub_users.list(visitor().account_id, query, SEARCH_LIMIT, None)
+    sub_user_filter = SubUserFilter(q=values.email or "")
+    page = service().queries.sub_users.list(visitor().account_id, sub_user_filter, SEARCH_LIMIT, None)
     since = service().clock() - DUPLICATE_WINDOW
     return next(
         (sub_user for sub_user in page.items if sub_user.created_at >= since and _has_values(sub_user, values)), None

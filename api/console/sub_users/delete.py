@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from application.commands.resources import SubUserDetails
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>/delete", audience=OWNER)
-def ask_before_delete(sub_user_id: UUID) -> Response:
+@blueprint.page("/sub-users/<uuid:sub_user_id>/delete", audiences=OWNER)
+def confirm_delete(sub_user_id: UUID) -> Response:
     """Show the confirmation."""
     return _confirmation(find_sub_user(sub_user_id))
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>/delete", audience=OWNER, methods=("POST",))
+@blueprint.page("/sub-users/<uuid:sub_user_id>/delete", audiences=OWNER, methods=("POST",))
 def delete_sub_user(sub_user_id: UUID) -> Response:
     """Delete the sub-user if they are unchanged since the confirmation was shown."""
     sub_user = find_sub_user(sub_user_id)

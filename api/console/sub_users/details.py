@@ -25,7 +25,7 @@ RECENT_EVENTS = 20
 """How many events the page lists. Monitoring lists all of them."""
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>", audience=OWNER)
+@blueprint.page("/sub-users/<uuid:sub_user_id>", audiences=OWNER)
 def sub_user(sub_user_id: UUID) -> Response:
     """Show a sub-user's details, sessions and recent activity."""
     sub_user = find_sub_user(sub_user_id)
@@ -50,7 +50,7 @@ def sub_user(sub_user_id: UUID) -> Response:
     )
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>/end-sessions", audience=OWNER, methods=("POST",))
+@blueprint.page("/sub-users/<uuid:sub_user_id>/end-sessions", audiences=OWNER, methods=("POST",))
 def end_sessions(sub_user_id: UUID) -> Response:
     """End all sessions of a sub-user. They can log in again."""
     sub_user = find_sub_user(sub_user_id)

@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 PATCH = SubUserPatch()
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>/edit", audience=OWNER)
+@blueprint.page("/sub-users/<uuid:sub_user_id>/edit", audiences=OWNER)
 def edit_sub_user(sub_user_id: UUID) -> Response:
     """Show the form with the stored values."""
     return _form(Form(), find_sub_user(sub_user_id))
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>/edit", audience=OWNER, methods=("POST",))
+@blueprint.page("/sub-users/<uuid:sub_user_id>/edit", audiences=OWNER, methods=("POST",))
 def save_sub_user(sub_user_id: UUID) -> Response:
     """Save the changed fields if the sub-user is unchanged since the form was opened."""
     form = Form.from_request()

@@ -33,7 +33,7 @@ DEFAULTS: dict[str, Any] = {
 SORTS = tuple(f"{minus}{sort}" for sort in Sort for minus in ("", "-"))
 
 
-@blueprint.page("/sub-users", audience=OWNER)
+@blueprint.page("/sub-users", audiences=OWNER)
 def sub_users() -> Response:
     """Show one page of the list."""
     query = _list_query()

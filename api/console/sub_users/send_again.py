@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from application.commands.resources import SubUserDetails
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>/send-again", audience=OWNER)
-def ask_before_send_again(sub_user_id: UUID) -> Response:
+@blueprint.page("/sub-users/<uuid:sub_user_id>/send-again", audiences=OWNER)
+def confirm_send_again(sub_user_id: UUID) -> Response:
     """Show the confirmation, or why the sub-user cannot get access data now."""
     return _confirmation(find_sub_user(sub_user_id))
 
 
-@blueprint.page("/sub-users/<uuid:sub_user_id>/send-again", audience=OWNER, methods=("POST",))
+@blueprint.page("/sub-users/<uuid:sub_user_id>/send-again", audiences=OWNER, methods=("POST",))
 def send_again(sub_user_id: UUID) -> Response:
     """Issue and mail new access data."""
     try:

@@ -41,7 +41,10 @@ SECRET_OVERLAP = timedelta(hours=24)
 
 
 class Webhooks:
-    """Commands and queries on webhooks: those for all accounts with `all_accounts`, else those for single accounts."""
+    """Commands and queries on webhooks.
+
+    With `all_accounts` they are about webhooks for all accounts, otherwise about webhooks limited to one account.
+    """
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ class WebhookWithEndedKey:
 
 
 class WebhookStore(Protocol):
-    """Stored webhooks. Transactional writes change them.
+    """Stored webhooks. Commands change them through transactional writes (`application.transactional_writes`).
 
     A webhook is for one account, or for all accounts: then its `account_id` is None.
     """
@@ -36,20 +36,20 @@ class WebhookStore(Protocol):
         """Return a page of webhooks, oldest first, and the cursor of the next. Raises `InvalidValue`.
 
         With `all_accounts`, these are the webhooks for all accounts, and `account_id` is None. Otherwise they are those
-        of the account `account_id`, or of every single account if it is None.
+        of the account `account_id`, or all webhooks that are limited to one account if it is None.
         """
 
     def deliveries(self, webhook_id: UUID, limit: int, cursor: str | None) -> tuple[Sequence[Delivery], str | None]:
         """Return a page of a webhook's delivery log, newest first. Raises `InvalidValue`."""
 
     def list_active_by_key(self, api_key_id: UUID) -> Sequence[Webhook]:
-        """Return the active webhooks that belong to an API key, in the order of their ids."""
+        """Return the active webhooks of the API key with this id, ordered by webhook id."""
 
     def list_active_with_ended_key(self, now: datetime) -> Sequence[WebhookWithEndedKey]:
         """Return a batch of active webhooks whose API key was revoked or has expired."""
 
     def count_active_without_key(self, *, all_accounts: bool) -> int:
-        """Return the number of active webhooks, for all accounts or for single ones, that belong to no key."""
+        """Return the number of active webhooks without an API key: for all accounts, or limited to one account."""
 
     def occupied_slots(self, account_id: UUID | None) -> Sequence[int]:
         """Return the slots of an account's webhooks; for None, those of the webhooks for all accounts.

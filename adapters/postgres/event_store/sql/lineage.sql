@@ -29,5 +29,5 @@ UPDATE store_lineage SET lost_position = greatest(lost_position, %(seen_position
 WHERE epoch = %(epoch)s AND begun_position < %(seen_position)s AND coalesce(lost_position, 0) < %(seen_position)s
 
 -- name: accept
--- Accept all pending losses, so that checkpoints can be signed again.
+-- Acknowledge all pending losses, so that signing of checkpoints resumes.
 UPDATE store_lineage SET accepted_at = now() WHERE lost_position IS NOT NULL AND accepted_at IS NULL

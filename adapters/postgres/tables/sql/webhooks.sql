@@ -6,7 +6,7 @@ FROM webhooks
 WHERE webhook_id = %(webhook_id)s
 
 -- name: list_webhooks
--- A page of webhooks, oldest first: those for all accounts, those of one account, or those of any single account.
+-- A page of webhooks, oldest first: those for all accounts, those of one account, or all that are limited to one account.
 SELECT webhook_id, account_id, api_key_id, types, signature, master_key_id,
        sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at, disabled_why, slow
 FROM webhooks
@@ -32,7 +32,7 @@ WHERE w.disabled_at IS NULL AND (k.revoked_at IS NOT NULL OR k.expires_at <= %(n
 LIMIT 100
 
 -- name: count_active_without_key
--- The number of active webhooks, for all accounts or for single ones, that belong to no API key.
+-- The number of active webhooks without an API key: for all accounts, or limited to one account.
 SELECT count(*) AS webhooks FROM webhooks
 WHERE api_key_id IS NULL AND disabled_at IS NULL AND (account_id IS NULL) = %(all_accounts)s
 

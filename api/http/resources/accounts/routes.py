@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from api.http.authentication import command_context, service
 from api.http.resources.accounts.schemas import AccountAnswer, AccountPatch, ConsoleLinkAnswer, NewAccount, NewLimit
 from api.http.responses import IdempotentRequest, json_response, required_position
-from api.http.routing import EVENT_POSITION, IDEMPOTENCY_KEY, LOCATION, POSITION, Routes
+from api.http.routing import IDEMPOTENCY_KEY, LOCATION, RECORDED_POSITION, REQUIRED_POSITION, Routes
 from application.commands.accounts import AccountChanges
 from application.commands.api_keys import Scope
 from application.sign_in.owner_sign_in import LINK_LIFETIME
@@ -32,7 +32,7 @@ PATH = "/v1/accounts/<uuid:account_id>"
     headers=(IDEMPOTENCY_KEY,),
     body=NewAccount,
     response=(201, AccountAnswer),
-    response_headers=(LOCATION, POSITION),
+    response_headers=(LOCATION, RECORDED_POSITION),
 )
 def register_account(body: dict[str, Any]) -> Response:
     """Register a main account."""
@@ -50,7 +50,7 @@ def register_account(body: dict[str, Any]) -> Response:
     PATH,
     Scope.PORTAL,
     problems=(HTTPStatus.NOT_FOUND,),
-    headers=(EVENT_POSITION,),
+    headers=(REQUIRED_POSITION,),
     response=(200, AccountAnswer),
 )
 def show_account(account_id: UUID) -> Response:
@@ -65,7 +65,7 @@ def show_account(account_id: UUID) -> Response:
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     body=AccountPatch,
     response=(200, AccountAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
     """Change a main account's e-mail, company name, language or password."""
@@ -74,7 +74,12 @@ def change_account(body: dict[str, Any], account_id: UUID) -> Response:
 
 
 @routes.route(
-    "DELETE", PATH, Scope.PORTAL, problems=(HTTPStatus.NOT_FOUND,), response=(204, None), response_headers=(POSITION,)
+    "DELETE",
+    PATH,
+    Scope.PORTAL,
+    problems=(HTTPStatus.NOT_FOUND,),
+    response=(204, None),
+    response_headers=(RECORDED_POSITION,),
 )
 def close_account(account_id: UUID) -> Response:
     """Close a main account.
@@ -92,7 +97,7 @@ def close_account(account_id: UUID) -> Response:
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     body=NewLimit,
     response=(200, AccountAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def raise_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     """Raise the maximum number of sub-users of an account.

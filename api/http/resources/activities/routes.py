@@ -9,7 +9,7 @@ from api.http.authentication import command_context, service
 from api.http.fields.times import require_past
 from api.http.resources.activities.schemas import NewActivities
 from api.http.responses import IdempotentRequest
-from api.http.routing import IDEMPOTENCY_KEY, POSITION, Routes
+from api.http.routing import IDEMPOTENCY_KEY, RECORDED_POSITION, Routes
 from api.http.schemas import RecordedAnswer
 from application.commands.activities import Activity
 from application.commands.api_keys import Scope
@@ -31,7 +31,7 @@ RECORDED = RecordedAnswer()
     headers=(IDEMPOTENCY_KEY,),
     body=NewActivities,
     response=(201, RecordedAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def record_activities(body: dict[str, Any], account_id: UUID) -> Response:
     """Report activities of sub-users.

@@ -14,7 +14,7 @@ from api.http.problems import Problem
 from api.http.resources.audit_log.csv_rows import AUDIT_ROW, CSV, csv_response
 from api.http.resources.audit_log.schemas import AuditLogAnswer, AuditLogQuery
 from api.http.responses import json_response, required_position
-from api.http.routing import EVENT_POSITION, Routes
+from api.http.routing import REQUIRED_POSITION, Routes
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
 from domain.event_metadata import ReadTarget
@@ -41,7 +41,7 @@ MEDIA_TYPES = ["application/json", CSV, NDJSON]
     Scope.PORTAL,
     Scope.AUDITOR,
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE),
-    headers=(EVENT_POSITION,),
+    headers=(REQUIRED_POSITION,),
     query=AuditLogQuery,
     response=(200, AuditLogAnswer),
 )

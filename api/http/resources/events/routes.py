@@ -16,6 +16,7 @@ from api.http.problems import Problem, unprocessable
 from api.http.resources.events.schemas import AccountEventsQuery, EventsAnswer, EventsQuery, EventStreamQuery
 from api.http.responses import json_response
 from api.http.routing import Routes
+from api.strict_parsing import POSITION, parse_position
 from application.commands.api_keys import Scope
 from application.errors import ServiceError, StoreWentBack
 from projections.feed.pages import FeedFilter
@@ -44,7 +45,7 @@ KEEP_ALIVE = b":\n"
 LAST_EVENT_ID = {
     "in": "header",
     "name": "Last-Event-ID",
-    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "schema": {"type": "string", "pattern": f"^{POSITION.pattern}$"},
     "description": "Position of the last event received. Takes precedence over `after`. Browsers send it on reconnect.",
 }
 
@@ -204,7 +205,7 @@ def _feed_filter(query: dict[str, Any], account_id: UUID | None = None) -> FeedF
 
 
 def _last_event_id() -> int:
-    text = request.headers["Last-Event-ID"]
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise unprocessable({"Last-Event-ID": ["must be a position from an earlier event"]})
-    return int(text)
+    try:
+        return parse_position(request.headers["Last-Event-ID"])
+    except ValueError:
+        raise unprocessable({"Last-Event-ID": ["must be a position from an earlier event"]}) from None

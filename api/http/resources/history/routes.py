@@ -12,7 +12,7 @@ from api.http.downloads import file_response, reserve_download
 from api.http.problems import Problem
 from api.http.resources.history.schemas import HistoryAnswer, HistoryEndAnswer, HistoryEntryAnswer, HistoryQuery
 from api.http.responses import json_response, required_position
-from api.http.routing import EVENT_POSITION, Routes
+from api.http.routing import REQUIRED_POSITION, Routes
 from api.presentation.history_descriptions import history_entry_fields
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
@@ -39,7 +39,7 @@ MEDIA_TYPES = ["application/json", NDJSON]
     "/v1/accounts/<uuid:account_id>/history",
     Scope.AUDITOR,
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE),
-    headers=(EVENT_POSITION,),
+    headers=(REQUIRED_POSITION,),
     query=HistoryQuery,
     response=(200, HistoryAnswer),
 )

@@ -19,7 +19,7 @@ from api.http.resources.sessions.schemas import (
     OwnPassword,
 )
 from api.http.responses import json_response
-from api.http.routing import POSITION, SESSION_TOKEN, Routes
+from api.http.routing import RECORDED_POSITION, SESSION_TOKEN, Routes
 from application.commands.api_keys import Scope
 from application.sign_in.new_session import token_hash
 from domain.permission_catalog import permissions_of
@@ -40,7 +40,7 @@ OPENED, INTROSPECTION = OpenedSessionAnswer(), IntrospectionAnswer()
     problems=(HTTPStatus.TOO_MANY_REQUESTS,),
     body=Login,
     response=(201, OpenedSessionAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def log_in(body: dict[str, Any]) -> Response:
     """Log a sub-user in.
@@ -97,7 +97,7 @@ def introspect(body: dict[str, Any]) -> Response:
     headers=(SESSION_TOKEN,),
     body=OwnPassword,
     response=(200, OpenedSessionAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def change_own_password(body: dict[str, Any]) -> Response:
     """Replace the sub-user's password.
@@ -119,7 +119,7 @@ def change_own_password(body: dict[str, Any]) -> Response:
     problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
     headers=(SESSION_TOKEN,),
     response=(204, None),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def log_out() -> Response:
     """Log a sub-user out."""

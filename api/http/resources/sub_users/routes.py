@@ -21,7 +21,7 @@ from api.http.responses import (
     json_response,
     required_position,
 )
-from api.http.routing import ETAG, EVENT_POSITION, IDEMPOTENCY_KEY, IF_MATCH, LOCATION, POSITION, Routes
+from api.http.routing import ETAG, IDEMPOTENCY_KEY, IF_MATCH, LOCATION, RECORDED_POSITION, REQUIRED_POSITION, Routes
 from application.commands.api_keys import Scope
 from application.commands.sub_users import SubUserChanges
 from projections.sub_users.queries import SubUserFilter, parse_sort
@@ -52,7 +52,7 @@ CONDITIONAL_CHANGE_PROBLEMS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPSt
     headers=(IDEMPOTENCY_KEY,),
     body=NewSubUser,
     response=(201, SubUserAnswer),
-    response_headers=(LOCATION, ETAG, POSITION),
+    response_headers=(LOCATION, ETAG, RECORDED_POSITION),
 )
 def create_sub_user(body: dict[str, Any], account_id: UUID) -> Response:
     """Create a sub-user.
@@ -75,7 +75,7 @@ def create_sub_user(body: dict[str, Any], account_id: UUID) -> Response:
     COLLECTION_PATH,
     Scope.PORTAL,
     problems=NOT_FOUND,
-    headers=(EVENT_POSITION,),
+    headers=(REQUIRED_POSITION,),
     query=SubUserListQuery,
     response=(200, SubUserListAnswer),
 )
@@ -97,7 +97,7 @@ def list_sub_users(query: dict[str, Any], account_id: UUID) -> Response:
     ITEM_PATH,
     Scope.PORTAL,
     problems=NOT_FOUND,
-    headers=(EVENT_POSITION,),
+    headers=(REQUIRED_POSITION,),
     response=(200, SubUserAnswer),
     response_headers=(ETAG,),
 )
@@ -115,7 +115,7 @@ def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     headers=(IF_MATCH,),
     body=SubUserPatch,
     response=(200, SubUserAnswer),
-    response_headers=(ETAG, POSITION),
+    response_headers=(ETAG, RECORDED_POSITION),
 )
 def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Response:
     """Change a sub-user. All changes are applied, or none.
@@ -137,7 +137,7 @@ def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -
     problems=CONDITIONAL_CHANGE_PROBLEMS,
     headers=(IF_MATCH,),
     response=(204, None),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     """Delete a sub-user permanently.
@@ -157,7 +157,7 @@ def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     problems=(*CHANGE_PROBLEMS, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
     headers=(IDEMPOTENCY_KEY,),
     response=(202, SubUserAnswer),
-    response_headers=(ETAG, POSITION),
+    response_headers=(ETAG, RECORDED_POSITION),
 )
 def send_credentials_again(account_id: UUID, sub_user_id: UUID) -> Response:
     """Mail new credentials to an active sub-user.
@@ -189,7 +189,7 @@ def list_sessions(account_id: UUID, sub_user_id: UUID) -> Response:
     Scope.PORTAL,
     problems=CHANGE_PROBLEMS,
     response=(204, None),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def end_sessions(account_id: UUID, sub_user_id: UUID) -> Response:
     """End all sessions of a sub-user.

@@ -11,7 +11,7 @@ from api.http.fields.times import require_past
 from api.http.problems import unprocessable
 from api.http.resources.usage.schemas import NewPlan, NewUsage, PlanAnswer, UsageAnswer, UsageQuery
 from api.http.responses import IdempotentRequest, json_response, required_position
-from api.http.routing import EVENT_POSITION, IDEMPOTENCY_KEY, POSITION, Routes
+from api.http.routing import IDEMPOTENCY_KEY, RECORDED_POSITION, REQUIRED_POSITION, Routes
 from api.http.schemas import RecordedAnswer
 from application.commands.api_keys import Scope
 from application.commands.usage import UsageReport
@@ -39,7 +39,7 @@ PATH = "/v1/accounts/<uuid:account_id>"
     headers=(IDEMPOTENCY_KEY,),
     body=NewUsage,
     response=(201, RecordedAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def record_usage(body: dict[str, Any], account_id: UUID) -> Response:
     """Report usage of sub-users.
@@ -70,7 +70,7 @@ def record_usage(body: dict[str, Any], account_id: UUID) -> Response:
     f"{PATH}/usage",
     Scope.PORTAL,
     problems=(HTTPStatus.NOT_FOUND,),
-    headers=(EVENT_POSITION,),
+    headers=(REQUIRED_POSITION,),
     query=UsageQuery,
     response=(200, UsageAnswer),
 )
@@ -95,7 +95,7 @@ def show_usage(query: dict[str, Any], account_id: UUID) -> Response:
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     body=NewPlan,
     response=(200, PlanAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def set_plan(body: dict[str, Any], account_id: UUID) -> Response:
     """Set the monthly plan of an account.

@@ -19,7 +19,7 @@ from api.http.resources.webhooks.schemas import (
     WebhookReplay,
 )
 from api.http.responses import json_response
-from api.http.routing import LOCATION, POSITION, Routes
+from api.http.routing import LOCATION, RECORDED_POSITION, Routes
 from api.http.schemas import Paging
 from application.commands.api_keys import Scope
 from application.commands.webhooks import NewWebhook, Signature
@@ -49,7 +49,7 @@ NOT_FOUND = (HTTPStatus.NOT_FOUND,)
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     body=NewWebhookBody,
     response=(201, CreatedWebhookAnswer),
-    response_headers=(LOCATION, POSITION),
+    response_headers=(LOCATION, RECORDED_POSITION),
 )
 def create_webhook(body: dict[str, Any]) -> Response:
     """Create a webhook, which delivers events to a URL.
@@ -102,7 +102,7 @@ def show_webhook(webhook_id: UUID) -> Response:
     Scope.ANALYTICS,
     problems=NOT_FOUND,
     response=(204, None),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def delete_webhook(webhook_id: UUID) -> Response:
     """Delete a webhook and its delivery log permanently."""
@@ -118,7 +118,7 @@ def delete_webhook(webhook_id: UUID) -> Response:
     Scope.ANALYTICS,
     problems=NOT_FOUND,
     response=(201, WebhookKeyAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def add_webhook_secret(webhook_id: UUID) -> Response:
     """Replace the signing key of a webhook.
@@ -143,7 +143,7 @@ def add_webhook_secret(webhook_id: UUID) -> Response:
     problems=NOT_FOUND,
     body=WebhookReplay,
     response=(200, WebhookAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def replay_webhook(body: dict[str, Any], webhook_id: UUID) -> Response:
     """Continue the deliveries of a webhook after another position.
@@ -166,7 +166,7 @@ def replay_webhook(body: dict[str, Any], webhook_id: UUID) -> Response:
     Scope.ANALYTICS,
     problems=NOT_FOUND,
     response=(200, WebhookAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def enable_webhook(webhook_id: UUID) -> Response:
     """Enable a disabled webhook.
@@ -189,7 +189,7 @@ def enable_webhook(webhook_id: UUID) -> Response:
     Scope.ANALYTICS,
     problems=NOT_FOUND,
     response=(200, WebhookAnswer),
-    response_headers=(POSITION,),
+    response_headers=(RECORDED_POSITION,),
 )
 def adopt_webhook(webhook_id: UUID) -> Response:
     """Assign a webhook to the calling API key.
