@@ -20,6 +20,10 @@ class HmacHasher:
         """Return the case-insensitive hash of an e-mail address: 128 bits in hex."""
         return self.hash("email", canonical_address(address)).hex()[:32]
 
+    def external_id(self, external_id: str) -> str:
+        """Return the hash of the portal's own id of an account: 128 bits in hex."""
+        return self.hash("external id", external_id).hex()[:32]
+
     def sub_user_email(self, account_id: UUID, address: str) -> str:
         """Return a sub-user's e-mail hash as in old events; newer events use the person's own key."""
         return self.hash("sub-user email", str(account_id), canonical_address(address)).hex()[:32]

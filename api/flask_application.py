@@ -20,6 +20,7 @@ from api.http.metrics import register_metrics
 from api.http.problems import register_error_handlers
 from api.http.resources.accounts.routes import routes as accounts
 from api.http.resources.activities.routes import routes as activities
+from api.http.resources.api_keys.routes import routes as api_keys
 from api.http.resources.audit_log.routes import routes as audit_log
 from api.http.resources.events.routes import routes as events
 from api.http.resources.exports.routes import routes as exports
@@ -65,6 +66,7 @@ RESOURCES = (
     events,
     proofs,
     webhooks,
+    api_keys,
     asyncapi.routes,
     operations,
     openapi.routes,

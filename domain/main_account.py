@@ -85,6 +85,7 @@ class MainAccount(Aggregate):
     Event = events.Event
     Created = events.MainAccountRegistered  # type: ignore[assignment]  # the library requires this name
     MainAccountDetailsChanged = events.MainAccountDetailsChanged
+    MainAccountExternalIdSet = events.MainAccountExternalIdSet
     MainAccountClosed = events.MainAccountClosed
     MainAccountLoggedIn = events.MainAccountLoggedIn
     MainAccountLoginRefused = events.MainAccountLoginRefused
@@ -111,13 +112,21 @@ class MainAccount(Aggregate):
     PersonalDataErased = events.PersonalDataErased
 
     def __init__(
-        self, *, email: Ciphertext, email_hash: str, company_name: Ciphertext, language: str, sub_user_limit: int
+        self,
+        *,
+        email: Ciphertext,
+        email_hash: str,
+        company_name: Ciphertext,
+        language: str,
+        sub_user_limit: int,
+        external_id: Ciphertext | None,
     ) -> None:
         self.email = email
         self.email_hash = email_hash
         self.company_name = company_name
         self.language = language
         self.sub_user_limit = sub_user_limit
+        self.external_id = external_id
         self.closed_at: datetime | None = None
         self.plan: Plan | None = None
         self.notified_thresholds: frozenset[Threshold] = frozenset()
@@ -135,10 +144,11 @@ class MainAccount(Aggregate):
         email_hash: str,
         company_name: Ciphertext,
         language: str,
+        external_id: Ciphertext | None = None,
         at: datetime,
         metadata: EventMetadata,
     ) -> Self:
-        """Return a new account with the initial sub-user limit."""
+        """Return a new account with the initial sub-user limit. `external_id` is the portal's own id of it."""
         return cls._create(
             cls.Created,
             id=account_id,
@@ -148,6 +158,7 @@ class MainAccount(Aggregate):
             company_name=company_name,
             language=language,
             sub_user_limit=INITIAL_SUB_USER_LIMIT,
+            external_id=external_id,
             **asdict(metadata),
         )
 
@@ -177,6 +188,12 @@ class MainAccount(Aggregate):
             language=new_language,
             password_changed=password_changed,
         )
+
+    def set_external_id(self, external_id: Ciphertext | None, *, at: datetime, metadata: EventMetadata) -> None:
+        """Set or remove the portal's own id of the account. Removing it from an account without one records nothing."""
+        self._ensure_open()
+        if external_id is not None or self.external_id is not None:
+            self._record(self.MainAccountExternalIdSet, at, metadata, external_id=external_id)
 
     def close(self, *, at: datetime, metadata: EventMetadata) -> None:
         """Close the account, which ends all access to it. Closing it again records nothing."""
@@ -552,6 +569,10 @@ class MainAccount(Aggregate):
         self.email_hash = email_hash or self.email_hash
         self.company_name = company_name or self.company_name
         self.language = language or self.language
+
+    @event(events.MainAccountExternalIdSet)
+    def _external_id_set(self, external_id: Ciphertext | None) -> None:
+        self.external_id = external_id
 
     @event(events.MainAccountClosed)
     def _closed(self, timestamp: datetime) -> None:

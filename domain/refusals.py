@@ -34,6 +34,12 @@ class AccountEmailTaken(Refusal):
     code = "account-email-taken"
 
 
+class AccountExternalIdTaken(Refusal):
+    """Another open account has this external id."""
+
+    code = "account-external-id-taken"
+
+
 class SubUserNotFound(Refusal):
     """There is no such sub-user in this account."""
 

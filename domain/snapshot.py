@@ -48,6 +48,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 "company_name": aggregate.company_name,
                 "language": aggregate.language,
                 "sub_user_limit": aggregate.sub_user_limit,
+                "external_id": aggregate.external_id,
                 "closed_at": aggregate.closed_at and aggregate.closed_at.isoformat(),
                 "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
                 "thresholds_told": sorted(map(_threshold_to_state, aggregate.notified_thresholds)),
@@ -76,6 +77,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         for name in ("email", "company_name", "language", "sub_user_limit"):
             setattr(account, name, self.state[name])
         account.email_hash = self.state["email_hash"]
+        account.external_id = self.state.get("external_id")  # missing in older snapshots
         account.closed_at = _time(self.state["closed_at"])
         account.plan = _plan(self.state.get("plan"))  # missing in older snapshots
         account.notified_thresholds = frozenset(map(_threshold_from_state, self.state.get("thresholds_told", ())))

@@ -307,6 +307,7 @@ REPORTED = {"SubUserActivityRecorded", "UsageRecorded"}
 ACTIONS = {
     "MainAccountRegistered": "main_account.registered",
     "MainAccountDetailsChanged": "main_account.details_changed",
+    "MainAccountExternalIdSet": "main_account.external_id_set",
     "MainAccountClosed": "main_account.closed",
     "MainAccountLoggedIn": "main_account.logged_in",
     "MainAccountLoginRefused": "main_account.login_refused",
@@ -349,7 +350,7 @@ ACTIONS = {
 """Action in `shown` for each topic. The state of an activity has the portal's own action."""
 
 ENCRYPTED = {
-    *("email", "company_name", "name", "surname", "reply"),
+    *("email", "company_name", "external_id", "name", "surname", "reply"),
     *("ip", "user_agent", "reason", "actor_person", "target", "details"),
 }
 """Fields of a state that only the service can decrypt. Their values in `shown` are not proven."""

@@ -44,7 +44,8 @@ MAX_USER_AGENT_LENGTH = 400
 INVALID_CREDENTIALS_DELAY_SECONDS = 0.25
 """Limits 64 clients that keep trying wrong keys to 256 requests a second, about 10 % of a core."""
 
-PREFIXES_WITHOUT_ACCOUNT = ("/v1/sessions", "/v1/webhooks")
+OAUTH_INTROSPECTION_PATH = "/oauth2/introspect"
+PREFIXES_WITHOUT_ACCOUNT = ("/v1/sessions", "/v1/webhooks", "/v1/api-keys", OAUTH_INTROSPECTION_PATH)
 """Prefixes of routes without an account in the path. Their views call `require_account` themselves."""
 
 ACTOR_TYPE_BY_SCOPE = {Scope.AUDITOR: ActorType.AUDITOR, Scope.SUPPORT: ActorType.SUPPORT}
@@ -184,9 +185,9 @@ def require_account(account_id: UUID | None) -> None:
 
 def authenticate() -> ApiKey:
     """Return the API key of this request, read from the database. Raises a problem if it is unknown or expired."""
-    secret = bearer_token()
+    secret = bearer_token() or _basic_password()
     key = service().commands.api_keys.find(secret) if secret else None
-    headers = {"WWW-Authenticate": 'Bearer realm="subusers"'}
+    headers = {"WWW-Authenticate": 'Bearer realm="subusers", error="invalid_token"'}
     if key is None:
         delay_invalid_credentials()
         raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", UNKNOWN_KEY_DETAIL, headers=headers)
@@ -199,6 +200,14 @@ def bearer_token() -> str:
     """Return the bearer token of the `Authorization` header, or an empty string."""
     scheme, _, token = request_ctx.request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _basic_password() -> str:
+    """Return the password of HTTP Basic, on the only route that accepts it as the API key, or an empty string."""
+    if request_ctx.request.path != OAUTH_INTROSPECTION_PATH:
+        return ""
+    credentials = request_ctx.request.authorization
+    return (credentials.password or "") if credentials is not None and credentials.type == "basic" else ""
 
 
 def delay_invalid_credentials() -> None:

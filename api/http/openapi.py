@@ -47,6 +47,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "password": "the password from the mail",
     },
     "Introspection": {"token": "the token of the session", "permission": "assistants"},
+    "OAuthIntrospection": {"token": "the token of the session", "token_type_hint": "access_token"},
     "OwnPassword": {"current_password": "the password from the mail", "new_password": "a phrase that is hard to guess"},
     "NewActivities": {
         "activities": [
@@ -125,7 +126,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
     },
     "WWW-Authenticate": {
-        "description": "Required authentication scheme, if the API key is missing, unknown or expired.",
+        "description": "What is wrong: with the scheme `Bearer` the API key, with `Password` the sub-user's login, "
+        "with `Session` their session.",
         "schema": {"type": "string"},
     },
     "Retry-After": {

@@ -55,6 +55,12 @@ TITLES = {
 }
 """Reason phrases of RFC 9110, also used in problem types. Those in `HTTPStatus` vary with the Python version."""
 
+CHALLENGES = {
+    "login-refused": 'Password realm="subusers", error="login_refused"',
+    "session-ended": 'Session realm="subusers", error="session_ended"',
+}
+"""`WWW-Authenticate` of 401 responses that are not about the API key. Those about it use the scheme `Bearer`."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -122,7 +128,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for 
         case refusals.Refusal():
             status = STATUS_BY_REFUSAL.get(type(error), HTTPStatus.CONFLICT)
             log.info("request.refused", code=error.code, route=request.endpoint)
-            return Problem(status, error.code, str(error))
+            return Problem(status, error.code, str(error), headers=_challenge(error.code))
         case ServiceError():
             log.warning("request.unavailable", code=error.code, route=request.endpoint, **describe(error))
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
@@ -146,12 +152,16 @@ def _application_problem(
             return _too_many("too-many-attempts", detail, error.retry_after)
         case SessionEnded():
             detail = "There is no such session, or it has ended."
-            return Problem(HTTPStatus.UNAUTHORIZED, "session-ended", detail)
+            return Problem(HTTPStatus.UNAUTHORIZED, "session-ended", detail, headers=_challenge("session-ended"))
         case StoreWentBack():
             return _store_went_back(error)
         case IdempotentResponseExists():
             detail = "A request with this Idempotency-Key is still running."
             return Problem(HTTPStatus.CONFLICT, "request-in-progress", detail)
+
+
+def _challenge(code: str) -> dict[str, str]:
+    return {"WWW-Authenticate": CHALLENGES[code]} if code in CHALLENGES else {}
 
 
 def _invalid_value(error: InvalidValue) -> Problem:

@@ -6,6 +6,7 @@ import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qsl
 
 from flask import request
 from flask.globals import request_ctx
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from marshmallow import Schema
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 TOKEN = r"[\w!#$%&'*+.^`|~-]++"
 PARAMETER = re.compile(rf';[ \t]*+(?:({TOKEN})=({TOKEN}|"(?:[^"\\]|\\.)*+"))?+', re.ASCII)
@@ -92,6 +94,27 @@ def read_body(schema: Schema) -> Any:
     body = PARSER.load_json(request_ctx.request, schema)
     try:
         return schema.load(body)
+    except ValidationError as error:
+        raise unprocessable(_with_safe_names(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
+
+
+def read_form(schema: Schema) -> Any:
+    """Return the form in the body of this request, loaded by a schema. Raises a `Problem`.
+
+    A repeated parameter is refused (RFC 6749, 3.1).
+    """
+    current_request = request_ctx.request
+    if current_request.mimetype != FORM:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", f"The body must be {FORM}.")
+    try:
+        pairs = parse_qsl(current_request.get_data().decode(), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise _malformed("The body must be a form in UTF-8.") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise _malformed("The body has a repeated parameter.")
+    try:
+        return schema.load(form)
     except ValidationError as error:
         raise unprocessable(_with_safe_names(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
 

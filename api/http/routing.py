@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_smorest import Blueprint
 
-from api.http.authentication import MAX_PERSON_LENGTH, MAX_REASON_LENGTH, requires_scopes
+from api.http.authentication import requires_scopes
 from api.http.problems import TITLES
-from api.http.request_bodies import BodyParser, read_body, read_query
+from api.http.request_bodies import BodyParser, read_body, read_form, read_query
 from api.strict_parsing import MAX_POSITION
 from application.commands.api_keys import Scope
 
@@ -87,15 +87,15 @@ COMMAND_HEADERS = [
     {
         "in": "header",
         "name": "X-Actor",
-        "schema": {"type": "string", "maxLength": MAX_PERSON_LENGTH},
-        "description": "The person at the portal who acts, such as a name or an e-mail address. Recorded, encrypted. "
-        "UTF-8; characters outside ASCII are percent-encoded.",
+        "schema": {"type": "string", "pattern": "^[\\x20-\\x7e]*$"},
+        "description": "The person at the portal who acts, such as a name or an e-mail address: up to 200 characters. "
+        "Recorded, encrypted. UTF-8; characters outside ASCII are percent-encoded.",
     },
     {
         "in": "header",
         "name": "X-Reason",
-        "schema": {"type": "string", "maxLength": MAX_REASON_LENGTH},
-        "description": "Why the command is sent. Recorded, encrypted. "
+        "schema": {"type": "string", "pattern": "^[\\x20-\\x7e]*$"},
+        "description": "Why the command is sent: up to 500 characters. Recorded, encrypted. "
         "UTF-8; characters outside ASCII are percent-encoded.",
     },
 ]
@@ -120,6 +120,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         *scopes: Scope,
         body: type[Schema] | None = None,
         query: type[Schema] | None = None,
+        form: type[Schema] | None = None,
         response: tuple[int, type[Schema] | None] = (200, None),
         problems: tuple[HTTPStatus, ...] = (),
         headers: tuple[dict[str, Any], ...] = (),
@@ -130,7 +131,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         The view gets the loaded body or query as its first argument, then the path parameters. Its docstring becomes
         the summary and the description in the OpenAPI document, its name the operation id.
         """
-        statuses = {*(COMMON_STATUSES if scopes else ()), *problems, *(BODY_STATUSES if body is not None else ())}
+        statuses = {*(COMMON_STATUSES if scopes else ()), *problems, *(BODY_STATUSES if body or form else ())}
         documentation: dict[str, Any] = {
             "responses": {str(status.value): _problem(status) for status in sorted(statuses)},
             "security": [{"apiKey": []}] if scopes else [],
@@ -150,11 +151,13 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
                 documented = self.arguments(body)(documented)
             if query is not None:
                 documented = self.arguments(query, location="query")(documented)
+            if form is not None:
+                documented = self.arguments(form, location="form")(documented)
             # flask-smorest documents its own 422 response here; ours is among the responses above.
             getattr(documented, "_apidoc", {}).get("arguments", {}).pop("responses", None)
             documented = self.response(*response)(documented)
             documented = self.doc(**documentation, description=_description(view, scopes))(documented)
-            routed = requires_scopes(*scopes)(_with_loaded_input(view, body, query))
+            routed = requires_scopes(*scopes)(_with_loaded_input(view, body, query, form))
             # Only the documentation is taken from flask-smorest: its decorators would slow every request down.
             routed._apidoc = documented._apidoc  # noqa: SLF001  # flask-smorest reads the documentation from there
             super(Routes, self).route(path, methods=[method])(routed)
@@ -163,12 +166,16 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         return declare
 
 
-def _with_loaded_input(view: Any, body: type[Schema] | None, query: type[Schema] | None) -> Any:
-    """Return a view that validates the body or query, and passes it before the path parameters."""
+def _with_loaded_input(
+    view: Any, body: type[Schema] | None, query: type[Schema] | None, form: type[Schema] | None
+) -> Any:
+    """Return a view that validates the body, query or form, and passes it before the path parameters."""
     if body is not None:
         read, schema = read_body, body()
     elif query is not None:
         read, schema = read_query, query()
+    elif form is not None:
+        read, schema = read_form, form()
     else:
         return view
 

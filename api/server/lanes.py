@@ -27,6 +27,7 @@ LANES = {
     ("GET", "/healthz"): Lane.HEALTH,
     ("GET", "/readyz"): Lane.CRITICAL,
     ("POST", "/v1/sessions/introspect"): Lane.CRITICAL,
+    ("POST", "/oauth2/introspect"): Lane.CRITICAL,
     ("POST", "/v1/sessions"): Lane.PORTAL_SIGN_IN,
     ("POST", "/login"): Lane.CONSOLE_SIGN_IN,
     ("GET", "/v1/events/stream"): Lane.EVENTS,

@@ -15,6 +15,7 @@ from application.transactional_writes import (
     AddAccountToDirectory,
     RemoveAccountFromDirectory,
     ResetFailedAttempts,
+    SetAccountExternalId,
     StorePassword,
     TransactionalWrite,
 )
@@ -33,12 +34,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AccountChanges:
-    """Changes of an account's own details. None leaves a value unchanged."""
+    """Changes of an account's own details. None leaves a value unchanged.
+
+    `external_id` is applied only if `changes_external_id`, because None removes it.
+    """
 
     email: str | None = field(default=None, repr=False)
     company_name: str | None = field(default=None, repr=False)
     language: str | None = None
     password: str | None = field(default=None, repr=False)
+    changes_external_id: bool = False
+    external_id: str | None = field(default=None, repr=False)
 
 
 class Accounts:
@@ -61,9 +67,13 @@ class Accounts:
         company_name: str,
         language: str = "en",
         password: str | None = None,
+        external_id: str | None = None,
         also_write: Callable[[AccountDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
     ) -> Outcome[AccountDetails]:
-        """Register a main account. Raises `AccountEmailTaken`, or `InvalidValue` for the password."""
+        """Register a main account. `external_id` is the portal's own id of it.
+
+        Raises `AccountEmailTaken`, `AccountExternalIdTaken`, or `InvalidValue` for the password.
+        """
         account_id = uuid4()
         owner_key, store_key = self._vault.new_data_key(account_id, account_id)
         account = MainAccount.register(
@@ -72,13 +82,14 @@ class Accounts:
             email_hash=owner_key.email_hash(email),
             company_name=owner_key.encrypt("company_name", company_name),
             language=language,
+            external_id=owner_key.encrypt("external_id", external_id) if external_id is not None else None,
             at=self._clock(),
             metadata=context.for_account(account_id).encrypted_with(owner_key),
         )
         details = account_details(account, owner_key)
         writes: list[TransactionalWrite] = [
             store_key,
-            AddAccountToDirectory(self._keyed_hasher.email(email), account_id),
+            AddAccountToDirectory(self._keyed_hasher.email(email), account_id, self._external_id_hash(external_id)),
         ]
         if password is not None:
             password_hash = self._check_and_hash(password, [email, company_name])
@@ -91,7 +102,10 @@ class Accounts:
         return Outcome(details, position)
 
     def change(self, account_id: UUID, changes: AccountChanges, context: CommandContext) -> Outcome[AccountDetails]:
-        """Change an account's details. A new password ends the owner's sessions. Raises `AccountEmailTaken`."""
+        """Change an account's details. A new password ends the owner's sessions.
+
+        Raises `AccountEmailTaken` or `AccountExternalIdTaken`.
+        """
         owner_key = load_owner_key(self._vault, account_id)
         forbidden_texts = _forbidden_texts(self._accounts.load(account_id), changes, owner_key)
         password_hash = None if changes.password is None else self._check_and_hash(changes.password, forbidden_texts)
@@ -114,10 +128,19 @@ class Accounts:
             )
             writes: list[TransactionalWrite] = []
             if new_email is not None:
+                external_id_hash = self._external_id_hash(current.external_id)
                 writes += [
                     RemoveAccountFromDirectory(account_id),
-                    AddAccountToDirectory(self._keyed_hasher.email(new_email), account_id),
+                    AddAccountToDirectory(self._keyed_hasher.email(new_email), account_id, external_id_hash),
                 ]
+            if changes.changes_external_id and changes.external_id != current.external_id:
+                external_id = changes.external_id
+                account.set_external_id(
+                    owner_key.encrypt("external_id", external_id) if external_id is not None else None,
+                    at=self._clock(),
+                    metadata=context.encrypted_with(owner_key),
+                )
+                writes.append(SetAccountExternalId(account_id, self._external_id_hash(external_id)))
             if password_hash is not None:
                 credentials_version = load_owner_entry(self._vault, account_id).credentials_version + 1
                 identity = owner_identity_key(
@@ -150,6 +173,9 @@ class Accounts:
             return account_details(account, owner_key), []
 
         return self._accounts.change(account_id, decide)
+
+    def _external_id_hash(self, external_id: str | None) -> str | None:
+        return self._keyed_hasher.external_id(external_id) if external_id is not None else None
 
     def _check_and_hash(self, password: str, forbidden_texts: list[str]) -> str:
         self._passwords.ensure_strong("password", password, forbidden_texts)

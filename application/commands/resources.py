@@ -33,6 +33,7 @@ class AccountDetails:
     sub_user_count: int
     created_at: datetime
     closed_at: datetime | None
+    external_id: str | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         sub_user_count=len(account.sub_users),
         created_at=account.created_on,
         closed_at=account.closed_at,
+        external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
     )
 
 

@@ -14,6 +14,9 @@ class KeyedHasher(Protocol):
     def email(self, address: str) -> str:
         """Return the case-insensitive hash of an e-mail address."""
 
+    def external_id(self, external_id: str) -> str:
+        """Return the hash of the portal's own id of an account."""
+
     def sub_user_email(self, account_id: UUID, address: str) -> str:
         """Return the hash of a sub-user's e-mail address, which differs between accounts."""
 

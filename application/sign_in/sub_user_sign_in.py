@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from application.commands.resources import SubUserDetails, sub_user_details
 from application.email_hashes import email_hashes, owner_email_hash
 from application.sign_in.new_session import NewSession
 from application.sign_in.password_sign_in import UNKNOWN_ID, ClaimedIdentity, Identity, LoginAttempt, PasswordSignIn
@@ -93,6 +94,14 @@ class SubUserSessions(PasswordSignIn):
         account_email_hash, email_hash = self.keyed_hasher.email(account_email), self.keyed_hasher.email(email)
         keys = sub_user_keys(self.keyed_hasher, account_email_hash, email_hash, context.ip)
         return self._log_in(LoginAttempt(account_email_hash, email, password, keys, context), on_verified)
+
+    def find_holder(self, account_id: UUID, sub_user_id: UUID) -> SubUserDetails | None:
+        """Return the sub-user of a session, or None if they have been deleted meanwhile."""
+        sub_user = self.accounts.load(account_id).sub_users.get(sub_user_id)
+        entry = self.vault.entries([sub_user_id]).get(sub_user_id)
+        if sub_user is None or entry is None:
+            return None
+        return sub_user_details(account_id, sub_user, entry.key)
 
     def _find_claimed(self, attempt: LoginAttempt) -> ClaimedIdentity:
         account_id = self.directory.find_account_id(attempt.account_email_hash)

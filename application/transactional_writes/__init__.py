@@ -10,6 +10,7 @@ from application.transactional_writes.accounts import (
     AddAccountToDirectory,
     RemoveAccountFromDirectory,
     RequireOpenAccount,
+    SetAccountExternalId,
 )
 from application.transactional_writes.api_keys import (
     AddApiKey,
@@ -83,6 +84,7 @@ __all__ = [
     "RequireOpenAccount",
     "ResetFailedAttempts",
     "RevokeApiKey",
+    "SetAccountExternalId",
     "SetApiKeyLimits",
     "SetTemporaryPasswordExpiry",
     "SetWebhookVersion",

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AddAccountToDirectory(TransactionalWrite):
-    """Add an account to the directory under its e-mail, which must be unique there."""
+    """Add an account to the directory under its e-mail and its external id, which must be unique there."""
 
     email_hash: str
     account_id: UUID
+    external_id_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class SetAccountExternalId(TransactionalWrite):
+    """Set or remove the external id of an account in the directory, where it must be unique."""
+
+    account_id: UUID
+    external_id_hash: str | None
 
 
 @dataclass(frozen=True)

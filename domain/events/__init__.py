@@ -17,6 +17,7 @@ from domain.events.base import METADATA_FIELDS, Event
 from domain.events.main_account import (
     MainAccountClosed,
     MainAccountDetailsChanged,
+    MainAccountExternalIdSet,
     MainAccountLoggedIn,
     MainAccountLoggedOut,
     MainAccountLoginRefused,

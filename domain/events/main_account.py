@@ -30,6 +30,7 @@ class MainAccountRegistered(Event, AggregateCreated):
     company_name: Ciphertext
     language: str
     sub_user_limit: int
+    external_id: Ciphertext | None
 
 
 class MainAccountDetailsChanged(Event):
@@ -47,6 +48,18 @@ class MainAccountDetailsChanged(Event):
     company_name: Ciphertext | None
     language: str | None
     password_changed: bool
+
+
+class MainAccountExternalIdSet(Event):
+    """The portal's own id of the account was set, changed or removed (None)."""
+
+    TOPIC: ClassVar[str] = "MainAccountExternalIdSet"
+    DESCRIPTOR = EventDescriptor(
+        "main_account.external_id_set",
+        "The portal's own id of the account was set, changed or removed.",
+        ocsf=ocsf.OTHER_CHANGE,
+    )
+    external_id: Ciphertext | None
 
 
 class MainAccountClosed(Event):

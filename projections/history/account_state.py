@@ -50,6 +50,7 @@ class AccountState:
     included_minutes: int | None
     included_tokens: int | None
     period_start: date | None
+    external_id: str | None
     with_access: int
     sub_users: Sequence[SubUserState]
 
@@ -79,6 +80,9 @@ def account_state(
         included_minutes=plan.included_minutes if plan is not None else None,
         included_tokens=plan.included_tokens if plan is not None else None,
         period_start=plan.period_start if plan is not None else None,
+        external_id=(
+            decrypt_field(owner_entry, "external_id", account.external_id) if account.external_id is not None else None
+        ),
         with_access=sum(state.has_access for state in states),
         sub_users=[state for state in states if sub_user_id in {None, state.sub_user_id}],
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from application.ports.vault import VaultEntry
     from domain.main_account import MainAccount
 
-ENCRYPTED_FIELDS = frozenset({*PERSONAL_FIELDS, "company_name"})
+ENCRYPTED_FIELDS = frozenset({*PERSONAL_FIELDS, "company_name", "external_id"})
 
 INTERNAL_FIELDS = frozenset(
     {"sub_user_id", "created_at", "active", "last_login_at", "email_hash", "was_activated", "password_issued_at"}
@@ -67,6 +67,7 @@ def _account_fields(account: MainAccount) -> Mapping[str, Any]:
     return {
         "email": account.email,
         "company_name": account.company_name,
+        "external_id": account.external_id,
         "language": account.language,
         "status": status_of(account),
         "sub_user_limit": account.sub_user_limit,

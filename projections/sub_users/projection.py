@@ -34,12 +34,15 @@ SQL = statements("projections.sub_users", "projection")
 Row = dict[str, Any]
 """A table row in JSON types."""
 
-ENCRYPTED_FIELDS = ("email", "company_name", "name", "surname")
+ENCRYPTED_FIELDS = ("email", "company_name", "external_id", "name", "surname")
 REGISTERED, CREATED, DELETED = (
     event.TOPIC for event in (events.MainAccountRegistered, events.SubUserCreated, events.SubUserDeleted)
 )
-NAMING_TOPICS = {REGISTERED, events.MainAccountDetailsChanged.TOPIC, CREATED, events.SubUserDetailsChanged.TOPIC}
-"""Events with names and e-mail addresses that the view holds in plain text."""
+NAMING_TOPICS = {
+    *(REGISTERED, events.MainAccountDetailsChanged.TOPIC, events.MainAccountExternalIdSet.TOPIC),
+    *(CREATED, events.SubUserDetailsChanged.TOPIC),
+}
+"""Events with personal data that the view holds in plain text."""
 
 DECISION_FIELDS = frozenset({"email_hash", "was_activated", "credentials_version", "password_issued_at"})
 """Fields of a sub-user that only decisions need."""
@@ -173,6 +176,7 @@ def _registered(event: AccountEvent) -> Row:
         **{field: event.state[field] for field in ("email", "company_name", "language", "sub_user_limit")},
         "created_at": event.state["timestamp"],
         "closed_at": None,
+        "external_id": event.state.get("external_id"),
     }
 
 
@@ -182,6 +186,10 @@ def _change_account(account: Row, event: AccountEvent) -> None:
     )
 
 
+def _set_external_id(account: Row, event: AccountEvent) -> None:
+    account["external_id"] = event.state.get("external_id")
+
+
 def _close(account: Row, event: AccountEvent) -> None:
     account["closed_at"] = event.state["timestamp"]
 
@@ -189,7 +197,7 @@ def _close(account: Row, event: AccountEvent) -> None:
 def _erase_owner(account: Row, event: AccountEvent) -> None:
     """Erase the owner's data. An erased sub-user has no row any more."""
     if "sub_user_id" not in event.state:
-        account.update(email=ERASED, company_name=ERASED)
+        account.update(email=ERASED, company_name=ERASED, external_id=None)
 
 
 def _raise_limit(account: Row, event: AccountEvent) -> None:
@@ -262,6 +270,7 @@ def _unchanged(sub_user: SubUser, _: AccountEvent) -> SubUser:
 ON_ACCOUNTS: dict[str, Callable[[Row, AccountEvent], None]] = {
     events.MainAccountRegistered.TOPIC: _no_change,
     events.MainAccountDetailsChanged.TOPIC: _change_account,
+    events.MainAccountExternalIdSet.TOPIC: _set_external_id,
     events.MainAccountClosed.TOPIC: _close,
     events.SubUserLimitRaised.TOPIC: _raise_limit,
     events.PersonalDataErased.TOPIC: _erase_owner,

@@ -75,6 +75,27 @@ class SubUserFilter:
 
 
 @dataclass(frozen=True)
+class AccountFilter:
+    """Which accounts to list. None excludes no account."""
+
+    email: str | None = None
+    external_id: str | None = None
+
+    @property
+    def cursor_scope(self) -> list[str]:
+        """The values that a cursor of this list is bound to."""
+        return ["accounts", self.email or "", self.external_id or ""]
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """Some accounts, and the cursor of the next page, if any."""
+
+    items: list[AccountDetails]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
 class Page:
     """Some sub-users, and the cursor of the next page, if any."""
 
@@ -98,6 +119,28 @@ class SubUserQueries:
         if row is None:
             raise AccountNotFound
         return AccountDetails(**row)
+
+    def accounts(
+        self, account_filter: AccountFilter, limit: int, cursor: str | None, min_position: int | None = None
+    ) -> AccountPage:
+        """Return a page of accounts, oldest first, closed ones included.
+
+        Raises `InvalidValue` for a cursor of another list.
+        """
+        scope = account_filter.cursor_scope
+        created_after, id_after = self._cursors.read(scope, cursor) if cursor else (None, None)
+        self._freshness.wait_for_view("sub-users")
+        if min_position is not None:
+            self._freshness.wait_for_view("sub-users", min_position)
+        parameters = {**vars(account_filter), "created_after": created_after, "id_after": id_after, "limit": limit + 1}
+        with self._database.get_connection() as connection:
+            # Not prepared: with and without a filter need different plans.
+            rows = connection.execute(SQL["list_accounts"], parameters, prepare=False).fetchall()
+        items = [AccountDetails(**row) for row in rows[:limit]]
+        if len(rows) <= limit:
+            return AccountPage(items, None)
+        last = items[-1]
+        return AccountPage(items, self._cursors.write(scope, [last.created_at.isoformat(), str(last.account_id)]))
 
     def sub_user(self, account_id: UUID, sub_user_id: UUID, min_position: int | None = None) -> SubUserDetails:
         """Return a sub-user. Raises `AccountNotFound`, `SubUserNotFound`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import schemathesis
@@ -17,6 +18,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import TestPhase
 
 from api.http import downloads
+from api.http.authentication import MAX_PERSON_LENGTH
 from application.commands.api_keys import Scope
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
 
@@ -239,7 +241,8 @@ class RequestDirector:
 def remove_state_dependent_values(case: Case[Any]) -> None:
     """Remove values whose validity depends on state, and replace those that only JSON Schema allows.
 
-    These are passwords that may be too common, and addresses that its format `email` allows, such as `a@b`.
+    These are passwords that may be too common, addresses that its format `email` allows, such as `a@b`, and headers
+    that are too long or no UTF-8 once they are decoded.
     """
     for name in ("cursor", "after", "wait"):
         case.query.pop(name, None)
@@ -250,6 +253,8 @@ def remove_state_dependent_values(case: Case[Any]) -> None:
         case.headers["If-Match"] = "*"
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = str(uuid4())
+    for name in {"X-Actor", "X-Reason"} & set(case.headers):
+        case.headers[name] = quote(str(case.headers[name])[:MAX_PERSON_LENGTH])
     if isinstance(case.body, dict):
         for name in {"password", "new_password"} & set(case.body):
             case.body[name] = GOOD_PASSWORD

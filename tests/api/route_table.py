@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from api.flask_application import create_app
 from api.http.authentication import scopes_of
+from api.http.request_bodies import FORM
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
@@ -35,6 +36,7 @@ class Route:
     scopes: frozenset[Scope] | None
     audiences: frozenset[Audience] | None = None
     body: Any = None
+    is_form: bool = False
     query: tuple[str, ...] = ()
     """Names of the query parameters."""
 
@@ -58,7 +60,8 @@ class Route:
         """Return the request's body, with the id of this sub-user, as keyword arguments for the client."""
         if self.body is None:
             return {}
-        return {"json": json.loads(json.dumps(self.body).replace(EXAMPLE_ID, sub_user_id))}
+        body = json.loads(json.dumps(self.body).replace(EXAMPLE_ID, sub_user_id))
+        return {"data" if self.is_form else "json": body}
 
 
 @cache
@@ -74,7 +77,14 @@ def routes() -> tuple[Route, ...]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             audiences = getattr(app.view_functions[rule.endpoint], "audiences", None)
             route = Route(method, rule.rule, scopes_of(app, rule.endpoint), audiences)
-            all_routes.append(replace(route, body=_example(document, route), query=_query_parameters(document, route)))
+            all_routes.append(
+                replace(
+                    route,
+                    body=_example(document, route),
+                    is_form=FORM in _request_content(document, route),
+                    query=_query_parameters(document, route),
+                )
+            )
     return tuple(sorted(all_routes, key=lambda route: (route.rule, route.method)))
 
 
@@ -83,9 +93,17 @@ def _query_parameters(document: dict[str, Any], route: Route) -> tuple[str, ...]
     return tuple(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
 
 
-def _example(document: dict[str, Any], route: Route) -> Any:
+def _request_content(document: dict[str, Any], route: Route) -> dict[str, Any]:
+    """Return the documented request bodies by media type."""
     operation = document["paths"].get(route.documented_path, {}).get(route.method.lower(), {})
-    if "requestBody" not in operation:
+    content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+    return content
+
+
+def _example(document: dict[str, Any], route: Route) -> Any:
+    content = _request_content(document, route)
+    if not content:
         return None
-    reference: str = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    (media_type,) = content.values()
+    reference: str = media_type["schema"]["$ref"]
     return document["components"]["schemas"][reference.rpartition("/")[2]]["examples"][0]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FIELDS = {
     *("account_id", "email", "company_name", "language", "sub_user_limit", "sub_user_count"),
-    *("created_at", "closed_at"),
+    *("created_at", "closed_at", "external_id"),
 }
 
 
@@ -188,3 +188,95 @@ def test_sub_user_limit_is_not_raised_without_a_reason(clients: ApiClients, acco
     for reason in ({}, {"reason": ""}, {"reason": "   "}, {"reason": None}):
         response = clients.support.put(f"{account.path}/sub-user-limit", json={"limit": 12, **reason})
         require_problem(response, 422, "invalid-input", "reason")
+
+
+def new_external_id() -> str:
+    return f"customer-{uuid4().hex}"
+
+
+def test_account_is_found_by_its_external_id_and_by_its_email(clients: ApiClients, portal: ApiClient) -> None:
+    """Comparison of e-mails ignores case, that of external ids does not."""
+    external_id = new_external_id()
+    account = clients.register_account(external_id=external_id)
+    body: Any = account.response.json
+    assert body["external_id"] == external_id
+    assert listed(portal, external_id=external_id) == [body]
+    assert listed(portal, email=account.email.upper()) == [body]
+    assert listed(portal, email=account.email, external_id=external_id) == [body]
+    assert listed(portal, external_id=external_id.upper()) == []
+    assert listed(portal, email=account.email, external_id=new_external_id()) == []
+
+
+def listed(portal: ApiClient, **query: str) -> list[dict[str, Any]]:
+    page: Any = portal.get("/v1/accounts", query_string=query).json
+    items: list[dict[str, Any]] = page["items"]
+    return items
+
+
+def test_external_id_can_be_changed_and_removed(clients: ApiClients, portal: ApiClient) -> None:
+    """The list shows it at once; the same value again records nothing."""
+    first, second = new_external_id(), new_external_id()
+    account = clients.register_account(external_id=first)
+    registered: Any = account.response.json
+    for external_id in (second, None):
+        changed = portal.patch(account.path, json={"external_id": external_id})
+        assert (changed.status_code, changed.json) == (200, {**registered, "external_id": external_id})
+        assert portal.get(account.path).json == changed.json
+        assert "Event-Position" not in portal.patch(account.path, json={"external_id": external_id}).headers
+    assert listed(portal, external_id=first) == listed(portal, external_id=second) == []
+    rows = account.audit_log_rows()
+    assert [(row["action"], row["details"]) for row in rows] == [
+        ("main_account.external_id_set", {}),
+        ("main_account.external_id_set", {"external_id": second}),
+        ("main_account.registered", rows[2]["details"]),
+    ]
+    assert rows[2]["details"]["external_id"] == first
+
+
+def test_external_id_of_another_open_account_is_refused(clients: ApiClients, portal: ApiClient) -> None:
+    """Closing an account frees its external id, and so does removing it."""
+    external_id = new_external_id()
+    account, other_account = clients.register_account(external_id=external_id), clients.register_account()
+    body = {"email": f"{uuid4().hex}@company.example", "company_name": "Company", "external_id": external_id}
+    require_problem(portal.post("/v1/accounts", json=body), 409, "account-external-id-taken")
+    changes = {"company_name": "Rivers", "external_id": external_id}
+    require_problem(portal.patch(other_account.path, json=changes), 409, "account-external-id-taken")
+    assert portal.get(other_account.path).json == other_account.response.json
+
+    changed_email = portal.patch(account.path, json={"email": f"{uuid4().hex}@company.example"})
+    assert changed_email.status_code == 200
+    require_problem(portal.patch(other_account.path, json=changes), 409, "account-external-id-taken")
+
+    assert portal.delete(account.path).status_code == 204
+    assert portal.patch(other_account.path, json=changes).status_code == 200
+    assert portal.patch(other_account.path, json={"external_id": None}).status_code == 200
+    assert portal.post("/v1/accounts", json=body).status_code == 201
+    assert len(listed(portal, external_id=external_id)) == 2  # the closed one is listed, too
+
+
+@pytest.mark.parametrize("external_id", ["", " ", "x" * 201, 42, True, "a\nb", "\u202e"])
+def test_invalid_external_id_is_refused(account: Account, portal: ApiClient, external_id: Any) -> None:
+    require_problem(portal.patch(account.path, json={"external_id": external_id}), 422, "invalid-input", "external_id")
+
+
+def test_all_accounts_are_listed_once_oldest_first(clients: ApiClients, portal: ApiClient) -> None:
+    """Accounts registered while a client reads the pages come last."""
+    accounts = [clients.register_account() for _ in range(5)]
+    items: list[dict[str, Any]] = []
+    query: dict[str, Any] = {"limit": 2}
+    while True:
+        page: Any = portal.get("/v1/accounts", query_string=query).json
+        items += page["items"]
+        if len(items) == 2:
+            accounts.append(clients.register_account())
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    ids = [item["account_id"] for item in items]
+    assert len(set(ids)) == len(ids)
+    assert [account_id for account_id in ids if account_id in {account.account_id for account in accounts}] == [
+        account.account_id for account in accounts
+    ]
+    assert [item["created_at"] for item in items] == sorted(item["created_at"] for item in items)
+    wrong_list = {"limit": 2, "cursor": query["cursor"], "email": "somebody@company.example"}
+    require_problem(portal.get("/v1/accounts", query_string=wrong_list), 422, "invalid-input", "cursor")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.api.clients import ApiClients, SubUser
 
 JSON = "application/json"
-ROUTES_WITH_BODY = [route for route in routes() if route.body is not None]
+ROUTES_WITH_BODY = [route for route in routes() if route.body is not None and not route.is_form]
 each_route = pytest.mark.parametrize("route", ROUTES_WITH_BODY, ids=str)
 TEN_MEGABYTES = 10 * 1024 * 1024
 FIELDS_WITH_ANY_TEXT = {"account_email", "email", "password", "token", "current_password", "new_password"}

@@ -22,6 +22,7 @@ API_ROUTES = [route for route in routes() if route.audiences is None and not rou
 """All routes that the document describes: without console pages and files of the documentation page."""
 
 NOT_SECRET = {
+    "token_type",
     *("llm_tokens", "included_tokens", "used_tokens"),
     *("must_change_password", "temporary_password_expires_at"),
 }

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("finite_event_streams")
 SUB_USERS = "/v1/accounts/{account_id}/sub-users"
 SCOPES_BY_ROUTE = {
     "POST /v1/accounts": {"portal"},
+    "GET /v1/accounts": {"portal"},
     "GET /v1/accounts/{account_id}": {"portal"},
     "PATCH /v1/accounts/{account_id}": {"portal"},
     "DELETE /v1/accounts/{account_id}": {"portal"},
@@ -41,6 +42,8 @@ SCOPES_BY_ROUTE = {
     f"GET {SUB_USERS}/{{sub_user_id}}/personal-data": {"portal"},
     "POST /v1/sessions": {"portal"},
     "POST /v1/sessions/introspect": {"portal"},
+    "POST /oauth2/introspect": {"portal"},
+    "GET /v1/api-keys/current": {"portal", "support", "auditor", "analytics"},
     "PUT /v1/sessions/current/password": {"portal"},
     "DELETE /v1/sessions/current": {"portal"},
     "POST /v1/accounts/{account_id}/activities": {"portal"},
@@ -107,10 +110,10 @@ def test_exactly_the_specified_routes_exist_outside_the_console() -> None:
 
 
 @each_route(ROUTES)
-def test_only_routes_below_v1_require_an_api_key(route: Route) -> None:
+def test_only_routes_of_the_api_require_an_api_key(route: Route) -> None:
     """Every other route is declared as public: a route without any declaration answers 403 to everyone."""
     assert route.scopes is not None
-    assert bool(route.scopes) == route.rule.startswith("/v1/")
+    assert bool(route.scopes) == route.rule.startswith(("/v1/", "/oauth2/"))
 
 
 def test_auditor_scope_only_reads_and_suffices_for_an_audit() -> None:
@@ -141,7 +144,7 @@ def test_missing_or_invalid_key_is_refused(clients: ApiClients, route: Route) ->
         headers = {} if authorization is None else {"Authorization": authorization}
         response = clients.anonymous.request(route.method, path, headers=headers, data=b"{")
         require_problem(response, 401, "unknown-api-key")
-        assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers"'
+        assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers", error="invalid_token"'
 
 
 class UnreadBody(io.RawIOBase):

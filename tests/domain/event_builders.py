@@ -29,6 +29,7 @@ REGISTERED = event_spec(
     company_name=Ciphertext("Acme"),
     language="en",
     sub_user_limit=10,
+    external_id=None,
 )
 CLOSED = event_spec(events.MainAccountClosed)
 

@@ -104,6 +104,7 @@ commands = st.one_of(
     command(MainAccount.delete_sub_user, sub_user_id=sub_user_ids),
     command(MainAccount.raise_sub_user_limit, limit=st.integers(9, 13)),
     command(MainAccount.set_plan, plan=plans),
+    command(MainAccount.set_external_id, external_id=st.none() | ciphertexts),
     command(MainAccount.record_reached_thresholds, period=periods, used=usages),
     command(
         MainAccount.change_details,

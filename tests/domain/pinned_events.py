@@ -125,6 +125,7 @@ HISTORY = [
             "company_name": Ciphertext("c2VhbGVkIGNvbXBhbnk"),
             "language": "en",
             "sub_user_limit": 10,
+            "external_id": None,
         },
         version=1,
     ),
@@ -497,6 +498,16 @@ HISTORY = [
 ]
 
 STANDALONE_EVENTS = [
+    PinnedEvent(
+        events.MainAccountExternalIdSet,
+        "MainAccountExternalIdSet",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"external_id":"c2VhbGVkIGlk"}'
+        ),
+        {**OWNER_METADATA, "external_id": Ciphertext("c2VhbGVkIGlk")},
+        version=2,
+    ),
     PinnedEvent(
         events.SubUserVisibilityChanged,
         "SubUserVisibilityChanged",

@@ -26,6 +26,7 @@ PERSONAL_FIELDS = {
     "name",
     "surname",
     "company_name",
+    "external_id",
     "ip",
     "user_agent",
     "reason",

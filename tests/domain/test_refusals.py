@@ -12,6 +12,7 @@ CODES = {
     "AccountIsClosed": "account-closed",
     "AccountEmailTaken": "account-email-taken",
     "SubUserNotFound": "sub-user-not-found",
+    "AccountExternalIdTaken": "account-external-id-taken",
     "SubUserLimitReached": "sub-user-limit-reached",
     "SubUserEmailTaken": "sub-user-email-taken",
     "SubUserIsInactive": "sub-user-inactive",

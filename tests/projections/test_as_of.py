@@ -174,7 +174,9 @@ def record_history(
 
 
 def _activity_event(account_id: UUID, sub_user_id: UUID, activity: Activity) -> events.SubUserActivityRecorded:
-    absent = dict.fromkeys(("target", "details", "request_id", "ip", "user_agent"))
+    absent = dict.fromkeys(
+        ("target", "details", "request_id", "ip", "user_agent", "reason", "actor_api_key_id", "actor_person")
+    )
     at = NOW + activity.minute * MINUTE + activity.clock_error
     return events.SubUserActivityRecorded(
         uuid4(), 1, at, account_id=account_id, sub_user_id=sub_user_id, action="tool.used", occurred_at=NOW, **absent

@@ -41,6 +41,7 @@ ENVELOPE_ATTRIBUTES = {
     "sub_user_id": "subject",
     "actor_type": "data.actor.type",
     "actor_id": "data.actor.id",
+    "actor_api_key_id": "data.actor.api_key_id",
 }
 """Envelope attributes, by the event field that they publish."""
 

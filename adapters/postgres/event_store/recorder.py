@@ -15,7 +15,7 @@ from adapters.postgres.prepared_statements import execute_transaction
 from adapters.postgres.sql_files import statements
 from application.errors import IdempotentResponseExists, VersionConflict
 from application.transactional_writes import OpenSession, StoreIdempotentResponse
-from domain.refusals import AccountEmailTaken
+from domain.refusals import AccountEmailTaken, AccountExternalIdTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,7 @@ APPEND_WITH_SESSION = APPENDING["append_with_session"].replace("{opened}", WRITE
 CONFLICTS: dict[str, type[Exception]] = {
     "stored_events_pkey": VersionConflict,
     "account_directory_email_key": AccountEmailTaken,
+    "account_directory_external_id_key": AccountExternalIdTaken,
     "kept_answers_key": IdempotentResponseExists,
     "webhooks_slot_key": VersionConflict,
     "open_account": VersionConflict,

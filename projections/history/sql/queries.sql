@@ -74,7 +74,8 @@ SELECT notification_id AS position, originator_id, originator_version, topic, st
 FROM stored_events
 WHERE originator_id = %(account_id)s AND notification_id > %(after_position)s AND notification_id <= %(max_position)s
   AND topic IN (
-          'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountClosed', 'SubUserLimitRaised',
+          'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountExternalIdSet', 'MainAccountClosed',
+          'SubUserLimitRaised',
           'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserVisibilityChanged',
           'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated', 'SubUserPasswordReset',
           'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')
@@ -89,7 +90,8 @@ WITH page AS MATERIALIZED (
      WHERE originator_id = %(account_id)s
        AND notification_id > %(after_position)s AND notification_id <= %(max_position)s
        AND topic IN (
-          'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountClosed', 'SubUserLimitRaised',
+          'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountExternalIdSet', 'MainAccountClosed',
+          'SubUserLimitRaised',
           'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserVisibilityChanged',
           'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated', 'SubUserPasswordReset',
           'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')

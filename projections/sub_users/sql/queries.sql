@@ -1,9 +1,20 @@
 -- name: find_account
 -- An account, with its number of sub-users.
-SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at,
+SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at, external_id,
        (SELECT count(*) FROM sub_user_view s WHERE s.account_id = a.account_id) AS sub_user_count
 FROM account_view a
 WHERE account_id = %(account_id)s
+
+-- name: list_accounts
+-- A page of accounts, oldest first, optionally those with an e-mail or with an external id.
+SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at, external_id,
+       (SELECT count(*) FROM sub_user_view s WHERE s.account_id = a.account_id) AS sub_user_count
+FROM account_view a
+WHERE (%(email)s::text IS NULL OR lower(email) = lower(%(email)s))
+  AND (%(external_id)s::text IS NULL OR external_id = %(external_id)s)
+  AND (%(created_after)s::timestamptz IS NULL OR (created_at, account_id) > (%(created_after)s, %(id_after)s))
+ORDER BY created_at, account_id
+LIMIT %(limit)s
 
 -- name: find_sub_user
 -- One sub-user of an account.

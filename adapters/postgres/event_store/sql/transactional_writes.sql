@@ -12,7 +12,9 @@ WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WH
     deleted_sessions AS (DELETE FROM sessions WHERE person_id = %(person_id)s),
     deleted_hold AS (DELETE FROM legal_holds WHERE person_id = %(person_id)s),
     deleted_rows AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s),
-    erased_names AS (UPDATE account_view SET email = '[erased]', company_name = '[erased]' WHERE account_id = %(person_id)s)
+    erased_names AS (
+        UPDATE account_view SET email = '[erased]', company_name = '[erased]', external_id = NULL
+        WHERE account_id = %(person_id)s)
 DELETE FROM vault WHERE person_id = %(person_id)s
 
 -- name: PlaceLegalHold
@@ -75,8 +77,14 @@ WHERE person_id = %(person_id)s AND NOT coalesce(least(access_expires_at, %(acce
 DELETE FROM console_links WHERE link_hash = %(link_hash)s
 
 -- name: AddAccountToDirectory
--- Register an account's e-mail. A second account with the same e-mail violates account_directory_email_key.
-INSERT INTO account_directory (email_hash, account_id) VALUES (%(email_hash)s, %(account_id)s)
+-- Register an account's e-mail and external id. A second account with the same e-mail violates
+-- account_directory_email_key, one with the same external id account_directory_external_id_key.
+INSERT INTO account_directory (email_hash, account_id, external_id_hash)
+VALUES (%(email_hash)s, %(account_id)s, %(external_id_hash)s)
+
+-- name: SetAccountExternalId
+-- Set or remove an account's external id.
+UPDATE account_directory SET external_id_hash = %(external_id_hash)s WHERE account_id = %(account_id)s
 
 -- name: RemoveAccountFromDirectory
 -- Release an account's e-mail.

@@ -6,12 +6,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from api.http.authentication import command_context, service
-from api.http.resources.accounts.schemas import AccountAnswer, AccountPatch, ConsoleLinkAnswer, NewAccount, NewLimit
+from api.http.resources.accounts.schemas import (
+    AccountAnswer,
+    AccountListAnswer,
+    AccountListQuery,
+    AccountPatch,
+    ConsoleLinkAnswer,
+    NewAccount,
+    NewLimit,
+)
 from api.http.responses import IdempotentRequest, json_response, required_position
 from api.http.routing import IDEMPOTENCY_KEY, LOCATION, RECORDED_POSITION, REQUIRED_POSITION, Routes
 from application.commands.accounts import AccountChanges
 from application.commands.api_keys import Scope
 from application.sign_in.owner_sign_in import LINK_LIFETIME
+from projections.sub_users.queries import AccountFilter
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
 
 routes = Routes("accounts", "Main accounts")
 ACCOUNT = AccountAnswer()
+ACCOUNT_LIST = AccountListAnswer()
 CONSOLE_LINK = ConsoleLinkAnswer()
 PATH = "/v1/accounts/<uuid:account_id>"
 
@@ -47,6 +57,24 @@ def register_account(body: dict[str, Any]) -> Response:
 
 @routes.route(
     "GET",
+    "/v1/accounts",
+    Scope.PORTAL,
+    headers=(REQUIRED_POSITION,),
+    query=AccountListQuery,
+    response=(200, AccountListAnswer),
+)
+def list_accounts(query: dict[str, Any]) -> Response:
+    """List main accounts, oldest first, or find one by its e-mail or external id.
+
+    Closed accounts are included. The list includes every change whose response was sent before this request.
+    """
+    account_filter = AccountFilter(query.get("email"), query.get("external_id"))
+    page = service().queries.sub_users.accounts(account_filter, query["limit"], query["cursor"], required_position())
+    return json_response(ACCOUNT_LIST.to_json(page))
+
+
+@routes.route(
+    "GET",
     PATH,
     Scope.PORTAL,
     problems=(HTTPStatus.NOT_FOUND,),
@@ -68,8 +96,9 @@ def show_account(account_id: UUID) -> Response:
     response_headers=(RECORDED_POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
-    """Change a main account's e-mail, company name, language or password."""
-    outcome = service().commands.accounts.change(account_id, AccountChanges(**body), command_context(account_id))
+    """Change a main account's e-mail, company name, language, password or external id."""
+    changes = AccountChanges(**body, changes_external_id="external_id" in body)
+    outcome = service().commands.accounts.change(account_id, changes, command_context(account_id))
     return json_response(ACCOUNT.to_json(outcome.value), position=outcome.position)
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from api.http.fields.numbers import StrictInteger
 from api.http.fields.texts import Email, NewPassword, Text
 from api.http.fields.times import Time
 from api.http.response_bodies import ResponseBody
-from api.http.schemas import MAX_NAME_LENGTH, Request
+from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 
 LANGUAGES = ("en", "it")
 MAX_SUB_USER_LIMIT = 10_000
+MAX_EXTERNAL_ID_LENGTH = 200
+
+
+def _external_id(**options: Any) -> Text:
+    description = "The portal's own id of the account, unique among its open accounts."
+    return Text(max_length=MAX_EXTERNAL_ID_LENGTH, metadata={"description": description}, **options)
 
 
 class NewAccount(Request):
@@ -21,6 +29,7 @@ class NewAccount(Request):
     company_name = Text(max_length=MAX_NAME_LENGTH, required=True)
     language = fields.String(validate=validate.OneOf(LANGUAGES), load_default="en")
     password = NewPassword()
+    external_id = _external_id()
 
 
 class AccountPatch(Request):
@@ -30,6 +39,14 @@ class AccountPatch(Request):
     company_name = Text(max_length=MAX_NAME_LENGTH)
     language = fields.String(validate=validate.OneOf(LANGUAGES))
     password = NewPassword()
+    external_id = _external_id(allow_none=True)
+
+
+class AccountListQuery(Paging):
+    """Which accounts to list."""
+
+    email = Email()
+    external_id = _external_id()
 
 
 class AccountAnswer(ResponseBody):
@@ -43,6 +60,16 @@ class AccountAnswer(ResponseBody):
     sub_user_count = fields.Integer(required=True)
     created_at = Time(required=True)
     closed_at = Time(required=True, allow_none=True)
+    external_id = fields.String(
+        required=True, allow_none=True, metadata={"description": "The portal's own id of the account."}
+    )
+
+
+class AccountListAnswer(ResponseBody):
+    """A page of accounts, oldest first."""
+
+    items = fields.List(fields.Nested(AccountAnswer), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
 
 
 class ConsoleLinkAnswer(ResponseBody):

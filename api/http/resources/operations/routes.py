@@ -58,6 +58,6 @@ def _require_metrics_token() -> None:
         detail = "Metrics are disabled. Set SUBUSERS_METRICS_TOKEN to enable them."
         raise Problem(HTTPStatus.NOT_FOUND, "not-found", detail)
     if not hmac.compare_digest(bearer_token().encode("utf-8", "surrogateescape"), expected.encode()):
-        headers = {"WWW-Authenticate": 'Bearer realm="subusers metrics"'}
+        headers = {"WWW-Authenticate": 'Bearer realm="subusers metrics", error="invalid_token"'}
         detail = "Metrics require a token: Authorization: Bearer <SUBUSERS_METRICS_TOKEN>."
         raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-metrics-token", detail, headers=headers)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
-from api.http.authentication import api_key, command_context, require_account, service
+from api.http.authentication import (
+    OAUTH_INTROSPECTION_PATH,
+    api_key,
+    command_context,
+    require_account,
+    service,
+)
 from api.http.problems import unprocessable
 from api.http.refusal_timing import uniform_refusals
 from api.http.resources.sessions.schemas import (
@@ -15,6 +21,8 @@ from api.http.resources.sessions.schemas import (
     Introspection,
     IntrospectionAnswer,
     Login,
+    OAuthIntrospection,
+    OAuthIntrospectionAnswer,
     OpenedSessionAnswer,
     OwnPassword,
 )
@@ -27,10 +35,13 @@ from domain.permission_catalog import permissions_of
 if TYPE_CHECKING:
     from flask import Response
 
+    from application.commands.resources import SubUserDetails
+    from application.ports.sessions import Session
     from domain.permission_catalog import Permission
 
 routes = Routes("sessions", "Sessions of sub-users")
 OPENED, INTROSPECTION = OpenedSessionAnswer(), IntrospectionAnswer()
+OAUTH_INTROSPECTION = OAuthIntrospectionAnswer()
 
 
 @routes.route(
@@ -67,14 +78,14 @@ def log_in(body: dict[str, Any]) -> Response:
 def introspect(body: dict[str, Any]) -> Response:
     """Check whether a session is active, and which permissions it has.
 
-    The response has `allowed` if the request has `permission`. Each check counts as a use of the session.
+    The response has `allowed` if the request has `permission`, and the sub-user's name and e-mail if it has `profile`.
+    Each check counts as a use of the session.
     """
-    session = service().queries.sessions.find(token_hash(body["token"]), service().clock())
-    permission = body["permission"]
-    if session is None or session.belongs_to_owner or not api_key().allows_account(session.account_id):
-        state: dict[str, Any] = {"active": False}
-        permissions: tuple[Permission, ...] = ()
-    else:
+    session, permission = _find_session(body["token"]), body["permission"]
+    holder = _find_holder(session) if session is not None and body["profile"] else None
+    state: dict[str, Any] = {"active": False}
+    permissions: tuple[Permission, ...] = ()
+    if session is not None and (holder is not None or not body["profile"]):
         permissions = permissions_of(session.assurance)
         state = {
             "active": True,
@@ -84,9 +95,45 @@ def introspect(body: dict[str, Any]) -> Response:
             "must_change_password": session.assurance.is_restricted,
             "expires_at": session.expires_at,
         }
+        if holder is not None:
+            state |= {"email": holder.email, "name": holder.name, "surname": holder.surname}
     if permission is not None:
         state["allowed"] = permission in permissions
     return json_response(INTROSPECTION.to_json(state))
+
+
+@routes.route(
+    "POST",
+    OAUTH_INTROSPECTION_PATH,
+    Scope.PORTAL,
+    form=OAuthIntrospection,
+    response=(200, OAuthIntrospectionAnswer),
+)
+def introspect_oauth_token(form: dict[str, Any]) -> Response:
+    """Check whether a session is active, by RFC 7662 (OAuth 2.0 Token Introspection).
+
+    The API key is the bearer token of the request, or the password of HTTP Basic with any user name.
+    """
+    session = _find_session(form["token"])
+    holder = _find_holder(session) if session is not None else None
+    if session is None or holder is None:
+        return json_response(OAUTH_INTROSPECTION.to_json({"active": False}))
+    return json_response(
+        OAUTH_INTROSPECTION.to_json(
+            {
+                "active": True,
+                "sub": session.person_id,
+                "scope": " ".join(permissions_of(session.assurance)),
+                "username": holder.email,
+                "name": f"{holder.name} {holder.surname}",
+                "client_id": api_key().api_key_id,
+                "exp": int(session.expires_at.timestamp()),
+                "token_type": "session",
+                "account_id": session.account_id,
+                "must_change_password": session.assurance.is_restricted,
+            }
+        )
+    )
 
 
 @routes.route(
@@ -125,6 +172,18 @@ def log_out() -> Response:
     """Log a sub-user out."""
     outcome = service().commands.sub_user_sessions.log_out(_session_token(), command_context())
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+def _find_session(token: str) -> Session | None:
+    """Return a sub-user's valid session, and record its use. None if the API key is not allowed for the account."""
+    session = service().queries.sessions.find(token_hash(token), service().clock())
+    if session is None or session.belongs_to_owner or not api_key().allows_account(session.account_id):
+        return None
+    return session
+
+
+def _find_holder(session: Session) -> SubUserDetails | None:
+    return service().commands.sub_user_sessions.find_holder(session.account_id, session.person_id)
 
 
 def _session_token() -> str:

@@ -1,0 +1,115 @@
+"""Token introspection by RFC 7662, and the profile in our own introspection."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from application.commands.api_keys import Limits, Scope
+from tests.api.clients import ApiClient, require_problem
+from tests.api_keys import BY_OPERATOR
+
+if TYPE_CHECKING:
+    from tests.api.clients import Account, ApiClients
+
+PATH = "/oauth2/introspect"
+
+
+def introspect(client: ApiClient, token: str, **form: str) -> Any:
+    response = client.post(PATH, data={"token": token, **form})
+    assert response.status_code == 200, response.text
+    assert response.headers["Cache-Control"] == "no-store"
+    return response.json
+
+
+def test_active_session(clients: ApiClients, account: Account) -> None:
+    """The response has the members of RFC 7662, section 2.2, and our own."""
+    sub_user = account.create_with_own_password()
+    token = sub_user.new_token()
+    ours: Any = clients.portal.post("/v1/sessions/introspect", json={"token": token, "profile": True}).json
+    key: Any = clients.portal.get("/v1/api-keys/current").json
+
+    assert introspect(clients.portal, token, token_type_hint="access_token") == {
+        "active": True,
+        "sub": sub_user.sub_user_id,
+        "scope": " ".join(ours["permissions"]),
+        "username": sub_user.email,
+        "name": f"{ours['name']} {ours['surname']}",
+        "client_id": key["api_key_id"],
+        "exp": int(datetime.fromisoformat(ours["expires_at"]).timestamp()),
+        "token_type": "session",
+        "account_id": account.account_id,
+        "must_change_password": False,
+    }
+    assert ours["email"] == sub_user.email
+    plain: Any = clients.portal.post("/v1/sessions/introspect", json={"token": token}).json
+    assert plain == {name: value for name, value in ours.items() if name not in {"email", "name", "surname"}}
+
+
+def test_inactive_session_has_no_other_member(clients: ApiClients, account: Account) -> None:
+    """RFC 7662, section 2.2: nothing says why. The next request after the end is refused."""
+    sub_user = account.create_with_own_password()
+    token = sub_user.new_token()
+    assert introspect(clients.portal, token)["active"] is True
+    clients.portal.patch(sub_user.path, json={"active": False})
+    assert introspect(clients.portal, token) == introspect(clients.portal, uuid4().hex) == {"active": False}
+    body = {"token": token, "profile": True, "permission": "assistants"}
+    assert clients.portal.post("/v1/sessions/introspect", json=body).json == {"active": False, "allowed": False}
+
+
+def test_restricted_session_has_no_scope(clients: ApiClients, account: Account) -> None:
+    """A session opened with a temporary password is active, but may only set a password."""
+    token = account.create_active().new_token()
+    state = introspect(clients.portal, token)
+    assert (state["active"], state["scope"], state["must_change_password"]) == (True, "", True)
+
+
+def test_api_key_as_password_of_http_basic(clients: ApiClients, account: Account) -> None:
+    """OAuth clients usually authenticate so. Other routes refuse it."""
+    token = account.create_with_own_password().new_token()
+    key = clients.portal.headers["Authorization"].removeprefix("Bearer ")
+    credentials = base64.b64encode(f"any name:{key}".encode()).decode()
+    client = ApiClient(clients.app, {"Authorization": f"Basic {credentials}"})
+    assert introspect(client, token)["active"] is True
+    require_problem(client.post("/v1/sessions/introspect", json={"token": token}), 401, "unknown-api-key")
+    for wrong in (f"any name:{key}x", "any name:", "any name", f"{key}:"):
+        credentials = base64.b64encode(wrong.encode()).decode()
+        client = ApiClient(clients.app, {"Authorization": f"Basic {credentials}"})
+        require_problem(client.post(PATH, data={"token": token}), 401, "unknown-api-key")
+
+
+def test_session_of_another_account_than_the_keys_is_inactive(clients: ApiClients, account: Account) -> None:
+    """The owner's session is inactive as well, as in our own introspection."""
+    token = account.create_with_own_password().new_token()
+    limits = Limits(accounts=frozenset({uuid4()}))
+    secret = clients.service.commands.api_keys.create(Scope.PORTAL, "other", BY_OPERATOR, limits)
+    assert introspect(ApiClient.with_key(clients.app, secret), token) == {"active": False}
+
+
+@pytest.mark.parametrize(
+    ("request_arguments", "status", "code", "fields"),
+    [
+        ({"json": {"token": "a"}}, 415, "unsupported-media-type", ()),
+        ({"data": {}}, 415, "unsupported-media-type", ()),
+        ({"data": {"token": ""}}, 422, "invalid-input", ("token",)),
+        ({"data": {"token_type_hint": "access_token"}}, 422, "invalid-input", ("token",)),
+        ({"data": {"token": "a" * 1001}}, 422, "invalid-input", ("token",)),
+        ({"data": {"token": ["a", "b"]}}, 400, "malformed-body", ()),
+        (
+            {"data": b"token=%ff", "content_type": "application/x-www-form-urlencoded"},
+            *(400, "malformed-body", ()),
+        ),
+        (
+            {"data": b"token=\xff", "content_type": "application/x-www-form-urlencoded"},
+            *(400, "malformed-body", ()),
+        ),
+    ],
+)
+def test_invalid_form_is_refused(
+    clients: ApiClients, request_arguments: dict[str, Any], status: int, code: str, fields: tuple[str, ...]
+) -> None:
+    require_problem(clients.portal.post(PATH, **request_arguments), status, code, *fields)
