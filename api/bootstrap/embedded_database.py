@@ -47,9 +47,9 @@ def restartable_database(settings: Settings, *, may_create: bool = False) -> Ite
     postgres = EmbeddedPostgres(settings.postgres_folder, max_connections=settings.max_database_connections)
     if not may_create and not postgres.exists():
         msg = (
-            f"there is no database: SUBUSERS_DATABASE_URL is not set, and {settings.postgres_folder} has no data. Set "
-            "SUBUSERS_DATABASE_URL, or SUBUSERS_DATA_DIR to the folder of the service, or run `subusers serve` or "
-            "`subusers migrate` to create a database there"
+            f"there is no database in {settings.data_dir}, and SUBUSERS_DATABASE_URL is not set: set it, set "
+            "SUBUSERS_DATA_DIR to the service's folder, or create a database with `subusers serve` or "
+            "`subusers migrate`"
         )
         raise ConfigError(msg)
 

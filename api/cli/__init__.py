@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from importlib import import_module
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 FAILED, CANNOT_START, INTERNAL_ERROR = 1, 2, 70
 """Exit codes: an error during the command; wrong options or settings, or a database that cannot be used; a fault of the
 program itself (EX_SOFTWARE of sysexits.h), which must not be taken for the result of `verify`."""
+
+QUOTED_OPTION = re.compile(r"'(-[\w-]+)'")
+"""An option in messages of typer. Those of the commands have no quotes around it."""
 
 PYDANTIC_PREFIX = "Value error, "
 """Words of the library with which typer parses values, in front of each of its messages."""
@@ -77,6 +81,11 @@ class LazyCommands(TyperGroup):
         _hide_types_of_flags(built, ctx)
         return built
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help of the group."""
+        _hide_types_of_flags(self, ctx)
+        super().format_help(ctx, formatter)
+
 
 def _hide_types_of_flags(command: Any, ctx: Any) -> None:
     """Keep typer from showing the type `<bool>` next to each flag in the help, also of subcommands."""
@@ -84,7 +93,8 @@ def _hide_types_of_flags(command: Any, ctx: Any) -> None:
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
     for subcommand in getattr(command, "commands", {}).values():
-        _hide_types_of_flags(subcommand, ctx)
+        if subcommand.name not in MODULE_BY_COMMAND:  # those are built when they are needed
+            _hide_types_of_flags(subcommand, ctx)
 
 
 app = typer.Typer(cls=LazyCommands, name="subusers", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -158,9 +168,10 @@ def _describe(error: Exception) -> tuple[str, int]:
 def _report_usage_error(error: TyperException) -> int:
     """Report a wrong option or argument, and name the command whose help describes it. Return the exit code."""
     message = " ".join(error.format_message().replace(PYDANTIC_PREFIX, "").split()).rstrip(".")
+    message = QUOTED_OPTION.sub(r"\1", message)
     context: Context | None = getattr(error, "ctx", None)
     if message:  # otherwise typer has printed the help
-        report(f"{message}; see `{context.command_path if context is not None else 'subusers'} --help`")
+        report(f"{message} (see `{context.command_path if context is not None else 'subusers'} --help`)")
     return error.exit_code
 
 

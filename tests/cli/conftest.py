@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import base64
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from api import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from api.bootstrap.config import Settings
+
+
+@pytest.fixture(autouse=True)
+def logging_restored() -> Iterator[None]:
+    """Restore the configuration of logs after each test, because some commands change it."""
+    configuration, handlers, level = structlog.get_config(), list(logging.root.handlers), logging.root.level
+    yield
+    structlog.configure(**configuration)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 def as_setting(*keys: bytes) -> str:

@@ -42,8 +42,8 @@ def serve() -> None:
     settings = config.load()
     config.require_signing_key(settings)
     with (
-        _listening(settings) as listener,
         embedded_database.restartable_database(settings, may_create=True) as run_database,
+        _listening(settings) as listener,
     ):
         _log_database(settings)
         database = DatabaseKeeper(run_database)
@@ -59,7 +59,7 @@ def api() -> None:
     logs.configure()
     signals = SignalPipe()
     settings = config.load()
-    with _listening(settings) as listener, embedded_database.restartable_database(settings) as run_database:
+    with embedded_database.restartable_database(settings) as run_database, _listening(settings) as listener:
         _log_database(settings)
         database = DatabaseKeeper(run_database)
         with build_service(database.settings):

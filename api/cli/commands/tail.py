@@ -147,7 +147,7 @@ def _print_paragraph(terminal: Console, event: dict[str, Any]) -> None:
     facts = Text(" ".join(f"{name}={json.dumps(value)}" for name, value in data.items()), "dim")
     for line in (Text(ids), facts):
         if line.plain:
-            terminal.print(Padding(line, (0, 0, 0, INDENT)), soft_wrap=False)
+            terminal.print(Padding(line, (0, 0, 0, INDENT), expand=False), soft_wrap=False)
 
 
 def _beginning(event: dict[str, Any], type_width: int) -> Iterator[str | tuple[str, str]]:

@@ -115,9 +115,10 @@ def verify(  # noqa: PLR0913  # one parameter per option
         for line in result.lines if not as_json else ():
             echo(line)
     except UNDETERMINED_ERRORS as error:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        report(f"could not tell: {reason}")
         if as_json:
-            print_json({"result": NAME_BY_EXIT_CODE[UNDETERMINED], "reason": str(error)})
-        report(f"could not tell: {error}")
+            print_json({"result": NAME_BY_EXIT_CODE[UNDETERMINED], "reason": reason})
         raise typer.Exit(UNDETERMINED) from None
     raise typer.Exit(result.exit_code)
 

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
+import psycopg
 import typer
 from rich.table import Table
 
 from api.bootstrap import composition_root, connections, maintenance
+from api.bootstrap.config import ConfigError
 from api.cli.options import AsJson
 from api.cli.output import echo, print_json, print_table, print_text, progress_bar
 from api.cli.startup import existing_database, open_service
@@ -181,7 +183,12 @@ def rebuild(
             connections.connect_for_maintenance(service.settings.owner_url, "rebuild") as connection,
             progress_bar(f"rebuilding {view}") as show_progress,
         ):
-            position = rebuild_view(projection, connection, show_progress)
+            try:
+                position = rebuild_view(projection, connection, show_progress)
+            except psycopg.errors.InsufficientPrivilege as error:
+                reason = error.diag.message_primary
+                msg = f"{reason}: SUBUSERS_ADMIN_DATABASE_URL must name a role with the right to rebuild"
+                raise ConfigError(msg) from None
     if as_json:
         print_json({"view": view, "position": position})
     else:
