@@ -90,7 +90,7 @@ def publish_with_confirms(service: Service, broker: RabbitMq, end: int) -> float
     """Let the publisher publish the whole history; return the seconds taken."""
     url = service.settings.database_url or ""
     stop = threading.Event()
-    envelopes = Envelopes(service.settings.public_url)
+    envelopes = Envelopes(service.source)
     publisher = Publisher(lambda: connections.connect_to_follow(url), CHANNEL, envelopes, broker)
     thread = threading.Thread(target=publisher.run, args=[stop])
     with psycopg.connect(service.settings.owner_url, autocommit=True) as connection:

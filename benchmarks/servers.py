@@ -41,7 +41,7 @@ def temporary_database() -> Iterator[Settings]:
     folder.chmod(0o711)  # if we are root, the database runs as another user
     settings = replace(config.load(), database_url=None, embedded=True, data_dir=folder, master_keys=(), processes=1)
     try:
-        with embedded_database.database_running(settings) as ready:
+        with embedded_database.database_running(settings, may_create=True) as ready:
             maintenance.run_migrations(ready)
             yield ready
     finally:

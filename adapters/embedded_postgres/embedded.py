@@ -12,7 +12,7 @@ import psycopg
 from adapters.embedded_postgres.binaries import usable_binaries
 from adapters.embedded_postgres.cluster import create_cluster, create_database
 from adapters.embedded_postgres.errors import EmbeddedPostgresError
-from adapters.embedded_postgres.home import find_home, write_pointer
+from adapters.embedded_postgres.home import find_home, has_cluster, write_pointer
 from adapters.embedded_postgres.launch import DEFAULT_MAX_CONNECTIONS, Launch
 from adapters.embedded_postgres.locks import Presence, exclusive_lock
 from adapters.embedded_postgres.os_user import os_user_for
@@ -55,6 +55,11 @@ class EmbeddedPostgres:
     def location(self) -> Path:
         """Folder with data, log and password: the requested one, unless `start` had to choose another."""
         return self._folder if self._home is None else self._home.folder
+
+    def exists(self) -> bool:
+        """Return whether the server's cluster exists. Creates nothing. Raises `EmbeddedPostgresError`."""
+        with self._errors_translated():
+            return has_cluster(self._folder)
 
     def start(self) -> str:
         """Start the server if it is not running, and return the database URL of the owner's role, with its password.

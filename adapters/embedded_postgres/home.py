@@ -142,6 +142,11 @@ def find_home(folder: Path, fallback_folder: Path) -> Home:
     return home
 
 
+def has_cluster(folder: Path) -> bool:
+    """Return whether the requested folder has a cluster, or names the folder of one. Creates nothing."""
+    return (folder / POINTER).exists() or Home(folder).data_directory.exists()
+
+
 def write_pointer(folder: Path, home: Home) -> None:
     """Write the pointer file into the requested folder, if its files are elsewhere."""
     pointer = folder / POINTER

@@ -21,6 +21,7 @@ from adapters.postgres.event_store.lineage import Lineage
 from adapters.postgres.event_store.mapper import EventMapper
 from adapters.postgres.maintenance.master_key_rotation import MasterKeyRotation
 from adapters.postgres.signals import CHANNEL, Signals
+from adapters.postgres.tables import installation
 from adapters.postgres.tables.account_directory import PostgresAccountDirectory
 from adapters.postgres.tables.api_key_uses import ApiKeyUses
 from adapters.postgres.tables.api_keys import PostgresApiKeys, new_secret
@@ -106,6 +107,7 @@ class _Store:
     database: Database
     lineage: Lineage
     signals: Signals
+    source: str
     mapper: EventMapper
     main_accounts: MainAccounts
     master_keys: MasterKeys
@@ -140,6 +142,7 @@ def build(
         database=store.database,
         lineage=store.lineage,
         signals=store.signals,
+        source=store.source,
         main_accounts=store.main_accounts,
         account_directory=store.directory,
         keyed_hasher=store.keyed_hasher,
@@ -177,6 +180,7 @@ def _open_store(settings: Settings, clock: Clock | None, limits: Limits, wall_cl
         database=database,
         lineage=lineage,
         signals=signals,
+        source=settings.source or _stored_source(database) or settings.public_url,
         mapper=mapper,
         main_accounts=MainAccounts(factory, mapper, PostgresAccountStreams(database)),
         master_keys=master_keys,
@@ -300,7 +304,12 @@ def _workers(store: _Store, commands: Commands, queries: Queries) -> Workers:
 
 
 def _envelopes(store: _Store) -> Envelopes:
-    return Envelopes(store.settings.public_url, lambda: store.lineage.epoch)
+    return Envelopes(store.source, lambda: store.lineage.epoch)
+
+
+def _stored_source(database: Database) -> str | None:
+    with database.get_connection() as connection:
+        return installation.source(connection)
 
 
 def _publisher(store: _Store) -> Publisher | None:

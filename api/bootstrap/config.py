@@ -17,6 +17,7 @@ from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
 
 from api.bootstrap.cores import available_cores
+from api.bootstrap.database_name import without_password
 from api.bootstrap.signing_keys import SigningKeys
 from api.presentation.durations import parse_duration
 from api.strict_parsing import parse_integer
@@ -73,6 +74,9 @@ class Settings:
     `admin_database_url` is for migrations and rebuilds; without it, the service runs as the owner of its tables. The
     data of deleted sub-users is kept for `erasure_delay`. The audit log shows events for `audit_retention`, or without
     limit if it is None. Without a `metrics_token`, `/metrics` is disabled.
+
+    `source` is the public URL if the operator has set it, and replaces the stored `source` of events. None keeps the
+    stored one.
     """
 
     database_url: str | None = field(repr=False)
@@ -99,6 +103,7 @@ class Settings:
     connections: int = DEFAULT_CONNECTIONS
     connections_per_client: int = DEFAULT_CONNECTIONS_PER_CLIENT
     watchdog_seconds: int = DEFAULT_WATCHDOG_SECONDS
+    source: str | None = None
     critical_threads: int = CRITICAL_THREADS
     sign_in_threads: int = SIGN_IN_THREADS
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
@@ -138,6 +143,13 @@ class Settings:
         return self.admin_database_url or self.database_url or ""
 
     @property
+    def database_name(self) -> str:
+        """Where the database is, for people: its URL without password and options, or the embedded one's folder."""
+        if self.embedded:
+            return f"embedded PostgreSQL in {self.postgres_folder}"
+        return without_password(self.database_url or "")
+
+    @property
     def mail_folder(self) -> Path:
         """Folder for mails without a mail server."""
         return self.data_dir / "mails"
@@ -175,6 +187,17 @@ def load(*, with_master_key: bool = True) -> Settings:
     return settings
 
 
+def requested_columns() -> int | None:
+    """Return the width for output that does not go to a terminal, from COLUMNS; None without one."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if re.fullmatch("[1-9][0-9]{0,4}", columns, re.ASCII) else None
+
+
+def colors_are_disabled() -> bool:
+    """Return whether the user wants neither colors nor other styles in the output (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def share_metrics_in(folder: Path) -> None:
     """Let prometheus_client store its values in files that processes share. It reads the environment itself."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
@@ -192,7 +215,9 @@ def _read(env: Env) -> Settings:
     port = _integer("PORT", env.str("PORT", None), 8000, PORTS.start, PORTS.stop - 1)
     database_url = _database_url("DATABASE_URL", env.str("DATABASE_URL", None))
     data_dir = Path(env.str("DATA_DIR", ".subusers")).resolve()
-    public_url = env.str("PUBLIC_URL", f"http://{_url_host(host)}:{port}").rstrip("/")
+    configured_url = env.str("PUBLIC_URL", None)
+    default_url = f"http://{_url_host(host)}:{port}"
+    public_url = _public_url((default_url if configured_url is None else configured_url).rstrip("/"))
     return Settings(
         database_url=database_url,
         audit_retention=_optional_duration("AUDIT_RETENTION", env.str("AUDIT_RETENTION", "")),
@@ -204,7 +229,8 @@ def _read(env: Env) -> Settings:
         data_dir=data_dir,
         host=host,
         port=port,
-        public_url=_public_url(public_url),
+        public_url=public_url,
+        source=None if configured_url is None else public_url,
         processes=_integer("PROCESSES", env.str("PROCESSES", None), cores, 1, 64),
         threads=_integer("THREADS", env.str("THREADS", None), DEFAULT_THREADS, 2, 128),
         cores=cores,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.encryption import new_key
 from api.bootstrap import config, key_files
+from api.bootstrap.config import ConfigError
 from api.bootstrap.transports import build_mail_transport, build_message_broker
 
 if TYPE_CHECKING:
@@ -22,20 +23,21 @@ __all__ = ["EmbeddedPostgresError", "database_running", "load_or_generate_master
 
 
 @contextmanager
-def database_running(settings: Settings) -> Iterator[Settings]:
+def database_running(settings: Settings, *, may_create: bool = False) -> Iterator[Settings]:
     """Run embedded PostgreSQL if it is configured, and yield the settings with the database's URL.
 
-    Raises `EmbeddedPostgresError`.
+    Raises `EmbeddedPostgresError`, and `ConfigError` as `restartable_database` does.
     """
-    with restartable_database(settings) as start:
+    with restartable_database(settings, may_create=may_create) as start:
         yield start()
 
 
 @contextmanager
-def restartable_database(settings: Settings) -> Iterator[Callable[[], Settings]]:
+def restartable_database(settings: Settings, *, may_create: bool = False) -> Iterator[Callable[[], Settings]]:
     """Yield a function that starts embedded PostgreSQL, if configured and not running, and returns the settings.
 
-    Raises `ConfigError` for wrong settings of mails and of the broker, before it starts anything.
+    Before it starts anything, raises `ConfigError` for wrong settings of mails and of the broker, and if embedded
+    PostgreSQL has no data yet, unless the caller `may_create` it.
     """
     build_mail_transport(settings)
     build_message_broker(settings)
@@ -43,6 +45,13 @@ def restartable_database(settings: Settings) -> Iterator[Callable[[], Settings]]
         yield lambda: settings
         return
     postgres = EmbeddedPostgres(settings.postgres_folder, max_connections=settings.max_database_connections)
+    if not may_create and not postgres.exists():
+        msg = (
+            f"there is no database in {settings.data_dir}, and SUBUSERS_DATABASE_URL is not set: set it, set "
+            "SUBUSERS_DATA_DIR to the service's folder, or create a database with `subusers serve` or "
+            "`subusers migrate`"
+        )
+        raise ConfigError(msg)
 
     def start() -> Settings:
         owner_url = postgres.start()

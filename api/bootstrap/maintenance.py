@@ -11,6 +11,7 @@ from adapters.ed25519 import verify as verify_signature
 from adapters.postgres.maintenance import database_role
 from adapters.postgres.maintenance.database_role import ServiceRole
 from adapters.postgres.maintenance.migrations import MigrationError, migrate, pending
+from adapters.postgres.tables import installation
 from api.bootstrap.connections import connect, connect_for_maintenance
 from application.errors import StoreUnavailable, TreeDamaged
 from application.transparency.tamper_locator import CannotVerify
@@ -26,13 +27,22 @@ if TYPE_CHECKING:
     from projections.transparency.store_check import ExternalCheckpoint, Verdict
 
 
-__all__ = ["MigrationError", "check_store", "consistency_proof", "pending_migrations", "role_script", "run_migrations"]
+__all__ = [
+    "MigrationError",
+    "add_default_source",
+    "check_store",
+    "consistency_proof",
+    "pending_migrations",
+    "role_script",
+    "run_migrations",
+    "store_source",
+]
 
 
 def run_migrations(settings: Settings) -> Sequence[str]:
     """Update the schema and the rights of the service's role, and return the names of the migrations that ran.
 
-    Raises `MigrationError` or `StoreUnavailable`.
+    Then store the source of events, if it is configured. Raises `MigrationError` or `StoreUnavailable`.
     """
     role = None
     if settings.admin_database_url is not None:
@@ -41,7 +51,30 @@ def run_migrations(settings: Settings) -> Sequence[str]:
         role = ServiceRole(str(parameters["user"]), password)
     try:
         with connect_for_maintenance(settings.owner_url, "migrate") as connection:
-            return migrate(connection, role)
+            names = migrate(connection, role)
+            if settings.source is not None:
+                installation.set_source(connection, settings.source)
+            return names
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable from error
+
+
+def store_source(settings: Settings) -> None:
+    """Store the source of events if it is configured. Raises `StoreUnavailable`."""
+    if settings.source is None:
+        return
+    try:
+        with connect(settings.database_url or "", "installation") as connection:
+            installation.set_source(connection, settings.source)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable from error
+
+
+def add_default_source(settings: Settings) -> None:
+    """Store the public URL as the source of events unless a source is stored. Raises `StoreUnavailable`."""
+    try:
+        with connect(settings.database_url or "", "installation") as connection:
+            installation.add_source(connection, settings.public_url)
     except psycopg.OperationalError as error:
         raise StoreUnavailable from error
 

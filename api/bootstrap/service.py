@@ -128,6 +128,9 @@ class Service:
     database: Database
     lineage: Lineage
     signals: Signals
+    source: str
+    """The attribute `source` of published events."""
+
     main_accounts: MainAccounts
     account_directory: PostgresAccountDirectory
     keyed_hasher: HmacHasher

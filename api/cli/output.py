@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress as ProgressBar
 from rich.segment import Segment
 from rich.text import Text
 
+from api.bootstrap import config
 from application.display_text import escape_unprintable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import ConsoleOptions, RenderableType
+    from rich.progress import ProgressColumn
     from rich.table import Table
 
 WIDTH_WITHOUT_TERMINAL = 1000
@@ -42,7 +47,12 @@ EVENT_COLORS = {
 
 
 class SafeConsole(Console):
-    """A console that escapes control characters in text but keeps its own colors."""
+    """A console that escapes control characters in text but keeps its own styles, unless NO_COLOR is set."""
+
+    def __init__(self, **options: Any) -> None:
+        if config.colors_are_disabled():
+            options["color_system"] = None  # rich's own support removes the colors, but not bold and dim
+        super().__init__(**options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a string as escaped text. Tables measure their cells by it."""
@@ -67,6 +77,21 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(_escape_lines(text), err=err, nl=nl)
 
 
+def report(message: str) -> None:
+    """Print a message to the user on stderr, after the program's name."""
+    echo(f"subusers: {message}", err=True)
+
+
+def print_text(text: str) -> None:
+    """Print a paragraph, wrapped at words if the width of lines is limited."""
+    SafeConsole(width=line_width() or WIDTH_WITHOUT_TERMINAL, highlight=False).print(Text(text), soft_wrap=False)
+
+
+def line_width() -> int | None:
+    """Return the width of lines on stdout: the terminal's or COLUMNS; None if lines can have any width."""
+    return Console().width if sys.stdout.isatty() else config.requested_columns()
+
+
 def cell(text: str, style: str = "") -> Text:
     """Return an escaped cell of a table."""
     return Text(escape_unprintable(text), style)
@@ -77,16 +102,34 @@ def write_json(line: str) -> None:
     sys.stdout.write(f"{escape_unprintable(line)}\n")
 
 
+def print_json(document: Any) -> None:
+    """Print a document as one line of JSON. Times are in RFC 3339; other objects than JSON's are strings."""
+    write_json(json.dumps(document, separators=(",", ":"), default=_json_value))
+
+
+def _json_value(value: object) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+
+
+@contextmanager
+def progress_bar(
+    description: str, *columns: ProgressColumn, is_shown: bool = True
+) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows how much of a total is done, on stderr if it is a terminal."""
+    is_enabled = is_shown and sys.stderr.isatty()
+    with ProgressBar(*columns, console=console(stderr=True), disable=not is_enabled, transient=True) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=max(done, total, 1))
+
+
 def confirm(question: str) -> None:
     """Ask a yes-or-no question, and abort unless the answer is yes."""
     typer.confirm(escape_unprintable(question), abort=True)
 
 
 def print_table(table: Table) -> None:
-    """Print a table, folded to the width of the terminal if stdout is one."""
-    on_terminal = SafeConsole(markup=False)  # brackets are not markup
-    console = on_terminal if on_terminal.is_terminal else SafeConsole(width=WIDTH_WITHOUT_TERMINAL, markup=False)
-    console.print(table)
+    """Print a table, folded to the width of lines if that is limited."""
+    SafeConsole(width=line_width() or WIDTH_WITHOUT_TERMINAL, markup=False).print(table)  # brackets are not markup
 
 
 def discard_unwritten_output() -> None:

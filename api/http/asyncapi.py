@@ -75,7 +75,7 @@ def envelope_schema(event_type: str) -> Response:
 
 
 def _envelopes() -> Envelopes:
-    return Envelopes(service().settings.public_url)
+    return Envelopes(service().source)
 
 
 def _published_event(event_type: str) -> PublishedEventType:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 
+from api.bootstrap.config import colors_are_disabled
+from application.display_text import escape_unprintable
+
 if TYPE_CHECKING:
-    from structlog.typing import Processor
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 MAX_MESSAGE_LENGTH = 1000
 DETAIL = re.compile(r"\n(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY)\b")
@@ -73,7 +76,9 @@ def configure(*processors: Processor, cached: bool = False) -> None:
     """
     on_terminal = sys.stderr.isatty()
     renderer = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        structlog.dev.ConsoleRenderer(
+            colors=not colors_are_disabled(), exception_formatter=structlog.dev.plain_traceback
+        )
         if on_terminal
         else structlog.processors.JSONRenderer()
     )
@@ -91,3 +96,21 @@ def configure(*processors: Processor, cached: bool = False) -> None:
         cache_logger_on_first_use=cached,  # a forked child sets up logging again
     )
     logging.basicConfig(level=logging.WARNING, handlers=[LibraryHandler()], force=True)
+
+
+def configure_for_command() -> None:
+    """Configure logging for a command that a person runs: only warnings and errors, each as a message in one line."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _as_message],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", LogStream(sys.stderr))),
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryHandler()], force=True)
+
+
+def _as_message(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Return a log line in the form of a message to the user."""
+    level, name = event.pop("level"), event.pop("event")
+    event.pop("exc_info", None)
+    details = " ".join(f"{key}={value}" for key, value in event.items())
+    return escape_unprintable(f"subusers: {level}: {name} {details}".rstrip())

@@ -20,7 +20,7 @@ def test_lost_database_exits_with_1(error: Exception, capsys: pytest.CaptureFixt
     def command() -> NoReturn:
         raise error
 
-    assert cli._exit_code(command) == 1  # noqa: SLF001  # exit code of `main`
+    assert cli.exit_code_of(command) == 1
     error_output = capsys.readouterr().err
     assert error_output.startswith("subusers: The database cannot be reached just now.")
     assert error_output.count("\n") == 1
@@ -33,7 +33,7 @@ def test_refused_command_exits_with_1(refusal: Refusal, capsys: pytest.CaptureFi
     def command() -> NoReturn:
         raise refusal
 
-    assert cli._exit_code(command) == 1  # noqa: SLF001  # exit code of `main`
+    assert cli.exit_code_of(command) == 1
     assert capsys.readouterr().err == f"subusers: {refusal}\n"
 
 
@@ -44,7 +44,7 @@ def test_store_that_went_back_exits_with_1(capsys: pytest.CaptureFixture[str]) -
     def command() -> NoReturn:
         raise StoreWentBack(epoch, None)
 
-    assert cli._exit_code(command) == 1  # noqa: SLF001  # exit code of `main`
+    assert cli.exit_code_of(command) == 1
     error_output = capsys.readouterr().err
     assert str(epoch) in error_output
     assert "docs/operating.md" in error_output

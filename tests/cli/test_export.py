@@ -25,7 +25,7 @@ def test_export_is_written_and_verifies(run: Run, company: Company, tmp_path: Pa
     company.create_sub_user()
     file = tmp_path / "export.jsonl"
     code, output = run("export", "--account", company.account_id, "-o", file)
-    assert (code, output.splitlines()[-1]) == (0, f"{file} holds 2 events")
+    assert (code, output.splitlines()[-1]) == (0, f"subusers: {file} holds 2 events")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert run("verify", "--export", file)[0] == 0
 

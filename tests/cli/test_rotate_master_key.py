@@ -121,7 +121,7 @@ def test_missing_master_key_is_named(
     fetch(database_url, "UPDATE vault SET master_key_id = 'forgotten'")
     monkeypatch.setenv("SUBUSERS_MASTER_KEY", as_setting(*settings.master_keys))
 
-    assert "ConfigError: a key is wrapped by the master key forgotten" in run("rotate-master-key")[1]
+    assert "subusers: a key is wrapped by the master key forgotten" in run("rotate-master-key")[1]
     assert "master keys: 2 keys are wrapped by older ones" in " ".join(run("status")[1].split())
 
 

@@ -90,7 +90,7 @@ def test_key_of_another_store_is_refused_at_start(build: Any, settings: Settings
 
 def test_rotation_to_the_current_key_is_refused(run: Run, service: Service) -> None:
     service.workers.checkpointer.require_key()
-    assert run("signing-key", "rotate")[1].startswith("ConfigError: SUBUSERS_SIGNING_KEY begins with the key")
+    assert run("signing-key", "rotate")[1].startswith("subusers: SUBUSERS_SIGNING_KEY begins with the key")
 
 
 def test_rotation_without_the_former_key(
@@ -100,7 +100,7 @@ def test_rotation_without_the_former_key(
     before = sign_checkpoint(service, tmp_path / "before")
     old_key = current_key(run)
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(secrets.token_bytes(32)))
-    assert run("signing-key", "rotate")[1].startswith("ConfigError: SUBUSERS_SIGNING_KEY does not hold the key")
+    assert run("signing-key", "rotate")[1].startswith("subusers: SUBUSERS_SIGNING_KEY does not hold the key")
     assert run("signing-key", "rotate", "--former-is-lost")[0] == 0
     assert run("verify", "--checkpoint", before, "--public-key", old_key)[0] == 0
     code, output = run("verify")
@@ -155,7 +155,7 @@ def test_former_key_cannot_be_made_current_again(
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(new, old))
     assert run("signing-key", "rotate")[0] == 0
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(old, new))
-    assert run("signing-key", "rotate")[1].startswith("ConfigError: SUBUSERS_SIGNING_KEY begins with a key that was")
+    assert run("signing-key", "rotate")[1].startswith("subusers: SUBUSERS_SIGNING_KEY begins with a key that was")
 
 
 def test_key_file_of_an_embedded_database(build: Any, settings: Settings, company: Company, tmp_path: Path) -> None:
@@ -209,6 +209,6 @@ def test_commands_without_a_key_in_the_settings(
     if signed_before:
         service.workers.checkpointer.require_key()
     monkeypatch.delenv("SUBUSERS_SIGNING_KEY")
-    missing = "ConfigError: SUBUSERS_SIGNING_KEY is missing"
+    missing = "subusers: SUBUSERS_SIGNING_KEY is missing"
     assert run("signing-key", "rotate")[1].startswith(missing)
     assert run("signing-key", "show")[1].startswith("subusers/" if signed_before else missing)

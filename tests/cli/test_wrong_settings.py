@@ -66,7 +66,7 @@ def test_invalid_setting_is_named_without_its_value(
     """Values that may contain a password are not repeated."""
     settings_environment.setenv(f"SUBUSERS_{setting.upper()}", value)
 
-    assert cli._exit_code(lambda: cli.app(["serve"], standalone_mode=False)) == 2  # noqa: SLF001  # exit code of `main`
+    assert cli.exit_code_of(lambda: cli.app(["serve"], standalone_mode=False)) == 2
 
     output = capsys.readouterr()
     (line,) = output.err.splitlines()

@@ -22,12 +22,14 @@ NOWHERE = f"postgresql://user:{SECRET}@127.0.0.1:1/nothing"
 
 
 def error_line(deployment: Deployment, *command: str, exit_code: int = 2) -> str:
-    """Run a command that must fail; return its one-line error."""
+    """Run a command that must fail; return its one-line error. Only a line that names the database may precede it."""
     program = deployment.run(*command)
     assert (program.process.returncode, program.output) == (exit_code, "")
-    (line,) = program.errors.splitlines()
+    *lines_before, line = program.errors.splitlines()
+    assert all("database: " in earlier or '"database.used"' in earlier for earlier in lines_before)
+    assert len(lines_before) <= 1
     assert line.startswith("subusers: ")
-    assert SECRET not in line
+    assert SECRET not in program.errors
     return line
 
 

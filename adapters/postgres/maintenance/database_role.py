@@ -38,6 +38,7 @@ RESTRICTED_GRANTS = {
     "mail_queue": ("SELECT", "INSERT", "UPDATE"),
     "followers": ("SELECT", "INSERT", "UPDATE"),
     "store_lineage": ("SELECT", "INSERT", "UPDATE"),
+    "installation": ("SELECT", "INSERT", "UPDATE"),
 }
 """Narrower grants than `DEFAULT_GRANTS`, by table."""
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator  # noqa: TC003  # typer reads the annotations
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime  # as above
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID  # as above
 
 import typer
 from rich.table import Column, Table
 
-from api.cli.output import echo, print_table
+from api.cli.options import AsJson, JsonLines, parse_id_option
+from api.cli.output import echo, print_json, print_table, report
 from api.cli.startup import open_service
 from api.cli.timestamps import parse_time
 from application.command_context import CommandContext
@@ -20,6 +22,11 @@ from application.commands.api_keys import Limits, Network, Scope
 from application.commands.audit_access import OPERATOR
 from application.errors import InvalidValue
 from domain.event_metadata import ActorType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from application.commands.api_keys import ApiKey
 
 OPTION_BY_FIELD = {"expires": "--expires", "account": "--account", "hand_webhooks_to": "--hand-webhooks-to"}
 """Command-line option of each field that `InvalidValue` can name."""
@@ -34,30 +41,59 @@ Allow = Annotated[
     list[str] | None, typer.Option("--allow", metavar="NETWORK", help="Valid from this network; repeat for more.")
 ]
 Account = Annotated[
-    list[UUID] | None, typer.Option("--account", help="Valid for this account, by id; repeat for more.")
+    list[UUID] | None,
+    typer.Option(
+        "--account", parser=parse_id_option, metavar="ID", help="Valid for this account, by id; repeat for more."
+    ),
 ]
-Id = Annotated[UUID, typer.Argument(help="The key's id, from `api-key list`.")]
+Id = Annotated[UUID, typer.Argument(parser=parse_id_option, help="The key's id, from `api-key list`.")]
 
 
 @api_key.command()
-def create(
+def create(  # noqa: PLR0913  # one parameter per option
     scope: Annotated[Scope, typer.Option(help="Permissions of the key.")],
-    name: Annotated[str, typer.Option(help="Name of its holder, for people.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of its holder, for people.")],
     expires: Expires = None,
     allow: Allow = None,
     account: Account = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Create a key and print it. It is never shown again."""
     limits = _limits(expires, allow, account)
     with _invalid_values_by_option(), open_service() as service:
-        echo(service.commands.api_keys.create(scope, name, _operator(), limits))
+        key = service.commands.api_keys.create(scope, name, _operator(), limits)
+    if as_json:
+        print_json({"key": key, "scope": scope, "name": name, **limits.as_columns()})
+    else:
+        echo(key)
 
 
 @api_key.command(name="list")
-def list_keys() -> None:
+def list_keys(*, as_json: JsonLines = False) -> None:
     """List all keys, including revoked ones, without their secrets."""
     with open_service() as service:
         keys = service.commands.api_keys.list()
+    if as_json:
+        for key in keys:
+            print_json(_as_json(key))
+    else:
+        _print_keys(keys)
+
+
+def _as_json(key: ApiKey) -> dict[str, Any]:
+    return {
+        "api_key_id": key.api_key_id,
+        "scope": key.scope,
+        "name": key.name,
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+        **key.limits.as_columns(),
+    }
+
+
+def _print_keys(keys: Iterable[ApiKey]) -> None:
     table = Table(
         *(Column("id", min_width=36), "scope", "created", "last used", "expires", "revoked"),
         *(Column("from", overflow="fold"), Column("accounts", overflow="fold"), Column("name", overflow="fold")),
@@ -75,28 +111,48 @@ def list_keys() -> None:
 
 
 @api_key.command()
-def limit(api_key_id: Id, expires: Expires = None, allow: Allow = None, account: Account = None) -> None:
+def limit(
+    api_key_id: Id,
+    expires: Expires = None,
+    allow: Allow = None,
+    account: Account = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Replace all limits of a key. Omitted limits are removed."""
     limits = _limits(expires, allow, account)
     with _invalid_values_by_option(), open_service() as service:
         key = service.commands.api_keys.change_limits(api_key_id, limits, _operator())
-    echo("changed" if key else "no such key, or it was revoked", err=key is None)
-    raise typer.Exit(0 if key else 1)
+    if key is None:
+        report("no such key, or it was revoked")
+        raise typer.Exit(1)
+    if as_json:
+        print_json({"api_key_id": api_key_id, **limits.as_columns()})
+    else:
+        echo("changed")
 
 
 @api_key.command()
 def revoke(
     api_key_id: Id,
     hand_webhooks_to: Annotated[
-        UUID | None, typer.Option(help="Assign its webhooks to this key, by id; default: disable them.")
+        UUID | None,
+        typer.Option(
+            parser=parse_id_option, metavar="ID", help="Assign its webhooks to this key, by id; default: disable them."
+        ),
     ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke a key at once, for new requests and open streams."""
     with _invalid_values_by_option(), open_service() as service:
         revocation = service.commands.api_keys.revoke(api_key_id, _operator(), hand_webhooks_to=hand_webhooks_to)
     if revocation is None:
-        echo("no such key, or it was revoked before", err=True)
+        report("no such key, or it was revoked before")
         raise typer.Exit(1)
+    if as_json:
+        print_json({"api_key_id": api_key_id, **asdict(revocation)})
+        return
     echo("revoked; its open streams and downloads end within seconds")
     echo(f"webhooks disabled: {revocation.webhooks_disabled}, handed over: {revocation.webhooks_handed_over}")
     if revocation.active_webhooks_without_key:
@@ -121,8 +177,9 @@ def _limits(expires: datetime | None, allow: list[str] | None, account: list[UUI
 def _network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--allow") from None
+    except ValueError:
+        message = f"{text!r} is neither an IP address nor a network such as 10.20.0.0/16"
+        raise typer.BadParameter(message, param_hint="--allow") from None
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 from uuid import UUID  # noqa: TC003  # typer reads the annotations
 
 import typer
-from rich.progress import Progress as ProgressBar
 
-from api.cli.output import confirm, echo
+from api.cli.options import AsJson, parse_id_option
+from api.cli.output import confirm, echo, print_json, progress_bar, report
 from api.cli.startup import open_service
 from api.strict_parsing import parse_id
 from application.commands.resources import ERASED
@@ -30,23 +30,29 @@ ERASED_TYPE = BY_TOPIC[PersonalDataErased.TOPIC].type
 
 
 def erase_account(
-    account_id: Annotated[UUID, typer.Argument(help="The account's id.")],
+    account_id: Annotated[UUID, typer.Argument(parser=parse_id_option, help="The account's id.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erase the owner and all sub-users of an account permanently, also deleted ones. Closes an open account first."""
     with open_service() as service:
         people = len(service.vault.person_ids_of(service.main_accounts.load(account_id).id))
-        if not people:
-            echo(f"all people of {account_id} were erased before")
-            return
-        if not yes:
+        if people and not yes:
             _confirm(service, account_id, people)
-        echo(f"erased {service.commands.erasures.erase_account(account_id)} people of {account_id}")
+        erased = service.commands.erasures.erase_account(account_id) if people else 0
+    if as_json:
+        print_json({"account_id": account_id, "erased": erased})
+    else:
+        echo(f"erased {erased} people of {account_id}" if people else f"all people of {account_id} were erased before")
 
 
 def erasures(
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; default: stdout.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file; default: stdout.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Has no effect: the list is always JSON.")] = False,  # noqa: ARG001  # accepted for uniformity
 ) -> None:
     """List all erasures by ids, for `erase --reapply`. Store the list apart from the database."""
     with open_service() as service:
@@ -55,21 +61,32 @@ def erasures(
         else:
             with output.open("w", encoding="utf-8") as file:
                 count = _write_erasures(service, file)
-    echo(f"{count} erasures", err=True)
+    report(f"{count} erasures")
 
 
 def erase(
     reapply: Annotated[
-        Path, typer.Option(help="Output of `subusers erasures`, or published erasure events, one JSON object per line.")
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="Output of `subusers erasures`, or published erasure events, one JSON object per line.",
+        ),
     ],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Repeat erasures in a database that was restored from a backup."""
     listed = _read_erasures(reapply)
     repeated = 0
-    with open_service() as service, ProgressBar() as bar:
-        for erasure in bar.track(listed, description="erasing"):
+    with open_service() as service, progress_bar("erasing") as show_progress:
+        for number, erasure in enumerate(listed, start=1):
             repeated += service.commands.erasures.reapply(erasure)
-    echo(f"erased {repeated} again; skipped {len(listed) - repeated} without data in this database")
+            show_progress(number, len(listed))
+    skipped = len(listed) - repeated
+    if as_json:
+        print_json({"erased": repeated, "skipped": skipped})
+    else:
+        echo(f"erased {repeated} again; skipped {skipped} without data in this database")
 
 
 def _confirm(service: Service, account_id: UUID, people: int) -> None:
@@ -83,8 +100,7 @@ def _confirm(service: Service, account_id: UUID, people: int) -> None:
 def _recorded_erasures(service: Service) -> Iterator[dict[str, Any]]:
     """Yield all erasures in the history, oldest first, in the format of `subusers erasures`."""
     erasures_only, position, end = FeedFilter(frozenset({ERASED_TYPE})), 0, service.queries.events.end()
-    with ProgressBar(disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("looking for erasures", total=max(end, 1))
+    with progress_bar("looking for erasures") as show_progress:
         while True:
             page = service.queries.events.page(position, PAGE_SIZE, erasures_only)
             for event in page.items:
@@ -95,7 +111,7 @@ def _recorded_erasures(service: Service) -> Iterator[dict[str, Any]]:
                     "sub_user_id": event.get("subject"),
                 }
             position = page.position
-            bar.update(task, completed=min(position, end))
+            show_progress(min(position, end), end)
             if not page.more:
                 return
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 from uuid import UUID  # noqa: TC003  # typer reads the annotations
 
 import typer
-from rich.progress import Progress as ProgressBar
 
-from api.cli.output import console, discard_unwritten_output, echo
-from api.cli.positions import parse_position
+from api.cli.options import parse_id_option, parse_position_option
+from api.cli.output import discard_unwritten_output, progress_bar, report
 from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timestamps import parse_time
 from api.http.resources.exports.lines import ExportFormat, lines
@@ -37,14 +36,16 @@ When = Annotated[datetime | None, typer.Option(parser=parse_time, metavar="TIME"
 
 
 def export(  # noqa: PLR0913, PLR0917  # one parameter per option
-    account: Annotated[UUID | None, typer.Option(help="Events of this account, by id.")] = None,
+    account: Annotated[
+        UUID | None, typer.Option(parser=parse_id_option, metavar="ID", help="Events of this account, by id.")
+    ] = None,
     export_format: Annotated[
         ExportFormat, typer.Option("--format", help="JSON lines with proofs, CSV for spreadsheets, or OCSF for a SIEM.")
     ] = ExportFormat.JSONL,
     since: When = None,
     until: When = None,
     after: Annotated[
-        int, typer.Option(parser=parse_position, metavar="POSITION", help="Start after this position.")
+        int, typer.Option(parser=parse_position_option, metavar="POSITION", help="Start after this position.")
     ] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
@@ -61,12 +62,12 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
     with suppress(BrokenPipeError), _reporting_write_errors(output), open_service() as service:
         catch_up_history_views(service)
         started_export = _begin(service, export_filter, export_format, after)
-        with _open(output) as file, _progress_bar(is_shown=output is not None) as show_progress:
+        with _open(output) as file, progress_bar("exporting", is_shown=output is not None) as show_progress:
             _write(file, lines(started_export, export_format, service.clock()), started_export, show_progress)
     if output is None:
         discard_unwritten_output()
     else:
-        echo(f"{output} holds {started_export.event_count} events", err=True)
+        report(f"{output} holds {started_export.event_count} events")
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def _reporting_write_errors(output: Path | None) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, BrokenPipeError) or output is None:
             raise
-        echo(f"subusers: {output}: {error.strerror}", err=True)
+        report(f"{output}: {error.strerror}")
         raise typer.Exit(1) from None
 
 
@@ -119,12 +120,3 @@ def _open(output: Path | None) -> Iterator[BinaryIO]:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(output)
-
-
-@contextmanager
-def _progress_bar(*, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows progress if stderr is a terminal."""
-    terminal = console(stderr=True)
-    with ProgressBar(console=terminal, disable=not (is_shown and terminal.is_terminal)) as bar:
-        task = bar.add_task("exporting", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=max(total, 1))

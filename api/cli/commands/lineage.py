@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from api.cli.output import confirm, echo
+from api.cli.options import AsJson
+from api.cli.output import confirm, echo, print_json
 from api.cli.startup import open_service
 
 
-def accept_lost_history(*, yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:  # noqa: FBT003
+def accept_lost_history(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Allow checkpoints again after history was lost by a restore or a failover.
 
     The next checkpoint does not continue the checkpoints of the lost events: inform your auditors first.
@@ -17,4 +24,7 @@ def accept_lost_history(*, yes: bool = typer.Option(False, "--yes", help="Do not
         confirm("Checkpoints of the lost events will contradict the next one. Sign anyway?")
     with open_service() as service:
         accepted = service.accept_lost_history()
-    echo("signing of checkpoints resumes" if accepted else "no loss is waiting to be accepted")
+    if as_json:
+        print_json({"accepted": accepted})
+    else:
+        echo("signing of checkpoints resumes" if accepted else "no loss is waiting to be accepted")

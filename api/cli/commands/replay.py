@@ -9,6 +9,7 @@ from uuid import UUID  # noqa: TC003  # typer reads the annotations
 
 import typer
 
+from api.cli.options import parse_id_option
 from api.cli.output import console, discard_unwritten_output, write_json
 from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timeline import show_entry, show_state
@@ -29,12 +30,14 @@ ENTRY, END = HistoryEntryAnswer(), HistoryEndAnswer()
 
 
 def replay(
-    account: Annotated[UUID, typer.Option(help="The account's id.")],
+    account: Annotated[UUID, typer.Option(parser=parse_id_option, metavar="ID", help="The account's id.")],
     as_of: Annotated[
         datetime | None,
         typer.Option(parser=parse_time, metavar="TIME", help="Such as 2026-05-01T00:00:00Z; default: now."),
     ] = None,
-    sub_user: Annotated[UUID | None, typer.Option(help="Only this sub-user, by id.")] = None,
+    sub_user: Annotated[
+        UUID | None, typer.Option(parser=parse_id_option, metavar="ID", help="Only this sub-user, by id.")
+    ] = None,
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one event per line, and the state in the last line.")

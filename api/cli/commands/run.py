@@ -13,9 +13,11 @@ import typer
 
 from api.bootstrap import checkpoint_keys, composition_root, config, embedded_database, maintenance
 from api.bootstrap.config import ConfigError
-from api.cli.output import console, echo
-from api.cli.startup import open_service
+from api.cli.options import AsJson
+from api.cli.output import console, echo, print_json, report
+from api.cli.startup import build_service
 from api.demo.first_start import create_demo, is_incomplete_demo
+from api.runtime import logs
 from api.runtime.heartbeats import Heartbeats
 from api.runtime.processes import SignalPipe, stop_on_signals
 from api.runtime.supervisor import Child, DatabaseKeeper, Supervisor
@@ -35,12 +37,18 @@ log = structlog.get_logger(__name__)
 
 def serve() -> None:
     """Run everything: PostgreSQL if none is configured, the HTTP API and the background work."""
+    logs.configure()
     signals = SignalPipe()
     settings = config.load()
     config.require_signing_key(settings)
-    with _listening(settings) as listener, embedded_database.restartable_database(settings) as run_database:
+    with (
+        embedded_database.restartable_database(settings, may_create=True) as run_database,
+        _listening(settings) as listener,
+    ):
+        _log_database(settings)
         database = DatabaseKeeper(run_database)
         maintenance.run_migrations(database.settings)
+        maintenance.add_default_source(database.settings)
         _prepare(database.settings)
         work_child = Child("work", lambda: _work(database.settings, listener))
         _supervise(database, listener, signals, work_child)
@@ -48,23 +56,29 @@ def serve() -> None:
 
 def api() -> None:
     """Run only the HTTP API."""
+    logs.configure()
     signals = SignalPipe()
     settings = config.load()
-    with _listening(settings) as listener, embedded_database.restartable_database(settings) as run_database:
+    with embedded_database.restartable_database(settings) as run_database, _listening(settings) as listener:
+        _log_database(settings)
         database = DatabaseKeeper(run_database)
-        with open_service(database.settings):
+        with build_service(database.settings):
             pass  # report an error once, not in every server process
         _supervise(database, listener, signals)
 
 
 def work() -> None:
     """Run only the background work: followers, mailers, webhooks, checkpoints, clean-up."""
+    logs.configure()
     stop = stop_on_signals()
     settings = config.load()
     config.require_signing_key(settings)
-    with open_service(settings) as service:
-        checkpoint_keys.require_key_of_store(service)
-        do_work(service, stop)
+    with embedded_database.restartable_database(settings) as run_database:
+        _log_database(settings)
+        with build_service(run_database()) as service:
+            checkpoint_keys.require_key_of_store(service)
+            maintenance.store_source(service.settings)
+            do_work(service, stop)
 
 
 @contextmanager
@@ -139,9 +153,14 @@ def migrate(
         str | None,
         typer.Option(metavar="NAME", help="Only print the SQL that sets up this role for the service."),
     ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Update the database's schema and the rights of the service's role."""
-    with embedded_database.database_running(config.load()) as settings:
+    settings = config.load()
+    with embedded_database.restartable_database(settings, may_create=print_role is None) as run_database:
+        report(f"database: {settings.database_name}")
+        settings = run_database()
         if print_role is not None:
             if maintenance.pending_migrations(settings.owner_url):
                 msg = "the database's schema is not up to date: run `subusers migrate` first"
@@ -149,7 +168,14 @@ def migrate(
             echo(maintenance.role_script(settings, print_role), nl=False)
             return
         migrations = maintenance.run_migrations(settings)
-    echo("\n".join(f"ran {name}" for name in migrations) or "nothing to do")
+    if as_json:
+        print_json({"migrations": migrations})
+    else:
+        echo("\n".join(f"ran {name}" for name in migrations) or "nothing to do")
+
+
+def _log_database(settings: Settings) -> None:
+    log.info("database.used", database=settings.database_name)
 
 
 def _welcome(settings: Settings, mailbox: Mailbox | None) -> None:

@@ -11,7 +11,8 @@ import typer
 from api.bootstrap import checkpoint_keys, config, signing_keys
 from api.bootstrap.config import ConfigError
 from api.bootstrap.signing_keys import SigningKeys, new_private_key
-from api.cli.output import echo
+from api.cli.options import AsJson, JsonLines
+from api.cli.output import echo, print_json, report
 from api.cli.startup import open_service
 from projections.transparency.checkpointer import HistoryRewritten, KeyNotHeld, KeyRetired
 
@@ -28,7 +29,9 @@ RETIRED = "SUBUSERS_SIGNING_KEY begins with a key that was replaced by another: 
 
 @signing_key.command()
 def show(
-    *, every: Annotated[bool, typer.Option("--all", help="Include former keys; the current one is last.")] = False
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Include former keys; the current one is last.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Print the public key with which auditors verify checkpoints."""
     with open_service() as service:
@@ -39,15 +42,25 @@ def show(
             raise
         keys = service.queries.checkpoints.signing_keys() if every else []
     for key in keys:
-        echo(f"{key.verifier_key}  since {key.since:%Y-%m-%d %H:%M:%S}, after {key.tree_size} events")
+        if as_json:
+            print_json({"public_key": str(key.verifier_key), "since": key.since, "tree_size": key.tree_size})
+        else:
+            echo(f"{key.verifier_key}  since {key.since:%Y-%m-%d %H:%M:%S}, after {key.tree_size} events")
     if not every:
-        echo(str(current))
+        if as_json:
+            print_json({"public_key": str(current)})
+        else:
+            echo(str(current))
 
 
 @signing_key.command()
-def generate() -> None:
+def generate(*, as_json: AsJson = False) -> None:
     """Print a new private key. Put it first in SUBUSERS_SIGNING_KEY."""
-    echo(base64.b64encode(new_private_key()).decode())
+    key = base64.b64encode(new_private_key()).decode()
+    if as_json:
+        print_json({"private_key": key})
+    else:
+        echo(key)
 
 
 @signing_key.command()
@@ -56,6 +69,7 @@ def rotate(
     lost: Annotated[
         bool, typer.Option("--former-is-lost", help="Continue without the former key's signature.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Switch to the new key, with a checkpoint that both the former and the new key sign."""
     with open_service() as service:
@@ -72,11 +86,14 @@ def rotate(
         except KeyRetired:
             raise ConfigError(RETIRED) from None
         except HistoryRewritten as error:
-            echo(f"subusers: nothing is signed: {error}; run `subusers verify` for details", err=True)
+            report(f"nothing is signed: {error}; run `subusers verify` for details")
             raise typer.Exit(1) from None
         if not service.settings.signing_keys.private:
             retire_former_keys(service, former)
-    echo(f"former  {former}\ncurrent {current}")
+    if as_json:
+        print_json({"former": str(former), "current": str(current)})
+    else:
+        echo(f"former  {former}\ncurrent {current}")
 
 
 def _require_another(service: Service, former: VerifierKey) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path  # typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import psycopg
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
 
-from api.bootstrap import checkpoint_keys, config, embedded_database, maintenance
-from api.cli.output import console, echo
-from application.errors import StoreUnavailable
+from api.bootstrap import checkpoint_keys, config, maintenance
+from api.bootstrap.config import ConfigError
+from api.bootstrap.embedded_database import EmbeddedPostgresError
+from api.cli.options import AsJson
+from api.cli.output import echo, print_json, progress_bar, report
+from api.cli.startup import existing_database
+from application.errors import ServiceError, StoreWentBack
 from application.transparency.export_verifier import signed_checkpoint, trusted_checkpoint, verify_export
 from application.transparency.merkle import is_consistent
 from application.transparency.signed_note import MalformedKey, VerifierKey
@@ -21,7 +26,8 @@ from projections.audit_log.actions import ACTIONS
 from projections.transparency.store_check import ExternalCheckpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from application.transparency.checkpoint import Checkpoint
     from projections.transparency.store_check import Loss, Verdict
@@ -29,6 +35,18 @@ if TYPE_CHECKING:
     TrustedKeys = Sequence[bytes | VerifierKey]
 
 INTACT, TAMPERED, UNDETERMINED = 0, 1, 2
+NAME_BY_EXIT_CODE = {INTACT: "intact", TAMPERED: "tampered", UNDETERMINED: "undetermined"}
+UNDETERMINED_ERRORS = (
+    CannotVerify,
+    ConfigError,
+    EmbeddedPostgresError,
+    ServiceError,
+    StoreWentBack,
+    psycopg.Error,
+    OSError,
+)
+"""Errors that prevent a check. Everywhere else some of them exit with 1, which means "tampered" here."""
+
 MAX_FINDINGS = 20
 """Findings that are printed; the others are only counted."""
 
@@ -66,12 +84,23 @@ Pair = Annotated[
 ]
 
 
-def verify(
+@dataclass(frozen=True)
+class Result:
+    """Result of a check: exit code, the lines that describe it, and its facts for `--json`."""
+
+    exit_code: int
+    lines: Sequence[str]
+    facts: Mapping[str, Any]
+
+
+def verify(  # noqa: PLR0913  # one parameter per option
     checkpoint: Files = None,
     export: Export = None,
     consistency: Pair = None,
     public_key: Keys = None,
     succession: Successions = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Check that history was not changed: the whole store, an export, or two checkpoints.
 
@@ -79,37 +108,56 @@ def verify(
     """
     if sum(option is not None for option in (checkpoint or None, export, consistency)) > 1:
         raise typer.BadParameter("--checkpoint, --export and --consistency are different checks: give one of them")
-    settings = config.load(with_master_key=False)
     try:
-        trusted = [*checkpoint_keys.trusted_keys(settings), *map(_parse_key, public_key or [])]
-        successions = [_read_note(file) for file in succession or []]
-        if export is not None:
-            exit_code = _verify_export(export, trusted, successions)
-        elif consistency is not None:
-            exit_code = _verify_consistency(*consistency, trusted, successions)
-        else:
-            exit_code = _verify_store(checkpoint or [], trusted)
-    except (CannotVerify, StoreUnavailable, OSError) as error:
-        echo(f"subusers: could not tell: {error}", err=True)
-        exit_code = UNDETERMINED
-    raise typer.Exit(exit_code)
+        result = _verify(checkpoint or [], export, consistency, public_key or [], succession or [])
+        if as_json:
+            print_json({"result": NAME_BY_EXIT_CODE[result.exit_code], **result.facts})
+        for line in result.lines if not as_json else ():
+            echo(line)
+    except UNDETERMINED_ERRORS as error:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        report(f"could not tell: {reason}")
+        if as_json:
+            print_json({"result": NAME_BY_EXIT_CODE[UNDETERMINED], "reason": reason})
+        raise typer.Exit(UNDETERMINED) from None
+    raise typer.Exit(result.exit_code)
 
 
-def _verify_store(files: Sequence[Path], trusted: TrustedKeys) -> int:
+def _verify(
+    checkpoints: Sequence[Path],
+    export: Path | None,
+    consistency: tuple[Path, Path] | None,
+    public_keys: Sequence[str],
+    succession_files: Sequence[Path],
+) -> Result:
+    trusted = [*checkpoint_keys.trusted_keys(config.load(with_master_key=False)), *map(_parse_key, public_keys)]
+    successions = [_read_note(file) for file in succession_files]
+    if export is not None:
+        return _verify_export(export, trusted, successions)
+    if consistency is not None:
+        return _verify_consistency(*consistency, trusted, successions)
+    return _verify_store(checkpoints, trusted)
+
+
+def _verify_store(files: Sequence[Path], trusted: TrustedKeys) -> Result:
     external_checkpoints = [_read_external(file, trusted) for file in files]
-    settings = config.load(with_master_key=False)
-    with embedded_database.database_running(settings) as ready, _progress_bar("events") as progress:
+    with existing_database(with_master_key=False) as ready, _progress_bar() as progress:
         verdict = maintenance.check_store(ready, trusted, external_checkpoints, progress)
-    for loss in verdict.losses:
-        echo(_loss_message(loss))
-    for finding in verdict.findings[:MAX_FINDINGS]:
-        echo(f"tampered: {finding}")
+    lines = [_loss_message(loss) for loss in verdict.losses]
+    lines += [f"tampered: {finding}" for finding in verdict.findings[:MAX_FINDINGS]]
     if len(verdict.findings) > MAX_FINDINGS:
-        echo(f"and {len(verdict.findings) - MAX_FINDINGS} more")
-    if verdict.findings:
-        return TAMPERED
-    echo(_success_message(verdict, external_checkpoints))
-    return INTACT
+        lines.append(f"and {len(verdict.findings) - MAX_FINDINGS} more")
+    if not verdict.findings:
+        lines.append(_success_message(verdict, external_checkpoints))
+    facts = {
+        "events": verdict.events,
+        "signed": verdict.signed,
+        "checkpoints": verdict.roots,
+        "kept_checkpoints": len(external_checkpoints),
+        "findings": [str(finding) for finding in verdict.findings],
+        "losses": [asdict(loss) for loss in verdict.losses],
+    }
+    return Result(TAMPERED if verdict.findings else INTACT, lines, facts)
 
 
 def _success_message(verdict: Verdict, external_checkpoints: Sequence[ExternalCheckpoint]) -> str:
@@ -132,23 +180,26 @@ def _loss_message(loss: Loss) -> str:
     )
 
 
-def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> int:
-    with file.open("rb") as lines, _progress_bar("events") as progress:
+def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> Result:
+    with file.open("rb") as lines, _progress_bar() as progress:
         verdict = verify_export(
             lines, trusted, checkpoint_keys.verify_signature, ACTIONS, lambda done: progress(done, done), successions
         )
     checkpoint = verdict.checkpoint
     if verdict.finding is not None or checkpoint is None:
-        echo(f"tampered: {verdict.finding}")
-        return TAMPERED
-    for statement in verdict.statements:
-        echo(statement)
+        return Result(TAMPERED, [f"tampered: {verdict.finding}"], {"findings": [str(verdict.finding)]})
     at = f"{checkpoint.signed_at:%Y-%m-%d %H:%M:%S} UTC"
-    echo(f"The checkpoint has {checkpoint.tree_size} events, signed {at}.")
-    return INTACT
+    facts = {
+        "events": verdict.events,
+        "findings": [],
+        "statements": list(verdict.statements),
+        "checkpoint": {"tree_size": checkpoint.tree_size, "signed_at": checkpoint.signed_at},
+    }
+    last_line = f"The checkpoint has {checkpoint.tree_size} events, signed {at}."
+    return Result(INTACT, [*verdict.statements, last_line], facts)
 
 
-def _verify_consistency(old_file: Path, new_file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> int:
+def _verify_consistency(old_file: Path, new_file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> Result:
     old, new = (_read_trusted(file, trusted, successions) for file in (old_file, new_file))
     if old.origin != new.origin:
         raise CannotVerify("the checkpoints are of different stores")
@@ -156,13 +207,14 @@ def _verify_consistency(old_file: Path, new_file: Path, trusted: TrustedKeys, su
         raise CannotVerify("OLD has more events than NEW")
     path: Sequence[bytes] | None = []
     if 0 < old.tree_size < new.tree_size:
-        with embedded_database.database_running(config.load(with_master_key=False)) as ready:
+        with existing_database(with_master_key=False) as ready:
             path = maintenance.consistency_proof(ready, old, new)
+    facts: dict[str, Any] = {"old_tree_size": old.tree_size, "new_tree_size": new.tree_size, "findings": []}
     if path is None or not is_consistent(old.tree_size, old.root_hash, new.tree_size, new.root_hash, path):
-        echo(f"tampered: NEW does not continue OLD, or the store was changed since: {old.tree_size} events")
-        return TAMPERED
-    echo(f"right: the {new.tree_size} events of NEW begin with the {old.tree_size} of OLD")
-    return INTACT
+        finding = f"NEW does not continue OLD, or the store was changed since: {old.tree_size} events"
+        return Result(TAMPERED, [f"tampered: {finding}"], facts | {"findings": [finding]})
+    line = f"right: the {new.tree_size} events of NEW begin with the {old.tree_size} of OLD"
+    return Result(INTACT, [line], facts)
 
 
 def _read_external(file: Path, trusted: TrustedKeys) -> ExternalCheckpoint:
@@ -203,11 +255,6 @@ def _parse_key(text: str) -> VerifierKey:
         raise CannotVerify(f"{text!r} is not a public key as printed by `subusers signing-key show`") from None
 
 
-@contextmanager
-def _progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress if stderr is a terminal."""
-    terminal = console(stderr=True)
-    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
-    with ProgressBar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
-        task = bar.add_task(unit)
-        yield lambda done, total: bar.update(task, completed=done, total=max(done, total, 1))
+def _progress_bar() -> AbstractContextManager[Callable[[int, int], None]]:
+    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeRemainingColumn())
+    return progress_bar("verifying", *columns)
