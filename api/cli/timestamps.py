@@ -7,13 +7,13 @@ from datetime import datetime  # noqa: TC003  # typer reads the annotations
 import typer
 from marshmallow import ValidationError
 
-from api.http.fields.times import Time
+from api.http.fields.times import TimeOrDay
 
 
 def parse_time(text: str) -> datetime:
     """Parse an RFC 3339 time, or a day, which means its beginning in UTC."""
     try:
-        parsed: datetime = Time().deserialize(text if "T" in text.upper() else f"{text}T00:00:00Z")
+        parsed: datetime = TimeOrDay().deserialize(text)
     except ValidationError as error:
         raise typer.BadParameter(str(error.messages[0])) from None
     return parsed

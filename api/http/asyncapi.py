@@ -15,7 +15,7 @@ from api.http.authentication import service
 from api.http.routing import Routes
 from application.ports.broker import CONTENT_TYPE
 from projections.feed import published_checkpoints
-from projections.feed.event_catalog import BY_TYPE, CATALOG, DIALECT, Envelopes
+from projections.feed.event_catalog import ACTOR, BY_TYPE, CATALOG, DIALECT, Envelopes
 
 if TYPE_CHECKING:
     from projections.feed.event_catalog import PublishedEventType, Schema
@@ -35,7 +35,7 @@ CHECKPOINT_MESSAGE = {
     "title": "audit.checkpoint",
     "summary": published_checkpoints.SUMMARY,
     "contentType": CONTENT_TYPE,
-    "payload": {"$ref": f"#/components/schemas/{CHECKPOINT}"},
+    "payload": {"$ref": "#/components/schemas/AuditCheckpoint"},
 }
 
 DESCRIPTION = """\
@@ -53,6 +53,26 @@ routes = Routes("asyncapi", "Schemas of events")
 def asyncapi() -> Response:
     """Get the AsyncAPI document, which describes the events and their channels."""
     return Response(_document_json(service().settings.public_url), content_type="application/json")
+
+
+@routes.route("GET", "/schemas/")
+def list_schemas() -> Response:
+    """List the event types, with the URLs of their JSON Schemas.
+
+    `data` is the schema of an event's data, `envelope` that of the complete event.
+    """
+    public_url = service().settings.public_url
+    summary_by_type = {event.type: event.summary for event in CATALOG} | {CHECKPOINT: published_checkpoints.SUMMARY}
+    items = [
+        {
+            "type": event_type,
+            "summary": summary,
+            "data": f"{public_url}/schemas/{event_type}.json",
+            "envelope": f"{public_url}/schemas/envelopes/{event_type}.json",
+        }
+        for event_type, summary in summary_by_type.items()
+    ]
+    return Response(json.dumps({"items": items}), content_type="application/json")
 
 
 @routes.route("GET", "/schemas/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
@@ -99,7 +119,7 @@ def document(public_url: str) -> dict[str, Any]:
     events = {event.type: {"$ref": f"#/components/messages/{event.type}"} for event in CATALOG}
     events_and_checkpoints = events | {CHECKPOINT: {"$ref": f"#/components/messages/{CHECKPOINT}"}}
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {"title": "subusers", "version": VERSION, "description": DESCRIPTION},
         "defaultContentType": CONTENT_TYPE,
         "servers": _servers(public_url),
@@ -128,8 +148,7 @@ def document(public_url: str) -> dict[str, Any]:
         },
         "components": {
             "messages": {event.type: _message(event) for event in CATALOG} | {CHECKPOINT: CHECKPOINT_MESSAGE},
-            "schemas": {event.type: _embedded_schema(envelopes, event) for event in CATALOG}
-            | {CHECKPOINT: published_checkpoints.schema()},
+            "schemas": _schemas(envelopes),
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -196,7 +215,8 @@ def _server_sent_events_channel(messages: dict[str, Any]) -> dict[str, Any]:
         "address": "/v1/events/stream",
         "title": "Server-sent events",
         "description": "In each message, `id` is the position, `event` the type, and `data` the envelope. Set the "
-        "start with `Last-Event-ID` or `?after=`, and select types with `?types=`.",
+        "start with `Last-Event-ID` or `?after=`, and select types with `?types=`. With `?named=false` there is no "
+        "`event`.",
         "servers": [{"$ref": "#/servers/http"}],
         "messages": messages,
     }
@@ -208,10 +228,32 @@ def _message(event: PublishedEventType) -> dict[str, Any]:
         "title": event.name,
         "summary": event.summary,
         "contentType": CONTENT_TYPE,
-        "payload": {"$ref": f"#/components/schemas/{event.type}"},
+        "payload": {"$ref": f"#/components/schemas/{event.schema_name}"},
     }
 
 
-def _embedded_schema(envelopes: Envelopes, event: PublishedEventType) -> Schema:
-    """Return the schema without `$schema` and `$id`, so that references resolve within the AsyncAPI document."""
-    return {name: part for name, part in envelopes.schema(event).items() if name not in {"$schema", "$id"}}
+def _schemas(envelopes: Envelopes) -> dict[str, Schema]:
+    """Return the schemas of all events, of their data and of the actor, by name.
+
+    Each object has a schema of its own, so that generated code has a name for its class.
+    """
+    schemas: dict[str, Schema] = {"Actor": {"title": "Actor", **ACTOR}}
+    for event in CATALOG:
+        schemas |= _named_schemas(event.schema_name, envelopes.schema(event))
+    return schemas | _named_schemas("AuditCheckpoint", published_checkpoints.schema())
+
+
+def _named_schemas(name: str, envelope_schema: Schema) -> dict[str, Schema]:
+    """Return the schemas of an envelope and of its data.
+
+    They lack `$schema` and `$id`, so that references resolve within the AsyncAPI document.
+    """
+    data_name = f"{name}Data"
+    envelope = {keyword: value for keyword, value in envelope_schema.items() if keyword not in {"$schema", "$id"}}
+    data = envelope["properties"]["data"]
+    envelope["title"] = name
+    envelope["properties"] = {**envelope["properties"], "data": {"$ref": f"#/components/schemas/{data_name}"}}
+    data_properties = dict(data["properties"])
+    if "actor" in data_properties:
+        data_properties["actor"] = {"$ref": "#/components/schemas/Actor"}
+    return {name: envelope, data_name: {"title": data_name, **data, "properties": data_properties}}

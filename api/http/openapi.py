@@ -59,7 +59,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             }
         ]
     },
-    "NewUsage": {"usage": [{"sub_user_id": SUB_USER_ID, "conversation_minutes": 12.5, "llm_tokens": 3400}]},
+    "NewUsage": {"usage": [{"sub_user_id": SUB_USER_ID, "conversation_ms": 750_000, "llm_tokens": 3400}]},
     "NewPlan": {"included_minutes": 1000, "included_tokens": 2000000, "period_start": "2026-05-01"},
     "NewWebhookBody": {
         "url": "https://receiver.example/subusers",
@@ -71,8 +71,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 """Example request bodies by schema name. They are valid except for ids and secrets, which only the sender has."""
 
-REPORT_FIELDS = ("sub_user_id", "conversation_minutes", "llm_tokens", "occurred_at")
-AMOUNT_REQUIRED = {"anyOf": [{"required": ["conversation_minutes"]}, {"required": ["llm_tokens"]}]}
+REPORT_FIELDS = ("sub_user_id", "conversation_ms", "conversation_minutes", "llm_tokens", "occurred_at")
+AMOUNT_REQUIRED = {
+    "anyOf": [{"required": [name]} for name in ("conversation_ms", "conversation_minutes", "llm_tokens")],
+    "not": {"required": ["conversation_ms", "conversation_minutes"]},
+}
 CROSS_FIELD_RULES: dict[str, dict[str, Any]] = {
     "UsageRow": AMOUNT_REQUIRED,
     "NewUsage": {
@@ -158,9 +161,11 @@ EVENT_EXAMPLE = {
     "datacontenttype": "application/json",
     "dataschema": "https://subusers.example/schemas/subusers.sub_user.logged_in.v1.json",
     "position": 8,
+    "sequence": "0000000000000000008",
     "subject": SUB_USER_ID,
     "accountid": ACCOUNT_ID,
     "accountversion": 7,
+    "partitionkey": ACCOUNT_ID,
     "data": {
         "actor": {"type": "sub_user", "id": SUB_USER_ID},
         "session_id": "c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b",
@@ -177,7 +182,9 @@ time 2026-05-01T12:00:00Z
 
 \u2014 subusers/9b1f2e7a-6c3d-4f58-8a0e-2d7c4b5a6e90 TlZgcW\u2026
 """
-RESPONSE_EXAMPLES = {"EventsAnswer": {"items": [EVENT_EXAMPLE], "next_cursor": None, "next_after": 8}}
+RESPONSE_EXAMPLES = {
+    "EventsAnswer": {"items": [EVENT_EXAMPLE], "has_more": False, "next_cursor": None, "next_after": 8}
+}
 
 OTHER_CONTENT: dict[str, dict[str, Any]] = {
     "/v1/accounts/{account_id}/audit-log": {
@@ -187,6 +194,7 @@ OTHER_CONTENT: dict[str, dict[str, Any]] = {
     "/v1/audit/checkpoints/latest": {"text/plain": {"schema": {"type": "string"}, "example": CHECKPOINT_EXAMPLE}},
     "/v1/events/stream": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
     "/asyncapi.json": {"application/json": {"schema": {"type": "object"}}},
+    "/schemas/": {"application/json": {"schema": {"type": "object"}}},
     "/schemas/{event_type}.json": {"application/schema+json": {"schema": {"type": "object"}}},
     "/schemas/envelopes/{event_type}.json": {"application/schema+json": {"schema": {"type": "object"}}},
     "/metrics": {"text/plain": {"schema": {"type": "string"}}},

@@ -1,7 +1,8 @@
 """Events in OCSF 1.6.0, the Open Cybersecurity Schema Framework, for SIEM systems (https://schema.ocsf.io).
 
 Changes to accounts and sub-users are Account Change (3001), logins and logouts are Authentication (3002). All other
-actions are Base Event (0) with the action as `activity_name`.
+actions are Entity Management (3004): the entity is a webhook, an API key, the target of an activity, a sub-user or an
+account. API Activity (6003) does not fit, because it requires an address, which erased and internal events lack.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from domain.event_metadata import ActorType
 from domain.events.ocsf import (
     ACCOUNT_CHANGE,
     AUTHENTICATION,
-    BASE_EVENT,
+    ENTITY_MANAGEMENT,
     FAILURE,
     INFORMATIONAL,
     LOW,
@@ -23,8 +24,8 @@ from domain.events.ocsf import (
     PASSWORD_CHANGE,
     REPORTED,
     SUCCESS,
-    UNCLASSIFIED,
     UNKNOWN,
+    OcsfActivity,
 )
 
 if TYPE_CHECKING:
@@ -32,18 +33,25 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from domain.events.ocsf import OcsfActivity
-    from projections.audit_log.rows import AuditRow
     from projections.history.exports import ExportedEvent
 
 SCHEMA_VERSION = "1.6.0"
 MAIN_ACCOUNT_DETAILS_CHANGED = events.MainAccountDetailsChanged.DESCRIPTOR.name
+BASE_EVENT = 0
+"""Class of the end marker, which is no event of the history."""
+
 PRODUCT = {"name": "subusers", "vendor_name": "subusers"}
-CLASSES = {BASE_EVENT: "Base Event", ACCOUNT_CHANGE: "Account Change", AUTHENTICATION: "Authentication"}
+CLASSES = {
+    BASE_EVENT: "Base Event",
+    ACCOUNT_CHANGE: "Account Change",
+    AUTHENTICATION: "Authentication",
+    ENTITY_MANAGEMENT: "Entity Management",
+}
 CATEGORIES = {0: "Uncategorized", 3: "Identity & Access Management"}
 SEVERITIES = {INFORMATIONAL: "Informational", LOW: "Low", MEDIUM: "Medium"}
 STATUSES = {UNKNOWN: "Unknown", SUCCESS: "Success", FAILURE: "Failure"}
 UNKNOWN_USER, USER, ADMIN = 0, 1, 2
+USER_ENTITY, ORGANIZATION_ENTITY = 2, 4
 USER_TYPES = {UNKNOWN_USER: "Unknown", USER: "User", ADMIN: "Admin", OTHER: "Other"}
 
 ACTIVITY_BY_ACTION = {
@@ -51,7 +59,7 @@ ACTIVITY_BY_ACTION = {
     for event_class in events.EVENT_CLASSES
     if event_class.DESCRIPTOR.has_own_action
 }
-"""OCSF activity by action. All other actions are named by the portal, and classified as `REPORTED`."""
+"""OCSF activity by action. All other actions are named by the portal."""
 
 
 def ocsf_event(exported: ExportedEvent, message: str, serialized_row: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +68,7 @@ def ocsf_event(exported: ExportedEvent, message: str, serialized_row: Mapping[st
     `serialized_row` is its row as serialized by the schema of the audit log.
     """
     row, stored_event = exported.row, exported.recorded_event.stored
-    activity = _activity(row)
+    activity = _activity(exported)
     event = {
         **_classification(activity, row.action),
         "time": _milliseconds(row.occurred_at),
@@ -79,6 +87,8 @@ def ocsf_event(exported: ExportedEvent, message: str, serialized_row: Mapping[st
     }
     if activity.class_uid in {ACCOUNT_CHANGE, AUTHENTICATION}:
         event["user"] = _subject(exported)
+    if activity.class_uid == ENTITY_MANAGEMENT:
+        event["entity"] = _entity(exported)
     if activity.class_uid == AUTHENTICATION:
         event |= _authentication_fields(row.details)
     # Added last, because a null in the details of an activity is a value.
@@ -90,9 +100,9 @@ def ocsf_event(exported: ExportedEvent, message: str, serialized_row: Mapping[st
 
 
 def ocsf_end(event_count: int, position: int, exported_at: datetime) -> dict[str, Any]:
-    """Return the end marker of an export as an OCSF event. A file without it is truncated."""
+    """Return the end marker of an export as an OCSF event. A file that should have it, but does not, is truncated."""
     return {
-        **_classification(UNCLASSIFIED, "export.end"),
+        **_classification(OcsfActivity(BASE_EVENT, OTHER, None), "export.end"),
         "time": _milliseconds(exported_at),
         "message": f"End of the export: {event_count} events",
         "metadata": _metadata(position),
@@ -100,10 +110,18 @@ def ocsf_end(event_count: int, position: int, exported_at: datetime) -> dict[str
     }
 
 
-def _activity(row: AuditRow) -> OcsfActivity:
+def _activity(exported: ExportedEvent) -> OcsfActivity:
+    row = exported.row
+    if _is_reported_activity(exported):
+        return REPORTED
     if row.action == MAIN_ACCOUNT_DETAILS_CHANGED and row.details.get("password_changed"):
         return PASSWORD_CHANGE
-    return ACTIVITY_BY_ACTION.get(row.action, REPORTED)
+    return ACTIVITY_BY_ACTION[row.action]
+
+
+def _is_reported_activity(exported: ExportedEvent) -> bool:
+    """Return whether the portal chose the action, the target and the details."""
+    return exported.recorded_event.stored.topic == events.SubUserActivityRecorded.TOPIC
 
 
 def _classification(activity: OcsfActivity, action: str) -> dict[str, Any]:
@@ -149,6 +167,34 @@ def _subject(exported: ExportedEvent) -> dict[str, Any]:
     if sub_user_id is None:
         return _user(None, None, UNKNOWN_USER, account_id)
     return _user(sub_user_id, exported.names.get(str(sub_user_id)), USER, account_id)
+
+
+def _entity(exported: ExportedEvent) -> dict[str, Any]:
+    """Return the entity that the event is about."""
+    row, account_id = exported.row, exported.account_id
+    match None if _is_reported_activity(exported) else row.action.partition(".")[0]:
+        case "webhook":
+            return {"uid": str(row.details["webhook_id"]), "type_id": OTHER, "type": "Webhook"}
+        case "api_key":
+            api_key_id = str(row.details["api_key_id"])
+            name = exported.names.get(api_key_id)
+            return {"uid": api_key_id, "name": name, "type_id": OTHER, "type": "API Key"}
+        case "audit_log":
+            return _account_entity(account_id, exported.names)
+    if row.target is not None and row.target != ERASED:
+        return {"name": row.target, "type_id": OTHER, "type": "Target"}
+    if row.sub_user_id is not None:
+        user = _user(row.sub_user_id, exported.names.get(str(row.sub_user_id)), USER, account_id)
+        return {"uid": user["uid"], "name": user["name"], "type_id": USER_ENTITY, "type": "User", "user": user}
+    return _account_entity(account_id, exported.names)
+
+
+def _account_entity(account_id: UUID | None, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return an account as an entity, or the service itself for an event about all accounts."""
+    if account_id is None:
+        return {"name": PRODUCT["name"], "type_id": OTHER, "type": "Service"}
+    organization = {"uid": str(account_id), "name": names.get(str(account_id))}
+    return {**organization, "type_id": ORGANIZATION_ENTITY, "type": "Organization", "org": organization}
 
 
 def _user(uid: UUID | str | None, name: str | None, type_id: int, account_id: UUID | None) -> dict[str, Any]:

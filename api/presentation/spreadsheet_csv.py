@@ -20,6 +20,10 @@ _BEFORE_FORMULA = re.compile(f'(?:^|[;,|"])[{SKIPPED}]*(?=[{FORMULA_STARTS}])')
 _JSON_FORMULA = re.compile(f'(?<=[;|"])([{SKIPPED}]*)([{FORMULA_STARTS}])')
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Mark of UTF-8. Without it, Excel reads a CSV file in the encoding of the computer's language."""
+
+
 class JsonText(str):
     """A cell with JSON. Formulas in it are escaped as JSON, so that programs still read the same value."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import CanMutateAggregate, DomainEvent
 
 from domain.event_metadata import ActorType, Ciphertext
+from domain.events import ocsf
 from domain.events.descriptor import EventDescriptor
 
 LIMIT_DESCRIPTIONS = {
@@ -57,6 +58,7 @@ class ApiKeyCreated(ApiKeyEvent):
         "An API key was created. It is valid until `expires_at`, from these networks, and for these accounts.",
         facts=("api_key_id", "scope", "expires_at", "allowed_addresses", "accounts"),
         descriptions=LIMIT_DESCRIPTIONS,
+        ocsf=ocsf.CREATE_ENTITY,
     )
     scope: str
     expires_at: datetime | None
@@ -74,6 +76,7 @@ class ApiKeyLimitsChanged(ApiKeyEvent):
         "The limits of an API key changed. These are all its limits from now on.",
         facts=("api_key_id", "expires_at", "allowed_addresses", "accounts"),
         descriptions=LIMIT_DESCRIPTIONS,
+        ocsf=ocsf.UPDATE_ENTITY,
     )
     expires_at: datetime | None
     allowed_addresses: str | None
@@ -101,6 +104,7 @@ class ApiKeyRevoked(ApiKeyEvent):
         "api_key.revoked",
         "An API key was revoked, and the webhooks that belonged to it were disabled or handed over.",
         facts=("api_key_id", "webhooks_disabled", "webhooks_handed_over"),
+        ocsf=ocsf.DELETE_ENTITY,
     )
     webhooks_disabled: int
     webhooks_handed_over: int

@@ -10,6 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import CanMutateAggregate, DomainEvent
 
 from domain.event_metadata import ActorType, Ciphertext, ReadTarget
+from domain.events import ocsf
 from domain.events.descriptor import EventDescriptor
 
 
@@ -56,6 +57,7 @@ class AuditLogRead(AuditEvent):
         "An account's audit log or history was read by someone other than its owner. "
         "The subject, the times and `as_of` are the filters of the request.",
         facts=("what", "since", "until", "as_of"),
+        ocsf=ocsf.READ_ENTITY,
     )
     what: ReadTarget
     as_of: datetime | None
@@ -70,7 +72,8 @@ class AuditLogExported(AuditEvent):
         "audit_log.exported",
         "Events after the position `after` were exported: of one account, or of all if there is no `accountid`.",
         facts=("format", "after", "since", "until"),
-        examples={"format": ("jsonl", "csv", "ocsf", "ndjson")},
+        examples={"format": ("jsonl", "csv", "ocsf", "ndjson", "parquet")},
+        ocsf=ocsf.READ_ENTITY,
     )
     format: str
     after: int

@@ -123,6 +123,7 @@ class SubUserLimitRaised(Event):
         "main_account.sub_user_limit_raised",
         "Support raised the account's sub-user limit.",
         facts=("sub_user_limit",),
+        ocsf=ocsf.UPDATE_ENTITY,
     )
     sub_user_limit: int
 
@@ -135,6 +136,7 @@ class MainAccountPlanSet(Event):
         "main_account.plan_set",
         "The account's plan changed: what it includes per month, or the day of the month on which its periods begin.",
         facts=("included_minutes", "included_tokens", "period_start"),
+        ocsf=ocsf.UPDATE_ENTITY,
     )
     included_minutes: int
     included_tokens: int

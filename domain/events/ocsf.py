@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BASE_EVENT, ACCOUNT_CHANGE, AUTHENTICATION = 0, 3001, 3002
+ACCOUNT_CHANGE, AUTHENTICATION, ENTITY_MANAGEMENT = 3001, 3002, 3004
 """Ids of classes."""
 
 OTHER = 99
@@ -28,9 +28,15 @@ class OcsfActivity:
     status: int = SUCCESS
 
 
-UNCLASSIFIED = OcsfActivity(BASE_EVENT, OTHER, None)
-UNCLASSIFIED_FAILURE = OcsfActivity(BASE_EVENT, OTHER, None, status=FAILURE)
-REPORTED = OcsfActivity(BASE_EVENT, OTHER, None, status=UNKNOWN)
+UNCLASSIFIED = OcsfActivity(ENTITY_MANAGEMENT, OTHER, None)
+UNCLASSIFIED_FAILURE = OcsfActivity(ENTITY_MANAGEMENT, OTHER, None, status=FAILURE)
+REPORTED = OcsfActivity(ENTITY_MANAGEMENT, OTHER, None, status=UNKNOWN)
+CREATE_ENTITY = OcsfActivity(ENTITY_MANAGEMENT, 1, "Create")
+READ_ENTITY = OcsfActivity(ENTITY_MANAGEMENT, 2, "Read")
+UPDATE_ENTITY = OcsfActivity(ENTITY_MANAGEMENT, 3, "Update")
+DELETE_ENTITY = OcsfActivity(ENTITY_MANAGEMENT, 4, "Delete")
+ENABLE_ENTITY = OcsfActivity(ENTITY_MANAGEMENT, 8, "Enable")
+DISABLE_ENTITY = OcsfActivity(ENTITY_MANAGEMENT, 9, "Disable")
 CREATE = OcsfActivity(ACCOUNT_CHANGE, 1, "Create")
 ENABLE = OcsfActivity(ACCOUNT_CHANGE, 2, "Enable")
 PASSWORD_CHANGE = OcsfActivity(ACCOUNT_CHANGE, 3, "Password Change")

@@ -9,6 +9,7 @@ from uuid import UUID
 from eventsourcing.domain import CanMutateAggregate, DomainEvent
 
 from domain.event_metadata import ActorType, Ciphertext
+from domain.events import ocsf
 from domain.events.descriptor import EventDescriptor
 
 
@@ -47,6 +48,7 @@ class WebhookCreated(WebhookEvent):
         "webhook.created",
         "A webhook was created. Its receiver gets the events from here on.",
         facts=("webhook_id",),
+        ocsf=ocsf.CREATE_ENTITY,
     )
 
 
@@ -61,6 +63,7 @@ class WebhookDisabled(WebhookEvent):
         "Nothing is sent until it is enabled.",
         facts=("webhook_id", "why", "failures"),
         examples={"why": ("gone", "failing", "key_revoked", "key_expired")},
+        ocsf=ocsf.DISABLE_ENTITY,
     )
     why: str
     failures: int
@@ -75,6 +78,7 @@ class WebhookEnabled(WebhookEvent):
         "webhook.enabled",
         "A disabled webhook was enabled. Its receiver gets events again.",
         facts=("webhook_id",),
+        ocsf=ocsf.ENABLE_ENTITY,
     )
 
 
@@ -87,6 +91,7 @@ class WebhookDeleted(WebhookEvent):
         "webhook.deleted",
         "A webhook was deleted permanently.",
         facts=("webhook_id",),
+        ocsf=ocsf.DELETE_ENTITY,
     )
 
 
@@ -99,6 +104,7 @@ class WebhookSecretRotated(WebhookEvent):
         "webhook.secret_rotated",
         "A webhook's signing key was rotated. Messages are also signed with the former key for one day.",
         facts=("webhook_id",),
+        ocsf=ocsf.UPDATE_ENTITY,
     )
 
 
@@ -124,6 +130,7 @@ class WebhookAdopted(WebhookEvent):
         "webhook.adopted",
         "A webhook was handed over to another API key. It is disabled when that key ends.",
         facts=("webhook_id", "api_key_id", "former_api_key_id"),
+        ocsf=ocsf.UPDATE_ENTITY,
     )
     api_key_id: UUID
     former_api_key_id: UUID | None

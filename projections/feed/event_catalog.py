@@ -45,7 +45,28 @@ POSITION_DESCRIPTION = (
     "Position in the event store: an integer of up to 63 bits, more than the CloudEvents `Integer` holds."
 )
 
+POSITION_DIGITS = 19
+"""Digits of the largest position, 2**63 - 1."""
+
+PARTITION_KEY: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "description": "CloudEvents partitioning: events with the same key are in order. The id of the main account, or of "
+    "the stream of an event without an account. Absent in messages of versions before 0.2.",
+}
+SEQUENCE: Schema = {
+    "type": "string",
+    "pattern": f"^[0-9]{{{POSITION_DIGITS}}}$",
+    "description": "CloudEvents sequence: `position` with leading zeros, so that texts sort like positions. Absent in "
+    "messages of versions before 0.2.",
+}
+
 EPOCH_DESCRIPTION = "Lineage of the store that `position` refers to. A restore or a failover begins a new one."
+
+
+def sequence(position: int) -> str:
+    """Return a position as a text of fixed length, which sorts like the position."""
+    return f"{position:0{POSITION_DIGITS}}"
 
 
 def open_enumeration(values: Iterable[object]) -> Schema:
@@ -68,6 +89,11 @@ class PublishedEventType:
     def type(self) -> str:
         """CloudEvents type, which is also the routing key."""
         return f"{PREFIX}{self.name}.v{self.version}"
+
+    @property
+    def schema_name(self) -> str:
+        """Name of the schema of its envelope in generated code: the topic, with the version from 2 on."""
+        return self.topic if self.version == 1 else f"{self.topic}V{self.version}"
 
 
 def _published_type(event_class: type[events.AnyEvent]) -> PublishedEventType:
@@ -125,6 +151,7 @@ class Envelopes:
         envelope["id"] = f"{stream}:{stored.originator_version}"
         envelope["time"] = _rfc_3339(state["timestamp"])
         envelope["position"] = recorded_event.position
+        envelope["sequence"] = sequence(recorded_event.position)
         if (epoch := self._epoch()) is not None:
             envelope["epoch"] = str(epoch)
         if "sub_user_id" in state:
@@ -134,6 +161,7 @@ class Envelopes:
         elif event_type.topic not in events.OTHER_STREAM_TOPICS:  # an event of the account's own stream
             envelope["accountid"] = stream
             envelope["accountversion"] = stored.originator_version
+        envelope["partitionkey"] = envelope.get("accountid", stream)
         envelope["data"] = _data(event_type, state)
         return envelope
 
@@ -182,6 +210,8 @@ class Envelopes:
                 "datacontenttype": {"const": "application/json"},
                 "dataschema": {"type": "string", "format": "uri", "description": "URL of the JSON Schema of `data`."},
                 "position": {"type": "integer", "minimum": 1, "description": POSITION_DESCRIPTION},
+                "sequence": SEQUENCE,
+                "partitionkey": PARTITION_KEY,
                 "epoch": {**ID, "description": EPOCH_DESCRIPTION},
                 "accountid": {**ID, "description": "The main account."},
                 "accountversion": {"type": "integer", "minimum": 1, "description": "Version of the account's stream."},

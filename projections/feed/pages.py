@@ -108,6 +108,10 @@ class EventFeed:
         """Return the position up to which an earlier epoch equals the current one, or None if it is unknown."""
         return _number(connection, "common_position", {"epoch": epoch})
 
+    def envelope(self, event: RecordedEvent) -> dict[str, Any]:
+        """Return an event in its published form."""
+        return self._envelopes.wrap(event)
+
     def end(self) -> int:
         """Return the settled position, after which there are no events yet."""
         with self._database.get_connection() as connection:

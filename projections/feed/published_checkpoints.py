@@ -14,7 +14,15 @@ from psycopg.rows import class_row
 from adapters.postgres.sql_files import statements
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.signed_note import SignedNote
-from projections.feed.event_catalog import COUNT, POSITION_DESCRIPTION, PREFIX, STRING
+from projections.feed.event_catalog import (
+    COUNT,
+    PARTITION_KEY,
+    POSITION_DESCRIPTION,
+    PREFIX,
+    SEQUENCE,
+    STRING,
+    sequence,
+)
 from projections.transparency.checkpoints import StoredCheckpoint
 
 if TYPE_CHECKING:
@@ -64,6 +72,8 @@ def envelope(source: str, stored: StoredCheckpoint) -> dict[str, Any]:
         "datacontenttype": "application/json",
         "dataschema": _schema_url(source),
         "position": stored.position,
+        "sequence": sequence(stored.position),
+        "partitionkey": TYPE,
         "data": {
             "tree_size": stored.tree_size,
             "root_hash": base64.b64encode(checkpoint.root_hash).decode(),
@@ -91,6 +101,8 @@ def schema() -> Schema:
             **{name: {"type": "string"} for name in names},
             "datacontenttype": {"const": "application/json"},
             "position": {**COUNT, "description": POSITION_DESCRIPTION},
+            "sequence": SEQUENCE,
+            "partitionkey": {**PARTITION_KEY, "description": "The type: all checkpoints have the same key."},
             "data": DATA_SCHEMA,
         },
     }

@@ -87,8 +87,8 @@ class ExportRange:
 class Export:
     """One export, to be iterated once. `cursor` resumes it.
 
-    While it is iterated, `last_position` is the position that it has reached, and `event_count` the number of events up
-    to there. Events before a resumption are counted too.
+    While it is iterated, `last_position` is the position that it has reached, and `event_count` the number of events in
+    this response up to there.
     """
 
     def __init__(
@@ -123,6 +123,23 @@ class Export:
         for batch in self._batches():
             yield from batch
 
+    def recorded_events(self) -> Iterator[RecordedEvent]:
+        """Yield each event as stored, without decrypting anything."""
+        for page in self._pager.pages(self.resume_position, self.end_position):
+            for recorded_event in page:
+                self.last_position = recorded_event.position
+                if self._filter.is_within_time_range(self._decode(recorded_event).timestamp):
+                    self.event_count += 1
+                    yield recorded_event
+
+    def count_all(self) -> int:
+        """Return the number of events up to `last_position`, with those of earlier responses, which are read again."""
+        return self.event_count + sum(
+            self._filter.is_within_time_range(self._decode(recorded_event).timestamp)
+            for page in self._pager.pages(self._range.start_position, self.resume_position)
+            for recorded_event in page
+        )
+
     def lines(self, describe_event: DescribeEvent) -> Iterator[dict[str, Any]]:
         """Yield each event with its proof, between a header and an end line (`verifiable_export.py`)."""
         basis = self._range.basis
@@ -132,7 +149,7 @@ class Export:
             yield basis.header(self._selection(), whole=self._is_complete_history)
         for batch in self._batches():
             yield from self._proven_lines(basis, batch, describe_event)
-        yield end_line(self.event_count)
+        yield end_line(self.count_all())
 
     @property
     def _is_complete_history(self) -> bool:
@@ -159,23 +176,11 @@ class Export:
 
     def _batches(self) -> Iterator[Sequence[ExportedEvent]]:
         """Yield the exported events of each page, and update the count and the position after each."""
-        self.event_count = self._count_earlier_events()
         for page in self._pager.pages(self.resume_position, self.end_position):
             batch = self._select_and_describe(page)
             yield batch
             self.event_count += len(batch)
             self.last_position = page[-1].position
-
-    def _count_earlier_events(self) -> int:
-        """Return the number of events in earlier responses.
-
-        The end line of an export has the number of all its events, so these are read again.
-        """
-        return sum(
-            self._filter.is_within_time_range(self._decode(recorded_event).timestamp)
-            for page in self._pager.pages(self._range.start_position, self.resume_position)
-            for recorded_event in page
-        )
 
     def _select_and_describe(self, page: Sequence[RecordedEvent]) -> Sequence[ExportedEvent]:
         """Return the events of a page that are within the range of times, with their audit rows."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.event_store.settled_reads import settled_position
+from application.errors import InvalidValue
 from projections.history.account_state import account_state
 from projections.history.aggregate_cache import AggregateCache
 from projections.history.reader import Bound, Cursor, HistoryReader, apply_after_gap
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from projections.runtime.freshness import Freshness
 
 REPLAY_BATCH = 1000
+
+CLOCK_TOLERANCE = timedelta(seconds=1)
+"""Allowed lead of `as_of`: the clocks of processes differ slightly, and it may be a time that another one recorded."""
 
 WINDOW_SIZE = 10_000
 """Maximum number of events that one page reads. It bounds the cost of a request whose filter matches little."""
@@ -112,6 +116,7 @@ class History:
 
         Raises `AccountNotFound` and `InvalidValue`.
         """
+        self._require_past(history_filter)
         if cursor is None:
             bound, reader_cursor = self._bound(account_id, history_filter, min_position), Cursor()
         else:
@@ -129,7 +134,8 @@ class History:
         return HistoryPage(entries, state, next_cursor)
 
     def replay(self, account_id: UUID, history_filter: HistoryFilter, min_position: int | None = None) -> Replay:
-        """Return the whole history. Raises `AccountNotFound`."""
+        """Return the whole history. Raises `AccountNotFound`, and `InvalidValue` for a time in the future."""
+        self._require_past(history_filter)
         reader = HistoryReader(
             self._source,
             account_id,
@@ -138,6 +144,11 @@ class History:
             history_filter.sub_user_id,
         )
         return Replay(reader, history_filter, self._source.vault)
+
+    def _require_past(self, history_filter: HistoryFilter) -> None:
+        """Refuse a time in the future: events recorded until then can change its history."""
+        if history_filter.as_of is not None and history_filter.as_of > self._clock() + CLOCK_TOLERANCE:
+            raise InvalidValue("as_of", "must not be in the future")
 
     def _bound(self, account_id: UUID, history_filter: HistoryFilter, min_position: int | None) -> Bound:
         """Return the bound of a history that is read now."""

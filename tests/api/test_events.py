@@ -18,7 +18,7 @@ from api.http.asyncapi import CHECKPOINT, EXCHANGE, document
 from api.http.openapi import EVENT_EXAMPLE
 from application.ports.broker import CONTENT_TYPE
 from projections.feed import pages
-from projections.feed.event_catalog import BY_TYPE, CATALOG
+from projections.feed.event_catalog import BY_TYPE, CATALOG, DIALECT
 from tests.api.clients import ApiClients, require_problem
 from tests.api.json_values import values_in
 from tests.api.test_database_faults import database_unavailable
@@ -133,9 +133,12 @@ def test_pages_continue_from_one_another(clients: ApiClients, account: Account) 
     """`next_cursor` is null at the end; `next_after` is where a later read continues."""
     first = read_page(clients.analytics, limit=1)
     assert (len(first["items"]), first["next_after"]) == (1, first["items"][0]["position"])
-    assert first["next_cursor"] == str(first["next_after"])
+    assert (first["next_cursor"], first["has_more"]) == (str(first["next_after"]), True)
+    second = read_page(clients.analytics, limit=1, cursor=first["next_cursor"])
+    assert second == read_page(clients.analytics, limit=1, after=first["next_after"])
+    assert second["items"][0]["position"] > first["items"][0]["position"]
     last = read_page(clients.analytics, after=end_position(clients))
-    assert last == {"items": [], "next_cursor": None, "next_after": end_position(clients)}
+    assert last == {"items": [], "has_more": False, "next_cursor": None, "next_after": end_position(clients)}
     before = end_position(clients)
     sub_user = account.create_sub_user()
     (item,) = read_page(clients.analytics, after=before, types=CREATED)["items"]
@@ -158,6 +161,8 @@ def test_filter_by_type(clients: ApiClients, account: Account) -> None:
         ({"after": -1}, "after"),
         ({"after": "x"}, "after"),
         ({"after": 2**63}, "after"),
+        ({"cursor": "x"}, "cursor"),
+        ({"after": 0, "cursor": 0}, "cursor"),
         ({"epoch": "x"}, "epoch"),
         ({"nonsense": 1}, "nonsense"),
     ],
@@ -234,6 +239,7 @@ def test_long_polling_returns_at_the_next_event(own_clients: ApiClients) -> None
     began = time.monotonic()
     assert read_page(clients.analytics, after=after, wait=0.3) == {
         "items": [],
+        "has_more": False,
         "next_cursor": None,
         "next_after": after,
     }
@@ -307,6 +313,19 @@ def test_stream_has_past_and_new_events(clients: ApiClients, account: Account) -
             event = json.loads(block["data"])
             assert (block["id"], block["event"]) == (str(event["position"]), event["type"])
     assert stream.lines[:1] == ["retry: 2000"]
+
+
+def test_unnamed_stream_has_no_event_names(clients: ApiClients, account: Account) -> None:
+    """Browsers then deliver every event as `message`."""
+    with streaming(clients.analytics, named="false") as stream:
+        expected = read_all(clients.analytics)
+        assert stream.events(len(expected)) == expected
+        assert {tuple(block) for block in stream.blocks} == {("id", "data")}
+    with streaming(clients.analytics, named="true") as stream:
+        assert stream.events(1)
+        assert set(stream.blocks[0]) == {"id", "event", "data"}
+    for value in ("no", "", "1"):
+        require_problem(clients.analytics.get(STREAM, query_string={"named": value}), 422, "invalid-input", "named")
 
 
 def test_reconnecting_reader_continues_after_last_event_id(clients: ApiClients, account: Account) -> None:
@@ -444,6 +463,18 @@ def test_example_event_matches_its_schema(clients: ApiClients) -> None:
     jsonschema_rs.Draft202012Validator(schema or False, validate_formats=True).validate(EVENT_EXAMPLE)
 
 
+def test_index_lists_every_schema(clients: ApiClients) -> None:
+    """Every URL in it has a schema with this `$id`."""
+    items = clients.anonymous.get("/schemas/").get_json()["items"]
+    assert [item["type"] for item in items] == [*(kind.type for kind in CATALOG), CHECKPOINT]
+    for item in items:
+        assert item["summary"].endswith(".")
+        for url in (item["data"], item["envelope"]):
+            schema: Any = clients.anonymous.get(url.removeprefix("https://portal.example")).json
+            assert schema["$schema"] == DIALECT
+            assert schema.get("$id", url) == url
+
+
 def test_checkpoints_have_schemas(clients: ApiClients) -> None:
     """Checkpoints are published like events, but are not in the catalog."""
     for folder in ("", "envelopes/"):
@@ -458,7 +489,7 @@ def test_asyncapi_document_is_complete(clients: ApiClients) -> None:
     assert (response.status_code, response.content_type) == (200, "application/json")
     asyncapi: Any = response.json
     assert asyncapi == json.loads(json.dumps(document("https://portal.example")))
-    assert asyncapi["asyncapi"] == "3.0.0"
+    assert asyncapi["asyncapi"] == "3.1.0"
     types = [kind.type for kind in CATALOG]
     for name, channel in asyncapi["channels"].items():
         assert list(channel["messages"]) == (types if name == "stream" else [*types, CHECKPOINT])
@@ -469,8 +500,12 @@ def test_asyncapi_document_is_complete(clients: ApiClients) -> None:
     }
     for message in asyncapi["components"]["messages"].values():
         assert message["contentType"] == CONTENT_TYPE
-    for schema in asyncapi["components"]["schemas"].values():
+    names = [kind.schema_name for kind in CATALOG] + ["AuditCheckpoint"]
+    assert set(asyncapi["components"]["schemas"]) == {"Actor", *names, *(f"{name}Data" for name in names)}
+    for name, schema in asyncapi["components"]["schemas"].items():
         jsonschema_rs.meta.validate(schema)
+        assert schema["title"] == name
+        assert not [part for part in schema["properties"].values() if part.get("type") == "object"]
     references = [part["$ref"] for part in values_in(asyncapi) if isinstance(part, dict) and "$ref" in part]
     assert len(references) > 3 * len(types)
     for reference in references:

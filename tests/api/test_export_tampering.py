@@ -102,7 +102,7 @@ def export_lines(service: Service, export_filter: ExportFilter, after: int = 0) 
     catch_up(service)
     service.workers.checkpointer.sign_now()
     export = service.queries.exports.begin(export_filter, ExportFormat.JSONL, has_proofs=True, after=after)
-    return [json.loads(line) for line in lines(export, ExportFormat.JSONL, service.clock())]
+    return [json.loads(line) for line in lines(export, ExportFormat.JSONL)]
 
 
 def signed_by_other_store(file: Export) -> Export:

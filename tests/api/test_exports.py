@@ -64,13 +64,13 @@ def export(clients: ApiClients, path: str, export_format: str, **query: Any) -> 
 
 
 def events(text: str, export_format: str) -> list[tuple[int, str]]:
-    """Return the position and action of each event, without the header and end lines."""
+    """Return the position and action of each event. Only `jsonl` has a header and an end line."""
     match export_format:
         case "csv":
-            rows = list(csv.DictReader(io.StringIO(text, newline="")))[:-1]
+            rows = csv.DictReader(io.StringIO(text, newline=""))
             return [(int(row["position"]), row["action"]) for row in rows]
         case "ocsf":
-            lines = [json.loads(line) for line in text.splitlines()][:-1]
+            lines = [json.loads(line) for line in text.splitlines()]
             return [(line["metadata"]["sequence"], line["metadata"]["event_code"]) for line in lines]
         case _:
             lines = [json.loads(line) for line in text.splitlines()][1:-1]
@@ -128,11 +128,64 @@ def test_interrupted_export_can_be_resumed(
     received_lines = lines[: whole_lines + 1]
     sub_user.change(visible=False)
     clients.sign_checkpoint()
-    (*_, (position, _)) = events(b"".join([*received_lines, b"{}\n"]).decode(), export_format)
+    end = b"{}\n" if export_format == "jsonl" else b""
+    (*_, (position, _)) = events(b"".join([*received_lines, end]).decode(), export_format)
     continuation = export(clients, path, export_format, cursor=response.headers["Export-Cursor"], after=position)
-    *combined, end = (b"".join(received_lines) + continuation.data).splitlines()
-    assert combined == response.data.splitlines()[:-1]
-    assert str(len(events(response.text, export_format))).encode() in end
+    combined = b"".join(received_lines) + continuation.data
+    if export_format == "jsonl":  # the digest of the end line covers the response
+        assert json.loads(combined.splitlines()[-1])["events"] == len(events(response.text, export_format))
+        combined, expected = (data[: data.rindex(b'{"end"')] for data in (combined, response.data))
+        assert combined == expected
+    else:
+        assert combined == response.data
+
+
+@pytest.mark.parametrize("export_format", ["csv", "ocsf"])
+def test_complete_export_has_an_empty_continuation(
+    clients: ApiClients, account: Account, sub_user: SubUser, export_format: str
+) -> None:
+    """So a client can check a file, even if more was recorded since. No line of the file is not an event."""
+    path = f"{account.path}/export"
+    response = export(clients, path, export_format)
+    positions = [position for position, _ in events(response.text, export_format)]
+    assert len(positions) == len(response.data.splitlines()) - (export_format == "csv")
+    sub_user.change(visible=False)
+    for after, is_complete in ((positions[-1], True), (positions[-2], False)):
+        rest = export(clients, path, export_format, cursor=response.headers["Export-Cursor"], after=after)
+        assert (rest.data == b"") is is_complete
+
+
+@pytest.mark.parametrize("after_first_line", [False, True])
+@pytest.mark.parametrize("export_format", ["csv", "ocsf"])
+def test_end_marker_on_request(
+    clients: ApiClients, account: Account, sub_user: SubUser, export_format: str, after_first_line: bool
+) -> None:
+    """It counts the events of the whole export, also in a continuation. This is the format of 0.1."""
+    path = f"{account.path}/export"
+    response = export(clients, path, export_format, end_marker="true")
+    *lines, end = response.data.splitlines(keepends=True)
+    positions = [position for position, _ in events(b"".join(lines).decode(), export_format)]
+    if after_first_line:
+        query = {"cursor": response.headers["Export-Cursor"], "after": positions[0]}
+        end = export(clients, path, export_format, end_marker="true", **query).data.splitlines(keepends=True)[-1]
+    if export_format == "csv":
+        (row,) = csv.reader([end.decode()])
+        assert (row[0], json.loads(row[-1])) == ("end", {"events": len(positions)})
+    else:
+        assert json.loads(end)["unmapped"] == {"end": True, "events": len(positions)}
+        assert violations(json.loads(end)) == []
+
+
+def test_csv_with_byte_order_mark(clients: ApiClients, account: Account, sub_user: SubUser) -> None:
+    """Only the beginning of a file has it."""
+    path = f"{account.path}/export"
+    response, with_mark = export(clients, path, "csv"), export(clients, path, "csv", bom="true")
+    assert with_mark.data.startswith(b"\xef\xbb\xbf" + response.data)
+    (_, position), *_ = [(action, position) for position, action in events(response.text, "csv")]
+    query = {"cursor": with_mark.headers["Export-Cursor"], "after": position}
+    assert not export(clients, path, "csv", bom="true", **query).data.startswith(b"\xef")
+    audit_log = clients.auditor.get(f"{account.path}/audit-log?bom=true", headers={"Accept": "text/csv"})
+    assert audit_log.data.startswith(b"\xef\xbb\xbfposition,")
 
 
 @pytest.mark.parametrize("query", [{}, {"after": 0}])
@@ -181,29 +234,28 @@ def test_filter_by_recording_time(clients: ApiClients, account: Account, sub_use
 
 
 def test_csv_has_no_formula_cells(clients: ApiClients, account: Account, sub_user: SubUser) -> None:
-    """The last row has the number of events."""
     text = export(clients, f"{account.path}/export", "csv").text
-    *rows, end = csv.DictReader(io.StringIO(text, newline=""))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert {row["account_id"] for row in rows} == {account.account_id}
     assert f"Ada {FORMULA}" in {row["actor_name"] for row in rows}
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
-    assert (end["position"], json.loads(end["details"])) == ("end", {"events": len(rows)})
 
 
 def test_ocsf_export_conforms_to_the_schema(clients: ApiClients, account: Account, sub_user: SubUser) -> None:
-    """Every event has what OCSF 1.6.0 requires; changes and logins have the classes meant for them."""
+    """Every line is valid by the published schema; changes and logins have the classes meant for them."""
     account.portal.post("/v1/sessions", json={**sub_user.credentials, "email": "nobody@company.example"})
     account.portal.delete(sub_user.path)
-    *lines, end = map(json.loads, export(clients, f"{account.path}/export", "ocsf").text.splitlines())
-    assert [violation for line in (*lines, end) for violation in violations(line)] == []
-    assert end["unmapped"] == {"end": True, "events": len(lines)}
+    lines = list(map(json.loads, export(clients, f"{account.path}/export", "ocsf").text.splitlines()))
+    assert [violation for line in lines for violation in violations(line)] == []
     class_and_activity = {line["metadata"]["event_code"]: (line["class_uid"], line["activity_name"]) for line in lines}
     assert class_and_activity["sub_user.created"] == (3001, "Create")
     assert class_and_activity["sub_user.activated"] == (3001, "Enable")
     assert class_and_activity["sub_user.deactivated"] == (3001, "Disable")
     assert class_and_activity["sub_user.deleted"] == (3001, "Delete")
     assert class_and_activity["sub_user.logged_in"] == class_and_activity["sub_user.login_refused"] == (3002, "Logon")
-    assert class_and_activity["tool.used"] == (0, "tool.used")
+    assert class_and_activity["tool.used"] == (3004, "tool.used")
+    (used, *_) = [line for line in lines if line["metadata"]["event_code"] == "tool.used"]
+    assert (used["entity"]["type"], used["entity"]["uid"]) == ("User", sub_user.sub_user_id)
     refused = [line for line in lines if line["metadata"]["event_code"] == "sub_user.login_refused"]
     assert [(line["status"], line["status_detail"]) for line in refused] == [
         ("Failure", "wrong_password"),
@@ -251,14 +303,23 @@ def test_ocsf_export_has_no_ids_of_missing_accounts(clients: ApiClients, account
     clients.service.commands.api_keys.create(Scope.PORTAL, "a portal", BY_OPERATOR)
     text = export(clients, "/v1/audit/export", "ocsf").text
     lines = list(map(json.loads, text.splitlines()))
-    assert any("tenant_uid" not in line["metadata"] for line in lines[:-1])
+    assert any("tenant_uid" not in line["metadata"] for line in lines)
     assert [violation for line in lines for violation in violations(line)] == []
     assert '"None"' not in text
 
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [({"format": "xml"}, "format"), ({"since": "x"}, "since"), ({"after": -1}, "after"), ({"cursor": "x"}, "cursor")],
+    [
+        ({"format": "xml"}, "format"),
+        ({"format": "parquet"}, "format"),
+        ({"since": "x"}, "since"),
+        ({"after": -1}, "after"),
+        ({"cursor": "x"}, "cursor"),
+        ({"bom": "yes"}, "bom"),
+        ({"format": "ocsf", "bom": "true"}, "bom"),
+        ({"format": "jsonl", "end_marker": "true"}, "end_marker"),
+    ],
 )
 def test_invalid_query_is_refused(clients: ApiClients, account: Account, query: dict[str, Any], field: str) -> None:
     """The problem names the parameter, and no line is sent."""

@@ -63,6 +63,7 @@ SCOPES_BY_ROUTE = {
     "GET /v1/audit/proofs/{position}": {"auditor"},
     "GET /v1/audit/consistency": {"auditor"},
     "GET /asyncapi.json": set(),
+    "GET /schemas/": set(),
     "GET /schemas/{event_type}.json": set(),
     "GET /schemas/envelopes/{event_type}.json": set(),
     "POST /v1/webhooks": {"portal", "analytics"},

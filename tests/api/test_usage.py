@@ -21,7 +21,7 @@ NOON = "2026-05-10T12:00:00Z"
 PLAN = {"included_minutes": 100, "included_tokens": 1000, "period_start": "2026-05-15"}
 NOT_NUMBERS: list[Any] = [True, False, None, "1", "NaN", "", [], {}, [1]]
 NOT_DAYS: list[Any] = [None, True, []]
-NO_USAGE = {"conversation_minutes": 0, "llm_tokens": 0}
+NO_USAGE = {"conversation_ms": 0, "conversation_minutes": 0, "llm_tokens": 0}
 
 
 @pytest.fixture
@@ -55,11 +55,11 @@ def test_usage_is_recorded_and_counted(account: Account, portal: ApiClient, sub_
     assert (response.status_code, response.json) == (201, {"recorded": 4})
     usage = usage_of(account, **IN_MAY)
     assert (usage["since"], usage["until"]) == (IN_MAY["since"], IN_MAY["until"])
-    assert usage["total"] == {"conversation_minutes": 13.345, "llm_tokens": 75}
+    assert usage["total"] == {"conversation_ms": 800_700, "conversation_minutes": 13.345, "llm_tokens": 75}
     days = [day for day in usage["days"] if day["conversation_minutes"] or day["llm_tokens"]]
     assert days == [
-        {"day": "2026-05-10", "conversation_minutes": 12.345, "llm_tokens": 75},
-        {"day": "2026-05-31", "conversation_minutes": 1, "llm_tokens": 0},
+        {"day": "2026-05-10", "conversation_ms": 740_700, "conversation_minutes": 12.345, "llm_tokens": 75},
+        {"day": "2026-05-31", "conversation_ms": 60_000, "conversation_minutes": 1, "llm_tokens": 0},
     ]
     assert len(usage["days"]) == 31
     assert usage["sub_users"] == [
@@ -80,12 +80,28 @@ def test_single_report_can_be_the_body(account: Account, portal: ApiClient, sub_
     for invalid_body, field in (
         ({**body, "conversation_minutes": -1}, "conversation_minutes"),
         ({**body, "sub_user_id": str(uuid4())}, "sub_user_id"),
-        ({"sub_user_id": sub_user.sub_user_id}, "conversation_minutes"),
+        ({**body, "conversation_ms": 6000}, "conversation_ms"),
+        ({"sub_user_id": sub_user.sub_user_id, "conversation_ms": 0.5}, "conversation_ms"),
+        ({"sub_user_id": sub_user.sub_user_id, "conversation_ms": 6_000_000_001}, "conversation_ms"),
+        ({"sub_user_id": sub_user.sub_user_id}, "conversation_ms"),
         ({**body, "usage": [body]}, "usage"),
         ({"llm_tokens": 1}, "usage"),
         ({}, "usage"),
     ):
         require_problem(portal.post(f"{account.path}/usage", json=invalid_body), 422, "invalid-input", field)
+
+
+def test_milliseconds_and_minutes_are_one_amount(account: Account, sub_user: SubUser) -> None:
+    """Reports in either unit are summed exactly, and published in milliseconds."""
+    assert report_usage(sub_user, conversation_ms=1).status_code == 201
+    assert report_usage(sub_user, conversation_minutes=0.001).status_code == 201
+    assert usage_of(account, **IN_MAY)["total"] == {
+        "conversation_ms": 61,
+        "conversation_minutes": 0.001,
+        "llm_tokens": 0,
+    }
+    events = account.portal.get(f"{account.path}/events").json["items"]  # type: ignore[index]
+    assert [event["data"].get("conversation_ms") for event in events[-2:]] == [1, 60]
 
 
 def test_request_has_between_1_and_1000_reports(account: Account, portal: ApiClient, sub_user: SubUser) -> None:

@@ -34,3 +34,9 @@ def test_replay_can_be_limited_to_one_sub_user_and_to_a_day(run: Run, company: C
     output = run("replay", "--account", company.account_id, "--sub-user", sub_user.sub_user_id)[1]
     assert ("added Grace Hopper" in output, "registered" in output) == (True, False)
     assert run("replay", "--account", company.account_id, "--as-of", "2020-01-01")[1] == "\nThere was no account yet.\n"
+
+
+def test_future_is_refused(run: Run, company: Company) -> None:
+    code, output = run("replay", "--account", company.account_id, "--as-of", "9999-12-31")
+    assert code == 2
+    assert "must not be in the future" in output

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.postgres.event_store.settled_reads import RecordedEvent
 from domain import events
-from projections.feed.event_catalog import BY_TOPIC, BY_TYPE, CATALOG, Envelopes
+from projections.feed.event_catalog import BY_TOPIC, BY_TYPE, CATALOG, Envelopes, sequence
 from tests.domain.pinned_events import ACCOUNT, HISTORY, STANDALONE_EVENTS, SUB_USER, PinnedEvent
 from tests.projections.published_schemas import all_incompatibilities, current, incompatibilities, pinned
 
@@ -168,6 +168,19 @@ def test_envelope_names_its_sub_user_and_account(pinned_event: PinnedEvent) -> N
         assert "accountversion" not in envelope
 
 
+@every_pinned_event
+def test_envelope_can_be_partitioned_and_ordered(pinned_event: PinnedEvent) -> None:
+    """All events of an account have one key (CloudEvents extensions partitioning and sequence)."""
+    envelope = envelope_of(pinned_event)
+    assert envelope["partitionkey"] == envelope.get("accountid", str(pinned_event.stream))
+    assert (len(envelope["sequence"]), int(envelope["sequence"])) == (19, POSITION)
+
+
+def test_sequences_sort_like_positions() -> None:
+    positions = [2, 10, 9, 1, 2**63 - 1, 10**18]
+    assert sorted(map(sequence, positions)) == [sequence(position) for position in sorted(positions)]
+
+
 def test_example_of_a_complete_envelope() -> None:
     (pinned_event,) = [pinned_event for pinned_event in HISTORY if pinned_event.topic == "SubUserLoggedIn"][:1]
     assert envelope_of(pinned_event) == {
@@ -179,9 +192,11 @@ def test_example_of_a_complete_envelope() -> None:
         "datacontenttype": "application/json",
         "dataschema": "https://portal.example/schemas/subusers.sub_user.logged_in.v1.json",
         "position": POSITION,
+        "sequence": "0000000000000012345",
         "subject": str(SUB_USER),
         "accountid": str(ACCOUNT),
         "accountversion": pinned_event.version,
+        "partitionkey": str(ACCOUNT),
         "data": {
             "actor": {"type": "sub_user", "id": str(SUB_USER)},
             "session_id": "c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b",

@@ -76,6 +76,8 @@ class Placeholders:
         """Return the placeholder of a value."""
         if kind in UNNUMBERED:
             return f"<{kind}>"
+        if kind == "position":
+            value = int(str(value))  # the same position with leading zeros
         used = sum(other == kind for other, _ in self.numbers)
         return f"<{kind} {self.numbers.setdefault((kind, str(value)), used + 1)}>"
 

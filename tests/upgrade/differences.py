@@ -94,3 +94,46 @@ def is_corrected_ocsf_status(difference: Difference) -> bool:
         case ("status", "Success", "Unknown" | "Failure") | ("status_id", 1, 0 | 2):
             return True
     return False
+
+
+def is_reclassified_ocsf_event(difference: Difference) -> bool:
+    """Return whether an OCSF event of the class Base Event has the class Entity Management."""
+    if difference.name == "entity":
+        return bool(difference.former == ABSENT)
+    base_event_values = {
+        "class_uid": 0,
+        "class_name": "Base Event",
+        "category_uid": 0,
+        "category_name": "Uncategorized",
+        "type_uid": 99,
+        "activity_id": 99,
+    }
+    is_named_by_class = difference.current in {"Create", "Read", "Update", "Delete", "Enable", "Disable"}
+    is_activity_name = difference.name == "activity_name" and is_named_by_class
+    return is_activity_name or base_event_values.get(difference.name, ABSENT) == difference.former
+
+
+def without_end_line(body: Any) -> Any:
+    """Return a body of 0.1.0 without the end line of CSV and OCSF exports, which later versions add only on request."""
+    match body:
+        case [*lines, {"unmapped": {"end": True}} | {"position": "end"}]:
+            return lines
+    return body
+
+
+def usage_and_feed_differences() -> list[IntendedDifference]:
+    """Return the intended differences in usage, feeds and OCSF exports."""
+    return [
+        IntendedDifference(
+            "`conversation_ms` beside `conversation_minutes` in usage reports, usage",
+            is_new_field("conversation_ms", "included_ms", "used_ms"),
+        ),
+        IntendedDifference("`has_more` in the pages of feeds.", is_new_field("has_more")),
+        IntendedDifference(
+            "The CloudEvents extensions `partitionkey` and `sequence` in events and checkpoints.",
+            is_new_field("sequence", "partitionkey"),
+        ),
+        IntendedDifference(
+            "OCSF exports: events that were Base Event (0) are Entity Management (3004)", is_reclassified_ocsf_event
+        ),
+    ]

@@ -15,6 +15,8 @@ from tests.upgrade.differences import (
     is_reworded,
     mentions,
     unintended,
+    usage_and_feed_differences,
+    without_end_line,
 )
 from tests.upgrade.exchanges import in_process
 from tests.upgrade.recording import read_recorded
@@ -51,6 +53,7 @@ INTENDED_DIFFERENCES = [
         'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
         is_corrected_ocsf_status,
     ),
+    *usage_and_feed_differences(),
     IntendedDifference(
         "Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")
     ),
@@ -86,7 +89,9 @@ def test_responses_to_the_story_are_unchanged(clients: ApiClients) -> None:
         difference
         for before, after in zip(former, current, strict=True)
         for difference in differences(
-            f"{before['request']['method']} {before['request']['path']}", before["response"], after["response"]
+            f"{before['request']['method']} {before['request']['path']}",
+            {**before["response"], "body": without_end_line(before["response"]["body"])},
+            after["response"],
         )
     ]
     unannounced, unused = unintended(found_differences, INTENDED_DIFFERENCES)

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from datetime import datetime  # typer reads the annotations
+from enum import StrEnum
 from pathlib import Path  # noqa: TC003  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 from uuid import UUID  # noqa: TC003  # typer reads the annotations
@@ -17,6 +18,7 @@ from api.cli.output import discard_unwritten_output, progress_bar, report
 from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timestamps import parse_time
 from api.http.resources.exports.lines import ExportFormat, lines
+from api.presentation.parquet_files import OtherSelection, ParquetFolder, ParquetNotInstalled
 from application.command_context import CommandContext
 from application.commands.audit_access import OPERATOR, AuditAccess
 from domain.event_metadata import ActorType
@@ -29,6 +31,18 @@ if TYPE_CHECKING:
     from api.bootstrap.service import Service
     from projections.history.exports import Export
 
+PARQUET = "parquet"
+
+
+class FileFormat(StrEnum):
+    """Format of the file, or of the files of a folder."""
+
+    JSONL = ExportFormat.JSONL
+    CSV = ExportFormat.CSV
+    OCSF = ExportFormat.OCSF
+    PARQUET = PARQUET
+
+
 LINES_PER_STEP = 500
 """Lines between two updates of the progress bar."""
 
@@ -39,35 +53,91 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
     account: Annotated[
         UUID | None, typer.Option(parser=parse_id_option, metavar="ID", help="Events of this account, by id.")
     ] = None,
-    export_format: Annotated[
-        ExportFormat, typer.Option("--format", help="JSON lines with proofs, CSV for spreadsheets, or OCSF for a SIEM.")
-    ] = ExportFormat.JSONL,
+    file_format: Annotated[
+        FileFormat,
+        typer.Option(
+            "--format",
+            help="JSON lines with proofs, CSV for spreadsheets, OCSF for a SIEM, or Parquet: the published events, "
+            "without personal data, in a file per day. Parquet continues after the files in the folder.",
+        ),
+    ] = FileFormat.JSONL,
     since: When = None,
     until: When = None,
     after: Annotated[
         int, typer.Option(parser=parse_position_option, metavar="POSITION", help="Start after this position.")
     ] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Default: standard output. A folder for Parquet."),
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="The events of all accounts.")] = False,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin CSV with a byte order mark, so that Excel reads it as UTF-8.")
+    ] = False,
+    end_marker: Annotated[
+        bool, typer.Option("--end-marker", help="Deprecated: end CSV and OCSF with a line that counts the events.")
+    ] = False,
 ) -> None:
-    """Copy recorded events, oldest first. The last line marks a complete copy. The audit log records the export."""
+    """Copy recorded events, oldest first. A file gets its name when complete. The audit log records the export."""
     if everything is (account is not None):
         raise typer.BadParameter("give one of --account ID and --all")
     if since is not None and until is not None and until <= since:
         raise typer.BadParameter("must be after --since", param_hint="--until")
+    if bom and file_format is not FileFormat.CSV:
+        raise typer.BadParameter("is only for --format csv", param_hint="--bom")
+    if end_marker and file_format not in {FileFormat.CSV, FileFormat.OCSF}:
+        raise typer.BadParameter("is only for --format csv and ocsf", param_hint="--end-marker")
     export_filter = ExportFilter(account, since, until)
+    if file_format is FileFormat.PARQUET:
+        _export_parquet(export_filter, after, output)
+        return
+    export_format = ExportFormat(file_format)
     with suppress(BrokenPipeError), _reporting_write_errors(output), open_service() as service:
         catch_up_history_views(service)
         started_export = _begin(service, export_filter, export_format, after)
         with _open(output) as file, progress_bar("exporting", is_shown=output is not None) as show_progress:
-            _write(file, lines(started_export, export_format, service.clock()), started_export, show_progress)
+            exported_lines = lines(
+                started_export,
+                export_format,
+                end_marker_at=service.clock() if end_marker else None,
+                has_byte_order_mark=bom,
+            )
+            _write(file, exported_lines, started_export, show_progress)
     if output is None:
         discard_unwritten_output()
     else:
         report(f"{output} holds {started_export.event_count} events")
+
+
+def _export_parquet(export_filter: ExportFilter, after: int, output: Path | None) -> None:
+    """Write the events that the folder does not have yet."""
+    if output is None:
+        raise typer.BadParameter("give a folder for --format parquet", param_hint="--output")
+    if export_filter.since is not None or export_filter.until is not None:
+        raise typer.BadParameter(
+            "not for --format parquet, which has a file for each day", param_hint="--since, --until"
+        )
+    try:
+        folder = ParquetFolder(output, export_filter.account_id)
+        last_row = folder.last_row()
+    except (ParquetNotInstalled, OtherSelection) as error:
+        report(str(error))
+        raise typer.Exit(1) from None
+    if last_row is not None and after:
+        raise typer.BadParameter(f"{output} has events, and is continued after the last one", param_hint="--after")
+    with _reporting_write_errors(output), open_service() as service:
+        catch_up_history_views(service)
+        if last_row is not None:
+            service.queries.events.require_reached(last_row.position, last_row.epoch)
+            after = last_row.position
+        started_export = _begin(service, export_filter, PARQUET, after)
+        with progress_bar("exporting", is_shown=True) as show_progress:
+            envelopes = map(service.queries.events.envelope, started_export.recorded_events())
+            file_count = folder.write(
+                envelopes, lambda: show_progress(started_export.last_position, started_export.end_position)
+            )
+    report(f"{output}: {started_export.event_count} events in {file_count} new files")
 
 
 @contextmanager
@@ -82,14 +152,13 @@ def _reporting_write_errors(output: Path | None) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _begin(service: Service, export_filter: ExportFilter, export_format: ExportFormat, after: int) -> Export:
+def _begin(service: Service, export_filter: ExportFilter, export_format: str, after: int) -> Export:
     """Begin an export of all events recorded so far, and record the export."""
-    if export_format.has_proofs:
+    has_proofs = export_format == ExportFormat.JSONL
+    if has_proofs:
         with suppress(KeyNotHeld, HistoryRewritten):  # the export then ends at the last checkpoint
             service.workers.checkpointer.sign_now()
-    started_export = service.queries.exports.begin(
-        export_filter, export_format, has_proofs=export_format.has_proofs, after=after
-    )
+    started_export = service.queries.exports.begin(export_filter, export_format, has_proofs=has_proofs, after=after)
     access = AuditAccess(export_filter.account_id, since=export_filter.since, until=export_filter.until)
     service.commands.audit_access.record_export(
         export_format, access, CommandContext(ActorType.SYSTEM, OPERATOR), after

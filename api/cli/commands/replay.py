@@ -18,6 +18,7 @@ from api.http.resources.history.schemas import HistoryEndAnswer, HistoryEntryAns
 from api.presentation.history_descriptions import history_entry_fields
 from application.command_context import CommandContext
 from application.commands.audit_access import OPERATOR, AuditAccess
+from application.errors import InvalidValue
 from domain.event_metadata import ActorType, ReadTarget
 from projections.history.queries import HistoryFilter
 
@@ -47,7 +48,10 @@ def replay(
     history_filter = HistoryFilter(as_of, sub_user)
     with suppress(BrokenPipeError), open_service() as service:
         catch_up_history_views(service)
-        history = service.queries.history.replay(account, history_filter)
+        try:
+            history = service.queries.history.replay(account, history_filter)
+        except InvalidValue as error:
+            raise typer.BadParameter(error.reason, param_hint="--as-of") from None
         access, operator = AuditAccess(account, sub_user), CommandContext(ActorType.SYSTEM, OPERATOR)
         service.commands.audit_access.record_access(ReadTarget.HISTORY, access, operator, as_of)
         (_print_json if as_json else _print_timeline)(history)

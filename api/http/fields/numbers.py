@@ -71,6 +71,17 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
+class QueryBoolean(fields.Boolean):
+    """`true` or `false` in a query parameter."""
+
+    default_error_messages = {"invalid": "must be true or false"}  # noqa: RUF012  # declared by marshmallow
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in {"true", "false"}:
+            raise self.make_error("invalid", input=value)
+        return bool(value == "true")
+
+
 class QueryInteger(fields.Integer):
     """An integer in a query parameter."""
 

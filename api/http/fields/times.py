@@ -65,6 +65,22 @@ class Expiry(Time):
         super().__init__(earliest=EARLIEST_EXPIRY, latest=LATEST_EXPIRY, metadata=metadata, **kwargs)
 
 
+class TimeOrDay(Time):
+    """A time in a query parameter, or a day, which means its beginning in UTC.
+
+    OpenAPI has its format as `date-time`, so that generated clients take a time.
+    """
+
+    default_error_messages = {  # noqa: RUF012  # declared by marshmallow
+        "invalid": "must be a time such as 2026-05-01T00:00:00Z, or a day such as 2026-05-01",
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        if isinstance(value, str) and DAY.fullmatch(value):
+            value = f"{value}T00:00:00Z"
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class Day(fields.Field[date]):
     """A day, given as a date or as its beginning in UTC."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.http.downloads import file_response
 from api.http.resources.audit_log.schemas import AuditRowAnswer
-from api.presentation.spreadsheet_csv import JsonText, csv_line
+from api.presentation.spreadsheet_csv import BYTE_ORDER_MARK, JsonText, csv_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,13 +24,16 @@ CSV_COLUMNS = (
 )
 
 
-def csv_response(rows: Iterable[AuditRow], name: str, is_allowed: Callable[[], bool]) -> Response:
+def csv_response(
+    rows: Iterable[AuditRow], name: str, is_allowed: Callable[[], bool], *, has_byte_order_mark: bool = False
+) -> Response:
     """Return audit log rows as a CSV attachment. `name` has no file extension."""
-    return file_response(_lines(rows), f"{name}.csv", f"{CSV}; charset=utf-8", is_allowed)
+    file_lines = _lines(rows, has_byte_order_mark=has_byte_order_mark)
+    return file_response(file_lines, f"{name}.csv", f"{CSV}; charset=utf-8", is_allowed)
 
 
-def _lines(rows: Iterable[AuditRow]) -> Iterator[bytes]:
-    yield csv_line(CSV_COLUMNS)
+def _lines(rows: Iterable[AuditRow], *, has_byte_order_mark: bool) -> Iterator[bytes]:
+    yield (BYTE_ORDER_MARK if has_byte_order_mark else b"") + csv_line(CSV_COLUMNS)
     for row in rows:
         cells = row_cells(row)
         yield csv_line(tuple(cells[column] for column in CSV_COLUMNS))

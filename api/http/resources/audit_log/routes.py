@@ -76,7 +76,7 @@ def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
     )
     name = f"audit-log-{account_id}"
     if media_type == CSV:
-        return csv_response(rows, name, api_key_activity_check())
+        return csv_response(rows, name, api_key_activity_check(), has_byte_order_mark=query["bom"])
     return file_response(_ndjson_lines(rows), f"{name}.ndjson", NDJSON, api_key_activity_check())
 
 

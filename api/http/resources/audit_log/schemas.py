@@ -5,9 +5,9 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from api.http.fields.json_values import EventDetails
-from api.http.fields.numbers import Id
+from api.http.fields.numbers import Id, QueryBoolean
 from api.http.fields.texts import Text
-from api.http.fields.times import Time
+from api.http.fields.times import Time, TimeOrDay
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Paging, RangeQuery
 from domain.event_metadata import ActorType
@@ -18,8 +18,12 @@ class AuditLogQuery(RangeQuery, Paging):
 
     sub_user_id = Id(load_default=None, allow_none=False)
     action = Text(max_length=64, load_default=None, allow_none=False)
-    since = Time(load_default=None, allow_none=False)
-    until = Time(load_default=None, allow_none=False)
+    since = TimeOrDay(load_default=None, allow_none=False)
+    until = TimeOrDay(load_default=None, allow_none=False)
+    bom = QueryBoolean(
+        load_default=False,
+        metadata={"description": "Begin `text/csv` with a byte order mark, so that Excel reads the file as UTF-8."},
+    )
 
 
 class AuditActor(ResponseBody):

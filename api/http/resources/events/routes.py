@@ -23,7 +23,7 @@ from projections.feed.pages import FeedFilter
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from api.bootstrap.service import Service
@@ -65,8 +65,9 @@ log = structlog.get_logger(__name__)
 def list_events(query: dict[str, Any]) -> Response:
     """Read events, oldest first.
 
-    Start with `after=0`, and continue with `next_after` of each response: no event is ever added at or before it. With
-    `wait` the response is sent as soon as there is an event, or is empty after that number of seconds.
+    Start with `after=0`, and continue with `next_after` of each response: no event is ever added at or before it.
+    `has_more` is false once you have reached the end. With `wait` the response is sent as soon as there is an event, or
+    is empty after that number of seconds.
     """
     return _page_response(_feed_filter(query), query)
 
@@ -101,10 +102,11 @@ def list_account_events(query: dict[str, Any], account_id: UUID) -> Response:
 def stream_events(query: dict[str, Any]) -> Response:
     """Stream events as server-sent events.
 
-    Each message has the event's position as `id`, its type as `event`, and its CloudEvents envelope as `data`. To
-    resume an interrupted stream, send the last `id` as `Last-Event-ID` or as `after`. Without either, the stream begins
-    with the first event. An `id` without `data` is the position up to which `types` excluded all events. An idle stream
-    sends a line with `:` every second. The number of streams is limited; beyond it the response is 503.
+    Each message has the event's position as `id`, its type as `event`, and its CloudEvents envelope as `data`. With
+    `named=false` there is no `event`: a browser then delivers messages of all types to `onmessage`. To resume an
+    interrupted stream, send the last `id` as `Last-Event-ID` or as `after`. Without either, the stream begins with the
+    first event. An `id` without `data` is the position up to which `types` excluded all events. An idle stream sends a
+    line with `:` every second. The number of streams is limited; beyond it the response is 503.
     """
     feed_filter = _feed_filter(query)
     after = _last_event_id() if "Last-Event-ID" in request.headers else query["after"]
@@ -113,7 +115,8 @@ def stream_events(query: dict[str, Any]) -> Response:
         resources.enter_context(service().queries.event_tail.watched())
         service().queries.events.require_reached(after, query["epoch"])
         first_page = service().queries.events.page(after, STREAM_PAGE_SIZE, feed_filter)
-        messages = _stream_messages(service(), api_key(), first_page, after, feed_filter)
+        encode = _encode_named_event if query["named"] else _encode_unnamed_event
+        messages = _stream_messages(service(), api_key(), first_page, after, feed_filter, encode)
         headers = {"X-Accel-Buffering": "no", **_epoch_header(first_page)}
         response = Response(messages, content_type=EVENT_STREAM, headers=headers)
         response.call_on_close(resources.pop_all().close)
@@ -128,6 +131,7 @@ def _page_response(feed_filter: FeedFilter, query: dict[str, Any]) -> Response:
         authenticate()  # the key may have been revoked during the wait
     body = {
         "items": page.items,
+        "has_more": page.more,
         "next_cursor": str(page.position) if page.more else None,
         "next_after": page.position,
     }
@@ -148,14 +152,19 @@ def _wait_for_page(page: FeedPage, limit: int, feed_filter: FeedFilter, seconds:
     return page
 
 
-def _stream_messages(
-    service: Service, key: ApiKey, page: FeedPage, after: int, feed_filter: FeedFilter
+def _stream_messages(  # noqa: PLR0913, PLR0917  # what to stream, to whom, and how
+    service: Service,
+    key: ApiKey,
+    page: FeedPage,
+    after: int,
+    feed_filter: FeedFilter,
+    encode: Callable[[dict[str, Any]], bytes],
 ) -> Iterator[bytes]:
     """Yield events until the client disconnects, its key is revoked, or the process shuts down."""
     yield RECONNECT
     try:
         while not service.queries.event_tail.ended and service.commands.api_keys.is_active(key.api_key_id):
-            yield _encode_page(page, after)
+            yield _encode_page(page, after, encode)
             if not page.more:
                 service.queries.event_tail.wait_beyond(page.position, IDLE_CHECK_SECONDS)
             after, epoch = page.position, page.epoch
@@ -170,17 +179,25 @@ def _epoch_header(page: FeedPage) -> dict[str, str]:
     return {"Store-Epoch": str(page.epoch)} if page.epoch is not None else {}
 
 
-def _encode_page(page: FeedPage, after: int) -> bytes:
+def _encode_page(page: FeedPage, after: int, encode: Callable[[dict[str, Any]], bytes]) -> bytes:
     """Encode a page as messages. If the page ends after its last event, a final `id` has its position."""
-    messages = [_encode_event(item) for item in page.items]
+    messages = [encode(item) for item in page.items]
     if page.position > (page.items[-1]["position"] if page.items else after):
         messages.append(f"id: {page.position}\n\n".encode())
     return b"".join(messages) or KEEP_ALIVE
 
 
-def _encode_event(item: dict[str, Any]) -> bytes:
+def _encode_named_event(item: dict[str, Any]) -> bytes:
+    return _encode_event(item, f"event: {item['type']}\n")
+
+
+def _encode_unnamed_event(item: dict[str, Any]) -> bytes:
+    return _encode_event(item, "")
+
+
+def _encode_event(item: dict[str, Any], event_line: str) -> bytes:
     data = json.dumps(item, separators=(",", ":"))
-    return f"id: {item['position']}\nevent: {item['type']}\ndata: {data}\n\n".encode()
+    return f"id: {item['position']}\n{event_line}data: {data}\n\n".encode()
 
 
 @contextmanager

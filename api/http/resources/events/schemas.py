@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from typing import Any
+
+from marshmallow import fields, post_load, validate, validates_schema
+from marshmallow.exceptions import ValidationError
 from webargs.fields import DelimitedList
 
-from api.http.fields.numbers import Id, QueryDecimal, QueryInteger
+from api.http.fields.numbers import Id, QueryBoolean, QueryDecimal, QueryInteger
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import DEFAULT_PAGE_SIZE, Query
 from api.strict_parsing import MAX_POSITION
@@ -44,9 +47,26 @@ class AccountEventsQuery(Query):
         validate=validate.Range(0, MAX_POSITION),
         metadata={"description": "`next_after` of the previous page; 0 for the beginning of the history."},
     )
+    cursor = QueryInteger(
+        validate=validate.Range(0, MAX_POSITION),
+        metadata={"description": "`next_cursor` of the previous page: another name of `after`. Send only one of them."},
+    )
     limit = QueryInteger(load_default=DEFAULT_PAGE_SIZE, validate=validate.Range(1, MAX_EVENTS))
     types = EventTypes()
     epoch = Epoch()
+
+    @validates_schema(pass_original=True)
+    def require_one_position(self, data: Any, original: Any, **_: Any) -> None:  # noqa: ARG002  # only `original` tells
+        """Refuse both names of the position: they could differ."""
+        if {"after", "cursor"} <= set(original):
+            raise ValidationError("must not be sent together with `after`", "cursor")
+
+    @post_load
+    def use_cursor(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the query with its position as `after`."""
+        if "cursor" in data:
+            data["after"] = data.pop("cursor")
+        return data
 
 
 class EventsQuery(AccountEventsQuery):
@@ -65,6 +85,12 @@ class EventStreamQuery(Query):
     after = QueryInteger(load_default=0, validate=validate.Range(0, MAX_POSITION))
     types = EventTypes()
     epoch = Epoch()
+    named = QueryBoolean(
+        load_default=True,
+        metadata={
+            "description": "`false` leaves out `event`. Browsers then deliver all types to `onmessage`, as `message`."
+        },
+    )
 
 
 class EventsAnswer(ResponseBody):
@@ -73,10 +99,14 @@ class EventsAnswer(ResponseBody):
     items = fields.List(
         fields.Dict(), required=True, metadata={"description": "CloudEvents. `/asyncapi.json` has their schemas."}
     )
+    has_more = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether there are more positions to read now. Their events may all be filtered out."},
+    )
     next_cursor = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "`next_after` as text if more events are available now, else null."},
+        metadata={"description": "`next_after` as text if `has_more`, else null."},
     )
     next_after = fields.Integer(
         required=True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from api.http.resources.audit_log.csv_rows import AUDIT_ROW, CSV_COLUMNS, row_cells
 from api.presentation.event_descriptions import EventDescriptions
 from api.presentation.ocsf import ocsf_end, ocsf_event
-from api.presentation.spreadsheet_csv import JsonText, csv_line
+from api.presentation.spreadsheet_csv import BYTE_ORDER_MARK, JsonText, csv_line
 from application.display_text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -45,32 +45,44 @@ class ExportFormat(StrEnum):
 COLUMNS = (CSV_COLUMNS[0], "account_id", *CSV_COLUMNS[1:])
 
 
-def lines(export: Export, export_format: ExportFormat, started_at: datetime) -> Iterator[bytes]:
-    """Return the lines of an export. The last line marks it as complete."""
+def lines(
+    export: Export,
+    export_format: ExportFormat,
+    *,
+    end_marker_at: datetime | None = None,
+    has_byte_order_mark: bool = False,
+) -> Iterator[bytes]:
+    """Return the lines of an export.
+
+    The last line of `jsonl` marks it as complete. `csv` and `ocsf` have such a line only if `end_marker_at`, its time,
+    is set. A CSV file can begin with a byte order mark.
+    """
     match export_format:
         case ExportFormat.JSONL:
             return (_json(line) for line in export.lines(_export_fields))
         case ExportFormat.CSV:
-            return _csv(export)
+            return _csv(export, has_end_marker=end_marker_at is not None, has_byte_order_mark=has_byte_order_mark)
         case ExportFormat.OCSF:
-            return _ocsf(export, started_at)
+            return _ocsf(export, end_marker_at)
 
 
-def _csv(export: Export) -> Iterator[bytes]:
+def _csv(export: Export, *, has_end_marker: bool, has_byte_order_mark: bool) -> Iterator[bytes]:
     if not export.is_resumed:
-        yield csv_line(COLUMNS)
+        yield (BYTE_ORDER_MARK if has_byte_order_mark else b"") + csv_line(COLUMNS)
     for exported in export.rows():
         cells = {**row_cells(exported.row), "account_id": exported.account_id}
         yield csv_line(tuple(cells[column] for column in COLUMNS))
-    end = {"position": "end", "details": JsonText.of({"events": export.event_count})}
-    yield csv_line(tuple(end.get(column) for column in COLUMNS))
+    if has_end_marker:
+        end = {"position": "end", "details": JsonText.of({"events": export.count_all()})}
+        yield csv_line(tuple(end.get(column) for column in COLUMNS))
 
 
-def _ocsf(export: Export, started_at: datetime) -> Iterator[bytes]:
+def _ocsf(export: Export, end_marker_at: datetime | None) -> Iterator[bytes]:
     for exported in export.rows():
         sentence = EventDescriptions().describe(exported.row, exported.names)
         yield _json(ocsf_event(exported, sentence, AUDIT_ROW.dump(exported.row)))
-    yield _json(ocsf_end(export.event_count, export.end_position, started_at))
+    if end_marker_at is not None:
+        yield _json(ocsf_end(export.count_all(), export.end_position, end_marker_at))
 
 
 def _export_fields(exported: ExportedEvent) -> dict[str, Any]:

@@ -35,10 +35,13 @@ def export_all(query: dict[str, Any]) -> Response:
     - `csv`: the columns of the audit log, one event per line.
     - `ocsf`: OCSF 1.6.0 events, one per line.
 
-    `since` and `until` are compared with the times of recording. The last line has the number of events; a file without
-    it is incomplete. To resume an interrupted export, repeat the request with `cursor` set to the value of the
-    `Export-Cursor` response header, and `after` set to the position of the last complete line. Without `after`, the
-    export begins again with its header. Each export is recorded in the audit log.
+    `since` and `until` are compared with the times of recording. To resume an interrupted export, repeat the request
+    with `cursor` set to the value of the `Export-Cursor` response header, and `after` set to the position of the last
+    complete line. Without `after`, the export begins again with its header. Each export is recorded in the audit log.
+
+    An interrupted response ends without the last chunk, which HTTP clients report as an error. The last line of `jsonl`
+    also has the number of events. For `csv` and `ocsf`, resume after the last line of a file: if the response is empty,
+    the file is complete.
     """
     return _export(query, None)
 
@@ -76,8 +79,12 @@ def _export(query: dict[str, Any], account_id: UUID | None) -> Response:
         export_format, access, command_context(account_id), export.resume_position
     )
     name = f"export-{account_id or 'all'}.{export_format.file_extension}"
-    response = file_response(
-        lines(export, export_format, started_at), name, export_format.content_type, api_key_activity_check()
+    exported_lines = lines(
+        export,
+        export_format,
+        end_marker_at=started_at if query["end_marker"] else None,
+        has_byte_order_mark=query["bom"],
     )
+    response = file_response(exported_lines, name, export_format.content_type, api_key_activity_check())
     response.headers[EXPORT_CURSOR] = export.cursor
     return response

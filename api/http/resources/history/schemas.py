@@ -6,7 +6,7 @@ from marshmallow import fields, validate
 
 from api.http.fields.json_values import EventValue
 from api.http.fields.numbers import Id
-from api.http.fields.times import Time
+from api.http.fields.times import Time, TimeOrDay
 from api.http.resources.audit_log.schemas import AuditRowAnswer
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Paging
@@ -15,11 +15,12 @@ from api.http.schemas import Paging
 class HistoryQuery(Paging):
     """Time and sub-user of a history."""
 
-    as_of = Time(
+    as_of = TimeOrDay(
         load_default=None,
         allow_none=False,
         metadata={
-            "description": "Return the events recorded up to this time, and the state at this time. Default: now."
+            "description": "Return the events recorded up to this time, and the state at this time. A day means its "
+            "beginning in UTC. Must not be in the future. Default: now."
         },
     )
     sub_user_id = Id(load_default=None, allow_none=False)

@@ -24,7 +24,10 @@ class UsageOfPerson(ResponseBody):
     """Usage of the person on a day (UTC)."""
 
     day = fields.Date(required=True)
-    conversation_minutes = fields.Float(required=True)
+    conversation_ms = fields.Integer(required=True)
+    conversation_minutes = fields.Float(
+        required=True, metadata={"deprecated": True, "description": "Deprecated: use `conversation_ms`."}
+    )
     llm_tokens = fields.Integer(required=True)
 
 
