@@ -24,6 +24,19 @@ class Account:
     sub_user_count: int
     created_at: datetime
     closed_at: datetime | None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """An API key, without its secret. None means no limit."""
+
+    api_key_id: UUID
+    name: str
+    scope: str
+    expires_at: datetime | None
+    allowed_addresses: tuple[str, ...] | None
+    accounts: tuple[UUID, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +102,8 @@ class NewSession:
 class Introspection:
     """The state of a session at the moment of the request. Do not cache it.
 
-    `allowed` is None if no permission was asked about. The other fields are empty if the session is not active.
+    `allowed` is None if no permission was asked about. The other fields are empty if the session is not active, and
+    names and e-mail unless `profile` was asked for.
     """
 
     active: bool
@@ -99,6 +113,9 @@ class Introspection:
     permissions: tuple[str, ...] = ()
     must_change_password: bool = False
     expires_at: datetime | None = None
+    email: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
+    surname: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

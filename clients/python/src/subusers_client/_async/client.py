@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from subusers_client._async.accounts import AsyncAccounts
+from subusers_client._async.api_keys import AsyncApiKeys
 from subusers_client._async.events import AsyncEvents
 from subusers_client._async.reports import AsyncActivities, AsyncAuditLog, AsyncUsageReports
 from subusers_client._async.sessions import AsyncSessions
@@ -54,6 +55,7 @@ class AsyncClient:
     def _use(self, transport: AsyncTransport) -> None:
         self._transport = transport
         self.accounts = AsyncAccounts(transport)
+        self.api_keys = AsyncApiKeys(transport)
         self.sub_users = AsyncSubUsers(transport)
         self.sessions = AsyncSessions(transport)
         self.activities = AsyncActivities(transport)

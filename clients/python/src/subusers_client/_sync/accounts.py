@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from subusers_client._sync.pagination import page, pages
 from subusers_client.decoding import decode, encode, id_text
-from subusers_client.models import Account, ConsoleLink, Plan
-from subusers_client.requests import Request, idempotency_header, not_none, position_header
+from subusers_client.models import Account, ConsoleLink, Page, Plan
+from subusers_client.requests import UNSET, Request, Unset, given, idempotency_header, not_none, position_header
 from subusers_client.retries import Repeatable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from datetime import date
     from uuid import UUID
 
@@ -30,14 +32,37 @@ class Accounts:
         company_name: str,
         language: str | None = None,
         password: str | None = None,
+        external_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> Account:
-        """Register a main account."""
-        body = not_none(email=email, company_name=company_name, language=language, password=password)
+        """Register a main account. `external_id` is your own id of it, unique among open accounts."""
+        body = not_none(
+            email=email, company_name=company_name, language=language, password=password, external_id=external_id
+        )
         response = self._transport.send(
             Request(method="POST", path="/v1/accounts", body=encode(body), headers=idempotency_header(idempotency_key))
         )
         return decode(Account, response.body)
+
+    def list(
+        self, *, email: str | None = None, external_id: str | None = None, at_least: int | None = None
+    ) -> Iterator[Account]:
+        """Iterate over accounts, oldest first, closed ones included: over all, or those with an e-mail or external id."""
+        query = {"limit": 200, "email": email, "external_id": external_id}
+        return pages(self._transport, Account, _list_request(query, at_least))
+
+    def page(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        email: str | None = None,
+        external_id: str | None = None,
+        at_least: int | None = None,
+    ) -> Page[Account]:
+        """Return one page of accounts. `cursor` is the `next_cursor` of the page before."""
+        query = {"limit": limit, "cursor": cursor, "email": email, "external_id": external_id}
+        return page(self._transport, Account, _list_request(query, at_least))
 
     def get(self, *, account_id: UUID | str, at_least: int | None = None) -> Account:
         """Return an account. `at_least` is an event position that the result must include."""
@@ -52,9 +77,14 @@ class Accounts:
         company_name: str | None = None,
         language: str | None = None,
         password: str | None = None,
+        external_id: str | Unset | None = UNSET,
     ) -> Account:
-        """Change the given values of an account. Another password ends the owner's sessions in the console."""
+        """Change the given values of an account. Another password ends the owner's sessions in the console.
+
+        `external_id=None` removes the external id.
+        """
         body = not_none(email=email, company_name=company_name, language=language, password=password)
+        body |= given(external_id=external_id)
         repeatable = Repeatable.ALWAYS if password is None else Repeatable.UNLESS_EXECUTED
         request = Request(method="PATCH", path=path_of(account_id), body=encode(body), repeatable=repeatable)
         return decode(Account, (self._transport.send(request)).body)
@@ -89,6 +119,10 @@ class Accounts:
         """Create a link that logs the owner in to the console, once, within 60 seconds. Redirect to it at once."""
         request = Request(method="POST", path=f"{path_of(account_id)}/console-links")
         return decode(ConsoleLink, (self._transport.send(request)).body)
+
+
+def _list_request(query: Mapping[str, Any], at_least: int | None) -> Request:
+    return Request(method="GET", path="/v1/accounts", query=query, headers=position_header(at_least))
 
 
 def path_of(account_id: UUID | str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from subusers_client._sync.accounts import Accounts
+from subusers_client._sync.api_keys import ApiKeys
 from subusers_client._sync.events import Events
 from subusers_client._sync.reports import Activities, AuditLog, UsageReports
 from subusers_client._sync.sessions import Sessions
@@ -55,6 +56,7 @@ class Client:
     def _use(self, transport: Transport) -> None:
         self._transport = transport
         self.accounts = Accounts(transport)
+        self.api_keys = ApiKeys(transport)
         self.sub_users = SubUsers(transport)
         self.sessions = Sessions(transport)
         self.activities = Activities(transport)

@@ -45,14 +45,17 @@ class Sessions:
         )
         return decode(NewSession, (self._transport.send(request)).body)
 
-    def introspect(self, *, token: str, permission: str | None = None) -> Introspection:
-        """Return whether a session is active, and whether it has a permission. Each call counts as a use."""
+    def introspect(self, *, token: str, permission: str | None = None, profile: bool = False) -> Introspection:
+        """Return whether a session is active, and whether it has a permission. Each call counts as a use.
+
+        With `profile`, the result has the sub-user's name and e-mail, which takes longer.
+        """
         if not could_be_token(token):
             return Introspection(active=False, allowed=None if permission is None else False)
         request = Request(
             method="POST",
             path="/v1/sessions/introspect",
-            body=encode(not_none(token=token, permission=permission)),
+            body=encode(not_none(token=token, permission=permission, profile=profile or None)),
             time_limit=self._transport.settings.introspection_time_limit,
         )
         introspection = decode(Introspection, (self._transport.send(request)).body)
