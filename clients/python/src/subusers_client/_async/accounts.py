@@ -46,7 +46,7 @@ class AsyncAccounts:
     def list(
         self, *, email: str | None = None, external_id: str | None = None, at_least: int | None = None
     ) -> AsyncIterator[Account]:
-        """Iterate over accounts, oldest first, closed ones included: over all, or those with an e-mail or external id."""
+        """Iterate over all accounts, oldest first, closed ones included, or over those with these values."""
         query = {"limit": 200, "email": email, "external_id": external_id}
         return pages(self._transport, Account, _list_request(query, at_least))
 
