@@ -16,8 +16,8 @@ import psycopg
 from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
 
+from adapters.postgres.database_name import without_password
 from api.bootstrap.cores import available_cores
-from api.bootstrap.database_name import without_password
 from api.bootstrap.signing_keys import SigningKeys
 from api.presentation.durations import parse_duration
 from api.strict_parsing import parse_integer
@@ -185,12 +185,6 @@ def load(*, with_master_key: bool = True) -> Settings:
     if with_master_key:
         _require_master_key(settings)
     return settings
-
-
-def requested_columns() -> int | None:
-    """Return the width for output that does not go to a terminal, from COLUMNS; None without one."""
-    columns = os.environ.get("COLUMNS", "")
-    return int(columns) if re.fullmatch("[1-9][0-9]{0,4}", columns, re.ASCII) else None
 
 
 def colors_are_disabled() -> bool:

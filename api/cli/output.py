@@ -88,8 +88,8 @@ def print_text(text: str) -> None:
 
 
 def line_width() -> int | None:
-    """Return the width of lines on stdout: the terminal's or COLUMNS; None if lines can have any width."""
-    return Console().width if sys.stdout.isatty() else config.requested_columns()
+    """Return the width of the terminal on stdout; None for files and pipes, whose lines can have any width."""
+    return Console().width if sys.stdout.isatty() else None
 
 
 def cell(text: str, style: str = "") -> Text:

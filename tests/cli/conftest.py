@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
+import pty
+import subprocess
+import sys
+import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +48,27 @@ def run_in_process(arguments: Sequence[object], capture: pytest.CaptureFixture[s
     return CommandResult(code, output.replace("\r\n", "\n"), errors)  # lines of CSV end with CR and LF
 
 
+def output_on_terminal(command: str) -> str:
+    """Return what a command prints on a pseudo-terminal of 80 columns."""
+    primary, secondary = pty.openpty()
+    termios.tcsetwinsize(secondary, (24, 80))
+    program = [sys.executable, "-m", "api.cli", *command.split()]
+    with subprocess.Popen(program, stdin=secondary, stdout=secondary, stderr=secondary):
+        os.close(secondary)
+        chunks = []
+        while chunk := _read(primary):
+            chunks.append(chunk)
+    os.close(primary)
+    return b"".join(chunks).decode()
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # the other end is closed
+        return b""
+
+
 @dataclass(frozen=True)
 class CommandResult:
     """Exit code, stdout and stderr of a command."""
@@ -64,7 +90,6 @@ def command_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SUBUSERS_MASTER_KEY", as_setting(*settings.master_keys))
     monkeypatch.setenv("SUBUSERS_SIGNING_KEY", as_setting(*settings.signing_keys.private))
     monkeypatch.setenv("SUBUSERS_DATA_DIR", str(settings.data_dir))
-    monkeypatch.delenv("COLUMNS", raising=False)
     return monkeypatch
 
 

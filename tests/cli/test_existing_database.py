@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.bootstrap.database_name import without_password
+from adapters.postgres.database_name import without_password
 from api.cli.commands import run
 from tests.cli.conftest import run_in_process
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from api import cli
 from api.cli.commands import verify
+from tests.cli.conftest import output_on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,26 +108,6 @@ def test_no_color_removes_every_style(command_environment: pytest.MonkeyPatch, c
         assert STYLES.search(output) is None
     elif not command.startswith("tail"):
         assert STYLES.search(output) is not None
-
-
-def output_on_terminal(command: str) -> str:
-    """Return what a command prints on a pseudo-terminal."""
-    primary, secondary = pty.openpty()
-    program = [sys.executable, "-m", "api.cli", *command.split()]
-    with subprocess.Popen(program, stdin=secondary, stdout=secondary, stderr=secondary):
-        os.close(secondary)
-        chunks = []
-        while chunk := _read(primary):
-            chunks.append(chunk)
-    os.close(primary)
-    return b"".join(chunks).decode()
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:  # the other end is closed
-        return b""
 
 
 def test_rebuild_needs_the_owner_of_the_tables(run_command: Run) -> None:

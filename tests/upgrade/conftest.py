@@ -170,6 +170,6 @@ def run_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...
 
 
 def run_command(*arguments: object) -> tuple[int, str]:
-    """Run a command in this process; return its exit code and output."""
+    """Run a command in this process; return its exit code and its stdout."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return result.exit_code, result.output
+    return result.exit_code, result.stdout
