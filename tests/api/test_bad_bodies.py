@@ -38,7 +38,7 @@ CONTROL_CHARACTERS = [
 LINE_SEPARATORS = ["a\u2028b", "a\u2029b"]
 WRONG_TYPES: list[Any] = [None, True, 7, -(2**63) - 1, 10**400, 1.5, 1e308, [], {}, ["a"], {"a": "b"}, [[[]]]]
 VALID_NUMBERS_BY_FIELD: dict[Any, tuple[float, ...]] = {
-    **dict.fromkeys(("after", "limit", "included_minutes", "included_tokens", "llm_tokens"), (7,)),
+    **dict.fromkeys(("after", "limit", "included_minutes", "included_tokens", "llm_tokens", "conversation_ms"), (7,)),
     "conversation_minutes": (7, 1.5),
 }
 """Values of `WRONG_TYPES` that a field accepts, by its name."""

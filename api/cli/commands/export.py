@@ -137,7 +137,7 @@ def _export_parquet(export_filter: ExportFilter, after: int, output: Path | None
             file_count = folder.write(
                 envelopes, lambda: show_progress(started_export.last_position, started_export.end_position)
             )
-    report(f"{output}: {started_export.event_count} events in {file_count} new files")
+    report(f"{output} has {started_export.event_count} more events, in {file_count} new files")
 
 
 @contextmanager
