@@ -22,12 +22,13 @@ CLIENT_VENV = $(CLIENT)/$(notdir $(VENV))
 CLIENT_BIN = $(CLIENT_VENV)/bin
 CLIENT_INSTALL = $(CLIENT_BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 
-.PHONY: help run test test-long test-client check format lock bench bench-short screenshots install install-dev clean
+.PHONY: help run test test-long test-evidence test-client check format lock bench bench-short screenshots install install-dev clean
 
 help:
 	@echo 'make run          start the service with its own PostgreSQL on http://127.0.0.1:8000'
 	@echo 'make test         run the test suite (ARGS="-k login" for a part of it)'
 	@echo 'make test-long    run the tests that take minutes'
+	@echo 'make test-evidence run 1,000 random edits of an evidence pack, all of which the verifier must find'
 	@echo 'make test-client  run the tests and type checks of the Python client, against a service of its own'
 	@echo 'make check        check formatting, lint, types and import contracts'
 	@echo 'make format       format the code and sort its imports'
@@ -45,6 +46,9 @@ test: install-dev
 
 test-long: install-dev
 	$(PYTEST) -m long $(ARGS)
+
+test-evidence: install-dev
+	$(BIN)/python -m pytest -m long tests/cli/test_evidence.py $(ARGS)
 
 test-client: install $(CLIENT_VENV)/.installed
 	cd $(CLIENT) && $(abspath $(CLIENT_BIN))/mypy

@@ -1,12 +1,23 @@
 #!/usr/bin/env python3
-"""Verify an export of subusers. Exits 0 if its events are the signed ones, 1 if not, 2 if this cannot be determined.
+"""Verify what subusers has signed: an export, an evidence pack, or that one checkpoint continues another.
 
-    python3 verify_export.py FILE --public-key KEY [--public-key KEY ...]
+    python3 verify_export.py EXPORT.jsonl --public-key KEY [--public-key KEY ...]
+    python3 verify_export.py PACK.zip --public-key KEY
+    python3 verify_export.py --consistency OLD NEW --proof PROOF.json --public-key KEY
 
-It needs Python 3.9 or later and the library `cryptography`, but no code of the project that made the export. KEY is the
+Exits 0 if everything is as it was signed, 1 if it was tampered with, 2 if this cannot be determined, for example
+because a file is missing or malformed, or signed by no trusted key.
+
+It needs Python 3.9 or later and the library `cryptography`, but no code of the project that made the files. KEY is the
 public key of the service, such as `subusers/9b1f2e7a-...+4e5f6071+AZ...`. Get it from the operator, not from the file.
+No other key is trusted, except one that replaced it in a checkpoint signed by both.
 
-The first line of the file is a header with the contents of the file and a checkpoint. A checkpoint is a text with the
+An evidence pack is a ZIP file, or the folder into which it was unpacked. `SHA256SUMS` lists the digests of its files,
+and `SHA256SUMS.note` is a signed note with the digest of that list. `history.jsonl` is an export.
+
+PROOF.json is the response of `GET /v1/audit/consistency?first=...&second=...`.
+
+The first line of an export is a header with the contents of the file and a checkpoint. A checkpoint is a text with the
 number of events and the root of the Merkle tree over them, followed by Ed25519 signatures (c2sp.org/signed-note,
 c2sp.org/tlog-checkpoint). Each event has a line. The last line has the number of events.
 
@@ -21,19 +32,27 @@ from __future__ import annotations
 
 import argparse
 import base64
+import csv
 import hashlib
+import io
 import json
 import re
 import struct
 import sys
 import uuid
-from collections.abc import Iterable, Iterator, Sequence  # noqa: TC003  # simpler for readers than a conditional import
-from datetime import UTC, datetime
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence  # noqa: TC003  # simpler than a conditional import
+from datetime import datetime, timezone
+from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    print("could not tell: the library `cryptography` is missing: python3 -m pip install cryptography", file=sys.stderr)
+    sys.exit(2)  # an uncaught exception would exit with 1, which means tampered
 
 
 class Tampered(Exception):
@@ -42,19 +61,6 @@ class Tampered(Exception):
 
 class CannotVerify(Exception):
     """The file is malformed, or no trusted key has signed it."""
-
-
-MALFORMED_ERRORS = (
-    CannotVerify,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    struct.error,
-)
-"""Exceptions raised by malformed files."""
 
 
 # Hashing: RFC 6962, section 2.1.
@@ -102,6 +108,41 @@ def root_by_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> b
             root = node_hash(root, sibling)
         node, last = node // 2, last // 2
     return root if last == 0 else None
+
+
+def roots_by_consistency(first: int, second: int, hashes: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    """Return the roots of both trees that a proof gives, None if its length is wrong (RFC 9162, section 2.1.4.2).
+
+    The proof must begin with the root of the first tree if that has a power of two of leaves.
+    """
+    node, last = first - 1, second - 1
+    while node % 2 == 1:
+        node, last = node // 2, last // 2
+    if not hashes:
+        return None
+    first_root = second_root = hashes[0]
+    for sibling in hashes[1:]:
+        if last == 0:
+            return None
+        if node % 2 == 1 or node == last:
+            first_root, second_root = node_hash(sibling, first_root), node_hash(sibling, second_root)
+            while node % 2 == 0 and node != 0:
+                node, last = node // 2, last // 2
+        else:
+            second_root = node_hash(second_root, sibling)
+        node, last = node // 2, last // 2
+    return (first_root, second_root) if last == 0 else None
+
+
+def continues(old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> bool:
+    """Return whether a consistency proof shows that the tree of one checkpoint begins with that of another."""
+    if old.size == new.size:
+        return not path and old.root == new.root
+    if old.size == 0:
+        return not path and old.root == Tree().root()
+    is_power_of_two = old.size & (old.size - 1) == 0
+    hashes = [old.root, *path] if is_power_of_two else path
+    return old.size < new.size and roots_by_consistency(old.size, new.size, hashes) == (old.root, new.root)
 
 
 class Tree:
@@ -171,19 +212,25 @@ def parse_key(text: str) -> Key:
     return key
 
 
-def parse_checkpoint(note: Any) -> tuple[Checkpoint, Signatures]:
-    """Parse a signed note into its checkpoint and its signatures. Does not verify the signatures."""
+def parse_note(note: Any) -> tuple[str, Signatures]:
+    """Parse a signed note into its text and its signatures. Does not verify the signatures."""
     text, separator, signature_lines = str(note).rpartition("\n\n")
     if not separator or not signature_lines.endswith("\n"):
-        raise CannotVerify("the checkpoint is not a signed note")
+        raise CannotVerify("a signed note is malformed")
     text += "\n"  # the signed text includes the last newline
     signatures: Signatures = []
     for line in signature_lines[:-1].split("\n"):
         match = re.fullmatch(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/=]+)", line)
         decoded = base64.b64decode(match[2], validate=True) if match else b""
         if match is None or len(decoded) <= 4:
-            raise CannotVerify("the checkpoint is not a signed note")
+            raise CannotVerify("a signed note is malformed")
         signatures.append((match[1], decoded[:4], decoded[4:]))
+    return text, signatures
+
+
+def parse_checkpoint(note: Any) -> tuple[Checkpoint, Signatures]:
+    """Parse a signed note into its checkpoint and its signatures. Does not verify the signatures."""
+    text, signatures = parse_note(note)
     origin, size, root, *extension_lines = text[:-1].split("\n")
     extensions = dict(line.split(" ", 1) for line in extension_lines if " " in line)
     succession = None
@@ -201,16 +248,16 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def signers(checkpoint: Checkpoint, signatures: Signatures, keys: Iterable[Key]) -> set[Key]:
-    """Return which of these keys signed a checkpoint. A key only counts for the store in its name."""
+def signers(text: str, origin: str, signatures: Signatures, keys: Iterable[Key]) -> set[Key]:
+    """Return which of these keys signed a text of the store `origin`. A key only counts for the store in its name."""
     signed = set()
     for name, key_id, signature in signatures:
         for key in keys:
-            if name == key.name == checkpoint.origin and key_id == key.key_id:
+            if name == key.name == origin and key_id == key.key_id:
                 try:
-                    Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature, checkpoint.text.encode())
+                    Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature, text.encode())
                 except InvalidSignature:
-                    raise CannotVerify("the checkpoint was changed after it was signed") from None
+                    raise CannotVerify("a signed note was changed after it was signed") from None
                 signed.add(key)
     return signed
 
@@ -230,7 +277,7 @@ def read_succession(note: str) -> Succession | None:
     if checkpoint.succession is None:
         raise CannotVerify("a checkpoint passed as a succession has no successor")
     former, successor = checkpoint.succession
-    signed = signers(checkpoint, signatures, checkpoint.succession)
+    signed = signers(checkpoint.text, checkpoint.origin, signatures, checkpoint.succession)
     if successor not in signed or former.name != successor.name:
         return None
     return Succession(checkpoint.size, former, successor, former in signed)
@@ -277,12 +324,17 @@ def read_checkpoint(note: Any, trusted_keys: Sequence[Key], successions: Sequenc
     """Parse a checkpoint and require a signature by a key that is trusted for its size."""
     checkpoint, signatures = parse_checkpoint(note)
     limit_by_key = trust(trusted_keys, successions)
-    signed = signers(checkpoint, signatures, limit_by_key)
+    signed = signers(checkpoint.text, checkpoint.origin, signatures, limit_by_key)
+    require_trusted(signed, limit_by_key, checkpoint.size)
+    return checkpoint
+
+
+def require_trusted(signed: set[Key], limit_by_key: dict[Key, int | None], size: int) -> None:
+    """Raise `CannotVerify` unless one of the keys that signed is trusted for a tree of this size."""
     if not signed:
         raise CannotVerify("no trusted key has signed the checkpoint")
-    if not any(limit is None or checkpoint.size <= limit for limit in map(limit_by_key.__getitem__, signed)):
+    if not any(limit is None or size <= limit for limit in map(limit_by_key.__getitem__, signed)):
         raise CannotVerify("the key that signed the checkpoint had been replaced by another before")
-    return checkpoint
 
 
 # The file.
@@ -422,7 +474,8 @@ def same(shown: Any, stored: Any) -> bool:
     if type(shown) is type(stored) and shown == stored:
         return True
     try:
-        return bool(shown == instant(stored).astimezone(UTC).isoformat().replace("+00:00", "Z"))
+        utc = instant(stored).astimezone(timezone.utc)  # noqa: UP017  # Python before 3.11 has no datetime.UTC
+        return bool(shown == utc.isoformat().replace("+00:00", "Z"))
     except (ValueError, AttributeError, TypeError, OverflowError, CannotVerify):
         return False
 
@@ -648,22 +701,317 @@ class ExportVerifier:
 
 
 def check(lines: Iterator[bytes], keys: Sequence[Key], successions: Sequence[str] = ()) -> str:
-    """Check a file line by line, and return the verdict."""
+    """Check an export line by line, and return the verdict."""
+    claims, count = check_export(lines, keys, successions, lambda _: None)
+    return f"{claims.verdict(count)}\nThe checkpoint:\n\n{claims.checkpoint.text}"
+
+
+def check_export(
+    lines: Iterator[bytes], keys: Sequence[Key], successions: Sequence[str], use: Callable[[dict[str, Any]], None]
+) -> tuple[Claims, int]:
+    """Check an export line by line, passing each checked event on; return its claims and the number of events."""
     header = parse_line(next(lines, b""), 1)
     digests = check_header(header)
     checkpoint = read_checkpoint(header["checkpoint"], keys, [*header.get("successions", ()), *successions])
     verifier = ExportVerifier(Claims(header, checkpoint), digests=digests)
-    for number, line in enumerate(lines, 2):
-        verifier.check_line(parse_line(line, number), number)
+    for number, text in enumerate(lines, 2):
+        line = parse_line(text, number)
+        verifier.check_line(line, number)
+        if "end" not in line:
+            use(line)
     verifier.finish()
-    return f"{verifier.claims.verdict(verifier.count)}\nThe checkpoint:\n\n{checkpoint.text}"
+    return verifier.claims, verifier.count
+
+
+def check_consistency(
+    old_note: str, new_note: str, proof: dict[str, Any], keys: Sequence[Key], successions: Sequence[str]
+) -> str:
+    """Check that one checkpoint continues another, and return the verdict."""
+    old, new = (read_checkpoint(note, keys, successions) for note in (old_note, new_note))
+    require_continuation(old, new, proof)
+    return (
+        f"right: the {new.size} events of NEW begin with the {old.size} of OLD, of the store {new.origin}\n"
+        "Not proven: anything about events after NEW."
+    )
+
+
+def require_continuation(old: Checkpoint, new: Checkpoint, proof: dict[str, Any]) -> None:
+    """Raise `Tampered` unless a proof shows that a checkpoint continues another; `CannotVerify` if it is of others."""
+    if old.origin != new.origin:
+        raise CannotVerify("the checkpoints are of different stores")
+    if old.size > new.size:
+        raise CannotVerify("OLD has more events than NEW")
+    if not {"first", "second", "path"} <= proof.keys():
+        raise CannotVerify("the file is not a consistency proof, as `GET /v1/audit/consistency` answers it")
+    require_integers(proof, "first", "second")
+    if (proof["first"], proof["second"]) != (old.size, new.size):
+        raise CannotVerify(f"the proof is not from {old.size} to {new.size} events")
+    if not continues(old, new, [from_base64(node) for node in proof["path"]]):
+        raise Tampered(f"by this proof, the {new.size} events do not begin with the {old.size} signed before")
+
+
+# The evidence pack.
+
+MANIFEST, SIGNED_MANIFEST = "SHA256SUMS", "SHA256SUMS.note"
+HISTORY, AUDIT_LOG, REPORT = "history.jsonl", "audit-log.csv", "report.html"
+KEYS, CONSISTENCY = "keys.txt", "consistency.json"
+CHECKPOINT_FOLDER, SUCCESSION_FOLDER = "checkpoints/", "successions/"
+
+PROVEN_BY_SIGNATURE = (
+    "Not proven by the checkpoint, only by the signature of the service's key over the files: the sentences, the names "
+    "and other encrypted values, the counts, and who had access. Nobody without the key has changed them.\n"
+    "Not proven: that the verify_export.py in the pack is genuine. Use a copy that you got another way."
+)
+
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Characters that files for readers show as escapes, such as `\\u202e`."""
+
+
+class Pack:
+    """The files of an evidence pack, in a ZIP file or in a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._archive = None if path.is_dir() else zipfile.ZipFile(path)
+        self._folder = path
+        if self._archive is None:
+            files = [file for file in path.rglob("*") if not file.is_dir() or file.is_symlink()]
+            self.names = sorted(file.relative_to(path).as_posix() for file in files)
+        else:
+            self.names = sorted(self._archive.namelist())
+            self._require_nothing_hidden(self._archive)
+
+    def _require_nothing_hidden(self, archive: zipfile.ZipFile) -> None:
+        """Raise `Tampered` for a second file of the same name, which some programs would show, and for comments."""
+        if len(set(self.names)) != len(self.names):
+            raise Tampered("two files in the pack have the same name")
+        if archive.comment or any(entry.comment or entry.extra for entry in archive.infolist()):
+            raise Tampered("the pack has comments, which no signature covers")
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        if self._archive is None:
+            return (self._folder / name).open("rb")
+        return self._archive.open(name)  # type: ignore[return-value]  # typeshed has IO[bytes]
+
+    def read(self, name: str) -> bytes:
+        """Return the contents of a file. Raises `CannotVerify` if there is none."""
+        if name not in self.names:
+            raise CannotVerify(f"the pack has no {name}")
+        with self.open(name) as file:
+            return file.read()
+
+    def text(self, name: str) -> str:
+        """Return the text of a file, with its line ends as they are."""
+        return self.read(name).decode()
+
+    def below(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder."""
+        return [name for name in self.names if name.startswith(folder)]
+
+
+def check_pack(path: Path, keys: Sequence[Key], successions: Sequence[str]) -> str:
+    """Check an evidence pack, and return the verdict."""
+    pack = Pack(path)
+    with io.TextIOWrapper(io.BytesIO(pack.read(HISTORY)), newline="") as history:
+        header = parse_line(history.readline().encode(), 1)
+    all_successions = [*header.get("successions", ()), *successions]
+    size = check_signed_manifest(pack, keys, all_successions)
+    check_files(pack)
+    events: list[dict[str, Any]] = []  # `shown` of each
+    with pack.open(HISTORY) as lines:
+        claims, count = check_export(iter(lines), keys, successions, lambda line: events.append(line["shown"]))
+    if claims.checkpoint.size != size:
+        raise Tampered(f"{SIGNED_MANIFEST} is of another checkpoint than {HISTORY}")
+    check_audit_log(pack, events)
+    check_report(pack, events)
+    checkpoint_count = check_checkpoints(pack, header, claims, keys, all_successions)
+    return "\n".join(
+        [
+            claims.verdict(count),
+            f"right: the {len(pack.names)} files of the pack are as the service signed them",
+            f"right: {AUDIT_LOG} and the events of {REPORT} show what {HISTORY} shows",
+            f"right: each of the {checkpoint_count} checkpoints continues the one before it",
+            PROVEN_BY_SIGNATURE,
+            f"The checkpoint:\n\n{claims.checkpoint.text}",
+        ]
+    )
+
+
+def check_signed_manifest(pack: Pack, keys: Sequence[Key], successions: Sequence[str]) -> int:
+    """Require that a trusted key has signed the list of digests, and return the tree size that the signature names."""
+    text, signatures = parse_note(pack.text(SIGNED_MANIFEST))
+    match = re.fullmatch(r"(\S+) evidence\ntree_size ([0-9]{1,19})\nsha256 ([0-9a-f]{64})\n", text)
+    if match is None:
+        raise CannotVerify(f"{SIGNED_MANIFEST} is malformed")
+    size = whole_number(match[2])
+    limit_by_key = trust(keys, successions)
+    require_trusted(signers(text, match[1], signatures, limit_by_key), limit_by_key, size)
+    if hashlib.sha256(pack.read(MANIFEST)).hexdigest() != match[3]:
+        raise Tampered(f"{MANIFEST} was changed after it was signed")
+    return size
+
+
+def check_files(pack: Pack) -> None:
+    """Raise `Tampered` unless the pack has exactly the files that are listed, with these digests."""
+    digest_by_name = {}
+    for line in pack.text(MANIFEST).splitlines():
+        digest, separator, name = line.partition("  ")
+        if not separator or name in digest_by_name:
+            raise CannotVerify(f"{MANIFEST} is malformed")
+        digest_by_name[name] = digest
+    for name in sorted({*digest_by_name, *pack.names} - {MANIFEST, SIGNED_MANIFEST}):
+        if name not in digest_by_name:
+            raise Tampered(f"{name} was added to the pack")
+        if name not in pack.names:
+            raise Tampered(f"{name} is missing from the pack")
+        if digest_of_file(pack, name) != digest_by_name[name]:
+            raise Tampered(f"{name} was changed")
+
+
+def digest_of_file(pack: Pack, name: str) -> str:
+    """Return the SHA-256 of a file of the pack."""
+    digest = hashlib.sha256()
+    with pack.open(name) as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_audit_log(pack: Pack, events: Sequence[dict[str, Any]]) -> None:
+    """Raise `Tampered` unless the rows of the CSV file are the events of the history, given by their `shown`."""
+    csv.field_size_limit(2**31 - 1)
+    with pack.open(AUDIT_LOG) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    if len(rows) != len(events):
+        raise Tampered(f"{AUDIT_LOG} has {len(rows)} rows, and {HISTORY} {len(events)} events")
+    for row, event in zip(rows, events):  # noqa: B905  # Python 3.9 has no `strict`
+        for column, cell in row.items():
+            if not shows(cell, column, event):
+                raise Tampered(f"position {event['position']}: `{column}` in {AUDIT_LOG} is not that of {HISTORY}")
+
+
+def shows(cell: str, column: str, shown: dict[str, Any]) -> bool:
+    """Return whether a cell of the audit log has the value of an event. Formulas in it are preceded by apostrophes."""
+    if column == "details":
+        return bool(json.loads(cell.removeprefix("'")) == shown["details"])
+    value = shown["actor"][column.removeprefix("actor_")] if column.startswith("actor_") else shown[column]
+    return cell.replace("'", "") == printable(value).replace("'", "")
+
+
+def printable(value: Any) -> str:
+    """Return a value as files for readers show it: null is empty, and unprintable characters are escaped."""
+    return "" if value is None else UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", str(value))
+
+
+class EventTable(HTMLParser):
+    """The cells of the table of events in a report."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.rows: list[list[str]] = []
+        self._in_table = self._in_cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin the table, a row or a cell."""
+        if tag == "tbody" and ("id", "events") in attrs:
+            self._in_table = True
+        elif self._in_table and tag == "tr":
+            self.rows.append([])
+        elif self._in_table and tag == "td":
+            self.rows[-1].append("")
+            self._in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        """End the table or a cell."""
+        if tag == "tbody":
+            self._in_table = False
+        elif tag == "td":
+            self._in_cell = False
+
+    def handle_data(self, data: str) -> None:
+        """Add text to the cell."""
+        if self._in_table and self._in_cell:
+            self.rows[-1][-1] += data
+
+
+def check_report(pack: Pack, events: Sequence[dict[str, Any]]) -> None:
+    """Raise `Tampered` unless the table in the report has the events of the history, given by their `shown`."""
+    table = EventTable()
+    table.feed(pack.text(REPORT))
+    table.close()
+    if len(table.rows) != len(events):
+        raise Tampered(f"{REPORT} has {len(table.rows)} events, and {HISTORY} {len(events)}")
+    for row, event in zip(table.rows, events):  # noqa: B905  # Python 3.9 has no `strict`
+        if row != report_cells(event):
+            raise Tampered(f"position {event['position']}: {REPORT} does not show the event of {HISTORY}")
+
+
+def report_cells(shown: dict[str, Any]) -> list[str]:
+    """Return the cells of an event in the report."""
+    actor = shown["actor"]
+    cells = [
+        shown["position"],
+        f"{shown['recorded_at'][:19].replace('T', ' ')}",
+        shown["in_words"],
+        shown["action"],
+        actor["type"] if actor["name"] is None else f"{actor['type']}: {actor['name']}",
+    ]
+    return [printable(cell) for cell in cells]
+
+
+def check_checkpoints(
+    pack: Pack, header: dict[str, Any], claims: Claims, keys: Sequence[Key], successions: Sequence[str]
+) -> int:
+    """Require that the checkpoints continue each other, include the one of the history, and return their number."""
+    if pack.text(KEYS).splitlines() != header["keys"]:
+        raise Tampered(f"{KEYS} has other keys than {HISTORY}")
+    if [pack.text(name) for name in pack.below(SUCCESSION_FOLDER)] != header["successions"]:
+        raise Tampered(f"the successions are not those of {HISTORY}")
+    notes = [pack.text(name) for name in pack.below(CHECKPOINT_FOLDER)]
+    checkpoints = [read_checkpoint(note, keys, successions) for note in notes]
+    if header["checkpoint"] not in notes:
+        raise Tampered(f"the checkpoint of {HISTORY} is missing")
+    proofs = json.loads(pack.text(CONSISTENCY))
+    if len(proofs) != len(checkpoints) - 1:
+        raise Tampered(f"{CONSISTENCY} does not have a proof for each checkpoint after the first")
+    for old, new, proof in zip(checkpoints, checkpoints[1:], proofs):  # noqa: B905  # Python 3.9 has no `strict`
+        require_continuation(old, new, proof)
+    if any(checkpoint.origin != claims.checkpoint.origin for checkpoint in checkpoints):
+        raise CannotVerify("the checkpoints are of different stores")
+    return len(checkpoints)
+
+
+# The command.
+
+
+def verdict_of(arguments: argparse.Namespace) -> str:
+    """Run the check that was asked for, and return the verdict."""
+    keys = [parse_key(text) for text in arguments.public_key]
+    successions = [read_text(file) for file in arguments.succession]
+    if arguments.consistency:
+        old, new = map(read_text, arguments.consistency)
+        return check_consistency(old, new, parse_line(Path(arguments.proof).read_bytes(), 1), keys, successions)
+    file = Path(arguments.file)
+    if file.is_dir() or zipfile.is_zipfile(file):
+        return check_pack(file, keys, successions)
+    with file.open("rb") as lines:
+        return check(lines, keys, successions)
+
+
+def read_text(file: str) -> str:
+    """Return the text of a file, with its line ends as they are."""
+    return Path(file).read_bytes().decode()
 
 
 def main() -> int:
-    """Verify the file on the command line and return the exit code."""
+    """Run the check on the command line and return the exit code. An error is no tampering: it never gives code 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", help="the export, as JSON lines")
+    parser.add_argument("file", nargs="?", help="the export, as JSON lines, or the evidence pack")
     parser.add_argument("--public-key", action="append", required=True, metavar="KEY", help="repeat for more")
+    parser.add_argument("--consistency", nargs=2, metavar=("OLD", "NEW"), help="two checkpoints that you kept")
+    parser.add_argument("--proof", metavar="FILE", help="with --consistency: the proof, as the service answers it")
     parser.add_argument(
         "--succession",
         action="append",
@@ -672,15 +1020,18 @@ def main() -> int:
         help="a checkpoint that you kept in which one key replaced another; repeat for more",
     )
     arguments = parser.parse_args()
+    if (arguments.file is None) is (arguments.consistency is None) or bool(arguments.consistency) is not bool(
+        arguments.proof
+    ):
+        parser.error("give a file, or --consistency with --proof")
     try:
-        keys = [parse_key(text) for text in arguments.public_key]
-        successions = [Path(file).read_text(encoding="utf-8") for file in arguments.succession]
-        with Path(arguments.file).open("rb") as lines:
-            print(check(lines, keys, successions))
+        print(verdict_of(arguments), flush=True)
     except Tampered as error:
         print(f"tampered: {error}")
         return 1
-    except (*MALFORMED_ERRORS, OSError) as error:
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001  # a malformed file can cause any
         print(f"could not tell: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
     return 0

@@ -14,7 +14,9 @@ from adapters.postgres.maintenance.migrations import MigrationError, migrate, pe
 from adapters.postgres.tables import installation
 from api.bootstrap.connections import connect, connect_for_maintenance
 from application.errors import StoreUnavailable, TreeDamaged
+from application.transparency.signed_note import VerifierKey
 from application.transparency.tamper_locator import CannotVerify
+from projections.transparency.checkpoints import signing_keys
 from projections.transparency.proofs import consistency
 from projections.transparency.store_check import StoreCheck
 
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
 
     from api.bootstrap.config import Settings
     from application.transparency.checkpoint import Checkpoint
-    from application.transparency.signed_note import VerifierKey
     from projections.transparency.store_check import ExternalCheckpoint, Verdict
 
+
+SCHEMA_NOT_UP_TO_DATE = "the database's schema is not up to date: run `subusers migrate` first"
 
 __all__ = [
     "MigrationError",
@@ -107,8 +110,7 @@ def check_store(
     url = settings.database_url or ""
     try:
         if pending_migrations(url):
-            msg = "the database's schema is not up to date: run `subusers migrate` first"
-            raise CannotVerify(msg)
+            raise CannotVerify(SCHEMA_NOT_UP_TO_DATE)
         with connect_for_maintenance(url, "verify") as events, connect_for_maintenance(url, "verify") as tree:
             return StoreCheck(events, tree, trusted, verify_signature, external_checkpoints, progress).run()
     except psycopg.OperationalError as error:
@@ -118,10 +120,15 @@ def check_store(
 def consistency_proof(settings: Settings, old: Checkpoint, new: Checkpoint) -> Sequence[bytes] | None:
     """Return the proof that one checkpoint continues another, None if the store cannot provide it.
 
-    Raises `StoreUnavailable`.
+    Raises `StoreUnavailable`, and `CannotVerify` if the database is not the store of the checkpoints.
     """
+    url = settings.database_url or ""
     try:
-        with connect(settings.database_url or "", "verify") as connection:
+        if pending_migrations(url):
+            raise CannotVerify(SCHEMA_NOT_UP_TO_DATE)
+        with connect(url, "verify") as connection:
+            if not any(VerifierKey.parse(key.verifier_key).name == old.origin for key in signing_keys(connection)):
+                raise CannotVerify(f"the database is not the store {old.origin}, whose tree the proof needs")
             return consistency(connection, old.tree_size, new.tree_size)
     except psycopg.OperationalError as error:
         raise StoreUnavailable from error

@@ -48,6 +48,7 @@ MODULE_BY_COMMAND = {
     "tail": "tail",
     "replay": "replay",
     "export": "export",
+    "evidence": "evidence",
     "verify": "verify",
     "erase-account": "erasure",
     "erasures": "erasure",

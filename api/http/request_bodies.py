@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from flask import request
 from flask.globals import request_ctx
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -120,7 +120,17 @@ def read_form(schema: Schema) -> Any:
 
 
 def read_query(schema: Schema) -> Any:
-    """Return the query parameters of this request, loaded by a schema. Raises a `Problem`."""
+    """Return the query parameters of this request, loaded by a schema. Raises a `Problem`.
+
+    A parameter is a list or given once: the second value of a filter must not be ignored silently.
+    """
+    repeated = [
+        name
+        for name, values in request_ctx.request.args.lists()
+        if len(values) > 1 and not isinstance(schema.load_fields.get(name), fields.List)
+    ]
+    if repeated:
+        raise unprocessable(_with_safe_names({name: ["must be given once"] for name in repeated}))
     return PARSER.parse(schema, request, location="query")
 
 

@@ -40,13 +40,15 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True)
 class AuditAccess:
-    """An access to the audit log or the history, described by its filters. None means no filter."""
+    """An access to the audit log or the history, described by its filters. None, or no actions, means no filter."""
 
     account_id: UUID | None = None
     sub_user_id: UUID | None = None
-    action: str | None = None
+    actions: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    actor_type: str | None = None
+    actor_id: str | None = None
 
 
 class AuditAccessRecorder:
@@ -98,7 +100,9 @@ class AuditAccessRecorder:
             "timestamp": at,
             "account_id": access.account_id,
             "sub_user_id": access.sub_user_id,
-            "wanted_action": access.action,
+            "wanted_action": ", ".join(access.actions) or None,
+            "wanted_actor_type": access.actor_type,
+            "wanted_actor_id": access.actor_id,
             "since": access.since,
             "until": access.until,
             **vars(metadata),

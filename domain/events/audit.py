@@ -18,7 +18,8 @@ from domain.events.descriptor import EventDescriptor
 class AuditEvent(CanMutateAggregate[UUID], DomainEvent):
     """Base class of events about accesses. Each event has its own stream. Without an account it is about all accounts.
 
-    `sub_user_id`, `wanted_action`, `since` and `until` are the filters of the request.
+    `sub_user_id`, `wanted_action`, `wanted_actor_type`, `wanted_actor_id`, `since` and `until` are the filters of the
+    request. Several wanted actions are separated by commas.
     """
 
     TOPIC: ClassVar[str]
@@ -36,6 +37,8 @@ class AuditEvent(CanMutateAggregate[UUID], DomainEvent):
     wanted_action: str | None
     since: datetime | None
     until: datetime | None
+    wanted_actor_type: str | None
+    wanted_actor_id: str | None
 
     @property
     def subject_id(self) -> UUID | None:
@@ -72,7 +75,7 @@ class AuditLogExported(AuditEvent):
         "audit_log.exported",
         "Events after the position `after` were exported: of one account, or of all if there is no `accountid`.",
         facts=("format", "after", "since", "until"),
-        examples={"format": ("jsonl", "csv", "ocsf", "ndjson", "parquet")},
+        examples={"format": ("jsonl", "csv", "ocsf", "ndjson", "parquet", "evidence")},
         ocsf=ocsf.READ_ENTITY,
     )
     format: str

@@ -9,6 +9,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
 from adapters.postgres.sql_files import statements
+from domain.events import REPORTED_TOPICS
 from domain.refusals import AccountNotFound
 from projections.audit_log.held_names import held_names
 from projections.audit_log.rows import audit_row, index_entry_of, person_ids_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from application.pagination_cursors import Cursors
     from application.ports.vault import Vault
+    from domain.event_metadata import ActorType
     from domain.events import AnyEvent
     from projections.audit_log.rows import AuditRow
     from projections.runtime.freshness import Database, Freshness
@@ -37,16 +39,18 @@ MAX_ACTIONS = 500
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which rows to read, from `since` on and before `until`. None means no limit."""
+    """Which rows to read, from `since` on and before `until`. None, or no actions, means no limit."""
 
     sub_user_id: UUID | None = None
-    action: str | None = None
+    actions: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    actor_type: ActorType | None = None
+    actor_id: str | None = None
 
     def cursor_scope(self, account_id: UUID) -> list[str]:
         """Return the values that a cursor of this list is bound to."""
-        return [str(part) for part in (account_id, self.sub_user_id, self.action, self.since, self.until)]
+        return [str(part) for part in (account_id, *vars(self).values())]
 
 
 class AuditQueries:
@@ -138,15 +142,29 @@ class AuditQueries:
         where = [sql.SQL("a.account_id = %(account_id)s")]
         if audit_filter.sub_user_id is not None:
             where.append(sql.SQL("a.sub_user_id = %(sub_user_id)s"))
-        if audit_filter.action is not None:
-            where.append(sql.SQL("a.action = %(action)s"))
+        if len(audit_filter.actions) == 1:
+            where.append(sql.SQL("a.action = %(action)s"))  # the index has the rows of one action in their order
+        elif audit_filter.actions:
+            where.append(sql.SQL("a.action = ANY(%(actions)s)"))
+        if audit_filter.actor_type is not None:
+            where.append(sql.SQL(f"({SQL['actor_type_of_row']}) = %(actor_type)s"))
+        if audit_filter.actor_id is not None:
+            where.append(sql.SQL(f"({SQL['actor_id_of_row']}) = %(actor_id)s"))
         if audit_filter.since is not None:
             where.append(sql.SQL("a.occurred_at >= %(since)s"))
         if audit_filter.until is not None:
             where.append(sql.SQL("a.occurred_at < %(until)s"))
         if before is not None:
             where.append(sql.SQL("a.position < %(before)s"))
-        parameters = {**vars(audit_filter), "account_id": account_id, "before": before, "limit": limit}
+        parameters = {
+            **vars(audit_filter),
+            "actions": list(audit_filter.actions),
+            "action": next(iter(audit_filter.actions), None),
+            "reported_topics": list(REPORTED_TOPICS),
+            "account_id": account_id,
+            "before": before,
+            "limit": limit,
+        }
         query = sql.SQL(SQL["list_rows"]).format(where=sql.SQL(" AND ").join(where))
         is_time_unbounded = audit_filter.since is None and audit_filter.until is None
         with self._database.get_connection() as connection:

@@ -12,6 +12,7 @@ import structlog
 from adapters.postgres.prepared_statements import named_row
 from application.errors import TreeDamaged
 from application.transparency.checkpoint import Checkpoint, MalformedCheckpoint, Succession
+from application.transparency.evidence_manifest import text_to_sign
 from application.transparency.merkle import is_consistent
 from application.transparency.signed_note import (
     BadSignature,
@@ -111,6 +112,16 @@ class Checkpointer:
         """Raise `KeyNotHeld` unless the configured keys include the one that signs checkpoints."""
         with self._signing_lock() as connection:
             self._signer_of(self._current_key(connection))
+
+    def sign_evidence(self, tree_size: int, sums_digest: str) -> str:
+        """Return a signed note with the digest of the manifest of an evidence pack. Raises `KeyNotHeld`.
+
+        `tree_size` is that of the checkpoint in the pack.
+        """
+        with self._signing_lock() as connection:
+            key = self._current_key(connection)
+            signer = self._signer_of(key)
+        return str(sign(text_to_sign(key.name, tree_size, sums_digest), key.name, [signer]))
 
     def rotate_key(self, *, without_former: bool = False) -> tuple[VerifierKey, VerifierKey]:
         """Make the first configured key the signing key; return the former public key and the new one.

@@ -69,6 +69,15 @@ class Checkpoints:
         has_more = len(rows) > limit
         return rows[:limit], self._cursors.write(CURSOR_SCOPE, [rows[limit - 1].number]) if has_more else None
 
+    def daily(self, since: datetime, until: datetime, max_tree_size: int) -> Sequence[StoredCheckpoint]:
+        """Return the last checkpoint before `since`, and the last one of each UTC day from `since` to before `until`.
+
+        Oldest first, without those of larger trees than `max_tree_size`.
+        """
+        parameters = {"since": since, "until": until, "max_tree_size": max_tree_size}
+        with self._database.get_connection() as connection:
+            return _checkpoints(connection, "daily", parameters)
+
     def successions(self) -> tuple[str, ...]:
         """Return the notes that hand over from one signing key to the next, oldest first."""
         with self._database.get_connection() as connection:

@@ -34,6 +34,18 @@ def test_read_by_an_auditor_is_recorded(clients: ApiClients, account: Account) -
     }
 
 
+def test_all_filters_of_a_read_are_recorded(clients: ApiClients, account: Account) -> None:
+    query = {"action": ["sub_user.created", "tool.used"], "actor_type": "sub_user", "actor_id": "someone"}
+    clients.auditor.get(f"{account.path}/audit-log", query_string=query)
+    (entry,) = read_entries(account)
+    assert entry["details"] == {
+        "what": "audit_log",
+        "wanted_action": "sub_user.created, tool.used",
+        "wanted_actor_type": "sub_user",
+        "wanted_actor_id": "someone",
+    }
+
+
 def test_further_pages_are_not_recorded_again(clients: ApiClients, account: Account) -> None:
     account.create_sub_user()
     path = f"{account.path}/audit-log"

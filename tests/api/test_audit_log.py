@@ -79,6 +79,77 @@ def test_filter_by_action_and_time(
     assert actions(account.audit_log_rows(**query)) == expected
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ["sub_user.created", "main_account.registered"],
+        ["sub_user.created", "sub_user.created"],
+        ["tool.used", "sub_user.activated", "nothing.of.the.kind"],
+    ],
+)
+def test_filter_by_several_actions(history: tuple[Account, SubUser, SubUser], wanted: list[str]) -> None:
+    """In pages, too: a cursor belongs to one list of actions."""
+    account, _, _ = history
+    expected = [action for action in actions(account.audit_log_rows()) if action in wanted]
+    assert actions(account.audit_log_rows(action=wanted)) == expected
+    first: Any = account.portal.get(f"{account.path}/audit-log", query_string={"action": wanted, "limit": 1}).json
+    query = {"action": wanted, "limit": 100, "cursor": first["next_cursor"]}
+    rest: Any = account.portal.get(f"{account.path}/audit-log", query_string=query).json
+    assert actions([*first["items"], *rest["items"]]) == expected
+    others = account.portal.get(f"{account.path}/audit-log", query_string={**query, "action": wanted[:1]})
+    require_problem(others, 422, "invalid-input", "cursor")
+
+
+@pytest.mark.parametrize(
+    ("action", "hint"),
+    [
+        ("sub_user.delted", "did you mean sub_user.deleted?"),
+        ("main_account.login", "did you mean main_account.log"),
+        ("audit_log.", "is not an action of the service"),
+        ("api_key.zzzzzzzzzzzz", "is not an action of the service"),
+    ],
+)
+def test_unknown_action_of_the_service_is_refused(account: Account, action: str, hint: str) -> None:
+    """An empty list would hide the mistake. Other words may be actions of the portal."""
+    for query in ({"action": action}, {"action": ["tool.used", action]}):
+        response = account.portal.get(f"{account.path}/audit-log", query_string=query)
+        problem = require_problem(response, 422, "invalid-input", "action")
+        assert hint in str(problem)
+
+
+def test_too_many_and_invalid_actions_are_refused(account: Account) -> None:
+    for wanted in ([f"tool.{number}" for number in range(51)], ["tool.used", ""], ["x" * 65]):
+        response = account.portal.get(f"{account.path}/audit-log", query_string={"action": wanted})
+        require_problem(response, 422, "invalid-input", "action")
+
+
+def test_filter_by_actor(clients: ApiClients, account: Account) -> None:
+    """By type and by id, with other filters. The actor of an activity is the sub-user."""
+    sub_user = account.create_with_own_password()
+    other = account.create_sub_user()
+    report = {"activities": [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used"}]}
+    assert account.portal.post(f"{account.path}/activities", json=report).status_code < 300
+    clients.auditor.get(f"{account.path}/audit-log")
+    rows = account.audit_log_rows()
+    for actor_type, actor_id in {(row["actor"]["type"], row["actor"]["id"]) for row in rows}:
+        assert account.audit_log_rows(actor_type=actor_type) == [
+            row for row in rows if row["actor"]["type"] == actor_type
+        ]
+        if actor_id is not None:
+            assert account.audit_log_rows(actor_id=actor_id) == [row for row in rows if row["actor"]["id"] == actor_id]
+    assert {row["actor"]["type"] for row in rows} >= {"main_account", "sub_user", "auditor"}
+    own = account.audit_log_rows(actor_id=sub_user.sub_user_id, action=["tool.used", "sub_user.logged_in"])
+    assert {row["action"] for row in own} == {"tool.used", "sub_user.logged_in"}
+    assert account.audit_log_rows(actor_id=other.sub_user_id) == []
+    assert account.audit_log_rows(actor_type="support") == []
+    first: Any = account.portal.get(f"{account.path}/audit-log?actor_type=main_account&limit=2").json
+    query = {"actor_type": "main_account", "limit": 200, "cursor": first["next_cursor"]}
+    rest: Any = account.portal.get(f"{account.path}/audit-log", query_string=query).json
+    assert [*first["items"], *rest["items"]] == account.audit_log_rows(actor_type="main_account")
+    response = account.portal.get(f"{account.path}/audit-log?actor_type=nobody")
+    require_problem(response, 422, "invalid-input", "actor_type")
+
+
 def test_filter_by_sub_user(history: tuple[Account, SubUser, SubUser]) -> None:
     """The result has their own actions and those on them; the filter combines with others."""
     account, sub_user, other_sub_user = history

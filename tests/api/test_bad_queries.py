@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 QUERY_PARAMETERS = {
     "GET /v1/accounts/{account_id}/sub-users": ["status", "visibility", "q", "sort", "limit", "cursor"],
-    "GET /v1/accounts/{account_id}/audit-log": ["sub_user_id", "action", "since", "until", "limit", "cursor"],
+    "GET /v1/accounts/{account_id}/audit-log": [
+        *("sub_user_id", "action", "actor_type", "actor_id", "since", "until", "limit", "cursor"),
+    ],
     "GET /v1/accounts/{account_id}/usage": ["since", "until", "visibility"],
 }
 ROUTES_AND_PARAMETERS = [(route, name) for route in routes() for name in QUERY_PARAMETERS.get(str(route), [])]
@@ -114,11 +116,11 @@ def test_empty_time_range_is_refused(
     require_problem(response, 422, "invalid-input", "until")
 
 
-@pytest.mark.parametrize("query", ["limit=1&limit=2", "limit=1&limit=x", "q=a&q=b", "sort=name&sort=email"])
-def test_first_of_duplicate_parameters_counts(clients: ApiClients, sub_user: SubUser, query: str) -> None:
-    path = f"{sub_user.account.path}/sub-users"
-    first = query.partition("&")[0]
-    assert clients.portal.get(f"{path}?{query}").json == clients.portal.get(f"{path}?{first}").json
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "limit=1&limit=x", "q=a&q=b", "sort=name&sort=name", "x=1&x=2"])
+def test_repeated_parameter_is_refused(clients: ApiClients, sub_user: SubUser, query: str) -> None:
+    """Otherwise one of two filters would be ignored silently. Lists are the exception."""
+    response = clients.portal.get(f"{sub_user.account.path}/sub-users?{query}")
+    require_problem(response, 422, "invalid-input", query.partition("=")[0])
 
 
 @pytest.mark.parametrize("route", [route for route, name in ROUTES_AND_PARAMETERS if name == "limit"], ids=str)

@@ -106,6 +106,7 @@ OPERATOR_COMMANDS_WITH_EVENT = {
     "erase": "PersonalDataErased: tests/cli/test_erasing.py",
     "replay": "AuditLogRead: tests/application/test_audit_access.py",
     "export": "AuditLogExported: tests/cli/test_export.py",
+    "evidence": "AuditLogExported: tests/cli/test_evidence.py",
     "signing-key": "a signed checkpoint instead of an event: tests/cli/test_signing_key.py",
 }
 """Commands that record an event, with the tests that require it."""

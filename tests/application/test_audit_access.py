@@ -32,7 +32,7 @@ def test_repeated_access_is_recorded_once(service: Service, company: Company, da
     service.commands.audit_access.record_access(ReadTarget.HISTORY, access, AUDITOR)
     service.commands.audit_access.record_access(ReadTarget.HISTORY, access, AUDITOR, as_of=NOON)
     service.commands.audit_access.record_access(
-        ReadTarget.AUDIT_LOG, AuditAccess(company.account_id, action="tool.used"), AUDITOR
+        ReadTarget.AUDIT_LOG, AuditAccess(company.account_id, actions=("tool.used",)), AUDITOR
     )
     service.commands.audit_access.record_access(
         ReadTarget.AUDIT_LOG, access, CommandContext(ActorType.AUDITOR, "another key")

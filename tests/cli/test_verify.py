@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
 
+import psycopg
 import pytest
 
+from adapters.ed25519 import Ed25519Signer
 from adapters.postgres.event_store.settled_reads import events_after
+from api.bootstrap.config import ConfigError
 from application.commands.activities import Activity
+from application.errors import StoreWentBack, TreeDamaged
+from application.transparency.checkpoint import Checkpoint
+from application.transparency.signed_note import SignedNote, VerifierKey, sign
 from application.transparency.verifiable_export import ExportSelection, end_line, with_digest
 from projections.transparency.proofs import whole_lines
+from tests.api.clients import ApiClients
 from tests.builders import PORTAL, catch_up
 from tests.postgres import connect, fetch
 from tools import verify_export
@@ -213,3 +222,110 @@ def test_export_is_verified_without_the_database(
         assert verify()[0] == 2, name
     write(export, [*lines[:3], *lines[4:]])
     assert verify()[0] == 1
+
+
+def test_given_public_keys_are_the_only_trusted_ones(
+    run: Run, service: Service, kept_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of this machine's settings is trusted only if none is given, and the output then says so."""
+    export = write(kept_checkpoint.with_name("export"), list(export_lines(service, whole=True)))
+    origin = service.workers.checkpointer.verifier_key().name
+    bogus = VerifierKey(origin, Ed25519Signer(b"another key that has 32 bytes...").public_key)
+    checks = (
+        ["--export", export],
+        ["--checkpoint", kept_checkpoint],
+        ["--consistency", kept_checkpoint, kept_checkpoint],
+    )
+    for arguments in checks:
+        assert run("verify", *arguments)[0] == 0
+        code, output = run("verify", *arguments, "--public-key", bogus)
+        assert (code, "could not tell" in output) == (2, True), arguments
+    own_key_only = "Not proven: that the key is the one you know. This machine's own key was trusted"
+    assert own_key_only in run("verify", "--export", export)[1]
+    key = service.workers.checkpointer.verifier_key()
+    monkeypatch.setenv("SUBUSERS_SIGNING_KEY", "no key at all")  # the settings are not read
+    code, output = run("verify", "--export", export, "--public-key", key)
+    assert (code, own_key_only in output) == (0, False)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.UndefinedTable("relation does not exist"),
+        StoreWentBack(uuid4(), None),
+        TreeDamaged(),
+        ConfigError("SUBUSERS_X is wrong"),
+        PermissionError(13, "Permission denied"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_never_exit_with_1(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """1 means tampered."""
+
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("api.bootstrap.maintenance.check_store", fail)
+    code, output = run("verify")
+    assert (code, f"could not tell: {error}" in output) == (2, True), output
+
+
+def test_consistency_needs_the_store_of_the_checkpoints(
+    run: Run, service: Service, kept_checkpoint: Path, company: Company, database_url: str
+) -> None:
+    """Another or an empty database proves nothing: the exit code is 2, not 1."""
+    record_activities(company, 5)
+    later = sign_checkpoint(service, kept_checkpoint.with_name("later"))
+    another = VerifierKey("subusers/another", service.workers.checkpointer.verifier_key().public_key)
+    for statement, message in (
+        (f"UPDATE signing_keys SET verifier_key = '{another}'", "the database is not the store"),  # noqa: S608
+        ("DELETE FROM signing_keys", "the database is not the store"),
+        ("DELETE FROM schema_migrations", "schema is not up to date"),
+    ):
+        fetch(database_url, statement)
+        code, output = run("verify", "--consistency", kept_checkpoint, later)
+        assert (code, message in output) == (2, True), output
+
+
+@pytest.mark.parametrize("old_events", [0, 1, 7, 8, 20])
+def test_script_verifies_consistency_without_the_database(
+    service: Service,
+    company: Company,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    old_events: int,
+) -> None:
+    """With the proof that the API answers. A proof of other sizes is no proof; another tree is tampering."""
+    record_activities(company, old_events)
+    old = sign_checkpoint(service, tmp_path / "old")
+    record_activities(company, 11)
+    new = sign_checkpoint(service, tmp_path / "new")
+    first, second = (int(file.read_text().splitlines()[1]) for file in (old, new))
+    proof = tmp_path / "proof.json"
+    key = str(service.workers.checkpointer.verifier_key())
+
+    def verify(old: Path, new: Path) -> int:
+        arguments = ["--consistency", str(old), str(new), "--proof", str(proof), "--public-key", key]
+        monkeypatch.setattr(sys, "argv", ["verify_export.py", *arguments])
+        return verify_export.main()
+
+    answer: Any = ApiClients.of(service).auditor.get(f"/v1/audit/consistency?first={first}&second={second}")
+    proof.write_bytes(answer.data)
+    assert verify(old, new) == 0
+    assert f"right: the {second} events of NEW begin with the {first} of OLD" in capsys.readouterr().out
+    assert verify(new, old) == 2
+    proof.write_text(json.dumps({**answer.json, "first": first + 1}))
+    assert verify(old, new) == 2
+    proof.write_text('{"type": "no-checkpoint-yet"}')
+    assert verify(old, new) == 2
+    assert "is not a consistency proof" in capsys.readouterr().err
+    for path in ([], answer.json["path"][1:], [*answer.json["path"], answer.json["path"][0]]):
+        proof.write_text(json.dumps({**answer.json, "path": path}))
+        assert verify(old, new) == 1, path
+    signer = Ed25519Signer(service.settings.signing_keys.private[0])
+    checkpoint = Checkpoint.parse(SignedNote.parse(old.read_text()).text)
+    forged = replace(checkpoint, root_hash=bytes(32))
+    old.write_text(str(sign(forged.text, forged.origin, [signer])))
+    proof.write_bytes(answer.data)
+    assert verify(old, new) == 1

@@ -62,6 +62,7 @@ SUB_USER_METADATA = {
 ACCESS_METADATA = {
     **NO_SENDER,
     **dict.fromkeys(("account_id", "sub_user_id", "request_id", "ip", "user_agent", "wanted_action", "since", "until")),
+    **dict.fromkeys(("wanted_actor_type", "wanted_actor_id")),
     "actor_type": ActorType.SYSTEM,
     "actor_id": "operator",
 }
@@ -796,6 +797,28 @@ STANDALONE_EVENTS = [
             "wanted_action": "sub_user.activated",
             "since": TIME,
             "until": EXPIRY,
+            "wanted_actor_type": None,
+            "wanted_actor_id": None,
+            "what": ReadTarget.AUDIT_LOG,
+            "as_of": None,
+        },
+        stream=ACCESS,
+    ),
+    PinnedEvent(
+        events.AuditLogRead,
+        "AuditLogRead",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","account_id":"3f8f3b0a-5a0e-4c7e-9a55-0f2f6d1c8e10",'
+            '"actor_type":"system","actor_id":"operator",'
+            '"wanted_action":"sub_user.activated, sub_user.deactivated","wanted_actor_type":"support",'
+            '"wanted_actor_id":"desk","what":"audit_log"}'
+        ),
+        {
+            **ACCESS_METADATA,
+            "account_id": ACCOUNT,
+            "wanted_action": "sub_user.activated, sub_user.deactivated",
+            "wanted_actor_type": "support",
+            "wanted_actor_id": "desk",
             "what": ReadTarget.AUDIT_LOG,
             "as_of": None,
         },

@@ -37,7 +37,7 @@ PERSONAL_FIELDS = {
 }
 NON_PERSONAL_FIELDS = {
     *("originator_topic", "actor_id", "actor_api_key_id", "request_id", "email_hash", "language", "why", "action"),
-    *("wanted_action", "format", "scope", "allowed_addresses", "accounts"),
+    *("wanted_action", "wanted_actor_type", "wanted_actor_id", "format", "scope", "allowed_addresses", "accounts"),
 }
 SECRET_WORDS = ("password_hash", "token", "key", "secret")
 FIELDS_WITHOUT_SECRET = {"llm_tokens", "included_tokens", "api_key_id", "former_api_key_id", "actor_api_key_id"}

@@ -119,13 +119,13 @@ def test_audit_filters(service: Service, company: Company, clock: TravelingClock
     service.commands.activities.record(company.account_id, activities, PORTAL)
 
     assert set(actions(company, sub_user_id=sub_user.sub_user_id)) == {"assistant.opened", "sub_user.created"}
-    assert len(actions(company, action="assistant.opened")) == 6
-    assert len(actions(company, action="assistant.opened", since=times[1])) == 4
-    assert len(actions(company, action="assistant.opened", until=times[1])) == 2
+    assert len(actions(company, actions=("assistant.opened",))) == 6
+    assert len(actions(company, actions=("assistant.opened",), since=times[1])) == 4
+    assert len(actions(company, actions=("assistant.opened",), until=times[1])) == 2
     assert len(actions(company, since=times[1], until=times[2], sub_user_id=sub_user.sub_user_id)) == 1
     assert actions(company, since=times[2], until=times[2]) == []
-    assert actions(company, action="assistant.closed") == []
-    assert actions(company, action="assistant.opened' OR true --") == []
+    assert actions(company, actions=("assistant.closed",)) == []
+    assert actions(company, actions=("assistant.opened' OR true --",)) == []
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
@@ -172,7 +172,7 @@ def test_audit_cursor_is_bound_to_account_and_filters(service: Service, company:
     foreign = [
         (other, AuditFilter()),
         (company, AuditFilter(sub_user_id=sub_user.sub_user_id)),
-        (company, AuditFilter(action="sub_user.created")),
+        (company, AuditFilter(actions=("sub_user.created",))),
         (company, AuditFilter(since=service.clock())),
         (company, AuditFilter(until=service.clock())),
     ]

@@ -50,6 +50,8 @@ UNPUBLISHED = {
     "originator_topic": "internal to Python",
     "request_id": "free text from the portal",
     "wanted_action": "free text from an auditor's filter",
+    "wanted_actor_type": "a filter, as `wanted_action`",
+    "wanted_actor_id": "free text from an auditor's filter",
 }
 """Unencrypted fields that are not published, with the reason."""
 

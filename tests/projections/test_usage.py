@@ -192,7 +192,7 @@ def test_usage_is_in_the_audit_log(service: Service, company: Company) -> None:
     sub_user.delete()
     catch_up(service)
     erased, _ = service.queries.audit_log.page(
-        company.account_id, AuditFilter(action="sub_user.usage_recorded"), 4, None
+        company.account_id, AuditFilter(actions=("sub_user.usage_recorded",)), 4, None
     )
     assert (erased[0].actor["name"], erased[0].ip, erased[0].details) == (ERASED, ERASED, rows[2].details)
 

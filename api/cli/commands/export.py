@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager, suppress
 from datetime import datetime  # typer reads the annotations
@@ -15,6 +14,7 @@ import typer
 
 from api.cli.options import parse_id_option, parse_position_option
 from api.cli.output import discard_unwritten_output, progress_bar, report
+from api.cli.output_files import new_file, reporting_write_errors
 from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timestamps import parse_time
 from api.http.resources.exports.lines import ExportFormat, lines
@@ -93,7 +93,7 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
         _export_parquet(export_filter, after, output)
         return
     export_format = ExportFormat(file_format)
-    with suppress(BrokenPipeError), _reporting_write_errors(output), open_service() as service:
+    with suppress(BrokenPipeError), reporting_write_errors(output), open_service() as service:
         catch_up_history_views(service)
         started_export = _begin(service, export_filter, export_format, after)
         with _open(output) as file, progress_bar("exporting", is_shown=output is not None) as show_progress:
@@ -126,7 +126,7 @@ def _export_parquet(export_filter: ExportFilter, after: int, output: Path | None
         raise typer.Exit(1) from None
     if last_row is not None and after:
         raise typer.BadParameter(f"{output} has events, and is continued after the last one", param_hint="--after")
-    with _reporting_write_errors(output), open_service() as service:
+    with reporting_write_errors(output), open_service() as service:
         catch_up_history_views(service)
         if last_row is not None:
             service.queries.events.require_reached(last_row.position, last_row.epoch)
@@ -138,18 +138,6 @@ def _export_parquet(export_filter: ExportFilter, after: int, output: Path | None
                 envelopes, lambda: show_progress(started_export.last_position, started_export.end_position)
             )
     report(f"{output} has {started_export.event_count} more events, in {file_count} new files")
-
-
-@contextmanager
-def _reporting_write_errors(output: Path | None) -> Iterator[None]:
-    """Report in one line why the file cannot be written, and exit with code 1."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, BrokenPipeError) or output is None:
-            raise
-        report(f"{output}: {error.strerror}")
-        raise typer.Exit(1) from None
 
 
 def _begin(service: Service, export_filter: ExportFilter, export_format: str, after: int) -> Export:
@@ -178,14 +166,9 @@ def _write(
 
 @contextmanager
 def _open(output: Path | None) -> Iterator[BinaryIO]:
-    """Yield the output: stdout, or a file readable only by its owner, which gets its final name when complete."""
+    """Yield the output: stdout or a new file."""
     if output is None:
         yield sys.stdout.buffer
         return
-    draft = output.with_name(f"{output.name}.part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with new_file(output) as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(output)

@@ -47,6 +47,10 @@ UNDETERMINED_ERRORS = (
 )
 """Errors that prevent a check. Everywhere else some of them exit with 1, which means "tampered" here."""
 
+OWN_KEY_TRUSTED = (
+    "Not proven: that the key is the one you know. This machine's own key was trusted: give --public-key with a key "
+    "that you got another way."
+)
 MAX_FINDINGS = 20
 """Findings that are printed; the others are only counted."""
 
@@ -61,8 +65,8 @@ Keys = Annotated[
     list[str] | None,
     typer.Option(
         "--public-key",
-        help="A key to trust, as `signing-key show` prints it; repeat for more. "
-        "The keys of SUBUSERS_SIGNING_KEY are trusted, too.",
+        help="A key to trust, as `signing-key show` prints it; repeat for more. No other key is trusted then. "
+        "Default: the keys of SUBUSERS_SIGNING_KEY.",
         metavar="KEY",
     ),
 ]
@@ -130,13 +134,20 @@ def _verify(
     public_keys: Sequence[str],
     succession_files: Sequence[Path],
 ) -> Result:
-    trusted = [*checkpoint_keys.trusted_keys(config.load(with_master_key=False)), *map(_parse_key, public_keys)]
+    trusted = _trusted_keys(public_keys)
     successions = [_read_note(file) for file in succession_files]
     if export is not None:
-        return _verify_export(export, trusted, successions)
+        return _verify_export(export, trusted, successions, has_given_key=bool(public_keys))
     if consistency is not None:
         return _verify_consistency(*consistency, trusted, successions)
     return _verify_store(checkpoints, trusted)
+
+
+def _trusted_keys(public_keys: Sequence[str]) -> TrustedKeys:
+    """Return the given keys alone, or those of this machine's settings if none is given."""
+    if public_keys:
+        return [_parse_key(text) for text in public_keys]
+    return checkpoint_keys.trusted_keys(config.load(with_master_key=False))
 
 
 def _verify_store(files: Sequence[Path], trusted: TrustedKeys) -> Result:
@@ -180,7 +191,9 @@ def _loss_message(loss: Loss) -> str:
     )
 
 
-def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> Result:
+def _verify_export(
+    file: Path, trusted: TrustedKeys, successions: Sequence[str], *, has_given_key: bool
+) -> Result:
     with file.open("rb") as lines, _progress_bar() as progress:
         verdict = verify_export(
             lines, trusted, checkpoint_keys.verify_signature, ACTIONS, lambda done: progress(done, done), successions
@@ -188,15 +201,16 @@ def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str])
     checkpoint = verdict.checkpoint
     if verdict.finding is not None or checkpoint is None:
         return Result(TAMPERED, [f"tampered: {verdict.finding}"], {"findings": [str(verdict.finding)]})
+    statements = [*verdict.statements, *([] if has_given_key else [OWN_KEY_TRUSTED])]
     at = f"{checkpoint.signed_at:%Y-%m-%d %H:%M:%S} UTC"
     facts = {
         "events": verdict.events,
         "findings": [],
-        "statements": list(verdict.statements),
+        "statements": statements,
         "checkpoint": {"tree_size": checkpoint.tree_size, "signed_at": checkpoint.signed_at},
     }
     last_line = f"The checkpoint has {checkpoint.tree_size} events, signed {at}."
-    return Result(INTACT, [*verdict.statements, last_line], facts)
+    return Result(INTACT, [*statements, last_line], facts)
 
 
 def _verify_consistency(old_file: Path, new_file: Path, trusted: TrustedKeys, successions: Sequence[str]) -> Result:

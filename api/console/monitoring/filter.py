@@ -68,7 +68,7 @@ class MonitoringFilter:
         """Return the corresponding filter of the audit log queries."""
         return AuditFilter(
             self.sub_user_id,
-            self.action,
+            (self.action,) if self.action is not None else (),
             since=_start_of_day(self.first, zone) if self.first else None,
             until=_start_of_day(self.last + ONE_DAY, zone) if self.last else None,
         )

@@ -101,7 +101,7 @@ def monitoring_export() -> Response:
     reserve_download(account_id)
     audit_filter = monitoring_filter.as_audit_filter(visitor_time_zone())
     access = AuditAccess(
-        account_id, audit_filter.sub_user_id, audit_filter.action, audit_filter.since, audit_filter.until
+        account_id, audit_filter.sub_user_id, audit_filter.actions, audit_filter.since, audit_filter.until
     )
     record_access = partial(service().commands.audit_access.record_export, "csv", access, visitor().command_context)
     rows = service().queries.audit_log.stream(account_id, audit_filter, record_access=record_access)

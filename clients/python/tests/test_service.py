@@ -162,6 +162,9 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     newest = caller.call(client.audit_log.page(account_id=account_id, limit=1, action="sub_user.logged_in"))
     assert newest.items[0].ip == IP
     assert newest.next_cursor is not None
+    wanted = ["sub_user.created", "sub_user.password_changed"]
+    entries = caller.items(client.audit_log.list(account_id=account_id, action=wanted, actor_type="main_account"))
+    assert {entry.action for entry in entries} == {"sub_user.created"}
     caller.call(client.sub_users.delete(**her))
     with pytest.raises(NotFound) as missing:
         caller.call(client.sub_users.get(**her))

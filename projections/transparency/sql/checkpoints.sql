@@ -20,6 +20,18 @@ WHERE number < %(before)s
 ORDER BY number DESC
 LIMIT %(limit)s
 
+-- name: daily
+-- The last checkpoint before a time, and the last one of each UTC day of a range of times, oldest first. The order is
+-- that of numbers: times follow it, except for clocks that were set back.
+SELECT number, tree_size, position, signed_at, note FROM checkpoints
+WHERE number IN (
+    SELECT max(number) FROM checkpoints WHERE signed_at < %(since)s AND tree_size <= %(max_tree_size)s
+    UNION ALL
+    SELECT max(number) FROM checkpoints
+    WHERE signed_at >= %(since)s AND signed_at < %(until)s AND tree_size <= %(max_tree_size)s
+    GROUP BY date_bin('24 hours', signed_at, '0001-01-01T00:00:00Z'))
+ORDER BY number
+
 -- name: add_checkpoint
 -- Store a checkpoint.
 INSERT INTO checkpoints (tree_size, position, signed_at, note)

@@ -48,12 +48,21 @@ MEDIA_TYPES = ["application/json", CSV, NDJSON]
 def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
     """Read the audit log of an account, newest entries first.
 
+    Repeat `action` for entries with any of several actions. `actor_type` and `actor_id` select by who acted.
+
     `Accept: application/json` returns pages. `text/csv` and `application/x-ndjson` stream all entries, and ignore
     `limit` and `cursor`. `since` is included, `until` is not. Pages read with an auditor key are recorded as
     `audit_log.read`, and complete downloads as `audit_log.exported`.
     """
-    audit_filter = AuditFilter(query["sub_user_id"], query["action"], query["since"], query["until"])
-    access = AuditAccess(account_id, query["sub_user_id"], query["action"], query["since"], query["until"])
+    filters = {
+        "sub_user_id": query["sub_user_id"],
+        "actions": tuple(query["action"]),
+        "since": query["since"],
+        "until": query["until"],
+        "actor_type": query["actor_type"],
+        "actor_id": query["actor_id"],
+    }
+    audit_filter, access = AuditFilter(**filters), AuditAccess(account_id, **filters)
     media_type = request.accept_mimetypes.best_match(MEDIA_TYPES) if request.accept_mimetypes else MEDIA_TYPES[0]
     if media_type is None:
         raise Problem(HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", f"Supported media types: {', '.join(MEDIA_TYPES)}.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from difflib import get_close_matches
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
 
 from api.http.fields.json_values import EventDetails
 from api.http.fields.numbers import Id, QueryBoolean
@@ -11,13 +14,52 @@ from api.http.fields.times import Time, TimeOrDay
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Paging, RangeQuery
 from domain.event_metadata import ActorType
+from projections.audit_log.actions import ACTIONS, RESERVED
+
+SERVICE_ACTIONS = sorted(ACTIONS.values())
+MAX_ACTIONS = 50
+"""Actions in one filter: more than the service has."""
+
+
+class Actions(fields.List[Any]):
+    """Actions to select. Refuses an unknown one with a prefix of the service: an empty list would hide the mistake."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Text(max_length=64), validate=validate.Length(max=MAX_ACTIONS), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        try:
+            actions: list[Any] = super()._deserialize(value, attr, data, **kwargs)
+        except ValidationError as error:
+            raise ValidationError([message for item in error.messages_dict.values() for message in item]) from None
+        for action in actions:
+            if action.startswith(RESERVED) and action not in SERVICE_ACTIONS:
+                similar = get_close_matches(action, SERVICE_ACTIONS, 1)
+                hint = f": did you mean {similar[0]}?" if similar else ""
+                raise ValidationError(f"{action} is not an action of the service{hint}")
+        return actions
 
 
 class AuditLogQuery(RangeQuery, Paging):
     """Filters of the audit log."""
 
     sub_user_id = Id(load_default=None, allow_none=False)
-    action = Text(max_length=64, load_default=None, allow_none=False)
+    action = Actions(
+        load_default=(),
+        metadata={"description": "Entries with this action; repeat it for entries with any of several actions."},
+    )
+    actor_type = fields.String(
+        load_default=None,
+        allow_none=False,
+        validate=validate.OneOf(list(ActorType)),
+        metadata={"description": "Entries whose actor is of this type."},
+    )
+    actor_id = Text(
+        max_length=64,
+        load_default=None,
+        allow_none=False,
+        metadata={"description": "Entries with this actor: `actor.id` of an entry."},
+    )
     since = TimeOrDay(load_default=None, allow_none=False)
     until = TimeOrDay(load_default=None, allow_none=False)
     bom = QueryBoolean(

@@ -53,8 +53,13 @@ class Request:
 
     @property
     def target(self) -> str:
-        """The path and the query, without parameters that are None."""
-        query = urlencode([(name, text_of(value)) for name, value in self.query.items() if value is not None])
+        """The path and the query, without parameters that are None. A list or tuple is a repeated parameter."""
+        values = {
+            name: value if isinstance(value, (list, tuple)) else (value,)
+            for name, value in self.query.items()
+            if value is not None
+        }
+        query = urlencode([(name, text_of(item)) for name, items in values.items() for item in items])
         return f"{self.path}?{query}" if query else self.path
 
 

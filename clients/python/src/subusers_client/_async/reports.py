@@ -74,13 +74,26 @@ class AsyncAuditLog:
         *,
         account_id: UUID | str,
         sub_user_id: UUID | str | None = None,
-        action: str | None = None,
+        action: str | Sequence[str] | None = None,
+        actor_type: str | None = None,
+        actor_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         at_least: int | None = None,
     ) -> AsyncIterator[AuditEntry]:
-        """Iterate over all entries that match the filters. Further pages are requested as needed."""
-        query = {"limit": 200, "sub_user_id": sub_user_id, "action": action, "since": since, "until": until}
+        """Iterate over all entries that match the filters, of any of several actions.
+
+        Further pages are requested as needed.
+        """
+        query = {
+            "limit": 200,
+            "sub_user_id": sub_user_id,
+            "action": action,
+            "actor_type": actor_type,
+            "actor_id": actor_id,
+            "since": since,
+            "until": until,
+        }
         return pages(self._transport, AuditEntry, self._request(account_id, query, at_least))
 
     async def page(
@@ -90,7 +103,9 @@ class AsyncAuditLog:
         limit: int | None = None,
         cursor: str | None = None,
         sub_user_id: UUID | str | None = None,
-        action: str | None = None,
+        action: str | Sequence[str] | None = None,
+        actor_type: str | None = None,
+        actor_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         at_least: int | None = None,
@@ -101,6 +116,8 @@ class AsyncAuditLog:
             "cursor": cursor,
             "sub_user_id": sub_user_id,
             "action": action,
+            "actor_type": actor_type,
+            "actor_id": actor_id,
             "since": since,
             "until": until,
         }

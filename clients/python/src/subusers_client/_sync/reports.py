@@ -73,13 +73,26 @@ class AuditLog:
         *,
         account_id: UUID | str,
         sub_user_id: UUID | str | None = None,
-        action: str | None = None,
+        action: str | Sequence[str] | None = None,
+        actor_type: str | None = None,
+        actor_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         at_least: int | None = None,
     ) -> Iterator[AuditEntry]:
-        """Iterate over all entries that match the filters. Further pages are requested as needed."""
-        query = {"limit": 200, "sub_user_id": sub_user_id, "action": action, "since": since, "until": until}
+        """Iterate over all entries that match the filters, of any of several actions.
+
+        Further pages are requested as needed.
+        """
+        query = {
+            "limit": 200,
+            "sub_user_id": sub_user_id,
+            "action": action,
+            "actor_type": actor_type,
+            "actor_id": actor_id,
+            "since": since,
+            "until": until,
+        }
         return pages(self._transport, AuditEntry, self._request(account_id, query, at_least))
 
     def page(
@@ -89,7 +102,9 @@ class AuditLog:
         limit: int | None = None,
         cursor: str | None = None,
         sub_user_id: UUID | str | None = None,
-        action: str | None = None,
+        action: str | Sequence[str] | None = None,
+        actor_type: str | None = None,
+        actor_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         at_least: int | None = None,
@@ -100,6 +115,8 @@ class AuditLog:
             "cursor": cursor,
             "sub_user_id": sub_user_id,
             "action": action,
+            "actor_type": actor_type,
+            "actor_id": actor_id,
             "since": since,
             "until": until,
         }
