@@ -191,9 +191,7 @@ def _loss_message(loss: Loss) -> str:
     )
 
 
-def _verify_export(
-    file: Path, trusted: TrustedKeys, successions: Sequence[str], *, has_given_key: bool
-) -> Result:
+def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str], *, has_given_key: bool) -> Result:
     with file.open("rb") as lines, _progress_bar() as progress:
         verdict = verify_export(
             lines, trusted, checkpoint_keys.verify_signature, ACTIONS, lambda done: progress(done, done), successions
