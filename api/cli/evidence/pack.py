@@ -105,7 +105,7 @@ class _PackWriter:
             ExportFilter(period.account_id, period.since, period.until), FORMAT, has_proofs=True
         )
         with (self._folder / "history.jsonl").open("wb") as history:
-            for number, line in enumerate(lines(export, ExportFormat.JSONL, self._service.clock())):
+            for number, line in enumerate(lines(export, ExportFormat.JSONL)):
                 history.write(line if number else self._read_header(line))
 
     def _read_header(self, line: bytes) -> bytes:

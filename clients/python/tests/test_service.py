@@ -119,8 +119,7 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     with pytest.raises(InvalidRequest) as invalid:
         caller.call(client.sub_users.create(account_id=account_id, email="no", name="", surname="Hopper"))
     assert set(invalid.value.errors) == {"email", "name"}
-    by_anna = client.for_request(actor="Zoë at the portal", reason="100 % sure")
-    assert caller.call(by_anna.sub_users.change(**her, active=True)).is_active
+    assert caller.call(client.for_request(actor="Zoë", reason="100 %").sub_users.change(**her, active=True)).is_active
 
     temporary = mailed_password(service, address)
     portal = client.for_request(client_ip=IP, client_user_agent="A browser")
@@ -140,8 +139,7 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     assert (allowed.active, allowed.allowed, allowed.sub_user_id) == (True, True, created.sub_user_id)
     assert caller.call(client.sessions.introspect(token=own.token, permission="billing_settings")).allowed is False
     assert caller.call(client.sessions.introspect(token=own.token)).allowed is None
-    profile = caller.call(client.sessions.introspect(token=own.token, profile=True))
-    assert (profile.email, profile.name, profile.surname) == (address, "Grace", "Hopper")
+    assert caller.call(client.sessions.introspect(token=own.token, profile=True)).email == address
 
     (session,) = caller.call(client.sub_users.sessions(**her))
     assert (session.ip, session.user_agent, session.restricted) == (IP, "A browser", False)
