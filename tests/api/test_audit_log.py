@@ -45,7 +45,7 @@ def test_audit_log_is_a_page_of_entries_newest_first(history: tuple[Account, Sub
     assert set(body) == {"items", "next_cursor"}
     assert body["next_cursor"] is None
     assert all(set(row) == ENTRY_FIELDS for row in body["items"])
-    assert all(set(row["actor"]) == {"type", "id", "name"} for row in body["items"])
+    assert all(set(row["actor"]) == {"type", "id", "name", "api_key_id", "person"} for row in body["items"])
     assert actions(body["items"]) == [
         "sub_user.activated",
         *["tool.used"] * 4,

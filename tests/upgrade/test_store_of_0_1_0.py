@@ -59,6 +59,9 @@ def is_caused_by_a_lock(difference: Difference) -> bool:
 
 INTENDED_DIFFERENCES = [
     IntendedDifference(
+        "Every 401 has `WWW-Authenticate` with `error`", lambda difference: difference.name == "www-authenticate"
+    ),
+    IntendedDifference(
         "The audit log, exports and the feed show `actor.api_key_id`; the audit log and exports also `actor.person`",
         is_new_field("api_key_id", "person", "actor_api_key_id", "actor_person"),
     ),
