@@ -76,9 +76,11 @@ class WebhookSender:
         self._custom_context = context
         self._timeout_seconds = timeout_seconds
 
-    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:
+    def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None = None
+    ) -> DeliveryResult:
         """Send a POST request, and return its result. Failures are results too, not exceptions."""
-        deadline = time.monotonic() + self._timeout_seconds
+        deadline = time.monotonic() + (self._timeout_seconds if timeout_seconds is None else timeout_seconds)
         try:
             target = self._url_policy.parse_allowed(url)  # the policy may have changed since the webhook was created
             with self._connect(target, deadline) as connection:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
 from application.commands.webhooks import Delivery, DisableReason
-from application.errors import ServiceError
+from application.errors import ServiceError, TooBusy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +52,13 @@ BATCH_SECONDS = 10.0
 IDLE_DELAY = timedelta(seconds=1)
 """Delay before the next look at a webhook whose feed is unavailable, or whose next events have not settled."""
 
+TEST_EVENT_TYPE = "subusers.webhook.test.v1"
+TEST_TIMEOUT_SECONDS = 5.0
+"""Shorter than the deadline of a request to this service, which waits for the receiver."""
+
+MAX_CONCURRENT_TESTS = 2
+"""Test events of a process at a time. They wait for receivers in threads that other commands need."""
+
 GONE = 410
 RETRY_AFTER_STATUSES = frozenset({429, 503})
 
@@ -75,6 +84,20 @@ class DeliveryResult:
     def succeeded(self) -> bool:
         """Whether the receiver accepted the event."""
         return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class TestDelivery:
+    """Result of a test event: the status of the response, or an error, and how long the request took."""
+
+    __test__ = False  # no test class for pytest
+
+    event_id: str
+    sent_at: datetime
+    status: int | None
+    error: str | None
+    milliseconds: int
+    succeeded: bool
 
 
 class Page(Protocol):
@@ -104,6 +127,9 @@ class DeliveryQueue(Protocol):
     def record_failed(self, claim: Claim, delivery: Delivery, due_at: datetime) -> bool:
         """Record a failed delivery, and release the claim until the retry. Return False if the claim is lost."""
 
+    def secrets(self, webhook_id: UUID, now: datetime) -> Sequence[bytes]:
+        """Return the valid signing secrets of a webhook, newest first."""
+
     def release(self, claim: Claim, due_at: datetime, position: int | None = None) -> None:
         """Release the claim. `position` is the position up to which no event is pending."""
 
@@ -111,8 +137,10 @@ class DeliveryQueue(Protocol):
 class Sender(Protocol):
     """Sends requests to receivers."""
 
-    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:
-        """Post a body to a URL, and return the result within seconds."""
+    def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None = None
+    ) -> DeliveryResult:
+        """Post a body to a URL, and return the result within the time limit, which is the sender's by default."""
 
 
 class WebhookDeliveries:
@@ -133,6 +161,7 @@ class WebhookDeliveries:
         self._signatures = signatures
         self._sender = sender
         self._clock = clock
+        self._test_slots = threading.BoundedSemaphore(MAX_CONCURRENT_TESTS)
 
     def deliver_next(self) -> bool:
         """Deliver pending events of one webhook. Return False if there is no webhook to claim."""
@@ -172,15 +201,7 @@ class WebhookDeliveries:
         if not self._queue.may_send(claim, at):
             self._queue.release(claim, at)
             return False
-        body = json.dumps(event, separators=(",", ":"))
-        signature = self._signatures.signature_header(claim.webhook.signature, claim.secrets, event["id"], at, body)
-        headers = {
-            "Content-Type": "application/cloudevents+json",
-            "webhook-id": event["id"],
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": signature,
-        }
-        result = self._sender.send(claim.webhook.url, headers, body.encode())
+        result = self._send(claim.webhook, claim.secrets, event, at)
         delivery = Delivery(
             event_id=event["id"],
             type=event["type"],
@@ -195,6 +216,48 @@ class WebhookDeliveries:
             return self._queue.record_delivered(claim, delivery, self._clock() + CLAIM_DURATION)
         self._fail(claim, delivery, result)
         return False
+
+    def send_test(self, webhook: Webhook, source: str) -> TestDelivery:
+        """Send a test event to a webhook at once, also to a disabled one. Nothing is recorded.
+
+        Raises `TooBusy` if several test events of this process are on their way.
+        """
+        if not self._test_slots.acquire(blocking=False):
+            raise TooBusy
+        try:
+            at, started, event_id = self._clock(), time.monotonic(), f"test:{uuid4()}"
+            event = {
+                "specversion": "1.0",
+                "id": event_id,
+                "type": TEST_EVENT_TYPE,
+                "source": source,
+                "time": at.isoformat().replace("+00:00", "Z"),
+                "datacontenttype": "application/json",
+                "data": {"webhook_id": str(webhook.webhook_id)},
+            }
+            secrets = self._queue.secrets(webhook.webhook_id, at)
+            result = self._send(webhook, secrets, event, at, TEST_TIMEOUT_SECONDS)
+        finally:
+            self._test_slots.release()
+        milliseconds = round((time.monotonic() - started) * 1000)
+        return TestDelivery(event_id, at, result.status, result.error, milliseconds, result.succeeded)
+
+    def _send(
+        self,
+        webhook: Webhook,
+        secrets: Sequence[bytes],
+        event: Mapping[str, Any],
+        at: datetime,
+        timeout_seconds: float | None = None,
+    ) -> DeliveryResult:
+        body = json.dumps(event, separators=(",", ":"))
+        headers = {
+            "Content-Type": "application/cloudevents+json",
+            "webhook-id": event["id"],
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": self._signatures.signature_header(webhook.signature, secrets, event["id"], at, body),
+        }
+        return self._sender.send(webhook.url, headers, body.encode(), timeout_seconds)
 
     def _fail(self, claim: Claim, delivery: Delivery, result: DeliveryResult) -> None:
         """Schedule a retry, or disable the webhook if it is gone or this was the last attempt."""

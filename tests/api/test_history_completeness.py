@@ -96,6 +96,8 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
 }
 ROUTES_WITHOUT_EVENT = {
     "POST /v1/sessions/introspect": "read-only",
+    "POST /oauth2/introspect": "read-only",
+    "POST /v1/webhooks/{webhook_id}/test": "sends a request, and changes nothing",
     "POST /v1/accounts/{account_id}/console-links": "the login with the link records an event",
 }
 """Routes other than GET that record no event, with the reason."""

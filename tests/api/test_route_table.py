@@ -43,6 +43,7 @@ SCOPES_BY_ROUTE = {
     "POST /v1/sessions": {"portal"},
     "POST /v1/sessions/introspect": {"portal"},
     "POST /oauth2/introspect": {"portal"},
+    "POST /v1/webhooks/{webhook_id}/test": {"portal", "analytics"},
     "GET /v1/api-keys/current": {"portal", "support", "auditor", "analytics"},
     "PUT /v1/sessions/current/password": {"portal"},
     "DELETE /v1/sessions/current": {"portal"},

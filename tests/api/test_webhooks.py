@@ -235,3 +235,26 @@ def test_building_the_service_loads_no_certificates(build: Callable[..., Service
     assert "_context" not in vars(sender)
     assert sender._context.check_hostname  # noqa: SLF001
     assert "_context" in vars(sender)
+
+
+def test_test_event_is_sent_at_once_and_reported(own_clients: ApiClients) -> None:
+    """It is signed like every event. The webhook's position, failures and delivery log do not change."""
+    with receiving() as receiver:
+        webhook = create_webhook(own_clients.portal, own_clients.register_account(), url=receiver.url)
+        receiver.queued_responses = [status(204), status(500)]
+        path = f"/v1/webhooks/{webhook['webhook_id']}/test"
+        accepted: Any = own_clients.portal.post(path).json
+        refused: Any = own_clients.portal.post(path).json
+        first, second = receiver.received
+    assert (accepted["succeeded"], accepted["status"], accepted["error"]) == (True, 204, None)
+    assert (refused["succeeded"], refused["status"], refused["error"]) == (False, 500, None)
+    event = first.verified_with(webhook["secret"])
+    assert (event["type"], event["id"]) == ("subusers.webhook.test.v1", accepted["event_id"])
+    assert event["data"] == {"webhook_id": webhook["webhook_id"]}
+    assert second.verified_with(webhook["secret"])["id"] == refused["event_id"] != accepted["event_id"]
+    unreachable: Any = own_clients.portal.post(path).json
+    assert (unreachable["succeeded"], unreachable["status"], unreachable["error"]) == (False, None, "no-connection")
+    after: Any = own_clients.portal.get(f"/v1/webhooks/{webhook['webhook_id']}").json
+    assert (after["failures"], after["position"]) == (0, webhook["position"])
+    deliveries: Any = own_clients.portal.get(f"/v1/webhooks/{webhook['webhook_id']}/deliveries").json
+    assert deliveries["items"] == []

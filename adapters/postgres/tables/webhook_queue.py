@@ -11,7 +11,9 @@ from adapters.postgres.sql_files import statements
 from application.workers.webhook_deliveries import Claim
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
 
@@ -52,15 +54,16 @@ class PostgresWebhookQueue:
             row = connection.execute(SQL["claim_webhook"], parameters, prepare=True).fetchone()
             if row is None:
                 return None
-            key = {"webhook_id": row["webhook_id"], "now": now}
-            secret_rows = connection.execute(SQL["find_secrets"], key, prepare=True).fetchall()
-        secrets = [
-            self._cipher.decrypt(
-                row["webhook_id"], "secret", secret_row["master_key_id"], secret_row["encrypted_secret"]
-            )
-            for secret_row in secret_rows
+        return Claim(claim_id, self._cipher.webhook(row), self.secrets(row["webhook_id"], now))
+
+    def secrets(self, webhook_id: UUID, now: datetime) -> Sequence[bytes]:
+        """Return the valid signing secrets of a webhook, newest first. Raises `MasterKeyMissing`."""
+        key = {"webhook_id": webhook_id, "now": now}
+        with self._database.get_connection() as connection:
+            rows = connection.execute(SQL["find_secrets"], key, prepare=True).fetchall()
+        return [
+            self._cipher.decrypt(webhook_id, "secret", row["master_key_id"], row["encrypted_secret"]) for row in rows
         ]
-        return Claim(claim_id, self._cipher.webhook(row), secrets)
 
     def may_send(self, claim: Claim, now: datetime) -> bool:
         """Return whether the claim is still valid, and the webhook's API key still active."""

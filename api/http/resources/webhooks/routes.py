@@ -17,6 +17,7 @@ from api.http.resources.webhooks.schemas import (
     WebhookListAnswer,
     WebhookListQuery,
     WebhookReplay,
+    WebhookTestAnswer,
 )
 from api.http.responses import json_response
 from api.http.routing import LOCATION, RECORDED_POSITION, Routes
@@ -37,7 +38,7 @@ routes = Routes("webhooks", "Delivery of events to your own endpoints")
 COLLECTION_PATH = "/v1/webhooks"
 ITEM_PATH = f"{COLLECTION_PATH}/<uuid:webhook_id>"
 WEBHOOK, CREATED, KEY = WebhookAnswer(), CreatedWebhookAnswer(), WebhookKeyAnswer()
-WEBHOOK_LIST, DELIVERY_LIST = WebhookListAnswer(), WebhookDeliveryListAnswer()
+WEBHOOK_LIST, DELIVERY_LIST, TEST = WebhookListAnswer(), WebhookDeliveryListAnswer(), WebhookTestAnswer()
 NOT_FOUND = (HTTPStatus.NOT_FOUND,)
 
 
@@ -202,6 +203,24 @@ def adopt_webhook(webhook_id: UUID) -> Response:
         webhook_id, api_key().api_key_id, _command_context(), all_accounts=_manages_all_accounts()
     )
     return json_response(WEBHOOK.to_json(outcome.value), position=outcome.position)
+
+
+@routes.route(
+    "POST",
+    f"{ITEM_PATH}/test",
+    Scope.PORTAL,
+    Scope.ANALYTICS,
+    problems=NOT_FOUND,
+    response=(200, WebhookTestAnswer),
+)
+def send_test_event(webhook_id: UUID) -> Response:
+    """Send a test event to a webhook, and wait up to 5 seconds for the receiver's response.
+
+    The event has the type `subusers.webhook.test.v1` and no position. It is signed like every other, but it is neither
+    repeated nor in the delivery log. A disabled webhook gets it, too.
+    """
+    webhook = _accessible_webhook(webhook_id)
+    return json_response(TEST.to_json(service().workers.webhook_deliveries.send_test(webhook, service().source)))
 
 
 @routes.route(

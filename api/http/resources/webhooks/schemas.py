@@ -128,6 +128,23 @@ class WebhookDeliveryRow(ResponseBody):
     milliseconds = fields.Integer(required=True)
 
 
+class WebhookTestAnswer(ResponseBody):
+    """The result of a test event."""
+
+    event_id = fields.String(required=True)
+    sent_at = Time(required=True)
+    succeeded = fields.Boolean(required=True, metadata={"description": "Whether the receiver accepted the event."})
+    status = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "HTTP status of the receiver's response, null if there was none."},
+    )
+    error = fields.String(
+        required=True, allow_none=True, metadata={"description": "Why there was no response, as in the delivery log."}
+    )
+    milliseconds = fields.Integer(required=True)
+
+
 class WebhookDeliveryListAnswer(ResponseBody):
     """A page of a webhook's delivery log, newest first."""
 

@@ -271,6 +271,20 @@ class WebhookKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TestEvent:
+    """The result of a test event. Without a response, `status` is None and `error` says why."""
+
+    __test__ = False  # no test class for pytest
+
+    event_id: str
+    sent_at: datetime
+    succeeded: bool
+    status: int | None
+    error: str | None
+    milliseconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class WebhookDelivery:
     """An attempt to deliver an event to a webhook."""
 

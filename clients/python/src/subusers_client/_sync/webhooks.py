@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from subusers_client._sync.pagination import pages
 from subusers_client.decoding import decode, encode, id_text
-from subusers_client.models import NewWebhook, Webhook, WebhookDelivery, WebhookKey
+from subusers_client.models import NewWebhook, TestEvent, Webhook, WebhookDelivery, WebhookKey
 from subusers_client.requests import Request, not_none
 from subusers_client.retries import Repeatable
 
@@ -83,6 +83,11 @@ class Webhooks:
             repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would send events once more
         )
         return decode(Webhook, (self._transport.send(request)).body)
+
+    def send_test_event(self, *, webhook_id: UUID | str) -> TestEvent:
+        """Send a test event to a webhook, and return the receiver's status."""
+        request = Request(method="POST", path=f"{path_of(webhook_id)}/test")
+        return decode(TestEvent, (self._transport.send(request)).body)
 
     def enable(self, *, webhook_id: UUID | str) -> Webhook:
         """Enable a disabled webhook."""
