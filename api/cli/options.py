@@ -15,7 +15,7 @@ def parse_id_option(text: str) -> UUID:
     try:
         return parse_id(text)
     except ValueError:
-        message = "must be an id such as 3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
+        message = f"{text!r} is not an id such as 3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
         raise typer.BadParameter(message) from None
 
 
@@ -24,7 +24,8 @@ def parse_position_option(text: str | int) -> int:
     try:
         return parse_position(str(text))
     except ValueError:
-        raise typer.BadParameter("must be a position: 0 or a larger whole number") from None
+        message = f"{text} is not a position, which is a whole number from 0"
+        raise typer.BadParameter(message) from None
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as a JSON object.")]

@@ -443,7 +443,7 @@ def test_signing_key_is_needed(run: Run, company: Company, tmp_path: Path, monke
         *("evidence", "--account", company.account_id, "--since", "2000-01-01", "--until", "2099-01-01"),
         *("-o", tmp_path / "pack.zip"),
     )
-    assert (code, "SUBUSERS_SIGNING_KEY is not the key that signs" in output) == (1, True)
+    assert (code, "SUBUSERS_SIGNING_KEY is not the key that signs" in output) == (2, True)
 
 
 def test_script_never_exits_with_1_for_an_error(pack: Path, key: VerifierKey) -> None:

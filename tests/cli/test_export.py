@@ -58,7 +58,7 @@ def test_export_after_something_else_than_a_position_is_refused(run: Run, after:
     code, output = run("export", "--all", "--after", after)
     assert code == 2
     assert "--after" in output
-    assert "must be a position" in output
+    assert "is not a position" in output
 
 
 def test_interrupted_export_keeps_its_temporary_name(
