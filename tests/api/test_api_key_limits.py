@@ -41,7 +41,7 @@ def test_expired_key_is_refused(own_clients: ApiClients, clock: TravelingClock) 
     clock.advance(hours=1)
     response = client.get(account.path)
     require_problem(response, 401, "api-key-expired")
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers"'
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers", error="invalid_token"'
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,11 @@ def test_key_of_one_account_has_no_access_to_others(clients: ApiClients, sub_use
         request = route.body_about(sub_user.sub_user_id)
         if route.rule == "/v1/sessions/introspect":
             assert not is_session_active(client, token)
+            continue
+        if route.rule == "/oauth2/introspect":
+            assert client.post(path, data={"token": token}).json == {"active": False}
+            continue
+        if route.rule == "/v1/api-keys/current":  # about the key itself
             continue
         if str(route) == "POST /v1/webhooks":
             request["json"]["account_id"] = sub_user.account.account_id

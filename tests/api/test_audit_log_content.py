@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -28,6 +28,7 @@ OWNER_CLIENT = ("192.0.2.1", "the owner's browser")
 SUB_USER_CLIENT = ("2001:db8::2", "the sub-user's browser")
 SUPPORT_CLIENT = ("127.0.0.1", "support's terminal")
 NO_CLIENT = (None, None)
+EXTERNAL_ID = f"customer-{uuid4().hex}"
 RESET_PASSWORD = "another phrase for now"
 OWNER_PASSWORD = "a password for the console"
 WRONG_PASSWORD = "not what it is"
@@ -101,6 +102,7 @@ def story(clients: ApiClients) -> Story:
 def change_everything(clients: ApiClients, account: Account, sub_user: SubUser) -> None:
     """Change everything that the owner and support can change."""
     account.portal.patch(account.path, json={"language": "it"})
+    account.portal.patch(account.path, json={"external_id": EXTERNAL_ID})
     body = {"limit": 12, "reason": "They opened a second office."}
     clients.support.put(f"{account.path}/sub-user-limit", json=body, headers={"User-Agent": SUPPORT_CLIENT[1]})
     sub_user.change(surname="Murray", visible=False, access_expires_at="2099-01-01T00:00:00Z")
@@ -181,6 +183,7 @@ def test_every_kind_of_event_has_an_entry(story: Story) -> None:
     [
         ("main_account.registered", "owner", OWNER_CLIENT, {"company_name": "Winds & Waves", "sub_user_limit": 10}),
         ("main_account.details_changed", "owner", OWNER_CLIENT, {"language": "it", "password_changed": False}),
+        ("main_account.external_id_set", "owner", OWNER_CLIENT, {"external_id": EXTERNAL_ID}),
         ("main_account.sub_user_limit_raised", "support", SUPPORT_CLIENT, {"sub_user_limit": 12}),
         ("main_account.login_refused", "anonymous", OWNER_CLIENT, {"why": "wrong_password", "failures": 1}),
         ("main_account.logged_in", "owner", OWNER_CLIENT, {"via": "password"}),

@@ -30,6 +30,7 @@ ONE_PER_PAGE = {"limit": 1}
 NAME, SURNAME, EMAIL = "Gräce", "Hopper", "grace@company.example"
 
 LISTS: dict[str, tuple[Scope, dict[str, Any]]] = {
+    "/v1/accounts": (Scope.PORTAL, ONE_PER_PAGE),
     "/v1/accounts/{account_id}/sub-users": (Scope.PORTAL, {**ONE_PER_PAGE, "sort": "name"}),
     "/v1/accounts/{account_id}/audit-log": (Scope.AUDITOR, ONE_PER_PAGE),
     "/v1/accounts/{account_id}/history": (Scope.AUDITOR, ONE_PER_PAGE),
@@ -39,7 +40,10 @@ LISTS: dict[str, tuple[Scope, dict[str, Any]]] = {
     "/v1/accounts/{account_id}/export": (Scope.AUDITOR, {"format": "csv"}),
     "/v1/audit/export": (Scope.AUDITOR, {"format": "csv"}),
 }
-"""Every path that takes a cursor, with a scope that may read it and the query of its first page."""
+"""Every path that takes an encrypted cursor, with a scope that may read it and the query of its first page."""
+
+FEEDS = {"/v1/events", "/v1/accounts/{account_id}/events"}
+"""Paths whose cursor is a position."""
 
 
 @pytest.fixture
@@ -52,6 +56,7 @@ def clients_with_clock(build: Callable[..., Service], clock: TravelingClock) -> 
 
 def create_two_of_everything(clients: ApiClients, account: Account) -> dict[str, str]:
     """Create two items for every list, and return the ids for the paths."""
+    clients.register_account()
     for email in (EMAIL, f"x.{EMAIL}"):
         account.create_sub_user(name=NAME, surname=SURNAME, email=email)
         clients.sign_checkpoint()
@@ -77,7 +82,7 @@ def test_every_path_with_a_cursor_is_listed(clients: ApiClients) -> None:
         for path, operations in document["paths"].items()
         if any(parameter["name"] == "cursor" for parameter in operations.get("get", {}).get("parameters", []))
     }
-    assert paths_with_cursor == LISTS.keys()
+    assert paths_with_cursor == LISTS.keys() | FEEDS
 
 
 def test_cursor_is_bound_to_its_reader_and_expires_after_a_day(

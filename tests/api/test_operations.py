@@ -57,7 +57,7 @@ def test_metrics_require_their_token(clients: ApiClients, token: str | None) -> 
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     response = clients.anonymous.get("/metrics", headers=headers)
     require_problem(response, 401, "unknown-metrics-token")
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers metrics"'
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers metrics", error="invalid_token"'
     require_problem(clients.portal.get("/metrics"), 401, "unknown-metrics-token")
 
 
