@@ -23,6 +23,7 @@ CSV = {"Accept": "text/csv"}
 NDJSON = {"Accept": "application/x-ndjson"}
 COLUMNS = [
     *("position", "occurred_at", "recorded_at", "action", "actor_type", "actor_id", "actor_name"),
+    *("actor_api_key_id", "actor_person"),
     *("sub_user_id", "target", "ip", "user_agent", "reason", "details"),
 ]
 ACTIVITY_COUNT = 1203
