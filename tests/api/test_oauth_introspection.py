@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import httpx
 import pytest
+from authlib.integrations.httpx_client import OAuth2Client
 
 from application.commands.api_keys import Limits, Scope
 from tests.api.clients import ApiClient, require_problem
@@ -113,3 +115,28 @@ def test_invalid_form_is_refused(
     clients: ApiClients, request_arguments: dict[str, Any], status: int, code: str, fields: tuple[str, ...]
 ) -> None:
     require_problem(clients.portal.post(PATH, **request_arguments), status, code, *fields)
+
+
+def test_authlib_introspects_a_session(clients: ApiClients, account: Account) -> None:
+    """Authlib's client authenticates with HTTP Basic and sends a token type hint."""
+    token = account.create_with_own_password().new_token()
+    key = clients.portal.headers["Authorization"].removeprefix("Bearer ")
+    with OAuth2Client("any-name", key, transport=httpx.WSGITransport(app=clients.app)) as client:
+        url = f"http://localhost{PATH}"
+        active = client.introspect_token(url, token=token, token_type_hint="access_token").json()
+        ended = client.introspect_token(url, token="another").json()
+    assert (active["active"], active["account_id"]) == (True, account.account_id)
+    assert ended == {"active": False}
+
+
+def test_response_suits_clients_like_springs(clients: ApiClients, account: Account) -> None:
+    """Spring Security sends only the token with HTTP Basic, and reads these members in these types."""
+    token = account.create_with_own_password().new_token()
+    key = clients.portal.headers["Authorization"].removeprefix("Bearer ")
+    transport = httpx.WSGITransport(app=clients.app)
+    with httpx.Client(transport=transport, auth=("portal", key), base_url="http://localhost") as client:
+        response = client.post(PATH, data={"token": token}, headers={"Accept": "application/json"})
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    state = response.json()
+    assert (type(state["active"]), type(state["exp"])) == (bool, int)
+    assert all(isinstance(state[name], str) for name in ("sub", "scope", "username", "client_id", "token_type"))
