@@ -277,7 +277,9 @@ def test_webhooks_continue_with_their_old_secrets(shared_store: FormerStore, mon
     """They continue at the position where 0.1.0 ended."""
     sent: list[tuple[str, Mapping[str, str], bytes]] = []
 
-    def send(_: WebhookSender, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryResult:
+    def send(
+        _: WebhookSender, url: str, headers: Mapping[str, str], body: bytes, _timeout_seconds: float | None
+    ) -> DeliveryResult:
         sent.append((url, headers, body))
         return DeliveryResult(204)
 
