@@ -10,7 +10,7 @@ INSTALL = $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-
 WORKERS = $(shell $(BIN)/python -c 'import os; print(min(8, 2 * os.cpu_count()))' 2>/dev/null || echo 4)
 # Keep the bytecode cache: tests start many processes, and each would compile the service again.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
-SERVICE_CODE = $(wildcard domain application projections adapters api tests examples benchmarks tools)
+SERVICE_CODE = $(wildcard domain application projections adapters api subusers tests examples benchmarks tools)
 CODE = $(SERVICE_CODE) $(wildcard clients)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version=3.11 --generate-hashes \
 	--custom-compile-command='make lock' $(UPGRADE)

@@ -92,7 +92,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     pytest-xdist gives each worker an equal slice of the list and then balances the rest (`--dist=worksteal`).
     """
-    slow_folders = ("tests/processes/", "tests/browser/", "tests/adapters/test_embedded_")
+    slow_folders = ("tests/processes/", "tests/browser/", "tests/testing/", "tests/adapters/test_embedded_")
     slow = [item for item in items if item.nodeid.startswith(slow_folders)]
     quick = [item for item in items if not item.nodeid.startswith(slow_folders)]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -19,11 +19,12 @@ def test_package_belongs_to_this_distribution_alone(package: str) -> None:
     assert set(packages_distributions()[package]) == {"subusers"}
 
 
-def test_subusers_is_the_only_command() -> None:
-    (command,) = distribution("subusers").entry_points
+def test_subusers_is_the_only_command_and_the_only_plugin() -> None:
+    command, plugin = sorted(distribution("subusers").entry_points, key=lambda entry_point: entry_point.group)
     assert (command.group, command.name, command.value) == ("console_scripts", "subusers", "api.cli:main")
     assert command in entry_points(group="console_scripts")
     assert callable(command.load())
+    assert (plugin.group, plugin.name, plugin.value) == ("pytest11", "subusers", "subusers.testing.pytest_plugin")
 
 
 def test_lock_file_satisfies_every_dependency() -> None:

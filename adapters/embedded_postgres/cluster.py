@@ -41,7 +41,7 @@ INITDB_OPTIONS: Final = (
 )
 
 
-def create_cluster(home: Home, os_user: OsUser, binaries: Binaries, password: str) -> None:
+def create_cluster(home: Home, os_user: OsUser, binaries: Binaries, password: str, *, durable: bool = True) -> None:
     """Create the cluster in a temporary folder, and rename it when complete, so that a crash leaves no partial one.
 
     Raises `EmbeddedPostgresError` with the error message of `initdb` if it fails.
@@ -53,7 +53,13 @@ def create_cluster(home: Home, os_user: OsUser, binaries: Binaries, password: st
         password_file.flush()
         os_user.own(Path(password_file.name))
         result = os_user.run(
-            [binaries.initdb, f"--pgdata={data_directory}", f"--pwfile={password_file.name}", *INITDB_OPTIONS],
+            [
+                binaries.initdb,
+                f"--pgdata={data_directory}",
+                f"--pwfile={password_file.name}",
+                *INITDB_OPTIONS,
+                *([] if durable else ["--no-sync"]),
+            ],
         )
     if result.returncode != 0:
         raise EmbeddedPostgresError(f"initdb failed: {error_line(result.stderr)}")

@@ -39,14 +39,22 @@ class EmbeddedPostgres:
     one stops it. If that process was killed, the server still runs, and the next process connects to it. If the process
     is root, the server runs as `postgres` or `nobody`. If that user cannot reach the folder or the binaries, they are
     placed in `fallback_folder`, to which only root can write (see `find_home`). `location` is the folder in use.
+
+    Unless `durable`, a crash of the machine can lose the data: for data that nobody needs afterwards.
     """
 
     def __init__(
-        self, folder: Path, *, fallback_folder: Path = FALLBACK_FOLDER, max_connections: int = DEFAULT_MAX_CONNECTIONS
+        self,
+        folder: Path,
+        *,
+        fallback_folder: Path = FALLBACK_FOLDER,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        durable: bool = True,
     ) -> None:
         self._folder = folder.resolve()
         self._fallback_folder = fallback_folder.resolve()
         self._max_connections = max_connections
+        self._durable = durable
         self._presence = Presence()
         self._home: Home | None = None
         self._started: Postmaster | None = None
@@ -122,9 +130,9 @@ class EmbeddedPostgres:
         home.clear_unfinished()
         home.write_access_rules()
         if not home.data_directory.exists():
-            create_cluster(home, os_user, binaries, password)
+            create_cluster(home, os_user, binaries, password, durable=self._durable)
         write_pointer(self._folder, home)
-        return Launch(home, os_user, binaries, password, self._max_connections).run()
+        return Launch(home, os_user, binaries, password, self._max_connections, durable=self._durable).run()
 
     def _leave(self, home: Home) -> None:
         if not self._presence.leave():

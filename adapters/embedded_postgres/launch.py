@@ -37,6 +37,10 @@ SETTINGS: Final = {
     "log_min_error_statement": "panic",
 }
 
+# Instead of the above, for a cluster that need not survive a crash of the machine, nor resist guesses of its passwords.
+# Of `scram_iterations`, 4096 take most of the time to connect.
+FAST_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "scram_iterations": "1"}
+
 DEFAULT_MAX_CONNECTIONS: Final = 200
 
 
@@ -66,6 +70,7 @@ class Launch:
     binaries: Binaries
     password: str = field(repr=False)
     max_connections: int = DEFAULT_MAX_CONNECTIONS
+    durable: bool = True
 
     def run(self) -> Postmaster:
         """Start the server on the port of the last run, or on another port if that one is taken.
@@ -100,7 +105,9 @@ class Launch:
         return Postmaster(process.pid, port, self.home.data_directory, self.os_user, process)
 
     def _spawn(self, port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        settings = SETTINGS | {
+        settings = {
+            **SETTINGS,
+            **({} if self.durable else FAST_SETTINGS),
             "port": str(port),
             "hba_file": str(self.home.access_rules),
             "max_connections": str(self.max_connections),

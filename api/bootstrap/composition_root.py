@@ -34,7 +34,6 @@ from adapters.postgres.tables.throttle import PostgresThrottle
 from adapters.postgres.tables.vault import PostgresVault
 from adapters.postgres.tables.webhook_queue import PostgresWebhookQueue
 from adapters.postgres.tables.webhooks import PostgresWebhooks, WebhookCipher
-from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signatures import StandardSignatures
 from api.bootstrap.checkpoint_keys import signers
 from api.bootstrap.config import ConfigError, Settings
@@ -42,7 +41,7 @@ from api.bootstrap.connections import connect_to_follow, connect_to_notify, conn
 from api.bootstrap.current_reader import current_reader
 from api.bootstrap.demo_marker import demo_account
 from api.bootstrap.service import Commands, Queries, Service, Workers
-from api.bootstrap.transports import build_mail_transport, build_message_broker
+from api.bootstrap.transports import build_message_broker, build_transports
 from application.commands.accounts import Accounts
 from application.commands.activities import Activities
 from application.commands.api_keys import ApiKeys
@@ -85,6 +84,7 @@ from projections.usage.usage_counts import PostgresUsageCounts
 
 if TYPE_CHECKING:
     from adapters.postgres.deadlines import Limits
+    from api.bootstrap.transports import Transports
     from application.commands.webhooks import Webhook
     from application.ports.clock import Clock
 
@@ -126,11 +126,13 @@ def build(
     clock: Clock | None = None,
     limits: Limits = REQUEST_LIMITS,
     wall_clock: Clock = utc_now,
+    transports: Transports | None = None,
 ) -> Service:
     """Build the service on the migrated database of the settings.
 
     `limits` are the deadlines of the database. Without a `clock`, the service uses the database's clock, and only
-    compares the host's `wall_clock` with it. Raises `ConfigError` if the master keys do not decrypt the service's key.
+    compares the host's `wall_clock` with it. `transports` replace those of the settings. Raises `ConfigError` if the
+    master keys do not decrypt the service's key.
     """
     store = _open_store(settings, clock, limits, wall_clock)
     queries = _queries(store)
@@ -149,7 +151,7 @@ def build(
         vault=store.vault,
         commands=commands,
         queries=queries,
-        workers=_workers(store, commands, queries),
+        workers=_workers(store, commands, queries, transports or build_transports(settings)),
         mailbox=Mailbox(settings.mail_folder) if settings.embedded and settings.smtp_url is None else None,
         demo_account_id=demo_account(settings),
     )
@@ -260,7 +262,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     )
 
 
-def _workers(store: _Store, commands: Commands, queries: Queries) -> Workers:
+def _workers(store: _Store, commands: Commands, queries: Queries, transports: Transports) -> Workers:
     settings, lineage, clock = store.settings, store.lineage, store.clock
     url = settings.database_url or ""
     audit_retention = AuditRetention(settings.audit_retention, clock)
@@ -276,7 +278,7 @@ def _workers(store: _Store, commands: Commands, queries: Queries) -> Workers:
         store.main_accounts,
         store.vault,
         mail_queue,
-        build_mail_transport(settings),
+        transports.mails,
         clock,
         login_url=f"{settings.public_url}/login?as=sub-user",
         mail_domain=settings.public_host,
@@ -286,7 +288,7 @@ def _workers(store: _Store, commands: Commands, queries: Queries) -> Workers:
         PostgresWebhookQueue(store.database, store.webhook_cipher),
         lambda webhook, limit: queries.events.page(webhook.position, limit, _filter_of(webhook)),
         StandardSignatures(),
-        WebhookSender(settings.webhook_receivers),
+        transports.webhooks,
         clock,
     )
     return Workers(

@@ -1,17 +1,33 @@
-"""Construction of the mail transport and the message broker from the settings."""
+"""Construction of the transports of mails and webhooks and of the message broker from the settings."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.mail.files import FileTransport
 from adapters.mail.sender import default_sender, parse_sender
 from adapters.mail.smtp import SmtpTransport
+from adapters.webhooks.sender import WebhookSender
 from api.bootstrap.config import ConfigError, Settings
 
 if TYPE_CHECKING:
     from adapters.amqp.rabbitmq import RabbitMq
     from application.ports.mailing import MailTransport
+    from application.workers.webhook_deliveries import Sender
+
+
+@dataclass(frozen=True)
+class Transports:
+    """How mails and webhook requests leave the service."""
+
+    mails: MailTransport
+    webhooks: Sender
+
+
+def build_transports(settings: Settings) -> Transports:
+    """Return the transports that the settings select. Raises `ConfigError`."""
+    return Transports(build_mail_transport(settings), WebhookSender(settings.webhook_receivers))
 
 
 def build_mail_transport(settings: Settings) -> MailTransport:

@@ -62,6 +62,11 @@ class Lineage:
         with self._lock:
             self._highest_position = max(self._highest_position, position)
 
+    def forget_position(self) -> None:
+        """Forget the position seen, because events were deleted on purpose: from the store of a test."""
+        with self._lock:
+            self._highest_position = 0
+
     def check(self, connection: Connection[Any]) -> None:
         """Compare the connection's store with the known epoch, and begin a new epoch if they differ."""
         previous, current = self._compare(connection)

@@ -215,6 +215,12 @@ def free_port() -> int:
         return port
 
 
+@pytest.fixture
+def unused_port() -> Callable[[], int]:
+    """Return a function that returns an unused port."""
+    return free_port
+
+
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
     """Yield a running service, which ends with the tests."""
