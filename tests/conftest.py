@@ -36,7 +36,6 @@ from tests.postgres import (
     database_copy,
     embedded_server,
     service_role_url,
-    start_server,
     stop_leftover,
     template_database,
 )
@@ -149,7 +148,7 @@ def server_url(pytestconfig: pytest.Config) -> Iterator[str]:
         yield external
         return
     server = pytestconfig.stash[SERVER] = embedded_server(pytestconfig.stash[SERVER_FOLDER])
-    yield start_server(server)
+    yield server.start()
     server.stop()
 
 

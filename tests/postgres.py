@@ -6,14 +6,13 @@ import hashlib
 import inspect
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 
-from adapters.embedded_postgres import EmbeddedPostgres, launch
+from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.embedded_postgres.session import service_password
 from adapters.postgres.maintenance import database_role
 from adapters.postgres.maintenance.database_role import ServiceRole
@@ -33,21 +32,7 @@ TEMPLATE_LOCK = 7239811432777
 
 def embedded_server(folder: Path) -> EmbeddedPostgres:
     """Return an embedded server with all of its files in this folder."""
-    return EmbeddedPostgres(folder / "postgres", fallback_folder=folder / "fallback")
-
-
-FAST_SETTINGS = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "scram_iterations": "1",  # instead of 4096, which take most of the time to connect
-}
-"""Settings for a server that need not survive a crash or resist password guessing."""
-
-
-def start_server(server: EmbeddedPostgres) -> str:
-    """Start a server with `FAST_SETTINGS`, and return its URL."""
-    with patch.dict(launch.SETTINGS, FAST_SETTINGS):
-        return server.start()
+    return EmbeddedPostgres(folder / "postgres", fallback_folder=folder / "fallback", durable=False)
 
 
 def stop_leftover(folder: Path) -> None:

@@ -165,6 +165,12 @@ def test_embedded_server_settings(shared_url: str, name: str, value: str) -> Non
     assert fetch_value(administrator_url, f"SELECT current_setting('{name}')") == value
 
 
+@pytest.mark.usefixtures("started_before")
+def test_a_server_without_durability(folder: Path, fallback_folder: Path) -> None:
+    with EmbeddedPostgres(folder, fallback_folder=fallback_folder, durable=False) as url:
+        assert fetch_value(url, "SELECT current_setting('fsync')") == "off"
+
+
 def test_strings_are_ordered_by_code_point(shared_url: str) -> None:
     """The collation does not depend on the operating system."""
     assert (

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.postgres.tables.webhook_queue import CONCURRENT_PER_ACCOUNT, SLOW_CONCURRENT_PER_ACCOUNT
 from adapters.webhooks.sender import TIMEOUT_SECONDS, WebhookSender
-from api.bootstrap import composition_root
+from api.bootstrap import transports
 from api.bootstrap.webhook_dispatcher import WebhookDispatcher
 from tests.builders import Company, catch_up
 from tests.postgres import fetch
@@ -35,7 +35,7 @@ HANGING_RECEIVERS = 40
 def settings(settings: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return settings with a delivery timeout longer than any test takes, unless a test sets its own."""
     timeout_seconds = getattr(request, "param", 50.0)
-    monkeypatch.setattr(composition_root, "WebhookSender", partial(WebhookSender, timeout_seconds=timeout_seconds))
+    monkeypatch.setattr(transports, "WebhookSender", partial(WebhookSender, timeout_seconds=timeout_seconds))
     return allow_local_receivers(settings)
 
 

@@ -117,6 +117,26 @@ def test_webhooks_report_mails_and_usage_thresholds(subusers_service: SubusersSe
     assert "subusers.sub_user.credentials_mailed.v1" in types
 
 
+def test_webhooks_are_complete_after_concurrent_requests(subusers_service: SubusersService) -> None:
+    """Reads during the requests find events that have not settled. Deliveries of those would wait for a second."""
+    analytics = {"Authorization": f"Bearer {subusers_service.create_api_key('analytics')}"}
+    subusers_service.request("POST", "/v1/webhooks", {"url": RECEIVER}, analytics)
+
+    def register(number: int) -> None:
+        registration = {"email": f"owner-{number}@company.example", "company_name": "Company"}
+        subusers_service.request("POST", "/v1/accounts", registration)
+
+    with ThreadPoolExecutor(4) as portals:
+        registrations = [portals.submit(register, number) for number in range(60)]
+        earlier = 0
+        while not all(registration.done() for registration in registrations):
+            delivered = len(subusers_service.webhooks)
+            assert delivered >= earlier
+            earlier = delivered
+    types = [request.event["type"] for request in subusers_service.webhooks]
+    assert types.count("subusers.main_account.registered.v1") == 60
+
+
 def test_reset_deletes_everything(subusers_service: SubusersService, grace: SubUser) -> None:
     service = subusers_service
     service.request("POST", "/v1/webhooks", {"url": RECEIVER, "account_id": grace.account_id})
