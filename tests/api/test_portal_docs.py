@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs" / "portal.md"
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-(SNIPPET,) = [snippet for snippet in SNIPPETS if "def sign_in" in snippet]
+(SNIPPET,) = [snippet for snippet in SNIPPETS if "def may(" in snippet]
 
 
 def snippet(clients: ApiClients, key: str, transport: httpx.BaseTransport | None = None) -> dict[str, Any]:
