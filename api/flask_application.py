@@ -13,10 +13,12 @@ from werkzeug.routing import MapAdapter
 
 from api.bootstrap.composition_root import build
 from api.console.blueprint import add_console
-from api.http import asyncapi, openapi
+from api.http import asyncapi
 from api.http.authentication import register_authentication
 from api.http.downloads import limit_downloads
 from api.http.metrics import register_metrics
+from api.http.openapi.document import INFO, complete_document
+from api.http.openapi.routes import routes as documentation
 from api.http.problems import register_error_handlers
 from api.http.resources.accounts.routes import routes as accounts
 from api.http.resources.activities.routes import routes as activities
@@ -69,7 +71,7 @@ RESOURCES = (
     api_keys,
     asyncapi.routes,
     operations,
-    openapi.routes,
+    documentation,
 )
 """Route groups, in the order of the OpenAPI document."""
 
@@ -146,24 +148,24 @@ def create_app(service: Service) -> Flask:
     app.after_request(partial(_add_default_headers, _default_headers(service)))
     for resource in RESOURCES:
         app.register_blueprint(resource)
-    app.extensions["subusers-openapi"] = openapi_document
+    app.extensions["subusers-openapi"] = partial(openapi_document, service.settings.public_url)
     return app
 
 
 @cache
-def openapi_document() -> str:
-    """Return the OpenAPI document of all routes as JSON.
+def openapi_document(public_url: str) -> str:
+    """Return the OpenAPI document of all routes as JSON, for a service with this public URL.
 
     It is built when it is first requested, because it takes longer to build than the rest of the application.
     """
     app = Flask("openapi", static_folder=None)
     app.config.update(API_TITLE="subusers", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
-    api = ProblemApi(app, spec_kwargs={"info": {"description": openapi.DESCRIPTION}})
+    api = ProblemApi(app, spec_kwargs={"info": INFO})
     api.spec.components.schema("Problem", schema=ProblemAnswer)
     api.spec.components.security_scheme("apiKey", {"type": "http", "scheme": "bearer"})
     for resource in RESOURCES:
         api.register_blueprint(resource)
-    return openapi.complete_document(api.spec.to_dict())
+    return complete_document(api.spec.to_dict(), public_url)
 
 
 def _default_headers(service: Service) -> dict[str, tuple[str, str]]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from application import errors
-from domain import events, refusals
+from domain import events
 from projections.audit_log.actions import ACTIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.problem_codes import problem_codes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -55,19 +52,6 @@ def test_every_setting_is_listed() -> None:
     variables = set(re.findall(r'env\.\w+\("(\w+)"', text_of("api/bootstrap/config.py")))
     listed = {cells[0].strip("`") for cells in rows("docs/operating.md", r"`SUBUSERS_\w+`")}
     assert listed == {f"SUBUSERS_{variable}" for variable in variables}
-
-
-def problem_codes() -> Iterator[str]:
-    for module in (refusals, errors):
-        for value in vars(module).values():
-            if (
-                isinstance(value, type)
-                and hasattr(value, "code")
-                and value not in {refusals.Refusal, errors.ServiceError}
-            ):
-                yield value.code
-    for file in (ROOT / "api" / "http").rglob("*.py"):
-        yield from re.findall(r'HTTPStatus\.[A-Z_]+,\s+"([a-z-]+)"', file.read_text())
 
 
 @pytest.mark.parametrize(

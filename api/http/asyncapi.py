@@ -49,14 +49,14 @@ that you do not know.
 routes = Routes("asyncapi", "Schemas of events")
 
 
-@routes.route("GET", "/asyncapi.json")
-def asyncapi() -> Response:
+@routes.route("GET", "/asyncapi.json", is_documented=False)
+def get_asyncapi_document() -> Response:
     """Get the AsyncAPI document, which describes the events and their channels."""
     return Response(_document_json(service().settings.public_url), content_type="application/json")
 
 
-@routes.route("GET", "/schemas/")
-def list_schemas() -> Response:
+@routes.route("GET", "/schemas/", is_documented=False)
+def list_event_schemas() -> Response:
     """List the event types, with the URLs of their JSON Schemas.
 
     `data` is the schema of an event's data, `envelope` that of the complete event.
@@ -75,8 +75,8 @@ def list_schemas() -> Response:
     return Response(json.dumps({"items": items}), content_type="application/json")
 
 
-@routes.route("GET", "/schemas/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
-def event_schema(event_type: str) -> Response:
+@routes.route("GET", "/schemas/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,), is_documented=False)
+def get_event_schema(event_type: str) -> Response:
     """Get the JSON Schema of the `data` of an event type.
 
     The attribute `dataschema` of each event links here.
@@ -86,8 +86,8 @@ def event_schema(event_type: str) -> Response:
     return _schema_response(_envelopes().data_schema(_published_event(event_type)))
 
 
-@routes.route("GET", "/schemas/envelopes/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,))
-def envelope_schema(event_type: str) -> Response:
+@routes.route("GET", "/schemas/envelopes/<event_type>.json", problems=(HTTPStatus.NOT_FOUND,), is_documented=False)
+def get_envelope_schema(event_type: str) -> Response:
     """Get the JSON Schema of a complete event of a type, with all its attributes."""
     if event_type == CHECKPOINT:
         return _schema_response({"$schema": DIALECT, **published_checkpoints.schema()})
@@ -148,7 +148,7 @@ def document(public_url: str) -> dict[str, Any]:
         },
         "components": {
             "messages": {event.type: _message(event) for event in CATALOG} | {CHECKPOINT: CHECKPOINT_MESSAGE},
-            "schemas": _schemas(envelopes),
+            "schemas": event_schemas(envelopes) | _named_schemas("AuditCheckpoint", published_checkpoints.schema()),
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -232,7 +232,7 @@ def _message(event: PublishedEventType) -> dict[str, Any]:
     }
 
 
-def _schemas(envelopes: Envelopes) -> dict[str, Schema]:
+def event_schemas(envelopes: Envelopes) -> dict[str, Schema]:
     """Return the schemas of all events, of their data and of the actor, by name.
 
     Each object has a schema of its own, so that generated code has a name for its class.
@@ -240,7 +240,7 @@ def _schemas(envelopes: Envelopes) -> dict[str, Schema]:
     schemas: dict[str, Schema] = {"Actor": {"title": "Actor", **ACTOR}}
     for event in CATALOG:
         schemas |= _named_schemas(event.schema_name, envelopes.schema(event))
-    return schemas | _named_schemas("AuditCheckpoint", published_checkpoints.schema())
+    return schemas
 
 
 def _named_schemas(name: str, envelope_schema: Schema) -> dict[str, Schema]:

@@ -65,8 +65,9 @@ PORTAL_HEADERS = [
     {
         "in": "header",
         "name": "X-Client-IP",
-        "schema": {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"maxLength": 0}]},
-        "description": "IP address of the person for whom the portal acts. Recorded, and used to throttle logins.",
+        "schema": {"type": "string", "format": "ip"},
+        "description": "IPv4 or IPv6 address of the person for whom the portal acts. Recorded, and used to throttle "
+        "logins. An empty value counts as none.",
     },
     {
         "in": "header",
@@ -125,17 +126,20 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         problems: tuple[HTTPStatus, ...] = (),
         headers: tuple[dict[str, Any], ...] = (),
         response_headers: tuple[str, ...] = (),
+        is_documented: bool = True,
     ) -> Callable[[View], View]:
         """Declare a route; without scopes it is public.
 
         The view gets the loaded body or query as its first argument, then the path parameters. Its docstring becomes
-        the summary and the description in the OpenAPI document, its name the operation id.
+        the summary and the description in the OpenAPI document, its name the operation id. Routes that are not for
+        clients of the API are left out with `is_documented=False`.
         """
         statuses = {*(COMMON_STATUSES if scopes else ()), *problems, *(BODY_STATUSES if body or form else ())}
         documentation: dict[str, Any] = {
             "responses": {str(status.value): _problem(status) for status in sorted(statuses)},
             "security": [{"apiKey": []}] if scopes else [],
             "x-scopes": list(scopes),
+            "x-is-documented": is_documented,
             "x-headers": [
                 *headers,
                 *(PORTAL_HEADERS if Scope.PORTAL in scopes else ()),

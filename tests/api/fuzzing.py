@@ -36,7 +36,7 @@ DOWNLOAD_LIMITS = ("MAX_PER_PROCESS", "MAX_PER_API_KEY", "MAX_PER_ACCOUNT")
 GOOD_PASSWORD = "seven wet umbrellas under a lamp"
 RECEIVER = "https://receiver.example/hook"
 WEBHOOK_OPERATIONS = (
-    *("show_webhook", "delete_webhook", "add_webhook_secret", "replay_webhook", "enable_webhook", "adopt_webhook"),
+    *("get_webhook", "delete_webhook", "create_webhook_secret", "replay_webhook", "enable_webhook", "adopt_webhook"),
     *("list_webhook_deliveries", "send_test_event"),
 )
 USABLE = {"status": "active", "must_change_password": False, "locked": False, "access_expires_at": None}
@@ -128,7 +128,7 @@ class RequestDirector:
         self._path_parameters: Mapping[str, Callable[[], dict[str, str]]] = {
             "close_account": self._new_account_parameters,
             "change_account": self._new_account_parameters,
-            "raise_sub_user_limit": self._new_account_parameters,
+            "change_sub_user_limit": self._new_account_parameters,
             "delete_sub_user": self._new_sub_user_parameters,
             **dict.fromkeys(WEBHOOK_OPERATIONS, self._new_webhook_parameters),
         }
@@ -136,12 +136,12 @@ class RequestDirector:
             "change_own_password": self._with_new_session,
             "log_out": self._with_new_session,
             "log_in": self._with_credentials,
-            "introspect": self._with_token,
+            "introspect_session": self._with_token,
             "record_activities": self._about_sub_user,
             "record_usage": self._about_sub_user,
-            "show_usage": _remove_days,
-            "prove_event": self._in_newest_tree,
-            "prove_consistency": self._in_newest_tree,
+            "get_usage": _remove_days,
+            "get_inclusion_proof": self._in_newest_tree,
+            "get_consistency_proof": self._in_newest_tree,
             "create_webhook": self._with_valid_receiver,
             "replay_webhook": self._from_first_position,
         }
@@ -248,6 +248,16 @@ def remove_state_dependent_values(case: Case[Any]) -> None:
         case.query.pop(name, None)
     if is_in_the_future(case.query.get("as_of")):
         del case.query["as_of"]
+    _replace_headers(case)
+    if isinstance(case.body, dict):
+        for name in {"password", "new_password"} & set(case.body):
+            case.body[name] = GOOD_PASSWORD
+        if not is_deliverable(str(case.body.get("email", "a@example.com"))):
+            case.body["email"] = f"{uuid4().hex}@example.com"
+    _put_range_in_order(case)
+
+
+def _replace_headers(case: Case[Any]) -> None:
     case.headers.pop("Last-Event-ID", None)
     if "Event-Position" in case.headers:
         case.headers["Event-Position"] = "1"
@@ -255,14 +265,10 @@ def remove_state_dependent_values(case: Case[Any]) -> None:
         case.headers["If-Match"] = "*"
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = str(uuid4())
+    if "X-Client-IP" in case.headers:
+        case.headers["X-Client-IP"] = "203.0.113.7"
     for name in {"X-Actor", "X-Reason"} & set(case.headers):
         case.headers[name] = quote(str(case.headers[name])[:MAX_PERSON_LENGTH])
-    if isinstance(case.body, dict):
-        for name in {"password", "new_password"} & set(case.body):
-            case.body[name] = GOOD_PASSWORD
-        if not is_deliverable(str(case.body.get("email", "a@example.com"))):
-            case.body["email"] = f"{uuid4().hex}@example.com"
-    _put_range_in_order(case)
 
 
 def _put_range_in_order(case: Case[Any]) -> None:

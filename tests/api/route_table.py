@@ -105,5 +105,4 @@ def _example(document: dict[str, Any], route: Route) -> Any:
     if not content:
         return None
     (media_type,) = content.values()
-    reference: str = media_type["schema"]["$ref"]
-    return document["components"]["schemas"][reference.rpartition("/")[2]]["examples"][0]
+    return media_type["example"]

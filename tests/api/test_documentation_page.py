@@ -12,7 +12,8 @@ import pytest
 from marshmallow import class_registry
 
 from api.flask_application import create_app
-from api.http.openapi import EXAMPLES, STATIC
+from api.http.openapi.examples import EXAMPLES
+from api.http.openapi.routes import STATIC
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -102,11 +103,6 @@ def test_other_files_are_not_served(client: FlaskClient, file: str) -> None:
     assert (response.status_code, response.mimetype) == (404, "application/problem+json")
 
 
-def test_document_lists_the_page_but_not_its_files(client: FlaskClient) -> None:
-    paths = client.get("/openapi.json").get_json()["paths"]
-    assert [path for path in paths if path.startswith("/docs")] == ["/docs"]
-
-
 def test_vendored_files_have_the_published_checksums() -> None:
     """The README of their folder lists the checksums."""
     checksums = dict(re.findall(r"^ {4}([0-9a-f]{64}) {2}(\S+)$", (SWAGGER_UI / "README.md").read_text(), re.MULTILINE))
@@ -119,7 +115,6 @@ def test_vendored_files_have_the_published_checksums() -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_examples_are_valid_requests(client: FlaskClient, name: str) -> None:
-    assert client.get("/openapi.json").get_json()["components"]["schemas"][name]["examples"] == [EXAMPLES[name]]
+def test_examples_are_valid_requests(name: str) -> None:
     schema: Any = class_registry.get_class(name)
     schema().loads(json.dumps(EXAMPLES[name]))

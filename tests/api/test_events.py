@@ -15,7 +15,7 @@ import pytest
 
 from adapters.amqp.topology import Names
 from api.http.asyncapi import CHECKPOINT, EXCHANGE, document
-from api.http.openapi import EVENT_EXAMPLE
+from api.http.openapi.examples import EVENT_EXAMPLE
 from application.ports.broker import CONTENT_TYPE
 from projections.feed import pages
 from projections.feed.event_catalog import BY_TYPE, CATALOG, DIALECT

@@ -10,16 +10,33 @@ import pytest
 import schemathesis
 
 from api.http.authentication import PUBLIC
+from api.http.openapi.document import ENUMS
+from api.http.openapi.problem_types import PROBLEM_CODES, PROBLEM_TYPES
+from api.server import refusals as server_refusals
+from projections.feed.event_catalog import BY_TYPE
 from tests.api.json_values import values_in
 from tests.api.route_table import Route, routes
+from tests.problem_codes import problem_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.api.clients import ApiClients
 
-API_ROUTES = [route for route in routes() if route.audiences is None and not route.rule.startswith("/docs/")]
-"""All routes that the document describes: without console pages and files of the documentation page."""
+NOT_FOR_CLIENTS = ("/docs", "/openapi.json", "/asyncapi.json", "/schemas/", "/metrics")
+"""Beginnings of the paths of public routes that generated clients do not need."""
+
+API_ROUTES = [route for route in routes() if route.audiences is None and not route.rule.startswith(NOT_FOR_CLIENTS)]
+"""All routes that the document describes."""
+
+VERBS_BY_METHOD = {
+    "GET": {"get", "list", "export", "stream"},
+    "POST": {"create", "record", "send", "introspect", "log_in", "enable", "adopt", "replay"},
+    "PUT": {"change"},
+    "PATCH": {"change"},
+    "DELETE": {"delete", "close", "end", "log_out"},
+}
+"""First words of operation ids by method."""
 
 NOT_SECRET = {
     "token_type",
@@ -47,6 +64,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 def references_in(value: Any) -> set[str]:
     """Return the targets of all references nested in a value."""
     return {part["$ref"] for part in values_in(value) if isinstance(part, dict) and "$ref" in part}
+
+
+def validate(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    full_schema = {**schema, "components": document["components"]}
+    jsonschema_rs.Draft202012Validator(full_schema, validate_formats=True).validate(value)
 
 
 def response_schemas(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -81,6 +103,73 @@ def test_operation_ids_and_summaries_are_unique(document: dict[str, Any]) -> Non
     names = [operation["operationId"] for _, operation in operations(document)]
     summaries = [operation["summary"] for _, operation in operations(document)]
     assert len(set(names)) == len(set(summaries)) == len(API_ROUTES)
+
+
+def test_operation_ids_begin_with_the_verbs_of_their_methods(document: dict[str, Any]) -> None:
+    for route, operation in operations(document):
+        verbs = tuple(VERBS_BY_METHOD[route.split()[0]])
+        assert f"{operation['operationId']}_".startswith(tuple(f"{verb}_" for verb in verbs)), route
+
+
+def test_paths_are_relative_to_the_service(document: dict[str, Any], clients: ApiClients) -> None:
+    public_url = clients.service.settings.public_url
+    assert [server["url"] for server in document["servers"]] == [public_url, "."]
+
+
+def test_enumerations_are_shared_and_closed(document: dict[str, Any]) -> None:
+    """Generators name an inlined enumeration by its field, once for each place. Each is a component of its own."""
+    shared = {name for name, schema in document["components"]["schemas"].items() if "enum" in schema}
+    assert shared == set(ENUMS)
+    for name in shared:
+        assert document["components"]["schemas"][name] == {"type": "string", "enum": list(ENUMS[name])}
+    assert len([part for part in values_in(document) if isinstance(part, dict) and "enum" in part]) == len(ENUMS)
+
+
+def test_schemas_have_the_shapes_that_generators_take(document: dict[str, Any]) -> None:
+    """None is a boolean or has the default null, and fields of bodies have no default: it would make them required."""
+    for part in values_in(document):
+        if not isinstance(part, dict):
+            continue
+        if isinstance(properties := part.get("properties"), dict):
+            for name, field in properties.items():
+                assert isinstance(field, dict), name
+                assert "default" not in field, name
+        assert part.get("default", "") is not None
+
+
+def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+    """Requests and successful responses have one of their own; the schema of problems has one for all."""
+    assert document["components"]["schemas"]["Problem"]["examples"]
+    for route, operation in operations(document):
+        (success,) = (response for status, response in operation["responses"].items() if status.startswith("2"))
+        assert ("content" in success) == ("204" not in operation["responses"]), route
+        for content in (operation.get("requestBody", {}).get("content", {}), success.get("content", {})):
+            for media_type, description in content.items():
+                assert "example" in description, (route, media_type)
+                validate(document, description["schema"], description["example"])
+
+
+def test_list_of_problem_types_is_complete(document: dict[str, Any]) -> None:
+    """It has exactly the types that the code can answer."""
+    by_server = {value.code for value in vars(server_refusals).values() if isinstance(value, server_refusals.Refusal)}
+    in_call = {"too-many-attempts"}
+    by_status = {"not-found", "method-not-allowed", "content-too-large", "bad-request"}
+    assert set(PROBLEM_CODES) == {*problem_codes(), *by_server, *in_call, *by_status}
+    assert list(PROBLEM_CODES) == sorted(set(PROBLEM_CODES))
+    assert document["components"]["schemas"]["ProblemType"]["enum"] == list(PROBLEM_TYPES)
+
+
+def test_webhooks_describe_every_published_event(document: dict[str, Any]) -> None:
+    assert set(document["webhooks"]) == set(BY_TYPE)
+    for event_type, webhook in document["webhooks"].items():
+        ((media_type, content),) = webhook["post"]["requestBody"]["content"].items()
+        assert media_type == "application/cloudevents+json"
+        _, _, schema_name = content["schema"]["$ref"].rpartition("/")
+        assert document["components"]["schemas"][schema_name]["properties"]["type"] == {"const": event_type}
+    example = document["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    (event,) = example["items"]
+    webhook = document["webhooks"][event["type"]]
+    validate(document, webhook["post"]["requestBody"]["content"]["application/cloudevents+json"]["schema"], event)
 
 
 def test_references_and_components_match(document: dict[str, Any]) -> None:

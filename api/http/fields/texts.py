@@ -24,8 +24,14 @@ CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 
 LINE = f"^[^{CONTROL}]*$"
 
-LINE_WITH_TEXT = f"^[^{CONTROL}]*[^{CONTROL}{INVISIBLE}\\s][^{CONTROL}]*$"
-"""Patterns of `Text` for the OpenAPI document. They do not exclude unpaired surrogates, which are also refused."""
+INVISIBLE_IN_BMP = re.sub("[\U00010000-\U0010ffff](-[\U00010000-\U0010ffff])?", "", INVISIBLE)
+"""Without the characters that need two UTF-16 code units: tools that do not compile patterns as Unicode refuse them."""
+
+LINE_WITH_TEXT = f"^[^{CONTROL}]*[^{CONTROL}{INVISIBLE_IN_BMP}\\s][^{CONTROL}]*$"
+"""Patterns of `Text` for the OpenAPI document.
+
+They do not exclude unpaired surrogates and some rare invisible characters, which are also refused.
+"""
 
 NO_NUL = r"^[^\x00]*$"
 

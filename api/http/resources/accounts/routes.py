@@ -44,7 +44,7 @@ PATH = "/v1/accounts/<uuid:account_id>"
     response=(201, AccountAnswer),
     response_headers=(LOCATION, RECORDED_POSITION),
 )
-def register_account(body: dict[str, Any]) -> Response:
+def create_account(body: dict[str, Any]) -> Response:
     """Register a main account."""
     idempotent_request: IdempotentRequest[Any] = IdempotentRequest(
         ACCOUNT, HTTPStatus.CREATED, lambda account: {"Location": f"/v1/accounts/{account.account_id}"}
@@ -81,7 +81,7 @@ def list_accounts(query: dict[str, Any]) -> Response:
     headers=(REQUIRED_POSITION,),
     response=(200, AccountAnswer),
 )
-def show_account(account_id: UUID) -> Response:
+def get_account(account_id: UUID) -> Response:
     """Get a main account."""
     return json_response(ACCOUNT.to_json(service().queries.sub_users.account(account_id, required_position())))
 
@@ -128,7 +128,7 @@ def close_account(account_id: UUID) -> Response:
     response=(200, AccountAnswer),
     response_headers=(RECORDED_POSITION,),
 )
-def raise_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
+def change_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     """Raise the maximum number of sub-users of an account.
 
     The reason is recorded in the account's history. The limit cannot be lowered.
@@ -145,7 +145,7 @@ def raise_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     response=(201, ConsoleLinkAnswer),
 )
-def offer_console_link(account_id: UUID) -> Response:
+def create_console_link(account_id: UUID) -> Response:
     """Create a link that logs the account's owner in to the console.
 
     The link works once, within 60 seconds, for anyone who has it. Redirect the owner's browser to it at once, and do

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from api.http.fields.json_values import Details
+from api.http.fields.json_values import MAX_DETAILS_DEPTH, MAX_DETAILS_LENGTH, Details
 from api.http.fields.numbers import Id
 from api.http.fields.texts import MachineName, Text
 from api.http.fields.times import ReportedTime
@@ -24,7 +24,14 @@ class ActivityRow(Request):
     sub_user_id = Id(required=True)
     action = MachineName(ACTION, required=True)
     target = Text(max_length=500, allow_none=True, load_default=None)
-    details = Details(allow_none=True, load_default=None)
+    details = Details(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": f"Any JSON of at most {MAX_DETAILS_LENGTH:,} characters and {MAX_DETAILS_DEPTH} levels, "
+            "without NUL."
+        },
+    )
     occurred_at = ReportedTime(load_default=None)
 
     @validates_schema

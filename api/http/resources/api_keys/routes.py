@@ -18,7 +18,7 @@ API_KEY = ApiKeyAnswer()
 
 
 @routes.route("GET", "/v1/api-keys/current", *Scope, response=(200, ApiKeyAnswer))
-def show_current_api_key() -> Response:
+def get_current_api_key() -> Response:
     """Get the API key of this request, to test that it works and what it may do."""
     key = api_key()
     networks, accounts = key.limits.allowed_addresses, key.limits.accounts

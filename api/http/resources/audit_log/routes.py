@@ -45,7 +45,7 @@ MEDIA_TYPES = ["application/json", CSV, NDJSON]
     query=AuditLogQuery,
     response=(200, AuditLogAnswer),
 )
-def read_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
+def list_audit_log(query: dict[str, Any], account_id: UUID) -> Response:
     """Read the audit log of an account, newest entries first.
 
     Repeat `action` for entries with any of several actions. `actor_type` and `actor_id` select by who acted.

@@ -25,7 +25,7 @@ routes = Routes("exports", "Exports of the recorded events")
 
 
 @routes.route("GET", "/v1/audit/export", Scope.AUDITOR, query=ExportQuery, response_headers=(EXPORT_CURSOR,))
-def export_all(query: dict[str, Any]) -> Response:
+def export_events(query: dict[str, Any]) -> Response:
     """Export the events of all accounts, oldest first.
 
     Formats:
@@ -54,7 +54,7 @@ def export_all(query: dict[str, Any]) -> Response:
     query=ExportQuery,
     response_headers=(EXPORT_CURSOR,),
 )
-def export_account(query: dict[str, Any], account_id: UUID) -> Response:
+def export_account_events(query: dict[str, Any], account_id: UUID) -> Response:
     """Export the events of one account, oldest first.
 
     The parameters and formats are those of `/v1/audit/export`.

@@ -43,7 +43,7 @@ MEDIA_TYPES = ["application/json", NDJSON]
     query=HistoryQuery,
     response=(200, HistoryAnswer),
 )
-def read_history(query: dict[str, Any], account_id: UUID) -> Response:
+def get_history(query: dict[str, Any], account_id: UUID) -> Response:
     """Read all events of an account up to a time, oldest first, and its state at that time.
 
     `Accept: application/json` returns pages; the first one includes the state. `application/x-ndjson` streams all

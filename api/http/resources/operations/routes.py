@@ -20,13 +20,13 @@ HEALTH = HealthAnswer()
 
 
 @routes.route("GET", "/healthz", response=(200, HealthAnswer))
-def healthz() -> Response:
+def get_liveness() -> Response:
     """Report that the server process is running."""
     return json_response(HEALTH.to_json({"status": "ok"}))
 
 
 @routes.route("GET", "/readyz", problems=(HTTPStatus.SERVICE_UNAVAILABLE,), response=(200, HealthAnswer))
-def readyz() -> Response:
+def get_readiness() -> Response:
     """Report whether the service can serve requests, that is, whether it can reach the database.
 
     A stopped projection does not make the service unready, because only its own view falls behind. `/metrics` and
@@ -37,8 +37,14 @@ def readyz() -> Response:
     return json_response(HEALTH.to_json({"status": "ready", **({"warnings": warnings} if warnings else {})}))
 
 
-@routes.route("GET", "/metrics", problems=(HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND), response=(200, None))
-def metrics() -> Response:
+@routes.route(
+    "GET",
+    "/metrics",
+    problems=(HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND),
+    response=(200, None),
+    is_documented=False,
+)
+def get_metrics() -> Response:
     """Get the metrics in the Prometheus text format.
 
     Send `Authorization: Bearer` with the token of the setting `SUBUSERS_METRICS_TOKEN`: counters reveal to outsiders

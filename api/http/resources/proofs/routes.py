@@ -41,7 +41,7 @@ def list_checkpoints(query: dict[str, Any]) -> Response:
 
 
 @routes.route("GET", "/v1/audit/checkpoints/latest", Scope.AUDITOR, problems=NOT_FOUND)
-def latest_checkpoint() -> Response:
+def get_latest_checkpoint() -> Response:
     """Get the newest checkpoint as a signed note.
 
     Store it outside of the service. A new checkpoint is signed within a minute of an event, or after 1,000 events.
@@ -66,7 +66,7 @@ def list_signing_keys() -> Response:
     query=ProofQuery,
     response=(200, ProofAnswer),
 )
-def prove_event(query: dict[str, Any], position: str) -> Response:
+def get_inclusion_proof(query: dict[str, Any], position: str) -> Response:
     """Prove that an event is in a checkpoint.
 
     The response has the event as it is stored, with encrypted personal data, and the hashes on its path to the root.
@@ -91,7 +91,7 @@ def prove_event(query: dict[str, Any], position: str) -> Response:
     query=ConsistencyQuery,
     response=(200, ConsistencyAnswer),
 )
-def prove_consistency(query: dict[str, Any]) -> Response:
+def get_consistency_proof(query: dict[str, Any]) -> Response:
     """Prove that a checkpoint continues an earlier one, so that no event of the earlier one was rewritten.
 
     `first` and `second` are the tree sizes of the checkpoints.

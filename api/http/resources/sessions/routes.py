@@ -75,7 +75,7 @@ def log_in(body: dict[str, Any]) -> Response:
     body=Introspection,
     response=(200, IntrospectionAnswer),
 )
-def introspect(body: dict[str, Any]) -> Response:
+def introspect_session(body: dict[str, Any]) -> Response:
     """Check whether a session is active, and which permissions it has.
 
     The response has `allowed` if the request has `permission`, and the sub-user's name and e-mail if it has `profile`.
@@ -109,7 +109,7 @@ def introspect(body: dict[str, Any]) -> Response:
     form=OAuthIntrospection,
     response=(200, OAuthIntrospectionAnswer),
 )
-def introspect_oauth_token(form: dict[str, Any]) -> Response:
+def introspect_token(form: dict[str, Any]) -> Response:
     """Check whether a session is active, by RFC 7662 (OAuth 2.0 Token Introspection).
 
     The API key is the bearer token of the request, or the password of HTTP Basic with any user name.

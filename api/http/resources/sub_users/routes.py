@@ -101,7 +101,7 @@ def list_sub_users(query: dict[str, Any], account_id: UUID) -> Response:
     response=(200, SubUserAnswer),
     response_headers=(ETAG,),
 )
-def show_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
+def get_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     """Get a sub-user."""
     sub_user = service().queries.sub_users.sub_user(account_id, sub_user_id, required_position())
     return json_response(SUB_USER.to_json(sub_user), headers={"ETag": etag(sub_user.revision)})
@@ -159,7 +159,7 @@ def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     response=(202, SubUserAnswer),
     response_headers=(ETAG, RECORDED_POSITION),
 )
-def send_credentials_again(account_id: UUID, sub_user_id: UUID) -> Response:
+def send_credentials_mail(account_id: UUID, sub_user_id: UUID) -> Response:
     """Mail new credentials to an active sub-user.
 
     Their current password stops working, and their sessions end. The mail limits of changes apply.

@@ -12,6 +12,10 @@ from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 from domain.sub_user import CredentialsMailState
 from projections.sub_users.queries import Sort
 
+SUB_USER_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
+ACCOUNT_ID = "9b1f2e7a-6c3d-4f58-8a0e-2d7c4b5a6e90"
+"""Ids in the examples of the OpenAPI document."""
+
 
 class NewSubUser(Request):
     """A sub-user to create."""
@@ -56,6 +60,25 @@ class SubUserAnswer(ResponseBody):
     )
     credentials_mail = fields.String(required=True, validate=validate.OneOf(list(CredentialsMailState)))
     locked = fields.Boolean(required=True)
+
+
+SUB_USER_EXAMPLE = {
+    "sub_user_id": SUB_USER_ID,
+    "account_id": ACCOUNT_ID,
+    "email": "grace@company.example",
+    "name": "Grace",
+    "surname": "Hopper",
+    "status": "active",
+    "visible": True,
+    "created_at": "2026-05-01T08:00:00Z",
+    "last_login_at": None,
+    "access_expires_at": None,
+    "must_change_password": True,
+    "temporary_password_expires_at": "2026-05-08T08:00:00Z",
+    "credentials_mail": "pending",
+    "locked": False,
+}
+"""Example of a sub-user. It is here so that a new field has one place for its schema and its example."""
 
 
 class SubUserListQuery(Paging):

@@ -74,7 +74,7 @@ def record_usage(body: dict[str, Any], account_id: UUID) -> Response:
     query=UsageQuery,
     response=(200, UsageAnswer),
 )
-def show_usage(query: dict[str, Any], account_id: UUID) -> Response:
+def get_usage(query: dict[str, Any], account_id: UUID) -> Response:
     """Get the usage of an account: in total, by UTC day, by sub-user, and of its plan in the current period.
 
     `since` is included, `until` is not. By default, the last day is today, and the first is the start of the last day's
@@ -97,7 +97,7 @@ def show_usage(query: dict[str, Any], account_id: UUID) -> Response:
     response=(200, PlanAnswer),
     response_headers=(RECORDED_POSITION,),
 )
-def set_plan(body: dict[str, Any], account_id: UUID) -> Response:
+def change_plan(body: dict[str, Any], account_id: UUID) -> Response:
     """Set the monthly plan of an account.
 
     A period begins each month on the day of `period_start`, or on the last day of a shorter month. When usage in the

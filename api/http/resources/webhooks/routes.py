@@ -91,7 +91,7 @@ def list_webhooks(query: dict[str, Any]) -> Response:
 
 
 @routes.route("GET", ITEM_PATH, Scope.PORTAL, Scope.ANALYTICS, problems=NOT_FOUND, response=(200, WebhookAnswer))
-def show_webhook(webhook_id: UUID) -> Response:
+def get_webhook(webhook_id: UUID) -> Response:
     """Get a webhook and its progress."""
     return json_response(WEBHOOK.to_json(_accessible_webhook(webhook_id)))
 
@@ -121,7 +121,7 @@ def delete_webhook(webhook_id: UUID) -> Response:
     response=(201, WebhookKeyAnswer),
     response_headers=(RECORDED_POSITION,),
 )
-def add_webhook_secret(webhook_id: UUID) -> Response:
+def create_webhook_secret(webhook_id: UUID) -> Response:
     """Replace the signing key of a webhook.
 
     For 24 hours every delivery is also signed with the previous key, so that the receiver can switch to the new one.

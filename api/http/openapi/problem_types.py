@@ -1,0 +1,60 @@
+"""List of all problem types of the API. The OpenAPI document and a test compare it with the code."""
+
+from __future__ import annotations
+
+from api.server.refusals import TYPE_PREFIX
+
+PROBLEM_CODES = (
+    "access-expired",
+    "account-closed",
+    "account-email-taken",
+    "account-external-id-taken",
+    "account-not-allowed",
+    "account-not-found",
+    "address-not-allowed",
+    "answer-erased",
+    "api-key-expired",
+    "bad-request",
+    "content-too-large",
+    "event-not-found",
+    "expectation-failed",
+    "forbidden",
+    "internal-error",
+    "invalid-input",
+    "limit-not-raised",
+    "login-refused",
+    "malformed-body",
+    "master-key-missing",
+    "method-not-allowed",
+    "no-checkpoint-yet",
+    "not-acceptable",
+    "not-found",
+    "overloaded",
+    "request-header-fields-too-large",
+    "request-in-progress",
+    "request-timeout",
+    "revision-mismatch",
+    "session-ended",
+    "store-unavailable",
+    "store-went-back",
+    "sub-user-email-taken",
+    "sub-user-inactive",
+    "sub-user-limit-reached",
+    "sub-user-not-found",
+    "too-busy",
+    "too-many-attempts",
+    "too-many-downloads",
+    "too-many-mails",
+    "too-many-streams",
+    "tree-damaged",
+    "unknown-api-key",
+    "unknown-metrics-token",
+    "unsupported-media-type",
+    "view-behind",
+    "webhook-limit-reached",
+    "webhook-not-found",
+    "wrong-scope",
+)
+"""Last parts of the problem types. They never change."""
+
+PROBLEM_TYPES = tuple(f"{TYPE_PREFIX}{code}" for code in PROBLEM_CODES)
