@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file readable only by its owner. It replaces `path` at the end, and is named `path`.part until then."""
+    """Yield a file readable only by its owner. It replaces `path` at the end, and is named `path`.part until then.
+
+    If the block raises, what was written stays there; an empty file is removed.
+    """
     draft = path.with_name(f"{path.name}.part")
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w+b") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        if draft.stat().st_size == 0:
+            draft.unlink()
+        raise
     draft.replace(path)
 
 

@@ -96,21 +96,22 @@ def command_context(account_id: UUID | None = None, reason: str | None = None) -
     """Return the actor and origin of this request.
 
     With a portal key the actor is the owner of the account, else support or the auditor. `reason` is by default that of
-    the header `X-Reason`.
+    the header `X-Reason`. Raises a problem for an invalid header.
     """
     request_state = app_ctx.g
     key: ApiKey = request_state.api_key
     actor_type = ACTOR_TYPE_BY_SCOPE.get(key.scope, ActorType.MAIN_ACCOUNT)
     actor_id = account_id if actor_type is ActorType.MAIN_ACCOUNT else key.api_key_id
+    describes_command = key.scope in {Scope.PORTAL, Scope.SUPPORT}
     return CommandContext(
         actor_type,
         str(actor_id) if actor_id is not None else None,
         request_state.request_id,
         request_state.client_ip,
         request_state.client_agent,
-        reason or request_state.reason,
+        reason or (_text_header("X-Reason", MAX_REASON_LENGTH) if describes_command else None),
         str(key.api_key_id),
-        request_state.actor_person,
+        _text_header("X-Actor", MAX_PERSON_LENGTH) if describes_command else None,
     )
 
 
@@ -223,9 +224,6 @@ def delay_invalid_credentials() -> None:
 def _record_client(key: ApiKey, current_request: Request, request_state: Any) -> None:
     """Record the client of the request: as a portal reports it, else that of the connection or of our own proxies."""
     environ = current_request.environ  # faster than `Request.headers`
-    describes_command = key.scope in {Scope.PORTAL, Scope.SUPPORT}
-    request_state.actor_person = _text_header(environ, "X-Actor", MAX_PERSON_LENGTH) if describes_command else None
-    request_state.reason = _text_header(environ, "X-Reason", MAX_REASON_LENGTH) if describes_command else None
     if key.scope is not Scope.PORTAL:
         request_state.client_ip = client_address()
         request_state.client_agent = user_agent(environ.get("HTTP_USER_AGENT"))
@@ -237,9 +235,9 @@ def _record_client(key: ApiKey, current_request: Request, request_state: Any) ->
         request_state.request_id = request_id
 
 
-def _text_header(environ: Mapping[str, str], name: str, max_length: int) -> str | None:
+def _text_header(name: str, max_length: int) -> str | None:
     """Return the text of a header in UTF-8, in which any bytes may be percent-encoded. Raises a problem."""
-    value = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    value = request_ctx.request.environ.get(f"HTTP_{name.upper().replace('-', '_')}")
     if not value:
         return None
     try:

@@ -49,7 +49,10 @@ class PersonalData:
 
 
 def without_third_party_data(row: AuditRow) -> AuditRow:
-    """Return the row without the personal data of another actor: their names, IP address, user agent and reason."""
+    """Return the row without the personal data of another actor: their names, IP address, user agent and reason.
+
+    A person at the portal who acted for the sub-user is another person, too.
+    """
     if row.actor["type"] in OWN_ACTORS:
-        return row
+        return replace(row, reason=None, actor={**row.actor, "person": None})
     return replace(row, ip=None, user_agent=None, reason=None, actor={**row.actor, "name": None, "person": None})

@@ -173,6 +173,16 @@ def test_longest_text_of_a_header_is_accepted_and_a_longer_one_refused(
     assert len(account.audit_log_rows()) == 2
 
 
+def test_actor_and_reason_do_not_disturb_reads(account: Account, portal: ApiClient) -> None:
+    """A name that cannot be recorded must not break the pages of a portal that sends it with every request."""
+    headers = {"X-Actor": "%C3", "X-Reason": "x" * 501}
+    assert portal.get(account.path, headers=headers).status_code == 200
+    introspected = portal.post("/v1/sessions/introspect", json={"token": "none"}, headers=headers)
+    assert introspected.json == {"active": False}
+    refused = portal.patch(account.path, json={"language": "it"}, headers={"X-Actor": "%C3"})
+    require_problem(refused, 422, "invalid-input", "X-Actor")
+
+
 def test_every_event_of_an_api_command_has_the_api_key_the_actor_and_the_reason(clients: ApiClients) -> None:
     """With a portal or a support key, in every kind of stream of an account."""
     headers = {"X_Actor": "anna@portal.example", "X_Reason": "ticket 7"}

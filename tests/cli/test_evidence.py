@@ -15,6 +15,7 @@ import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from bs4 import BeautifulSoup
@@ -484,3 +485,12 @@ def test_sign_evidence_binds_store_and_tree_size(service: Service, pack: Path, k
         note = str(sign(text_to_sign(origin, tree_size, digest), origin, [signer])).encode()
         edited = write(pack.with_name("edited.zip"), {**files, "SHA256SUMS.note": note})
         assert check(edited, key) != RIGHT
+
+
+def test_period_in_the_future_is_refused_without_a_file(run: Run, company: Company, tmp_path: Path) -> None:
+    arguments = ["--since", "2999-01-01", "--until", "2999-02-01", "-o", str(tmp_path / "pack.zip")]
+    code, output = run("evidence", "--account", str(company.account_id), *arguments)
+    assert (code, "--since" in output, "must not be in the future" in output) == (2, True, True)
+    unknown = ["--since", "2026-01-01", "--until", "2026-02-01", "-o", str(tmp_path / "pack.zip")]
+    assert run("evidence", "--account", str(uuid4()), *unknown)[0] == 1
+    assert list(tmp_path.glob("pack*")) == []

@@ -40,6 +40,8 @@ def evidence(
     if until <= since:
         raise typer.BadParameter("must be after --since", param_hint="--until")
     with reporting_write_errors(output), open_service() as service:
+        if since >= service.clock():
+            raise typer.BadParameter("must not be in the future", param_hint="--since")
         require_key_of_store(service)
         catch_up_history_views(service)
         with suppress(HistoryRewritten):  # the pack then ends at the last checkpoint

@@ -29,7 +29,7 @@ class NewAccount(Request):
     company_name = Text(max_length=MAX_NAME_LENGTH, required=True)
     language = fields.String(validate=validate.OneOf(LANGUAGES), load_default="en")
     password = NewPassword()
-    external_id = _external_id()
+    external_id = _external_id(allow_none=True)
 
 
 class AccountPatch(Request):
