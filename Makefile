@@ -22,7 +22,12 @@ CLIENT_VENV = $(CLIENT)/$(notdir $(VENV))
 CLIENT_BIN = $(CLIENT_VENV)/bin
 CLIENT_INSTALL = $(CLIENT_BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 
-.PHONY: help run test test-long test-evidence test-client check format lock bench bench-short screenshots install install-dev clean
+# The generators of clients have environments of their own, because they are no part of the service.
+GENERATORS = tests/generators
+GENERATORS_VENV = $(GENERATORS)/.venv
+GENERATORS_BIN = $(GENERATORS_VENV)/bin
+
+.PHONY: help run test test-long test-evidence test-client test-generators check format lock bench bench-short screenshots install install-dev clean
 
 help:
 	@echo 'make run          start the service with its own PostgreSQL on http://127.0.0.1:8000'
@@ -30,6 +35,7 @@ help:
 	@echo 'make test-long    run the tests that take minutes'
 	@echo 'make test-evidence run 1,000 random edits of an evidence pack, all of which the verifier must find'
 	@echo 'make test-client  run the tests and type checks of the Python client, against a service of its own'
+	@echo 'make test-generators generate clients from the OpenAPI document, compile and run them (needs npm and Java)'
 	@echo 'make check        check formatting, lint, types and import contracts'
 	@echo 'make format       format the code and sort its imports'
 	@echo 'make lock         rewrite the lock files from pyproject.toml (UPGRADE=--upgrade for newer versions)'
@@ -54,6 +60,9 @@ test-client: install $(CLIENT_VENV)/.installed
 	cd $(CLIENT) && $(abspath $(CLIENT_BIN))/mypy
 	cd $(CLIENT) && SUBUSERS_COMMAND=$(abspath $(BIN))/subusers $(abspath $(CLIENT_BIN))/python -m pytest $(ARGS)
 
+test-generators: install-dev $(GENERATORS_VENV)/.installed $(GENERATORS)/node_modules/.installed
+	$(PYTEST) -m long $(GENERATORS) $(ARGS)
+
 check: install-dev
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
@@ -70,6 +79,7 @@ lock: install-dev
 	$(COMPILE_SERVICE) --group=pyproject.toml:dev --constraint=requirements.lock --output-file=requirements-dev.lock
 	$(COMPILE) --group=$(CLIENT)/pyproject.toml:test --all-extras --constraint=requirements-dev.lock \
 		--output-file=$(CLIENT)/requirements-test.lock $(CLIENT)/pyproject.toml
+	$(COMPILE) --group=$(GENERATORS)/pyproject.toml:generators --output-file=$(GENERATORS)/requirements.lock
 
 bench: install-dev
 	$(BIN)/python -m benchmarks.run $(ARGS)
@@ -104,11 +114,22 @@ $(CLIENT_VENV)/.installed: $(CLIENT)/requirements-test.lock $(CLIENT)/pyproject.
 	@$(CLIENT_INSTALL) --no-build-isolation --editable $(CLIENT)
 	@touch $@
 
+$(GENERATORS_VENV)/.installed: $(GENERATORS)/requirements.lock
+	@echo 'Installing the packages of $(GENERATORS)/requirements.lock into $(GENERATORS_VENV)'
+	@"$(PYTHON)" -m venv $(GENERATORS_VENV)
+	@$(GENERATORS_BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes \
+		--requirement $(GENERATORS)/requirements.lock
+	@touch $@
+
+$(GENERATORS)/node_modules/.installed: $(GENERATORS)/package-lock.json
+	@npm ci --prefix $(GENERATORS) --no-audit --no-fund
+	@touch $@
+
 $(VENV)/.created:
 	@"$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || { echo 'subusers needs Python 3.11 or later: make PYTHON=/path/to/python3' >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(CLIENT_VENV) $(CLIENT)/.mypy_cache $(CLIENT)/.pytest_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) $(CLIENT_VENV) $(GENERATORS_VENV) $(GENERATORS)/node_modules $(CLIENT)/.mypy_cache $(CLIENT)/.pytest_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

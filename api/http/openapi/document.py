@@ -273,9 +273,13 @@ def _with_default_in_words(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_webhooks(document: dict[str, Any], public_url: str) -> None:
-    """Describe the requests that webhooks send: one for each type of event."""
+    """Describe the requests that webhooks send: one for each type of event.
+
+    They are components: openapi-generator would make invalid Python code of webhooks that are described in place.
+    """
     document["tags"].append(EVENTS_TAG)
-    document["webhooks"] = {
+    document["webhooks"] = {event.type: {"$ref": f"#/components/pathItems/{event.type}"} for event in CATALOG}
+    document["components"]["pathItems"] = {
         event.type: {
             "post": {
                 "operationId": f"receive_{event.type.replace('.', '_')}",
