@@ -103,13 +103,14 @@ def command_context(account_id: UUID | None = None, reason: str | None = None) -
     actor_type = ACTOR_TYPE_BY_SCOPE.get(key.scope, ActorType.MAIN_ACCOUNT)
     actor_id = account_id if actor_type is ActorType.MAIN_ACCOUNT else key.api_key_id
     describes_command = key.scope in {Scope.PORTAL, Scope.SUPPORT}
+    reason_header = _text_header("X-Reason", MAX_REASON_LENGTH) if describes_command else None
     return CommandContext(
         actor_type,
         str(actor_id) if actor_id is not None else None,
         request_state.request_id,
         request_state.client_ip,
         request_state.client_agent,
-        reason or (_text_header("X-Reason", MAX_REASON_LENGTH) if describes_command else None),
+        reason or reason_header,
         str(key.api_key_id),
         _text_header("X-Actor", MAX_PERSON_LENGTH) if describes_command else None,
     )

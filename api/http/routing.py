@@ -135,6 +135,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         clients of the API are left out with `is_documented=False`.
         """
         statuses = {*(COMMON_STATUSES if scopes else ()), *problems, *(BODY_STATUSES if body or form else ())}
+        is_command = RECORDED_POSITION in response_headers
         documentation: dict[str, Any] = {
             "responses": {str(status.value): _problem(status) for status in sorted(statuses)},
             "security": [{"apiKey": []}] if scopes else [],
@@ -143,7 +144,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             "x-headers": [
                 *headers,
                 *(PORTAL_HEADERS if Scope.PORTAL in scopes else ()),
-                *(COMMAND_HEADERS if method != "GET" and {Scope.PORTAL, Scope.SUPPORT} & {*scopes} else ()),
+                *(COMMAND_HEADERS if is_command and {Scope.PORTAL, Scope.SUPPORT} & {*scopes} else ()),
             ],
             "x-response-headers": list(response_headers),
         }
