@@ -40,7 +40,7 @@ class RecordingMailTransport:
 class RecordedRequest:
     """A signed webhook request."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.postgres.prepared_statements import named_row
 from api.bootstrap.connections import connect_for_maintenance
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ class SavedState:
         ]
         with self._connection.transaction():
             self._connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SAVED_SCHEMA)))
-            for name, has_rows in self._connection.execute(TABLES).fetchall():
-                table, saved = sql.Identifier("public", name), sql.Identifier(SAVED_SCHEMA, name)
+            for row in self._connection.cursor(row_factory=named_row).execute(TABLES).fetchall():
+                table, saved = sql.Identifier("public", row.relname), sql.Identifier(SAVED_SCHEMA, row.relname)
                 statements.append(sql.SQL("DELETE FROM {}").format(table))
-                if has_rows:
+                if row.has_rows:
                     self._connection.execute(sql.SQL("CREATE TABLE {} AS TABLE {}").format(saved, table))
                     insert = sql.SQL("INSERT INTO {} OVERRIDING SYSTEM VALUE TABLE {}")
                     statements.append(insert.format(table, saved))
