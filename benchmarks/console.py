@@ -11,9 +11,7 @@ import argparse
 import random
 import re
 import sys
-import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
@@ -26,6 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from api.bootstrap import composition_root
+from api.bootstrap.testing.followers import running_followers
 from api.console.cookies import SESSION, Cookie
 from api.flask_application import create_app
 from application.command_context import CommandContext
@@ -37,7 +36,7 @@ from domain.event_metadata import ActorType
 from domain.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from flask import Flask
@@ -126,21 +125,6 @@ class Visit:
         expected_status = EXPECTED_STATUS.search(self.name)
         if response.status_code != int(expected_status[1] if expected_status else 200):
             sys.exit(f"{self.path}: {response.status}")
-
-
-@contextmanager
-def run_followers(service: Service) -> Iterator[None]:
-    """Run the followers while the block runs."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=follower.run, args=[stop]) for follower in service.workers.followers]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def populate(service: Service) -> Sequence[UUID]:
@@ -257,7 +241,7 @@ def main() -> int:
     with temporary_database() as settings:
         service = composition_root.build(settings)
         structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-        with run_followers(service):
+        with running_followers(service):
             sub_user_ids = populate(service)
             while any(follower.behind for follower in service.queries.progress.followers()):
                 time.sleep(POLL_SECONDS)

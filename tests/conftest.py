@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import tempfile
-import threading
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from api.bootstrap import composition_root
 from api.bootstrap.config import Settings
 from api.bootstrap.signing_keys import SigningKeys
+from api.bootstrap.testing.followers import running_followers
 from api.http import refusal_timing
 from api.http.authentication import add_request_id
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
@@ -262,25 +262,6 @@ def build(settings: Settings, clock: TravelingClock, quick_hashes: None) -> Iter
 def service(build: Callable[..., Service]) -> Service:
     """Service on the test's database. Its followers run only if the test also uses `followers`."""
     return build()
-
-
-@contextmanager
-def running_followers(service: Service) -> Iterator[None]:
-    """Run a service's followers for the duration of the block."""
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=follower.run, args=[stop], name=follower.view.name)
-        for follower in service.workers.followers
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        service.signals.signal()  # wakes them, so that they see `stop`
-        for thread in threads:
-            thread.join()
 
 
 @pytest.fixture

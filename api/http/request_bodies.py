@@ -92,10 +92,7 @@ def read_json(raw: bytes) -> Any:
 def read_body(schema: Schema) -> Any:
     """Return the body of this request, loaded by a schema. Raises a `Problem`."""
     body = PARSER.load_json(request_ctx.request, schema)
-    try:
-        return schema.load(body)
-    except ValidationError as error:
-        raise unprocessable(_with_safe_names(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
+    return _load(schema, body)
 
 
 def read_form(schema: Schema) -> Any:
@@ -113,10 +110,7 @@ def read_form(schema: Schema) -> Any:
     form = dict(pairs)
     if len(form) != len(pairs):
         raise _malformed("The body has a repeated parameter.")
-    try:
-        return schema.load(form)
-    except ValidationError as error:
-        raise unprocessable(_with_safe_names(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
+    return _load(schema, form)
 
 
 def read_query(schema: Schema) -> Any:
@@ -132,6 +126,13 @@ def read_query(schema: Schema) -> Any:
     if repeated:
         raise unprocessable(_with_safe_names({name: ["must be given once"] for name in repeated}))
     return PARSER.parse(schema, request, location="query")
+
+
+def _load(schema: Schema, values: dict[str, Any]) -> Any:
+    try:
+        return schema.load(values)
+    except ValidationError as error:
+        raise unprocessable(_with_safe_names(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
 
 
 def _refuse_constant(name: str) -> NoReturn:

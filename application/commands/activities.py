@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from application.commands.reported_sub_users import reported_sub_user_keys
+from application.commands.reports import report_metadata, reported_sub_user_keys
 from application.commands.resources import RecordedReports
 from application.data_keys import load_owner_key
 from application.repository import Outcome
@@ -66,7 +66,6 @@ class Activities:
 def _event(
     account_id: UUID, activity: Activity, key: PersonKey, now: datetime, context: CommandContext
 ) -> SubUserActivityRecorded:
-    metadata = context.encrypted_with(key)
     return SubUserActivityRecorded(
         originator_id=uuid4(),
         originator_version=1,
@@ -77,10 +76,5 @@ def _event(
         target=key.encrypt("target", activity.target) if activity.target is not None else None,
         details=key.encrypt("details", activity.details) if activity.details is not None else None,
         occurred_at=activity.occurred_at or now,
-        request_id=metadata.request_id,
-        ip=metadata.ip,
-        user_agent=metadata.user_agent,
-        reason=metadata.reason,
-        actor_api_key_id=metadata.actor_api_key_id,
-        actor_person=metadata.actor_person,
+        **report_metadata(context, key),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from application.commands.reported_sub_users import reported_sub_user_keys
+from application.commands.reports import report_metadata, reported_sub_user_keys
 from application.commands.resources import RecordedReports
 from application.data_keys import load_owner_key
 from application.repository import Outcome
@@ -106,7 +106,6 @@ class UsageReports:
 def _event(
     account_id: UUID, report: UsageReport, key: PersonKey, now: datetime, context: CommandContext
 ) -> UsageRecorded:
-    metadata = context.encrypted_with(key)
     return UsageRecorded(
         originator_id=uuid4(),
         originator_version=1,
@@ -116,10 +115,5 @@ def _event(
         conversation_ms=report.conversation_ms,
         llm_tokens=report.llm_tokens,
         occurred_at=report.occurred_at or now,
-        request_id=metadata.request_id,
-        ip=metadata.ip,
-        user_agent=metadata.user_agent,
-        reason=metadata.reason,
-        actor_api_key_id=metadata.actor_api_key_id,
-        actor_person=metadata.actor_person,
+        **report_metadata(context, key),
     )

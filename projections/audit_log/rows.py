@@ -83,11 +83,7 @@ def audit_row(
         occurred_at=index_entry.occurred_at,
         recorded_at=event.timestamp,
         action=index_entry.action,
-        actor={
-            **_actor(event, names),
-            "api_key_id": getattr(event, "actor_api_key_id", None),
-            "person": decrypted.get("actor_person"),
-        },
+        actor=_actor(event, names, decrypted.get("actor_person")),
         sub_user_id=index_entry.sub_user_id,
         target=decrypted.get("target"),
         ip=decrypted.get("ip"),
@@ -126,7 +122,7 @@ def _parse_activity_details(text: str | None) -> Any:
     return json.loads(text) if text is not None and text != ERASED else text
 
 
-def _actor(event: events.AnyEvent, names: Mapping[str, str]) -> dict[str, str | None]:
+def _actor(event: events.AnyEvent, names: Mapping[str, str], person: str | None) -> dict[str, str | None]:
     if isinstance(event, events.ReportedEvent):
         actor_type, actor_id = str(ActorType.SUB_USER), str(event.sub_user_id)
     else:
@@ -134,4 +130,10 @@ def _actor(event: events.AnyEvent, names: Mapping[str, str]) -> dict[str, str | 
     name = names.get(actor_id)
     if name is None and actor_type == ActorType.SUB_USER:
         name = ERASED
-    return {"type": actor_type, "id": actor_id or None, "name": name}
+    return {
+        "type": actor_type,
+        "id": actor_id or None,
+        "name": name,
+        "api_key_id": getattr(event, "actor_api_key_id", None),  # events of API keys have none
+        "person": person,
+    }

@@ -129,20 +129,19 @@ class UsageQueries:
         return PlanUsage(plan, period, _usage(usage_row) if usage_row is not None else Usage())
 
     def _days(self, first: date | None, last: date | None, plan: PlanUsage | None) -> tuple[date, date]:
+        last_day = last or self._today()
         if first is None:
-            last = last or self._today()
             try:
-                return (plan.plan.period_of(last).first if plan is not None else last.replace(day=1)), last
+                return (plan.plan.period_of(last_day).first if plan is not None else last_day.replace(day=1)), last_day
             except OverflowError:
                 raise InvalidValue(
                     "until", "must be at least a month from the ends of the calendar (years 1 and 9999)"
                 ) from None
-        days = ((last or self._today()) - first).days + 1
-        if not 1 <= days <= MAX_DAYS and last is None:
+        if 1 <= (last_day - first).days + 1 <= MAX_DAYS:
+            return first, last_day
+        if last is None:
             raise InvalidValue("since", f"must be today or at most {MAX_DAYS - 1} days before, unless `until` is set")
-        if not 1 <= days <= MAX_DAYS:
-            raise InvalidValue("until", f"must be 1 to {MAX_DAYS} days after `since`")
-        return first, last or self._today()
+        raise InvalidValue("until", f"must be 1 to {MAX_DAYS} days after `since`")
 
     def _today(self) -> date:
         return self._clock().astimezone(UTC).date()

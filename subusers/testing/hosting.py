@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from api.bootstrap.config import Settings
 from api.bootstrap.cores import available_cores
 from api.bootstrap.maintenance import run_migrations
 from api.bootstrap.signing_keys import SigningKeys
+from api.bootstrap.testing.followers import running_followers
 from api.bootstrap.testing.recorders import RecordingMailTransport, RecordingWebhookSender
 from api.bootstrap.testing.store import SavedState
 from api.bootstrap.transports import Transports
@@ -28,10 +29,8 @@ from subusers.testing.controls import AdvancingClock, Controls
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from api.bootstrap.service import Service
 
 HOST = "127.0.0.1"
 THIS_MACHINE = WebhookUrlPolicy((ip_network("127.0.0.0/8"), ip_network("::1/128")), frozenset({"localhost"}))
@@ -50,7 +49,7 @@ def host(channel: socket.socket, folder: Path, owner_url: str, service_url: str)
         run_migrations(settings)
         clock, mails, requests = AdvancingClock(), RecordingMailTransport(settings.public_url), RecordingWebhookSender()
         service = stack.enter_context(closing(build(settings, clock, transports=Transports(mails, requests))))
-        stack.enter_context(_running_followers(service))
+        stack.enter_context(running_followers(service))
         saved_state = stack.enter_context(closing(SavedState(owner_url)))
         controls = Controls(service, clock, mails, requests, saved_state)
         ready = {"url": settings.public_url, "api_key": controls.prepare()}
@@ -77,21 +76,6 @@ def _settings(folder: Path, port: int, owner_url: str, service_url: str) -> Sett
         cores=available_cores(),
         webhook_receivers=THIS_MACHINE,
     )
-
-
-@contextmanager
-def _running_followers(service: Service) -> Iterator[None]:
-    stop = threading.Event()
-    threads = [threading.Thread(target=follower.run, args=[stop]) for follower in service.workers.followers]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        service.signals.signal()  # wakes them, so that they see `stop`
-        for thread in threads:
-            thread.join()
 
 
 def _answer(channel: socket.socket, controls: Controls, ready: dict[str, str]) -> None:

@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from api.bootstrap.current_reader import current_reader
+from api.bootstrap.testing.followers import running_followers
 from api.console.cookies import SESSION
 from api.console.current_user import authenticate_visitor
 from application.commands.api_keys import Scope
 from tests.api.clients import ApiClient, ApiClients, require_problem
 from tests.api_keys import add_api_key
 from tests.builders import PORTAL
-from tests.conftest import running_followers
 from tests.postgres import fetch
 
 if TYPE_CHECKING:

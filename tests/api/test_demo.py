@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api.bootstrap.demo_marker import demo_account
+from api.bootstrap.testing.followers import running_followers
 from api.demo import first_start
 from api.demo.first_start import create_demo, is_incomplete_demo
 from application.command_context import CommandContext
@@ -17,7 +18,6 @@ from domain.event_metadata import ActorType
 from projections.audit_log.queries import AuditFilter
 from projections.sub_users.queries import SubUserFilter
 from tests.builders import Company
-from tests.conftest import running_followers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.bootstrap import connections
+from api.bootstrap.testing.followers import running_followers
 from projections.runtime.rebuild import rebuild
 from tests.api.clients import Account, ApiClients, SubUser
 from tests.api.route_table import Route, routes
 from tests.builders import deliver_mails
-from tests.conftest import running_followers
 from tests.table_contents import contents, encodings_of, tables_containing
 
 if TYPE_CHECKING:

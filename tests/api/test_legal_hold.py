@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.postgres.maintenance import migrations
+from api.bootstrap.testing.followers import running_followers
 from application.commands.resources import ERASED
 from tests.api.clients import ApiClients
 from tests.api.test_erasure import PERSONAL_DATA, create_sub_user_with_traces, personal_data_in, read_all_routes
 from tests.builders import Company
-from tests.conftest import running_followers
 from tests.postgres import connect, fetch
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.bootstrap.testing.followers import running_followers
 from api.http import downloads
 from projections.audit_log import queries
 from tests.api.clients import OWN_PASSWORD, ApiClients, require_problem
-from tests.conftest import running_followers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,11 +12,11 @@ from eventsourcing.persistence import StoredEvent
 from structlog.testing import capture_logs
 
 from adapters.postgres.signals import CHANNEL
+from api.bootstrap.testing.followers import running_followers
 from application.errors import StoreUnavailable
 from projections.runtime import follower_loop, leader_lock, projection_follower
 from projections.runtime.projection_follower import EventNotApplied, ProjectionFollower
 from projections.sub_users.queries import SubUserFilter
-from tests.conftest import running_followers
 from tests.jobs import running_jobs
 from tests.postgres import connect, fetch, terminate_connections
 from tests.waiting import eventually

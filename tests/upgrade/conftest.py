@@ -17,9 +17,10 @@ from typer.testing import CliRunner
 from adapters.postgres.maintenance.migrations import migrate
 from api.bootstrap import composition_root
 from api.bootstrap.signing_keys import SigningKeys
+from api.bootstrap.testing.followers import running_followers
 from api.cli import app
 from api.flask_application import create_app
-from tests.conftest import running_followers, settings_on
+from tests.conftest import settings_on
 from tests.postgres import connect, database_copy, service_role
 from tests.upgrade import store_story
 from tests.upgrade.exchanges import in_process

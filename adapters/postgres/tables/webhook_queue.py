@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
+    from psycopg import Connection
+    from psycopg.rows import DictRow
 
     from adapters.postgres.tables.webhooks import WebhookCipher
     from application.commands.webhooks import Delivery
@@ -54,16 +56,13 @@ class PostgresWebhookQueue:
             row = connection.execute(SQL["claim_webhook"], parameters, prepare=True).fetchone()
             if row is None:
                 return None
-        return Claim(claim_id, self._cipher.webhook(row), self.secrets(row["webhook_id"], now))
+            secrets = self._find_secrets(connection, row["webhook_id"], now)
+        return Claim(claim_id, self._cipher.webhook(row), secrets)
 
     def secrets(self, webhook_id: UUID, now: datetime) -> Sequence[bytes]:
         """Return the valid signing secrets of a webhook, newest first. Raises `MasterKeyMissing`."""
-        key = {"webhook_id": webhook_id, "now": now}
         with self._database.get_connection() as connection:
-            rows = connection.execute(SQL["find_secrets"], key, prepare=True).fetchall()
-        return [
-            self._cipher.decrypt(webhook_id, "secret", row["master_key_id"], row["encrypted_secret"]) for row in rows
-        ]
+            return self._find_secrets(connection, webhook_id, now)
 
     def may_send(self, claim: Claim, now: datetime) -> bool:
         """Return whether the claim is still valid, and the webhook's API key still active."""
@@ -97,6 +96,13 @@ class PostgresWebhookQueue:
             parameters = {**_key(claim), **vars(delivery), "slow": delivery.is_slow, **times}
             cursor = connection.execute(SQL[statement], parameters, prepare=True)
         return cursor.rowcount == 1
+
+    def _find_secrets(self, connection: Connection[DictRow], webhook_id: UUID, now: datetime) -> Sequence[bytes]:
+        key = {"webhook_id": webhook_id, "now": now}
+        rows = connection.execute(SQL["find_secrets"], key, prepare=True).fetchall()
+        return [
+            self._cipher.decrypt(webhook_id, "secret", row["master_key_id"], row["encrypted_secret"]) for row in rows
+        ]
 
 
 def _key(claim: Claim) -> dict[str, object]:
