@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import EmailMessage
     from pathlib import Path
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of an attribute of its own at every login
 
 USER, PASSWORD = "me@portal.example", "p/w?#@:+%"
 SMTP_LOGIN = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 
+from domain.main_account import MAILS_PER_SUB_USER
 from tests.processes.portal import Portal
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ class AcknowledgedRequest:
 
 @dataclass
 class Account:
-    """Expected state of an account: names and statuses of its sub-users, and the number of events by action."""
+    """Expected state of an account: names, statuses and mails of its sub-users, and the number of events by action."""
 
     path: str
     sub_users: dict[str, dict[str, str]] = field(default_factory=dict)
+    mail_counts: Counter[str] = field(default_factory=Counter)
     action_counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -92,15 +94,20 @@ class PersistentClient:
         account.action_counts["sub_user.details_changed"] += 1
 
     def _activate(self, account: Account, sub_user_id: str) -> None:
-        """Activate a sub-user, or send credentials again to an active one."""
+        """Activate a sub-user, or send credentials again to an active one until the limit of mails refuses it."""
         path = f"{account.path}/sub-users/{sub_user_id}"
-        if account.sub_users[sub_user_id]["status"] == "active":
-            self._send("POST", f"{path}/credentials-mail", None, idempotent=True)
-            account.action_counts["sub_user.password_reset"] += 1
-        else:
+        if account.sub_users[sub_user_id]["status"] == "inactive":
             self._send("PATCH", path, {"active": True})
             account.sub_users[sub_user_id]["status"] = "active"
             account.action_counts["sub_user.activated"] += 1
+        elif account.mail_counts[sub_user_id] < MAILS_PER_SUB_USER:
+            self._send("POST", f"{path}/credentials-mail", None, idempotent=True)
+            account.action_counts["sub_user.password_reset"] += 1
+        else:
+            response = self._retry("POST", f"{path}/credentials-mail", None, {"Idempotency-Key": uuid4().hex})
+            assert response.status_code == 429, f"mail beyond the limit: {response.status_code} {response.text}"
+            return
+        account.mail_counts[sub_user_id] += 1
 
     def _report_activities(self, account: Account, sub_user_id: str) -> None:
         activity = {"sub_user_id": sub_user_id, "action": "assistant.edited"}
