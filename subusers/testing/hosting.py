@@ -54,8 +54,12 @@ def host(channel: socket.socket, folder: Path, owner_url: str, service_url: str)
         controls = Controls(service, clock, mails, requests, saved_state)
         ready = {"url": settings.public_url, "api_key": controls.prepare()}
         application = Application(create_app(service), service.queries.event_tail.end)
-        threading.Thread(target=_answer, args=(channel, controls, ready), name="controls", daemon=True).start()
-        serve(lambda: application, settings, listener, Heartbeats(1).heartbeat_of(0))
+
+        def create() -> Application:  # called once the server handles SIGTERM, which the thread sends
+            threading.Thread(target=_answer, args=(channel, controls, ready), name="controls", daemon=True).start()
+            return application
+
+        serve(create, settings, listener, Heartbeats(1).heartbeat_of(0))
 
 
 def _settings(folder: Path, port: int, owner_url: str, service_url: str) -> Settings:
