@@ -216,13 +216,11 @@ def test_time_passes_until_the_next_reset(subusers_service: SubusersService, gra
 
 def test_start_and_reset_are_quick() -> None:
     """An idle machine needs less than 3 s for a start and 50 ms for a reset. A busy one may need ten times as long."""
-    starts, resets = list[float](), list[float]()
-    for _ in range(3):
-        started_at = time.monotonic()
-        with SubusersService() as service:
-            starts.append(time.monotonic() - started_at)
-            resets += [timed_reset(service) for _ in range(5)]
-    assert median(starts) < 10 * 3
+    started_at = time.monotonic()
+    with SubusersService() as service:
+        start = time.monotonic() - started_at
+        resets = [timed_reset(service) for _ in range(5)]
+    assert start < 10 * 3
     assert median(resets) < 10 * 0.05
 
 
@@ -250,7 +248,7 @@ def test_the_service_ends_with_the_tests() -> None:
 
 def test_a_stopped_service_can_be_stopped_again() -> None:
     """Also immediately after its start. It ends without an error each time."""
-    for _ in range(3):
+    for _ in range(2):
         service = SubusersService()
         service.stop()
         service.stop()
