@@ -142,10 +142,22 @@ class MainAccounts(Application[UUID]):
                     time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311  # spreads retries; not a secret
         raise TooBusy
 
-    def _save(self, account: MainAccount, writes: Sequence[TransactionalWrite]) -> int | None:
-        """Save the pending events of one account. The library's `save` does the same with more overhead."""
-        events = account.collect_events()
-        stored_events = [self.mapper.to_stored_event(event) for event in events]
-        positions = self.recorder.insert_events(stored_events, writes=[*side_effects_of(events), *writes])
-        self._store_snapshots(events, [account])
+    def save_together(
+        self,
+        events: Sequence[DomainEventProtocol[UUID]],
+        accounts: Sequence[MainAccount],
+        writes: Sequence[TransactionalWrite],
+    ) -> int | None:
+        """Save events of other streams, the pending events of accounts, and other writes in one transaction.
+
+        Return the position of the last event. Raises `VersionConflict`: the caller decides again. The library's `save`
+        does the same with more overhead, and without the side effects of the events.
+        """
+        all_events = [*events, *(event for account in accounts for event in account.collect_events())]
+        stored_events = [self.mapper.to_stored_event(event) for event in all_events]
+        positions = self.recorder.insert_events(stored_events, writes=[*side_effects_of(all_events), *writes])
+        self._store_snapshots(all_events, accounts)
         return positions[-1] if positions else None
+
+    def _save(self, account: MainAccount, writes: Sequence[TransactionalWrite]) -> int | None:
+        return self.save_together([], [account], writes)

@@ -1,21 +1,29 @@
-"""Side effects committed together with each event: ended sessions, deleted keys, removed directory entries."""
+"""Side effects committed together with each event: ended sessions, deleted keys, roles and grants."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from application.transactional_writes import (
+    AddGrant,
+    AddRole,
     CloseAccountSessions,
     ClosePersonSessions,
     CloseSession,
     EraseDataKey,
     ForgetAccountPasswords,
     LimitSessions,
+    LockPermissionCatalogue,
     RemoveAccountFromDirectory,
     RemoveAccountWebhooks,
+    RemoveGrant,
+    RemoveGrantsOfSubUser,
+    RemoveRole,
+    SetRolePermissions,
     TransactionalWrite,
 )
 from domain import events
+from domain.roles import default_grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +41,12 @@ SESSION_ENDING_EVENTS = (
 
 def side_effects_of(recorded_events: Iterable[object]) -> list[TransactionalWrite]:
     """Return the writes that must be committed together with these events, in the order of the events."""
-    return [write for event in recorded_events for write in _side_effects(event)]
+    return [
+        write
+        for event in recorded_events
+        for side_effects in (_side_effects, _role_side_effects)
+        for write in side_effects(event)
+    ]
 
 
 def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  # one return for each kind of event
@@ -61,5 +74,65 @@ def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  
             return []
 
 
+def _role_side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  # one return for each kind of event
+    """Return the rows by which checks of access decide. Whoever changes the catalogue locks it, then changes roles."""
+    match event:
+        case events.SubUserCreated():
+            return [_add_default_grant(event)]
+        case events.SubUserDeleted():
+            return [RemoveGrantsOfSubUser(event.sub_user_id)]
+        case events.RoleGranted():
+            return [_add_grant(event)]
+        case events.RoleRevoked():
+            return [RemoveGrant(event.grant_id)]
+        case events.RoleCreated():
+            return [
+                LockPermissionCatalogue(exclusive=False),
+                AddRole(event.role_id, event.account_id, event.permissions.split()),
+            ]
+        case events.RoleChanged() if event.permissions is not None:
+            return [
+                LockPermissionCatalogue(exclusive=False),
+                SetRolePermissions(event.role_id, event.permissions.split()),
+            ]
+        case events.RoleDeleted():
+            return [RemoveRole(event.role_id)]
+        case events.PermissionCatalogueSet():
+            return [LockPermissionCatalogue(exclusive=True)]
+        case _:
+            return []
+
+
 def _close_sessions(session_id: UUID | None, person_id: UUID) -> TransactionalWrite:
     return ClosePersonSessions(person_id) if session_id is None else CloseSession(session_id, person_id)
+
+
+def _add_default_grant(event: events.SubUserCreated) -> TransactionalWrite:
+    grant = default_grant(event.sub_user_id)
+    return AddGrant(
+        grant_id=grant.grant_id,
+        account_id=event.account_id,
+        sub_user_id=event.sub_user_id,
+        role_id=grant.role_id,
+        resource_type="",
+        resource_id="",
+        expires_at=None,
+        granted_at=event.timestamp,
+        version=event.originator_version,
+    )
+
+
+def _add_grant(event: events.RoleGranted) -> TransactionalWrite:
+    return AddGrant(
+        grant_id=event.grant_id,
+        account_id=event.account_id,
+        sub_user_id=event.sub_user_id,
+        role_id=event.role_id,
+        resource_type=event.resource_type or "",
+        resource_id=event.resource_id or "",
+        expires_at=event.expires_at,
+        granted_at=event.timestamp,
+        version=event.originator_version,
+        encrypted_label=event.resource_label,
+        encrypted_reason=event.reason,
+    )

@@ -18,7 +18,8 @@ The rules, with the numbers by which the tests refer to them:
  7. Deletion is final. It ends all sessions and erases the personal data, at once or after a legal hold.
  8. An account has at most 10 sub-users until support raises the limit. Inactive and hidden ones count.
  9. A hidden sub-user is left out of lists and reports, and keeps their access.
-10. A sub-user has only the operational permissions of `domain.permission_catalog`.
+10. What a sub-user may do, their roles say (`domain.access_decision`). A new one may do all that is not reserved for
+    the owner. Nobody but the owner and support grants roles.
 
 In addition, the number of credentials mails per hour is limited, and each usage threshold of the account's plan is
 reported once. A closed account refuses logins and changes, except deletions and erasures.
@@ -40,6 +41,7 @@ receives the time, ids, hashes and encrypted text as arguments.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -48,6 +50,7 @@ from eventsourcing.domain import Aggregate, event
 
 from domain import events, refusals
 from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
+from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
 from domain.snapshot import MainAccountSnapshot
 from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
 
@@ -110,6 +113,11 @@ class MainAccount(Aggregate):
     CredentialsMailed = events.CredentialsMailed
     CredentialsMailFailed = events.CredentialsMailFailed
     PersonalDataErased = events.PersonalDataErased
+    RoleCreated = events.RoleCreated
+    RoleChanged = events.RoleChanged
+    RoleDeleted = events.RoleDeleted
+    RoleGranted = events.RoleGranted
+    RoleRevoked = events.RoleRevoked
 
     def __init__(
         self,
@@ -132,6 +140,8 @@ class MainAccount(Aggregate):
         self.notified_thresholds: frozenset[Threshold] = frozenset()
         self.recent_mails: tuple[tuple[datetime, UUID], ...] = ()
         self.sub_users: dict[UUID, SubUser] = {}
+        self.roles: dict[UUID, Role] = {}
+        self.grant_counts: dict[UUID, Counter[UUID]] = {}
 
     # Commands: check the rules, then raise a refusal or record events
 
@@ -435,7 +445,129 @@ class MainAccount(Aggregate):
                 reply=reply,
             )
 
+    # Roles. The account knows how often a sub-user has each role. The grants themselves, up to 1000 for each
+    # sub-user, are rows that side effects write, because reading all of them with each command would take too long.
+
+    def create_role(self, role: Role, *, has_unique_name: bool, at: datetime, metadata: EventMetadata) -> None:
+        """Create a role. Raises `RoleLimitReached` or `RoleNameTaken`."""
+        self._ensure_open()
+        if len(self.roles) >= MAX_ROLES:
+            raise refusals.RoleLimitReached
+        if not has_unique_name:
+            raise refusals.RoleNameTaken
+        self._record(
+            self.RoleCreated,
+            at,
+            metadata,
+            role_id=role.role_id,
+            name=role.name,
+            description=role.description,
+            permissions=" ".join(sorted(role.permissions)),
+        )
+
+    def change_role(
+        self,
+        role_id: UUID,
+        *,
+        name: Ciphertext | None = None,
+        description: Ciphertext | None = None,
+        permissions: frozenset[str] | None = None,
+        has_unique_name: bool = True,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Change a role. None leaves a value unchanged. Raises `RoleNotFound`, `RoleIsBuiltIn` or `RoleNameTaken`."""
+        self._ensure_open()
+        role = self.own_role(role_id)
+        if not has_unique_name:
+            raise refusals.RoleNameTaken
+        new_permissions = permissions if permissions != role.permissions else None
+        if name is not None or description is not None or new_permissions is not None:
+            self._record(
+                self.RoleChanged,
+                at,
+                metadata,
+                role_id=role_id,
+                name=name,
+                description=description,
+                permissions=None if new_permissions is None else " ".join(sorted(new_permissions)),
+            )
+
+    def withdraw_permissions(self, names: AbstractSet[str], *, at: datetime, metadata: EventMetadata) -> None:
+        """Remove permissions from all roles that have them, because the catalogue no longer lets roles have them."""
+        for role in list(self.roles.values()):
+            if not role.permissions.isdisjoint(names):
+                permissions = " ".join(sorted(role.permissions - names))
+                self._record(
+                    self.RoleChanged,
+                    at,
+                    metadata,
+                    role_id=role.role_id,
+                    name=None,
+                    description=None,
+                    permissions=permissions,
+                )
+
+    def delete_role(self, role_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
+        """Delete a role that nobody has. Raises `RoleNotFound`, `RoleIsBuiltIn` or `RoleInUse`."""
+        self._ensure_open()
+        self.own_role(role_id)
+        if self.holders_of(role_id):
+            raise refusals.RoleInUse
+        self._record(self.RoleDeleted, at, metadata, role_id=role_id)
+
+    def grant_role(
+        self, grant: Grant, resource_label: Ciphertext | None, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Give a sub-user a role. Raises `SubUserNotFound`, `RoleNotFound` or `GrantLimitReached`."""
+        self._ensure_open()
+        self._ensure_exists(grant.sub_user_id)
+        if grant.role_id not in BUILT_IN_ROLES:
+            self.own_role(grant.role_id)
+        if self.grant_counts[grant.sub_user_id].total() >= MAX_GRANTS:
+            raise refusals.GrantLimitReached
+        self._record(
+            self.RoleGranted,
+            at,
+            metadata,
+            sub_user_id=grant.sub_user_id,
+            grant_id=grant.grant_id,
+            role_id=grant.role_id,
+            resource_type=grant.resource.type if grant.resource is not None else None,
+            resource_id=grant.resource.id if grant.resource is not None else None,
+            resource_label=resource_label,
+            expires_at=grant.expires_at,
+        )
+
+    def revoke_role(self, grant: Grant, *, at: datetime, metadata: EventMetadata) -> None:
+        """Take a role from a sub-user. `grant` is one of their grants. Raises `SubUserNotFound`."""
+        self._ensure_open()
+        self._ensure_exists(grant.sub_user_id)
+        self._record(
+            self.RoleRevoked,
+            at,
+            metadata,
+            sub_user_id=grant.sub_user_id,
+            grant_id=grant.grant_id,
+            role_id=grant.role_id,
+            resource_type=grant.resource.type if grant.resource is not None else None,
+            resource_id=grant.resource.id if grant.resource is not None else None,
+        )
+
     # Queries, and checks that record nothing
+
+    def own_role(self, role_id: UUID) -> Role:
+        """Return one of the account's own roles. Raises `RoleIsBuiltIn` or `RoleNotFound`."""
+        if role_id in BUILT_IN_ROLES:
+            raise refusals.RoleIsBuiltIn
+        try:
+            return self.roles[role_id]
+        except KeyError:
+            raise refusals.RoleNotFound from None
+
+    def holders_of(self, role_id: UUID) -> int:
+        """Return the number of sub-users who have a role, also on one resource or until a time that has passed."""
+        return sum(counts[role_id] > 0 for counts in self.grant_counts.values())
 
     def sub_user(self, sub_user_id: UUID) -> SubUser:
         """Return an existing sub-user. Raises `SubUserNotFound`, also for a deleted one."""
@@ -619,6 +751,7 @@ class MainAccount(Aggregate):
             access_expires_at=access_expires_at,
             password_issued_at=timestamp,
         )
+        self.grant_counts[sub_user_id] = Counter({OPERATOR: 1})
 
     @event(events.SubUserDetailsChanged)
     def _sub_user_details_changed(self, sub_user_id: UUID, name: Ciphertext | None, surname: Ciphertext | None) -> None:
@@ -672,6 +805,35 @@ class MainAccount(Aggregate):
     @event(events.SubUserDeleted)
     def _sub_user_deleted(self, sub_user_id: UUID) -> None:
         del self.sub_users[sub_user_id]
+        del self.grant_counts[sub_user_id]
+
+    @event(events.RoleCreated)
+    def _role_created(self, role_id: UUID, name: Ciphertext, description: Ciphertext, permissions: str) -> None:
+        self.roles[role_id] = Role(role_id, name, description, frozenset(permissions.split()))
+
+    @event(events.RoleChanged)
+    def _role_changed(
+        self, role_id: UUID, name: Ciphertext | None, description: Ciphertext | None, permissions: str | None
+    ) -> None:
+        role = self.roles[role_id]
+        self.roles[role_id] = Role(
+            role_id,
+            name or role.name,
+            description or role.description,
+            role.permissions if permissions is None else frozenset(permissions.split()),
+        )
+
+    @event(events.RoleDeleted)
+    def _role_deleted(self, role_id: UUID) -> None:
+        del self.roles[role_id]
+
+    @event(events.RoleGranted)
+    def _role_granted(self, sub_user_id: UUID, role_id: UUID) -> None:
+        self.grant_counts[sub_user_id] = self.grant_counts[sub_user_id] + Counter({role_id: 1})
+
+    @event(events.RoleRevoked)
+    def _role_revoked(self, sub_user_id: UUID, role_id: UUID) -> None:
+        self.grant_counts[sub_user_id] = self.grant_counts[sub_user_id] - Counter({role_id: 1})
 
     @event(events.CredentialsMailed)
     def _credentials_mailed(self, sub_user_id: UUID, caused_by: int) -> None:
@@ -694,6 +856,8 @@ class MainAccount(Aggregate):
         copy.__dict__ = {
             **self.__dict__,
             "sub_users": dict(self.sub_users),
+            "roles": dict(self.roles),
+            "grant_counts": dict(self.grant_counts),
             "_pending_events": list(self.pending_events),
         }
         return copy

@@ -89,6 +89,68 @@ class LimitNotRaised(Refusal):
     code = "limit-not-raised"
 
 
+class RoleNotFound(Refusal):
+    """There is no such role in this account."""
+
+    code = "role-not-found"
+
+
+class RoleNameTaken(Refusal):
+    """Another role of this account has this name."""
+
+    code = "role-name-taken"
+
+
+class RoleLimitReached(Refusal):
+    """The account has reached the limit of roles (50): delete one that nobody has."""
+
+    code = "role-limit-reached"
+
+
+class RoleIsBuiltIn(Refusal):
+    """Built-in roles cannot be changed or deleted."""
+
+    code = "role-built-in"
+
+
+class RoleInUse(Refusal):
+    """A sub-user has this role: revoke its grants first."""
+
+    code = "role-in-use"
+
+
+class GrantNotFound(Refusal):
+    """The sub-user has no such grant."""
+
+    code = "grant-not-found"
+
+
+class GrantLimitReached(Refusal):
+    """The sub-user has reached the limit of grants (1000): revoke some."""
+
+    code = "grant-limit-reached"
+
+
+class PermissionNotGrantable(Refusal):
+    """A role can only have grantable permissions of the catalogue."""
+
+    code = "permission-not-grantable"
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(permission)
+        self.permission = permission
+
+
+class PermissionInUse(Refusal):
+    """Roles have a permission that would no longer be grantable: remove it from them, or send `remove_from_roles`."""
+
+    code = "permission-in-use"
+
+    def __init__(self, permissions: frozenset[str]) -> None:
+        super().__init__(permissions)
+        self.permissions = permissions
+
+
 class RevisionMismatch(Refusal):
     """The sub-user has been changed since it was read."""
 

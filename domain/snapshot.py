@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -11,6 +12,7 @@ from eventsourcing.domain import CanSnapshotAggregate, DomainEvent
 from eventsourcing.utils import register_topic, resolve_topic
 
 from domain.plan import Plan, Resource, Threshold
+from domain.roles import OPERATOR, Role
 from domain.sub_user import CredentialsMailState, SubUser
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ sub-user has there to a constructor that does not know this field."""
 
 CREDENTIALS_VERSION = "credentials"
 """Key of `SubUser.credentials_version` in a snapshot."""
+
+
+DEFAULT_GRANTS = Counter({OPERATOR: 1})
+"""The grants of a sub-user of an account that never changed any, by role."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,12 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
                 "thresholds_told": sorted(map(_threshold_to_state, aggregate.notified_thresholds)),
                 "recent_mails": [[at.isoformat(), str(recipient)] for at, recipient in aggregate.recent_mails],
+                "roles": [_role_to_state(role) for role in aggregate.roles.values()],
+                "grant_counts": {
+                    str(sub_user_id): {str(role_id): count for role_id, count in counts.items()}
+                    for sub_user_id, counts in aggregate.grant_counts.items()
+                    if counts != DEFAULT_GRANTS
+                },
                 "sub_users": [_to_state(sub_user) for sub_user in aggregate.sub_users.values()],
                 PASSWORDS_ISSUED: {
                     str(sub_user.sub_user_id): sub_user.password_issued_at and sub_user.password_issued_at.isoformat()
@@ -89,6 +101,12 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
             for state in self.state["sub_users"]
         ]
         account.sub_users = {sub_user.sub_user_id: sub_user for sub_user in sub_users}
+        roles = map(_role_from_state, self.state.get("roles", ()))  # missing in older snapshots, as `grant_counts`
+        account.roles = {role.role_id: role for role in roles}
+        account.grant_counts = {sub_user.sub_user_id: DEFAULT_GRANTS for sub_user in sub_users} | {
+            UUID(sub_user_id): Counter({UUID(role_id): count for role_id, count in counts.items()})
+            for sub_user_id, counts in self.state.get("grant_counts", {}).items()
+        }
         return account
 
 
@@ -111,6 +129,14 @@ def _from_state(state: dict[str, Any]) -> SubUser:
             "credentials_mail": CredentialsMailState(state["credentials_mail"]),
         }
     )
+
+
+def _role_to_state(role: Role) -> dict[str, Any]:
+    return {**vars(role), "role_id": str(role.role_id), "permissions": sorted(role.permissions)}
+
+
+def _role_from_state(state: dict[str, Any]) -> Role:
+    return Role(**{**state, "role_id": UUID(state["role_id"]), "permissions": frozenset(state["permissions"])})
 
 
 def _plan(state: dict[str, Any] | None) -> Plan | None:

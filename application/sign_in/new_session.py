@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.transactional_writes import OpenSession
-from domain.permission_catalog import Permission, permissions_of
 
 if TYPE_CHECKING:
     from domain.assurance_level import AssuranceLevel
@@ -55,11 +54,6 @@ class NewSession:
     def must_change_password(self) -> bool:
         """Whether the session can only replace the temporary password."""
         return self.assurance.is_restricted
-
-    @property
-    def permissions(self) -> tuple[Permission, ...]:
-        """Permissions of a sub-user's session."""
-        return permissions_of(self.assurance)
 
     def as_write(self, metadata: EventMetadata) -> OpenSession:
         """Return the write that stores the session."""

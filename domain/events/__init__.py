@@ -26,7 +26,9 @@ from domain.events.main_account import (
     SubUserLimitRaised,
     UsageThresholdReached,
 )
+from domain.events.permission_catalogue import PermissionCatalogueEvent, PermissionCatalogueSet
 from domain.events.reported import ReportedEvent, SubUserActivityRecorded, UsageRecorded
+from domain.events.role import RoleChanged, RoleCreated, RoleDeleted, RoleGranted, RoleRevoked
 from domain.events.sub_user import (
     CredentialsMailed,
     CredentialsMailFailed,
@@ -57,7 +59,7 @@ from domain.events.webhook import (
     WebhookSecretRotated,
 )
 
-AnyEvent: TypeAlias = Event | ReportedEvent | WebhookEvent | ApiKeyEvent | AuditEvent
+AnyEvent: TypeAlias = Event | ReportedEvent | WebhookEvent | ApiKeyEvent | AuditEvent | PermissionCatalogueEvent
 """Any event of the store."""
 
 
@@ -70,7 +72,7 @@ def _topics(*bases: type[AnyEvent]) -> frozenset[str]:
     return frozenset(event_class.TOPIC for event_class in _classes(*bases))
 
 
-EVENT_CLASSES = _classes(Event, ReportedEvent, WebhookEvent, ApiKeyEvent, AuditEvent)
+EVENT_CLASSES = _classes(Event, ReportedEvent, WebhookEvent, ApiKeyEvent, PermissionCatalogueEvent, AuditEvent)
 """Every class of events, in the order in which documents list them."""
 
 ACCOUNT_TOPICS = _topics(Event)
@@ -79,8 +81,9 @@ ACCOUNT_TOPICS = _topics(Event)
 REPORTED_TOPICS = _topics(ReportedEvent)
 """Topics of events that the portal reports. Each has its own stream and its own time of occurrence."""
 
-OTHER_STREAM_TOPICS = _topics(WebhookEvent, ApiKeyEvent, AuditEvent)
-"""Topics in streams of webhooks, API keys and accesses. Their account, if any, is in the field `account_id`."""
+OTHER_STREAM_TOPICS = _topics(WebhookEvent, ApiKeyEvent, PermissionCatalogueEvent, AuditEvent)
+"""Topics in streams of webhooks, API keys, the permission catalogue and accesses. Their account, if any, is in the
+field `account_id`."""
 
 NON_ACCOUNT_TOPICS = REPORTED_TOPICS | OTHER_STREAM_TOPICS
 """Topics of events outside the streams of accounts."""

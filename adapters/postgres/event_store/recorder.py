@@ -41,6 +41,8 @@ CONFLICTS: dict[str, type[Exception]] = {
     "open_account": VersionConflict,
     "good_api_key": VersionConflict,
     "no_active_webhook": VersionConflict,
+    "catalogue_revision": VersionConflict,
+    "unused_permissions": VersionConflict,
 }
 """Exception for each constraint that concurrent commands can violate."""
 

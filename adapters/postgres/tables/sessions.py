@@ -32,20 +32,27 @@ class PostgresSessions:
         """Return the session of a token if it is active, and record its use at most once a minute."""
         key = {"token_hash": token_hash, "now": now}
         with self._database.get_connection() as connection:
-            session = next(map(_session, fetch_all(connection, SQL["find_session"], key)), None)
-            if session is not None and now - session.last_used_at > RECORD_USE_INTERVAL:
-                connection.execute(SQL["record_use"], key)
+            session = next(map(session_from, fetch_all(connection, SQL["find_session"], key)), None)
+        if session is not None:
+            self.record_use(session, token_hash, now)
         return session
+
+    def record_use(self, session: Session, token_hash: bytes, now: datetime) -> None:
+        """Record the use of a session, at most once a minute."""
+        if now - session.last_used_at > RECORD_USE_INTERVAL:
+            with self._database.get_connection() as connection:
+                connection.execute(SQL["record_use"], {"token_hash": token_hash, "now": now})
 
     def of_person(self, person_id: UUID, now: datetime) -> Sequence[Session]:
         """Return a person's active sessions, newest first."""
         with self._database.get_connection() as connection:
             cursor = connection.cursor(row_factory=named_row)
             rows = cursor.execute(SQL["find_sessions_of_person"], {"person_id": person_id, "now": now}).fetchall()
-        return [_session(row) for row in rows]
+        return [session_from(row) for row in rows]
 
 
-def _session(row: Any) -> Session:
+def session_from(row: Any) -> Session:
+    """Return the session in a row."""
     return Session(
         session_id=row.session_id,
         account_id=row.account_id,

@@ -213,3 +213,43 @@ DELETE FROM webhooks WHERE webhook_id = %(webhook_id)s
 -- name: RemoveAccountWebhooks
 -- Delete all webhooks of an account with their secrets and delivery logs.
 DELETE FROM webhooks WHERE account_id = %(account_id)s
+
+-- name: AddRole
+-- Insert a role.
+INSERT INTO account_roles (role_id, account_id, permissions)
+VALUES (%(role_id)s, %(account_id)s, %(permissions)s::text[])
+
+-- name: SetRolePermissions
+-- Replace the permissions of a role.
+UPDATE account_roles SET permissions = %(permissions)s::text[] WHERE role_id = %(role_id)s
+
+-- name: RemoveRole
+-- Delete a role.
+DELETE FROM account_roles WHERE role_id = %(role_id)s
+
+-- name: AddGrant
+-- Insert a grant.
+INSERT INTO role_grants (grant_id, account_id, sub_user_id, role_id, resource_type, resource_id, expires_at, granted_at,
+                         version, encrypted_label, encrypted_reason)
+VALUES (%(grant_id)s, %(account_id)s, %(sub_user_id)s, %(role_id)s, %(resource_type)s, %(resource_id)s, %(expires_at)s,
+        %(granted_at)s, %(version)s, %(encrypted_label)s, %(encrypted_reason)s)
+
+-- name: RemoveGrant
+-- Delete a grant.
+DELETE FROM role_grants WHERE grant_id = %(grant_id)s
+
+-- name: RemoveGrantsOfSubUser
+-- Delete all grants of a sub-user.
+DELETE FROM role_grants WHERE sub_user_id = %(sub_user_id)s
+
+-- name: LockPermissionCatalogue
+-- Lock the permission catalogue until the transaction ends.
+SELECT FROM lock_permission_catalogue(%(exclusive)s)
+
+-- name: RequireCatalogueRevision
+-- Violate catalogue_revision if the locked permission catalogue has changed.
+SELECT FROM require_catalogue_revision(%(catalogue_id)s, %(revision)s)
+
+-- name: RequireUnusedPermissions
+-- Violate unused_permissions if a role has one of these permissions.
+SELECT FROM require_unused_permissions(%(permissions)s::text[])

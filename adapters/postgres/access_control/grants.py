@@ -1,0 +1,100 @@
+"""Tables of roles and grants, which checks of access read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adapters.postgres.prepared_statements import fetch_all
+from adapters.postgres.sql_files import statements
+from adapters.postgres.tables.sessions import PostgresSessions, session_from
+from application.ports.grants import AccessState, GrantRecord, SessionAccess
+from domain.roles import Grant, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from eventsourcing.postgres import PostgresDatastore
+
+SQL = statements("adapters.postgres.access_control", "grants")
+
+
+class PostgresGrants:
+    """Reads the tables `account_roles` and `role_grants`. Each answer is of one moment: a single statement."""
+
+    def __init__(self, database: PostgresDatastore, sessions: PostgresSessions, catalogue_id: UUID) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._catalogue_id = catalogue_id
+
+    def of_session(self, token_hash: bytes, now: datetime, resources: Iterable[Resource]) -> SessionAccess | None:
+        """Return the session of a token with the grants on everything and on some resources, and record its use."""
+        rows = self._fetch("grants_of_session", token_hash=token_hash, now=now, **_columns(resources))
+        if not rows:
+            return None
+        session = session_from(rows[0])
+        self._sessions.record_use(session, token_hash, now)
+        return SessionAccess(session, _state(rows))
+
+    def of_sub_user(self, account_id: UUID, sub_user_id: UUID, resources: Iterable[Resource]) -> AccessState:
+        """Return the grants of a sub-user on everything and on some resources."""
+        columns = _columns(resources)
+        return _state(self._fetch("grants_of_sub_user", account_id=account_id, sub_user_id=sub_user_id, **columns))
+
+    def of_sub_user_by_type(self, account_id: UUID, sub_user_id: UUID, resource_type: str | None) -> AccessState:
+        """Return the grants of a sub-user on everything and on resources of a type."""
+        key = {"account_id": account_id, "sub_user_id": sub_user_id, "resource_type": resource_type or ""}
+        return _state(self._fetch("grants_of_sub_user_by_type", **key))
+
+    def of_account(self, account_id: UUID, resource: Resource | None) -> AccessState:
+        """Return the grants of all sub-users of an account on everything and on a resource."""
+        columns = _columns([] if resource is None else [resource])
+        return _state(self._fetch("grants_of_account", account_id=account_id, **columns))
+
+    def list(self, sub_user_id: UUID) -> Sequence[GrantRecord]:
+        """Return all grants of a sub-user, oldest first."""
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, SQL["list_grants"], {"sub_user_id": sub_user_id})
+        return [
+            GrantRecord(_grant(row), row.granted_at, row.version, row.encrypted_label, row.encrypted_reason)
+            for row in rows
+        ]
+
+    def catalogue_revision(self) -> int:
+        """Return the current revision of the permission catalogue."""
+        (row,) = self._fetch("catalogue_revision")
+        revision: int = row.catalogue_revision
+        return revision
+
+    def accounts_with_permissions(self, names: Iterable[str]) -> Sequence[UUID]:
+        """Return the accounts in which a role has one of these permissions."""
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, SQL["accounts_with_permissions"], {"names": list(names)})
+        return [row.account_id for row in rows]
+
+    def _fetch(self, name: str, **parameters: Any) -> list[Any]:
+        with self._database.get_connection() as connection:
+            return fetch_all(connection, SQL[name], {"catalogue_id": self._catalogue_id, **parameters})
+
+
+def _columns(resources: Iterable[Resource]) -> dict[str, list[str]]:
+    """Return the parameters for grants on everything, which have an empty type and id, and on distinct resources."""
+    keys = [("", ""), *{(resource.type, resource.id): None for resource in resources}]
+    return {"types": [key[0] for key in keys], "ids": [key[1] for key in keys]}
+
+
+def _state(rows: Sequence[Any]) -> AccessState:
+    """Return the state in the rows of a statement: at least one, whose columns of a grant are null if there is none."""
+    granted = [row for row in rows if row.grant_id is not None]
+    return AccessState(
+        catalogue_revision=rows[0].catalogue_revision,
+        grants=[_grant(row) for row in granted],
+        role_permissions={row.role_id: frozenset(row.permissions) for row in granted if row.permissions is not None},
+        account_version=rows[0].account_version,
+    )
+
+
+def _grant(row: Any) -> Grant:
+    resource = Resource(row.resource_type, row.resource_id) if row.resource_type else None
+    return Grant(row.grant_id, row.sub_user_id, row.role_id, resource, row.grant_expires_at)

@@ -1,0 +1,117 @@
+"""The permission catalogue: its revisions, and the command that replaces it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+from application.data_keys import load_owner_key
+from application.errors import TooBusy, VersionConflict
+from application.repository import ATTEMPTS, Outcome
+from application.transactional_writes import RequireUnusedPermissions
+from domain import events
+from domain.permission_catalogue import CATALOGUE_ID, INITIAL_CATALOGUE, Permission, PermissionCatalogue
+from domain.refusals import PermissionInUse, RevisionMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from application.command_context import CommandContext
+    from application.ports.clock import Clock
+    from application.ports.grants import Grants
+    from application.ports.vault import Vault
+    from application.repository import MainAccounts
+    from domain.main_account import MainAccount
+
+
+class PermissionCatalogues:
+    """The permission catalogue of the installation, now and at earlier revisions."""
+
+    def __init__(self, accounts: MainAccounts, grants: Grants, vault: Vault, clock: Clock) -> None:
+        self._accounts = accounts
+        self._grants = grants
+        self._vault = vault
+        self._clock = clock
+        self.of_revision = cache(self._of_revision)  # the catalogue of a revision never changes
+
+    def current(self) -> PermissionCatalogue:
+        """Return the current catalogue."""
+        return self.of_revision(self._grants.catalogue_revision())
+
+    def as_of(self, at: datetime) -> PermissionCatalogue:
+        """Return the catalogue as it was at a time."""
+        revision = 0
+        for event in self._accounts.events.get(CATALOGUE_ID):
+            if event.timestamp > at:
+                break
+            revision = event.originator_version
+        return self.of_revision(revision)
+
+    def replace(
+        self,
+        permissions: Sequence[Permission],
+        context: CommandContext,
+        *,
+        if_revisions: Collection[int] | None = None,
+        remove_from_roles: bool = False,
+    ) -> Outcome[PermissionCatalogue]:
+        """Replace the catalogue. The same permissions record nothing.
+
+        Roles may have permissions that would no longer be grantable. Raises `PermissionInUse` then, unless
+        `remove_from_roles`: all roles lose them in the same transaction, each with an event. Raises `RevisionMismatch`.
+        """
+        for _ in range(ATTEMPTS):
+            current = self.current()
+            if if_revisions is not None and current.revision not in if_revisions:
+                raise RevisionMismatch
+            replaced = PermissionCatalogue(current.revision + 1, tuple(permissions))
+            if replaced.permissions == current.permissions:
+                return Outcome(current, None)
+            withdrawn = frozenset(current.grantable).difference(replaced.grantable)
+            at = self._clock()
+            accounts = self._withdraw(withdrawn, context, at, allowed=remove_from_roles)
+            event = events.PermissionCatalogueSet(
+                originator_id=CATALOGUE_ID,
+                originator_version=replaced.revision,
+                timestamp=at,
+                permissions=" ".join(replaced.by_name),
+                definitions=json.dumps([asdict(permission) for permission in permissions], separators=(",", ":")),
+                actor_type=context.actor_type,
+                actor_id=context.actor_id,
+                request_id=context.request_id,
+                ip=None,
+                user_agent=None,
+            )
+            try:
+                position = self._accounts.save_together(
+                    [event], accounts, [RequireUnusedPermissions(sorted(withdrawn))]
+                )
+            except VersionConflict:
+                continue
+            return Outcome(replaced, position)
+        raise TooBusy
+
+    def _withdraw(
+        self, names: frozenset[str], context: CommandContext, at: datetime, *, allowed: bool
+    ) -> list[MainAccount]:
+        """Return the accounts whose roles lose these permissions, with the events pending."""
+        account_ids = self._grants.accounts_with_permissions(sorted(names)) if names else []
+        if account_ids and not allowed:
+            raise PermissionInUse(names)
+        accounts = []
+        for account_id in account_ids:
+            account = self._accounts.load(account_id)
+            metadata = context.encrypted_with(load_owner_key(self._vault, account_id))
+            account.withdraw_permissions(names, at=at, metadata=metadata)
+            accounts.append(account)
+        return accounts
+
+    def _of_revision(self, revision: int) -> PermissionCatalogue:
+        if revision == 0:
+            return INITIAL_CATALOGUE
+        (event,) = self._accounts.events.get(CATALOGUE_ID, gt=revision - 1, lte=revision)
+        definitions = json.loads(cast("events.PermissionCatalogueSet", event).definitions)
+        return PermissionCatalogue(revision, tuple(Permission(**definition) for definition in definitions))

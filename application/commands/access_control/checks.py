@@ -1,0 +1,170 @@
+"""Checks of access: whether a session or a sub-user may do something, who may, and with which resources.
+
+Everything that decides is read as of one moment, so that no answer mixes two states.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.access_decision import AccessRules, Decision, Missing, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from application.commands.access_control.catalogue import PermissionCatalogues
+    from application.ports.clock import Clock
+    from application.ports.grants import AccessState, Grants
+    from application.ports.sessions import Session
+    from application.ports.vault import Vault
+    from application.repository import MainAccounts
+    from domain.main_account import MainAccount
+    from domain.permission_catalogue import PermissionCatalogue
+    from domain.roles import Grant, Resource
+    from domain.sub_user import SubUser
+
+
+@dataclass(frozen=True)
+class CheckedSession:
+    """An active session, its permissions on everything, and a decision for each question."""
+
+    session: Session
+    catalogue: PermissionCatalogue
+    permissions: tuple[str, ...]
+    decisions: Sequence[Decision]
+
+
+@dataclass(frozen=True)
+class AllowedResources:
+    """The resources of a permission's type that somebody may use: all, or those listed."""
+
+    all: bool
+    resources: Sequence[Resource] = ()
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A sub-user who may do something, by a grant."""
+
+    sub_user_id: UUID
+    grant: Grant
+
+
+class AccessChecks:
+    """Checks of access."""
+
+    def __init__(
+        self, accounts: MainAccounts, vault: Vault, grants: Grants, catalogues: PermissionCatalogues, clock: Clock
+    ) -> None:
+        self._accounts = accounts
+        self._vault = vault
+        self._grants = grants
+        self._catalogues = catalogues
+        self._clock = clock
+
+    def check_session(self, token_hash: bytes, questions: Sequence[Question]) -> CheckedSession | None:
+        """Return a session if it is active, with a decision for each question, and record its use."""
+        at = self._clock()
+        resources = [question.resource for question in questions if question.resource is not None]
+        access = self._grants.of_session(token_hash, at, resources)
+        if access is None:
+            return None
+        rules, grants = self._rules(access.state), access.state.grants
+        if access.session.assurance.is_restricted:
+            refused = [Decision(missing=Missing.OWN_PASSWORD) for _ in questions]
+            return CheckedSession(access.session, rules.catalogue, (), refused)
+        permissions = rules.permissions_on_everything(grants, at)
+        decisions = [rules.decide(question, grants, at) for question in questions]
+        return CheckedSession(access.session, rules.catalogue, permissions, decisions)
+
+    def check_sub_user(self, sub_user_id: UUID, questions: Sequence[Question]) -> list[Decision]:
+        """Return a decision for each question about a sub-user. An unknown one has no access."""
+        resources = [question.resource for question in questions if question.resource is not None]
+        account_id = self.account_of(sub_user_id)
+        if account_id is None:
+            return [Decision(missing=Missing.ACCESS) for _ in questions]
+        account, state = self._consistent(
+            account_id, lambda: self._grants.of_sub_user(account_id, sub_user_id, resources)
+        )
+        at = self._clock()
+        missing = missing_of_sub_user(account, sub_user_id, at)
+        if missing is not None:
+            return [Decision(missing=missing) for _ in questions]
+        rules = self._rules(state)
+        return [rules.decide(question, state.grants, at) for question in questions]
+
+    def resources_of_sub_user(self, sub_user_id: UUID, permission: str) -> AllowedResources:
+        """Return the resources for which a sub-user has a permission, sorted by id."""
+        account_id = self.account_of(sub_user_id)
+        if account_id is None:
+            return AllowedResources(all=False)
+        found = self._catalogues.current().by_name.get(permission)
+        resource_type = found.resource_type if found is not None else None
+        account, state = self._consistent(
+            account_id, lambda: self._grants.of_sub_user_by_type(account_id, sub_user_id, resource_type)
+        )
+        at = self._clock()
+        if missing_of_sub_user(account, sub_user_id, at) is not None:
+            return AllowedResources(all=False)
+        rules = self._rules(state)
+        if rules.decide(Question(permission), state.grants, at).is_allowed:
+            return AllowedResources(all=True)
+        resources = {grant.resource for grant in state.grants if grant.resource is not None}
+        allowed = [
+            resource
+            for resource in resources
+            if rules.decide(Question(permission, resource), state.grants, at).is_allowed
+        ]
+        return AllowedResources(all=False, resources=sorted(allowed, key=lambda resource: resource.id))
+
+    def permissions_of_sub_user(self, sub_user_id: UUID, resource: Resource | None) -> list[str]:
+        """Return the permissions that a sub-user has on a resource, or on everything (None), in display order."""
+        names = [permission.name for permission in self._catalogues.current().permissions]
+        questions = [Question(name, resource) for name in names]
+        decisions = self.check_sub_user(sub_user_id, questions)
+        return [name for name, decision in zip(names, decisions, strict=True) if decision.is_allowed]
+
+    def holders(self, account_id: UUID, question: Question) -> list[Holder]:
+        """Return the sub-users of an account who may do something, by the time of their creation."""
+        account, state = self._consistent(account_id, lambda: self._grants.of_account(account_id, question.resource))
+        return holders(account, self._rules(state), state.grants, question, self._clock())
+
+    def account_of(self, sub_user_id: UUID) -> UUID | None:
+        """Return the account of a sub-user; None if there is no such sub-user."""
+        entry = self._vault.entries([sub_user_id]).get(sub_user_id)
+        return entry.account_id if entry is not None and entry.account_id != sub_user_id else None
+
+    def _consistent(self, account_id: UUID, read: Callable[[], AccessState]) -> tuple[MainAccount, AccessState]:
+        """Return an account and the state of its grants at the same version."""
+        while True:
+            account, state = self._accounts.load(account_id), read()
+            if state.account_version == account.version:
+                return account, state
+
+    def _rules(self, state: AccessState) -> AccessRules:
+        return AccessRules(self._catalogues.of_revision(state.catalogue_revision), state.role_permissions)
+
+
+def missing_of_sub_user(account: MainAccount, sub_user_id: UUID, at: datetime) -> Missing | None:
+    """Return what a sub-user lacks to do anything at all, None if nothing."""
+    sub_user: SubUser | None = account.sub_users.get(sub_user_id)
+    if sub_user is None or account.access_refusal(sub_user, at) is not None:
+        return Missing.ACCESS
+    return Missing.OWN_PASSWORD if sub_user.must_change_password else None
+
+
+def holders(
+    account: MainAccount, rules: AccessRules, grants: Sequence[Grant], question: Question, at: datetime
+) -> list[Holder]:
+    """Return the sub-users who may do something at a time, by the time of their creation."""
+    found = []
+    for sub_user_id in account.sub_users:
+        if missing_of_sub_user(account, sub_user_id, at) is None:
+            own_grants = [grant for grant in grants if grant.sub_user_id == sub_user_id]
+            decision = rules.decide(question, own_grants, at)
+            if decision.grant is not None:
+                found.append(Holder(sub_user_id, decision.grant))
+    return found

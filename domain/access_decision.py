@@ -1,0 +1,97 @@
+"""The decision whether a sub-user may do something. Every check, search and report of access uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from domain.roles import Grant, Resource, permissions_of_role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from domain.permission_catalogue import PermissionCatalogue
+
+
+class Missing(StrEnum):
+    """What a refused request lacks."""
+
+    ACCESS = "access"
+    """An open account, and a sub-user who is active and whose access has not expired."""
+    OWN_PASSWORD = "own_password"
+    """A session that was opened with a password of the sub-user's own choice."""
+    PERMISSION = "permission"
+    """The permission: the catalogue does not have it."""
+    OWNER = "owner"
+    """The account's owner: the permission is reserved for them."""
+    RESOURCE_TYPE = "resource_type"
+    """A resource of the permission's type."""
+    GRANT = "grant"
+    """A grant in force that covers the permission and the resource."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A permission, and the resource that it is needed for: None is the account as a whole."""
+
+    permission: str
+    resource: Resource | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An answer: the grant that allows it, or what is missing."""
+
+    grant: Grant | None = None
+    missing: Missing | None = None
+
+    @property
+    def is_allowed(self) -> bool:
+        """Return whether a grant allows it."""
+        return self.grant is not None
+
+
+@dataclass(frozen=True)
+class AccessRules:
+    """The catalogue and the permissions of an account's own roles, at one time."""
+
+    catalogue: PermissionCatalogue
+    role_permissions: Mapping[UUID, frozenset[str]]
+
+    def decide(self, question: Question, grants: Iterable[Grant], at: datetime) -> Decision:
+        """Decide by the grants of one sub-user who has access. There are no rules that deny.
+
+        A grant on one resource allows nothing on the account as a whole, and only permissions of the resource's type.
+        """
+        permission = self.catalogue.by_name.get(question.permission)
+        if permission is None:
+            return Decision(missing=Missing.PERMISSION)
+        if permission.reserved:
+            return Decision(missing=Missing.OWNER)
+        if question.resource is not None and question.resource.type != permission.resource_type:
+            return Decision(missing=Missing.RESOURCE_TYPE)
+        allowing = [
+            grant
+            for grant in grants
+            if grant.is_in_force(at)
+            and grant.covers(question.resource)
+            and permission.name in self.permissions_of(grant.role_id)
+        ]
+        return Decision(min(allowing, key=_by_scope)) if allowing else Decision(missing=Missing.GRANT)
+
+    def permissions_on_everything(self, grants: Iterable[Grant], at: datetime) -> tuple[str, ...]:
+        """Return the permissions that are allowed on every resource, in display order."""
+        held = [grant for grant in grants if grant.resource is None]
+        return tuple(name for name in self.catalogue.grantable if self.decide(Question(name), held, at).is_allowed)
+
+    def permissions_of(self, role_id: UUID) -> frozenset[str]:
+        """Return the permissions of a role."""
+        return permissions_of_role(role_id, self.catalogue, self.role_permissions.get(role_id))
+
+
+def _by_scope(grant: Grant) -> tuple[bool, bool, str]:
+    """Sort key by which the grant that is reported is the widest and longest of those that allow something."""
+    return grant.resource is not None, grant.expires_at is not None, str(grant.grant_id)

@@ -1,0 +1,90 @@
+"""Permission catalogue of the installation: what the portal can let people do, and who may be granted it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from domain import refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CATALOGUE_ID = UUID("5b5e9ac4-3c3b-5d0e-9a55-7b6a4b0f0a00")
+"""Id of the stream. The revision of the catalogue is the version of the stream."""
+
+MAX_PERMISSIONS = 200
+MAX_NAME_LENGTH = 64
+
+ACCOUNT = "account"
+"""Resource type that stands for an account as a whole. No permission may have it."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A permission that the portal checks.
+
+    It applies to resources of `resource_type`, or to the account as a whole (None). Only the account's owner has a
+    `reserved` permission: no role contains it. A `reading` one changes nothing. `labels` are its names for people, by
+    language.
+    """
+
+    name: str
+    resource_type: str | None = None
+    reserved: bool = False
+    reading: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PermissionCatalogue:
+    """All permissions in display order. `revision` counts the changes; the catalogue of a revision never changes."""
+
+    revision: int
+    permissions: tuple[Permission, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Permission]:
+        """Return the permissions by name."""
+        return {permission.name: permission for permission in self.permissions}
+
+    @cached_property
+    def grantable(self) -> tuple[str, ...]:
+        """Return the names of the permissions that a role may contain, in display order."""
+        return tuple(permission.name for permission in self.permissions if not permission.reserved)
+
+    @cached_property
+    def grantable_for_reading(self) -> tuple[str, ...]:
+        """Return the names of the grantable permissions that change nothing, in display order."""
+        return tuple(
+            permission.name for permission in self.permissions if permission.reading and not permission.reserved
+        )
+
+    def ensure_grantable(self, names: Iterable[str]) -> None:
+        """Raise `PermissionNotGrantable` if a role may not contain one of these permissions."""
+        for name in names:
+            if name not in self.grantable:
+                raise refusals.PermissionNotGrantable(name)
+
+
+INITIAL_CATALOGUE = PermissionCatalogue(
+    0,
+    (
+        Permission("assistants", "assistant", labels={"en": "Assistants", "it": "Assistenti"}),
+        Permission("tools", "tool", labels={"en": "Tools", "it": "Strumenti"}),
+        Permission("rag_collections", "rag_collection", labels={"en": "RAG collections", "it": "Raccolte RAG"}),
+        Permission("statistics", reading=True, labels={"en": "Statistics", "it": "Statistiche"}),
+        Permission("reports", reading=True, labels={"en": "Reports", "it": "Report"}),
+        Permission(
+            "sub_user_management",
+            reserved=True,
+            labels={"en": "Sub-user management", "it": "Gestione dei sotto-utenti"},
+        ),
+        Permission("complete_logs", reserved=True, labels={"en": "Complete logs", "it": "Log completi"}),
+        Permission("billing_settings", reserved=True, labels={"en": "Billing settings", "it": "Fatturazione"}),
+        Permission("account_data", reserved=True, labels={"en": "Account data", "it": "Dati dell'account"}),
+    ),
+)
+"""Catalogue until the portal sets another one."""
