@@ -37,6 +37,7 @@ from domain.events.sub_user import (
     SubUserDeactivated,
     SubUserDeleted,
     SubUserDetailsChanged,
+    SubUserEmailChanged,
     SubUserLockedOut,
     SubUserLoggedIn,
     SubUserLoggedOut,
