@@ -10,6 +10,7 @@ from domain import events
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from application.ports.vault import PersonKey
     from domain.event_metadata import Ciphertext
 
 
@@ -43,6 +44,11 @@ def contacts_from(contact_events: Iterable[object]) -> list[Contact]:
                 name, surname = event.name or former.name, event.surname or former.surname
                 contacts.append(replace(former, version=event.originator_version, name=name, surname=surname))
     return contacts
+
+
+def decrypted_emails(contacts: Iterable[Contact], key: PersonKey) -> set[str]:
+    """Return every e-mail in these contacts of the person with this key."""
+    return {key.decrypt("email", encrypted) for encrypted in {contact.email for contact in contacts}}
 
 
 def contact_at(contacts: Iterable[Contact], version: int) -> Contact | None:

@@ -299,8 +299,8 @@ class MainAccount(Aggregate):
                 at,
                 metadata,
                 sub_user_id=sub_user_id,
-                email=edit.email,
-                email_hash=edit.email_hash,
+                email=edit.email.encrypted,
+                email_hash=edit.email.email_hash,
             )
         if edit.name is not None or edit.surname is not None:
             self._record(
@@ -502,8 +502,8 @@ class MainAccount(Aggregate):
         """Raise the refusal that `edit_sub_user` would raise, if any."""
         self._ensure_open()
         sub_user = self.sub_user(sub_user_id)
-        if edit.email_hash is not None:
-            holder = self.sub_user_with_email({edit.email_hash, *edit.hashes_under_existing_keys})
+        if edit.email is not None:
+            holder = self.sub_user_with_email(edit.email.all_hashes)
             if holder is not None and holder.sub_user_id != sub_user_id:
                 raise refusals.SubUserEmailTaken
         mails_password = edit.mails_new_password(sub_user)

@@ -181,18 +181,31 @@ class SubUser:
 
 
 @dataclass(frozen=True)
+class NewEmail:
+    """E-mail that replaces a sub-user's, with its hash under their own key.
+
+    `hashes_under_existing_keys` are its hashes under the keys of the account's sub-users.
+    """
+
+    encrypted: Ciphertext
+    email_hash: str
+    hashes_under_existing_keys: AbstractSet[str] = frozenset()
+
+    @property
+    def all_hashes(self) -> AbstractSet[str]:
+        """Every hash that the e-mail can have in the account."""
+        return {self.email_hash, *self.hashes_under_existing_keys}
+
+
+@dataclass(frozen=True)
 class SubUserEdit:
     """Changes of a sub-user that the main account requests, with encrypted texts. None leaves a value unchanged.
 
-    `email` comes with its hashes: `email_hash` under the sub-user's own key, `hashes_under_existing_keys` under the
-    keys of the account's sub-users.
     `access_expires_at` is applied only if `changes_expiry`, because None removes the expiry.
     `new_password` sets a new temporary password.
     """
 
-    email: Ciphertext | None = None
-    email_hash: str | None = None
-    hashes_under_existing_keys: AbstractSet[str] = frozenset()
+    email: NewEmail | None = None
     name: Ciphertext | None = None
     surname: Ciphertext | None = None
     visible: bool | None = None

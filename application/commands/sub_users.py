@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.commands.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
+from application.contact_history import decrypted_emails
 from application.data_keys import load_owner_and_sub_user_keys, load_owner_key
 from application.email_hashes import email_hashes, owner_email_hash
-from application.failed_attempts import forget_attempts, identities_of_sub_user
 from application.keyed_locks import KeyedLocks
-from application.throttle_keys import identity_key
+from application.throttle_keys import identity_key, identity_keys
 from application.transactional_writes import (
+    ForgetFailedAttempts,
     MoveAttemptExemption,
     PlaceLegalHold,
     ResetFailedAttempts,
@@ -23,7 +24,7 @@ from application.transactional_writes import (
     TransactionalWrite,
 )
 from domain.refusals import RevisionMismatch
-from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, SubUser, SubUserEdit
+from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, NewEmail, SubUser, SubUserEdit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -106,7 +107,6 @@ class SubUsers:
         Raises `SubUserLimitReached` or `SubUserEmailTaken`, if possible before the password is hashed, and
         `InvalidValue` for the password.
         """
-
         hashes_under_keys_of = self._hashes_under_keys(account_id, email)
         if password is not None:
             self._passwords.ensure_strong("password", password, [email, name, surname])
@@ -154,7 +154,7 @@ class SubUsers:
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         get_password = cache(lambda: changes.password or self._passwords.generate())
         get_password_hash = cache(lambda: self._passwords.hash(get_password()))
-        get_hashes = self._hashes_under_keys(account_id, changes.email) if changes.email is not None else None
+        get_hashes = self._hashes_under_keys(account_id, changes.email or "")
         checked_texts: tuple[Ciphertext, ...] | None = None
         if changes.password is not None or changes.email is not None or changes.active:
             loaded = self._accounts.load(account_id)
@@ -179,11 +179,7 @@ class SubUsers:
             issues_credentials = account.issues_credentials(sub_user_id, edit)
             account.edit_sub_user(sub_user_id, edit, at=at, metadata=context.encrypted_with(owner_key))
             changed_sub_user = account.sub_user(sub_user_id)
-            writes: list[TransactionalWrite] = []
-            if edit.email is not None:
-                former_identity = self._identity_key(owner_key, account, sub_user, sub_user_key)
-                identity = self._identity_key(owner_key, account, changed_sub_user, sub_user_key)
-                writes.append(MoveAttemptExemption(former_identity, identity, at))
+            writes = self._move_exemption(owner_key, account, sub_user, changed_sub_user, sub_user_key, at)
             if issues_credentials:
                 to_be_mailed = changed_sub_user.active or not changed_sub_user.was_activated
                 writes += [
@@ -253,10 +249,10 @@ class SubUsers:
             at, under_legal_hold = self._clock(), self._erasure_delay > timedelta()
             metadata = context.encrypted_with(owner_key)
             account.delete_sub_user(sub_user_id, under_legal_hold=under_legal_hold, at=at, metadata=metadata)
-            identities = identities_of_sub_user(
-                self._accounts, self._keyed_hasher, account, owner_key, sub_user_id, sub_user_key
-            )
-            writes: list[TransactionalWrite] = [*forget_attempts(identities)]
+            emails = decrypted_emails(self._accounts.contacts(account_id, sub_user_id), sub_user_key)
+            account_email_hash = owner_email_hash(self._keyed_hasher, owner_key, account)
+            identities = identity_keys(self._keyed_hasher, account_email_hash, emails)
+            writes: list[TransactionalWrite] = [ForgetFailedAttempts(identity) for identity in identities]
             if under_legal_hold:
                 due_at = at + self._erasure_delay
                 writes.append(PlaceLegalHold(sub_user_id, account_id, due_at, sub_user.name, sub_user.surname))
@@ -295,6 +291,23 @@ class SubUsers:
         """Return the write that lets a person log in with new credentials after failed attempts on earlier ones."""
         return ResetFailedAttempts(self._identity_key(owner_key, account, sub_user, sub_user_key), at, is_exempt)
 
+    def _move_exemption(
+        self,
+        owner_key: PersonKey,
+        account: MainAccount,
+        sub_user: SubUser,
+        changed_sub_user: SubUser,
+        sub_user_key: PersonKey,
+        at: datetime,
+    ) -> list[TransactionalWrite]:
+        """Return the write that lets the counters of failed attempts follow a changed e-mail, if it changed."""
+        if changed_sub_user.email == sub_user.email:
+            return []
+        former_identity, identity = (
+            self._identity_key(owner_key, account, version, sub_user_key) for version in (sub_user, changed_sub_user)
+        )
+        return [MoveAttemptExemption(former_identity, identity, at)]
+
     def _identity_key(
         self, owner_key: PersonKey, account: MainAccount, sub_user: SubUser, sub_user_key: PersonKey
     ) -> bytes:
@@ -330,16 +343,11 @@ def _edit(
     account: MainAccount,
     sub_user: SubUser,
     sub_user_key: PersonKey,
-    get_hashes: HashesUnderKeys | None,
+    get_hashes: HashesUnderKeys,
 ) -> SubUserEdit:
     """Return the encrypted changes, without texts that stay the same. Spellings of one e-mail are the same."""
-    email = changes.email
-    if email is not None and _is_same_email(email, sub_user_key.decrypt("email", sub_user.email), sub_user_key):
-        email = None
     return SubUserEdit(
-        email=sub_user_key.encrypt("email", email) if email is not None else None,
-        email_hash=sub_user_key.email_hash(email) if email is not None else None,
-        hashes_under_existing_keys=get_hashes(frozenset(account.sub_users)) if email and get_hashes else frozenset(),
+        email=_new_email(changes.email, account, sub_user, sub_user_key, get_hashes),
         name=_encrypt_if_changed("name", changes.name, sub_user.name, sub_user_key),
         surname=_encrypt_if_changed("surname", changes.surname, sub_user.surname, sub_user_key),
         visible=changes.visible,
@@ -350,8 +358,20 @@ def _edit(
     )
 
 
-def _is_same_email(email: str, other: str, sub_user_key: PersonKey) -> bool:
-    return sub_user_key.email_hash(email) == sub_user_key.email_hash(other)
+def _new_email(
+    email: str | None,
+    account: MainAccount,
+    sub_user: SubUser,
+    sub_user_key: PersonKey,
+    get_hashes: HashesUnderKeys,
+) -> NewEmail | None:
+    if email is None:
+        return None
+    email_hash = sub_user_key.email_hash(email)
+    if email_hash == sub_user_key.email_hash(sub_user_key.decrypt("email", sub_user.email)):
+        return None
+    hashes_under_existing_keys = get_hashes(frozenset(account.sub_users))
+    return NewEmail(sub_user_key.encrypt("email", email), email_hash, hashes_under_existing_keys)
 
 
 def _encrypt_if_changed(field: str, new: str | None, current: Ciphertext, sub_user_key: PersonKey) -> Ciphertext | None:

@@ -36,7 +36,7 @@ class MailQueue(Protocol):
         """Claim a mail that is due, so that other workers skip it for some time. Return None if there is none."""
 
     def has_sent_credentials(self, job: MailJob, since_version: int) -> bool:
-        """Return whether credentials that an event from `since_version` to `job` requested were mailed to its person."""
+        """Return whether credentials that events from `since_version` to `job` requested were mailed to its person."""
 
     def postpone(self, job: MailJob, until: datetime, reply: str) -> None:
         """Schedule the next attempt."""

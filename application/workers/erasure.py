@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from application.contact_history import decrypted_emails
 from application.email_hashes import owner_email_hash
-from application.failed_attempts import forget_attempts, identities_of_sub_user
-from application.throttle_keys import owner_identity_key, unknown_sub_users_key
+from application.throttle_keys import identity_keys, owner_identity_key, unknown_sub_users_key
+from application.transactional_writes import ForgetFailedAttempts
 from domain.event_metadata import ActorType, EventMetadata
 from domain.refusals import AccountNotFound
 
@@ -67,36 +68,34 @@ class Erasures:
             writes: list[TransactionalWrite] = []
             if account_id in person_ids:
                 sub_user_ids = sorted(person_ids - {account_id})
-                writes = [*forget_attempts({*self._owner_identities(account), *self._identities(account, sub_user_ids)})]
+                writes = self._forget_attempts(account, sub_user_ids, with_owner=True)
                 account.erase_all_people(sub_user_ids, at=self._clock(), metadata=OPERATOR_METADATA)
             return len(person_ids), writes
 
         return self._accounts.change(account_id, decide).value
 
-    def _owner_identities(self, account: MainAccount) -> set[bytes]:
-        """Return the identity keys of logins as the owner, and as unknown sub-users."""
-        owner_entry = self._vault.entries([account.id]).get(account.id)
-        if owner_entry is None:
-            return set()
-        email_hash = owner_email_hash(self._keyed_hasher, owner_entry.key, account)
-        return {
-            owner_identity_key(self._keyed_hasher, email_hash),
-            unknown_sub_users_key(self._keyed_hasher, email_hash).key,
-        }
+    def _forget_attempts(
+        self, account: MainAccount, sub_user_ids: Sequence[UUID], *, with_owner: bool
+    ) -> list[TransactionalWrite]:
+        """Return the writes that delete the counters of failed logins, whose keys are hashes of e-mails.
 
-    def _identities(self, account: MainAccount, sub_user_ids: Sequence[UUID]) -> set[bytes]:
-        """Return the identity keys of logins as these sub-users. Without the owner's key they cannot be computed."""
+        They cover every e-mail that these sub-users have had. The keys depend on the owner's e-mail: without the
+        owner's data key, they cannot be computed.
+        """
         entries = self._vault.entries([account.id, *sub_user_ids])
         owner_entry = entries.get(account.id)
         if owner_entry is None:
-            return set()
-        identities: set[bytes] = set()
+            return []
+        account_email_hash = owner_email_hash(self._keyed_hasher, owner_entry.key, account)
+        emails: set[str] = set()
         for sub_user_id in sub_user_ids:
             if (entry := entries.get(sub_user_id)) is not None:
-                identities |= identities_of_sub_user(
-                    self._accounts, self._keyed_hasher, account, owner_entry.key, sub_user_id, entry.key
-                )
-        return identities
+                emails |= decrypted_emails(self._accounts.contacts(account.id, sub_user_id), entry.key)
+        keys = identity_keys(self._keyed_hasher, account_email_hash, emails)
+        if with_owner:
+            keys.append(owner_identity_key(self._keyed_hasher, account_email_hash))
+            keys.append(unknown_sub_users_key(self._keyed_hasher, account_email_hash).key)
+        return [ForgetFailedAttempts(key) for key in sorted(keys)]
 
     def reapply(self, erasure: Erasure) -> bool:
         """Repeat an erasure after a restore of the database. Return False if there was no data to erase."""
@@ -111,7 +110,7 @@ class Erasures:
         def decide(account: MainAccount) -> tuple[bool, Sequence[TransactionalWrite]]:
             if sub_user_id not in self._vault.person_ids_of(account_id) or sub_user_id == account_id:
                 return False, []
-            writes = forget_attempts(self._identities(account, [sub_user_id]))
+            writes = self._forget_attempts(account, [sub_user_id], with_owner=False)
             account.erase_sub_user(sub_user_id, at=self._clock(), metadata=metadata)
             return True, writes
 

@@ -93,20 +93,17 @@ class Mailer:
         owner_entry, entry = entries.get(job.account_id), entries.get(job.sub_user_id)
         if sub_user is None or account.closed_at is not None or owner_entry is None or entry is None:
             return None
-        password, recipient = None, sub_user
         if job.credentials_version is None:
             recipient = self._recipient_of_notice(job)
-            if recipient is None:
-                return None
-        else:
-            if (
-                entry.credentials_version != job.credentials_version
-                or entry.encrypted_password is None
-                or not sub_user.active
-            ):
-                return None
-            password = entry.key.decrypt("password", entry.encrypted_password)
-        return self._compose(job, account, recipient, owner_entry, entry, password)
+            return self._compose(job, account, recipient, owner_entry, entry, None) if recipient is not None else None
+        if (
+            entry.credentials_version != job.credentials_version
+            or entry.encrypted_password is None
+            or not sub_user.active
+        ):
+            return None
+        password = entry.key.decrypt("password", entry.encrypted_password)
+        return self._compose(job, account, sub_user, owner_entry, entry, password)
 
     def _recipient_of_notice(self, job: MailJob) -> Contact | None:
         """Return the recipient of a mail without credentials, None if nobody needs it.

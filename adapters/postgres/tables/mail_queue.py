@@ -38,7 +38,7 @@ class PostgresMailQueue:
         return MailJob(**row) if row is not None else None
 
     def has_sent_credentials(self, job: MailJob, since_version: int) -> bool:
-        """Return whether credentials that an event from `since_version` to `job` requested were mailed to its person."""
+        """Return whether credentials that events from `since_version` to `job` requested were mailed to its person."""
         parameters = {
             "account_id": job.account_id,
             "sub_user_id": job.sub_user_id,

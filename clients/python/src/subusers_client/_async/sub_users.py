@@ -125,7 +125,8 @@ class AsyncSubUsers:
     ) -> SubUser:
         """Change the given values of a sub-user, all or none.
 
-        A new `email` of an active sub-user ends their sessions and mails a new temporary password there. `access_expires_at=None` removes the end of access. With `if_revision`, raises `RevisionMismatch` if the
+        A new `email` of an active sub-user ends their sessions, and a new temporary password is mailed there.
+        `access_expires_at=None` removes the end of access. With `if_revision`, raises `RevisionMismatch` if the
         sub-user has changed since. A change with `password` is not repeated after an unknown outcome, unless
         `if_revision` is given: each repetition would send another mail.
         """
