@@ -351,7 +351,9 @@ def test_concurrent_logins_with_the_old_email_end_with_the_change(build: Callabl
         change_email(sub_user)
         sessions_after.extend(fetch(services[0].settings.database_url or "", "SELECT session_id FROM sessions"))
 
-    results = run_concurrently([*logins, change])
+    tasks: list[Callable[[], object]] = [*logins, change]
+
+    results = run_concurrently(tasks)
 
     assert {type(result) for result in results if isinstance(result, Exception)} <= {LoginRefused}
     assert sessions_after == []
