@@ -25,7 +25,7 @@ def test_email_can_be_changed(account: Account, portal: ApiClient, email: str) -
     sub_user = account.create_with_own_password()
     token, etag = sub_user.new_token(), sub_user.fetch_etag()
 
-    changed = portal.patch(sub_user.path, json={"email": email}, headers={"If-Match": etag})
+    changed: Any = portal.patch(sub_user.path, json={"email": email}, headers={"If-Match": etag})
 
     assert changed.status_code == 200
     assert changed.json == portal.get(sub_user.path).json
