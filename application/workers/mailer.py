@@ -106,10 +106,10 @@ class Mailer:
         return self._compose(job, account, sub_user, owner_entry, entry, password)
 
     def _recipient_of_notice(self, job: MailJob) -> Contact | None:
-        """Return the recipient of a mail without credentials, None if nobody needs it.
+        """Return the recipient of a mail without credentials, or None if the mail is not needed.
 
-        Such a mail is for the address that the sub-user had at the event. A change of the address is told to the former
-        one, unless nothing shows that its reader knows the account: no credentials have been mailed there.
+        It goes to the e-mail that the sub-user had at the event. A changed e-mail is told to the former one, if
+        credentials were mailed there while it was theirs.
         """
         contacts = self._accounts.contacts(job.account_id, job.sub_user_id)
         if job.notice != Notice.EMAIL_CHANGED:

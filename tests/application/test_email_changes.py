@@ -189,7 +189,7 @@ def test_notice_waits_for_credentials_that_are_being_sent(
 
 
 def test_only_mailed_credentials_cause_a_notice(service: Service, company: Company) -> None:
-    """Changing the e-mail of an inactive sub-user back and forth does not mail anybody again."""
+    """Changing the e-mail of an inactive sub-user back and forth causes no further mail."""
     sub_user = company.create_active(OLD)
     deliver_mails(service)
     sub_user.change(active=False)
