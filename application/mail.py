@@ -11,13 +11,19 @@ if TYPE_CHECKING:
 
 
 class MailKind(StrEnum):
-    """Kinds of mails to sub-users. All except `PASSWORD_CHANGED` contain credentials."""
+    """Kinds of mails to sub-users. `EMAIL_CHANGED` goes to the former e-mail."""
 
     ACTIVATION = "activation"
     REACTIVATION = "reactivation"
     SEND_AGAIN = "send_again"
     RESET = "reset"
     PASSWORD_CHANGED = "password_changed"
+    EMAIL_CHANGED = "email_changed"
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether mails of this kind contain credentials."""
+        return self not in {MailKind.PASSWORD_CHANGED, MailKind.EMAIL_CHANGED}
 
 
 @dataclass(frozen=True)

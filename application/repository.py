@@ -12,6 +12,7 @@ from uuid import UUID
 from eventsourcing.application import Application
 from eventsourcing.utils import Environment
 
+from application.contact_history import contacts_from
 from application.errors import StoreUnavailable, TooBusy, VersionConflict
 from application.keyed_locks import KeyedLocks
 from application.side_effects import side_effects_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from eventsourcing.persistence import InfrastructureFactory, Mapper, StoredEvent
     from eventsourcing.utils import EnvType
 
+    from application.contact_history import Contact
     from application.ports.account_streams import AccountStreams
     from application.transactional_writes import TransactionalWrite
     from domain.events import Event
@@ -109,6 +111,10 @@ class MainAccounts(Application[UUID]):
 
     def _read(self, stored_events: Iterable[StoredEvent]) -> Iterator[Event | MainAccountSnapshot]:
         return cast("Iterator[Event | MainAccountSnapshot]", map(self.mapper.to_domain_event, stored_events))
+
+    def contacts(self, account_id: UUID, sub_user_id: UUID) -> list[Contact]:
+        """Return the e-mails and names that a sub-user has had, oldest first."""
+        return contacts_from(self._read(self._streams.read_contacts(account_id, sub_user_id)))
 
     def add(self, account: MainAccount, writes: Sequence[TransactionalWrite]) -> int | None:
         """Save a new account together with other writes, and return the position of its last event."""

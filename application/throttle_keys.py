@@ -13,6 +13,7 @@ from application.ports.throttle import AttemptKeys, ThrottleKey, ThrottleScope
 from domain.main_account import LOCKING_FAILURES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from application.ports.keyed_hasher import KeyedHasher
@@ -78,6 +79,11 @@ def password_change_keys(keyed_hasher: KeyedHasher, person_id: UUID) -> AttemptK
 def identity_key(keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str) -> bytes:
     """Return the identity key of a sub-user."""
     return keyed_hasher.hash("login", account_email_hash, email_hash)
+
+
+def identity_keys(keyed_hasher: KeyedHasher, account_email_hash: str, emails: Iterable[str]) -> list[bytes]:
+    """Return the identity keys of a sub-user with these e-mails, in the order in which their rows are locked."""
+    return sorted(identity_key(keyed_hasher, account_email_hash, keyed_hasher.email(email)) for email in emails)
 
 
 def owner_identity_key(keyed_hasher: KeyedHasher, account_email_hash: str) -> bytes:

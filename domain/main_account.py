@@ -20,6 +20,8 @@ The rules, with the numbers by which the tests refer to them:
  9. A hidden sub-user is left out of lists and reports, and keeps their access.
 10. What a sub-user may do, their roles say (`domain.access_decision`). A new one may do all that is not reserved for
     the owner. Nobody but the owner and support grants roles.
+11. A new e-mail inherits no password. An active sub-user is mailed new credentials there, an inactive one with the next
+    activation.
 
 In addition, the number of credentials mails per hour is limited, and each usage threshold of the account's plan is
 reported once. A closed account refuses logins and changes, except deletions and erasures.
@@ -98,6 +100,7 @@ class MainAccount(Aggregate):
     UsageThresholdReached = events.UsageThresholdReached
     SubUserCreated = events.SubUserCreated
     SubUserDetailsChanged = events.SubUserDetailsChanged
+    SubUserEmailChanged = events.SubUserEmailChanged
     SubUserVisibilityChanged = events.SubUserVisibilityChanged
     SubUserAccessExpirySet = events.SubUserAccessExpirySet
     SubUserActivated = events.SubUserActivated
@@ -294,11 +297,21 @@ class MainAccount(Aggregate):
     def edit_sub_user(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime, metadata: EventMetadata) -> None:
         """Apply all changes of an edit, or none (rule 2). Unchanged values record no event.
 
-        Raises `AccessExpired` if the edit activates the sub-user or mails them a password although their access has
-        expired, and `TooManyMails` if it would exceed the limit of credentials mails.
+        Raises `SubUserEmailTaken` if another sub-user has the new e-mail, `AccessExpired` if the edit activates the
+        sub-user or mails them a password although their access has expired, and `TooManyMails` if it would exceed the
+        limit of credentials mails.
         """
         self.ensure_can_edit(sub_user_id, edit, at=at)
         sub_user = self.sub_user(sub_user_id)
+        if edit.email is not None:  # first: the mail to the former e-mail has the names from before this event
+            self._record(
+                self.SubUserEmailChanged,
+                at,
+                metadata,
+                sub_user_id=sub_user_id,
+                email=edit.email.encrypted,
+                email_hash=edit.email.email_hash,
+            )
         if edit.name is not None or edit.surname is not None:
             self._record(
                 self.SubUserDetailsChanged, at, metadata, sub_user_id=sub_user_id, name=edit.name, surname=edit.surname
@@ -317,9 +330,11 @@ class MainAccount(Aggregate):
             self._record(self.SubUserDeactivated, at, metadata, sub_user_id=sub_user_id)
         if edit.activates(sub_user):
             self._activate(sub_user, edit, at, metadata)
-        elif edit.new_password:
-            notice = Notice.RESET if edit.mails_new_password(sub_user) else Notice.NONE
+        elif edit.mails_new_password(sub_user):
+            notice = Notice.RESET if edit.new_password else Notice.SEND_AGAIN
             self._issue_password(sub_user, notice, at, metadata)
+        elif edit.new_password:
+            self._issue_password(sub_user, Notice.NONE, at, metadata)
 
     def send_credentials_again(self, sub_user_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
         """Issue a new temporary password and mail it.
@@ -609,15 +624,20 @@ class MainAccount(Aggregate):
         if len(self.sub_users) >= self.sub_user_limit:
             raise refusals.SubUserLimitReached
 
-    def needs_new_password(self, sub_user_id: UUID, edit: SubUserEdit) -> bool:
-        """Return whether the edit reactivates the sub-user, which requires new credentials (rule 3)."""
+    def issues_credentials(self, sub_user_id: UUID, edit: SubUserEdit) -> bool:
+        """Return whether the edit issues new credentials: those it sets, or others that rule 3 or 11 requires."""
         sub_user = self.sub_user(sub_user_id)
-        return edit.activates(sub_user) and sub_user.was_activated
+        is_reactivation = edit.activates(sub_user) and sub_user.was_activated
+        return edit.new_password or is_reactivation or edit.mails_new_password(sub_user)
 
     def ensure_can_edit(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime) -> None:
         """Raise the refusal that `edit_sub_user` would raise, if any."""
         self._ensure_open()
         sub_user = self.sub_user(sub_user_id)
+        if edit.email is not None:
+            holder = self.sub_user_with_email(edit.email.all_hashes)
+            if holder is not None and holder.sub_user_id != sub_user_id:
+                raise refusals.SubUserEmailTaken
         mails_password = edit.mails_new_password(sub_user)
         if (edit.active is True or mails_password) and has_passed(edit.access_expiry_after(sub_user), at):
             raise refusals.AccessExpired
@@ -756,6 +776,10 @@ class MainAccount(Aggregate):
     @event(events.SubUserDetailsChanged)
     def _sub_user_details_changed(self, sub_user_id: UUID, name: Ciphertext | None, surname: Ciphertext | None) -> None:
         self.sub_users[sub_user_id] = self.sub_users[sub_user_id].details_changed(name, surname)
+
+    @event(events.SubUserEmailChanged)
+    def _sub_user_email_changed(self, sub_user_id: UUID, email: Ciphertext, email_hash: str) -> None:
+        self.sub_users[sub_user_id] = self.sub_users[sub_user_id].email_changed(email, email_hash)
 
     @event(events.SubUserVisibilityChanged)
     def _sub_user_visibility_changed(self, sub_user_id: UUID, visible: bool) -> None:

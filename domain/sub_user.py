@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
     from uuid import UUID
 
@@ -36,6 +37,7 @@ class Notice(StrEnum):
     SEND_AGAIN = "send_again"
     RESET = "reset"
     PASSWORD_CHANGED = "password_changed"
+    EMAIL_CHANGED = "email_changed"
 
 
 def has_passed(expiry: datetime | None, as_of: datetime) -> bool:
@@ -80,6 +82,12 @@ class SubUser:
     def details_changed(self, name: Ciphertext | None, surname: Ciphertext | None) -> SubUser:
         """Return the state with another name, surname or both. None leaves a value unchanged."""
         return self._revised(name=name or self.name, surname=surname or self.surname)
+
+    def email_changed(self, email: Ciphertext, email_hash: str) -> SubUser:
+        """Return the state with another e-mail, to which no credentials have been mailed yet."""
+        return self._revised(
+            email=email, email_hash=email_hash, credentials_mail=CredentialsMailState.NONE, mail_version=0
+        )
 
     def visibility_changed(self, *, visible: bool) -> SubUser:
         """Return the state as a hidden or a visible sub-user."""
@@ -173,13 +181,31 @@ class SubUser:
 
 
 @dataclass(frozen=True)
+class NewEmail:
+    """E-mail that replaces a sub-user's, with its hash under their own key.
+
+    `hashes_under_existing_keys` are its hashes under the keys of the account's sub-users.
+    """
+
+    encrypted: Ciphertext
+    email_hash: str
+    hashes_under_existing_keys: AbstractSet[str] = frozenset()
+
+    @property
+    def all_hashes(self) -> AbstractSet[str]:
+        """Every hash that the e-mail can have in the account."""
+        return {self.email_hash, *self.hashes_under_existing_keys}
+
+
+@dataclass(frozen=True)
 class SubUserEdit:
-    """Changes of a sub-user that the main account requests, with encrypted names. None leaves a value unchanged.
+    """Changes of a sub-user that the main account requests, with encrypted texts. None leaves a value unchanged.
 
     `access_expires_at` is applied only if `changes_expiry`, because None removes the expiry.
     `new_password` sets a new temporary password.
     """
 
+    email: NewEmail | None = None
     name: Ciphertext | None = None
     surname: Ciphertext | None = None
     visible: bool | None = None
@@ -197,8 +223,12 @@ class SubUserEdit:
         return self.active is False and sub_user.active
 
     def mails_new_password(self, sub_user: SubUser) -> bool:
-        """Return whether the edit mails a new password to a sub-user who is active and stays active."""
-        return self.new_password and sub_user.active and not self.deactivates(sub_user)
+        """Return whether the edit mails a new password to a sub-user who is active and stays active.
+
+        A new e-mail needs one, too: it must not inherit a password, and signing in with the mailed one confirms it.
+        """
+        is_needed = self.new_password or self.email is not None
+        return is_needed and sub_user.active and not self.deactivates(sub_user)
 
     def access_expiry_after(self, sub_user: SubUser) -> datetime | None:
         """Return the expiry of access after the edit."""

@@ -369,6 +369,7 @@ ACTIONS = {
     "UsageThresholdReached": "main_account.usage_threshold_reached",
     "SubUserCreated": "sub_user.created",
     "SubUserDetailsChanged": "sub_user.details_changed",
+    "SubUserEmailChanged": "sub_user.email_changed",
     "SubUserVisibilityChanged": "sub_user.visibility_changed",
     "SubUserAccessExpirySet": "sub_user.access_expiry_set",
     "SubUserActivated": "sub_user.activated",

@@ -18,7 +18,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from adapters.mail.headers import address_field, machine_field, text_field
 from adapters.mail.sender import header_address
 from application.display_text import one_line
-from application.mail import MailKind
 from application.ports.mailing import MailRefused
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def _template_variables(mail: Mail) -> dict[str, object]:
         "login_url": one_line(mail.login_url),
         "happened_at": format_timestamp(mail.date, mail.language),
     }
-    if mail.kind is not MailKind.PASSWORD_CHANGED:
+    if mail.kind.has_credentials:
         if mail.password is None:
             raise ValueError(f"a mail of kind {mail.kind} needs a password")
         expiry = mail.password_expires_at

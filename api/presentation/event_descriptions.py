@@ -50,7 +50,8 @@ class Place(StrEnum):
 
 
 def _mail_kind(row: AuditRow) -> str:
-    return "password_changed" if row.details["notice"] == Notice.PASSWORD_CHANGED else "access_data"
+    notice = row.details["notice"]
+    return str(notice) if notice in {Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED} else "access_data"
 
 
 def _session_count(row: AuditRow) -> str:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.commands.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
+from application.contact_history import decrypted_emails
 from application.data_keys import load_owner_and_sub_user_keys, load_owner_key
 from application.email_hashes import email_hashes, owner_email_hash
 from application.keyed_locks import KeyedLocks
-from application.throttle_keys import identity_key
+from application.throttle_keys import identity_key, identity_keys
 from application.transactional_writes import (
     ForgetFailedAttempts,
+    MoveAttemptExemption,
     PlaceLegalHold,
     ResetFailedAttempts,
     SetTemporaryPasswordExpiry,
@@ -22,7 +24,7 @@ from application.transactional_writes import (
     TransactionalWrite,
 )
 from domain.refusals import RevisionMismatch
-from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, SubUser, SubUserEdit
+from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, NewEmail, SubUser, SubUserEdit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from domain.event_metadata import Ciphertext
     from domain.main_account import MainAccount
 
+    HashesUnderKeys = Callable[[frozenset[UUID]], frozenset[str]]
+    """Function that returns the hashes of an e-mail under the keys of these sub-users."""
+
 
 @dataclass(frozen=True)
 class SubUserChanges:
@@ -46,6 +51,7 @@ class SubUserChanges:
     None, the changes only apply to a sub-user with one of these revisions.
     """
 
+    email: str | None = field(default=None, repr=False)
     name: str | None = field(default=None, repr=False)
     surname: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
@@ -101,12 +107,7 @@ class SubUsers:
         Raises `SubUserLimitReached` or `SubUserEmailTaken`, if possible before the password is hashed, and
         `InvalidValue` for the password.
         """
-
-        @cache
-        def hashes_under_keys_of(sub_user_ids: frozenset[UUID]) -> frozenset[str]:
-            entries = self._vault.entries(list(sub_user_ids))
-            return email_hashes(self._keyed_hasher, account_id, entries.values(), email)
-
+        hashes_under_keys_of = self._hashes_under_keys(account_id, email)
         if password is not None:
             self._passwords.ensure_strong("password", password, [email, name, surname])
         owner_key = load_owner_key(self._vault, account_id)
@@ -153,33 +154,35 @@ class SubUsers:
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         get_password = cache(lambda: changes.password or self._passwords.generate())
         get_password_hash = cache(lambda: self._passwords.hash(get_password()))
-        checked_encrypted_names: tuple[Ciphertext, Ciphertext] | None = None
-        if changes.password is not None or changes.active:
+        get_hashes = self._hashes_under_keys(account_id, changes.email or "")
+        checked_texts: tuple[Ciphertext, ...] | None = None
+        if changes.password is not None or changes.email is not None or changes.active:
             loaded = self._accounts.load(account_id)
+            sub_user = loaded.sub_user(sub_user_id)
             if changes.password is not None:
-                self._check_password(changes, loaded.sub_user(sub_user_id), sub_user_key)
-            if changes.allow_revision_of(loaded.sub_user(sub_user_id)):
-                edit = _edit(changes, loaded.sub_user(sub_user_id), sub_user_key)
+                self._check_password(changes, sub_user, sub_user_key)
+            if changes.allow_revision_of(sub_user):
+                edit = _edit(changes, loaded, sub_user, sub_user_key, get_hashes)
                 loaded.ensure_can_edit(sub_user_id, edit, at=self._clock())
-                checked_encrypted_names = _encrypted_names(loaded.sub_user(sub_user_id))
-            if changes.password is not None or loaded.needs_new_password(sub_user_id, SubUserEdit(active=True)):
-                get_password_hash()  # hash before the account is locked
+                checked_texts = _encrypted_texts(sub_user)
+                if loaded.issues_credentials(sub_user_id, edit):
+                    get_password_hash()  # hash before the account is locked
 
         def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
             at = self._clock()
             sub_user = account.sub_user(sub_user_id)
             if not changes.allow_revision_of(sub_user):
                 raise RevisionMismatch
-            if changes.password is not None and _encrypted_names(sub_user) != checked_encrypted_names:
+            if changes.password is not None and _encrypted_texts(sub_user) != checked_texts:
                 self._check_password(changes, sub_user, sub_user_key)
-            edit = _edit(changes, sub_user, sub_user_key)
-            has_new_password = edit.new_password or account.needs_new_password(sub_user_id, edit)
+            edit = _edit(changes, account, sub_user, sub_user_key, get_hashes)
+            issues_credentials = account.issues_credentials(sub_user_id, edit)
             account.edit_sub_user(sub_user_id, edit, at=at, metadata=context.encrypted_with(owner_key))
             changed_sub_user = account.sub_user(sub_user_id)
-            writes: list[TransactionalWrite] = []
-            if has_new_password:
+            writes = self._move_exemption(owner_key, account, sub_user, changed_sub_user, sub_user_key, at)
+            if issues_credentials:
                 to_be_mailed = changed_sub_user.active or not changed_sub_user.was_activated
-                writes = [
+                writes += [
                     _store_password(
                         changed_sub_user, get_password(), get_password_hash(), sub_user_key, to_be_mailed=to_be_mailed
                     ),
@@ -188,7 +191,7 @@ class SubUsers:
                     ),
                 ]
             elif changed_sub_user.active and not sub_user.active:
-                writes = [
+                writes += [
                     SetTemporaryPasswordExpiry(
                         sub_user_id, _password_issued_at(changed_sub_user) + TEMPORARY_PASSWORD_LIFETIME
                     ),
@@ -246,8 +249,10 @@ class SubUsers:
             at, under_legal_hold = self._clock(), self._erasure_delay > timedelta()
             metadata = context.encrypted_with(owner_key)
             account.delete_sub_user(sub_user_id, under_legal_hold=under_legal_hold, at=at, metadata=metadata)
-            identity = self._identity_key(owner_key, account, sub_user, sub_user_key)
-            writes: list[TransactionalWrite] = [ForgetFailedAttempts(identity)]
+            emails = decrypted_emails(self._accounts.contacts(account_id, sub_user_id), sub_user_key)
+            account_email_hash = owner_email_hash(self._keyed_hasher, owner_key, account)
+            identities = identity_keys(self._keyed_hasher, account_email_hash, emails)
+            writes: list[TransactionalWrite] = [ForgetFailedAttempts(identity) for identity in identities]
             if under_legal_hold:
                 due_at = at + self._erasure_delay
                 writes.append(PlaceLegalHold(sub_user_id, account_id, due_at, sub_user.name, sub_user.surname))
@@ -286,6 +291,23 @@ class SubUsers:
         """Return the write that lets a person log in with new credentials after failed attempts on earlier ones."""
         return ResetFailedAttempts(self._identity_key(owner_key, account, sub_user, sub_user_key), at, is_exempt)
 
+    def _move_exemption(
+        self,
+        owner_key: PersonKey,
+        account: MainAccount,
+        sub_user: SubUser,
+        changed_sub_user: SubUser,
+        sub_user_key: PersonKey,
+        at: datetime,
+    ) -> list[TransactionalWrite]:
+        """Return the write that lets the counters of failed attempts follow a changed e-mail, if it changed."""
+        if changed_sub_user.email == sub_user.email:
+            return []
+        former_identity, identity = (
+            self._identity_key(owner_key, account, version, sub_user_key) for version in (sub_user, changed_sub_user)
+        )
+        return [MoveAttemptExemption(former_identity, identity, at)]
+
     def _identity_key(
         self, owner_key: PersonKey, account: MainAccount, sub_user: SubUser, sub_user_key: PersonKey
     ) -> bytes:
@@ -293,23 +315,39 @@ class SubUsers:
         account_email_hash = owner_email_hash(self._keyed_hasher, owner_key, account)
         return identity_key(self._keyed_hasher, account_email_hash, email_hash)
 
+    def _hashes_under_keys(self, account_id: UUID, email: str) -> HashesUnderKeys:
+        """Return a function that returns the hashes of an e-mail under the keys of an account's sub-users."""
+
+        @cache
+        def hashes(sub_user_ids: frozenset[UUID]) -> frozenset[str]:
+            entries = self._vault.entries(list(sub_user_ids))
+            return email_hashes(self._keyed_hasher, account_id, entries.values(), email)
+
+        return hashes
+
     def _check_password(self, changes: SubUserChanges, sub_user: SubUser, sub_user_key: PersonKey) -> None:
-        names = [
+        forbidden_texts = [
+            changes.email or sub_user_key.decrypt("email", sub_user.email),
             changes.name or sub_user_key.decrypt("name", sub_user.name),
             changes.surname or sub_user_key.decrypt("surname", sub_user.surname),
         ]
-        self._passwords.ensure_strong(
-            "password", changes.password or "", [sub_user_key.decrypt("email", sub_user.email), *names]
-        )
+        self._passwords.ensure_strong("password", changes.password or "", forbidden_texts)
 
 
-def _encrypted_names(sub_user: SubUser) -> tuple[Ciphertext, Ciphertext]:
-    return sub_user.name, sub_user.surname
+def _encrypted_texts(sub_user: SubUser) -> tuple[Ciphertext, ...]:
+    return sub_user.email, sub_user.name, sub_user.surname
 
 
-def _edit(changes: SubUserChanges, sub_user: SubUser, sub_user_key: PersonKey) -> SubUserEdit:
-    """Return the encrypted changes, without names that stay the same."""
+def _edit(
+    changes: SubUserChanges,
+    account: MainAccount,
+    sub_user: SubUser,
+    sub_user_key: PersonKey,
+    get_hashes: HashesUnderKeys,
+) -> SubUserEdit:
+    """Return the encrypted changes, without texts that stay the same. Spellings of one e-mail are the same."""
     return SubUserEdit(
+        email=_new_email(changes.email, account, sub_user, sub_user_key, get_hashes),
         name=_encrypt_if_changed("name", changes.name, sub_user.name, sub_user_key),
         surname=_encrypt_if_changed("surname", changes.surname, sub_user.surname, sub_user_key),
         visible=changes.visible,
@@ -318,6 +356,22 @@ def _edit(changes: SubUserChanges, sub_user: SubUser, sub_user_key: PersonKey) -
         access_expires_at=changes.access_expires_at,
         new_password=changes.password is not None,
     )
+
+
+def _new_email(
+    email: str | None,
+    account: MainAccount,
+    sub_user: SubUser,
+    sub_user_key: PersonKey,
+    get_hashes: HashesUnderKeys,
+) -> NewEmail | None:
+    if email is None:
+        return None
+    email_hash = sub_user_key.email_hash(email)
+    if email_hash == sub_user_key.email_hash(sub_user_key.decrypt("email", sub_user.email)):
+        return None
+    hashes_under_existing_keys = get_hashes(frozenset(account.sub_users))
+    return NewEmail(sub_user_key.encrypt("email", email), email_hash, hashes_under_existing_keys)
 
 
 def _encrypt_if_changed(field: str, new: str | None, current: Ciphertext, sub_user_key: PersonKey) -> Ciphertext | None:

@@ -27,10 +27,16 @@ class MailJob:
 
 
 class MailQueue(Protocol):
-    """Queue that gives each mail to one worker at a time. `FinishMail` takes a mail off the queue."""
+    """Queue that gives each mail to one worker at a time. `FinishMail` takes a mail off the queue.
+
+    A notice of a changed e-mail waits until earlier mails with credentials to the same sub-user are off the queue.
+    """
 
     def claim(self, now: datetime) -> MailJob | None:
         """Claim a mail that is due, so that other workers skip it for some time. Return None if there is none."""
+
+    def has_sent_credentials(self, job: MailJob, since_version: int) -> bool:
+        """Return whether credentials that events from `since_version` to `job` requested were mailed to its person."""
 
     def postpone(self, job: MailJob, until: datetime, reply: str) -> None:
         """Schedule the next attempt."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from application.commands.resources import SubUserDetails, sub_user_details
@@ -11,7 +12,7 @@ from application.sign_in.new_session import NewSession
 from application.sign_in.password_sign_in import UNKNOWN_ID, ClaimedIdentity, Identity, LoginAttempt, PasswordSignIn
 from application.throttle_keys import identity_key, sub_user_keys
 from domain.assurance_level import AssuranceLevel
-from domain.refusals import AccountNotFound
+from domain.refusals import AccountNotFound, LoginRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from domain.main_account import MainAccount
 
 
+@dataclass(frozen=True)
 class SubUserIdentity(Identity):
-    """A sub-user."""
+    """A sub-user. `email_hash` is that of the e-mail with which an attempt names them, None in a session."""
 
     is_owner = False
+    email_hash: str | None = None
 
     @property
     def sub_user_id(self) -> UUID:
@@ -51,8 +54,13 @@ class SubUserIdentity(Identity):
         return [self.entry.key.decrypt(name, getattr(sub_user, name)) for name in ("email", "name", "surname")]
 
     def log_in(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
-        """Record a login. With a temporary password, the session has the level of one."""
+        """Record a login. With a temporary password, the session has the level of one.
+
+        Raises `LoginRefused` if their e-mail has changed since the attempt found them by it.
+        """
         sub_user = account.sub_user(self.sub_user_id)
+        if self.email_hash not in {None, sub_user.email_hash}:
+            raise LoginRefused("unknown")
         assurance = AssuranceLevel.TEMPORARY_PASSWORD if sub_user.must_change_password else AssuranceLevel.PASSWORD
         session = NewSession(account.id, self.sub_user_id, assurance, at, sub_user.access_expires_at)
         account.log_in(self.sub_user_id, session.session_id, at=at, metadata=metadata)
@@ -114,4 +122,6 @@ class SubUserSessions(PasswordSignIn):
         hashes = email_hashes(self.keyed_hasher, account.id, entries.values(), attempt.email)
         sub_user = account.sub_user_with_email(hashes)
         entry = entries.get(sub_user.sub_user_id) if sub_user is not None else None
-        return ClaimedIdentity(account.id, SubUserIdentity(entry) if entry is not None else None, account)
+        if sub_user is None or entry is None:
+            return ClaimedIdentity(account.id, None, account)
+        return ClaimedIdentity(account.id, SubUserIdentity(entry, sub_user.email_hash), account)

@@ -82,6 +82,15 @@ class ResetFailedAttempts(TransactionalWrite):
 
 
 @dataclass(frozen=True)
+class MoveAttemptExemption(TransactionalWrite):
+    """Delete the counters of failed attempts with a person's former e-mail. An exemption moves to their new one."""
+
+    former_identity: bytes = field(repr=False)
+    identity: bytes = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ForgetFailedAttempts(TransactionalWrite):
     """Delete the counters of failed attempts on a deleted person."""
 

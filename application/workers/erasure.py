@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from application.contact_history import decrypted_emails
 from application.email_hashes import owner_email_hash
-from application.throttle_keys import OWNER, identity_key, unknown_sub_users_key
+from application.throttle_keys import identity_keys, owner_identity_key, unknown_sub_users_key
 from application.transactional_writes import ForgetFailedAttempts
 from domain.event_metadata import ActorType, EventMetadata
 from domain.refusals import AccountNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from application.ports.clock import Clock
@@ -65,29 +67,34 @@ class Erasures:
             person_ids = self._vault.person_ids_of(account_id)
             writes: list[TransactionalWrite] = []
             if account_id in person_ids:
-                writes = self._forget_attempts(account)
                 sub_user_ids = sorted(person_ids - {account_id})
+                writes = self._forget_attempts(account, sub_user_ids, with_owner=True)
                 account.erase_all_people(sub_user_ids, at=self._clock(), metadata=OPERATOR_METADATA)
             return len(person_ids), writes
 
         return self._accounts.change(account_id, decide).value
 
-    def _forget_attempts(self, account: MainAccount) -> list[TransactionalWrite]:
-        """Return the writes that delete the counters of failed logins, whose keys are hashes of e-mails."""
-        entries = self._vault.entries([account.id, *account.sub_users])
+    def _forget_attempts(
+        self, account: MainAccount, sub_user_ids: Sequence[UUID], *, with_owner: bool
+    ) -> list[TransactionalWrite]:
+        """Return the writes that delete the counters of failed logins, whose keys are hashes of e-mails.
+
+        They cover every e-mail that these sub-users have had. The keys depend on the owner's e-mail: without the
+        owner's data key, they cannot be computed.
+        """
+        entries = self._vault.entries([account.id, *sub_user_ids])
         owner_entry = entries.get(account.id)
         if owner_entry is None:
             return []
         account_email_hash = owner_email_hash(self._keyed_hasher, owner_entry.key, account)
-        email_hashes = [
-            self._keyed_hasher.email(entries[sub_user_id].key.decrypt("email", sub_user.email))
-            for sub_user_id, sub_user in account.sub_users.items()
-            if sub_user_id in entries
-        ]
-        keys = [
-            identity_key(self._keyed_hasher, account_email_hash, email_hash) for email_hash in (OWNER, *email_hashes)
-        ]
-        keys.append(unknown_sub_users_key(self._keyed_hasher, account_email_hash).key)
+        emails: set[str] = set()
+        for sub_user_id in sub_user_ids:
+            if (entry := entries.get(sub_user_id)) is not None:
+                emails |= decrypted_emails(self._accounts.contacts(account.id, sub_user_id), entry.key)
+        keys = identity_keys(self._keyed_hasher, account_email_hash, emails)
+        if with_owner:
+            keys.append(owner_identity_key(self._keyed_hasher, account_email_hash))
+            keys.append(unknown_sub_users_key(self._keyed_hasher, account_email_hash).key)
         return [ForgetFailedAttempts(key) for key in sorted(keys)]
 
     def reapply(self, erasure: Erasure) -> bool:
@@ -100,10 +107,11 @@ class Erasures:
             return False
 
     def _erase_sub_user(self, account_id: UUID, sub_user_id: UUID, metadata: EventMetadata) -> bool:
-        def decide(account: MainAccount) -> tuple[bool, list[TransactionalWrite]]:
-            has_data = sub_user_id in self._vault.person_ids_of(account_id) and sub_user_id != account_id
-            if has_data:
-                account.erase_sub_user(sub_user_id, at=self._clock(), metadata=metadata)
-            return has_data, []
+        def decide(account: MainAccount) -> tuple[bool, Sequence[TransactionalWrite]]:
+            if sub_user_id not in self._vault.person_ids_of(account_id) or sub_user_id == account_id:
+                return False, []
+            writes = self._forget_attempts(account, [sub_user_id], with_owner=False)
+            account.erase_sub_user(sub_user_id, at=self._clock(), metadata=metadata)
+            return True, writes
 
         return self._accounts.change(account_id, decide).value

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from application.command_context import CommandContext
+from application.contact_history import contact_at
 from application.mail import Mail, MailKind
 from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
 from application.transactional_writes import FinishMail, ForgetMailedPassword, TransactionalWrite
@@ -15,6 +16,7 @@ from domain.refusals import AccountNotFound
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
+    from application.contact_history import Contact
     from application.ports.clock import Clock
     from application.ports.mailing import MailJob, MailQueue, MailTransport
     from application.ports.vault import Vault, VaultEntry
@@ -81,7 +83,7 @@ class Mailer:
         return True
 
     def _mail(self, job: MailJob) -> Mail | None:
-        """Return the mail with the current data, or None if its recipient was deleted or its credentials replaced."""
+        """Return the mail, or None if it is outdated: its recipient was deleted, or its credentials were replaced."""
         try:
             account = self._accounts.load(job.account_id)
         except AccountNotFound:
@@ -91,22 +93,37 @@ class Mailer:
         owner_entry, entry = entries.get(job.account_id), entries.get(job.sub_user_id)
         if sub_user is None or account.closed_at is not None or owner_entry is None or entry is None:
             return None
-        password = None
-        if job.notice != Notice.PASSWORD_CHANGED:
-            if (
-                entry.credentials_version != job.credentials_version
-                or entry.encrypted_password is None
-                or not sub_user.active
-            ):
-                return None
-            password = entry.key.decrypt("password", entry.encrypted_password)
+        if job.credentials_version is None:
+            recipient = self._recipient_of_notice(job)
+            return self._compose(job, account, recipient, owner_entry, entry, None) if recipient is not None else None
+        if (
+            entry.credentials_version != job.credentials_version
+            or entry.encrypted_password is None
+            or not sub_user.active
+        ):
+            return None
+        password = entry.key.decrypt("password", entry.encrypted_password)
         return self._compose(job, account, sub_user, owner_entry, entry, password)
+
+    def _recipient_of_notice(self, job: MailJob) -> Contact | None:
+        """Return the recipient of a mail without credentials, or None if the mail is not needed.
+
+        It goes to the e-mail that the sub-user had at the event. A changed e-mail is told to the former one, if
+        credentials were mailed there while it was theirs.
+        """
+        contacts = self._accounts.contacts(job.account_id, job.sub_user_id)
+        if job.notice != Notice.EMAIL_CHANGED:
+            return contact_at(contacts, job.caused_by)
+        former = contact_at(contacts, job.caused_by - 1)
+        if former is None or not self._queue.has_sent_credentials(job, former.email_version):
+            return None
+        return former
 
     def _compose(
         self,
         job: MailJob,
         account: MainAccount,
-        sub_user: SubUser,
+        recipient: SubUser | Contact,
         owner_entry: VaultEntry,
         entry: VaultEntry,
         password: str | None,
@@ -115,9 +132,9 @@ class Mailer:
             message_id=f"{job.account_id}.{job.caused_by}@{self._mail_domain}",
             kind=MailKind(job.notice),
             language=account.language,
-            to=entry.key.decrypt("email", sub_user.email),
-            name=entry.key.decrypt("name", sub_user.name),
-            surname=entry.key.decrypt("surname", sub_user.surname),
+            to=entry.key.decrypt("email", recipient.email),
+            name=entry.key.decrypt("name", recipient.name),
+            surname=entry.key.decrypt("surname", recipient.surname),
             account_email=owner_entry.key.decrypt("email", account.email),
             company_name=owner_entry.key.decrypt("company_name", account.company_name),
             login_url=self._login_url,

@@ -39,6 +39,7 @@ from domain.events.sub_user import (
     SubUserDeactivated,
     SubUserDeleted,
     SubUserDetailsChanged,
+    SubUserEmailChanged,
     SubUserLockedOut,
     SubUserLoggedIn,
     SubUserLoggedOut,

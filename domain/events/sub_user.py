@@ -46,6 +46,20 @@ class SubUserDetailsChanged(Event):
     surname: Ciphertext | None
 
 
+class SubUserEmailChanged(Event):
+    """The main account corrected a sub-user's e-mail. The former one is in the previous events."""
+
+    TOPIC: ClassVar[str] = "SubUserEmailChanged"
+    DESCRIPTOR = EventDescriptor(
+        "sub_user.email_changed",
+        "A sub-user's e-mail changed. An active sub-user is mailed new credentials there.",
+        ocsf=ocsf.OTHER_CHANGE,
+    )
+    sub_user_id: UUID
+    email: Ciphertext
+    email_hash: str
+
+
 class SubUserVisibilityChanged(Event):
     """A sub-user was hidden from lists and reports, or made visible again."""
 

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.mail_queue", "projection")
 MAILED_TOPICS = {
-    event.TOPIC for event in (events.SubUserActivated, events.SubUserPasswordReset, events.SubUserPasswordChanged)
+    event.TOPIC
+    for event in (
+        events.SubUserActivated,
+        events.SubUserPasswordReset,
+        events.SubUserPasswordChanged,
+        events.SubUserEmailChanged,
+    )
 }
 
 
@@ -52,6 +58,8 @@ def _row(event: object) -> dict[str, Any] | None:
     match event:
         case events.SubUserPasswordChanged():
             notice, credentials_version = Notice.PASSWORD_CHANGED, None
+        case events.SubUserEmailChanged():
+            notice, credentials_version = Notice.EMAIL_CHANGED, None
         case events.SubUserActivated() | events.SubUserPasswordReset() if event.notice != Notice.NONE:
             notice, credentials_version = event.notice, event.credentials
         case _:

@@ -40,14 +40,14 @@ REGISTERED, CREATED, DELETED = (
 )
 NAMING_TOPICS = {
     *(REGISTERED, events.MainAccountDetailsChanged.TOPIC, events.MainAccountExternalIdSet.TOPIC),
-    *(CREATED, events.SubUserDetailsChanged.TOPIC),
+    *(CREATED, events.SubUserDetailsChanged.TOPIC, events.SubUserEmailChanged.TOPIC),
 }
 """Events with personal data that the view holds in plain text."""
 
 DECISION_FIELDS = frozenset({"email_hash", "was_activated", "credentials_version", "password_issued_at"})
 """Fields of a sub-user that only decisions need."""
 
-CONSTANT_FIELDS = frozenset({"sub_user_id", "email", "created_at"})
+CONSTANT_FIELDS = frozenset({"sub_user_id", "created_at"})
 """Fields of a sub-user that never change."""
 
 SUB_USER_FIELDS = tuple(field.name for field in fields(SubUser))
@@ -213,6 +213,10 @@ def _details_changed(sub_user: SubUser, event: AccountEvent) -> SubUser:
     return sub_user.details_changed(event.state.get("name"), event.state.get("surname"))
 
 
+def _email_changed(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.email_changed(event.state["email"], event.state["email_hash"])
+
+
 def _visibility_changed(sub_user: SubUser, event: AccountEvent) -> SubUser:
     return sub_user.visibility_changed(visible=event.state["visible"])
 
@@ -278,6 +282,7 @@ ON_ACCOUNTS: dict[str, Callable[[Row, AccountEvent], None]] = {
 ON_SUB_USERS: dict[str, Callable[[SubUser, AccountEvent], SubUser]] = {
     events.SubUserCreated.TOPIC: _unchanged,
     events.SubUserDetailsChanged.TOPIC: _details_changed,
+    events.SubUserEmailChanged.TOPIC: _email_changed,
     events.SubUserVisibilityChanged.TOPIC: _visibility_changed,
     events.SubUserAccessExpirySet.TOPIC: _access_expiry_set,
     events.SubUserActivated.TOPIC: _activated,

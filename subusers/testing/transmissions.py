@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Mail:
     """A mail to a sub-user.
 
-    `kind` is `activation`, `reactivation`, `send_again`, `reset` or `password_changed`. `content` is the message that
-    a mail server would have received. `temporary_password` is None if the mail has none.
+    `kind` is `activation`, `reactivation`, `send_again`, `reset`, `password_changed` or `email_changed`. `content` is
+    the message that a mail server would have received. `temporary_password` is None if the mail has none.
     """
 
     kind: str

@@ -25,7 +25,8 @@ MAIL = replace(
     message_id="0f9d2c4e-activation@portal.example",
     login_url="https://portal.example/login?as=sub-user&lang=en",
 )
-ACCESS_KINDS = [kind for kind in MailKind if kind is not MailKind.PASSWORD_CHANGED]
+ACCESS_KINDS = [kind for kind in MailKind if kind.has_credentials]
+NOTICE_KINDS = [kind for kind in MailKind if not kind.has_credentials]
 LANGUAGES = ["en", "it"]
 HOSTILE_NAMES = [
     "Eve\r\nBcc: eve@evil.example",
@@ -117,14 +118,24 @@ def test_access_mail_contains_all_access_data(kind: MailKind, language: str) -> 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_password_change_notice_contains_no_password(language: str) -> None:
-    """The notice gives the time and a contact; it never contains a password."""
-    text, html = text_and_html(replace(MAIL, kind=MailKind.PASSWORD_CHANGED, language=language))
+@pytest.mark.parametrize("kind", NOTICE_KINDS)
+def test_notice_contains_no_password(kind: MailKind, language: str) -> None:
+    """The notice gives the account, the time and a contact; it never contains a password."""
+    text, html = text_and_html(replace(MAIL, kind=kind, language=language))
     changed_at = {"en": "16 November 2026, 20:15 UTC", "it": "16 novembre 2026, 20:15 UTC"}[language]
     for part in (text, html.text):
-        assert changed_at in part
-        assert MAIL.account_email in part
+        for expected in (changed_at, MAIL.account_email, "Acme S.r.l.", "Maria Rossi"):
+            assert expected in part
         assert "correct horse" not in part
+    assert ("href", f"mailto:{MAIL.account_email}") in html.attributes
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_notice_of_a_changed_email_names_the_former_one(language: str) -> None:
+    """Its reader may have several addresses."""
+    text, html = text_and_html(of_kind(MailKind.EMAIL_CHANGED, language))
+    assert MAIL.to in text.splitlines()
+    assert MAIL.to in html.text
 
 
 def test_mail_kinds_and_languages_have_distinct_texts() -> None:

@@ -29,6 +29,7 @@ SUB_USER_CLIENT = ("2001:db8::2", "the sub-user's browser")
 SUPPORT_CLIENT = ("127.0.0.1", "support's terminal")
 NO_CLIENT = (None, None)
 EXTERNAL_ID = f"customer-{uuid4().hex}"
+CORRECTED_EMAIL = "someone-else@company.example"
 RESET_PASSWORD = "another phrase for now"
 OWNER_PASSWORD = "a password for the console"
 WRONG_PASSWORD = "not what it is"
@@ -80,7 +81,7 @@ def story(clients: ApiClients) -> Story:
         sub_user.change(password=RESET_PASSWORD)
         deliver_mails(clients.service)
     replace(logged_in, password=RESET_PASSWORD).new_token()
-    sub_user.change(active=False)
+    sub_user.change(active=False, email=CORRECTED_EMAIL)
     read_as_auditor(clients, account)
     rows = account.audit_log_rows()
     assert owner.delete(sub_user.path).status_code == 204
@@ -205,6 +206,7 @@ def test_every_kind_of_event_has_an_entry(story: Story) -> None:
         ("sub_user.usage_recorded", "sub-user", SUB_USER_CLIENT, {"conversation_ms": 300_000, "llm_tokens": 0}),
         ("sub_user.created", "owner", OWNER_CLIENT, {"name": "Grace", "surname": "Hopper", "visible": True}),
         ("sub_user.details_changed", "owner", OWNER_CLIENT, {"surname": "Hopper"}),
+        ("sub_user.email_changed", "owner", OWNER_CLIENT, {"email": CORRECTED_EMAIL}),
         ("sub_user.visibility_changed", "owner", OWNER_CLIENT, {"visible": False}),
         ("sub_user.access_expiry_set", "owner", OWNER_CLIENT, {"access_expires_at": "2099-01-01T00:00:00Z"}),
         ("sub_user.activated", "owner", OWNER_CLIENT, {"notice": "activation"}),

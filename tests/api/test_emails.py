@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 )
 def test_invalid_or_deceptive_email_is_refused(clients: ApiClients, account: Account, email: str) -> None:
     """Deceptive addresses have look-alike letters of other scripts, full-width letters, or invisible ones."""
+    sub_user = account.create_sub_user()
     body = {"email": email, "name": "Grace", "surname": "Hopper"}
     require_problem(account.portal.post(f"{account.path}/sub-users", json=body), 422, "invalid-input", "email")
+    require_problem(account.portal.patch(sub_user.path, json={"email": email}), 422, "invalid-input", "email")
     require_problem(account.portal.patch(account.path, json={"email": email}), 422, "invalid-input", "email")
     body = {"email": email, "company_name": "Company"}
     require_problem(clients.portal.post("/v1/accounts", json=body), 422, "invalid-input", "email")
@@ -48,3 +50,5 @@ def test_domain_is_stored_in_ascii(clients: ApiClients, email: str, stored: str)
     """A Cyrillic o becomes visible in Punycode, and full-width letters become plain ones."""
     account = clients.register_account()
     assert account.create_sub_user(email=email).fetch()["email"] == stored
+    sub_user = clients.register_account().create_sub_user()
+    assert sub_user.change(email=email).json["email"] == stored  # type: ignore[index]

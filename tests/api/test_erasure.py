@@ -5,6 +5,7 @@ The test requests every route that reads, so that it covers new routes and cache
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("finite_event_streams")
 
 ADDRESS, BROWSER = "203.0.113.213", "Canary-Browser/9"
+FORMER_EMAIL = "canary.murray@company.example"
 EMAIL, NAME, SURNAME = "canary.grace@company.example", "Canarygrâce", "Canaryhopper"
 TARGET, DETAIL = "Canary target", "Canary détail"
-PERSONAL_DATA = [EMAIL, NAME, SURNAME, ADDRESS, BROWSER, TARGET, DETAIL]
+PERSONAL_DATA = [FORMER_EMAIL, EMAIL, NAME, SURNAME, ADDRESS, BROWSER, TARGET, DETAIL]
 READ_ROUTES = [route for route in routes() if route.method == "GET" and route.audiences is None and route.scopes]
 MEDIA_TYPES = ("application/json", "text/csv", "application/x-ndjson")
 
@@ -35,7 +37,7 @@ MEDIA_TYPES = ("application/json", "text/csv", "application/x-ndjson")
 def create_sub_user_with_traces(clients: ApiClients) -> SubUser:
     """Create a sub-user whose personal data is in every place that can hold it."""
     account = clients.register_account()
-    details = {"email": EMAIL, "name": NAME, "surname": SURNAME}
+    details = {"email": FORMER_EMAIL, "name": NAME, "surname": SURNAME}
     sub_user = account.create_active(**details)
     sub_user_portal = clients.portal.with_headers(X_Client_IP=ADDRESS, X_Client_User_Agent=BROWSER)
     assert sub_user_portal.post("/v1/sessions", json=sub_user.credentials).status_code == 201
@@ -48,7 +50,9 @@ def create_sub_user_with_traces(clients: ApiClients) -> SubUser:
     usage = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1, "llm_tokens": 1}
     assert sub_user_portal.post(f"{account.path}/usage", json=usage).status_code == 201
     deliver_mails(clients.service)
-    return sub_user
+    sub_user.change(email=EMAIL)
+    deliver_mails(clients.service)
+    return replace(sub_user, email=EMAIL)
 
 
 def read_all_routes(clients: ApiClients, sub_user: SubUser) -> Iterator[tuple[str, bytes]]:

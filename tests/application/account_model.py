@@ -130,13 +130,20 @@ class ModelAccount:
         self._ensure_revision(sub_user, if_revision)
         self._ensure_open()
         active, password = changes.get("active"), changes.get("password")
-        mails_password = password is not None and sub_user.active and active is not False
+        email = changes.get("email", sub_user.email)
+        changes_email = email.lower() != sub_user.email.lower()
+        if changes_email and email.lower() in {other.email.lower() for other in self.sub_users.values()}:
+            raise Refused("sub-user-email-taken")
+        mails_password = (password is not None or changes_email) and sub_user.active and active is not False
         expiry = changes.get("access_expires_at", sub_user.access_expires_at)
         if (active is True or mails_password) and expiry is not None and expiry <= now:
             raise Refused("access-expired")
         if mails_password or (active is True and not sub_user.active):
             self._ensure_may_mail(number, now)
             self.mails.append((number, now))
+        if changes_email:
+            sub_user.email, sub_user.credentials_mail = email, "none"
+            sub_user.revision += 1
         names = {name: changes[name] for name in ("name", "surname") if name in changes}
         if any(getattr(sub_user, name) != value for name, value in names.items()):
             sub_user.name, sub_user.surname = names.get("name", sub_user.name), names.get("surname", sub_user.surname)
@@ -167,8 +174,8 @@ class ModelAccount:
             sub_user.stop_mail()
             sub_user.revision += 1
             self._end_sessions(number)
-        if password is not None and not activates:
-            sub_user.issue_password(password, now)
+        if (password is not None or mails_password) and not activates:
+            sub_user.issue_password(password or GENERATED, now)
             sub_user.credentials_mail = "pending" if mails_password else sub_user.credentials_mail
             sub_user.revision += 1
             self._end_sessions(number)

@@ -56,7 +56,7 @@ class Accounts(RuleBasedStateMachine):
         self._company = Company.register(services[0])
         self._model = ModelAccount()
         self._ids: list[UUID] = []
-        self._emails: list[str] = []
+        self._emails: list[list[str]] = []
         self._tokens: list[str] = []
         self._wrong_passwords: dict[int, int] = {}
 
@@ -100,7 +100,7 @@ class Accounts(RuleBasedStateMachine):
             service = self._services[process]
             created = service.commands.sub_users.create(self._company.account_id, PORTAL, **details).value
             self._ids.append(created.sub_user_id)
-            self._emails.append(created.email)
+            self._emails.append([created.email])
             return without_ids(created)
 
         self._compare(create, lambda: self._model.create(number, self._clock(), **details))
@@ -113,6 +113,7 @@ class Accounts(RuleBasedStateMachine):
         changes=st.fixed_dictionaries(
             {},
             optional={
+                "email": st.sampled_from(EMAILS),
                 "name": st.sampled_from(NAMES),
                 "surname": st.sampled_from(NAMES),
                 "visible": st.booleans(),
@@ -184,13 +185,20 @@ class Accounts(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self._ids)
-    @rule(process=processes, sub_user_choice=choices, password=st.none() | st.sampled_from(PASSWORDS))
-    def sign_in(self, process: int, sub_user_choice: int, password: str | None) -> None:
-        self._sign_in(process, sub_user_choice % len(self._ids), password)
+    @rule(
+        process=processes,
+        sub_user_choice=choices,
+        password=st.none() | st.sampled_from(PASSWORDS),
+        email=st.sampled_from([-1, -1, 0]),
+    )
+    def sign_in(self, process: int, sub_user_choice: int, password: str | None, email: int) -> None:
+        """Sign in with the newest or the first e-mail of a sub-user, which may belong to another one now."""
+        number = sub_user_choice % len(self._ids)
+        self._sign_in(process, number, password, self._emails[number][email])
 
-    def _sign_in(self, process: int, number: int, password: str | None) -> None:
-        """Sign in with the given password, or with the correct one."""
-        email = self._emails[number]
+    def _sign_in(self, process: int, number: int, password: str | None, email: str | None = None) -> None:
+        """Sign in with the given password and e-mail, or with the correct ones."""
+        email = email or self._emails[number][-1]
         if password is None:
             current_passwords = [
                 sub_user.password for sub_user in self._model.sub_users.values() if sub_user.email == email
@@ -318,6 +326,8 @@ class Accounts(RuleBasedStateMachine):
             lambda: self._model.change(number, self._clock(), if_revision=expected_revision, **changes),
         )
         self._copy_generated_password(number)
+        if number in self._model.sub_users:
+            self._emails[number].append(self._model.sub_users[number].email)
 
     def _compare(self, command: Callable[[], object], model: Callable[[], object]) -> None:
         assert outcome_of(command) == outcome_of(model)

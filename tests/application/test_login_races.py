@@ -34,6 +34,10 @@ def deactivate_and_activate(sub_user: SubUserHandle) -> None:
     sub_user.change(active=True)
 
 
+def change_email(sub_user: SubUserHandle) -> None:
+    sub_user.change(email=f"corrected-{sub_user.email}")
+
+
 def expire(sub_user: SubUserHandle) -> None:
     sub_user.change(changes_expiry=True, access_expires_at=sub_user.company.service.clock())
 
@@ -50,7 +54,7 @@ def end_sessions(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.sub_users.end_sessions(sub_user.company.account_id, sub_user.sub_user_id, PORTAL)
 
 
-ACCESS_CHANGES = [reset, deactivate, deactivate_and_activate, expire, delete, close_account]
+ACCESS_CHANGES = [reset, deactivate, deactivate_and_activate, change_email, expire, delete, close_account]
 
 
 def inject_during(monkeypatch: pytest.MonkeyPatch, method: str, action: Callable[[], object]) -> None:

@@ -51,6 +51,10 @@ def choose_password(sub_user: SubUserHandle) -> None:
     sub_user.choose_password("yet another phrase of mine")
 
 
+def change_email(sub_user: SubUserHandle) -> None:
+    sub_user.change(email=f"corrected-{sub_user.email}")
+
+
 def expire(sub_user: SubUserHandle) -> None:
     sub_user.change(changes_expiry=True, access_expires_at=sub_user.company.service.clock())
 
@@ -59,7 +63,9 @@ def close_account(sub_user: SubUserHandle) -> None:
     sub_user.company.service.commands.accounts.close(sub_user.company.account_id, PORTAL)
 
 
-ENDING_COMMANDS = [deactivate, delete, reset, send_again, end_sessions, choose_password, expire, close_account]
+ENDING_COMMANDS = [
+    *(deactivate, delete, reset, send_again, end_sessions, choose_password, change_email, expire, close_account),
+]
 
 
 @pytest.mark.parametrize("command", ENDING_COMMANDS)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-MAIL_VARIANTS = {"access_data", "password_changed"}
+MAIL_VARIANTS = {"access_data", "password_changed", "email_changed"}
 SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "main_account.logged_in": set(Via),
     "main_account.logged_out": {"one", "all"},

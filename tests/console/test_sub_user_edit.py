@@ -48,7 +48,7 @@ def test_edit_form_shows_the_stored_values(console: AccountConsole) -> None:
     assert not page.find("#visible").has_attr("checked")
     assert not page.find("#active").has_attr("checked")
     assert not page.find("#password").has_attr("value")
-    assert sub_user.email in page.text
+    assert page.find("#email")["value"] == sub_user.email
     assert not page.soup.select("main script")
 
 
@@ -140,6 +140,85 @@ def test_deactivation_ends_all_sessions(console: AccountConsole) -> None:
     assert page.find("#list .badge.bad").text == "Inactive"
 
 
+@pytest.mark.parametrize(("language", "informed"), [("en", "the old address"), ("it", "vecchio indirizzo")])
+def test_form_tells_what_a_new_email_causes(console: AccountConsole, language: str, informed: str) -> None:
+    """The hint is associated with the field."""
+    sub_user = console.account.create_active()
+    browser = console.owner()
+    browser.set_cookie("__Host-subusers-language", language)
+    page = edit_form(browser, sub_user)
+    field = page.find("#email")
+    assert field["value"] == sub_user.email
+    assert informed in page.find(f"#{field['aria-describedby']}").text
+
+
+def test_new_email_of_an_active_sub_user_is_mailed(own_console: AccountConsole) -> None:
+    """Their sessions end, and the old e-mail is informed."""
+    sub_user = own_console.account.create_active()
+    deliver_mails(own_console.clients.service)
+    token = sub_user.new_token()
+    email = "corrected@company.example"
+
+    page = save(own_console, sub_user, email=email)
+
+    assert page.success_message == (
+        f"New email saved. We're sending new access data to {email}. The old email and password no longer work, and "
+        "all sessions have ended."
+    )
+    assert email in page.find("#list tbody").text
+    assert not is_session_active(own_console.clients.portal, token)
+    recipients = [str(mail["To"].addresses[0].addr_spec) for mail in deliver_mails(own_console.clients.service)]
+    assert sorted(recipients) == sorted([email, sub_user.email, sub_user.email])
+    assert sub_user_actions(own_console)[:4] == [
+        *("sub_user.credentials_mailed", "sub_user.credentials_mailed"),
+        *("sub_user.password_reset", "sub_user.email_changed"),
+    ]
+
+
+def test_new_email_of_an_inactive_sub_user_waits(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    email = f"corrected-{sub_user.email}"
+
+    page = save(console, sub_user, email=email)
+
+    assert page.success_message == (
+        f"New email saved. Grace Hopper is inactive: activate them to send access data to {email}."
+    )
+    assert sub_user_actions(console) == ["sub_user.email_changed", "sub_user.created"]
+
+
+def test_another_spelling_of_the_email_is_no_change(console: AccountConsole) -> None:
+    sub_user = console.account.create_active()
+    assert save(console, sub_user, email=f" {sub_user.email.upper()} ").success_message == "Nothing was changed."
+
+
+def test_email_of_another_sub_user_is_refused(console: AccountConsole) -> None:
+    """The form keeps what was entered."""
+    other, sub_user = console.account.create_sub_user(), console.account.create_sub_user()
+
+    page = save(console, sub_user, email=other.email, name="Ada")
+
+    assert (page.status, page.error("email")) == (409, "One of your sub-users already has this email.")
+    assert (page.find("#email")["value"], page.find("#name")["value"]) == (other.email, "Ada")
+    assert sub_user.fetch()["name"] == "Grace"
+
+
+def test_conflict_keeps_the_submitted_email(console: AccountConsole) -> None:
+    """Both versions are shown, and the submitted one can be saved."""
+    sub_user = console.account.create_sub_user()
+    email = f"corrected-{sub_user.email}"
+    browser = console.owner()
+    form = edit_form(browser, sub_user)
+    sub_user.change(name="Ada")
+
+    page = browser.submit(form, email=email)
+
+    assert page.status == 409
+    assert {sub_user.email, email} <= {cell.text for cell in page.soup.select("tr.differs td bdi")}
+    browser.submit(page)
+    assert (sub_user.fetch()["email"], sub_user.fetch()["name"]) == (email, "Grace")
+
+
 def test_new_password_of_an_active_sub_user_is_mailed(own_console: AccountConsole) -> None:
     sub_user = own_console.account.create_with_own_password()
     token = sub_user.new_token()
@@ -211,6 +290,8 @@ def test_new_password_of_an_expired_sub_user_is_refused(console: AccountConsole)
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("email", ""),
+        ("email", "grace"),
         ("name", ""),
         ("name", 10_000 * "x"),
         ("surname", "Hop\0per"),
@@ -260,6 +341,7 @@ def test_conflict_page_shows_both_versions(console: AccountConsole) -> None:
     assert page.status == 409
     rows = [[cell.get_text(" ", strip=True) for cell in row.select("th, td")] for row in page.soup.select("tbody tr")]
     assert rows == [
+        ["Email", sub_user.email, sub_user.email, ""],
         ["Name", "Grace", "Gracie <b>", "Different"],
         ["Surname", "Murray", "Hopper", "Different"],
         ["Visibility", "Visible", "Visible", ""],

@@ -63,6 +63,12 @@ def created(sub_user_id: UUID, **overrides: Any) -> EventSpec:
     return event_spec(events.SubUserCreated, **{**defaults, **overrides})
 
 
+def email_changed(sub_user_id: UUID, email: str) -> EventSpec:
+    return event_spec(
+        events.SubUserEmailChanged, sub_user_id=sub_user_id, email=Ciphertext(email), email_hash=f"hash of {email}"
+    )
+
+
 def activated(sub_user_id: UUID, *, credentials: int = 1, notice: Notice = Notice.ACTIVATION) -> EventSpec:
     return event_spec(events.SubUserActivated, sub_user_id=sub_user_id, credentials=credentials, notice=notice)
 

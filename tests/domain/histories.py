@@ -14,7 +14,7 @@ from domain.event_metadata import ActorType, Ciphertext, EventMetadata, Via
 from domain.main_account import MainAccount
 from domain.plan import Period, Plan, Usage
 from domain.refusals import Refusal
-from domain.sub_user import Notice, SubUserEdit
+from domain.sub_user import NewEmail, Notice, SubUserEdit
 from tests.domain.event_builders import sub_user_fields
 from tests.domain.given_when_then import BY_OWNER, NOW
 
@@ -48,8 +48,10 @@ def command(method: Callable[..., object], **arguments: st.SearchStrategy[Any]) 
     return st.builds(Command, st.just(method.__name__), st.fixed_dictionaries(arguments), metadata_choices)
 
 
+new_emails = st.sampled_from([NewEmail(Ciphertext(email), f"hash of {email}") for email in ("one", "another")])
 edits = st.builds(
     SubUserEdit,
+    email=st.none() | new_emails,
     name=st.none() | ciphertexts,
     surname=st.none() | ciphertexts,
     visible=st.none() | st.booleans(),

@@ -500,6 +500,16 @@ HISTORY = [
 
 STANDALONE_EVENTS = [
     PinnedEvent(
+        events.SubUserEmailChanged,
+        "SubUserEmailChanged",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","email":"bmV3IGVtYWls","email_hash":"77ab11"}'
+        ),
+        {**OWNER_METADATA, "sub_user_id": SUB_USER, "email": Ciphertext("bmV3IGVtYWls"), "email_hash": "77ab11"},
+        version=2,
+    ),
+    PinnedEvent(
         events.MainAccountExternalIdSet,
         "MainAccountExternalIdSet",
         (

@@ -169,6 +169,6 @@ def test_sub_user_of_a_closed_account_cannot_be_toggled(history: list[EventSpec]
     ],
     ids=["first activation", "activation again", "already active", "deactivation", "something else"],
 )
-def test_only_reactivation_needs_a_new_password(history: list[EventSpec], edit: Any, expected: bool) -> None:
+def test_only_reactivation_needs_new_credentials(history: list[EventSpec], edit: Any, expected: bool) -> None:
     """The service asks first, so that it hashes the password outside the account's lock."""
-    assert given(*history).needs_new_password(MARIA, edit) is expected
+    assert given(*history).issues_credentials(MARIA, edit) is expected

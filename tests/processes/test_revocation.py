@@ -41,6 +41,10 @@ def reset(sub_user: SubUserHandle) -> None:
     sub_user.change(password="another phrase for now")
 
 
+def change_email(sub_user: SubUserHandle) -> None:
+    sub_user.change(email=f"corrected-{sub_user.email}")
+
+
 def expire(sub_user: SubUserHandle) -> None:
     end = datetime.now(UTC) + timedelta(seconds=0.5)
     sub_user.change(access_expires_at=end.isoformat())
@@ -98,7 +102,7 @@ class Clients:
 
 
 @pytest.mark.parametrize("seconds", SECONDS)
-@pytest.mark.parametrize("end_access", [deactivate, delete, reset, expire])
+@pytest.mark.parametrize("end_access", [deactivate, delete, reset, change_email, expire])
 def test_no_token_is_active_after_access_ends(
     running_service: RunningService, end_access: Callable[[SubUserHandle], None], seconds: float
 ) -> None:

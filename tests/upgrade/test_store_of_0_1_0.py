@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from adapters.webhooks.sender import WebhookSender
 from application.workers.webhook_deliveries import DeliveryResult
 from projections.runtime.rebuild import rebuild
-from tests.builders import PORTAL, mails_in_folder
+from tests.builders import PORTAL, mailed_password, mails_in_folder
 from tests.postgres import connect, fetch
 from tests.upgrade import store_story
 from tests.upgrade.differences import (
@@ -248,6 +248,28 @@ def test_commands_continue_the_old_accounts(shared_store: FormerStore) -> None:
     assert [row["action"] for row in reversed(rows)] == [
         *("sub_user.details_changed", "sub_user.activated", "sub_user.usage_recorded", "sub_user.created")
     ]
+
+
+def test_email_of_an_old_sub_user_changes(store: FormerStore) -> None:
+    """Old events hash e-mails under the service's key, and the mail queue knows that 0.1.0 mailed the old one."""
+    olga, email = store.path("olga"), "olga@corrected.example"
+    assert store.ask("PATCH", olga, {"email": "HUGO@company.example"}).status == 409
+    assert "event-position" not in store.ask("PATCH", olga, {"email": "OLGA@company.example"}).headers
+    assert store.ask("PATCH", olga, {"email": email}).json["email"] == email
+    assert store.ask("POST", "/v1/sessions", store.credentials("olga")).status == 401
+
+    mails = store.ask("GET", f"{olga}/personal-data").json["mails"]  # waits until they are in the queue
+    assert [mail["notice"] for mail in mails][-2:] == ["email_changed", "send_again"]
+    fetch(store.url, "UPDATE mail_queue SET due_at = asked_at")  # the database's clock is ahead of the store's
+    while store.service.workers.mailer.send_next():
+        pass
+
+    mail_by_address = {str(mail["To"].addresses[0].addr_spec): mail for mail in mails_in_folder(store.service)}
+    assert "has been changed" in str(mail_by_address["olga@company.example"]["Subject"])
+    credentials = {**store.credentials("olga"), "email": email, "password": mailed_password(mail_by_address[email])}
+    assert store.ask("POST", "/v1/sessions", credentials).status == 201
+    freed = {"email": "olga@company.example", "name": "Olga", "surname": "Again"}
+    assert store.ask("POST", f"{store.path('company')}/sub-users", freed).status == 201
 
 
 def test_erasure_continues_with_the_old_holds_and_keys(store: FormerStore) -> None:

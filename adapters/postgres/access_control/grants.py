@@ -73,7 +73,7 @@ class PostgresGrants:
             rows = fetch_all(connection, SQL["accounts_with_permissions"], {"names": list(names)})
         return [row.account_id for row in rows]
 
-    def _fetch(self, name: str, **parameters: Any) -> list[Any]:
+    def _fetch(self, name: str, **parameters: Any) -> Sequence[Any]:
         with self._database.get_connection() as connection:
             return fetch_all(connection, SQL[name], {"catalogue_id": self._catalogue_id, **parameters})
 

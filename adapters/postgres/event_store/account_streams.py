@@ -35,3 +35,10 @@ class PostgresAccountStreams:
         with self._database.get_connection() as connection:
             rows = fetch_all(connection, SQL["read_whole_account_stream"], {"account_id": account_id})
         return [StoredEvent(account_id, row.originator_version, row.topic, row.state) for row in rows]
+
+    def read_contacts(self, account_id: UUID, sub_user_id: UUID) -> Sequence[StoredEvent]:
+        """Return the events that set a sub-user's e-mail and names, oldest first."""
+        parameters = {"account_id": account_id, "sub_user_id": sub_user_id}
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, SQL["read_contacts"], parameters)
+        return [StoredEvent(account_id, row.originator_version, row.topic, row.state) for row in rows]

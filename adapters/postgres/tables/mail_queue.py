@@ -37,6 +37,17 @@ class PostgresMailQueue:
             row = connection.execute(SQL["claim_mail"], {"now": now, "again_at": now + CLAIM_DURATION}).fetchone()
         return MailJob(**row) if row is not None else None
 
+    def has_sent_credentials(self, job: MailJob, since_version: int) -> bool:
+        """Return whether credentials that events from `since_version` to `job` requested were mailed to its person."""
+        parameters = {
+            "account_id": job.account_id,
+            "sub_user_id": job.sub_user_id,
+            "since_version": since_version,
+            "caused_by": job.caused_by,
+        }
+        with self._database.get_connection() as connection:
+            return connection.execute(SQL["find_sent_credentials"], parameters).fetchone() is not None
+
     def filter_erased(self, mails: Sequence[tuple[UUID, int]]) -> Sequence[tuple[UUID, int]]:
         """Return the mails, as pairs of account and causing version, whose recipient has been erased."""
         columns = {

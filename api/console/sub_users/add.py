@@ -76,7 +76,7 @@ def _create(values: SubUserValues) -> SubUserDetails:
             .commands.sub_users.create(
                 visitor().account_id,
                 visitor().command_context,
-                email=values.email or "",
+                email=values.email,
                 name=values.name,
                 surname=values.surname,
                 password=values.password,
@@ -94,7 +94,7 @@ def _create(values: SubUserValues) -> SubUserDetails:
 
 def _find_duplicate_submission(values: SubUserValues) -> SubUserDetails | None:
     """Return the sub-user created by an identical form within `DUPLICATE_WINDOW`, if any."""
-    sub_user_filter = SubUserFilter(q=values.email or "")
+    sub_user_filter = SubUserFilter(q=values.email)
     page = service().queries.sub_users.list(visitor().account_id, sub_user_filter, SEARCH_LIMIT, None)
     since = service().clock() - DUPLICATE_WINDOW
     return next(

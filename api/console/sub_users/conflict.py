@@ -45,6 +45,7 @@ def conflict_page(form: Form, submitted: SubUserValues, current: SubUserDetails)
 def _compare(submitted: SubUserValues, current: SubUserDetails, *, active: bool) -> list[ComparedField]:
     is_active = current.status == "active"
     return [
+        ComparedField("email", current.email, submitted.email, submitted.changes_email(current.email)),
         ComparedField("name", current.name, submitted.name, current.name != submitted.name),
         ComparedField("surname", current.surname, submitted.surname, current.surname != submitted.surname),
         ComparedField(

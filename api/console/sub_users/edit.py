@@ -25,7 +25,7 @@ from api.http.resources.sub_users.schemas import SubUserPatch
 from api.presentation.times import to_form_value
 from application.commands.sub_users import SubUserChanges
 from application.errors import InvalidValue
-from domain.refusals import AccessExpired, RevisionMismatch, TooManyMails
+from domain.refusals import AccessExpired, RevisionMismatch, SubUserEmailTaken, TooManyMails
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,6 +68,9 @@ def _save(form: Form, values: SubUserValues, current: SubUserDetails, changes: d
     except InvalidValue as error:
         form.add_error(error)
         return _form(form, current, HTTPStatus.UNPROCESSABLE_ENTITY)
+    except SubUserEmailTaken:
+        form.errors["email"] = t("sub_user_form.email_taken")
+        return _form(form, current, HTTPStatus.CONFLICT)
     except AccessExpired:
         form.errors["access_expires_at"] = t("sub_user_form.expiry_has_passed")
         return _form(form, current, HTTPStatus.CONFLICT)
@@ -90,6 +93,8 @@ def _changes(values: SubUserValues, current: SubUserDetails, *, active: bool) ->
         for name in ("name", "surname", "visible")
         if getattr(values, name) != getattr(current, name)
     }
+    if values.changes_email(current.email):
+        changes["email"] = values.email
     if values.password is not None:
         changes["password"] = values.password
     if active != (current.status == "active"):
@@ -112,6 +117,8 @@ def _message_key(current: SubUserDetails, updated: SubUserDetails, changes: dict
     """Return the key of the message about the change."""
     if updated.status != current.status:
         return "sub_users.activated" if updated.status == "active" else "sub_users.deactivated"
+    if "email" in changes:
+        return "sub_users.new_email" if updated.status == "active" else "sub_users.new_email_waits"
     if "password" in changes:
         return "sub_users.new_password" if updated.status == "active" else "sub_users.new_password_waits"
     return (

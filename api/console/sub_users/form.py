@@ -33,17 +33,21 @@ MAX_REVISION_DIGITS = 18
 class SubUserValues:
     """Validated values of a sub-user form. `zone` is the time zone of its date fields.
 
-    `email` is None when editing. Without a password, the service generates one for a new sub-user and keeps the
-    current one of an existing sub-user.
+    Without a password, the service generates one for a new sub-user. An existing sub-user keeps theirs, unless another
+    change needs a new one.
     """
 
-    email: str | None = field(repr=False)
+    email: str = field(repr=False)
     name: str = field(repr=False)
     surname: str = field(repr=False)
     password: str | None = field(repr=False)
     visible: bool
     access_expires_at: datetime | None
     zone: ZoneInfo
+
+    def changes_email(self, current: str) -> bool:
+        """Return whether the e-mail differs from the current one in more than its spelling."""
+        return self.email.casefold() != current.casefold()
 
     def changes_expiry(self, current: datetime | None) -> bool:
         """Return whether the expiry differs from the current one, to the minute, because forms show no seconds."""
@@ -53,7 +57,7 @@ class SubUserValues:
 def parse_sub_user(form: Form, schema: Schema) -> SubUserValues | None:
     """Return the form's values, validated by the schema of a new or a changed sub-user; None if there are errors."""
     zone = form_zone(form)
-    values: dict[str, Any] = {name: form[name] for name in ("email", "name", "surname") if name in schema.fields}
+    values: dict[str, Any] = {name: form[name] for name in ("email", "name", "surname")}
     if password := form.raw("password"):
         values["password"] = password
     loaded = form.load_with(schema, values)
@@ -61,7 +65,7 @@ def parse_sub_user(form: Form, schema: Schema) -> SubUserValues | None:
     if form.errors:
         return None
     return SubUserValues(
-        email=loaded.get("email"),
+        email=loaded["email"],
         name=loaded["name"],
         surname=loaded["surname"],
         password=loaded.get("password"),

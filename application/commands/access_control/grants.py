@@ -85,7 +85,7 @@ class RoleGrants:
         new_grant: NewGrant,
         context: CommandContext,
         *,
-        also_write: Callable[[GrantDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
+        also_write: Callable[[GrantDetails, PersonKey], Sequence[TransactionalWrite]] = lambda _details, _key: [],
     ) -> Outcome[GrantDetails]:
         """Give a sub-user a role. Expired grants are revoked if there would be too many.
 

@@ -12,7 +12,7 @@ from domain.permission_catalogue import CATALOGUE_ID, PermissionCatalogue
 from domain.roles import BUILT_IN_ROLES, Role, permissions_of_role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from application.command_context import CommandContext
     from application.commands.access_control.catalogue import PermissionCatalogues
@@ -45,7 +45,7 @@ class Roles:
         self._catalogues = catalogues
         self._clock = clock
 
-    def list(self, account_id: UUID) -> list[RoleDetails]:
+    def list(self, account_id: UUID) -> Sequence[RoleDetails]:
         """Return the built-in roles, then the account's own by name."""
         owner_key = load_owner_key(self._vault, account_id)
         account, catalogue = self._accounts.load(account_id), self._catalogues.current()
@@ -69,7 +69,7 @@ class Roles:
         name: str,
         description: str = "",
         permissions: frozenset[str],
-        also_write: Callable[[RoleDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
+        also_write: Callable[[RoleDetails, PersonKey], Sequence[TransactionalWrite]] = lambda _details, _key: [],
     ) -> Outcome[RoleDetails]:
         """Create a role. Raises `PermissionNotGrantable`, `RoleLimitReached` or `RoleNameTaken`."""
         owner_key = load_owner_key(self._vault, account_id)

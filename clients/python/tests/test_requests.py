@@ -93,6 +93,7 @@ def test_a_change_sends_only_what_is_given(caller: Any, responses: Any) -> None:
     client = caller.client(handler)
     for arguments in (
         {"active": False},
+        {"email": "grace@company.example"},
         {"access_expires_at": None, "name": "Ada"},
         {"access_expires_at": UNSET, "visible": True},
         {"access_expires_at": datetime(2027, 1, 1, tzinfo=UTC), "if_revision": '"3"'},
@@ -100,11 +101,12 @@ def test_a_change_sends_only_what_is_given(caller: Any, responses: Any) -> None:
         caller.call(client.sub_users.change(account_id=ID, sub_user_id=ID, **arguments))
     assert [json.loads(request.content) for request in handler.requests] == [
         {"active": False},
+        {"email": "grace@company.example"},
         {"name": "Ada", "access_expires_at": None},
         {"visible": True},
         {"access_expires_at": "2027-01-01T00:00:00+00:00"},
     ]
-    assert [request.headers.get("If-Match") for request in handler.requests] == [None, None, None, '"3"']
+    assert [request.headers.get("If-Match") for request in handler.requests] == [None, None, None, None, '"3"']
 
 
 @pytest.mark.parametrize("wrong", ["", "..", "../accounts", "1", "3f0c5c6e"])

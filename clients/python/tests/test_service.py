@@ -182,6 +182,8 @@ def test_changes_of_a_revision(caller: Any, client: Any, account: Any) -> None:
     ends_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     assert caller.call(client.sub_users.change(**her, access_expires_at=ends_at)).access_expires_at == ends_at
     assert caller.call(client.sub_users.change(**her, access_expires_at=None)).access_expires_at is None
+    corrected = caller.call(client.sub_users.change(**her, email="grace.hopper@company.example"))
+    assert corrected.email == "grace.hopper@company.example"
 
 
 def test_lists_of_several_pages(caller: Any, client: Any, account: Any) -> None:

@@ -75,10 +75,9 @@ FROM stored_events
 WHERE originator_id = %(account_id)s AND notification_id > %(after_position)s AND notification_id <= %(max_position)s
   AND topic IN (
           'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountExternalIdSet', 'MainAccountClosed',
-          'SubUserLimitRaised',
-          'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserVisibilityChanged',
-          'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated', 'SubUserPasswordReset',
-          'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')
+          'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
+          'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
+          'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')
 ORDER BY notification_id
 LIMIT %(limit)s
 
@@ -91,10 +90,9 @@ WITH page AS MATERIALIZED (
        AND notification_id > %(after_position)s AND notification_id <= %(max_position)s
        AND topic IN (
           'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountExternalIdSet', 'MainAccountClosed',
-          'SubUserLimitRaised',
-          'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserVisibilityChanged',
-          'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated', 'SubUserPasswordReset',
-          'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')
+          'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
+          'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
+          'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')
      ORDER BY notification_id
      LIMIT %(limit)s)
     UNION

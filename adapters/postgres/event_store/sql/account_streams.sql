@@ -20,3 +20,11 @@ UNION ALL (
 SELECT originator_version, topic, state FROM stored_events
 WHERE originator_id = %(account_id)s
 ORDER BY originator_version
+
+-- name: read_contacts
+-- The events that set a sub-user's e-mail and names. The index of the events that change an account's state has them.
+SELECT originator_version, topic, state FROM stored_events
+WHERE originator_id = %(account_id)s
+  AND topic IN ('SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged')
+  AND convert_from(state, 'UTF8')::json ->> 'sub_user_id' = %(sub_user_id)s::uuid::text
+ORDER BY notification_id

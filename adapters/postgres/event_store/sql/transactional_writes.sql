@@ -106,6 +106,28 @@ SELECT %(identity)s, %(identity)s, 0, %(at)s, coalesce(%(is_exempt)s::boolean, f
 ON CONFLICT (key) DO UPDATE
 SET failures = 0, blocked_until = NULL, is_exempt = coalesce(%(is_exempt)s::boolean, throttle.is_exempt)
 
+-- name: MoveAttemptExemption
+-- Delete the failed attempts with a person's former e-mail, and keep the exemption of their credentials with the new one.
+-- Serialized with the attempts with both e-mails by the same advisory locks (throttle.sql).
+WITH serialized AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(723985, lock_id)
+    FROM (
+        SELECT hashtext(encode(i.identity, 'hex')) AS lock_id
+        FROM unnest(ARRAY[%(former_identity)s, %(identity)s]::bytea[]) AS i (identity)
+        ORDER BY lock_id
+    ) AS locks
+), locked AS MATERIALIZED (
+    SELECT count(*) FROM serialized
+), former AS (
+    DELETE FROM throttle USING locked
+    WHERE identity = %(former_identity)s OR key = %(former_identity)s
+    RETURNING key, is_exempt)
+INSERT INTO throttle (key, identity, failures, last_failed_at, is_exempt)
+SELECT %(identity)s, %(identity)s, 0, %(at)s,
+       coalesce(bool_or(is_exempt) FILTER (WHERE key = %(former_identity)s), false)
+FROM former
+ON CONFLICT (key) DO UPDATE SET is_exempt = excluded.is_exempt
+
 -- name: ForgetFailedAttempts
 -- Delete a person's failed attempts. Serialized with the person's attempts by the same advisory lock (throttle.sql).
 WITH serialized AS MATERIALIZED (

@@ -31,6 +31,7 @@ class NewSubUser(Request):
 class SubUserPatch(Request):
     """Changes to a sub-user. All are applied, or none."""
 
+    email = Email()
     name = Text(max_length=MAX_NAME_LENGTH)
     surname = Text(max_length=MAX_NAME_LENGTH)
     password = NewPassword()

@@ -115,6 +115,7 @@ class SubUsers:
         *,
         account_id: UUID | str,
         sub_user_id: UUID | str,
+        email: str | None = None,
         name: str | None = None,
         surname: str | None = None,
         password: str | None = None,
@@ -125,12 +126,13 @@ class SubUsers:
     ) -> SubUser:
         """Change the given values of a sub-user, all or none.
 
+        A new `email` of an active sub-user ends their sessions, and a new temporary password is mailed there.
         `access_expires_at=None` removes the end of access. With `if_revision`, raises `RevisionMismatch` if the
         sub-user has changed since. A change with `password` is not repeated after an unknown outcome, unless
         `if_revision` is given: each repetition would send another mail.
         """
         body = {
-            **not_none(name=name, surname=surname, password=password, active=active, visible=visible),
+            **not_none(email=email, name=name, surname=surname, password=password, active=active, visible=visible),
             **given(access_expires_at=access_expires_at),
         }
         is_safe = password is None or if_revision is not None
