@@ -20,16 +20,20 @@ from api.http.metrics import register_metrics
 from api.http.openapi.document import INFO, complete_document
 from api.http.openapi.routes import routes as documentation
 from api.http.problems import register_error_handlers
+from api.http.resources.access.routes import routes as access
 from api.http.resources.accounts.routes import routes as accounts
 from api.http.resources.activities.routes import routes as activities
 from api.http.resources.api_keys.routes import routes as api_keys
 from api.http.resources.audit_log.routes import routes as audit_log
+from api.http.resources.authzen.routes import routes as authzen
 from api.http.resources.events.routes import routes as events
 from api.http.resources.exports.routes import routes as exports
 from api.http.resources.history.routes import routes as history
 from api.http.resources.operations.routes import routes as operations
+from api.http.resources.permissions.routes import routes as permissions
 from api.http.resources.personal_data.routes import routes as personal_data
 from api.http.resources.proofs.routes import routes as proofs
+from api.http.resources.roles.routes import routes as roles
 from api.http.resources.sessions.routes import routes as sessions
 from api.http.resources.sub_users.routes import routes as sub_users
 from api.http.resources.usage.routes import routes as usage
@@ -60,6 +64,10 @@ RESOURCES = (
     sub_users,
     personal_data,
     sessions,
+    roles,
+    access,
+    permissions,
+    authzen,
     activities,
     usage,
     audit_log,

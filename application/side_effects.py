@@ -108,7 +108,7 @@ def _close_sessions(session_id: UUID | None, person_id: UUID) -> TransactionalWr
 
 
 def _add_default_grant(event: events.SubUserCreated) -> TransactionalWrite:
-    grant = default_grant(event.sub_user_id)
+    grant = default_grant(event.sub_user_id, event.originator_version)
     return AddGrant(
         grant_id=grant.grant_id,
         account_id=event.account_id,
@@ -118,7 +118,7 @@ def _add_default_grant(event: events.SubUserCreated) -> TransactionalWrite:
         resource_id="",
         expires_at=None,
         granted_at=event.timestamp,
-        version=event.originator_version,
+        version=grant.version,
     )
 
 

@@ -7,10 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from domain import refusals
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 CATALOGUE_ID = UUID("5b5e9ac4-3c3b-5d0e-9a55-7b6a4b0f0a00")
 """Id of the stream. The revision of the catalogue is the version of the stream."""
@@ -62,29 +60,45 @@ class PermissionCatalogue:
             permission.name for permission in self.permissions if permission.reading and not permission.reserved
         )
 
-    def ensure_grantable(self, names: Iterable[str]) -> None:
-        """Raise `PermissionNotGrantable` if a role may not contain one of these permissions."""
-        for name in names:
-            if name not in self.grantable:
-                raise refusals.PermissionNotGrantable(name)
-
 
 INITIAL_CATALOGUE = PermissionCatalogue(
     0,
     (
-        Permission("assistants", "assistant", labels={"en": "Assistants", "it": "Assistenti"}),
-        Permission("tools", "tool", labels={"en": "Tools", "it": "Strumenti"}),
-        Permission("rag_collections", "rag_collection", labels={"en": "RAG collections", "it": "Raccolte RAG"}),
-        Permission("statistics", reading=True, labels={"en": "Statistics", "it": "Statistiche"}),
-        Permission("reports", reading=True, labels={"en": "Reports", "it": "Report"}),
         Permission(
-            "sub_user_management",
-            reserved=True,
-            labels={"en": "Sub-user management", "it": "Gestione dei sotto-utenti"},
+            "assistants",
+            "assistant",
+            labels={"en": "Work with voice assistants", "it": "Lavorare con gli assistenti vocali"},
         ),
-        Permission("complete_logs", reserved=True, labels={"en": "Complete logs", "it": "Log completi"}),
-        Permission("billing_settings", reserved=True, labels={"en": "Billing settings", "it": "Fatturazione"}),
-        Permission("account_data", reserved=True, labels={"en": "Account data", "it": "Dati dell'account"}),
+        Permission(
+            "tools", "tool", labels={"en": "Work with the assistants' tools", "it": "Lavorare con i loro strumenti"}
+        ),
+        Permission(
+            "rag_collections",
+            "rag_collection",
+            labels={
+                "en": "Work with RAG collections, the documents that assistants use",
+                "it": "Lavorare con le collezioni RAG, i documenti a cui attingono gli assistenti",
+            },
+        ),
+        Permission("statistics", reading=True, labels={"en": "See statistics", "it": "Consultare le statistiche"}),
+        Permission("reports", reading=True, labels={"en": "See reports", "it": "Consultare i report"}),
+        Permission("sub_user_management", reserved=True, labels={"en": "Manage sub-users", "it": "Gestire i sub-user"}),
+        Permission(
+            "complete_logs", reserved=True, labels={"en": "See the complete logs", "it": "Consultare i log completi"}
+        ),
+        Permission(
+            "billing_settings",
+            reserved=True,
+            labels={
+                "en": "Change the plan and the billing settings",
+                "it": "Modificare il piano e le impostazioni di fatturazione",
+            },
+        ),
+        Permission(
+            "account_data",
+            reserved=True,
+            labels={"en": "Change the account's details", "it": "Modificare i dati dell'account"},
+        ),
     ),
 )
 """Catalogue until the portal sets another one."""

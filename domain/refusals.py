@@ -131,16 +131,6 @@ class GrantLimitReached(Refusal):
     code = "grant-limit-reached"
 
 
-class PermissionNotGrantable(Refusal):
-    """A role can only have grantable permissions of the catalogue."""
-
-    code = "permission-not-grantable"
-
-    def __init__(self, permission: str) -> None:
-        super().__init__(permission)
-        self.permission = permission
-
-
 class PermissionInUse(Refusal):
     """Roles have a permission that would no longer be grantable: remove it from them, or send `remove_from_roles`."""
 
@@ -155,6 +145,10 @@ class RevisionMismatch(Refusal):
     """The sub-user has been changed since it was read."""
 
     code = "revision-mismatch"
+
+
+class CatalogueChanged(RevisionMismatch):
+    """The permission catalogue has been changed since it was read."""
 
 
 class WebhookNotFound(Refusal):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -49,13 +49,17 @@ class Resource:
 
 @dataclass(frozen=True)
 class Grant:
-    """A role that a sub-user has: on everything (no resource) or on one resource, for good or until a time."""
+    """A role that a sub-user has: on everything (no resource) or on one resource, for good or until a time.
+
+    `version` is that of the event in the account's stream that gave it.
+    """
 
     grant_id: UUID
     sub_user_id: UUID
     role_id: UUID
     resource: Resource | None = None
     expires_at: datetime | None = None
+    version: int = field(default=0, compare=False)
 
     def is_in_force(self, at: datetime) -> bool:
         """Return whether the grant has not expired at a time."""
@@ -66,9 +70,9 @@ class Grant:
         return self.resource is None or self.resource == resource
 
 
-def default_grant(sub_user_id: UUID) -> Grant:
-    """Return the grant that a new sub-user has: Operator on everything. No event of its own records it."""
-    return Grant(sub_user_id, sub_user_id, OPERATOR)
+def default_grant(sub_user_id: UUID, version: int) -> Grant:
+    """Return the grant that a new sub-user has: Operator on everything. `version` is that of their creation."""
+    return Grant(sub_user_id, sub_user_id, OPERATOR, version=version)
 
 
 def permissions_of_role(

@@ -13,6 +13,7 @@ from adapters.keyed_hashes import HmacHasher
 from adapters.mail.filed_mail_eraser import FiledMailEraser
 from adapters.mail.mailbox import Mailbox
 from adapters.passwords import Argon2Passwords
+from adapters.postgres.access_control.grants import PostgresGrants
 from adapters.postgres.clock import DatabaseClock
 from adapters.postgres.database import Database, Factory
 from adapters.postgres.deadlines import REQUEST_LIMITS
@@ -42,6 +43,7 @@ from api.bootstrap.current_reader import current_reader
 from api.bootstrap.demo_marker import demo_account
 from api.bootstrap.service import Commands, Queries, Service, Workers
 from api.bootstrap.transports import build_message_broker, build_transports
+from application.commands.access_control import AccessChecks, PermissionCatalogues, RoleGrants, Roles
 from application.commands.accounts import Accounts
 from application.commands.activities import Activities
 from application.commands.api_keys import ApiKeys
@@ -56,6 +58,7 @@ from application.sign_in.sub_user_sign_in import SubUserSessions
 from application.workers.erasure import Erasures
 from application.workers.mailer import Mailer
 from application.workers.webhook_deliveries import WebhookDeliveries
+from domain.permission_catalogue import CATALOGUE_ID
 from projections.audit_log.counts import AuditCounts
 from projections.audit_log.projection import AuditLogProjection
 from projections.audit_log.queries import AuditQueries
@@ -65,6 +68,7 @@ from projections.feed.pages import EventFeed, FeedFilter
 from projections.feed.publisher import Publisher
 from projections.feed.tail import EventTail
 from projections.history.exports import Exports
+from projections.history.past_access import PastAccess
 from projections.history.personal_data import PersonalData
 from projections.history.queries import History
 from projections.history.reader import EventSource
@@ -114,6 +118,8 @@ class _Store:
     vault: PostgresVault
     keyed_hasher: HmacHasher
     sessions: PostgresSessions
+    grants: PostgresGrants
+    catalogues: PermissionCatalogues
     directory: PostgresAccountDirectory
     legal_holds: PostgresLegalHolds
     webhook_cipher: WebhookCipher
@@ -175,6 +181,9 @@ def _open_store(settings: Settings, clock: Clock | None, limits: Limits, wall_cl
     signals = Signals(lambda: connect_to_notify(url))
     mapper = EventMapper()
     factory = Factory(database, signals.signal, lineage.record_position)
+    main_accounts = MainAccounts(factory, mapper, PostgresAccountStreams(database))
+    sessions = PostgresSessions(database)
+    grants = PostgresGrants(database, sessions, CATALOGUE_ID)
     return _Store(
         settings=settings,
         clock=clock,
@@ -184,11 +193,13 @@ def _open_store(settings: Settings, clock: Clock | None, limits: Limits, wall_cl
         signals=signals,
         source=settings.source or _stored_source(database) or settings.public_url,
         mapper=mapper,
-        main_accounts=MainAccounts(factory, mapper, PostgresAccountStreams(database)),
+        main_accounts=main_accounts,
         master_keys=master_keys,
         vault=vault,
         keyed_hasher=keyed_hasher,
-        sessions=PostgresSessions(database),
+        sessions=sessions,
+        grants=grants,
+        catalogues=PermissionCatalogues(main_accounts, grants, vault, clock),
         directory=PostgresAccountDirectory(database),
         legal_holds=PostgresLegalHolds(database),
         webhook_cipher=WebhookCipher(master_keys),
@@ -208,6 +219,7 @@ def _queries(store: _Store) -> Queries:
         audit_log=AuditQueries(*common, store.cursors, store.mapper, store.vault),
         audit_counts=AuditCounts(*common),
         history=History(source, store.freshness, store.cursors, store.clock),
+        past_access=PastAccess(source, store.catalogues, store.clock),
         exports=Exports(source, store.freshness, store.cursors, proofs),
         personal_data=PersonalData(*common),
         usage=UsageQueries(*common, store.clock),
@@ -259,6 +271,10 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         audit_access=AuditAccessRecorder(accounts, vault, clock, max(1, settings.read_threads // 4)),
         erasures=Erasures(accounts, vault, store.legal_holds, keyed_hasher, clock),
         legal_holds=store.legal_holds,
+        catalogues=store.catalogues,
+        roles=Roles(accounts, vault, store.catalogues, clock),
+        grants=RoleGrants(accounts, vault, store.grants, store.catalogues, clock),
+        access=AccessChecks(accounts, vault, store.grants, store.catalogues, clock, store.cursors),
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adapters.postgres.tables.sessions import PostgresSessions
     from adapters.postgres.tables.vault import PostgresVault
     from api.bootstrap.config import Settings
+    from application.commands.access_control import AccessChecks, PermissionCatalogues, RoleGrants, Roles
     from application.commands.accounts import Accounts
     from application.commands.activities import Activities
     from application.commands.api_keys import ApiKeys
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from projections.feed.publisher import Publisher
     from projections.feed.tail import EventTail
     from projections.history.exports import Exports
+    from projections.history.past_access import PastAccess
     from projections.history.personal_data import PersonalData
     from projections.history.queries import History
     from projections.runtime.progress import Progress
@@ -80,6 +82,10 @@ class Commands:
     audit_access: AuditAccessRecorder
     erasures: Erasures
     legal_holds: PostgresLegalHolds
+    catalogues: PermissionCatalogues
+    roles: Roles
+    grants: RoleGrants
+    access: AccessChecks
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ class Queries:
     audit_log: AuditQueries
     audit_counts: AuditCounts
     history: History
+    past_access: PastAccess
     exports: Exports
     personal_data: PersonalData
     usage: UsageQueries

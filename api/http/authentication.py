@@ -45,7 +45,14 @@ INVALID_CREDENTIALS_DELAY_SECONDS = 0.25
 """Limits 64 clients that keep trying wrong keys to 256 requests a second, about 10 % of a core."""
 
 OAUTH_INTROSPECTION_PATH = "/oauth2/introspect"
-PREFIXES_WITHOUT_ACCOUNT = ("/v1/sessions", "/v1/webhooks", "/v1/api-keys", OAUTH_INTROSPECTION_PATH)
+PREFIXES_WITHOUT_ACCOUNT = (
+    "/v1/sessions",
+    "/v1/webhooks",
+    "/v1/api-keys",
+    "/v1/permissions",
+    "/access",
+    OAUTH_INTROSPECTION_PATH,
+)
 """Prefixes of routes without an account in the path. Their views call `require_account` themselves."""
 
 ACTOR_TYPE_BY_SCOPE = {Scope.AUDITOR: ActorType.AUDITOR, Scope.SUPPORT: ActorType.SUPPORT}

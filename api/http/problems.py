@@ -32,6 +32,9 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.AccountNotFound: HTTPStatus.NOT_FOUND,
     refusals.SubUserNotFound: HTTPStatus.NOT_FOUND,
     refusals.WebhookNotFound: HTTPStatus.NOT_FOUND,
+    refusals.RoleNotFound: HTTPStatus.NOT_FOUND,
+    refusals.GrantNotFound: HTTPStatus.NOT_FOUND,
+    refusals.CatalogueChanged: HTTPStatus.PRECONDITION_FAILED,
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
     refusals.LoginRefused: HTTPStatus.UNAUTHORIZED,
 }

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GrantRecord:
-    """A grant, with when it was given and its encrypted texts. `version` is that of its event."""
+    """A grant, with when it was given and its encrypted texts."""
 
     grant: Grant
     granted_at: datetime
-    version: int
     label: Ciphertext | None = field(repr=False)
     reason: Ciphertext | None = field(repr=False)
 

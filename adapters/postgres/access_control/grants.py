@@ -56,10 +56,7 @@ class PostgresGrants:
         """Return all grants of a sub-user, oldest first."""
         with self._database.get_connection() as connection:
             rows = fetch_all(connection, SQL["list_grants"], {"sub_user_id": sub_user_id})
-        return [
-            GrantRecord(_grant(row), row.granted_at, row.version, row.encrypted_label, row.encrypted_reason)
-            for row in rows
-        ]
+        return [GrantRecord(_grant(row), row.granted_at, row.encrypted_label, row.encrypted_reason) for row in rows]
 
     def catalogue_revision(self) -> int:
         """Return the current revision of the permission catalogue."""
@@ -97,4 +94,4 @@ def _state(rows: Sequence[Any]) -> AccessState:
 
 def _grant(row: Any) -> Grant:
     resource = Resource(row.resource_type, row.resource_id) if row.resource_type else None
-    return Grant(row.grant_id, row.sub_user_id, row.role_id, resource, row.grant_expires_at)
+    return Grant(row.grant_id, row.sub_user_id, row.role_id, resource, row.grant_expires_at, row.version)

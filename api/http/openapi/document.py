@@ -16,12 +16,14 @@ from api.http.openapi.examples import (
 )
 from api.http.openapi.problem_types import PROBLEM_TYPES
 from api.http.resources.accounts.schemas import LANGUAGES
+from api.http.resources.authzen.schemas import EvaluationsSemantic
 from api.http.resources.exports.lines import ExportFormat
 from application.commands.api_keys import Scope
 from application.commands.webhooks import DisableReason, Signature
 from application.ports.broker import CONTENT_TYPE
+from domain.access_decision import Missing
 from domain.event_metadata import ActorType
-from domain.permission_catalog import Permission
+from domain.roles import BUILT_IN_ROLES
 from domain.sub_user import CredentialsMailState
 from projections.feed.event_catalog import BY_TYPE, CATALOG, Envelopes
 from projections.sub_users.queries import Sort
@@ -108,8 +110,11 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "CredentialsMailState": tuple(CredentialsMailState),
     "EventType": tuple(BY_TYPE),
     "ExportFormat": tuple(ExportFormat),
+    "BuiltInRole": tuple(BUILT_IN_ROLES.values()),
+    "EvaluationsSemantic": tuple(EvaluationsSemantic),
     "Language": LANGUAGES,
-    "Permission": tuple(Permission),
+    "MissingForAccess": tuple(Missing),
+    "MissingForCheck": (*Missing, "session"),
     "ProblemType": PROBLEM_TYPES,
     "SubUserSort": tuple(f"{minus}{sort}" for sort in Sort for minus in ("", "-")),
     "SubUserStatus": ("active", "inactive"),

@@ -13,7 +13,7 @@ from application.repository import ATTEMPTS, Outcome
 from application.transactional_writes import RequireUnusedPermissions
 from domain import events
 from domain.permission_catalogue import CATALOGUE_ID, INITIAL_CATALOGUE, Permission, PermissionCatalogue
-from domain.refusals import PermissionInUse, RevisionMismatch
+from domain.refusals import CatalogueChanged, PermissionInUse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -45,7 +45,7 @@ class PermissionCatalogues:
         """Return the catalogue as it was at a time."""
         revision = 0
         for event in self._accounts.events.get(CATALOGUE_ID):
-            if event.timestamp > at:
+            if cast("events.PermissionCatalogueSet", event).timestamp > at:
                 break
             revision = event.originator_version
         return self.of_revision(revision)
@@ -61,12 +61,12 @@ class PermissionCatalogues:
         """Replace the catalogue. The same permissions record nothing.
 
         Roles may have permissions that would no longer be grantable. Raises `PermissionInUse` then, unless
-        `remove_from_roles`: all roles lose them in the same transaction, each with an event. Raises `RevisionMismatch`.
+        `remove_from_roles`: all roles lose them in the same transaction, each with an event. Raises `CatalogueChanged`.
         """
         for _ in range(ATTEMPTS):
             current = self.current()
             if if_revisions is not None and current.revision not in if_revisions:
-                raise RevisionMismatch
+                raise CatalogueChanged
             replaced = PermissionCatalogue(current.revision + 1, tuple(permissions))
             if replaced.permissions == current.permissions:
                 return Outcome(current, None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from application.commands.access_control.catalogue import PermissionCatalogues
+    from application.pagination_cursors import Cursors
     from application.ports.clock import Clock
     from application.ports.grants import AccessState, Grants
     from application.ports.sessions import Session
@@ -46,6 +47,15 @@ class AllowedResources:
 
 
 @dataclass(frozen=True)
+class ResourcePage:
+    """A page of allowed resources."""
+
+    all: bool
+    items: Sequence[Resource]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
 class Holder:
     """A sub-user who may do something, by a grant."""
 
@@ -57,13 +67,20 @@ class AccessChecks:
     """Checks of access."""
 
     def __init__(
-        self, accounts: MainAccounts, vault: Vault, grants: Grants, catalogues: PermissionCatalogues, clock: Clock
+        self,
+        accounts: MainAccounts,
+        vault: Vault,
+        grants: Grants,
+        catalogues: PermissionCatalogues,
+        clock: Clock,
+        cursors: Cursors,
     ) -> None:
         self._accounts = accounts
         self._vault = vault
         self._grants = grants
         self._catalogues = catalogues
         self._clock = clock
+        self._cursors = cursors
 
     def check_session(self, token_hash: bytes, questions: Sequence[Question]) -> CheckedSession | None:
         """Return a session if it is active, with a decision for each question, and record its use."""
@@ -119,6 +136,16 @@ class AccessChecks:
             if rules.decide(Question(permission, resource), state.grants, at).is_allowed
         ]
         return AllowedResources(all=False, resources=sorted(allowed, key=lambda resource: resource.id))
+
+    def page_of_resources(self, sub_user_id: UUID, permission: str, limit: int, cursor: str | None) -> ResourcePage:
+        """Return a page of the resources for which a sub-user has a permission. Raises `InvalidValue`."""
+        scope = ["resources", str(sub_user_id), permission]
+        after = "" if cursor is None else str(self._cursors.read(scope, cursor)[0])
+        allowed = self.resources_of_sub_user(sub_user_id, permission)
+        remaining = [resource for resource in allowed.resources if resource.id > after]
+        items = remaining[:limit]
+        next_cursor = self._cursors.write(scope, [items[-1].id]) if len(remaining) > limit else None
+        return ResourcePage(allowed.all, items, next_cursor)
 
     def permissions_of_sub_user(self, sub_user_id: UUID, resource: Resource | None) -> list[str]:
         """Return the permissions that a sub-user has on a resource, or on everything (None), in display order."""

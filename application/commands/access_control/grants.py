@@ -10,7 +10,7 @@ from application.data_keys import load_owner_and_sub_user_keys
 from application.errors import InvalidValue
 from domain.permission_catalogue import ACCOUNT
 from domain.refusals import GrantNotFound
-from domain.roles import MAX_GRANTS, Grant, Resource
+from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, Grant, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,12 +38,23 @@ class NewGrant:
 
 
 @dataclass(frozen=True)
+class LabelledResource:
+    """A resource with its name for people, if it has one."""
+
+    type: str
+    id: str
+    label: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
 class GrantDetails:
     """A grant of a sub-user. `reason` is the one that was given with it."""
 
-    grant: Grant
+    grant_id: UUID
+    role_id: UUID
+    resource: LabelledResource | None
+    expires_at: datetime | None
     granted_at: datetime
-    resource_label: str | None = field(repr=False)
     reason: str | None = field(repr=False)
 
 
@@ -69,10 +80,10 @@ class RoleGrants:
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         self._accounts.load(account_id).sub_user(sub_user_id)
         return [
-            GrantDetails(
+            _details(
                 record.grant,
-                record.granted_at,
                 sub_user_key.decrypt("resource_label", record.label) if record.label is not None else None,
+                record.granted_at,
                 owner_key.decrypt("reason", record.reason) if record.reason is not None else None,
             )
             for record in self._grants.list(sub_user_id)
@@ -89,19 +100,19 @@ class RoleGrants:
     ) -> Outcome[GrantDetails]:
         """Give a sub-user a role. Expired grants are revoked if there would be too many.
 
-        Raises `SubUserNotFound`, `RoleNotFound`, `GrantLimitReached`, or `InvalidValue` for the resource or the expiry.
+        Raises `SubUserNotFound`, `GrantLimitReached`, or `InvalidValue` for the role, the resource or the expiry.
         """
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         grant_id = uuid4()
 
-        def decide(account: MainAccount) -> tuple[GrantDetails, list[TransactionalWrite]]:
+        def decide(account: MainAccount) -> tuple[GrantDetails, Sequence[TransactionalWrite]]:
             at, metadata = self._clock(), context.encrypted_with(owner_key)
             account.sub_user(sub_user_id)
-            self._ensure_valid(new_grant, at)
+            self._ensure_valid(new_grant, account, at)
             if account.grant_counts[sub_user_id].total() >= MAX_GRANTS:
                 self._revoke_expired(account, sub_user_id, at, metadata)
             grant = _grant(account, grant_id, sub_user_id, new_grant, sub_user_key, at, metadata)
-            details = GrantDetails(grant, account.modified_on, new_grant.resource_label, context.reason)
+            details = _details(grant, new_grant.resource_label, account.modified_on, context.reason)
             return details, also_write(details, sub_user_key)
 
         return self._accounts.change(account_id, decide)
@@ -126,7 +137,7 @@ class RoleGrants:
     ) -> Outcome[None]:
         """Replace all grants of a sub-user, or change nothing. Grants that stay the same are kept.
 
-        Raises `SubUserNotFound`, `RoleNotFound`, `GrantLimitReached`, or `InvalidValue` for a resource or an expiry.
+        Raises `SubUserNotFound`, `GrantLimitReached`, or `InvalidValue` for a role, a resource or an expiry.
         """
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
 
@@ -141,14 +152,16 @@ class RoleGrants:
                 else:
                     account.revoke_role(record.grant, at=at, metadata=metadata)
             for new_grant in remaining:
-                self._ensure_valid(new_grant, at)
+                self._ensure_valid(new_grant, account, at)
                 _grant(account, uuid4(), sub_user_id, new_grant, sub_user_key, at, metadata)
             return None, []
 
         return self._accounts.change(account_id, decide)
 
-    def _ensure_valid(self, new_grant: NewGrant, at: datetime) -> None:
-        """Raise `InvalidValue` for an expiry in the past, or for a resource of a type that the catalogue lacks."""
+    def _ensure_valid(self, new_grant: NewGrant, account: MainAccount, at: datetime) -> None:
+        """Raise `InvalidValue` for an unknown role or resource type, or an expiry in the past."""
+        if new_grant.role_id not in BUILT_IN_ROLES and new_grant.role_id not in account.roles:
+            raise InvalidValue("role_id", "is not a role of this account")
         if new_grant.expires_at is not None and new_grant.expires_at <= at:
             raise InvalidValue("expires_at", "must be in the future")
         if new_grant.resource is not None:
@@ -182,3 +195,8 @@ def _as_new_grant(record: GrantRecord, sub_user_key: PersonKey) -> NewGrant:
     grant = record.grant
     label = sub_user_key.decrypt("resource_label", record.label) if record.label is not None else None
     return NewGrant(grant.role_id, grant.resource, label, grant.expires_at)
+
+
+def _details(grant: Grant, label: str | None, granted_at: datetime, reason: str | None) -> GrantDetails:
+    resource = LabelledResource(grant.resource.type, grant.resource.id, label) if grant.resource is not None else None
+    return GrantDetails(grant.grant_id, grant.role_id, resource, grant.expires_at, granted_at, reason)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.data_keys import load_owner_key
+from application.errors import InvalidValue
 from application.transactional_writes import RequireCatalogueRevision, TransactionalWrite
 from domain.permission_catalogue import CATALOGUE_ID, PermissionCatalogue
 from domain.roles import BUILT_IN_ROLES, Role, permissions_of_role
@@ -71,13 +72,13 @@ class Roles:
         permissions: frozenset[str],
         also_write: Callable[[RoleDetails, PersonKey], Sequence[TransactionalWrite]] = lambda _details, _key: [],
     ) -> Outcome[RoleDetails]:
-        """Create a role. Raises `PermissionNotGrantable`, `RoleLimitReached` or `RoleNameTaken`."""
+        """Create a role. Raises `RoleLimitReached`, `RoleNameTaken`, or `InvalidValue` for the permissions."""
         owner_key = load_owner_key(self._vault, account_id)
         role_id = uuid4()
 
         def decide(account: MainAccount) -> tuple[RoleDetails, list[TransactionalWrite]]:
             catalogue = self._catalogues.current()
-            catalogue.ensure_grantable(permissions)
+            _ensure_grantable(permissions, catalogue)
             account.create_role(
                 Role(
                     role_id,
@@ -115,7 +116,7 @@ class Roles:
             catalogue = self._catalogues.current()
             role = account.own_role(role_id)
             if permissions is not None:
-                catalogue.ensure_grantable(permissions)
+                _ensure_grantable(permissions, catalogue)
             is_renamed = name is not None and name != owner_key.decrypt("name", role.name)
             is_redescribed = description is not None and description != owner_key.decrypt(
                 "description", role.description
@@ -161,6 +162,11 @@ def _details(account: MainAccount, role_id: UUID, catalogue: PermissionCatalogue
         built_in=built_in,
         holders=account.holders_of(role_id),
     )
+
+
+def _ensure_grantable(permissions: frozenset[str], catalogue: PermissionCatalogue) -> None:
+    for name in sorted(permissions.difference(catalogue.grantable)):
+        raise InvalidValue("permissions", f"{name} is not a grantable permission of the catalogue")
 
 
 def _has_role_named(account: MainAccount, name: str, except_role: UUID | None, owner_key: PersonKey) -> bool:

@@ -77,7 +77,8 @@ WHERE originator_id = %(account_id)s AND notification_id > %(after_position)s AN
           'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountExternalIdSet', 'MainAccountClosed',
           'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
           'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
-          'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')
+          'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted',
+          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked')
 ORDER BY notification_id
 LIMIT %(limit)s
 
@@ -92,7 +93,8 @@ WITH page AS MATERIALIZED (
           'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountExternalIdSet', 'MainAccountClosed',
           'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
           'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
-          'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted')
+          'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted',
+          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked')
      ORDER BY notification_id
      LIMIT %(limit)s)
     UNION
@@ -125,3 +127,21 @@ SELECT position FROM followers WHERE name = 'audit-log'
 -- name: api_key_names
 -- Names of the API keys that may act in other companies' accounts.
 SELECT api_key_id::text AS id, name FROM api_keys WHERE scope IN ('support', 'auditor')
+
+-- name: access_events
+-- The events of an account's own stream, up to a version, that decide who has access to what.
+SELECT originator_id, originator_version, topic, state
+FROM stored_events
+WHERE originator_id = %(account_id)s AND originator_version <= %(max_version)s
+  AND topic IN (
+          'MainAccountRegistered', 'MainAccountDetailsChanged', 'MainAccountExternalIdSet', 'MainAccountClosed',
+          'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
+          'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
+          'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted',
+          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked')
+ORDER BY notification_id
+
+-- name: positions_of
+-- The positions of events of an account's own stream.
+SELECT originator_version AS version, notification_id AS position FROM stored_events
+WHERE originator_id = %(account_id)s AND originator_version = ANY(%(versions)s)

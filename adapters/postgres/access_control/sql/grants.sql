@@ -6,7 +6,8 @@ SELECT s.session_id, s.account_id, s.person_id, s.assurance, s.opened_at, s.last
        coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(catalogue_id)s), 0)
            AS catalogue_revision,
        0::bigint AS account_version,
-       g.grant_id, g.sub_user_id, g.role_id, g.resource_type, g.resource_id, g.expires_at AS grant_expires_at, r.permissions
+       g.grant_id, g.sub_user_id, g.role_id, g.resource_type, g.resource_id, g.expires_at AS grant_expires_at, g.version,
+       r.permissions
 FROM sessions s
 LEFT JOIN LATERAL (
     SELECT g.* FROM unnest(%(types)s::text[], %(ids)s::text[]) AS asked (resource_type, resource_id)
@@ -21,7 +22,7 @@ WHERE s.token_hash = %(token_hash)s AND s.expires_at > %(now)s
 -- name: grants_of_sub_user
 -- A sub-user's grants on the resources. At least one row.
 SELECT state.*, g.grant_id, g.sub_user_id, g.role_id, g.resource_type, g.resource_id, g.expires_at AS grant_expires_at,
-       r.permissions
+       g.version, r.permissions
 FROM (SELECT coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(catalogue_id)s), 0)
                  AS catalogue_revision,
              coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(account_id)s), 0)
@@ -36,7 +37,7 @@ LEFT JOIN account_roles r ON r.role_id = g.role_id
 -- name: grants_of_sub_user_by_type
 -- A sub-user's grants on everything and on resources of a type. At least one row.
 SELECT state.*, g.grant_id, g.sub_user_id, g.role_id, g.resource_type, g.resource_id, g.expires_at AS grant_expires_at,
-       r.permissions
+       g.version, r.permissions
 FROM (SELECT coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(catalogue_id)s), 0)
                  AS catalogue_revision,
              coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(account_id)s), 0)
@@ -48,7 +49,7 @@ LEFT JOIN account_roles r ON r.role_id = g.role_id
 -- name: grants_of_account
 -- The grants of all sub-users of an account on the resources. At least one row.
 SELECT state.*, g.grant_id, g.sub_user_id, g.role_id, g.resource_type, g.resource_id, g.expires_at AS grant_expires_at,
-       r.permissions
+       g.version, r.permissions
 FROM (SELECT coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(catalogue_id)s), 0)
                  AS catalogue_revision,
              coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(account_id)s), 0)

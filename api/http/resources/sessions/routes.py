@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from flask import request
-
 from api.http.authentication import (
     OAUTH_INTROSPECTION_PATH,
     api_key,
@@ -17,7 +15,6 @@ from api.http.authentication import (
 from api.http.problems import unprocessable
 from api.http.refusal_timing import uniform_refusals
 from api.http.resources.sessions.schemas import (
-    MAX_TOKEN_LENGTH,
     Introspection,
     IntrospectionAnswer,
     Login,
@@ -26,18 +23,23 @@ from api.http.resources.sessions.schemas import (
     OpenedSessionAnswer,
     OwnPassword,
 )
+from api.http.resources.sessions.tokens import session_token
 from api.http.responses import json_response
 from api.http.routing import RECORDED_POSITION, SESSION_TOKEN, Routes
 from application.commands.api_keys import Scope
 from application.sign_in.new_session import token_hash
-from domain.permission_catalog import permissions_of
+from domain.access_decision import Decision, Question
+from domain.roles import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Response
 
+    from application.commands.access_control.checks import CheckedSession
     from application.commands.resources import SubUserDetails
     from application.ports.sessions import Session
-    from domain.permission_catalog import Permission
+    from application.sign_in.new_session import NewSession
 
 routes = Routes("sessions", "Sessions of sub-users")
 OPENED, INTROSPECTION = OpenedSessionAnswer(), IntrospectionAnswer()
@@ -65,7 +67,7 @@ def log_in(body: dict[str, Any]) -> Response:
         outcome = service().commands.sub_user_sessions.log_in(
             **body, context=command_context(), on_verified=on_verified
         )
-    return json_response(OPENED.to_json(outcome.value), HTTPStatus.CREATED, position=outcome.position)
+    return json_response(_opened(outcome.value), HTTPStatus.CREATED, position=outcome.position)
 
 
 @routes.route(
@@ -76,29 +78,36 @@ def log_in(body: dict[str, Any]) -> Response:
     response=(200, IntrospectionAnswer),
 )
 def introspect_session(body: dict[str, Any]) -> Response:
-    """Check whether a session is active, and which permissions it has.
+    """Check whether a session is active, and what it may do.
 
-    The response has `allowed` if the request has `permission`, and the sub-user's name and e-mail if it has `profile`.
-    Each check counts as a use of the session.
+    `permissions` are those on everything. The response has `allowed` if the request has `permission`, an answer for
+    each of the `checks`, and the sub-user's name and e-mail if the request has `profile`. Each request counts as a use
+    of the session.
     """
-    session, permission = _find_session(body["token"]), body["permission"]
-    holder = _find_holder(session) if session is not None and body["profile"] else None
+    questions = [_question(check) for check in body["checks"]]
+    if body["permission"] is not None:
+        questions.append(Question(body["permission"], _resource(body["resource"])))
+    checked = _check_session(body["token"], questions)
+    _require_known_permission(body["permission"], checked)
+    holder = _find_holder(checked.session) if checked is not None and body["profile"] else None
     state: dict[str, Any] = {"active": False}
-    permissions: tuple[Permission, ...] = ()
-    if session is not None and (holder is not None or not body["profile"]):
-        permissions = permissions_of(session.assurance)
+    decisions: Sequence[Decision | None] = [None] * len(questions)
+    if checked is not None and (holder is not None or not body["profile"]):
+        session, decisions = checked.session, checked.decisions
         state = {
             "active": True,
             "account_id": session.account_id,
             "sub_user_id": session.person_id,
-            "permissions": permissions,
+            "permissions": checked.permissions,
             "must_change_password": session.assurance.is_restricted,
             "expires_at": session.expires_at,
         }
         if holder is not None:
             state |= {"email": holder.email, "name": holder.name, "surname": holder.surname}
-    if permission is not None:
-        state["allowed"] = permission in permissions
+    if body["permission"] is not None:
+        state["allowed"] = _is_allowed(decisions[-1])
+    if body["checks"]:
+        state["checks"] = [_answer(check, decision) for check, decision in zip(body["checks"], decisions, strict=False)]
     return json_response(INTROSPECTION.to_json(state))
 
 
@@ -114,16 +123,17 @@ def introspect_token(form: dict[str, Any]) -> Response:
 
     The API key is the bearer token of the request, or the password of HTTP Basic with any user name.
     """
-    session = _find_session(form["token"])
-    holder = _find_holder(session) if session is not None else None
-    if session is None or holder is None:
+    checked = _check_session(form["token"], [])
+    holder = _find_holder(checked.session) if checked is not None else None
+    if checked is None or holder is None:
         return json_response(OAUTH_INTROSPECTION.to_json({"active": False}))
+    session = checked.session
     return json_response(
         OAUTH_INTROSPECTION.to_json(
             {
                 "active": True,
                 "sub": session.person_id,
-                "scope": " ".join(permissions_of(session.assurance)),
+                "scope": " ".join(checked.permissions),
                 "username": holder.email,
                 "name": f"{holder.name} {holder.surname}",
                 "client_id": api_key().api_key_id,
@@ -151,12 +161,12 @@ def change_own_password(body: dict[str, Any]) -> Response:
 
     All sessions of the sub-user end. The response has the token of a new session.
     """
-    token = _session_token()
+    token = session_token()
     with uniform_refusals() as on_verified:
         outcome = service().commands.sub_user_sessions.change_password(
             token, body["current_password"], body["new_password"], command_context(), on_verified
         )
-    return json_response(OPENED.to_json(outcome.value), position=outcome.position)
+    return json_response(_opened(outcome.value), position=outcome.position)
 
 
 @routes.route(
@@ -170,27 +180,62 @@ def change_own_password(body: dict[str, Any]) -> Response:
 )
 def log_out() -> Response:
     """Log a sub-user out."""
-    outcome = service().commands.sub_user_sessions.log_out(_session_token(), command_context())
+    outcome = service().commands.sub_user_sessions.log_out(session_token(), command_context())
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
 
 
-def _find_session(token: str) -> Session | None:
+def _check_session(token: str, questions: Sequence[Question]) -> CheckedSession | None:
     """Return a sub-user's valid session, and record its use. None if the API key is not allowed for the account."""
-    session = service().queries.sessions.find(token_hash(token), service().clock())
-    if session is None or session.belongs_to_owner or not api_key().allows_account(session.account_id):
+    checked = service().commands.access.check_session(token_hash(token), questions)
+    if checked is None or checked.session.belongs_to_owner or not api_key().allows_account(checked.session.account_id):
         return None
-    return session
+    return checked
+
+
+def _opened(session: NewSession) -> bytes:
+    """Return the response body for a new session, which can have ended in the meantime."""
+    checked = service().commands.access.check_session(token_hash(session.token), [])
+    permissions = checked.permissions if checked is not None else ()
+    return OPENED.to_json(
+        {
+            "token": session.token,
+            "expires_at": session.expires_at,
+            "account_id": session.account_id,
+            "person_id": session.person_id,
+            "must_change_password": session.must_change_password,
+            "permissions": permissions,
+        }
+    )
+
+
+def _require_known_permission(name: str | None, checked: CheckedSession | None) -> None:
+    """Raise a problem unless the catalogue has a permission: a misspelled name is not a refusal."""
+    if name is None:
+        return
+    catalogue = checked.catalogue if checked is not None else service().commands.catalogues.current()
+    if name not in catalogue.by_name:
+        raise unprocessable({"permission": [f"Must be one of: {', '.join(catalogue.by_name)}."]})
+
+
+def _question(check: dict[str, Any]) -> Question:
+    return Question(check["permission"], _resource(check["resource"]))
+
+
+def _resource(resource: dict[str, str] | None) -> Resource | None:
+    return Resource(resource["type"], resource["id"]) if resource is not None else None
+
+
+def _answer(check: dict[str, Any], decision: Decision | None) -> dict[str, Any]:
+    """Return the answer to a check. Without a session there is no decision."""
+    grant = decision.grant if decision is not None else None
+    missing = decision.missing if decision is not None else "session"
+    because = {"missing": missing} if grant is None else {"role_id": grant.role_id, "grant_id": grant.grant_id}
+    return {**check, "allowed": _is_allowed(decision), "because": because}
+
+
+def _is_allowed(decision: Decision | None) -> bool:
+    return decision is not None and decision.is_allowed
 
 
 def _find_holder(session: Session) -> SubUserDetails | None:
     return service().commands.sub_user_sessions.find_holder(session.account_id, session.person_id)
-
-
-def _session_token() -> str:
-    token = request.headers.get("Session-Token", "")
-    if not 0 < len(token) <= MAX_TOKEN_LENGTH:
-        raise unprocessable({"Session-Token": ["is missing"]})
-    if api_key().limits.accounts is not None:
-        session = service().queries.sessions.find(token_hash(token), service().clock())
-        require_account(session.account_id if session is not None else None)
-    return token

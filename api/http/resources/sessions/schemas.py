@@ -5,13 +5,17 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, fields, validate
 
 from api.http.fields.numbers import StrictBoolean
-from api.http.fields.texts import NewPassword, Password, SignInEmail
+from api.http.fields.texts import NewPassword, Password, SignInEmail, Text
 from api.http.fields.times import Time
+from api.http.resources.permissions.schemas import PERMISSION_NAME
+from api.http.resources.roles.schemas import ResourceReference
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Request
-from domain.permission_catalog import Permission
+from domain.access_decision import Missing
 
 MAX_TOKEN_LENGTH = 1000
+MAX_CHECKS = 100
+MAX_CHECK_ID_LENGTH = 100
 
 
 class Login(Request):
@@ -30,18 +34,57 @@ class OpenedSessionAnswer(ResponseBody):
     account_id = fields.UUID(required=True)
     sub_user_id = fields.UUID(required=True, attribute="person_id")
     must_change_password = fields.Boolean(required=True)
-    permissions = fields.List(fields.String(validate=validate.OneOf(list(Permission))), required=True)
+    permissions = fields.List(fields.String(), required=True)
+
+
+class AccessCheck(Request):
+    """A permission to check, on a resource or on everything. `id` is returned with the answer."""
+
+    id = Text(max_length=MAX_CHECK_ID_LENGTH)
+    permission = fields.String(required=True, validate=PERMISSION_NAME)
+    resource = fields.Nested(ResourceReference, allow_none=True, load_default=None)
 
 
 class Introspection(Request):
-    """A session token to check, and optionally a permission."""
+    """A session token to check, and optionally permissions."""
 
     token = fields.String(required=True, validate=validate.Length(1, MAX_TOKEN_LENGTH))
-    permission = fields.String(validate=validate.OneOf(list(Permission)), load_default=None)
+    permission = fields.String(
+        load_default=None, metadata={"description": "A permission of the catalogue, to be answered by `allowed`."}
+    )
+    resource = fields.Nested(
+        ResourceReference, load_default=None, metadata={"description": "The resource for which it is needed."}
+    )
+    checks = fields.List(fields.Nested(AccessCheck), load_default=list, validate=validate.Length(0, MAX_CHECKS))
     profile = StrictBoolean(
         load_default=False,
         metadata={"description": "Whether to return the sub-user's name and e-mail, which takes longer."},
     )
+
+
+class ReasonAnswer(ResponseBody):
+    """Why a check is allowed (the grant and its role), or what is missing."""
+
+    role_id = fields.UUID()
+    grant_id = fields.UUID()
+    missing = fields.String(validate=validate.OneOf([*Missing, "session"]))
+
+
+class ResourceReferenceAnswer(ResponseBody):
+    """A resource at the portal."""
+
+    type = fields.String(required=True)
+    id = fields.String(required=True)
+
+
+class AccessCheckAnswer(ResponseBody):
+    """The answer to a check."""
+
+    id = fields.String()
+    permission = fields.String(required=True)
+    resource = fields.Nested(ResourceReferenceAnswer, required=True, allow_none=True)
+    allowed = fields.Boolean(required=True)
+    because = fields.Nested(ReasonAnswer, required=True)
 
 
 class IntrospectionAnswer(ResponseBody):
@@ -53,10 +96,11 @@ class IntrospectionAnswer(ResponseBody):
     active = fields.Boolean(required=True)
     account_id = fields.UUID()
     sub_user_id = fields.UUID()
-    permissions = fields.List(fields.String(validate=validate.OneOf(list(Permission))))
+    permissions = fields.List(fields.String())
     must_change_password = fields.Boolean()
     expires_at = Time()
     allowed = fields.Boolean()
+    checks = fields.List(fields.Nested(AccessCheckAnswer))
     email = fields.String()
     name = fields.String()
     surname = fields.String()

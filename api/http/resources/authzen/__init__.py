@@ -1,0 +1,1 @@
+"""AuthZEN Authorization API 1.0."""

@@ -1,0 +1,215 @@
+"""Schemas of the AuthZEN Authorization API 1.0 (https://openid.net/specs/authorization-api-1_0.html).
+
+Unknown fields and `properties` are ignored, as the specification demands.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+
+from api.http.response_bodies import ResponseBody
+from domain.access_decision import Missing
+
+MAX_EVALUATIONS = 100
+MAX_TEXT_LENGTH = 1000
+
+TEXT = validate.Length(1, MAX_TEXT_LENGTH)
+
+
+class EvaluationsSemantic(StrEnum):
+    """When to stop evaluating the elements of a request."""
+
+    EXECUTE_ALL = "execute_all"
+    DENY_ON_FIRST_DENY = "deny_on_first_deny"
+    PERMIT_ON_FIRST_PERMIT = "permit_on_first_permit"
+
+
+class AuthzenRequest(Schema):
+    """Base of AuthZEN requests."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class EntityType(AuthzenRequest):
+    """The type of what is searched."""
+
+    type = fields.String(required=True, validate=TEXT)
+
+
+class Entity(EntityType):
+    """A subject or a resource."""
+
+    id = fields.String(required=True, validate=TEXT)
+
+
+class Action(AuthzenRequest):
+    """An action: the name of a permission."""
+
+    name = fields.String(required=True, validate=TEXT)
+
+
+class Page(AuthzenRequest):
+    """Which part of a search result to return."""
+
+    token = fields.String(load_default="", validate=validate.Length(0, 2000))
+    limit = fields.Integer(load_default=200, strict=True, validate=validate.Range(1, 1000))
+
+
+class AccountContext(AuthzenRequest):
+    """Context of a search for subjects."""
+
+    account_id = fields.UUID(required=True, metadata={"description": "The account whose sub-users are searched."})
+
+
+class Evaluation(AuthzenRequest):
+    """A request for a decision."""
+
+    subject = fields.Nested(Entity, required=True)
+    action = fields.Nested(Action, required=True)
+    resource = fields.Nested(Entity, required=True)
+
+
+class PartialEvaluation(AuthzenRequest):
+    """An element of a request for several decisions. What it lacks is that of the whole request."""
+
+    subject = fields.Nested(Entity)
+    action = fields.Nested(Action)
+    resource = fields.Nested(Entity)
+
+
+class EvaluationsOptions(AuthzenRequest):
+    """Options of a request for several decisions."""
+
+    evaluations_semantic = fields.Enum(EvaluationsSemantic, by_value=True, load_default=EvaluationsSemantic.EXECUTE_ALL)
+
+
+class Evaluations(PartialEvaluation):
+    """A request for several decisions. Without `evaluations`, it is a request for one."""
+
+    evaluations = fields.List(
+        fields.Nested(PartialEvaluation), load_default=list, validate=validate.Length(0, MAX_EVALUATIONS)
+    )
+    options = fields.Nested(EvaluationsOptions, load_default=dict)
+
+    @validates_schema
+    def require_complete_evaluations(self, data: Any, **_: Any) -> None:
+        """Refuse an evaluation that lacks a part that the whole request lacks too."""
+        for evaluation in data["evaluations"] or [{}]:
+            for name in ("subject", "action", "resource"):
+                if name not in evaluation and name not in data:
+                    msg = "Missing data for required field."
+                    raise ValidationError(msg, name)
+
+
+class SubjectSearch(AuthzenRequest):
+    """A search for the sub-users of an account who may do something."""
+
+    subject = fields.Nested(EntityType, required=True)
+    action = fields.Nested(Action, required=True)
+    resource = fields.Nested(Entity, required=True)
+    context = fields.Nested(AccountContext, required=True)
+    page = fields.Nested(Page, load_default=dict)
+
+
+class ResourceSearch(AuthzenRequest):
+    """A search for the resources with which a sub-user may do something."""
+
+    subject = fields.Nested(Entity, required=True)
+    action = fields.Nested(Action, required=True)
+    resource = fields.Nested(EntityType, required=True)
+    page = fields.Nested(Page, load_default=dict)
+
+
+class ActionSearch(AuthzenRequest):
+    """A search for what a sub-user may do with a resource."""
+
+    subject = fields.Nested(Entity, required=True)
+    resource = fields.Nested(Entity, required=True)
+
+
+class DecisionContext(ResponseBody):
+    """Why a decision was made: the grant and its role, or what is missing."""
+
+    role_id = fields.UUID()
+    grant_id = fields.UUID()
+    missing = fields.String(validate=validate.OneOf(list(Missing)))
+
+
+class DecisionAnswer(ResponseBody):
+    """A decision."""
+
+    decision = fields.Boolean(required=True)
+    context = fields.Nested(DecisionContext, required=True)
+
+
+class EvaluationsAnswer(ResponseBody):
+    """Decisions, in the order of the request. To a request without `evaluations`, one decision."""
+
+    decision = fields.Boolean()
+    context = fields.Nested(DecisionContext)
+    evaluations = fields.List(fields.Nested(DecisionAnswer))
+
+
+class FoundEntity(ResponseBody):
+    """A subject or a resource that was found."""
+
+    type = fields.String(required=True)
+    id = fields.String(required=True)
+
+
+class FoundAction(ResponseBody):
+    """An action that was found."""
+
+    name = fields.String(required=True)
+
+
+class PageAnswer(ResponseBody):
+    """The place of the page in the search result."""
+
+    next_token = fields.String(required=True)
+    count = fields.Integer(required=True)
+
+
+class SearchContext(ResponseBody):
+    """What holds for the whole result."""
+
+    all = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether it is allowed with every resource of the type. Then `results` is empty."},
+    )
+
+
+class SubjectSearchAnswer(ResponseBody):
+    """Subjects that were found."""
+
+    page = fields.Nested(PageAnswer, required=True)
+    results = fields.List(fields.Nested(FoundEntity), required=True)
+
+
+class ResourceSearchAnswer(ResponseBody):
+    """Resources that were found."""
+
+    page = fields.Nested(PageAnswer, required=True)
+    context = fields.Nested(SearchContext, required=True)
+    results = fields.List(fields.Nested(FoundEntity), required=True)
+
+
+class ActionSearchAnswer(ResponseBody):
+    """Actions that were found."""
+
+    results = fields.List(fields.Nested(FoundAction), required=True)
+
+
+class ConfigurationAnswer(ResponseBody):
+    """Metadata of the policy decision point."""
+
+    policy_decision_point = fields.Url(required=True)
+    access_evaluation_endpoint = fields.Url(required=True)
+    access_evaluations_endpoint = fields.Url(required=True)
+    search_subject_endpoint = fields.Url(required=True)
+    search_resource_endpoint = fields.Url(required=True)
+    search_action_endpoint = fields.Url(required=True)

@@ -1,0 +1,1 @@
+"""Roles of an account, and the grants of its sub-users."""
