@@ -35,6 +35,8 @@ SENTENCE_DETAILS = (
     "included_tokens",
     "threshold",
     "llm_tokens",
+    "resource_type",
+    "resource_id",
 )
 """Names of the details that sentences have placeholders for."""
 
@@ -62,6 +64,10 @@ def _erased_person(row: AuditRow) -> str:
     return "owner" if row.sub_user_id is None else "sub_user"
 
 
+def _scope_of_grant(row: AuditRow) -> str:
+    return "resource" if row.details.get("resource_id") else "everything"
+
+
 VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "main_account.logged_in": lambda row: str(row.details["via"]),
     "main_account.logged_out": _session_count,
@@ -76,6 +82,8 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "sub_user.credentials_mailed": _mail_kind,
     "sub_user.credentials_mail_failed": _mail_kind,
     "sub_user.personal_data_erased": _erased_person,
+    "sub_user.role_granted": _scope_of_grant,
+    "sub_user.role_revoked": _scope_of_grant,
     "audit_log.read": lambda row: str(row.details["what"]),
 }
 """Functions that select the sentence for a row, by action; other actions have one sentence."""

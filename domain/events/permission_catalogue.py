@@ -27,6 +27,7 @@ class PermissionCatalogueEvent(CanMutateAggregate[UUID], DomainEvent):
     request_id: str | None
     ip: Ciphertext | None
     user_agent: Ciphertext | None
+    actor_api_key_id: str | None
 
     @property
     def account_id(self) -> None:

@@ -19,7 +19,7 @@ class RoleCreated(Event):
 
     TOPIC: ClassVar[str] = "RoleCreated"
     DESCRIPTOR = EventDescriptor(
-        "role.created",
+        "main_account.role_created",
         "A role was created.",
         facts=("role_id", "permissions"),
         descriptions={"permissions": PERMISSION_NAMES},
@@ -36,7 +36,7 @@ class RoleChanged(Event):
 
     TOPIC: ClassVar[str] = "RoleChanged"
     DESCRIPTOR = EventDescriptor(
-        "role.changed",
+        "main_account.role_changed",
         "A role changed. `permissions` are its permissions now, absent if they are unchanged.",
         facts=("role_id", "permissions"),
         descriptions={"permissions": PERMISSION_NAMES},
@@ -53,7 +53,7 @@ class RoleDeleted(Event):
 
     TOPIC: ClassVar[str] = "RoleDeleted"
     DESCRIPTOR = EventDescriptor(
-        "role.deleted",
+        "main_account.role_deleted",
         "A role was deleted.",
         facts=("role_id",),
         ocsf=ocsf.DELETE_ENTITY,
@@ -66,7 +66,7 @@ class RoleGranted(Event):
 
     TOPIC: ClassVar[str] = "RoleGranted"
     DESCRIPTOR = EventDescriptor(
-        "role.granted",
+        "sub_user.role_granted",
         "A sub-user got a role: on everything, or on one resource if there is a `resource_id`.",
         facts=("grant_id", "role_id", "resource_type", "resource_id", "expires_at"),
         ocsf=ocsf.ATTACH_POLICY,
@@ -85,7 +85,7 @@ class RoleRevoked(Event):
 
     TOPIC: ClassVar[str] = "RoleRevoked"
     DESCRIPTOR = EventDescriptor(
-        "role.revoked",
+        "sub_user.role_revoked",
         "A role was taken from a sub-user: on everything, or on one resource if there is a `resource_id`.",
         facts=("grant_id", "role_id", "resource_type", "resource_id"),
         ocsf=ocsf.DETACH_POLICY,

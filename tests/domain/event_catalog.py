@@ -10,7 +10,10 @@ from eventsourcing.domain import DomainEvent
 
 from domain import events
 
-BASES = {events.Event, events.ReportedEvent, events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent}
+BASES = {
+    *(events.Event, events.ReportedEvent, events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent),
+    events.PermissionCatalogueEvent,
+}
 EVENT_CLASSES = {
     name: value
     for module in iter_modules(events.__path__, f"{events.__name__}.")
@@ -29,7 +32,7 @@ NOT_APPLIED = {
 NOT_IN_HISTORY_STATE = {"SubUserLoggedIn", "CredentialsMailed", "CredentialsMailFailed", "UsageThresholdReached"}
 """Applied events that the query `state_events` leaves out: logins and mails, of which a history has many, and
 thresholds, which its state does not show."""
-OTHER_STREAM_CLASSES = (events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent)
+OTHER_STREAM_CLASSES = (events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.PermissionCatalogueEvent)
 """Base classes of events in streams of their own, with many events each."""
 ONLY_EVENT_OF_STREAM = {"SubUserActivityRecorded", "UsageRecorded"}
 """Events in streams of their own, with one event each."""

@@ -29,6 +29,9 @@ SESSION = UUID("c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b")
 ACTIVITY = UUID("e0a1b2c3-d4e5-4f60-8a7b-9c0d1e2f3a4b")
 WEBHOOK = UUID("5d2c1b0a-9f8e-4d7c-8b6a-594837261504")
 API_KEY = UUID("0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0")
+ROLE = UUID("2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837")
+GRANT = UUID("6b3f0e9d-8c7a-4b5e-a1d2-f3e4d5c6b7a8")
+CATALOGUE = UUID("5b5e9ac4-3c3b-5d0e-9a55-7b6a4b0f0a00")
 ACCESS = UUID("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
 TIME = datetime(2026, 3, 2, 9, 30, 0, 125000, tzinfo=UTC)
 EXPIRY = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
@@ -496,6 +499,112 @@ HISTORY = [
         },
         version=33,
     ),
+    PinnedEvent(
+        events.SubUserCreated,
+        "SubUserCreated",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","email":"ZW1haWw","email_hash":"77ab10",'
+            '"name":"bmFtZQ","surname":"c3VybmFtZQ","visible":true}'
+        ),
+        {
+            **OWNER_METADATA,
+            "sub_user_id": SUB_USER,
+            "email": Ciphertext("ZW1haWw"),
+            "email_hash": "77ab10",
+            "name": Ciphertext("bmFtZQ"),
+            "surname": Ciphertext("c3VybmFtZQ"),
+            "visible": True,
+            "access_expires_at": None,
+        },
+        version=34,
+    ),
+    PinnedEvent(
+        events.RoleCreated,
+        "RoleCreated",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"role_id":"2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837","name":"c2VhbGVkIG5hbWU",'
+            '"description":"c2VhbGVkIGRlc2NyaXB0aW9u","permissions":"assistants reports"}'
+        ),
+        {
+            **OWNER_METADATA,
+            "role_id": ROLE,
+            "name": Ciphertext("c2VhbGVkIG5hbWU"),
+            "description": Ciphertext("c2VhbGVkIGRlc2NyaXB0aW9u"),
+            "permissions": "assistants reports",
+        },
+        version=35,
+    ),
+    PinnedEvent(
+        events.RoleGranted,
+        "RoleGranted",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","grant_id":"6b3f0e9d-8c7a-4b5e-a1d2-f3e4d5c6b7a8",'
+            '"role_id":"2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837","resource_type":"assistant","resource_id":"a-1",'
+            '"resource_label":"c2VhbGVkIGxhYmVs","expires_at":"2026-12-31T23:00:00+00:00"}'
+        ),
+        {
+            **OWNER_METADATA,
+            "sub_user_id": SUB_USER,
+            "grant_id": GRANT,
+            "role_id": ROLE,
+            "resource_type": "assistant",
+            "resource_id": "a-1",
+            "resource_label": Ciphertext("c2VhbGVkIGxhYmVs"),
+            "expires_at": EXPIRY,
+        },
+        version=36,
+    ),
+    PinnedEvent(
+        events.RoleChanged,
+        "RoleChanged",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"role_id":"2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837","permissions":"assistants"}'
+        ),
+        {**OWNER_METADATA, "role_id": ROLE, "name": None, "description": None, "permissions": "assistants"},
+        version=37,
+    ),
+    PinnedEvent(
+        events.RoleRevoked,
+        "RoleRevoked",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","grant_id":"6b3f0e9d-8c7a-4b5e-a1d2-f3e4d5c6b7a8",'
+            '"role_id":"2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837","resource_type":"assistant","resource_id":"a-1"}'
+        ),
+        {
+            **OWNER_METADATA,
+            "sub_user_id": SUB_USER,
+            "grant_id": GRANT,
+            "role_id": ROLE,
+            "resource_type": "assistant",
+            "resource_id": "a-1",
+        },
+        version=38,
+    ),
+    PinnedEvent(
+        events.RoleDeleted,
+        "RoleDeleted",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"role_id":"2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837"}'
+        ),
+        {**OWNER_METADATA, "role_id": ROLE},
+        version=39,
+    ),
+    PinnedEvent(
+        events.SubUserDeleted,
+        "SubUserDeleted",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
+        ),
+        {**OWNER_METADATA, "sub_user_id": SUB_USER},
+        version=40,
+    ),
 ]
 
 STANDALONE_EVENTS = [
@@ -784,6 +893,26 @@ STANDALONE_EVENTS = [
         {**API_KEY_METADATA, "webhooks_disabled": 2, "webhooks_handed_over": 0},
         stream=API_KEY,
         version=4,
+    ),
+    PinnedEvent(
+        events.PermissionCatalogueSet,
+        "PermissionCatalogueSet",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","request_id":"r-5",'
+            '"actor_api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0","permissions":"assistants.edit",'
+            '"definitions":"[{\\"name\\":\\"assistants.edit\\"}]"}'
+        ),
+        {
+            "actor_type": ActorType.MAIN_ACCOUNT,
+            "actor_id": None,
+            "request_id": "r-5",
+            "ip": None,
+            "user_agent": None,
+            "actor_api_key_id": "0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",
+            "permissions": "assistants.edit",
+            "definitions": '[{"name":"assistants.edit"}]',
+        },
+        stream=CATALOGUE,
     ),
     PinnedEvent(
         events.AuditLogRead,

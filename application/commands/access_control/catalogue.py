@@ -84,6 +84,7 @@ class PermissionCatalogues:
                 request_id=context.request_id,
                 ip=None,
                 user_agent=None,
+                actor_api_key_id=context.api_key_id,
             )
             try:
                 position = self._accounts.save_together(
