@@ -41,6 +41,7 @@ MAX_FILES_OF_A_FIELD = 9
 MAIN_ACCOUNT_EVENTS, SUB_USER_EVENTS = "domain/events/main_account.py", "domain/events/sub_user.py"
 
 USES_OF_THE_EXPIRY = {
+    "adapters/postgres/access_control/sql/grants.sql",
     "adapters/postgres/event_store/sql/transactional_writes.sql",
     "adapters/postgres/maintenance/sql/housekeeping.sql",
     "adapters/postgres/tables/sql/sessions.sql",

@@ -201,9 +201,12 @@ def test_the_scenario_writes_to_every_table(scenario: Scenario, database_url: st
     """Fails for a new table that the scenario does not reach."""
     empty = {table for table, text in contents(database_url).items() if not text}
 
-    # The scenario has no broker, checkpointer, legal hold, retention or configured source. Their tables hold numbers,
-    # hashes, ids, times, the reason of a broker failure, and the public URL.
-    assert empty == {"publisher_state", "checkpoints", "signing_keys", "legal_holds", "audit_older", "installation"}
+    # The scenario has no broker, checkpointer, legal hold, retention, configured source or roles. Their tables hold
+    # numbers, hashes, ids, times, the reason of a broker failure, the public URL and names of permissions.
+    assert empty == {
+        *("publisher_state", "checkpoints", "signing_keys", "legal_holds", "audit_older", "installation"),
+        "account_roles",
+    }
 
 
 def test_no_mail_contains_a_token_or_a_second_password(scenario: Scenario) -> None:

@@ -57,7 +57,13 @@ def index_entry_of(event: events.AnyEvent) -> AuditIndexEntry:
             return AuditIndexEntry(event.account_id, event.action, event.sub_user_id, event.occurred_at)
         case events.UsageRecorded():
             return AuditIndexEntry(event.account_id, ACTIONS[event.TOPIC], event.sub_user_id, event.occurred_at)
-        case events.Event() | events.WebhookEvent() | events.AuditEvent() | events.ApiKeyEvent():
+        case (
+            events.Event()
+            | events.WebhookEvent()
+            | events.AuditEvent()
+            | events.ApiKeyEvent()
+            | events.PermissionCatalogueEvent()
+        ):
             return AuditIndexEntry(event.account_id, ACTIONS[event.TOPIC], event.subject_id, event.timestamp)
         case _:
             raise TypeError(type(event).__name__)

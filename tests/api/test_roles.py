@@ -107,9 +107,7 @@ def test_a_revoked_grant_allows_nothing(grace: SubUser) -> None:
     response = grace.account.portal.delete(f"{grace.path}/grants/{grant['grant_id']}")
     assert response.status_code == 204
     assert not check(grace, "assistants")
-    require_problem(
-        grace.account.portal.delete(f"{grace.path}/grants/{grant['grant_id']}"), 404, "grant-not-found"
-    )
+    require_problem(grace.account.portal.delete(f"{grace.path}/grants/{grant['grant_id']}"), 404, "grant-not-found")
 
 
 def test_a_changed_role_counts_at_once(grace: SubUser) -> None:

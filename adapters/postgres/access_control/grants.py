@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.postgres.prepared_statements import fetch_all
 from adapters.postgres.sql_files import statements
 from adapters.postgres.tables.sessions import PostgresSessions, session_from
-from application.ports.grants import AccessState, GrantRecord, SessionAccess
+from application.commands.access_control.grant_store import AccessState, GrantRecord, SessionAccess
 from domain.roles import Grant, Resource
 
 if TYPE_CHECKING:

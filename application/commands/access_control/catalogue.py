@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from application.command_context import CommandContext
+    from application.commands.access_control.grant_store import GrantStore
     from application.ports.clock import Clock
-    from application.ports.grants import Grants
     from application.ports.vault import Vault
     from application.repository import MainAccounts
     from domain.main_account import MainAccount
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class PermissionCatalogues:
     """The permission catalogue of the installation, now and at earlier revisions."""
 
-    def __init__(self, accounts: MainAccounts, grants: Grants, vault: Vault, clock: Clock) -> None:
+    def __init__(self, accounts: MainAccounts, grants: GrantStore, vault: Vault, clock: Clock) -> None:
         self._accounts = accounts
         self._grants = grants
         self._vault = vault

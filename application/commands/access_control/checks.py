@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from application.commands.access_control.catalogue import PermissionCatalogues
+    from application.commands.access_control.grant_store import AccessState, GrantStore
     from application.pagination_cursors import Cursors
     from application.ports.clock import Clock
-    from application.ports.grants import AccessState, Grants
     from application.ports.sessions import Session
     from application.ports.vault import Vault
     from application.repository import MainAccounts
@@ -70,7 +70,7 @@ class AccessChecks:
         self,
         accounts: MainAccounts,
         vault: Vault,
-        grants: Grants,
+        grants: GrantStore,
         catalogues: PermissionCatalogues,
         clock: Clock,
         cursors: Cursors,

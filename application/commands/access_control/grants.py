@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from application.command_context import CommandContext
     from application.commands.access_control.catalogue import PermissionCatalogues
+    from application.commands.access_control.grant_store import GrantRecord, GrantStore
     from application.ports.clock import Clock
-    from application.ports.grants import GrantRecord, Grants
     from application.ports.vault import PersonKey, Vault
     from application.repository import MainAccounts, Outcome
     from application.transactional_writes import TransactionalWrite
@@ -65,7 +65,7 @@ class RoleGrants:
         self,
         accounts: MainAccounts,
         vault: Vault,
-        grants: Grants,
+        grants: GrantStore,
         catalogues: PermissionCatalogues,
         clock: Clock,
     ) -> None:

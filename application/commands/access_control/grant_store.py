@@ -1,4 +1,4 @@
-"""Port: the grants and roles that are in force now."""
+"""Stored grants and roles: what is in force now."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SessionAccess:
     state: AccessState
 
 
-class Grants(Protocol):
+class GrantStore(Protocol):
     """Grants and roles. Transactional writes change them, together with the events."""
 
     def of_session(self, token_hash: bytes, now: datetime, resources: Iterable[Resource]) -> SessionAccess | None:
