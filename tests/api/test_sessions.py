@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.permission_catalog import OPERATIONAL, Permission
+from domain.permission_catalogue import INITIAL_CATALOGUE
 from tests.api.clients import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active, require_problem
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NEW_SESSION_FIELDS = {"token", "expires_at", "account_id", "sub_user_id", "must_change_password", "permissions"}
 LISTED_SESSION_FIELDS = {"session_id", "opened_at", "last_used_at", "expires_at", "restricted", "ip", "user_agent"}
-OPERATIONAL_PERMISSIONS = [str(permission) for permission in OPERATIONAL]
+OPERATIONAL_PERMISSIONS = list(INITIAL_CATALOGUE.grantable)
 
 
 def hours_until(text: str) -> float:
@@ -50,7 +50,7 @@ def test_session_of_a_temporary_password_has_no_permissions(account: Account, po
     body: Any = sub_user.log_in().json
     assert body["must_change_password"] is True
     assert body["permissions"] == []
-    for permission in Permission:
+    for permission in INITIAL_CATALOGUE.by_name:
         introspection: Any = portal.post(
             "/v1/sessions/introspect", json={"token": body["token"], "permission": permission}
         )
@@ -122,10 +122,10 @@ def test_introspection_allows_operational_permissions_only(account: Account, por
     """Without a permission in the request, the response has no `allowed`."""
     token = account.create_with_own_password().new_token()
     allowed = {}
-    for permission in Permission:
+    for permission in INITIAL_CATALOGUE.by_name:
         introspection: Any = portal.post("/v1/sessions/introspect", json={"token": token, "permission": permission})
-        allowed[str(permission)] = introspection.json["allowed"]
-    assert allowed == {str(permission): permission in OPERATIONAL for permission in Permission}
+        allowed[permission] = introspection.json["allowed"]
+    assert allowed == {name: name in OPERATIONAL_PERMISSIONS for name in INITIAL_CATALOGUE.by_name}
     for body in ({"token": token}, {"token": token, "permission": None}):
         without_permission: Any = portal.post("/v1/sessions/introspect", json=body)
         assert "allowed" not in without_permission.json

@@ -13,7 +13,6 @@ from application.commands.accounts import AccountChanges
 from application.sign_in.new_session import SESSION_LIFETIME
 from application.transactional_writes import StorePassword
 from domain.assurance_level import AssuranceLevel
-from domain.permission_catalog import OPERATIONAL
 from domain.refusals import LoginRefused
 from tests.builders import PORTAL, Company, context_from, event_types
 from tests.postgres import fetch
@@ -198,7 +197,6 @@ def test_session_has_its_owner_expiry_and_permissions(company: Company, clock: T
         sub_user.sub_user_id,
         AssuranceLevel.PASSWORD,
     )
-    assert new_session.permissions == OPERATIONAL
     assert abs(new_session.expires_at - clock() - SESSION_LIFETIME) < timedelta(seconds=30)
     (listed, *_) = company.service.commands.sub_users.sessions(company.account_id, sub_user.sub_user_id)
     assert (listed.session_id, listed.ip, listed.user_agent) == (session.session_id, "192.0.2.9", PORTAL.user_agent)

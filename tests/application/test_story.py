@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.permission_catalog import OPERATIONAL
+from application.sign_in.new_session import token_hash
+from domain.permission_catalogue import INITIAL_CATALOGUE
 from domain.refusals import LoginRefused, SubUserNotFound
 from projections.audit_log.queries import AuditFilter
 from projections.sub_users.queries import SubUserFilter
@@ -38,7 +39,9 @@ def test_sub_user_lifecycle(service: Service, company: Company, followers: None)
     session = service.commands.sub_user_sessions.change_password(
         first.token, temporary, "a phrase of my own", PORTAL
     ).value
-    assert session.permissions == OPERATIONAL
+    checked = service.commands.access.check_session(token_hash(session.token), [])
+    assert checked is not None
+    assert checked.permissions == INITIAL_CATALOGUE.grantable
     assert service.commands.sub_user_sessions.current(session.token).person_id == sub_user.sub_user_id
     assert not sub_user.has_session(first.token)
     assert len(deliver_mails(service)) == 2

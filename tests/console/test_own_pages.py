@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api.console.account import coworkers
-from domain.permission_catalog import Permission
+from domain.permission_catalogue import INITIAL_CATALOGUE
 from tests.api.clients import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_profile_shows_account_details_and_permissions(console: AccountConsole) 
         assert text in page.text
     assert page.find("header a[aria-current=page]").text == "Profile"
     permission_names = [item.text for item in page.soup.select("main li")]
-    assert len(set(permission_names)) == len(Permission)
+    assert len(set(permission_names)) == len(INITIAL_CATALOGUE.permissions)
     assert "Manage sub-users" in permission_names[-4:]
 
 

@@ -22,7 +22,6 @@ from api.http.schemas import Query
 from api.presentation import event_descriptions
 from api.presentation.translations import FOLDER, LANGUAGES, load_texts
 from application.errors import ServiceError
-from domain.permission_catalog import Permission
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -180,9 +179,6 @@ def test_every_key_is_used() -> None:
         key for key in load_texts("en") if not {key, base_key(key)} & used and not key.startswith(prefixes)
     } == set()
 
-
-def test_every_permission_has_a_text() -> None:
-    assert {f"profile.permissions.{permission}" for permission in Permission} <= load_texts("en").keys()
 
 
 def schemas_of_forms() -> set[type[Schema]]:

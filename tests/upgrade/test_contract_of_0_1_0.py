@@ -58,7 +58,8 @@ INTENDED_DIFFERENCES = [
     ),
     *usage_and_feed_differences(),
     IntendedDifference(
-        "Actions of reported activities may not begin with `api_key.`.", mentions("api_key. or audit_log.")
+        "Actions of reported activities may not begin with `api_key.` or `permission_catalogue.`.",
+        mentions("api_key. or permission_catalogue. or audit_log."),
     ),
     IntendedDifference(
         "Cursors are encrypted and bound to one list and one API key.", mentions("this list and API key")
