@@ -12,6 +12,8 @@ from domain.roles import OPERATOR, VIEWER
 from tests.api.clients import ApiClients, require_problem
 
 if TYPE_CHECKING:
+    from werkzeug.test import TestResponse
+
     from tests.api.clients import Account, SubUser
     from tests.conftest import TravelingClock
 
@@ -24,18 +26,21 @@ def grace(account: Account) -> SubUser:
     return account.create_with_own_password()
 
 
+def answer(response: TestResponse, status: int = 200) -> Any:
+    """Return the JSON of a response with this status."""
+    assert response.status_code == status, response.text
+    return response.json
+
+
 def create_role(account: Account, *permissions: str) -> str:
     body = {"name": f"Role {uuid4()}", "permissions": permissions}
-    response = account.portal.post(f"{account.path}/roles", json=body)
-    assert response.status_code == 201, response.json
-    role_id: str = response.json["role_id"]
+    role_id: str = answer(account.portal.post(f"{account.path}/roles", json=body), 201)["role_id"]
     return role_id
 
 
 def set_grants(sub_user: SubUser, *grants: dict[str, Any]) -> list[dict[str, Any]]:
-    response = sub_user.account.portal.put(f"{sub_user.path}/grants", json={"grants": grants})
-    assert response.status_code == 200, response.json
-    items: list[dict[str, Any]] = response.json["items"]
+    body = {"grants": grants}
+    items: list[dict[str, Any]] = answer(sub_user.account.portal.put(f"{sub_user.path}/grants", json=body))["items"]
     return items
 
 
@@ -45,20 +50,20 @@ def check(sub_user: SubUser, permission: str, resource: dict[str, str] | None = 
     body: dict[str, Any] = {"token": sub_user.new_token(), "permission": permission}
     body |= {"resource": resource} if resource is not None else {}
     checks = [{"permission": permission, "resource": resource}]
-    introspection = portal.post("/v1/sessions/introspect", json={**body, "checks": checks}).json
+    introspection = answer(portal.post("/v1/sessions/introspect", json={**body, "checks": checks}))
     subject = {"type": "sub_user", "id": str(sub_user.sub_user_id)}
     entity = resource or {"type": "account", "id": str(sub_user.account.account_id)}
     evaluation = {"subject": subject, "action": {"name": permission}, "resource": entity}
-    decision = portal.post("/access/v1/evaluation", json=evaluation).json
-    batch = portal.post("/access/v1/evaluations", json={**evaluation, "evaluations": [{}, {}]}).json
+    decision = answer(portal.post("/access/v1/evaluation", json=evaluation))
+    batch = answer(portal.post("/access/v1/evaluations", json={**evaluation, "evaluations": [{}, {}]}))
     query = {"permission": permission}
     query |= {"resource_type": resource["type"], "resource_id": resource["id"]} if resource is not None else {}
-    holders = portal.get(f"{sub_user.account.path}/access", query_string=query).json["items"]
-    actions = portal.post("/access/v1/search/action", json={"subject": subject, "resource": entity}).json["results"]
+    holders = answer(portal.get(f"{sub_user.account.path}/access", query_string=query))["items"]
+    actions = answer(portal.post("/access/v1/search/action", json={"subject": subject, "resource": entity}))["results"]
     context = {"account_id": str(sub_user.account.account_id)}
     search = {"subject": {"type": "sub_user"}, "action": {"name": permission}, "resource": entity, "context": context}
-    subjects = portal.post("/access/v1/search/subject", json=search).json["results"]
-    answers = [
+    subjects = answer(portal.post("/access/v1/search/subject", json=search))["results"]
+    answers: list[bool] = [
         introspection["allowed"],
         introspection["checks"][0]["allowed"],
         decision["decision"],

@@ -34,7 +34,6 @@ def test_sub_user_lifecycle(service: Service, company: Company, followers: None)
         company.email.upper(), "grace@company.EXAMPLE", temporary, PORTAL
     ).value
     assert first.must_change_password
-    assert first.permissions == ()
 
     session = service.commands.sub_user_sessions.change_password(
         first.token, temporary, "a phrase of my own", PORTAL

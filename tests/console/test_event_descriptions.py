@@ -39,6 +39,8 @@ SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "sub_user.credentials_mailed": MAIL_VARIANTS,
     "sub_user.credentials_mail_failed": MAIL_VARIANTS,
     "sub_user.personal_data_erased": {"owner", "sub_user"},
+    "sub_user.role_granted": {"everything", "resource"},
+    "sub_user.role_revoked": {"everything", "resource"},
     "audit_log.read": set(ReadTarget),
 }
 """Variants of the actions that have several sentences."""

@@ -180,7 +180,6 @@ def test_every_key_is_used() -> None:
     } == set()
 
 
-
 def schemas_of_forms() -> set[type[Schema]]:
     """Return the schemas in the console's modules."""
     schemas = set()
