@@ -165,8 +165,8 @@ def _details(account: MainAccount, role_id: UUID, catalogue: PermissionCatalogue
 
 
 def _ensure_grantable(permissions: frozenset[str], catalogue: PermissionCatalogue) -> None:
-    for name in sorted(permissions.difference(catalogue.grantable)):
-        raise InvalidValue("permissions", f"{name} is not a grantable permission of the catalogue")
+    if not permissions.issubset(catalogue.grantable):
+        raise InvalidValue("permissions", "must be grantable permissions of the catalogue")
 
 
 def _has_role_named(account: MainAccount, name: str, except_role: UUID | None, owner_key: PersonKey) -> bool:
