@@ -14,6 +14,7 @@ from domain.event_metadata import ActorType, Ciphertext, EventMetadata, Via
 from domain.main_account import MainAccount
 from domain.plan import Period, Plan, Usage
 from domain.refusals import Refusal
+from domain.roles import OPERATOR, VIEWER, Grant, Resource, Role
 from domain.sub_user import NewEmail, Notice, SubUserEdit
 from tests.domain.event_builders import sub_user_fields
 from tests.domain.given_when_then import BY_OWNER, NOW
@@ -78,8 +79,31 @@ creations = st.builds(
     metadata_choices,
 )
 activations = command(MainAccount.edit_sub_user, sub_user_id=sub_user_ids, edit=st.just(SubUserEdit(active=True)))
+role_ids = st.sampled_from([UUID(int=7), UUID(int=8)])
+permission_sets = st.frozensets(st.sampled_from(["assistants", "tools", "reports"]))
+roles = st.builds(Role, role_ids, ciphertexts, ciphertexts, permission_sets)
+grants = st.builds(
+    Grant,
+    grant_id=st.uuids(),
+    sub_user_id=sub_user_ids,
+    role_id=role_ids | st.sampled_from([OPERATOR, VIEWER]),
+    resource=st.none() | st.just(Resource("assistant", "a-1")),
+    expires_at=st.none() | times,
+)
 commands = st.one_of(
     creations,
+    command(MainAccount.create_role, role=roles, has_unique_name=st.just(True)),
+    command(
+        MainAccount.change_role,
+        role_id=role_ids,
+        name=st.none() | ciphertexts,
+        description=st.none() | ciphertexts,
+        permissions=st.none() | permission_sets,
+    ),
+    command(MainAccount.withdraw_permissions, names=permission_sets),
+    command(MainAccount.delete_role, role_id=role_ids),
+    command(MainAccount.grant_role, grant=grants, resource_label=st.none() | ciphertexts),
+    command(MainAccount.revoke_role, grant=grants),
     activations,
     command(MainAccount.edit_sub_user, sub_user_id=sub_user_ids, edit=edits),
     command(MainAccount.send_credentials_again, sub_user_id=sub_user_ids),
