@@ -323,4 +323,4 @@ def _publisher(store: _Store) -> Publisher | None:
 
 
 def _filter_of(webhook: Webhook) -> FeedFilter:
-    return FeedFilter(frozenset(webhook.types) if webhook.types is not None else None, webhook.account_id)
+    return FeedFilter(frozenset(webhook.event_types) if webhook.event_types is not None else None, webhook.account_id)

@@ -141,23 +141,23 @@ def test_pages_continue_from_one_another(clients: ApiClients, account: Account) 
     assert last == {"items": [], "has_more": False, "next_cursor": None, "next_after": end_position(clients)}
     before = end_position(clients)
     sub_user = account.create_sub_user()
-    (item,) = read_page(clients.analytics, after=before, types=CREATED)["items"]
+    (item,) = read_page(clients.analytics, after=before, event_types=CREATED)["items"]
     assert item["subject"] == sub_user.sub_user_id
 
 
 def test_filter_by_type(clients: ApiClients, account: Account) -> None:
     account.create_active()
-    types = {item["type"] for item in read_all(clients.analytics, types=f"{CREATED},{REGISTERED}")}
+    types = {item["type"] for item in read_all(clients.analytics, event_types=f"{CREATED},{REGISTERED}")}
     assert types == {CREATED, REGISTERED}
 
 
 @pytest.mark.parametrize(
     ("query", "name"),
     [
-        ({"types": "subusers.nothing.v1"}, "types"),
-        ({"types": f"{CREATED},"}, "types"),
-        ({"types": ""}, "types"),
-        ({"types": "a" * 3000}, "types"),
+        ({"event_types": "subusers.nothing.v1"}, "event_types"),
+        ({"event_types": f"{CREATED},"}, "event_types"),
+        ({"event_types": ""}, "event_types"),
+        ({"event_types": "a" * 3000}, "event_types"),
         ({"after": -1}, "after"),
         ({"after": "x"}, "after"),
         ({"after": 2**63}, "after"),
@@ -211,9 +211,9 @@ def test_portal_reads_the_events_of_one_account(clients: ApiClients, account: Ac
         (CREATED, sub_user.sub_user_id),
     ]
     assert {item["accountid"] for item in items} == {account.account_id}
-    assert [item["subject"] for item in read_all(clients.portal, f"{other_account.path}/events", types=CREATED)] == [
-        other_sub_user.sub_user_id
-    ]
+    assert [
+        item["subject"] for item in read_all(clients.portal, f"{other_account.path}/events", event_types=CREATED)
+    ] == [other_sub_user.sub_user_id]
     for client in (clients.analytics, clients.auditor, clients.support):
         require_problem(client.get(path), 403, "wrong-scope")
     assert "wait" in clients.portal.get(path, query_string={"wait": 1}).json["errors"]  # type: ignore[index]
@@ -274,11 +274,11 @@ def test_long_polling_with_a_filter_waits_for_a_matching_event(
         sub_user.change(visible=False)
 
     thread = run_in_thread(change_while_waiting)
-    result = read_page(clients.analytics, after=0, wait=30, types="subusers.sub_user.visibility_changed.v1")
+    result = read_page(clients.analytics, after=0, wait=30, event_types="subusers.sub_user.visibility_changed.v1")
     assert [item["data"]["visible"] for item in result["items"]] == [False]
     thread.join()
     began = time.monotonic()
-    empty_page = read_page(clients.analytics, after=0, wait=0.2, types="subusers.sub_user.deleted.v1")
+    empty_page = read_page(clients.analytics, after=0, wait=0.2, event_types="subusers.sub_user.deleted.v1")
     assert (empty_page["items"], empty_page["next_after"]) == ([], end_position(clients))
     assert time.monotonic() - began >= 0.2
 
@@ -361,7 +361,7 @@ def test_filtered_stream_reports_its_position(
     sub_user = account.create_sub_user()
     for number in range(12):
         sub_user.change(name=f"Grace {number}")
-    with streaming(clients.analytics, after=before, types="subusers.sub_user.deleted.v1") as stream:
+    with streaming(clients.analytics, after=before, event_types="subusers.sub_user.deleted.v1") as stream:
         eventually(lambda: stream.read() and stream.blocks and stream.blocks[-1]["id"] == str(end_position(clients)))
         assert not any("data" in block for block in stream.blocks)
         positions = [int(block["id"]) for block in stream.blocks]

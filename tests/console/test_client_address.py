@@ -59,7 +59,7 @@ def test_audit_log_records_the_address_of_the_support_client(
     service = replace(clients.service, settings=replace(clients.service.settings, proxies=PROXIES))
     response = replace(clients.support, app=create_app(service)).put(
         f"{account.path}/sub-user-limit",
-        json={"limit": 12, "reason": "asked by phone"},
+        json={"sub_user_limit": 12, "reason": "asked by phone"},
         headers={"X-Forwarded-For": forwarded_for},
         environ_overrides={"REMOTE_ADDR": connection},
     )

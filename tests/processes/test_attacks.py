@@ -220,13 +220,13 @@ def target_with_stopped_view(deploy: Callable[..., Deployment]) -> Iterator[Targ
 
 
 def test_reads_of_a_stopped_view_do_not_delay_other_requests(target_with_stopped_view: Target) -> None:
-    """The reads get 503 `view-behind`."""
+    """The reads get 503 `projection-behind`."""
     target, reads = target_with_stopped_view, Attack("reads", 64, "{account}/sub-users")
     require_fast_requests(target, reads)
     with target.attacked(reads, seconds=60):
         refused = target.portal.get(f"{target.company.path}/sub-users")
     assert (refused.status_code, refused.headers.get("Retry-After")) == (503, "1")
-    assert refused.json()["type"] == "urn:subusers:problem:view-behind"
+    assert refused.json()["type"] == "urn:subusers:problem:projection-behind"
 
 
 COMBINED_ATTACKS = [
