@@ -63,6 +63,9 @@ DEPRECATED_NAMES = (
     DeprecatedName(Kind.PROBLEM_TYPE, "answer-erased", "response-erased"),
     DeprecatedName(Kind.PROBLEM_TYPE, "tree-damaged", "merkle-tree-damaged"),
     DeprecatedName(Kind.PROBLEM_TYPE, "view-behind", "projection-behind"),
+    DeprecatedName(Kind.SETTING, "SUBUSERS_PROCESSES", "SUBUSERS_SERVER_PROCESSES"),
+    DeprecatedName(Kind.SETTING, "SUBUSERS_PROXIES", "SUBUSERS_TRUSTED_PROXIES"),
+    DeprecatedName(Kind.SETTING, "SUBUSERS_STREAMS", "SUBUSERS_MAX_STREAMS"),
 )
 
 

@@ -140,7 +140,7 @@ def create_app(service: Service) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = False  # a path with an empty segment gets 404, not a redirect
     app.extensions["subusers"] = service
-    app.extensions["subusers-waiting-slots"] = threading.BoundedSemaphore(service.settings.streams)
+    app.extensions["subusers-waiting-slots"] = threading.BoundedSemaphore(service.settings.max_streams)
     limit_downloads(app)
     register_error_handlers(app)
     add_console(app)

@@ -224,7 +224,7 @@ def _queries(store: _Store) -> Queries:
 def _commands(store: _Store, queries: Queries) -> Commands:
     settings, database, clock = store.settings, store.database, store.clock
     accounts, vault, keyed_hasher = store.main_accounts, store.vault, store.keyed_hasher
-    passwords = Argon2Passwords(max(1, settings.cores // settings.processes))
+    passwords = Argon2Passwords(max(1, settings.cores // settings.server_processes))
     common = (accounts, vault, keyed_hasher, passwords, clock)
     throttle = PostgresThrottle(database)
     sub_user_sessions = SubUserSessions(*common, sessions=store.sessions, directory=store.directory, throttle=throttle)

@@ -174,7 +174,7 @@ def test_invalid_query_is_refused(
     """The values are unknown types, numbers that are not positions, malformed epochs, and an unknown parameter."""
     client, path = (clients.portal, f"{account.path}/events") if path == "account" else (clients.analytics, path)
     require_problem(client.get(path, query_string=query), 422, "invalid-input", name)
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 @pytest.mark.parametrize("path", [FEED, STREAM, "account"])
@@ -192,7 +192,7 @@ def test_position_of_another_history_is_a_conflict(clients: ApiClients, account:
         problem = require_problem(client.get(path, query_string=query), 409, "store-went-back")
         assert problem["epoch"] == epoch
         assert (problem["common_position"] is not None) is has_common_position
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"wait": -1}, {"wait": 31}, {"wait": "nan"}])
@@ -343,7 +343,7 @@ def test_reconnecting_reader_continues_after_last_event_id(clients: ApiClients, 
 def test_invalid_last_event_id_is_refused(clients: ApiClients, last_event_id: str) -> None:
     response = clients.analytics.get(STREAM, headers={"Last-Event-ID": last_event_id.encode().decode("latin-1")})
     assert response.status_code == 422
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 def test_last_event_id_may_be_any_position(clients: ApiClients) -> None:
@@ -409,7 +409,7 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
         with database_unavailable(server_url, database_url):
             stream.read_to_end()
             require_problem(clients.analytics.get(STREAM), 503, "store-unavailable")
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
     eventually(lambda: clients.anonymous.get("/readyz").status_code == 200)
     sub_user = account.create_sub_user()
     with streaming(clients.analytics, {"Last-Event-ID": str(position)}) as stream:
@@ -418,7 +418,7 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
 
 def test_number_of_streams_and_waits_is_limited(build: Callable[..., Service], settings: Settings) -> None:
     """Beyond the limit the response is 503 with Retry-After; a reader that does not wait needs no slot."""
-    clients = ApiClients.of(build(replace(settings, streams=2)))
+    clients = ApiClients.of(build(replace(settings, max_streams=2)))
     clients.register_account()
     with streaming(clients.analytics), streaming(clients.auditor) as second:
         for query in ({"after": end_position(clients), "wait": 1}, {}):
@@ -436,7 +436,7 @@ def test_number_of_streams_and_waits_is_limited(build: Callable[..., Service], s
 def test_head_request_for_a_stream_frees_its_slot(clients: ApiClients) -> None:
     response = clients.analytics.request("HEAD", STREAM)
     assert (response.status_code, response.data) == (200, b"")
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 def test_envelopes_match_their_schemas(clients: ApiClients, account: Account) -> None:

@@ -285,7 +285,7 @@ def test_64_concurrent_sign_ins_succeed(target: Target) -> None:
 
 def test_exhausted_file_descriptors_do_not_block_clients(deploy: Callable[..., Deployment]) -> None:
     """400 connections to a server with 256 descriptors do not slow other clients, and logging is limited."""
-    deployment = deploy(processes="1", connections="2000", connections_per_client="2000")
+    deployment = deploy(server_processes="1", connections="2000", connections_per_client="2000")
     deployment.max_open_files = 256
     (program, _) = deployment.serve("api", "work")
     with Portal(deployment.url, deployment.api_key()) as portal:

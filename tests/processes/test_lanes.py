@@ -70,7 +70,7 @@ class Service:
 
 @pytest.fixture
 def service(deploy: Callable[..., Deployment], database_url: str) -> Iterator[Service]:
-    deployment = deploy(processes="1", threads=str(THREADS))
+    deployment = deploy(server_processes="1", threads=str(THREADS))
     deployment.serve("api", "work")
     api_key = deployment.api_key()
     with Portal(deployment.url, api_key) as portal:

@@ -155,7 +155,7 @@ class Service:
         self.environment = inherited | {
             "SUBUSERS_DATA_DIR": str(folder),
             "SUBUSERS_PORT": self.url.rpartition(":")[2],
-            "SUBUSERS_PROCESSES": "1",
+            "SUBUSERS_SERVER_PROCESSES": "1",
             "SUBUSERS_WEBHOOK_ALLOW": "127.0.0.1",
             "TMPDIR": str(folder),
         }
