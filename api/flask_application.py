@@ -15,6 +15,7 @@ from api.bootstrap.composition_root import build
 from api.console.blueprint import add_console
 from api.http import asyncapi
 from api.http.authentication import register_authentication
+from api.http.deprecation import register_deprecation
 from api.http.downloads import limit_downloads
 from api.http.metrics import register_metrics
 from api.http.openapi.document import INFO, complete_document
@@ -147,12 +148,13 @@ def create_app(service: Service) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = False  # a path with an empty segment gets 404, not a redirect
     app.extensions["subusers"] = service
-    app.extensions["subusers-waiting-slots"] = threading.BoundedSemaphore(service.settings.streams)
+    app.extensions["subusers-waiting-slots"] = threading.BoundedSemaphore(service.settings.max_streams)
     limit_downloads(app)
     register_error_handlers(app)
     add_console(app)
     register_metrics(app)
     register_authentication(app)
+    register_deprecation(app)
     app.after_request(partial(_add_default_headers, _default_headers(service)))
     for resource in RESOURCES:
         app.register_blueprint(resource)

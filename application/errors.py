@@ -31,13 +31,13 @@ class TooBusy(ServiceError):
     code = "too-busy"
 
 
-class ViewBehind(ServiceError):
+class ProjectionBehind(ServiceError):
     """The view did not catch up with the history in time: try again."""
 
-    code = "view-behind"
+    code = "projection-behind"
 
 
-class NoCheckpointYet(ViewBehind):
+class NoCheckpointYet(ProjectionBehind):
     """No checkpoint has been signed yet, so there are no proofs: try again."""
 
 
@@ -47,10 +47,10 @@ class MasterKeyMissing(ServiceError):
     code = "master-key-missing"
 
 
-class TreeDamaged(ServiceError):
+class MerkleTreeDamaged(ServiceError):
     """Stored proof data is missing: the operator must investigate."""
 
-    code = "tree-damaged"
+    code = "merkle-tree-damaged"
 
 
 class VersionConflict(Exception):

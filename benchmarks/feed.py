@@ -117,7 +117,10 @@ def main() -> int:
         service.close()
         bare = read_with_psycopg(url)
         headers = {"Authorization": f"Bearer {api_key}"}
-        with run_api(settings, SUBUSERS_PROCESSES="1") as api, httpx.Client(base_url=api.url, headers=headers) as feed:
+        with (
+            run_api(settings, SUBUSERS_SERVER_PROCESSES="1") as api,
+            httpx.Client(base_url=api.url, headers=headers) as feed,
+        ):
             (server,) = api.process_ids
 
             def sizes() -> dict[str, float]:

@@ -111,7 +111,7 @@ def floor_settings(url: str, port: int, processes: int, threads: int, folder: Pa
         host="127.0.0.1",
         port=port,
         public_url=f"http://127.0.0.1:{port}",
-        processes=processes,
+        server_processes=processes,
         threads=threads,
         cores=processes,
         embedded=False,

@@ -138,7 +138,7 @@ def time_first_commands(settings: Settings, short: Callable[[], Account], long: 
 def over_http(settings: Settings, api_key: str) -> Iterator[Rename]:
     """Run the API in a process of its own, and yield the command as a request of a portal."""
     with (
-        run_api(settings, SUBUSERS_PROCESSES="1") as api,
+        run_api(settings, SUBUSERS_SERVER_PROCESSES="1") as api,
         httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {api_key}"}) as portal,
     ):
 

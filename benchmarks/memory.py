@@ -28,7 +28,7 @@ def measure(scale: Scale) -> list[Line]:
         settings = stack.enter_context(servers.temporary_database())
         sub_users, listed, api_key = populate(settings)
         stack.enter_context(servers.run_worker(settings))
-        api = stack.enter_context(servers.run_api(settings, SUBUSERS_PROCESSES="1"))
+        api = stack.enter_context(servers.run_api(settings, SUBUSERS_SERVER_PROCESSES="1"))
         (process_id,) = api.process_ids
         requests = stack.enter_context(request_file(mixed_requests(sub_users, listed)))
         target = Target(api.url, requests, (f"Authorization: Bearer {api_key}",))

@@ -39,7 +39,9 @@ def temporary_database() -> Iterator[Settings]:
     """Run a database in a temporary folder, and yield the settings for it."""
     folder = Path(tempfile.mkdtemp(prefix="subusers-benchmark-"))
     folder.chmod(0o711)  # if we are root, the database runs as another user
-    settings = replace(config.load(), database_url=None, embedded=True, data_dir=folder, master_keys=(), processes=1)
+    settings = replace(
+        config.load(), database_url=None, embedded=True, data_dir=folder, master_keys=(), server_processes=1
+    )
     try:
         with embedded_database.database_running(settings, may_create=True) as ready:
             maintenance.run_migrations(ready)

@@ -64,7 +64,7 @@ def catch_up(feed: httpx.Client, table: Table) -> None:
     """Read the feed after the last position."""
     more = True
     while more:
-        query: dict[str, str | int] = {"after": table.position, "limit": 1000, "types": LOGGED_IN}
+        query: dict[str, str | int] = {"after": table.position, "limit": 1000, "event_types": LOGGED_IN}
         page = feed.get("/v1/events", params=query).raise_for_status().json()
         table.count(page["items"], page["next_after"])
         more = page["next_cursor"] is not None

@@ -65,7 +65,7 @@ def run(portal: Portal, mail_folder: Path | None) -> None:
     )
     check("she starts inactive", added == repeated and added["status"] == "inactive", repeated)
     grace_path = f"{account}/sub-users/{added['sub_user_id']}"
-    portal.call("she is activated, and her credentials are mailed", 200, "PATCH", grace_path, {"active": True})
+    portal.call("she is activated, and her credentials are mailed", 200, "PATCH", grace_path, {"status": "active"})
 
     login = {"account_email": owner, "email": grace, "password": mailed_password(mail_folder, grace)}
     first = portal.call("she logs in with the temporary password", 201, "POST", "/v1/sessions", login)
@@ -89,7 +89,7 @@ def run(portal: Portal, mail_folder: Path | None) -> None:
     )
     print(*(f"    {row['occurred_at']}  {row['actor']['type']:12}  {row['action']}" for row in log), sep="\n")
 
-    portal.call("she is deactivated", 200, "PATCH", grace_path, {"active": False})
+    portal.call("she is deactivated", 200, "PATCH", grace_path, {"status": "inactive"})
     session = portal.call("the next page checks her session", 200, "POST", "/v1/sessions/introspect", {"token": token})
     check("her session has ended", session == {"active": False}, session)
     portal.call("her login is refused", 401, "POST", "/v1/sessions", {**login, "password": OWN_PASSWORD})

@@ -200,7 +200,7 @@ def settings_on(database_url: str, data_dir: Path) -> Settings:
         host="127.0.0.1",
         port=8000,
         public_url="https://portal.example",
-        processes=1,
+        server_processes=1,
         threads=16,
         cores=2,
         metrics_token=METRICS_TOKEN,

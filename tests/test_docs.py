@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from api.deprecated_names import DEPRECATED_NAMES, Kind, deprecated_names
 from domain import events
 from projections.audit_log.actions import ACTIONS
 from tests.problem_codes import problem_codes
@@ -84,3 +85,25 @@ def test_named_tests_exist(page: Path) -> None:
         assert not function or f"def {function}(" in text_of(file), function
     for module in re.findall(r"-m ((?:tests|benchmarks)\.[\w.]+)", text):
         assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
+
+
+def test_deprecated_names_are_listed() -> None:
+    """Each row has the kind and the replacement. A name in several schemas has one row."""
+    listed = {
+        (name.strip("`"), kind, *(re.findall(r"^`([\w-]+)`", replacement) or [None]))
+        for name, place, replacement in rows("docs/deprecations.md", r"`[\w-]+`")
+        for kind in Kind
+        if place.startswith(kind)
+    }
+    assert listed == {(deprecated.name, deprecated.kind, deprecated.replacement) for deprecated in DEPRECATED_NAMES}
+
+
+@pytest.mark.parametrize("name", [name.name for name in deprecated_names(Kind.SETTING, Kind.PROBLEM_TYPE)])
+def test_docs_clients_and_examples_use_the_new_names(name: str) -> None:
+    """Names of fields are not checked here: other things have the same names."""
+    folders = [ROOT / folder for folder in ("clients", "examples", "subusers", "benchmarks")]
+    code = [path for folder in folders for suffix in ("py", "ts", "md") for path in folder.rglob(f"*.{suffix}")]
+    pages = [path for path in PAGES if path.name not in {"CHANGELOG.md", "deprecations.md"}]
+    own_files = [path for path in (*pages, *code) if not {".venv", "node_modules"} & set(path.parts)]
+    pattern = re.compile(rf"(?<![\w-]){name}(?!\w)")
+    assert [str(path.relative_to(ROOT)) for path in own_files if pattern.search(path.read_text())] == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
-from application.commands.webhooks import NewKey, Signature
+from application.commands.webhooks import NewKey, SignatureAlgorithm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,19 +22,19 @@ SECRET_BYTES = 32
 class StandardSignatures:
     """Signs with HMAC-SHA256 (`v1`) by the specification's library, or Ed25519 (`v1a`), which the library lacks."""
 
-    def new_key(self, signature: Signature) -> NewKey:
+    def new_key(self, algorithm: SignatureAlgorithm) -> NewKey:
         """Generate a key, with the text that a receiver verifies with: a secret `whsec_…` or a public key `whpk_…`."""
         secret = token_bytes(SECRET_BYTES)
-        if signature is Signature.HMAC:
+        if algorithm is SignatureAlgorithm.HMAC:
             return NewKey(secret, f"whsec_{base64.b64encode(secret).decode()}")
         public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
         return NewKey(secret, f"whpk_{base64.b64encode(public).decode()}")
 
     def signature_header(
-        self, signature: Signature, secrets: Sequence[bytes], message_id: str, sent_at: datetime, body: str
+        self, algorithm: SignatureAlgorithm, secrets: Sequence[bytes], message_id: str, sent_at: datetime, body: str
     ) -> str:
         """Return the header `webhook-signature`, with one signature for each secret. `sent_at` is in UTC."""
-        sign = _hmac if signature is Signature.HMAC else _ed25519
+        sign = _hmac if algorithm is SignatureAlgorithm.HMAC else _ed25519
         return " ".join(sign(secret, message_id, sent_at, body) for secret in secrets)
 
 

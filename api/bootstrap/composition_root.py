@@ -236,7 +236,7 @@ def _queries(store: _Store) -> Queries:
 def _commands(store: _Store, queries: Queries) -> Commands:
     settings, database, clock = store.settings, store.database, store.clock
     accounts, vault, keyed_hasher = store.main_accounts, store.vault, store.keyed_hasher
-    passwords = Argon2Passwords(max(1, settings.cores // settings.processes))
+    passwords = Argon2Passwords(max(1, settings.cores // settings.server_processes))
     common = (accounts, vault, keyed_hasher, passwords, clock)
     throttle = PostgresThrottle(database)
     sub_user_sessions = SubUserSessions(*common, sessions=store.sessions, directory=store.directory, throttle=throttle)
@@ -339,4 +339,4 @@ def _publisher(store: _Store) -> Publisher | None:
 
 
 def _filter_of(webhook: Webhook) -> FeedFilter:
-    return FeedFilter(frozenset(webhook.types) if webhook.types is not None else None, webhook.account_id)
+    return FeedFilter(frozenset(webhook.event_types) if webhook.event_types is not None else None, webhook.account_id)

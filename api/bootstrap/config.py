@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import psycopg
@@ -19,15 +20,18 @@ from psycopg.conninfo import conninfo_to_dict
 from adapters.postgres.database_name import without_password
 from api.bootstrap.cores import available_cores
 from api.bootstrap.signing_keys import SigningKeys
+from api.deprecated_names import DeprecatedName, Kind, deprecated_names
 from api.presentation.durations import parse_duration
 from api.strict_parsing import parse_integer
 from application.webhook_url_policy import HOST, WebhookUrlPolicy
 
+D = TypeVar("D")
+PREFIX = "SUBUSERS_"
 MASTER_KEY_BYTES = 32
 MAX_ERASURE_DELAY = timedelta(days=3660)
 MIN_AUDIT_RETENTION, MAX_AUDIT_RETENTION = timedelta(days=7), timedelta(days=36600)
 DEFAULT_THREADS = 16
-DEFAULT_STREAMS = 16
+DEFAULT_MAX_STREAMS = 16
 DEFAULT_CONNECTIONS = 2000
 DEFAULT_CONNECTIONS_PER_CLIENT = 256
 DEFAULT_WATCHDOG_SECONDS = 10
@@ -59,21 +63,47 @@ class ConfigError(Exception):
     """A setting is missing or wrong. The message is one line with its name and the expected value."""
 
 
+class Environment:
+    """The environment variables of the settings, which may also have their deprecated names."""
+
+    def __init__(self) -> None:
+        self._env = Env()
+        self.deprecated_names = tuple(
+            deprecated for deprecated in deprecated_names(Kind.SETTING) if deprecated.name in os.environ
+        )
+
+    def text(self, name: str, default: D) -> str | D:
+        """Return the value of a setting, given without its prefix. Raises `ConfigError` if it has two values."""
+        variable = f"{PREFIX}{name}"
+        values = {variable: self._env.str(variable)} if variable in os.environ else {}
+        values |= {
+            deprecated.name: self._env.str(deprecated.name)
+            for deprecated in self.deprecated_names
+            if deprecated.replacement == variable
+        }
+        if len(set(values.values())) > 1:
+            msg = f"{' and '.join(values)} have different values: set only {variable}"
+            raise ConfigError(msg)
+        return next(iter(values.values()), default)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of the operator (docs/operating.md).
 
     If `embedded`, the service starts its own PostgreSQL, and `database_url` and `master_keys` are set once it runs. If
     `smtp_url` is None, mails are written as files. If `mail_from` is None, they come from no-reply at the public host.
-    If `broker_url` is None, events are not published. `X-Forwarded-For` is trusted from `proxies`.
+    If `broker_url` is None, events are not published. `X-Forwarded-For` is trusted from `trusted_proxies`.
 
-    A server process has `threads` for reads and writes, half for each, and `streams` for readers that wait for events.
-    It keeps up to `connections` open, at most `connections_per_client` for one client, and is replaced after
-    `watchdog_seconds` without a heartbeat. `webhook_receivers` are allowed in addition to the public Internet.
+    Each of the `server_processes` has `threads` for reads and writes, half for each, and `max_streams` for readers that
+    wait for events. It keeps up to `connections` open, at most `connections_per_client` for one client, and is replaced
+    after `watchdog_seconds` without a heartbeat. `webhook_receivers` are allowed in addition to the public Internet.
 
     `admin_database_url` is for migrations and rebuilds; without it, the service runs as the owner of its tables. The
     data of deleted sub-users is kept for `erasure_delay`. The audit log shows events for `audit_retention`, or without
     limit if it is None. Without a `metrics_token`, `/metrics` is disabled.
+
+    `deprecated_names` are the deprecated names of settings that the operator has used.
 
     `source` is the public URL if the operator has set it, and replaces the stored `source` of events. None keeps the
     stored one.
@@ -87,13 +117,13 @@ class Settings:
     host: str
     port: int
     public_url: str
-    processes: int
+    server_processes: int
     threads: int
     cores: int
     embedded: bool
-    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     broker_url: str | None = field(default=None, repr=False)
-    streams: int = DEFAULT_STREAMS
+    max_streams: int = DEFAULT_MAX_STREAMS
     webhook_receivers: WebhookUrlPolicy = field(default_factory=WebhookUrlPolicy)
     signing_keys: SigningKeys = field(default_factory=SigningKeys)
     admin_database_url: str | None = field(default=None, repr=False)
@@ -108,6 +138,7 @@ class Settings:
     sign_in_threads: int = SIGN_IN_THREADS
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
     download_threads: int = DOWNLOAD_THREADS
+    deprecated_names: tuple[DeprecatedName, ...] = ()
 
     @property
     def read_threads(self) -> int:
@@ -123,19 +154,19 @@ class Settings:
     def database_connections(self) -> int:
         """Size of the database connection pool of a server process."""
         lanes = self.critical_threads + self.sign_in_threads + self.console_sign_in_threads + self.download_threads
-        return self.threads + lanes + min(self.streams, STREAM_CONNECTIONS)
+        return self.threads + lanes + min(self.max_streams, STREAM_CONNECTIONS)
 
     @property
     def max_database_connections(self) -> int:
         """Number of connections that embedded PostgreSQL must allow, for `serve` and concurrent commands."""
-        server_connections = self.processes * (self.database_connections + EXTRA_SERVER_CONNECTIONS)
+        server_connections = self.server_processes * (self.database_connections + EXTRA_SERVER_CONNECTIONS)
         worker_connections = self.database_connections + EXTRA_WORKER_CONNECTIONS
         return max(MIN_DATABASE_CONNECTIONS, server_connections + worker_connections + COMMAND_CONNECTIONS)
 
     @property
     def may_pin_to_cores(self) -> bool:
         """Whether each server process can have its own core. Under a CPU quota, other services use the same cores."""
-        return self.processes == self.cores == available_cores(quota=False)
+        return self.server_processes == self.cores == available_cores(quota=False)
 
     @property
     def owner_url(self) -> str:
@@ -177,7 +208,7 @@ class Settings:
 
 def load(*, with_master_key: bool = True) -> Settings:
     """Return the settings. Commands that decrypt nothing need no master key. Raises `ConfigError`."""
-    env = Env(prefix="SUBUSERS_")
+    env = Environment()
     try:
         settings = _read(env)
     except EnvError as error:
@@ -203,49 +234,50 @@ def shared_metrics_folder() -> Path | None:
     return Path(folder) if folder else None
 
 
-def _read(env: Env) -> Settings:
+def _read(env: Environment) -> Settings:
     cores = available_cores()
-    host = env.str("HOST", "") or "127.0.0.1"
-    port = _integer("PORT", env.str("PORT", None), 8000, PORTS.start, PORTS.stop - 1)
-    database_url = _database_url("DATABASE_URL", env.str("DATABASE_URL", None))
-    data_dir = Path(env.str("DATA_DIR", ".subusers")).resolve()
-    configured_url = env.str("PUBLIC_URL", None)
+    host = env.text("HOST", "") or "127.0.0.1"
+    port = _integer("PORT", env.text("PORT", None), 8000, PORTS.start, PORTS.stop - 1)
+    database_url = _database_url("DATABASE_URL", env.text("DATABASE_URL", None))
+    data_dir = Path(env.text("DATA_DIR", ".subusers")).resolve()
+    configured_url = env.text("PUBLIC_URL", None)
     default_url = f"http://{_url_host(host)}:{port}"
     public_url = _public_url((default_url if configured_url is None else configured_url).rstrip("/"))
     return Settings(
         database_url=database_url,
-        audit_retention=_optional_duration("AUDIT_RETENTION", env.str("AUDIT_RETENTION", "")),
-        erasure_delay=_duration("ERASURE_DELAY", env.str("ERASURE_DELAY", "") or "0", MAX_ERASURE_DELAY),
-        admin_database_url=_admin_database_url(env.str("ADMIN_DATABASE_URL", None), database_url),
-        smtp_url=_url("SMTP_URL", env.str("SMTP_URL", None), "smtp", "smtps"),
-        mail_from=env.str("MAIL_FROM", None),
-        master_keys=parse_master_keys("SUBUSERS_MASTER_KEY", env.str("MASTER_KEY", None)),
+        audit_retention=_optional_duration("AUDIT_RETENTION", env.text("AUDIT_RETENTION", "")),
+        erasure_delay=_duration("ERASURE_DELAY", env.text("ERASURE_DELAY", "") or "0", MAX_ERASURE_DELAY),
+        admin_database_url=_admin_database_url(env.text("ADMIN_DATABASE_URL", None), database_url),
+        smtp_url=_url("SMTP_URL", env.text("SMTP_URL", None), "smtp", "smtps"),
+        mail_from=env.text("MAIL_FROM", None),
+        master_keys=parse_master_keys("SUBUSERS_MASTER_KEY", env.text("MASTER_KEY", None)),
         data_dir=data_dir,
         host=host,
         port=port,
         public_url=public_url,
         source=None if configured_url is None else public_url,
-        processes=_integer("PROCESSES", env.str("PROCESSES", None), cores, 1, 64),
-        threads=_integer("THREADS", env.str("THREADS", None), DEFAULT_THREADS, 2, 128),
+        server_processes=_integer("SERVER_PROCESSES", env.text("SERVER_PROCESSES", None), cores, 1, 64),
+        threads=_integer("THREADS", env.text("THREADS", None), DEFAULT_THREADS, 2, 128),
         cores=cores,
         embedded=not database_url,
-        proxies=_networks(env.str("PROXIES", "")),
-        webhook_receivers=_webhook_receivers(env.str("WEBHOOK_ALLOW", "")),
-        broker_url=_url("BROKER_URL", env.str("BROKER_URL", None), "amqp", "amqps"),
-        signing_keys=_signing_keys(env.str("SIGNING_KEY", None)),
-        metrics_token=_metrics_token(env.str("METRICS_TOKEN", None)),
-        streams=_integer("STREAMS", env.str("STREAMS", None), DEFAULT_STREAMS, 1, 128),
-        connections=_integer("CONNECTIONS", env.str("CONNECTIONS", None), DEFAULT_CONNECTIONS, 16, 100_000),
+        trusted_proxies=_networks(env.text("TRUSTED_PROXIES", "")),
+        webhook_receivers=_webhook_receivers(env.text("WEBHOOK_ALLOW", "")),
+        broker_url=_url("BROKER_URL", env.text("BROKER_URL", None), "amqp", "amqps"),
+        signing_keys=_signing_keys(env.text("SIGNING_KEY", None)),
+        metrics_token=_metrics_token(env.text("METRICS_TOKEN", None)),
+        max_streams=_integer("MAX_STREAMS", env.text("MAX_STREAMS", None), DEFAULT_MAX_STREAMS, 1, 128),
+        connections=_integer("CONNECTIONS", env.text("CONNECTIONS", None), DEFAULT_CONNECTIONS, 16, 100_000),
         connections_per_client=_integer(
             "CONNECTIONS_PER_CLIENT",
-            env.str("CONNECTIONS_PER_CLIENT", None),
+            env.text("CONNECTIONS_PER_CLIENT", None),
             DEFAULT_CONNECTIONS_PER_CLIENT,
             1,
             100_000,
         ),
         watchdog_seconds=_integer(
-            "WATCHDOG_SECONDS", env.str("WATCHDOG_SECONDS", None), DEFAULT_WATCHDOG_SECONDS, 2, 600
+            "WATCHDOG_SECONDS", env.text("WATCHDOG_SECONDS", None), DEFAULT_WATCHDOG_SECONDS, 2, 600
         ),
+        deprecated_names=env.deprecated_names,
     )
 
 
@@ -354,7 +386,10 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError:
-        msg = "SUBUSERS_PROXIES must be IP addresses or networks, separated by commas, such as 10.0.0.5,192.168.0.0/16"
+        msg = (
+            "SUBUSERS_TRUSTED_PROXIES must be IP addresses or networks, separated by commas, such as "
+            "10.0.0.5,192.168.0.0/16"
+        )
         raise ConfigError(msg) from None
 
 

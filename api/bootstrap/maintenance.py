@@ -13,7 +13,7 @@ from adapters.postgres.maintenance.database_role import ServiceRole
 from adapters.postgres.maintenance.migrations import MigrationError, migrate, pending
 from adapters.postgres.tables import installation
 from api.bootstrap.connections import connect, connect_for_maintenance
-from application.errors import StoreUnavailable, TreeDamaged
+from application.errors import MerkleTreeDamaged, StoreUnavailable
 from application.transparency.signed_note import VerifierKey
 from application.transparency.tamper_locator import CannotVerify
 from projections.transparency.checkpoints import signing_keys
@@ -132,5 +132,5 @@ def consistency_proof(settings: Settings, old: Checkpoint, new: Checkpoint) -> S
             return consistency(connection, old.tree_size, new.tree_size)
     except psycopg.OperationalError as error:
         raise StoreUnavailable from error
-    except TreeDamaged:
+    except MerkleTreeDamaged:
         return None

@@ -63,7 +63,7 @@ def show_state(console: Console, state: AccountState | None) -> None:
 
 
 def _cells(sub_user: SubUserState) -> tuple[Any, ...]:
-    reason = NO_ACCESS_REASONS[sub_user.why_no_access or ""] if not sub_user.has_access else ""
+    reason = NO_ACCESS_REASONS[sub_user.no_access_reason or ""] if not sub_user.has_access else ""
     access = Text("yes", "green") if sub_user.has_access else Text(f"no: {reason}", "red")
     times = [format_time(at) if at is not None else "" for at in (sub_user.access_expires_at, sub_user.last_login_at)]
     name = sub_user.name if sub_user.name == ERASED else f"{sub_user.name} {sub_user.surname}"

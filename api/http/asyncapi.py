@@ -215,8 +215,8 @@ def _server_sent_events_channel(messages: dict[str, Any]) -> dict[str, Any]:
         "address": "/v1/events/stream",
         "title": "Server-sent events",
         "description": "In each message, `id` is the position, `event` the type, and `data` the envelope. Set the "
-        "start with `Last-Event-ID` or `?after=`, and select types with `?types=`. With `?named=false` there is no "
-        "`event`.",
+        "start with `Last-Event-ID` or `?after=`, and select types with `?event_types=`. With `?named=false` there is "
+        "no `event`.",
         "servers": [{"$ref": "#/servers/http"}],
         "messages": messages,
     }

@@ -269,7 +269,7 @@ def client_address() -> str | None:
             address = _canonical_address(hop or "")
         except ValueError:
             break
-        if not any(ipaddress.ip_address(address) in network for network in service().settings.proxies):
+        if not any(ipaddress.ip_address(address) in network for network in service().settings.trusted_proxies):
             break
     return address
 

@@ -12,6 +12,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from adapters.postgres.sqlstates import describe
+from api.deprecated_names import Kind, deprecated_names
 from api.server.refusals import TYPE_PREFIX
 from application.errors import (
     IdempotentResponseExists,
@@ -64,6 +65,9 @@ CHALLENGES = {
 }
 """`WWW-Authenticate` of 401 responses that are not about the API key. Those about it use the scheme `Bearer`."""
 
+PREVIOUS_CODES = {deprecated.replacement: deprecated.name for deprecated in deprecated_names(Kind.PROBLEM_TYPE)}
+"""Codes of version 0.1 by the present ones, where they differ."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -98,6 +102,8 @@ def problem_response(problem: Problem) -> Response:
         "detail": problem.detail,
         "request_id": g.get("request_id"),
     }
+    if problem.code in PREVIOUS_CODES:
+        body["previous_type"] = TYPE_PREFIX + PREVIOUS_CODES[problem.code]
     if problem.errors:
         body["errors"] = problem.errors
     body |= problem.extensions

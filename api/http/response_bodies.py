@@ -10,12 +10,13 @@ from typing import Any, cast
 import orjson
 from marshmallow import EXCLUDE, Schema, fields
 
+from api.http.deprecation import SchemaWithDeprecatedNames
 from api.http.fields.json_values import ConvertedField
 
 Convert = Callable[[Any], Any]
 
 
-class ResponseBody(Schema):
+class ResponseBody(Schema, metaclass=SchemaWithDeprecatedNames):
     """A response body.
 
     Its fields are read from a result: an object with all of their attributes, or a mapping, which may lack the fields

@@ -174,7 +174,7 @@ class IdempotentRequest(Generic[R]):
         person_key = service().person_key(stored.person_id)
         if person_key is None or not stored.encrypted_body:  # a late retry must not create the person again
             raise Problem(
-                HTTPStatus.CONFLICT, "answer-erased", "The person whom the stored response was about has been erased."
+                HTTPStatus.CONFLICT, "response-erased", "The person whom the stored response was about has been erased."
             )
         if stored.fingerprint != _fingerprint():
             raise unprocessable({"Idempotency-Key": ["has been used for a different request"]})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate, validates_schema
+from marshmallow import RAISE, fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
+from api.http.deprecation import RequestSchema
 from api.http.fields.numbers import QueryInteger
 from api.http.fields.texts import Text
 from api.http.response_bodies import ResponseBody
@@ -18,14 +19,14 @@ DEFAULT_PAGE_SIZE = 50
 UNTIL_NOT_AFTER_SINCE = "must be after `since`"
 
 
-class Request(Schema):
+class Request(RequestSchema):
     """A request body. Refuses unknown fields, so that a misspelled name is not ignored silently."""
 
     class Meta:
         unknown = RAISE
 
 
-class Query(Schema):
+class Query(RequestSchema):
     """Query parameters. Refuses unknown ones, so that a misspelled filter is not ignored silently."""
 
     class Meta:
@@ -48,6 +49,12 @@ class ProblemAnswer(ResponseBody):
 
     type = fields.String(
         required=True, metadata={"description": "Kind of the problem. Stable: use it to tell problems apart."}
+    )
+    previous_type = fields.String(
+        metadata={
+            "deprecated": True,
+            "description": "Deprecated. Use `type` instead. The `type` of this problem in version 0.1, if it differs.",
+        }
     )
     title = fields.String(required=True)
     status = fields.Integer(required=True)

@@ -61,7 +61,7 @@ def lane_limits(settings: Settings) -> dict[Lane, LaneLimits]:
     Reads and writes have separate threads, because writes that wait for a lock or for a lost synchronous standby occupy
     all of theirs. A sign-in takes about 25 ms of CPU time, so one core works through a queue of 256 within its
     deadline. Few threads produce downloads, because they compete with short requests for the GIL. Event readers beyond
-    `settings.streams` are refused by the application, which needs the two additional threads for that.
+    `settings.max_streams` are refused by the application, which needs the two additional threads for that.
     """
     return {
         Lane.HEALTH: LaneLimits(1, 256, 5.0),
@@ -70,6 +70,6 @@ def lane_limits(settings: Settings) -> dict[Lane, LaneLimits]:
         Lane.CONSOLE_SIGN_IN: LaneLimits(settings.console_sign_in_threads, 128, 10.0),
         Lane.READS: LaneLimits(settings.read_threads, 512, 5.0),
         Lane.WRITES: LaneLimits(settings.write_threads, 512, 5.0),
-        Lane.EVENTS: LaneLimits(settings.streams + 2, 256, 5.0),
+        Lane.EVENTS: LaneLimits(settings.max_streams + 2, 256, 5.0),
         Lane.DOWNLOADS: LaneLimits(settings.download_threads, 512, 60.0),
     }

@@ -122,7 +122,7 @@ async def _serve(
         loop.add_signal_handler(number, shutdown_requested.set)
     limits = Limits(_connection_limit(settings), settings.connections_per_client)
     server = HttpServer(
-        _unavailable, listener, limits, lane_limits(settings), heartbeat, exempt_networks=settings.proxies
+        _unavailable, listener, limits, lane_limits(settings), heartbeat, exempt_networks=settings.trusted_proxies
     )
     server.tick()
     starting = asyncio.create_task(_start(create, server))

@@ -255,7 +255,9 @@ class WebhookDeliveries:
             "Content-Type": "application/cloudevents+json",
             "webhook-id": event["id"],
             "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": self._signatures.signature_header(webhook.signature, secrets, event["id"], at, body),
+            "webhook-signature": self._signatures.signature_header(
+                webhook.signature_algorithm, secrets, event["id"], at, body
+            ),
         }
         return self._sender.send(webhook.url, headers, body.encode(), timeout_seconds)
 

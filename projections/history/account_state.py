@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class SubUserState(SubUserDetails):
     """State of a sub-user at a point in time.
 
-    `has_access` is whether the sub-user could log in at that time, and `why_no_access` the reason if not.
+    `has_access` is whether the sub-user could log in at that time, and `no_access_reason` the reason if not.
     """
 
     has_access: bool
-    why_no_access: str | None
+    no_access_reason: str | None
     expired: bool
 
 
@@ -103,6 +103,6 @@ def _sub_user_state(account: MainAccount, sub_user: SubUser, as_of: datetime, en
     return SubUserState(
         **vars(sub_user_details(account.id, sub_user, entry.key if entry is not None else None)),
         has_access=refusal is None,
-        why_no_access=refusal,
+        no_access_reason=refusal,
         expired=sub_user.has_expired(as_of),
     )

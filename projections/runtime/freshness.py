@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from adapters.postgres.event_store.settled_reads import recorded_position
 from adapters.postgres.prepared_statements import fetch_all
 from adapters.postgres.sql_files import statements
-from application.errors import InvalidValue, ViewBehind
+from application.errors import InvalidValue, ProjectionBehind
 from application.request_deadlines import within_deadline
 from domain.refusals import AccountNotFound
 
@@ -46,7 +46,7 @@ class Database(Protocol):
 class Freshness:
     """Waits for views to catch up.
 
-    Raises `ViewBehind` if a view takes too long, or if too many reads are waiting already.
+    Raises `ProjectionBehind` if a view takes too long, or if too many reads are waiting already.
     """
 
     def __init__(self, database: Database, long_waits: int = MAX_CONCURRENT_LONG_WAITS) -> None:
@@ -103,10 +103,10 @@ class Freshness:
         if self._becomes_fresh(is_fresh, started_at + min(SHORT_WAIT_SECONDS, max_wait)):
             return
         if not self._long_waits.acquire(blocking=False):
-            raise ViewBehind
+            raise ProjectionBehind
         try:
             if not self._becomes_fresh(is_fresh, started_at + max_wait):
-                raise ViewBehind
+                raise ProjectionBehind
         finally:
             self._long_waits.release()
 

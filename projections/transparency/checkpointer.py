@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 
 from adapters.postgres.prepared_statements import named_row
-from application.errors import TreeDamaged
+from application.errors import MerkleTreeDamaged
 from application.transparency.checkpoint import Checkpoint, MalformedCheckpoint, Succession
 from application.transparency.evidence_manifest import text_to_sign
 from application.transparency.merkle import is_consistent
@@ -252,7 +252,7 @@ def _root_and_position(connection: Connection[Any], size: int) -> tuple[bytes, i
     """Return the root of the first `size` leaves, and the position of the last of them."""
     try:
         return root_at(connection, size), position_of_leaf(connection, size - 1)
-    except TreeDamaged:
+    except MerkleTreeDamaged:
         raise HistoryRewritten("a part of the tree is missing") from None
 
 
@@ -263,7 +263,7 @@ def _require_continuation(
     for earlier in predecessors:
         try:
             path = consistency(connection, earlier.tree_size, checkpoint.tree_size)
-        except TreeDamaged:
+        except MerkleTreeDamaged:
             path = None
         if path is None or not is_consistent(
             earlier.tree_size, earlier.root_hash, checkpoint.tree_size, checkpoint.root_hash, path

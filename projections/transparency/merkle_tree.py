@@ -12,7 +12,7 @@ from psycopg.rows import scalar_row
 
 from adapters.postgres.prepared_statements import named_row
 from adapters.postgres.sql_files import statements
-from application.errors import TreeDamaged
+from application.errors import MerkleTreeDamaged
 from application.transparency.leaf_encoding import event_hash
 from application.transparency.merkle import ARITY, LEVELS_APART, Range, Subtree, join_subtrees, root_of, subtrees
 
@@ -59,7 +59,7 @@ def tree_size(connection: Connection[Any]) -> int:
 
 
 def root_at(connection: Connection[Any], size: int) -> bytes:
-    """Return the root of the first `size` leaves. Raises `TreeDamaged` if hashes are missing."""
+    """Return the root of the first `size` leaves. Raises `MerkleTreeDamaged` if hashes are missing."""
     all_leaves = Range(0, size)
     return range_hashes(connection, [all_leaves])[all_leaves]
 
@@ -78,7 +78,7 @@ def leaves_at(connection: Connection[Any], positions: Sequence[int]) -> dict[int
 
 
 def range_hashes(connection: Connection[Any], ranges: Iterable[Range]) -> Mapping[Range, bytes]:
-    """Return the hashes of ranges of leaves. Raises `TreeDamaged` if some are missing."""
+    """Return the hashes of ranges of leaves. Raises `MerkleTreeDamaged` if some are missing."""
     subtrees_by_range = {leaves: list(subtrees(leaves)) for leaves in ranges}
     nodes = {node for parts in subtrees_by_range.values() for part in parts for node in _stored_parts(part)}
     hashes = _load(connection, nodes)
@@ -104,11 +104,11 @@ def _hash(part: Subtree, hashes: Mapping[Subtree, bytes]) -> bytes:
 
 
 def _select(nodes: Iterable[Subtree], hashes: Mapping[Subtree, bytes]) -> list[bytes]:
-    """Return the hashes of these nodes. Raises `TreeDamaged` if one is missing."""
+    """Return the hashes of these nodes. Raises `MerkleTreeDamaged` if one is missing."""
     try:
         return [hashes[node] for node in nodes]
     except KeyError:
-        raise TreeDamaged from None
+        raise MerkleTreeDamaged from None
 
 
 def _load(connection: Connection[Any], subtrees_to_load: set[Subtree]) -> dict[Subtree, bytes]:

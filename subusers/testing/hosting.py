@@ -75,7 +75,7 @@ def _settings(folder: Path, port: int, owner_url: str, service_url: str) -> Sett
         host=HOST,
         port=port,
         public_url=f"http://{HOST}:{port}",
-        processes=1,
+        server_processes=1,
         threads=16,
         cores=available_cores(),
         webhook_receivers=THIS_MACHINE,

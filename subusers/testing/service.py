@@ -134,7 +134,7 @@ class SubusersService:
         temporary = f"temporary {number} {DEFAULT_PASSWORD}"
         person = {"email": email, "name": name, "surname": surname, "password": temporary}
         sub_user_id = self.request("POST", sub_users, person)["sub_user_id"]
-        self.request("PATCH", f"{sub_users}/{sub_user_id}", {"active": True})
+        self.request("PATCH", f"{sub_users}/{sub_user_id}", {"status": "active"})
         credentials = {"account_email": account_email, "email": email, "password": temporary}
         token = self.request("POST", "/v1/sessions", credentials)["token"]
         passwords = {"current_password": temporary, "new_password": password}

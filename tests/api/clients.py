@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from api.deprecated_names import Kind, deprecated_names
 from api.flask_application import create_app
 from application.commands.api_keys import Scope
 from projections.runtime.freshness import Freshness
@@ -33,6 +34,7 @@ class ApiClient:
 
     app: Flask
     headers: Mapping[str, str] = field(default_factory=dict)
+    may_use_deprecated_names: bool = False
 
     @classmethod
     def with_key(cls, app: Flask, key: str) -> ApiClient:
@@ -42,10 +44,16 @@ class ApiClient:
         """Return a client with further headers; `X_Client_IP` means `X-Client-IP`."""
         return replace(self, headers={**self.headers, **{name.replace("_", "-"): headers[name] for name in headers}})
 
+    def with_deprecated_names(self) -> ApiClient:
+        """Return a client whose requests may have deprecated names."""
+        return replace(self, may_use_deprecated_names=True)
+
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> TestResponse:
         """Send a request; `json`, `data`, `query_string` and so on are arguments of Werkzeug's EnvironBuilder."""
         all_headers = {**self.headers, **(headers or {})}
-        return self.app.test_client().open(path, method=method, headers=all_headers, buffered=True, **request)
+        response = self.app.test_client().open(path, method=method, headers=all_headers, buffered=True, **request)
+        assert self.may_use_deprecated_names or "Deprecation" not in response.headers, "use the replacement"
+        return response
 
     def get(self, path: str, **request: Any) -> TestResponse:
         return self.request("GET", path, **request)
@@ -140,7 +148,7 @@ class Account:
     def create_active(self, **details: Any) -> SubUser:
         """Create an active sub-user with a temporary password."""
         sub_user = self.create_sub_user(**details)
-        sub_user.change(active=True)
+        sub_user.change(status="active")
         return sub_user
 
     def create_with_own_password(self, **details: Any) -> SubUser:
@@ -216,7 +224,10 @@ def is_session_active(portal: ApiClient, token: str) -> bool:
     return bool(response.json["active"])  # type: ignore[index]
 
 
-EXTENSION_MEMBERS = {"store-went-back": {"epoch", "common_position"}}
+EXTENSION_MEMBERS = {
+    "store-went-back": {"epoch", "common_position"},
+    **{str(deprecated.replacement): {"previous_type"} for deprecated in deprecated_names(Kind.PROBLEM_TYPE)},
+}
 """Members of a problem in addition to those of RFC 9457, by problem type."""
 
 

@@ -17,6 +17,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import TestPhase
 
+from api.deprecated_names import Kind, deprecated_names
 from api.http import downloads
 from api.http.authentication import MAX_PERSON_LENGTH
 from application.commands.api_keys import Scope
@@ -177,7 +178,7 @@ class RequestDirector:
 
     def _new_account(self) -> Account:
         account = self._clients.register_account()
-        body = {"limit": 10_000, "reason": "for tests"}
+        body = {"sub_user_limit": 10_000, "reason": "for tests"}
         assert self._clients.support.put(f"{account.path}/sub-user-limit", json=body).status_code == 200
         return account
 
@@ -244,10 +245,14 @@ def remove_state_dependent_values(case: Case[Any]) -> None:
     """Remove values whose validity depends on state, and replace those that only JSON Schema allows.
 
     These are passwords that may be too common, addresses that its format `email` allows, such as `a@b`, and headers
-    that are too long or no UTF-8 once they are decoded, and times in the future.
+    that are too long or no UTF-8 once they are decoded, times in the future, and deprecated parameters together with
+    their replacements.
     """
     for name in ("cursor", "after", "wait"):
         case.query.pop(name, None)
+    for deprecated in deprecated_names(Kind.QUERY_PARAMETER):
+        if deprecated.replacement in case.query:
+            case.query.pop(deprecated.name, None)
     if is_in_the_future(case.query.get("as_of")):
         del case.query["as_of"]
     _replace_headers(case)

@@ -158,7 +158,7 @@ def _start_times(request_count: int, load: int) -> Iterator[float]:
 def _attempts_by_kind(portal: Portal, database_url: str) -> dict[str, Attempt]:
     account = portal.register()
     sub_user, inactive, expired, locked, throttled = (account.add_with_own_password() for _ in range(5))
-    inactive.change(active=False)
+    inactive.change(status="inactive")
     expired.change(access_expires_at="2020-01-01T00:00:00Z")
     unknown = {**sub_user.login_body, "email": "nobody@company.example"}
     unknown_account = {**sub_user.login_body, "account_email": "nobody@company.example"}

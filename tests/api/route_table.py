@@ -70,7 +70,9 @@ def routes() -> tuple[Route, ...]:
 
     The application needs no real service, because it is only inspected.
     """
-    app = create_app(cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, streams=1, public_url=""))))
+    app = create_app(
+        cast("Service", SimpleNamespace(settings=SimpleNamespace(threads=1, max_streams=1, public_url="")))
+    )
     document = json.loads(app.extensions["subusers-openapi"]())
     all_routes = []
     for rule in app.url_map.iter_rules():

@@ -111,7 +111,7 @@ def test_closing_an_account_ends_all_access(account: Account, portal: ApiClient)
     assert not is_session_active(portal, token)
     require_problem(sub_user.log_in(), 401, "login-refused")
     require_problem(portal.patch(account.path, json={"language": "it"}), 409, "account-closed")
-    require_problem(portal.patch(sub_user.path, json={"active": False}), 409, "account-closed")
+    require_problem(portal.patch(sub_user.path, json={"status": "inactive"}), 409, "account-closed")
     require_problem(portal.post(f"{sub_user.path}/credentials-mail"), 409, "account-closed")
     body = {"email": "late@company.example", "name": "Late", "surname": "Comer"}
     require_problem(portal.post(f"{account.path}/sub-users", json=body), 409, "account-closed")
@@ -148,7 +148,7 @@ def test_email_of_a_closed_account_can_be_registered_again(
 
 def test_support_raises_the_sub_user_limit_with_a_reason(clients: ApiClients, account: Account) -> None:
     """Repeating the request records no event."""
-    body = {"limit": 12, "reason": "They opened a second office."}
+    body = {"sub_user_limit": 12, "reason": "They opened a second office."}
     first = clients.support.put(f"{account.path}/sub-user-limit", json=body)
     second = clients.support.put(f"{account.path}/sub-user-limit", json=body)
 
@@ -165,7 +165,7 @@ def test_sub_user_limit_is_enforced(clients: ApiClients, account: Account, porta
     body = {"email": "the-eleventh@company.example", "name": "Eleventh", "surname": "Hour"}
     require_problem(portal.post(f"{account.path}/sub-users", json=body), 409, "sub-user-limit-reached")
 
-    clients.support.put(f"{account.path}/sub-user-limit", json={"limit": 11, "reason": "asked by phone"})
+    clients.support.put(f"{account.path}/sub-user-limit", json={"sub_user_limit": 11, "reason": "asked by phone"})
     account.create_sub_user(password=None)
     require_problem(portal.post(f"{account.path}/sub-users", json=body), 409, "sub-user-limit-reached")
 
@@ -174,19 +174,21 @@ def test_sub_user_limit_is_enforced(clients: ApiClients, account: Account, porta
 
 
 def test_sub_user_limit_cannot_be_lowered(clients: ApiClients, account: Account) -> None:
-    body = {"limit": 9, "reason": "They are few."}
+    body = {"sub_user_limit": 9, "reason": "They are few."}
     require_problem(clients.support.put(f"{account.path}/sub-user-limit", json=body), 409, "limit-not-raised")
 
 
 @pytest.mark.parametrize("limit", [0, -1, 10_001, 2**63, 10**400, 12.5, "12", True, None])
 def test_sub_user_limit_outside_its_bounds_is_refused(clients: ApiClients, account: Account, limit: object) -> None:
-    response = clients.support.put(f"{account.path}/sub-user-limit", json={"limit": limit, "reason": "because"})
-    require_problem(response, 422, "invalid-input", "limit")
+    response = clients.support.put(
+        f"{account.path}/sub-user-limit", json={"sub_user_limit": limit, "reason": "because"}
+    )
+    require_problem(response, 422, "invalid-input", "sub_user_limit")
 
 
 def test_sub_user_limit_is_not_raised_without_a_reason(clients: ApiClients, account: Account) -> None:
     for reason in ({}, {"reason": ""}, {"reason": "   "}, {"reason": None}):
-        response = clients.support.put(f"{account.path}/sub-user-limit", json={"limit": 12, **reason})
+        response = clients.support.put(f"{account.path}/sub-user-limit", json={"sub_user_limit": 12, **reason})
         require_problem(response, 422, "invalid-input", "reason")
 
 

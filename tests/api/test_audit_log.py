@@ -27,7 +27,7 @@ def history(clients: ApiClients) -> tuple[Account, SubUser, SubUser]:
     activities = [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "occurred_at": day} for day in DAYS]
     activities.append({"sub_user_id": other_sub_user.sub_user_id, "action": "tool.used"})
     assert clients.portal.post(f"{account.path}/activities", json={"activities": activities}).status_code == 201
-    sub_user.change(active=True)
+    sub_user.change(status="active")
     return account, sub_user, other_sub_user
 
 

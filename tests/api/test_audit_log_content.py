@@ -81,7 +81,7 @@ def story(clients: ApiClients) -> Story:
         sub_user.change(password=RESET_PASSWORD)
         deliver_mails(clients.service)
     replace(logged_in, password=RESET_PASSWORD).new_token()
-    sub_user.change(active=False, email=CORRECTED_EMAIL)
+    sub_user.change(status="inactive", email=CORRECTED_EMAIL)
     read_as_auditor(clients, account)
     rows = account.audit_log_rows()
     assert owner.delete(sub_user.path).status_code == 204
@@ -104,10 +104,10 @@ def change_everything(clients: ApiClients, account: Account, sub_user: SubUser) 
     """Change everything that the owner and support can change."""
     account.portal.patch(account.path, json={"language": "it"})
     account.portal.patch(account.path, json={"external_id": EXTERNAL_ID})
-    body = {"limit": 12, "reason": "They opened a second office."}
+    body = {"sub_user_limit": 12, "reason": "They opened a second office."}
     clients.support.put(f"{account.path}/sub-user-limit", json=body, headers={"User-Agent": SUPPORT_CLIENT[1]})
     sub_user.change(surname="Murray", visible=False, access_expires_at="2099-01-01T00:00:00Z")
-    sub_user.change(surname="Hopper", active=True)
+    sub_user.change(surname="Hopper", status="active")
     deliver_mails(clients.service)
 
 
@@ -150,7 +150,7 @@ def use_up_plan(clients: ApiClients, sub_user: SubUser) -> None:
         clients.portal.put(f"{sub_user.account.path}/plan", json=plan, headers=client_headers(OWNER_CLIENT)).status_code
         == 200
     )
-    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 5}
+    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 300_000}
     assert sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [usage]}).status_code == 201
     while not any(row["action"] == THRESHOLD_REACHED for row in sub_user.account.audit_log_rows()):
         clients.service.commands.usage.check_next()
@@ -312,7 +312,7 @@ def test_refused_login_is_logged_with_its_reason(account: Account, overrides: di
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"active": False}, "inactive"), ({"access_expires_at": "2020-01-01T00:00:00Z"}, "expired")],
+    [({"status": "inactive"}, "inactive"), ({"access_expires_at": "2020-01-01T00:00:00Z"}, "expired")],
 )
 def test_login_without_access_is_logged_with_its_reason(account: Account, change: dict[str, Any], reason: str) -> None:
     """The password in the request is correct."""

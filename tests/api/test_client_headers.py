@@ -71,7 +71,7 @@ def test_user_agent_of_the_client_is_recorded(
 
 def test_client_headers_of_other_scopes_are_ignored(clients: ApiClients, account: Account) -> None:
     """For support, the connection's address and user agent are recorded; the headers are not even validated."""
-    body = {"limit": 12, "reason": "asked by phone"}
+    body = {"sub_user_limit": 12, "reason": "asked by phone"}
     headers = {"X-Client-IP": "no address", "X-Client-User-Agent": "a lie", "X-Request-Id": "a-lie"}
     headers |= {"X-Forwarded-For": "192.0.2.9", "Forwarded": "for=192.0.2.9", "User-Agent": "support's terminal"}
     response = clients.support.put(f"{account.path}/sub-user-limit", json=body, headers=headers)
@@ -189,8 +189,11 @@ def test_every_event_of_an_api_command_has_the_api_key_the_actor_and_the_reason(
     portal, support = clients.portal.with_headers(**headers), clients.support.with_headers(**headers)
     account = replace(clients, portal=portal, support=support).register_account()
     sub_user = account.create_sub_user()
-    portal.patch(sub_user.path, json={"active": True})
-    assert support.put(f"{account.path}/sub-user-limit", json={"limit": 20, "reason": "ticket 7"}).status_code == 200
+    portal.patch(sub_user.path, json={"status": "active"})
+    assert (
+        support.put(f"{account.path}/sub-user-limit", json={"sub_user_limit": 20, "reason": "ticket 7"}).status_code
+        == 200
+    )
     report = {"sub_user_id": sub_user.sub_user_id}
     for path, body in (
         ("activities", {"activities": [{**report, "action": "report.read"}]}),

@@ -56,7 +56,7 @@ def test_available_cores_are_between_one_and_the_core_count_of_the_affinity(
 
 @pytest.mark.parametrize("core_count", [1, 2, 8, 64])
 def test_embedded_database_allows_enough_connections(settings: Settings, core_count: int) -> None:
-    settings = replace(settings, processes=core_count, cores=core_count)
+    settings = replace(settings, server_processes=core_count, cores=core_count)
     of_servers = core_count * (settings.database_connections + 2)  # each has a pool, the event tail, and NOTIFY
     of_workers = settings.database_connections + 16  # a pool, followers, the publisher, and NOTIFY
     assert settings.max_database_connections == max(

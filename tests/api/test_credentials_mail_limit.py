@@ -44,10 +44,10 @@ def test_change_beyond_the_mail_limit_is_refused_completely(account: Account) ->
     """Each activation sends a mail; the name in the same request is not changed either."""
     sub_user = account.create_sub_user()
     for _ in range(5):
-        sub_user.change(active=True)
-        sub_user.change(active=False)
+        sub_user.change(status="active")
+        sub_user.change(status="inactive")
 
-    response = account.portal.patch(sub_user.path, json={"active": True, "name": "Ada"})
+    response = account.portal.patch(sub_user.path, json={"status": "active", "name": "Ada"})
 
     require_problem(response, 429, "too-many-mails")
     assert (sub_user.fetch()["name"], sub_user.fetch()["status"]) == ("Grace", "inactive")

@@ -56,9 +56,9 @@ def test_deactivation_sees_an_activation_in_another_service(
     inactive = first_account.create_sub_user()
     inactive.change(name="Ada")
     record_in_second_service(second_account, clients_pair, gap - 1)
-    through(second_account, inactive).change(active=True)
+    through(second_account, inactive).change(status="active")
 
-    response = inactive.change(active=False)
+    response = inactive.change(status="inactive")
 
     assert response.json["status"] == "inactive"  # type: ignore[index]
     assert response.headers["Event-Position"]
@@ -95,6 +95,6 @@ def test_login_sees_an_activation_in_another_service(
     inactive = first_account.create_sub_user()
     inactive.log_in()
     record_in_second_service(second_account, clients_pair, gap - 1)
-    through(second_account, inactive).change(active=True)
+    through(second_account, inactive).change(status="active")
 
     assert inactive.log_in().status_code == 201

@@ -47,7 +47,7 @@ def create_sub_user_with_traces(clients: ApiClients) -> SubUser:
     )
     activity = {"sub_user_id": sub_user.sub_user_id, "action": "a.b", "target": TARGET, "details": {"was": DETAIL}}
     assert sub_user_portal.post(f"{account.path}/activities", json={"activities": [activity]}).status_code == 201
-    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1, "llm_tokens": 1}
+    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 60_000, "llm_tokens": 1}
     assert sub_user_portal.post(f"{account.path}/usage", json=usage).status_code == 201
     deliver_mails(clients.service)
     sub_user.change(email=EMAIL)

@@ -141,23 +141,23 @@ def test_pages_continue_from_one_another(clients: ApiClients, account: Account) 
     assert last == {"items": [], "has_more": False, "next_cursor": None, "next_after": end_position(clients)}
     before = end_position(clients)
     sub_user = account.create_sub_user()
-    (item,) = read_page(clients.analytics, after=before, types=CREATED)["items"]
+    (item,) = read_page(clients.analytics, after=before, event_types=CREATED)["items"]
     assert item["subject"] == sub_user.sub_user_id
 
 
 def test_filter_by_type(clients: ApiClients, account: Account) -> None:
     account.create_active()
-    types = {item["type"] for item in read_all(clients.analytics, types=f"{CREATED},{REGISTERED}")}
+    types = {item["type"] for item in read_all(clients.analytics, event_types=f"{CREATED},{REGISTERED}")}
     assert types == {CREATED, REGISTERED}
 
 
 @pytest.mark.parametrize(
     ("query", "name"),
     [
-        ({"types": "subusers.nothing.v1"}, "types"),
-        ({"types": f"{CREATED},"}, "types"),
-        ({"types": ""}, "types"),
-        ({"types": "a" * 3000}, "types"),
+        ({"event_types": "subusers.nothing.v1"}, "event_types"),
+        ({"event_types": f"{CREATED},"}, "event_types"),
+        ({"event_types": ""}, "event_types"),
+        ({"event_types": "a" * 3000}, "event_types"),
         ({"after": -1}, "after"),
         ({"after": "x"}, "after"),
         ({"after": 2**63}, "after"),
@@ -174,7 +174,7 @@ def test_invalid_query_is_refused(
     """The values are unknown types, numbers that are not positions, malformed epochs, and an unknown parameter."""
     client, path = (clients.portal, f"{account.path}/events") if path == "account" else (clients.analytics, path)
     require_problem(client.get(path, query_string=query), 422, "invalid-input", name)
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 @pytest.mark.parametrize("path", [FEED, STREAM, "account"])
@@ -192,7 +192,7 @@ def test_position_of_another_history_is_a_conflict(clients: ApiClients, account:
         problem = require_problem(client.get(path, query_string=query), 409, "store-went-back")
         assert problem["epoch"] == epoch
         assert (problem["common_position"] is not None) is has_common_position
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"wait": -1}, {"wait": 31}, {"wait": "nan"}])
@@ -211,9 +211,9 @@ def test_portal_reads_the_events_of_one_account(clients: ApiClients, account: Ac
         (CREATED, sub_user.sub_user_id),
     ]
     assert {item["accountid"] for item in items} == {account.account_id}
-    assert [item["subject"] for item in read_all(clients.portal, f"{other_account.path}/events", types=CREATED)] == [
-        other_sub_user.sub_user_id
-    ]
+    assert [
+        item["subject"] for item in read_all(clients.portal, f"{other_account.path}/events", event_types=CREATED)
+    ] == [other_sub_user.sub_user_id]
     for client in (clients.analytics, clients.auditor, clients.support):
         require_problem(client.get(path), 403, "wrong-scope")
     assert "wait" in clients.portal.get(path, query_string={"wait": 1}).json["errors"]  # type: ignore[index]
@@ -274,11 +274,11 @@ def test_long_polling_with_a_filter_waits_for_a_matching_event(
         sub_user.change(visible=False)
 
     thread = run_in_thread(change_while_waiting)
-    result = read_page(clients.analytics, after=0, wait=30, types="subusers.sub_user.visibility_changed.v1")
+    result = read_page(clients.analytics, after=0, wait=30, event_types="subusers.sub_user.visibility_changed.v1")
     assert [item["data"]["visible"] for item in result["items"]] == [False]
     thread.join()
     began = time.monotonic()
-    empty_page = read_page(clients.analytics, after=0, wait=0.2, types="subusers.sub_user.deleted.v1")
+    empty_page = read_page(clients.analytics, after=0, wait=0.2, event_types="subusers.sub_user.deleted.v1")
     assert (empty_page["items"], empty_page["next_after"]) == ([], end_position(clients))
     assert time.monotonic() - began >= 0.2
 
@@ -343,7 +343,7 @@ def test_reconnecting_reader_continues_after_last_event_id(clients: ApiClients, 
 def test_invalid_last_event_id_is_refused(clients: ApiClients, last_event_id: str) -> None:
     response = clients.analytics.get(STREAM, headers={"Last-Event-ID": last_event_id.encode().decode("latin-1")})
     assert response.status_code == 422
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 def test_last_event_id_may_be_any_position(clients: ApiClients) -> None:
@@ -361,7 +361,7 @@ def test_filtered_stream_reports_its_position(
     sub_user = account.create_sub_user()
     for number in range(12):
         sub_user.change(name=f"Grace {number}")
-    with streaming(clients.analytics, after=before, types="subusers.sub_user.deleted.v1") as stream:
+    with streaming(clients.analytics, after=before, event_types="subusers.sub_user.deleted.v1") as stream:
         eventually(lambda: stream.read() and stream.blocks and stream.blocks[-1]["id"] == str(end_position(clients)))
         assert not any("data" in block for block in stream.blocks)
         positions = [int(block["id"]) for block in stream.blocks]
@@ -409,7 +409,7 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
         with database_unavailable(server_url, database_url):
             stream.read_to_end()
             require_problem(clients.analytics.get(STREAM), 503, "store-unavailable")
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
     eventually(lambda: clients.anonymous.get("/readyz").status_code == 200)
     sub_user = account.create_sub_user()
     with streaming(clients.analytics, {"Last-Event-ID": str(position)}) as stream:
@@ -418,7 +418,7 @@ def test_stream_ends_without_the_database_and_can_be_resumed(
 
 def test_number_of_streams_and_waits_is_limited(build: Callable[..., Service], settings: Settings) -> None:
     """Beyond the limit the response is 503 with Retry-After; a reader that does not wait needs no slot."""
-    clients = ApiClients.of(build(replace(settings, streams=2)))
+    clients = ApiClients.of(build(replace(settings, max_streams=2)))
     clients.register_account()
     with streaming(clients.analytics), streaming(clients.auditor) as second:
         for query in ({"after": end_position(clients), "wait": 1}, {}):
@@ -436,7 +436,7 @@ def test_number_of_streams_and_waits_is_limited(build: Callable[..., Service], s
 def test_head_request_for_a_stream_frees_its_slot(clients: ApiClients) -> None:
     response = clients.analytics.request("HEAD", STREAM)
     assert (response.status_code, response.data) == (200, b"")
-    assert free_slots(clients) == clients.service.settings.streams
+    assert free_slots(clients) == clients.service.settings.max_streams
 
 
 def test_envelopes_match_their_schemas(clients: ApiClients, account: Account) -> None:

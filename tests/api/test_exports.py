@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,9 +41,9 @@ def sub_user(account: Account) -> SubUser:
     sub_user.log_in(password="a wrong password")
     activities = [{"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "details": {"n": n}} for n in range(3)]
     assert account.portal.post(f"{account.path}/activities", json={"activities": activities}).status_code == 201
-    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1, "llm_tokens": 2}
+    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 60_000, "llm_tokens": 2}
     assert account.portal.post(f"{account.path}/usage", json=usage).status_code == 201
-    sub_user.change(active=False)
+    sub_user.change(status="inactive")
     return sub_user
 
 
@@ -162,6 +163,7 @@ def test_end_marker_on_request(
 ) -> None:
     """It counts the events of the whole export, also in a continuation. This is the format of 0.1."""
     path = f"{account.path}/export"
+    clients = replace(clients, auditor=clients.auditor.with_deprecated_names())
     response = export(clients, path, export_format, end_marker="true")
     *lines, end = response.data.splitlines(keepends=True)
     positions = [position for position, _ in events(b"".join(lines).decode(), export_format)]
@@ -275,7 +277,7 @@ def test_ocsf_status_is_the_outcome_of_the_event(
     clients: ApiClients, account: Account, sub_user: SubUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service does not know whether an activity succeeded: the portal chooses its meaning."""
-    sub_user.change(active=True)
+    sub_user.change(status="active")
     deliver_mails(clients.service)
     with monkeypatch.context() as patched:
         patched.setattr(clients.service.workers.mailer, "_transport", RefusingMailServer())
@@ -324,7 +326,8 @@ def test_ocsf_export_has_no_ids_of_missing_accounts(clients: ApiClients, account
 def test_invalid_query_is_refused(clients: ApiClients, account: Account, query: dict[str, Any], field: str) -> None:
     """The problem names the parameter, and no line is sent."""
     for path in ("/v1/audit/export", f"{account.path}/export"):
-        response = clients.auditor.get(path, query_string={"format": "csv", **query})
+        client = clients.auditor.with_deprecated_names()
+        response = client.get(path, query_string={"format": "csv", **query})
         require_problem(response, 422, "invalid-input", field)
 
 

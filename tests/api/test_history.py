@@ -80,7 +80,7 @@ def test_state_shows_who_had_access_at_a_time(clients: ApiClients, account: Acco
         [True],
     ]
     assert [state["with_access"] for state in states] == [0, 0, 1, 1, 1, 1]
-    assert states[1]["sub_users"][0]["why_no_access"] == "inactive"
+    assert states[1]["sub_users"][0]["no_access_reason"] == "inactive"
     assert (states[2]["sub_users"][0]["name"], states[4]["sub_users"][0]["name"]) == ("Grace", "Ada")
     assert [state["as_of"] for state in states] == [item["recorded_at"] for item in items]
 
@@ -164,7 +164,7 @@ def test_expiry_of_a_temporary_password_is_computed_without_an_event(
         state = history(clients, account, as_of=as_of)["state"]
         sub_users = {entry["sub_user_id"]: entry for entry in state["sub_users"]}
         assert sub_users[with_temporary_password.sub_user_id]["has_access"] == (reason is None)
-        assert sub_users[with_temporary_password.sub_user_id]["why_no_access"] == reason
+        assert sub_users[with_temporary_password.sub_user_id]["no_access_reason"] == reason
         assert sub_users[with_temporary_password.sub_user_id]["temporary_password_expires_at"] == expiry
         assert sub_users[with_own_password.sub_user_id]["has_access"]
         assert state["with_access"] == 1 + (reason is None)
@@ -175,7 +175,7 @@ def test_closed_account_gives_no_access(clients: ApiClients, account: Account) -
     account.portal.delete(account.path)
     state = history(clients, account)["state"]
     assert (state["status"], state["with_access"]) == ("closed", 0)
-    assert state["sub_users"][0]["why_no_access"] == "account_closed"
+    assert state["sub_users"][0]["no_access_reason"] == "account_closed"
 
 
 def test_deleted_sub_user_stays_in_the_history_without_personal_data(

@@ -55,7 +55,7 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
         json={"included_minutes": 10, "included_tokens": 10, "period_start": "2026-05-01"},
     ),
     "PUT /v1/accounts/{account_id}/sub-user-limit": lambda clients, sub_user: clients.support.put(
-        f"{sub_user.account.path}/sub-user-limit", json={"limit": 12, "reason": "A second office."}
+        f"{sub_user.account.path}/sub-user-limit", json={"sub_user_limit": 12, "reason": "A second office."}
     ),
     "POST /v1/accounts/{account_id}/sub-users": lambda _, sub_user: sub_user.account.create_sub_user().response,
     "PATCH /v1/accounts/{account_id}/sub-users/{sub_user_id}": lambda _, sub_user: sub_user.change(name="Ada"),

@@ -205,7 +205,7 @@ def test_deletion_erases_stored_responses_about_the_sub_user(clients: ApiClients
     first: Any = create_grace(account, headers)
     mail_headers = new_key_header()
     path = f"{account.path}/sub-users/{first.json['sub_user_id']}"
-    account.portal.patch(path, json={"active": True})
+    account.portal.patch(path, json={"status": "active"})
     account.portal.post(f"{path}/credentials-mail", headers=mail_headers)
 
     account.portal.delete(path)
@@ -214,7 +214,7 @@ def test_deletion_erases_stored_responses_about_the_sub_user(clients: ApiClients
         (row,) = stored_responses(clients, key_headers)
         assert (row["sealed_body"], bytes(row["fingerprint"])) == ("", b"")
     retry: Any = create_grace(account, headers)
-    assert (retry.status_code, retry.json["type"]) == (409, "urn:subusers:problem:answer-erased")
+    assert (retry.status_code, retry.json["type"]) == (409, "urn:subusers:problem:response-erased")
 
 
 def test_response_is_stored_for_24_hours(own_clients: ApiClients, clock: TravelingClock) -> None:

@@ -46,7 +46,7 @@ def refused_credentials(clients: ApiClients) -> dict[str, Credentials]:
     """Return credentials that are refused, by reason; only those for "wrong password" have a wrong password."""
     account, closed = clients.register_account(), clients.register_account()
     sub_user, inactive, expired, locked = (account.create_with_own_password() for _ in range(4))
-    inactive.change(active=False)
+    inactive.change(status="inactive")
     expired.change(access_expires_at="2020-01-01T00:00:00Z")
     fail_as_sub_user(clients.service, account.email, locked.email, 100)
     with_expired_password = account.create_active()

@@ -57,7 +57,7 @@ def test_inactive_session_has_no_other_member(clients: ApiClients, account: Acco
     sub_user = account.create_with_own_password()
     token = sub_user.new_token()
     assert introspect(clients.portal, token)["active"] is True
-    clients.portal.patch(sub_user.path, json={"active": False})
+    clients.portal.patch(sub_user.path, json={"status": "inactive"})
     assert introspect(clients.portal, token) == introspect(clients.portal, uuid4().hex) == {"active": False}
     body = {"token": token, "profile": True, "permission": "assistants"}
     assert clients.portal.post("/v1/sessions/introspect", json=body).json == {"active": False, "allowed": False}

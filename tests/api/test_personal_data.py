@@ -35,7 +35,7 @@ def create_sub_user_with_data(account: Account) -> SubUser:
         sub_user, account=replace(account, portal=account.portal.with_headers(**SUB_USER_CLIENT))
     ).set_own_password(OWN_PASSWORD)
     activity = {"sub_user_id": sub_user.sub_user_id, "action": "a.b", "target": "a target", "details": {"a": 1}}
-    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1.5, "llm_tokens": 7}
+    usage = {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 90_000, "llm_tokens": 7}
     assert (
         sub_user.account.portal.post(f"{account.path}/activities", json={"activities": [activity]}).status_code == 201
     )
@@ -61,7 +61,7 @@ def test_export_has_all_data_about_the_sub_user(account: Account) -> None:
     assert data["erasure_due_at"] is None
     assert [(session["ip"], session["user_agent"]) for session in data["sessions"]] == [tuple(SUB_USER_CLIENT.values())]
     assert {mail["notice"] for mail in data["mails"]} == {"activation", "password_changed"}
-    assert [(day["conversation_minutes"], day["llm_tokens"]) for day in data["usage"]] == [(1.5, 7)]
+    assert [(day["conversation_ms"], day["llm_tokens"]) for day in data["usage"]] == [(90_000, 7)]
     rows = {row["action"]: row for row in data["audit_log"]}
     assert rows.keys() >= {"sub_user.created", "sub_user.logged_in", "a.b", "sub_user.usage_recorded"}
     assert [rows["a.b"][name] for name in ("ip", "target", "details")] == ["203.0.113.213", "a target", {"a": 1}]

@@ -109,7 +109,7 @@ def test_damaged_tree_returns_503(own_clients: ApiClients, database_url: str) ->
     checkpoint = sign_new_checkpoint(own_clients)
     fetch(database_url, "DELETE FROM merkle_leaves WHERE leaf_index = 0")
     response = own_clients.auditor.get(f"{AUDIT}/proofs/{checkpoint.position}")
-    require_problem(response, 503, "tree-damaged")
+    require_problem(response, 503, "merkle-tree-damaged")
     assert response.headers["Retry-After"]
 
 

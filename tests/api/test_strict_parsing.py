@@ -145,14 +145,15 @@ def test_position_headers_accept_only_digits(
 
 
 @pytest.mark.parametrize("number", ["1E-400000000", "-1e-400", "0.1e-323", "1e400", "-1E400000000"])
-@pytest.mark.parametrize("field", ["conversation_minutes", "llm_tokens"])
+@pytest.mark.parametrize("field", ["conversation_minutes", "conversation_ms", "llm_tokens"])
 def test_number_out_of_the_range_of_a_float_is_refused(
     account: Account, portal: ApiClient, field: str, number: str
 ) -> None:
     """A float would round it to zero or infinity."""
     sub_user = account.create_sub_user()
     body = f'{{"sub_user_id": "{sub_user.sub_user_id}", "{field}": {number}}}'
-    response = portal.post(f"{account.path}/usage", data=body, content_type="application/json")
+    client = portal.with_deprecated_names()
+    response = client.post(f"{account.path}/usage", data=body, content_type="application/json")
     require_problem(response, 422, "invalid-input", field)
 
 

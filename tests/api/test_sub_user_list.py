@@ -30,7 +30,7 @@ def account_with_five(clients: ApiClients) -> Account:
     account = clients.register_account()
     sub_users = [account.create_sub_user(**details) for details in SUB_USERS]
     for sub_user in sub_users[:2]:
-        sub_user.change(active=True)
+        sub_user.change(status="active")
     sub_users[1].new_token()
     sub_users[0].new_token()
     return account
@@ -255,7 +255,7 @@ def test_stale_read_returns_503(service: Service, monkeypatch: pytest.MonkeyPatc
     account = ApiClients.of(service).register_account()
     for path in (f"{account.path}/sub-users", account.path, f"{account.path}/audit-log"):
         response = account.portal.get(path)
-        require_problem(response, 503, "view-behind")
+        require_problem(response, 503, "projection-behind")
         assert int(response.headers["Retry-After"]) > 0
 
 

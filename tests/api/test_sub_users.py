@@ -105,7 +105,7 @@ def test_all_fields_can_be_changed_in_one_patch(account: Account, portal: ApiCli
     sub_user = account.create_sub_user()
     changes = {"name": "Ada", "surname": "Lovelace", "visible": False, "access_expires_at": "2099-01-01T00:00:00Z"}
 
-    changed = portal.patch(sub_user.path, json={**changes, "active": True, "password": "another phrase for now"})
+    changed = portal.patch(sub_user.path, json={**changes, "status": "active", "password": "another phrase for now"})
 
     assert changed.status_code == 200
     assert int(changed.headers["Event-Position"]) > int(sub_user.response.headers["Event-Position"])
@@ -125,13 +125,13 @@ def test_all_fields_can_be_changed_in_one_patch(account: Account, portal: ApiCli
 
 @pytest.mark.parametrize(
     "invalid_field",
-    [{"password": "short"}, {"name": ""}, {"visible": "yes"}, {"access_expires_at": "soon"}, {"status": "active"}],
+    [{"password": "short"}, {"name": ""}, {"visible": "yes"}, {"access_expires_at": "soon"}, {"status": "locked"}],
 )
 def test_one_invalid_field_refuses_the_whole_change(
     account: Account, portal: ApiClient, invalid_field: dict[str, Any]
 ) -> None:
     sub_user = account.create_sub_user()
-    response = portal.patch(sub_user.path, json={"surname": "Lovelace", "active": True, **invalid_field})
+    response = portal.patch(sub_user.path, json={"surname": "Lovelace", "status": "active", **invalid_field})
     require_problem(response, 422, "invalid-input", *invalid_field)
     assert sub_user.fetch() == sub_user.response.json
 
@@ -139,7 +139,7 @@ def test_one_invalid_field_refuses_the_whole_change(
 def test_patch_without_a_difference_records_no_event(account: Account, portal: ApiClient) -> None:
     """The entity tag stays the same, and the response has no Event-Position."""
     sub_user = account.create_sub_user()
-    for changes in ({}, {"name": "Grace", "active": False, "visible": True, "access_expires_at": None}):
+    for changes in ({}, {"name": "Grace", "status": "inactive", "visible": True, "access_expires_at": None}):
         response = portal.patch(sub_user.path, json=changes)
         assert response.status_code == 200
         assert response.json == sub_user.response.json
@@ -154,7 +154,7 @@ def test_expired_access_cannot_be_granted(account: Account, portal: ApiClient, *
     sub_user.change(access_expires_at="2020-01-01T00:00:00Z")
     before, history = sub_user.fetch(), account.audit_log_rows()
 
-    for changes in ({"active": True}, {"active": True, "password": "another phrase for now", "name": "Ada"}):
+    for changes in ({"status": "active"}, {"status": "active", "password": "another phrase for now", "name": "Ada"}):
         require_problem(portal.patch(sub_user.path, json=changes), 409, "access-expired")
     if activated:
         require_problem(portal.post(f"{sub_user.path}/credentials-mail"), 409, "access-expired")
@@ -162,7 +162,7 @@ def test_expired_access_cannot_be_granted(account: Account, portal: ApiClient, *
 
     assert sub_user.fetch() == before
     assert account.audit_log_rows() == history
-    later = {"active": True, "password": "another phrase for now", "access_expires_at": "2090-01-01T00:00:00Z"}
+    later = {"status": "active", "password": "another phrase for now", "access_expires_at": "2090-01-01T00:00:00Z"}
     assert sub_user.change(**later).json["status"] == "active"  # type: ignore[index]
     assert sub_user.log_in(password="another phrase for now").status_code == 201
 
@@ -176,7 +176,8 @@ def test_expiry_can_be_removed(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"active": False}, {"password": "another phrase for now"}, {"access_expires_at": "2020-01-01T00:00:00Z"}]
+    "change",
+    [{"status": "inactive"}, {"password": "another phrase for now"}, {"access_expires_at": "2020-01-01T00:00:00Z"}],
 )
 def test_sessions_have_ended_when_the_response_arrives(
     account: Account, portal: ApiClient, change: dict[str, Any]

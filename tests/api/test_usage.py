@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from domain.plan import MS_PER_MINUTE
 from tests.api.clients import Account, ApiClient, ApiClients, require_problem
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ def report_usage(sub_user: SubUser, **fields: Any) -> TestResponse:
     return sub_user.account.portal.post(f"{sub_user.account.path}/usage", json={"usage": [report]})
 
 
+def report_minutes(sub_user: SubUser, minutes: float) -> TestResponse:
+    """Report conversation in minutes, the deprecated unit."""
+    report = {"sub_user_id": sub_user.sub_user_id, "occurred_at": NOON, "conversation_minutes": minutes}
+    portal = sub_user.account.portal.with_deprecated_names()
+    return portal.post(f"{sub_user.account.path}/usage", json={"usage": [report]})
+
+
 def usage_of(account: Account, **query: str) -> Any:
     response = account.portal.get(f"{account.path}/usage", query_string=query)
     assert response.status_code == 200, response.text
@@ -44,10 +52,10 @@ def usage_of(account: Account, **query: str) -> Any:
 def test_usage_is_recorded_and_counted(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
     """The response has the number of reports and the last position; each report counts on its own UTC day."""
     reports = [
-        {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 12.345, "llm_tokens": 70, "occurred_at": NOON},
+        {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 740_700, "llm_tokens": 70, "occurred_at": NOON},
         {"sub_user_id": sub_user.sub_user_id, "llm_tokens": 5, "occurred_at": "2026-05-11T01:00:00+02:00"},
-        {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 1, "occurred_at": "2026-05-31T23:59:59Z"},
-        {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 5, "occurred_at": "2026-06-01T00:00:00Z"},
+        {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 60_000, "occurred_at": "2026-05-31T23:59:59Z"},
+        {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 300_000, "occurred_at": "2026-06-01T00:00:00Z"},
     ]
 
     response = portal.post(f"{account.path}/usage", json={"usage": reports})
@@ -56,7 +64,7 @@ def test_usage_is_recorded_and_counted(account: Account, portal: ApiClient, sub_
     usage = usage_of(account, **IN_MAY)
     assert (usage["since"], usage["until"]) == (IN_MAY["since"], IN_MAY["until"])
     assert usage["total"] == {"conversation_ms": 800_700, "conversation_minutes": 13.345, "llm_tokens": 75}
-    days = [day for day in usage["days"] if day["conversation_minutes"] or day["llm_tokens"]]
+    days = [day for day in usage["days"] if day["conversation_ms"] or day["llm_tokens"]]
     assert days == [
         {"day": "2026-05-10", "conversation_ms": 740_700, "conversation_minutes": 12.345, "llm_tokens": 75},
         {"day": "2026-05-31", "conversation_ms": 60_000, "conversation_minutes": 1, "llm_tokens": 0},
@@ -74,13 +82,12 @@ def test_usage_is_recorded_and_counted(account: Account, portal: ApiClient, sub_
 
 def test_single_report_can_be_the_body(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
     """Problems then name the fields of the report."""
-    body = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
+    body = {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 6000, "occurred_at": NOON}
     assert portal.post(f"{account.path}/usage", json=body).json == {"recorded": 1}
-    assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == 0.1
+    assert usage_of(account, **IN_MAY)["total"]["conversation_ms"] == 6000
     for invalid_body, field in (
-        ({**body, "conversation_minutes": -1}, "conversation_minutes"),
+        ({**body, "conversation_ms": -1}, "conversation_ms"),
         ({**body, "sub_user_id": str(uuid4())}, "sub_user_id"),
-        ({**body, "conversation_ms": 6000}, "conversation_ms"),
         ({"sub_user_id": sub_user.sub_user_id, "conversation_ms": 0.5}, "conversation_ms"),
         ({"sub_user_id": sub_user.sub_user_id, "conversation_ms": 6_000_000_001}, "conversation_ms"),
         ({"sub_user_id": sub_user.sub_user_id}, "conversation_ms"),
@@ -94,7 +101,7 @@ def test_single_report_can_be_the_body(account: Account, portal: ApiClient, sub_
 def test_milliseconds_and_minutes_are_one_amount(account: Account, sub_user: SubUser) -> None:
     """Reports in either unit are summed exactly, and published in milliseconds."""
     assert report_usage(sub_user, conversation_ms=1).status_code == 201
-    assert report_usage(sub_user, conversation_minutes=0.001).status_code == 201
+    assert report_minutes(sub_user, 0.001).status_code == 201
     assert usage_of(account, **IN_MAY)["total"] == {
         "conversation_ms": 61,
         "conversation_minutes": 0.001,
@@ -105,10 +112,9 @@ def test_milliseconds_and_minutes_are_one_amount(account: Account, sub_user: Sub
 
 
 def test_request_has_between_1_and_1000_reports(account: Account, portal: ApiClient, sub_user: SubUser) -> None:
-    """Summing 0.1 minutes a thousand times gives exactly 100."""
-    report = {"sub_user_id": sub_user.sub_user_id, "conversation_minutes": 0.1, "occurred_at": NOON}
+    report = {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 6000, "occurred_at": NOON}
     assert portal.post(f"{account.path}/usage", json={"usage": [report] * 1000}).json == {"recorded": 1000}
-    assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == 100
+    assert usage_of(account, **IN_MAY)["total"]["conversation_ms"] == 6_000_000
     for count in (0, 1001):
         refused = portal.post(f"{account.path}/usage", json={"usage": [report] * count})
         require_problem(refused, 422, "invalid-input", "usage")
@@ -120,6 +126,7 @@ def test_request_has_between_1_and_1000_reports(account: Account, portal: ApiCli
         *(("conversation_minutes", value) for value in (-0.001, -1, 100_000.001, 1e308, -1e308, 10**30, 10**400)),
         *(("conversation_minutes", value) for value in (0.0001, 1.2345, 99_999.9999)),
         *(("conversation_minutes", value) for value in NOT_NUMBERS),
+        *(("conversation_ms", value) for value in (-1, 6_000_000_001, 10**30, 1e308, 0.5, *NOT_NUMBERS)),
         *(("llm_tokens", value) for value in (-1, 1_000_000_001, 10**30, 1e308, 0.5, *NOT_NUMBERS)),
         *(("occurred_at", value) for value in ("yesterday", "2026-05-01", 1777593600, None)),
         *(("sub_user_id", value) for value in ("42", None, 7, "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11")),
@@ -131,7 +138,8 @@ def test_one_invalid_report_refuses_the_whole_request(
 ) -> None:
     """The problem names the index of the report and the field; nothing is recorded."""
     report = {"sub_user_id": sub_user.sub_user_id, "llm_tokens": 1}
-    response = portal.post(f"{account.path}/usage", json={"usage": [report, {**report, field: value}]})
+    body = {"usage": [report, {**report, field: value}]}
+    response = portal.with_deprecated_names().post(f"{account.path}/usage", json=body)
     problem = require_problem(response, 422, "invalid-input", "usage")
     assert set(problem["errors"]["usage"]) == {"1"}
     assert set(problem["errors"]["usage"]["1"]) == {field}
@@ -143,11 +151,11 @@ def test_nan_and_infinity_are_malformed_json(
     account: Account, portal: ApiClient, sub_user: SubUser, number: str
 ) -> None:
     """A number beyond the range of a float is valid JSON, but out of bounds."""
-    body = f'{{"sub_user_id": "{sub_user.sub_user_id}", "conversation_minutes": {number}}}'
+    body = f'{{"sub_user_id": "{sub_user.sub_user_id}", "conversation_ms": {number}}}'
     response = portal.post(f"{account.path}/usage", data=body, content_type="application/json")
     require_problem(response, 400, "malformed-body")
     response = portal.post(f"{account.path}/usage", data=body.replace(number, "1e400"), content_type="application/json")
-    require_problem(response, 422, "invalid-input", "conversation_minutes")
+    require_problem(response, 422, "invalid-input", "conversation_ms")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +164,7 @@ def test_nan_and_infinity_are_malformed_json(
 )
 def test_minutes_are_exact_to_thousandths(account: Account, sub_user: SubUser, reported: float, counted: float) -> None:
     """Floating-point errors of the client do not matter."""
-    assert report_usage(sub_user, conversation_minutes=reported).status_code == 201
+    assert report_minutes(sub_user, reported).status_code == 201
     assert usage_of(account, **IN_MAY)["total"]["conversation_minutes"] == counted
     assert json.dumps(usage_of(account, **IN_MAY)["total"]["conversation_minutes"]) == json.dumps(counted)
 
@@ -188,12 +196,12 @@ def test_plan_and_its_use(account: Account, portal: ApiClient, sub_user: SubUser
     assert account.audit_log_rows()[0]["details"] == PLAN
     repeated = portal.put(f"{account.path}/plan", json=PLAN)
     assert (repeated.status_code, repeated.json, "Event-Position" in repeated.headers) == (200, PLAN, False)
-    report_usage(sub_user, llm_tokens=7, conversation_minutes=2.5, occurred_at=datetime.now(UTC).isoformat())
+    report_usage(sub_user, llm_tokens=7, conversation_ms=150_000, occurred_at=datetime.now(UTC).isoformat())
 
     plan = usage_of(account)["plan"]
 
     assert {**plan, **PLAN} == plan
-    assert (plan["used_minutes"], plan["used_tokens"]) == (2.5, 7)
+    assert (plan["used_ms"], plan["used_tokens"]) == (150_000, 7)
     assert plan["since"] <= datetime.now(UTC).date().isoformat() < plan["until"]
     assert plan["since"].endswith("-15")
     assert usage_of(account)["since"] == plan["since"]
@@ -289,7 +297,7 @@ def test_published_threshold_event_has_no_personal_data(own_clients: ApiClients)
     sub_user = account.create_sub_user()
     today = datetime.now(UTC)
     account.portal.put(f"{account.path}/plan", json={**PLAN, "period_start": today.date().isoformat()})
-    report_usage(sub_user, conversation_minutes=80, occurred_at=today.isoformat())
+    report_usage(sub_user, conversation_ms=80 * MS_PER_MINUTE, occurred_at=today.isoformat())
     usage_of(account)
     while own_clients.service.commands.usage.check_next():
         pass

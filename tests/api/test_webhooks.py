@@ -35,7 +35,7 @@ def create_webhook(client: ApiClient, account: Account | None = None, **body: An
 
 
 def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account) -> None:
-    response = post_webhook(portal, account, types=["subusers.sub_user.created.v1"], description="Front desk")
+    response = post_webhook(portal, account, event_types=["subusers.sub_user.created.v1"], description="Front desk")
     webhook: Any = response.json
     secret, public_key = webhook.pop("secret"), webhook.pop("public_key")
     assert secret.startswith("whsec_")
@@ -45,8 +45,10 @@ def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account
         "account_id": account.account_id,
         "api_key_id": webhook["api_key_id"],
         "url": URL,
+        "event_types": ["subusers.sub_user.created.v1"],
         "types": ["subusers.sub_user.created.v1"],
         "description": "Front desk",
+        "signature_algorithm": "hmac",
         "signature": "hmac",
         "status": "active",
         "created_at": webhook["created_at"],
@@ -54,6 +56,7 @@ def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account
         "failures": 0,
         "next_attempt_at": None,
         "disabled_at": None,
+        "disabled_reason": None,
         "disabled_why": None,
     }
     assert webhook["position"] < int(response.headers["Event-Position"])
@@ -65,7 +68,7 @@ def test_secret_is_returned_only_at_creation(portal: ApiClient, account: Account
 
 
 def test_ed25519_webhook_returns_its_public_key(clients: ApiClients) -> None:
-    webhook = create_webhook(clients.analytics, signature="ed25519")
+    webhook = create_webhook(clients.analytics, signature_algorithm="ed25519")
     assert (webhook["secret"], webhook["account_id"]) == (None, None)
     assert webhook["public_key"].startswith("whpk_")
     rotated: Any = clients.analytics.post(f"/v1/webhooks/{webhook['webhook_id']}/secrets").json
@@ -94,8 +97,11 @@ def test_portal_needs_an_account_and_analytics_must_not_name_one(clients: ApiCli
             ("url", value)
             for value in ("", None, 1, "https://", "https://receiver.example/" + "x" * 2000, "https://a\0b/")
         ),
-        *(("types", value) for value in ([], ["subusers.nothing.v1"], "subusers.sub_user.created.v1", [None], [1])),
-        *(("signature", value) for value in ("none", None, 1, "HMAC")),
+        *(
+            ("event_types", value)
+            for value in ([], ["subusers.nothing.v1"], "subusers.sub_user.created.v1", [None], [1])
+        ),
+        *(("signature_algorithm", value) for value in ("none", None, 1, "HMAC")),
         *(("after", value) for value in (-1, 2**63, 10**12, "1", True, 1.5)),
         *(("description", value) for value in ("", "x" * 101, "a\nb", "\ud800", 1)),
         ("account_id", "no id"),
@@ -177,6 +183,7 @@ def test_delivery_attempts_are_listed_and_can_be_repeated(service: Service, own_
             "attempt": 1,
             "attempted_at": attempt["attempted_at"],
             "status": 410,
+            "reason": None,
             "error": None,
             "milliseconds": attempt["milliseconds"],
         }
@@ -196,7 +203,7 @@ def test_delivery_attempts_are_listed_and_can_be_repeated(service: Service, own_
 def enable_disabled_webhook(clients: ApiClients, service: Service, path: str) -> None:
     """Enable a webhook whose receiver is gone, and deliver its events."""
     disabled: Any = clients.portal.get(path).json
-    assert (disabled["status"], disabled["disabled_why"], disabled["failures"]) == ("disabled", "gone", 1)
+    assert (disabled["status"], disabled["disabled_reason"], disabled["failures"]) == ("disabled", "gone", 1)
     assert disabled["disabled_at"] is not None
     enabled = clients.portal.post(f"{path}/enable")
     webhook: Any = enabled.json
@@ -246,14 +253,14 @@ def test_test_event_is_sent_at_once_and_reported(own_clients: ApiClients) -> Non
         accepted: Any = own_clients.portal.post(path).json
         refused: Any = own_clients.portal.post(path).json
         first, second = receiver.received
-    assert (accepted["succeeded"], accepted["status"], accepted["error"]) == (True, 204, None)
-    assert (refused["succeeded"], refused["status"], refused["error"]) == (False, 500, None)
+    assert (accepted["succeeded"], accepted["status"], accepted["reason"]) == (True, 204, None)
+    assert (refused["succeeded"], refused["status"], refused["reason"]) == (False, 500, None)
     event = first.verified_with(webhook["secret"])
     assert (event["type"], event["id"]) == ("subusers.webhook.test.v1", accepted["event_id"])
     assert event["data"] == {"webhook_id": webhook["webhook_id"]}
     assert second.verified_with(webhook["secret"])["id"] == refused["event_id"] != accepted["event_id"]
     unreachable: Any = own_clients.portal.post(path).json
-    assert (unreachable["succeeded"], unreachable["status"], unreachable["error"]) == (False, None, "no-connection")
+    assert (unreachable["succeeded"], unreachable["status"], unreachable["reason"]) == (False, None, "no-connection")
     after: Any = own_clients.portal.get(f"/v1/webhooks/{webhook['webhook_id']}").json
     assert (after["failures"], after["position"]) == (0, webhook["position"])
     deliveries: Any = own_clients.portal.get(f"/v1/webhooks/{webhook['webhook_id']}/deliveries").json

@@ -138,7 +138,7 @@ def test_revoking_a_key_disables_its_webhooks(
         1,
     )
     for hook in hooks:
-        assert hook.state().disabled_why is DisableReason.KEY_REVOKED
+        assert hook.state().disabled_reason is DisableReason.KEY_REVOKED
         topic, state = recorded_events(database_url, hook.webhook_id)[-1]
         assert (topic, state["why"], state["actor_id"]) == ("WebhookDisabled", "key_revoked", "operator")
     assert [hook.state().status for hook in (other_hook, hook_without_key)] == ["active", "active"]
@@ -196,7 +196,7 @@ def test_webhooks_stop_when_their_key_expires(
     assert receiver.received == []
     assert not service.commands.api_keys.is_active(key.api_key_id)
     service.delete_expired()
-    assert hook.state().disabled_why is DisableReason.KEY_EXPIRED
+    assert hook.state().disabled_reason is DisableReason.KEY_EXPIRED
 
 
 def test_webhooks_are_transferred_to_another_key(service: Service, receiver: Receiver, database_url: str) -> None:

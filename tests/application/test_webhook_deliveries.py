@@ -70,7 +70,7 @@ def test_events_arrive_once_in_order_as_in_the_feed(service: Service, company: C
 def test_webhook_gets_the_selected_types_of_one_account(service: Service, company: Company, receiver: Receiver) -> None:
     """Other events only advance its position."""
     types = ["subusers.sub_user.created.v1", "subusers.sub_user.deleted.v1"]
-    hook = Hook.to(receiver, service, company, types=types)
+    hook = Hook.to(receiver, service, company, event_types=types)
     sub_user, other = company.create_active(), Company.register(service)
     other.create_sub_user()
     sub_user.delete()
@@ -130,7 +130,7 @@ def test_retries_follow_the_schedule(
     scheduled = [5 / 60, 5, 30, 120, 300, 600, 840, 1200, 1440]
     assert all(planned * 0.9 <= wait <= planned * 1.11 for planned, wait in zip(scheduled, minutes, strict=True))
     webhook = hook.state()
-    assert (webhook.status, webhook.disabled_why, webhook.failures) == ("disabled", DisableReason.FAILING, 10)
+    assert (webhook.status, webhook.disabled_reason, webhook.failures) == ("disabled", DisableReason.FAILING, 10)
     clock.advance(days=30)
     company.create_sub_user()
     deliver(service)
@@ -153,7 +153,7 @@ def test_enabled_webhook_continues_where_it_stopped(
     hook = Hook.to(receiver, service, company)
     sub_user = company.create_sub_user()
     deliver(service)
-    assert hook.state().disabled_why is DisableReason.GONE
+    assert hook.state().disabled_reason is DisableReason.GONE
     sub_user.delete()
     clock.advance(days=10)
     hook.enable()
@@ -178,7 +178,7 @@ def test_status_410_disables_the_webhook_at_once(service: Service, receiver: Rec
     deliver(service)
     deliver(service)
     assert len(receiver.received) == 1
-    assert (hook.state().disabled_why, hook.state().failures) == (DisableReason.GONE, 1)
+    assert (hook.state().disabled_reason, hook.state().failures) == (DisableReason.GONE, 1)
     disabled = feed(service)[-1]
     assert disabled["type"] == "subusers.webhook.disabled.v1"
     assert not {"accountid", "accountversion", "subject"} & disabled.keys()

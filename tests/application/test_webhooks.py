@@ -17,7 +17,7 @@ from application.commands.webhooks import (
     MAX_WEBHOOKS_PER_ACCOUNT,
     DisableReason,
     NewWebhook,
-    Signature,
+    SignatureAlgorithm,
 )
 from application.errors import InvalidValue, MasterKeyMissing, StoreUnavailable
 from domain.refusals import AccountIsClosed, AccountNotFound, WebhookLimitReached, WebhookNotFound
@@ -47,9 +47,9 @@ def settings(settings: Settings) -> Settings:
 def test_webhook_shows_its_settings_and_position(service: Service, company: Company, receiver: Receiver) -> None:
     """It does not show its secret. The default start position is the current one."""
     now = service.queries.progress.settled_position()
-    hook = Hook.to(receiver, service, company, types=["subusers.sub_user.created.v1"], description="The desk's")
+    hook = Hook.to(receiver, service, company, event_types=["subusers.sub_user.created.v1"], description="The desk's")
     webhook = hook.state()
-    assert (webhook.url, webhook.types, webhook.description) == (
+    assert (webhook.url, webhook.event_types, webhook.description) == (
         receiver.url,
         ["subusers.sub_user.created.v1"],
         "The desk's",
@@ -320,7 +320,7 @@ def test_former_secret_stays_valid_for_a_day(
 
 def test_requests_have_five_signatures_at_most(service: Service, company: Company, receiver: Receiver) -> None:
     """They are made with the five newest secrets, so that the header stays short."""
-    hook = Hook.to(receiver, service, company, signature=Signature.ED25519)
+    hook = Hook.to(receiver, service, company, signature_algorithm=SignatureAlgorithm.ED25519)
     for _ in range(9):
         service.commands.webhooks.add_secret(hook.webhook_id, ANALYTICS, all_accounts=False)
     deliver(service)

@@ -114,7 +114,7 @@ class Gallery:
         soon = (datetime.now(UTC) + timedelta(days=30)).isoformat()
         active = company.add_with_own_password(name="Grace", surname="Hopper")
         restricted = company.add(name="Ada", surname="Lovelace", access_expires_at=soon)
-        restricted.change(active=True)
+        restricted.change(status="active")
         inactive = company.add(name="Katherine", surname="Johnson")
         inactive.change(visible=False)
         self._record_usage(active, inactive)
@@ -142,7 +142,7 @@ class Gallery:
         company, now = people[0].company, datetime.now(UTC)
         plan = {"included_minutes": 100, "included_tokens": 1_000_000, "period_start": now.date().isoformat()}
         company.portal.call(200, "PUT", f"{company.path}/plan", plan)
-        usage = {"conversation_minutes": 42.5, "llm_tokens": 123_456, "occurred_at": now.isoformat()}
+        usage = {"conversation_ms": 2_550_000, "llm_tokens": 123_456, "occurred_at": now.isoformat()}
         rows = [{"sub_user_id": person.sub_user_id, **usage} for person in people]
         company.portal.call(201, "POST", f"{company.path}/usage", {"usage": rows})
 

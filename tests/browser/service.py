@@ -50,7 +50,7 @@ class RunningService:
 @contextmanager
 def run_service(folder: Path) -> Iterator[RunningService]:
     """Yield a service started for the first time in the folder."""
-    with deployed(folder, processes=1) as deployment:
+    with deployed(folder, server_processes=1) as deployment:
         (program,) = deployment.serve()
         matches = {
             label: re.search(rf"^  {label} +(\S+)$", program.output, re.MULTILINE)

@@ -15,7 +15,7 @@ from adapters.ed25519 import Ed25519Signer
 from adapters.postgres.event_store.settled_reads import events_after
 from api.bootstrap.config import ConfigError
 from application.commands.activities import Activity
-from application.errors import StoreWentBack, TreeDamaged
+from application.errors import MerkleTreeDamaged, StoreWentBack
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.signed_note import SignedNote, VerifierKey, sign
 from application.transparency.verifiable_export import ExportSelection, end_line, with_digest
@@ -253,7 +253,7 @@ def test_given_public_keys_are_the_only_trusted_ones(
     [
         psycopg.errors.UndefinedTable("relation does not exist"),
         StoreWentBack(uuid4(), None),
-        TreeDamaged(),
+        MerkleTreeDamaged(),
         ConfigError("SUBUSERS_X is wrong"),
         PermissionError(13, "Permission denied"),
     ],

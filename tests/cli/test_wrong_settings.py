@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from api import cli
+from api.bootstrap import config
+from api.bootstrap.config import ConfigError
 from api.cli.commands import run
+from api.deprecated_names import Kind, deprecated_names
 from tests.cli.conftest import as_setting
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from api.deprecated_names import DeprecatedName
 
 SECRET = "s3cr3t"
 UNREACHABLE_DATABASE = f"postgresql://user:{SECRET}@127.0.0.1:1/nothing"
@@ -51,7 +58,7 @@ def settings_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pyt
         ("webhook_allow", "10.0.0.1/8", "SUBUSERS_WEBHOOK_ALLOW"),
         ("metrics_token", "too short", "SUBUSERS_METRICS_TOKEN must have at least 16 characters"),
         ("metrics_token", f"{SECRET} {SECRET}", "SUBUSERS_METRICS_TOKEN"),
-        ("proxies", "10.0.0.0/99", "SUBUSERS_PROXIES"),
+        ("trusted_proxies", "10.0.0.0/99", "SUBUSERS_TRUSTED_PROXIES"),
         ("erasure_delay", "a month", "SUBUSERS_ERASURE_DELAY"),
         ("audit_retention", "P1D", "SUBUSERS_AUDIT_RETENTION must be a length of time"),
     ],
@@ -74,3 +81,48 @@ def test_invalid_setting_is_named_without_its_value(
     assert expected in line
     assert SECRET not in line
     assert output.out == ""
+
+
+SETTINGS = pytest.mark.parametrize("deprecated", deprecated_names(Kind.SETTING), ids=lambda deprecated: deprecated.name)
+
+
+def valid_values(environment: pytest.MonkeyPatch, setting: str | None) -> list[str]:
+    """Return two valid values of a setting."""
+    valid = []
+    for value in ("3", "4", "10.0.0.3", "10.0.0.4"):
+        environment.setenv(str(setting), value)
+        with suppress(ConfigError):
+            config.load()
+            valid.append(value)
+    environment.delenv(str(setting))
+    return valid
+
+
+@SETTINGS
+def test_deprecated_setting_counts_as_its_replacement(
+    settings_environment: pytest.MonkeyPatch, deprecated: DeprecatedName
+) -> None:
+    """Both together are accepted with the same value."""
+    value, _ = valid_values(settings_environment, deprecated.replacement)
+    settings_environment.setenv(str(deprecated.replacement), value)
+    expected = config.load()
+    assert expected.deprecated_names == ()
+    settings_environment.setenv(deprecated.name, value)
+    assert config.load() == replace(expected, deprecated_names=(deprecated,))
+    settings_environment.delenv(str(deprecated.replacement))
+    assert config.load() == replace(expected, deprecated_names=(deprecated,))
+
+
+@SETTINGS
+def test_setting_with_two_values_is_refused(
+    settings_environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], deprecated: DeprecatedName
+) -> None:
+    value, other_value = valid_values(settings_environment, deprecated.replacement)
+    settings_environment.setenv(deprecated.name, value)
+    settings_environment.setenv(str(deprecated.replacement), other_value)
+
+    assert cli.exit_code_of(lambda: cli.app(["serve"], standalone_mode=False)) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    new = deprecated.replacement
+    assert line == f"subusers: {new} and {deprecated.name} have different values: set only {new}"

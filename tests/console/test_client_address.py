@@ -40,7 +40,7 @@ def test_forwarded_for_is_trusted_only_from_configured_proxies(
     clients: ApiClients, connection: str, forwarded_for: str, address: str
 ) -> None:
     """The header is read from the end, because clients can forge the entries left of the proxies."""
-    service = replace(clients.service, settings=replace(clients.service.settings, proxies=PROXIES))
+    service = replace(clients.service, settings=replace(clients.service.settings, trusted_proxies=PROXIES))
     headers = {} if forwarded_for is None else {"X-Forwarded-For": forwarded_for}
     with create_app(service).test_request_context("/", headers=headers, environ_overrides={"REMOTE_ADDR": connection}):
         assert client_address() == address
@@ -56,10 +56,10 @@ def test_audit_log_records_the_address_of_the_support_client(
 ) -> None:
     """The address of a trusted proxy, which all clients share, is not recorded."""
     account = clients.register_account()
-    service = replace(clients.service, settings=replace(clients.service.settings, proxies=PROXIES))
+    service = replace(clients.service, settings=replace(clients.service.settings, trusted_proxies=PROXIES))
     response = replace(clients.support, app=create_app(service)).put(
         f"{account.path}/sub-user-limit",
-        json={"limit": 12, "reason": "asked by phone"},
+        json={"sub_user_limit": 12, "reason": "asked by phone"},
         headers={"X-Forwarded-For": forwarded_for},
         environ_overrides={"REMOTE_ADDR": connection},
     )

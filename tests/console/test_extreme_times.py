@@ -94,7 +94,7 @@ def test_stored_extreme_times_can_be_exported(console: AccountConsole, sub_user:
         page = auditor.get(f"{path}/history?limit=2&cursor={page['next_cursor']}").json
     assert console.clients.portal.get(f"{path}/usage").status_code == 200
     assert console.clients.portal.get(f"{sub_user.path}/personal-data").status_code == 200
-    events = console.clients.analytics.get("/v1/events?limit=1000&types=subusers.sub_user.usage_recorded.v1")
+    events = console.clients.analytics.get("/v1/events?limit=1000&event_types=subusers.sub_user.usage_recorded.v1")
     assert events.status_code == 200
 
 

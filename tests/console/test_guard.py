@@ -32,7 +32,7 @@ def test_withdrawn_access_takes_effect_on_the_next_request(console: AccountConso
     portal = console.clients.portal
     match change:
         case "deactivated":
-            sub_user.change(active=False)
+            sub_user.change(status="inactive")
         case "deleted":
             portal.delete(sub_user.path)
         case "expired":

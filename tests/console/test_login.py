@@ -89,7 +89,7 @@ def test_refused_login_shows_the_form_without_the_password(console: AccountConso
 def test_refused_logins_are_indistinguishable(console: AccountConsole) -> None:
     """Only the submitted values in the form differ."""
     active, inactive = console.account.create_with_own_password(), console.account.create_with_own_password()
-    inactive.change(active=False)
+    inactive.change(status="inactive")
     credentials = [
         (console.account.email, active.email, WRONG_PASSWORD),
         (console.account.email, inactive.email, OWN_PASSWORD),

@@ -55,7 +55,7 @@ def owner_in_rome(console: AccountConsole) -> Browser:
 
 def test_timeline_has_one_sentence_per_event_newest_first(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
-    sub_user.change(active=False)
+    sub_user.change(status="inactive")
     report_activities(sub_user, {"target": "Front desk"})
 
     page = console.owner().get("/monitoring")
@@ -112,7 +112,7 @@ def test_activity_details_may_be_any_json(console: AccountConsole) -> None:
 
 
 def test_limit_change_shows_the_reason_from_support(console: AccountConsole) -> None:
-    body = {"limit": 12, "reason": "They opened a second office."}
+    body = {"sub_user_limit": 12, "reason": "They opened a second office."}
     console.clients.support.put(f"{console.account.path}/sub-user-limit", json=body)
 
     page = console.owner().get("/monitoring")

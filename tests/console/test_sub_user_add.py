@@ -220,7 +220,9 @@ def test_resubmitted_form_does_not_undo_a_later_change(console: AccountConsole) 
     form = browser.get("/sub-users/new")
     browser.submit(form, **FIELDS, active=True)
     (sub_user,) = list_sub_users(console)
-    console.clients.portal.patch(f"{console.account.path}/sub-users/{sub_user['sub_user_id']}", json={"active": False})
+    console.clients.portal.patch(
+        f"{console.account.path}/sub-users/{sub_user['sub_user_id']}", json={"status": "inactive"}
+    )
 
     page = browser.submit(form, **FIELDS, active=True)
 

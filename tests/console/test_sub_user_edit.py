@@ -118,7 +118,7 @@ def test_first_activation_mails_the_initial_password(own_console: AccountConsole
 
 def test_reactivation_mails_a_new_temporary_password(own_console: AccountConsole) -> None:
     sub_user = own_console.account.create_with_own_password()
-    sub_user.change(active=False)
+    sub_user.change(status="inactive")
 
     page = save(own_console, sub_user, active=True)
 
@@ -246,7 +246,7 @@ def test_new_password_of_an_inactive_sub_user_is_mailed_on_activation(own_consol
 
 def test_reactivation_with_a_password_mails_that_password(own_console: AccountConsole) -> None:
     sub_user = own_console.account.create_with_own_password()
-    sub_user.change(active=False)
+    sub_user.change(status="inactive")
 
     save(own_console, sub_user, active=True, password=PASSWORD)
 

@@ -49,7 +49,7 @@ def create_three_sub_users(console: AccountConsole) -> Browser:
 
 def raise_limit(console: AccountConsole, limit: int) -> None:
     path = f"{console.account.path}/sub-user-limit"
-    response = console.clients.support.put(path, json={"limit": limit, "reason": "a big company"})
+    response = console.clients.support.put(path, json={"sub_user_limit": limit, "reason": "a big company"})
     assert response.status_code == 200, response.text
 
 

@@ -77,7 +77,7 @@ def test_access_data_is_refused_after_concurrent_deactivation(console: AccountCo
     sub_user = console.account.create_active()
     browser = console.owner()
     form = confirmation_page(browser, sub_user)
-    sub_user.change(active=False)
+    sub_user.change(status="inactive")
 
     page = browser.submit(form)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from application.commands.webhooks import DisableReason
+from domain.plan import MS_PER_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def test_usage_page_is_translated_into_italian(new_console: Callable[..., Accoun
     console = new_console(language="it")
     owner = console.owner(language="it")
     assert "Non è stato ancora registrato alcun consumo" in owner.get("/usage").text
-    report_usage(console.account.create_sub_user(), conversation_minutes=1234.56, llm_tokens=1_234_567)
+    report_usage(console.account.create_sub_user(), conversation_ms=74_073_600, llm_tokens=1_234_567)
     page = owner.get(MAY)
     assert rows(page) == [["Grace Hopper", "1.234,6", "1.234.567"], ["Tutti", "1.234,6", "1.234.567"]]
     assert "maggio 2026" in page.text
@@ -77,9 +78,9 @@ def test_usage_page_is_translated_into_italian(new_console: Callable[..., Accoun
 def test_usage_of_a_month_by_day_and_sub_user(console: AccountConsole) -> None:
     """The page shows numbers and bars, for every day of the month in UTC."""
     grace, ada = console.account.create_sub_user(), console.account.create_sub_user(name="<b>Ada", surname="Lovelace")
-    report_usage(grace, conversation_minutes=90.26, llm_tokens=1500)
+    report_usage(grace, conversation_ms=5_415_600, llm_tokens=1500)
     report_usage(ada, llm_tokens=500, occurred_at="2026-06-01T01:00:00+02:00")
-    report_usage(ada, conversation_minutes=5, occurred_at="2026-06-01T00:00:00Z")
+    report_usage(ada, conversation_ms=300_000, occurred_at="2026-06-01T00:00:00Z")
 
     page = console.owner().get(MAY)
 
@@ -104,8 +105,8 @@ def test_usage_of_a_month_by_day_and_sub_user(console: AccountConsole) -> None:
 def test_totals_include_hidden_and_deleted_sub_users(console: AccountConsole) -> None:
     """The page says which usage the rows omit."""
     hidden, deleted = console.account.create_sub_user(visible=False), console.account.create_sub_user(name="Ada")
-    report_usage(hidden, conversation_minutes=2, llm_tokens=10)
-    report_usage(deleted, conversation_minutes=1, llm_tokens=7)
+    report_usage(hidden, conversation_ms=120_000, llm_tokens=10)
+    report_usage(deleted, conversation_ms=60_000, llm_tokens=7)
     assert console.account.portal.delete(deleted.path).status_code == 204
     owner = console.owner()
 
@@ -136,7 +137,10 @@ def test_plan_usage_is_shown_as_meter_and_text(
     """An amount that the plan does not include has no meter."""
     set_plan(console, 100, 0)
     report_usage(
-        console.account.create_sub_user(), conversation_minutes=minutes, llm_tokens=5, occurred_at=now(console)
+        console.account.create_sub_user(),
+        conversation_ms=round(minutes * MS_PER_MINUTE),
+        llm_tokens=5,
+        occurred_at=now(console),
     )
 
     page = console.owner().get("/usage")
@@ -205,7 +209,7 @@ def test_usage_page_is_refused_to_sub_users(console: AccountConsole) -> None:
 def test_timeline_shows_usage_plans_and_webhooks(console: AccountConsole) -> None:
     """The action filter lists them too."""
     set_plan(console, 1000, 5)
-    report_usage(console.account.create_sub_user(), conversation_minutes=1.5, llm_tokens=1234, occurred_at=now(console))
+    report_usage(console.account.create_sub_user(), conversation_ms=90_000, llm_tokens=1234, occurred_at=now(console))
     body = {"account_id": console.account.account_id, "url": "https://receiver.example/"}
     webhook: Any = console.account.portal.post("/v1/webhooks", json=body).json
     console.clients.service.commands.webhook_disabling.disable(UUID(webhook["webhook_id"]), DisableReason.GONE)

@@ -35,7 +35,7 @@ def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> d
     body = {"email": OWNERS_EMAIL, "company_name": COMPANY, "password": OWNERS}
     path = portal.call(201, "POST", "/v1/accounts", body, Idempotency_Key="1").headers["Location"]
     company = Company(portal, path, OWNERS_EMAIL)
-    support.call(200, "PUT", f"{path}/sub-user-limit", {"limit": 11, "reason": REASON})
+    support.call(200, "PUT", f"{path}/sub-user-limit", {"sub_user_limit": 11, "reason": REASON})
 
     deleted = company.add(DELETED_EMAIL, TEMPORARY, name=DELETED_NAME, surname=SURNAME)
     sub_user = company.add(EMAIL, TEMPORARY, name=NAME, surname=SURNAME)
@@ -65,7 +65,7 @@ def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> d
 def use_passwords(deployment: Deployment, sub_user: SubUserHandle) -> list[str]:
     """Activate a sub-user, mistype, change and reset their password; return the session tokens."""
     portal = sub_user.company.portal
-    sub_user.change(active=True)
+    sub_user.change(status="active")
     portal.call(401, "POST", "/v1/sessions", {**sub_user.login_body, "password": MISTYPED})
     temporary = sub_user.log_in()
     sub_user = sub_user.choose_password(OWN)

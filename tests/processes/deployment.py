@@ -168,7 +168,13 @@ class Deployment:
         self.folder = folder
         self.port = free_port()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SUBUSERS_")}
-        values = {"port": self.port, "metrics_token": METRICS_TOKEN, "data_dir": folder, "processes": 2, **settings}
+        values = {
+            "port": self.port,
+            "metrics_token": METRICS_TOKEN,
+            "data_dir": folder,
+            "server_processes": 2,
+            **settings,
+        }
         if "database_url" in settings:
             values.setdefault("signing_key", signing_key(str(settings["database_url"])))
         self.environment = inherited | {f"SUBUSERS_{name.upper()}": str(value) for name, value in values.items()}

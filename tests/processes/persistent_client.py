@@ -97,7 +97,7 @@ class PersistentClient:
         """Activate a sub-user, or send credentials again to an active one until the limit of mails refuses it."""
         path = f"{account.path}/sub-users/{sub_user_id}"
         if account.sub_users[sub_user_id]["status"] == "inactive":
-            self._send("PATCH", path, {"active": True})
+            self._send("PATCH", path, {"status": "active"})
             account.sub_users[sub_user_id]["status"] = "active"
             account.action_counts["sub_user.activated"] += 1
         elif account.mail_counts[sub_user_id] < MAILS_PER_SUB_USER:

@@ -61,7 +61,7 @@ class Company:
     def add_with_own_password(self, own: str = OWN, **details: str) -> SubUserHandle:
         """Create an active sub-user who has chosen a password."""
         sub_user = self.add(**details)
-        sub_user.change(active=True)
+        sub_user.change(status="active")
         return sub_user.choose_password(own)
 
     def sub_users(self) -> list[Any]:

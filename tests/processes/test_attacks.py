@@ -220,13 +220,13 @@ def target_with_stopped_view(deploy: Callable[..., Deployment]) -> Iterator[Targ
 
 
 def test_reads_of_a_stopped_view_do_not_delay_other_requests(target_with_stopped_view: Target) -> None:
-    """The reads get 503 `view-behind`."""
+    """The reads get 503 `projection-behind`."""
     target, reads = target_with_stopped_view, Attack("reads", 64, "{account}/sub-users")
     require_fast_requests(target, reads)
     with target.attacked(reads, seconds=60):
         refused = target.portal.get(f"{target.company.path}/sub-users")
     assert (refused.status_code, refused.headers.get("Retry-After")) == (503, "1")
-    assert refused.json()["type"] == "urn:subusers:problem:view-behind"
+    assert refused.json()["type"] == "urn:subusers:problem:projection-behind"
 
 
 COMBINED_ATTACKS = [
@@ -285,7 +285,7 @@ def test_64_concurrent_sign_ins_succeed(target: Target) -> None:
 
 def test_exhausted_file_descriptors_do_not_block_clients(deploy: Callable[..., Deployment]) -> None:
     """400 connections to a server with 256 descriptors do not slow other clients, and logging is limited."""
-    deployment = deploy(processes="1", connections="2000", connections_per_client="2000")
+    deployment = deploy(server_processes="1", connections="2000", connections_per_client="2000")
     deployment.max_open_files = 256
     (program, _) = deployment.serve("api", "work")
     with Portal(deployment.url, deployment.api_key()) as portal:

@@ -63,7 +63,7 @@ def test_secrets_and_personal_data_are_not_leaked(open_folder: Path) -> None:
     Secrets: tables, files, logs, other mails. Personal data: event store and logs. Deleted sub-users: tables and logs.
     """
     key = master_key()
-    with deployed(open_folder, master_key=key, processes=1) as deployment:
+    with deployed(open_folder, master_key=key, server_processes=1) as deployment:
         (program,) = deployment.serve()
         portal_key, support_key = deployment.api_key(), deployment.api_key("support")
         with Portal(deployment.url, portal_key) as portal, Portal(deployment.url, support_key) as support:

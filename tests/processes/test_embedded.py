@@ -21,7 +21,7 @@ PORTAL_KEY = re.compile(r"subusers_portal_\S+")
 @pytest.fixture
 def deployment(open_folder: Path) -> Iterator[Deployment]:
     """Return a deployment without a configured database."""
-    with deployed(open_folder, processes=1) as deployment:
+    with deployed(open_folder, server_processes=1) as deployment:
         yield deployment
 
 

@@ -116,7 +116,7 @@ def test_no_reader_misses_an_event(
     """With 16 writers, some slow or rolled back, each of 8 readers gets every event once, in order of position."""
     fetch(database_url, SLOW_INSERTS)
     services = build(), build()
-    deployment = deploy(streams=str(MAX_STREAMS), master_key=master_key_setting(services[0]))
+    deployment = deploy(max_streams=str(MAX_STREAMS), master_key=master_key_setting(services[0]))
     readers = Readers(deployment.url, deployment.api_key("analytics"))
     deployment.serve("api")
     with ThreadPoolExecutor(READERS) as reading, ThreadPoolExecutor(WRITERS) as writing:
@@ -141,7 +141,7 @@ def test_no_reader_misses_an_event(
 
 def test_open_stream_does_not_delay_shutdown(deploy: Callable[..., Deployment], service: Service) -> None:
     """On SIGTERM the server ends its streams properly before the supervisor would kill it."""
-    deployment = deploy(master_key=master_key_setting(service), processes="1")
+    deployment = deploy(master_key=master_key_setting(service), server_processes="1")
     headers = {"Authorization": f"Bearer {deployment.api_key('analytics')}"}
     (program,) = deployment.serve("api")
     with httpx.stream("GET", f"{deployment.url}/v1/events/stream", headers=headers, timeout=30) as response:
@@ -154,7 +154,7 @@ def test_open_stream_does_not_delay_shutdown(deploy: Callable[..., Deployment], 
 
 def test_closed_stream_frees_its_slot(deploy: Callable[..., Deployment], service: Service) -> None:
     """The slot is freed soon even without new events; until then other readers get 503 with `Retry-After`."""
-    deployment = deploy(streams="1", processes="1", master_key=master_key_setting(service))
+    deployment = deploy(max_streams="1", server_processes="1", master_key=master_key_setting(service))
     headers = {"Authorization": f"Bearer {deployment.api_key('analytics')}"}
     deployment.serve("api")
     with httpx.Client(base_url=deployment.url, headers=headers, timeout=30) as client:

@@ -70,7 +70,7 @@ class Service:
 
 @pytest.fixture
 def service(deploy: Callable[..., Deployment], database_url: str) -> Iterator[Service]:
-    deployment = deploy(processes="1", threads=str(THREADS))
+    deployment = deploy(server_processes="1", threads=str(THREADS))
     deployment.serve("api", "work")
     api_key = deployment.api_key()
     with Portal(deployment.url, api_key) as portal:
@@ -98,7 +98,7 @@ def test_blocked_writes_delay_no_reads_and_sign_ins(service: Service, threads: T
     fetch(service.database_url, "UPDATE sessions SET last_used_at = now() - interval '10 minutes'")
     with service.locked("SELECT FROM sessions WHERE person_id = %s FOR UPDATE", blocked.sub_user_id):
         writes = [
-            threads.submit(service.send, "PATCH", blocked.path, {"active": False}) for _ in range(BLOCKED_REQUESTS)
+            threads.submit(service.send, "PATCH", blocked.path, {"status": "inactive"}) for _ in range(BLOCKED_REQUESTS)
         ]
         eventually(lambda: fetch(service.database_url, LOCK_WAITERS))
         service.require_lane_is_full("PATCH", service.sub_user.path, {"name": "Ada"})

@@ -30,7 +30,7 @@ SECONDS = [3, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(300)
 
 
 def deactivate(sub_user: SubUserHandle) -> None:
-    sub_user.change(active=False)
+    sub_user.change(status="inactive")
 
 
 def delete(sub_user: SubUserHandle) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def test_killed_child_processes_are_restarted(deploy: Callable[..., Deployment]) -> None:
     """After the restart of each part of `serve` requests succeed and views are updated."""
-    deployment = deploy(processes="1")
+    deployment = deploy(server_processes="1")
     (program,) = deployment.serve()
     with Portal(deployment.url, deployment.api_key()) as portal:
         company = portal.register()

@@ -62,7 +62,7 @@ def test_commands_answer_the_questions(running_service: RunningService, tmp_path
     running_service.portal.call(401, "POST", "/v1/sessions", login, X_Client_IP="192.0.2.7")
     running_service.portal.call(204, "DELETE", company.add().path)
     support = {"Authorization": f"Bearer {deployment.api_key('support')}"}
-    raised = {"limit": 11, "reason": "asked by phone"}
+    raised = {"sub_user_limit": 11, "reason": "asked by phone"}
     running_service.portal.call(200, "PUT", f"{company.path}/sub-user-limit", raised, **support)
     values = {
         "url": deployment.url,

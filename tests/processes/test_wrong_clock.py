@@ -32,7 +32,7 @@ def test_worker_with_a_wrong_clock_deletes_nothing_early(
     deploy: Callable[..., Deployment], database_url: str, hours: int
 ) -> None:
     """Housekeeping keeps sessions and idempotent responses, even old ones, and checkpoints are signed."""
-    deployment = deploy(processes="1")
+    deployment = deploy(server_processes="1")
     deployment.serve("api")
     with Portal(deployment.url, deployment.api_key()) as portal:
         token = portal.register().add_with_own_password().log_in()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,6 +38,16 @@ def test_malformed_setting_is_refused(tmp_path: Path) -> None:
     """tests/cli/test_wrong_settings.py covers each kind of malformed setting."""
     with deployed(tmp_path, database_url=NOWHERE, master_key=SECRET) as deployment:
         assert "SUBUSERS_MASTER_KEY must be 32 random bytes in base64" in error_line(deployment, "serve")
+
+
+def test_deprecated_setting_is_logged_once(tmp_path: Path) -> None:
+    """The process that starts the others warns of it. tests/cli/test_wrong_settings.py covers each such setting."""
+    with deployed(tmp_path, database_url=NOWHERE, master_key=master_key(), streams=2) as deployment:
+        program = deployment.run("serve")
+    *lines, _ = program.errors.splitlines()
+    (warning,) = [line for line in map(json.loads, lines) if line["event"] == "setting.deprecated"]
+    assert warning["level"] == "warning"
+    assert (warning["setting"], warning["replacement"]) == ("SUBUSERS_STREAMS", "SUBUSERS_MAX_STREAMS")
 
 
 def test_port_in_use_is_reported(tmp_path: Path) -> None:

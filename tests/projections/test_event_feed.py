@@ -11,7 +11,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from application.commands.activities import Activity
-from application.errors import StoreWentBack, ViewBehind
+from application.errors import ProjectionBehind, StoreWentBack
 from domain.refusals import AccountNotFound
 from projections.feed import pages
 from projections.feed.pages import FeedFilter, FeedPage
@@ -176,7 +176,7 @@ def test_feed_of_an_account_fails_if_the_view_lags(
     service: Service, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(freshness, "MAX_WAIT_SECONDS", 0.1)
-    with pytest.raises(ViewBehind):
+    with pytest.raises(ProjectionBehind):
         service.queries.events.page(0, 10, FeedFilter(account_id=company.account_id))
 
 

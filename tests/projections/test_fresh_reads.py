@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from application.commands.activities import Activity
-from application.errors import InvalidValue, ViewBehind
+from application.errors import InvalidValue, ProjectionBehind
 from domain.refusals import AccountNotFound
 from projections.audit_log.queries import AuditFilter
 from projections.history.exports import ExportFilter
@@ -138,7 +138,7 @@ def test_read_fails_when_no_follower_runs(service: Service, company: Company, sh
     """The read fails soon after the maximum wait."""
     began = time.monotonic()
 
-    with pytest.raises(ViewBehind):
+    with pytest.raises(ProjectionBehind):
         READS[read](service, company)
 
     assert 0.1 <= time.monotonic() - began < 3
@@ -151,7 +151,7 @@ def test_read_fails_when_the_view_lacks_later_events(service: Service, company: 
 
     sub_user.change(name="Ada")
 
-    with pytest.raises(ViewBehind):
+    with pytest.raises(ProjectionBehind):
         service.queries.sub_users.list(company.account_id, SubUserFilter(), 10, None)
 
 
@@ -171,7 +171,7 @@ def test_read_waits_for_a_requested_position(service: Service, company: Company,
     assert requested > reached
 
     service.queries.sub_users.account(company.account_id, min_position=reached)
-    with pytest.raises(ViewBehind):
+    with pytest.raises(ProjectionBehind):
         service.queries.sub_users.account(company.account_id, min_position=requested)
     catch_up(service)
     service.queries.sub_users.account(company.account_id, min_position=requested)

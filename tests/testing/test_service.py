@@ -72,7 +72,7 @@ def test_the_mailed_password_logs_a_sub_user_in(subusers_service: SubusersServic
     ada = {"email": "ada@company.example", "name": "Ada", "surname": "Lovelace"}
     path = f"{sub_users}/{service.request('POST', sub_users, ada)['sub_user_id']}"
     assert service.mails == []
-    service.request("PATCH", path, {"active": True})
+    service.request("PATCH", path, {"status": "active"})
     (mail,) = service.mails
     assert (mail.kind, mail.to) == ("activation", "ada@company.example")
     assert mail.message["To"] == "Ada Lovelace <ada@company.example>"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from api.deprecated_names import Kind, deprecated_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -108,7 +110,7 @@ def is_reclassified_ocsf_event(difference: Difference) -> bool:
         "type_uid": 99,
         "activity_id": 99,
     }
-    is_named_by_class = difference.current in {"Create", "Read", "Update", "Delete", "Enable", "Disable"}
+    is_named_by_class = str(difference.current) in {"Create", "Read", "Update", "Delete", "Enable", "Disable"}
     is_activity_name = difference.name == "activity_name" and is_named_by_class
     return is_activity_name or base_event_values.get(difference.name, ABSENT) == difference.former
 
@@ -119,6 +121,16 @@ def without_end_line(body: Any) -> Any:
         case [*lines, {"unmapped": {"end": True}} | {"position": "end"}]:
             return lines
     return body
+
+
+def renamed_field_differences() -> list[IntendedDifference]:
+    """Return the intended differences by the new names of fields. The old names remain, so they do not differ."""
+    new_names = [str(deprecated.replacement) for deprecated in deprecated_names(Kind.RESPONSE_FIELD)]
+    return [
+        IntendedDifference(
+            "Names, until version 0.3: requests accept the old and the new name", is_new_field(*new_names)
+        ),
+    ]
 
 
 def usage_and_feed_differences() -> list[IntendedDifference]:

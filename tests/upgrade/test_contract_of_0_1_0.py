@@ -14,6 +14,7 @@ from tests.upgrade.differences import (
     is_new_field,
     is_reworded,
     mentions,
+    renamed_field_differences,
     unintended,
     usage_and_feed_differences,
     without_end_line,
@@ -57,6 +58,11 @@ INTENDED_DIFFERENCES = [
         is_corrected_ocsf_status,
     ),
     *usage_and_feed_differences(),
+    *renamed_field_differences(),
+    IntendedDifference(
+        "A response to a request with an old name has the headers `Deprecation` (RFC 9745) and `Link`.",
+        is_new_field("deprecation", "link"),
+    ),
     IntendedDifference(
         "Actions of reported activities may not begin with `api_key.` or `permission_catalogue.`.",
         mentions("api_key. or permission_catalogue. or audit_log."),

@@ -24,6 +24,7 @@ from tests.upgrade.differences import (
     is_corrected_ocsf_status,
     is_new_field,
     is_reworded,
+    renamed_field_differences,
     unintended,
     usage_and_feed_differences,
     without_end_line,
@@ -86,6 +87,7 @@ INTENDED_DIFFERENCES = [
         is_corrected_ocsf_status,
     ),
     *usage_and_feed_differences(),
+    *renamed_field_differences(),
 ]
 
 

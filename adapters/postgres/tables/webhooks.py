@@ -9,7 +9,7 @@ from uuid import UUID
 
 from adapters.encryption import UnknownMasterKey
 from adapters.postgres.sql_files import statements
-from application.commands.webhooks import Delivery, DisableReason, Signature, Webhook, WebhookWithEndedKey
+from application.commands.webhooks import Delivery, DisableReason, SignatureAlgorithm, Webhook, WebhookWithEndedKey
 from application.errors import MasterKeyMissing
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ class WebhookCipher:
         values: dict[str, Any] = dict(row)
         details = self.decrypt(row["webhook_id"], DETAILS, values.pop("master_key_id"), values.pop("encrypted_details"))
         values |= json.loads(details)
-        values["signature"] = Signature(values["signature"])
-        values["disabled_why"] = DisableReason(values["disabled_why"]) if values["disabled_why"] is not None else None
+        values["signature_algorithm"] = SignatureAlgorithm(values["signature_algorithm"])
+        reason = values["disabled_reason"]
+        values["disabled_reason"] = DisableReason(reason) if reason is not None else None
         return Webhook(**values)
 
 

@@ -45,7 +45,7 @@ def serve() -> None:
         embedded_database.restartable_database(settings, may_create=True) as run_database,
         _listening(settings) as listener,
     ):
-        _log_database(settings)
+        _log_settings(settings)
         database = DatabaseKeeper(run_database)
         maintenance.run_migrations(database.settings)
         maintenance.add_default_source(database.settings)
@@ -60,7 +60,7 @@ def api() -> None:
     signals = SignalPipe()
     settings = config.load()
     with embedded_database.restartable_database(settings) as run_database, _listening(settings) as listener:
-        _log_database(settings)
+        _log_settings(settings)
         database = DatabaseKeeper(run_database)
         with build_service(database.settings):
             pass  # report an error once, not in every server process
@@ -74,7 +74,7 @@ def work() -> None:
     settings = config.load()
     config.require_signing_key(settings)
     with embedded_database.restartable_database(settings) as run_database:
-        _log_database(settings)
+        _log_settings(settings)
         with build_service(run_database()) as service:
             checkpoint_keys.require_key_of_store(service)
             maintenance.store_source(service.settings)
@@ -100,7 +100,7 @@ def _supervise(database: DatabaseKeeper, listener: socket.socket, signals: Signa
     from api.server.server_process import serve as serve_http  # noqa: PLC0415  # as above
 
     settings = database.settings
-    heartbeats = Heartbeats(settings.processes)
+    heartbeats = Heartbeats(settings.server_processes)
 
     def server(process: int) -> int:
         current_settings = database.settings
@@ -111,7 +111,7 @@ def _supervise(database: DatabaseKeeper, listener: socket.socket, signals: Signa
 
     servers = [
         Child(f"api {number + 1}", partial(server, number), heartbeats.heartbeat_of(number))
-        for number in range(settings.processes)
+        for number in range(settings.server_processes)
     ]
     Supervisor([*servers, *others], signals, settings.watchdog_seconds, database.restart_if_ended).run()
 
@@ -174,8 +174,11 @@ def migrate(
         echo("\n".join(f"ran {name}" for name in migrations) or "nothing to do")
 
 
-def _log_database(settings: Settings) -> None:
+def _log_settings(settings: Settings) -> None:
+    """Log the database, and warn of deprecated names of settings."""
     log.info("database.used", database=settings.database_name)
+    for deprecated in settings.deprecated_names:
+        log.warning("setting.deprecated", setting=deprecated.name, replacement=deprecated.replacement)
 
 
 def _welcome(settings: Settings, mailbox: Mailbox | None) -> None:

@@ -6,6 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from api.http.asyncapi import event_schemas
+from api.http.deprecation import DEPRECATION_HEADERS
+from api.http.openapi.deprecations import (
+    accepts_deprecated_names,
+    deprecated_names_table,
+    describe_deprecated_fields,
+    require_one_of,
+)
 from api.http.openapi.examples import (
     CHECKPOINT_EXAMPLE,
     CSV_EXAMPLE,
@@ -19,7 +26,7 @@ from api.http.resources.accounts.schemas import LANGUAGES
 from api.http.resources.authzen.schemas import EvaluationsSemantic
 from api.http.resources.exports.lines import ExportFormat
 from application.commands.api_keys import Scope
-from application.commands.webhooks import DisableReason, Signature
+from application.commands.webhooks import DisableReason, SignatureAlgorithm
 from application.ports.broker import CONTENT_TYPE
 from domain.access_decision import Missing
 from domain.event_metadata import ActorType
@@ -32,7 +39,8 @@ from projections.usage.queries import VISIBILITIES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-DESCRIPTION = """\
+
+DESCRIPTION = f"""\
 API for the main accounts of a portal, their sub-users, and the history of their actions.
 
 A response to a command has the header `Event-Position`: the position of its events in the history. Reads are never
@@ -47,6 +55,13 @@ whom the portal makes the request. With other keys they are ignored. With a `por
 the person at the portal who sends a command, and `X-Reason` says why.
 
 To try out requests on this page, enter an API key under *Authorize*. The page does not store the key.
+
+## Deprecated names
+
+Version 0.2 accepts deprecated names in requests, and responses have both names. Version 0.3 will only have the new
+names. A response to a request with a deprecated name has the headers `Deprecation` (RFC 9745) and `Link`.
+
+{deprecated_names_table()}
 """
 
 INFO = {
@@ -57,6 +72,7 @@ INFO = {
 KEY_DESCRIPTION = "An API key, created with `subusers api-key create`. Its scope decides which routes it may use."
 
 AMOUNTS = ("conversation_ms", "conversation_minutes", "llm_tokens")
+"""Fields of a usage report, at least one of which is required."""
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -99,6 +115,14 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Seconds to wait before a retry.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "Deprecation": {
+        "description": "When the deprecated name in the request was deprecated (RFC 9745). Absent without such a name.",
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+    },
+    "Link": {
+        "description": "With `Deprecation`: link of type `deprecation` to the list of deprecated names.",
+        "schema": {"type": "string"},
+    },
 }
 HEADERS_BY_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
 
@@ -120,20 +144,10 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "SubUserStatus": ("active", "inactive"),
     "Visibility": VISIBILITIES,
     "WebhookDisableReason": tuple(DisableReason),
-    "WebhookSignature": tuple(Signature),
+    "WebhookSignatureAlgorithm": tuple(SignatureAlgorithm),
     "WebhookStatus": ("active", "disabled"),
 }
 """Enumerations by the names that they have in generated clients."""
-
-AMOUNT_REQUIRED = {
-    "not": {
-        "anyOf": [
-            {"not": {"anyOf": [{"required": [name]} for name in AMOUNTS]}},
-            {"required": ["conversation_ms", "conversation_minutes"]},
-        ]
-    }
-}
-"""Requires an amount, and not both units of conversation. Generators ignore `not`; `anyOf` would hide the fields."""
 
 NAME_BY_VALUES = {frozenset(map(str, values)): name for name, values in ENUMS.items()}
 
@@ -180,7 +194,7 @@ def complete_document(document: dict[str, Any], public_url: str) -> str:
     components = document["components"]
     _remove_undocumented(document)
     for operation in _operations(document):
-        _complete_operation(operation)
+        _complete_operation(operation, components["schemas"])
     for path, content in OTHER_CONTENT.items():
         document["paths"][path]["get"]["responses"]["200"].setdefault("content", {}).update(content)
     components.pop("responses", None)
@@ -212,7 +226,7 @@ def _remove_undocumented(document: dict[str, Any]) -> None:
     document["tags"] = [tag for tag in document["tags"] if tag["name"] in tags]
 
 
-def _complete_operation(operation: dict[str, Any]) -> None:
+def _complete_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     operation["responses"].pop("default", None)
     operation.setdefault("parameters", []).extend(operation.pop("x-headers"))
     for parameter in operation["parameters"]:
@@ -220,8 +234,9 @@ def _complete_operation(operation: dict[str, Any]) -> None:
         if parameter["schema"].get("default", "") is None:
             del parameter["schema"]["default"]
     response_headers = operation.pop("x-response-headers")
+    common_headers = ["X-Request-Id", *(DEPRECATION_HEADERS if accepts_deprecated_names(operation, schemas) else ())]
     for status, response in operation["responses"].items():
-        names = ["X-Request-Id", *(response_headers if status.startswith("2") else HEADERS_BY_STATUS.get(status, ()))]
+        names = [*common_headers, *(response_headers if status.startswith("2") else HEADERS_BY_STATUS.get(status, ()))]
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     contents = [response.get("content", {}) for response in operation["responses"].values()]
     for media_type in _media_types([*contents, operation.get("requestBody", {}).get("content", {})]):
@@ -241,7 +256,8 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
             schema["properties"][name] = _with_default_in_words(field)
-    schemas["UsageRow"] |= AMOUNT_REQUIRED
+    require_one_of(schemas["UsageRow"], *AMOUNTS)
+    describe_deprecated_fields(schemas)
     _split_new_usage(schemas)
     schemas["IntrospectionAnswer"] |= ONLY_ACTIVE_SESSIONS_HAVE_FIELDS
     schemas["FieldErrors"] = FIELD_ERRORS

@@ -10,9 +10,9 @@ from api.http.resources.sub_users.schemas import ACCOUNT_ID, SUB_USER_EXAMPLE, S
 EXAMPLES: dict[str, dict[str, Any]] = {
     "NewAccount": {"email": "owner@company.example", "company_name": "Company", "language": "en"},
     "AccountPatch": {"language": "it"},
-    "NewLimit": {"limit": 12, "reason": "They opened a second office."},
+    "NewLimit": {"sub_user_limit": 12, "reason": "They opened a second office."},
     "NewSubUser": {"email": "grace@company.example", "name": "Grace", "surname": "Hopper"},
-    "SubUserPatch": {"active": True},
+    "SubUserPatch": {"status": "active"},
     "Login": {
         "account_email": "owner@company.example",
         "email": "grace@company.example",
@@ -36,8 +36,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "NewWebhookBody": {
         "url": "https://receiver.example/subusers",
         "account_id": ACCOUNT_ID,
-        "types": ["subusers.sub_user.activated.v1", "subusers.sub_user.deleted.v1"],
-        "signature": "ed25519",
+        "event_types": ["subusers.sub_user.activated.v1", "subusers.sub_user.deleted.v1"],
+        "signature_algorithm": "ed25519",
     },
     "WebhookReplay": {"after": 0},
 }
@@ -102,12 +102,14 @@ ACCOUNT = {
 }
 SESSION = {
     "session_id": SESSION_ID,
-    "opened_at": NOW,
+    "created_at": NOW,
     "last_used_at": NOW,
     "expires_at": LATER,
-    "restricted": False,
+    "must_change_password": False,
     "ip": "203.0.113.7",
     "user_agent": "Mozilla/5.0",
+    "opened_at": NOW,
+    "restricted": False,
 }
 AUDIT_ROW = {
     "position": 7,
@@ -137,15 +139,18 @@ WEBHOOK = {
     "account_id": ACCOUNT_ID,
     "api_key_id": API_KEY_ID,
     "url": "https://receiver.example/subusers",
-    "types": ["subusers.sub_user.activated.v1"],
+    "event_types": ["subusers.sub_user.activated.v1"],
     "description": None,
-    "signature": "ed25519",
+    "signature_algorithm": "ed25519",
     "status": "active",
     "created_at": NOW,
     "position": 7,
     "failures": 0,
     "next_attempt_at": None,
     "disabled_at": None,
+    "disabled_reason": None,
+    "types": ["subusers.sub_user.activated.v1"],
+    "signature": "ed25519",
     "disabled_why": None,
 }
 WEBHOOK_KEY = {"webhook_id": WEBHOOK_ID, "secret": None, "public_key": f"whpk_{HASH}"}
@@ -264,7 +269,7 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
         "sent_at": NOW,
         "succeeded": True,
         "status": 204,
-        "error": None,
+        "reason": None,
         "milliseconds": 48,
     },
     "WebhookDeliveryListAnswer": {
@@ -276,8 +281,9 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
                 "attempt": 1,
                 "attempted_at": NOW,
                 "status": 204,
-                "error": None,
+                "reason": None,
                 "milliseconds": 48,
+                "error": None,
             }
         ],
         "next_cursor": None,

@@ -12,7 +12,6 @@ PROBLEM_CODES = (
     "account-not-allowed",
     "account-not-found",
     "address-not-allowed",
-    "answer-erased",
     "api-key-expired",
     "bad-request",
     "content-too-large",
@@ -25,14 +24,17 @@ PROBLEM_CODES = (
     "login-refused",
     "malformed-body",
     "master-key-missing",
+    "merkle-tree-damaged",
     "method-not-allowed",
     "no-checkpoint-yet",
     "not-acceptable",
     "not-found",
     "overloaded",
+    "projection-behind",
     "request-header-fields-too-large",
     "request-in-progress",
     "request-timeout",
+    "response-erased",
     "revision-mismatch",
     "session-ended",
     "store-unavailable",
@@ -46,15 +48,13 @@ PROBLEM_CODES = (
     "too-many-downloads",
     "too-many-mails",
     "too-many-streams",
-    "tree-damaged",
     "unknown-api-key",
     "unknown-metrics-token",
     "unsupported-media-type",
-    "view-behind",
     "webhook-limit-reached",
     "webhook-not-found",
     "wrong-scope",
 )
-"""Last parts of the problem types. They never change."""
+"""Last parts of the problem types."""
 
 PROBLEM_TYPES = tuple(f"{TYPE_PREFIX}{code}" for code in PROBLEM_CODES)

@@ -17,7 +17,7 @@ from application.commands.webhooks.webhook import (
     DisableReason,
     NewKey,
     NewWebhook,
-    Signature,
+    SignatureAlgorithm,
     Webhook,
 )
 
@@ -31,7 +31,7 @@ __all__ = [
     "EventPositions",
     "NewKey",
     "NewWebhook",
-    "Signature",
+    "SignatureAlgorithm",
     "Signatures",
     "Webhook",
     "WebhookDisabling",

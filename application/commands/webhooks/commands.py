@@ -72,7 +72,7 @@ class Webhooks:
         self._url_policy.parse_allowed(new.url)
         metadata = self._recorder.metadata(new.account_id, context)
         after = self._start_position(new.after)
-        webhook_id, key = uuid4(), self._signatures.new_key(new.signature)
+        webhook_id, key = uuid4(), self._signatures.new_key(new.signature_algorithm)
 
         def decide() -> Decision:
             self._ensure_open(new.account_id)
@@ -118,7 +118,7 @@ class Webhooks:
         self, webhook_id: UUID, context: CommandContext, *, all_accounts: bool
     ) -> Outcome[tuple[Webhook, str]]:
         """Add a signing key to a webhook. The former keys also sign for `SECRET_OVERLAP`. Raises `WebhookNotFound`."""
-        key = self._signatures.new_key(self.get(webhook_id, all_accounts=all_accounts).signature)
+        key = self._signatures.new_key(self.get(webhook_id, all_accounts=all_accounts).signature_algorithm)
 
         def decide() -> Decision:
             webhook = self.get(webhook_id, all_accounts=all_accounts)
@@ -236,8 +236,8 @@ class Webhooks:
             account_id=new.account_id,
             api_key_id=new.api_key_id,
             slot=free_slots[0],
-            types=new.types,
-            signature=str(new.signature),
+            types=new.event_types,
+            signature=str(new.signature_algorithm),
             master_key_id=master_key_id,
             encrypted_details=encrypted_details,
             position=after,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from application.commands.webhooks.webhook import Delivery, NewKey, Signature, Webhook
+    from application.commands.webhooks.webhook import Delivery, NewKey, SignatureAlgorithm, Webhook
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class WebhookStore(Protocol):
 class Signatures(Protocol):
     """Generates keys of webhooks, and signs with them."""
 
-    def new_key(self, signature: Signature) -> NewKey:
+    def new_key(self, algorithm: SignatureAlgorithm) -> NewKey:
         """Return a new key."""
 
     def signature_header(
-        self, signature: Signature, secrets: Sequence[bytes], message_id: str, sent_at: datetime, body: str
+        self, algorithm: SignatureAlgorithm, secrets: Sequence[bytes], message_id: str, sent_at: datetime, body: str
     ) -> str:
         """Return the header `webhook-signature`, with a signature by each of these secrets."""
 

@@ -14,8 +14,8 @@ SLOW_MILLISECONDS = 2000
 """Duration above which an attempt, and until the next attempt its webhook, counts as slow."""
 
 
-class Signature(StrEnum):
-    """Signature scheme of a webhook: a shared secret (HMAC), or a private key of this service (Ed25519)."""
+class SignatureAlgorithm(StrEnum):
+    """Signature algorithm of a webhook: a shared secret (HMAC), or a private key of this service (Ed25519)."""
 
     HMAC = "hmac"
     ED25519 = "ed25519"
@@ -42,15 +42,15 @@ class Webhook:
     account_id: UUID | None
     api_key_id: UUID | None
     url: str = field(repr=False)
-    types: list[str] | None
+    event_types: list[str] | None
     description: str | None = field(repr=False)
-    signature: Signature
+    signature_algorithm: SignatureAlgorithm
     created_at: datetime
     position: int
     failures: int
     due_at: datetime
     disabled_at: datetime | None
-    disabled_why: DisableReason | None
+    disabled_reason: DisableReason | None
     version: int
     slow: bool
 
@@ -72,9 +72,9 @@ class NewWebhook:
     url: str = field(repr=False)
     account_id: UUID | None = None
     api_key_id: UUID | None = None
-    types: list[str] | None = None
+    event_types: list[str] | None = None
     description: str | None = field(default=None, repr=False)
-    signature: Signature = Signature.HMAC
+    signature_algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC
     after: int | None = None
 
 

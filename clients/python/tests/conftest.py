@@ -45,6 +45,11 @@ class Caller(Protocol):
     def close(self) -> None: ...
 
 
+def refuse_deprecated_names(response: httpx.Response) -> None:
+    """Fail if the request had a deprecated name."""
+    assert "Deprecation" not in response.headers, response.request.url
+
+
 class SyncCaller:
     def __init__(self) -> None:
         self.clients: list[Client] = []
@@ -54,8 +59,12 @@ class SyncCaller:
         return Client(**{"base_url": "http://service", "api_key": "key", "retries": FAST, **settings}, http_client=http)
 
     def connect(self, url: str, **settings: Any) -> Any:
-        self.clients.append(Client(**{"base_url": url, "api_key": "key", "retries": FAST, **settings}))
-        return self.clients[-1]
+        client = Client(**{"base_url": url, "api_key": "key", "retries": FAST, **settings})
+        http = client._own_http  # noqa: SLF001  # a client that is passed in has other limits
+        assert http is not None
+        http.event_hooks = {"response": [refuse_deprecated_names]}
+        self.clients.append(client)
+        return client
 
     def call(self, result: Any) -> Any:
         return result
@@ -79,8 +88,15 @@ class AsyncCaller:
         return AsyncClient(**settings, http_client=http)
 
     def connect(self, url: str, **settings: Any) -> Any:
-        self.clients.append(AsyncClient(**{"base_url": url, "api_key": "key", "retries": FAST, **settings}))
-        return self.clients[-1]
+        async def check(response: httpx.Response) -> None:
+            refuse_deprecated_names(response)
+
+        client = AsyncClient(**{"base_url": url, "api_key": "key", "retries": FAST, **settings})
+        http = client._own_http  # noqa: SLF001  # as above
+        assert http is not None
+        http.event_hooks = {"response": [check]}
+        self.clients.append(client)
+        return client
 
     def call(self, result: Any) -> Any:
         return self.runner.run(result)
@@ -155,7 +171,7 @@ class Service:
         self.environment = inherited | {
             "SUBUSERS_DATA_DIR": str(folder),
             "SUBUSERS_PORT": self.url.rpartition(":")[2],
-            "SUBUSERS_PROCESSES": "1",
+            "SUBUSERS_SERVER_PROCESSES": "1",
             "SUBUSERS_WEBHOOK_ALLOW": "127.0.0.1",
             "TMPDIR": str(folder),
         }

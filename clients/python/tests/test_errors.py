@@ -44,7 +44,7 @@ CASES = [
     (409, "account-closed", Conflict),
     (409, "sub-user-email-taken", Conflict),
     (409, "sub-user-limit-reached", Conflict),
-    (409, "answer-erased", Conflict),
+    (409, "response-erased", Conflict),
     (409, "store-went-back", StoreWentBack),
     (412, "revision-mismatch", RevisionMismatch),
     (400, "malformed-body", InvalidRequest),
@@ -55,7 +55,7 @@ CASES = [
     (500, "internal-error", ServiceFailed),
     (503, "overloaded", ServiceUnavailable),
     (503, "store-unavailable", ServiceUnavailable),
-    (503, "view-behind", ServiceUnavailable),
+    (503, "projection-behind", ServiceUnavailable),
 ]
 
 

@@ -126,7 +126,7 @@ def credentials(service: Any) -> dict[str, str]:
         grace = client.sub_users.create(
             account_id=account_id, email=names["email"], name="Grace", surname="Hopper", password=PASSWORD
         )
-        client.sub_users.change(account_id=account_id, sub_user_id=grace.sub_user_id, active=True)
+        client.sub_users.change(account_id=account_id, sub_user_id=grace.sub_user_id, status="active")
         session = client.sessions.log_in(**names, password=PASSWORD, client_ip=None)
         client.sessions.change_password(token=session.token, current_password=PASSWORD, new_password=OWN_PASSWORD)
     return names | {"password": OWN_PASSWORD}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -92,7 +91,7 @@ def test_a_change_sends_only_what_is_given(caller: Any, responses: Any) -> None:
     handler = responses(as_json(sub_user(), ETag='"4"'))
     client = caller.client(handler)
     for arguments in (
-        {"active": False},
+        {"status": "inactive"},
         {"email": "grace@company.example"},
         {"access_expires_at": None, "name": "Ada"},
         {"access_expires_at": UNSET, "visible": True},
@@ -100,7 +99,7 @@ def test_a_change_sends_only_what_is_given(caller: Any, responses: Any) -> None:
     ):
         caller.call(client.sub_users.change(account_id=ID, sub_user_id=ID, **arguments))
     assert [json.loads(request.content) for request in handler.requests] == [
-        {"active": False},
+        {"status": "inactive"},
         {"email": "grace@company.example"},
         {"name": "Ada", "access_expires_at": None},
         {"visible": True},
@@ -150,7 +149,7 @@ def test_requests_have_the_key_and_the_browser(caller: Any, responses: Any) -> N
 def test_actor_and_reason_are_percent_encoded(caller: Any, responses: Any) -> None:
     handler = responses(as_json(sub_user()))
     bound = caller.client(handler).for_request(actor="Zoë 100%", reason='"Left", she said')
-    caller.call(bound.sub_users.change(account_id=ID, sub_user_id=ID, active=False))
+    caller.call(bound.sub_users.change(account_id=ID, sub_user_id=ID, status="inactive"))
     (request,) = handler.requests
     assert request.headers["X-Actor"] == "Zo%C3%AB 100%25"
     assert request.headers["X-Reason"] == '"Left", she said'
@@ -188,7 +187,7 @@ def test_the_highest_position_of_commands_is_remembered(caller: Any, responses: 
     assert not client.event_position
     bound = client.for_request(client_ip="203.0.113.9")
     caller.call(bound.sub_users.create(account_id=ID, email="a@b.example", name="A", surname="B"))
-    caller.call(client.sub_users.change(account_id=ID, sub_user_id=ID, active=True))
+    caller.call(client.sub_users.change(account_id=ID, sub_user_id=ID, status="active"))
     assert (client.event_position, bound.event_position) == (12, 12)
 
     caller.call(client.sub_users.get(account_id=ID, sub_user_id=ID))
@@ -197,34 +196,34 @@ def test_the_highest_position_of_commands_is_remembered(caller: Any, responses: 
     assert handler.requests[-1].headers["Event-Position"] == "12"
 
 
-def test_reports_send_exact_numbers(caller: Any, responses: Any) -> None:
+def test_reports_send_what_is_given(caller: Any, responses: Any) -> None:
     handler = responses(as_json({"recorded": 1}, 201))
     client = caller.client(handler)
-    usage = Usage(sub_user_id=UUID(ID), conversation_minutes=Decimal("12345.678"), llm_tokens=0)
+    usage = Usage(sub_user_id=UUID(ID), conversation_ms=740_740_680, llm_tokens=0)
     caller.call(client.usage.report(account_id=ID, usage=[usage]))
     activity = Activity(sub_user_id=ID, action="assistant.published", details={"version": None})
     caller.call(client.activities.report(account_id=ID, activities=[activity]))
     assert [json.loads(request.content) for request in handler.requests] == [
-        {"usage": [{"sub_user_id": ID, "conversation_minutes": 12345.678, "llm_tokens": 0}]},
+        {"usage": [{"sub_user_id": ID, "conversation_ms": 740_740_680, "llm_tokens": 0}]},
         {"activities": [{"sub_user_id": ID, "action": "assistant.published", "details": {"version": None}}]},
     ]
     assert all(request.headers["Idempotency-Key"] for request in handler.requests)
 
 
-def test_usage_is_exact(caller: Any, responses: Any) -> None:
-    used = {"conversation_minutes": 0.1, "llm_tokens": 3}
+def test_usage_is_decoded(caller: Any, responses: Any) -> None:
+    used = {"conversation_ms": 6000, "llm_tokens": 3}
     body = {
         "since": "2026-11-01",
         "until": "2026-11-24",
         "total": used,
         "days": [{"day": "2026-11-23", **used}],
         "sub_users": [],
-        "deleted": {"conversation_minutes": 0, "llm_tokens": 0},
+        "deleted": {"conversation_ms": 0, "llm_tokens": 0},
         "plan": None,
     }
     handler = responses(as_json(body))
     report = caller.call(caller.client(handler).usage.get(account_id=ID, since=date(2026, 11, 1)))
-    assert report.total.conversation_minutes == Decimal("0.1")
+    assert report.total.conversation_ms == 6000
     assert (report.days[0].day, report.plan) == (date(2026, 11, 23), None)
     assert handler.requests[0].url.query == b"since=2026-11-01"
 
@@ -259,13 +258,13 @@ def test_events_are_resumed_by_position_and_epoch(caller: Any, responses: Any) -
         event_page([3, 5], 5, more=True), event_page([], 900, more=True), event_page([901], 901), event_page([], 901)
     )
     client = caller.client(handler)
-    events = caller.items(client.events.list(account_id=ID, types=["a", "b"], after=2))
+    events = caller.items(client.events.list(account_id=ID, event_types=["a", "b"], after=2))
     assert [item.position for item in events] == [3, 5, 901]
     assert (events[0].account_id, events[0].epoch) == (UUID(ID), UUID(ID))
     assert [dict(request.url.params) for request in handler.requests] == [
-        {"after": "2", "types": "a,b", "limit": "1000"},
-        {"after": "5", "types": "a,b", "limit": "1000", "epoch": ID},
-        {"after": "900", "types": "a,b", "limit": "1000", "epoch": ID},
+        {"after": "2", "event_types": "a,b", "limit": "1000"},
+        {"after": "5", "event_types": "a,b", "limit": "1000", "epoch": ID},
+        {"after": "900", "event_types": "a,b", "limit": "1000", "epoch": ID},
     ]
     assert caller.items(client.events.list(after=events[-1].position, epoch=events[-1].epoch)) == []
     assert handler.requests[-1].url.path == "/v1/events"

@@ -89,7 +89,9 @@ UNSAFE = {
     "mail another password": lambda client: client.sub_users.change(
         account_id=ID, sub_user_id=ID, password="seven quiet rivers"
     ),
-    "raise a limit": lambda client: client.accounts.raise_sub_user_limit(account_id=ID, limit=12, reason="growth"),
+    "raise a limit": lambda client: client.accounts.raise_sub_user_limit(
+        account_id=ID, sub_user_limit=12, reason="growth"
+    ),
 }
 
 

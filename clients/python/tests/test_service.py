@@ -8,7 +8,6 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -91,10 +90,12 @@ def test_accounts(caller: Any, client: Any, account: Any, service: Any) -> None:
     assert (changed.company_name, changed.language, changed.email) == ("Winds & Waves", "it", account.email)
 
     support = caller.connect(service.url, api_key=service.printed("support"))
-    raised = caller.call(support.accounts.raise_sub_user_limit(account_id=account_id, limit=12, reason="growth"))
+    raised = caller.call(
+        support.accounts.raise_sub_user_limit(account_id=account_id, sub_user_limit=12, reason="growth")
+    )
     assert raised.sub_user_limit == 12
     with pytest.raises(ApiKeyNotAllowed) as refused:
-        caller.call(client.accounts.raise_sub_user_limit(account_id=account_id, limit=13, reason="growth"))
+        caller.call(client.accounts.raise_sub_user_limit(account_id=account_id, sub_user_limit=13, reason="growth"))
     assert refused.value.problem_type == "wrong-scope"
 
     link = caller.call(client.accounts.create_console_link(account_id=account_id))
@@ -119,7 +120,9 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     with pytest.raises(InvalidRequest) as invalid:
         caller.call(client.sub_users.create(account_id=account_id, email="no", name="", surname="Hopper"))
     assert set(invalid.value.errors) == {"email", "name"}
-    assert caller.call(client.for_request(actor="Zoë", reason="100 %").sub_users.change(**her, active=True)).is_active
+    assert caller.call(
+        client.for_request(actor="Zoë", reason="100 %").sub_users.change(**her, status="active")
+    ).is_active
 
     temporary = mailed_password(service, address)
     portal = client.for_request(client_ip=IP, client_user_agent="A browser")
@@ -142,7 +145,7 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     assert caller.call(client.sessions.introspect(token=own.token, profile=True)).email == address
 
     (session,) = caller.call(client.sub_users.sessions(**her))
-    assert (session.ip, session.user_agent, session.restricted) == (IP, "A browser", False)
+    assert (session.ip, session.user_agent, session.must_change_password) == (IP, "A browser", False)
     caller.call(portal.sessions.log_out(token=own.token))
     with pytest.raises(SessionEnded):
         caller.call(portal.sessions.log_out(token=own.token))
@@ -222,7 +225,7 @@ def test_activities_and_usage(caller: Any, client: Any, account: Any) -> None:
     )
     activity = Activity(sub_user_id=sub_user.sub_user_id, action="assistant.published", details={"version": 7})
     caller.call(client.activities.report(account_id=account_id, activities=[activity] * 2))
-    usage = Usage(sub_user_id=sub_user.sub_user_id, conversation_minutes=Decimal("0.1"), llm_tokens=3)
+    usage = Usage(sub_user_id=sub_user.sub_user_id, conversation_ms=6000, llm_tokens=3)
     caller.call(client.usage.report(account_id=account_id, usage=[usage] * 3))
     today = datetime.now(UTC).date()
     plan = caller.call(
@@ -230,10 +233,10 @@ def test_activities_and_usage(caller: Any, client: Any, account: Any) -> None:
     )
     assert plan.period_start == today
     report = caller.call(client.usage.get(account_id=account_id, at_least=client.event_position))
-    assert (report.total.conversation_minutes, report.total.llm_tokens) == (Decimal("0.3"), 9)
+    assert (report.total.conversation_ms, report.total.llm_tokens) == (18_000, 9)
     assert report.sub_users[0].sub_user_id == sub_user.sub_user_id
     assert report.plan is not None
-    assert report.plan.used_tokens == 9
+    assert (report.plan.used_ms, report.plan.used_tokens) == (18_000, 9)
     entries = caller.items(client.audit_log.list(account_id=account_id, action="assistant.published"))
     assert [entry.details for entry in entries] == [{"version": 7}] * 2
 
@@ -251,6 +254,7 @@ def test_events(caller: Any, client: Any, account: Any, service: Any) -> None:
     assert created.position == client.event_position
     rest = client.events.list(account_id=account.account_id, after=registered.position, epoch=registered.epoch)
     assert caller.items(rest) == [created]
+    assert caller.items(client.events.list(account_id=account.account_id, event_types=[created.type])) == [created]
 
     analyst = caller.connect(service.url, api_key=service.printed("analytics"))
     page = caller.call(analyst.events.page(after=created.position - 1, wait=1))
@@ -280,13 +284,13 @@ def test_webhooks(caller: Any, client: Any, account: Any) -> None:
             caller.call(
                 client.webhooks.create(
                     account_id=account.account_id,
-                    url=f"http://127.0.0.1:{server.server_port}/{signature}",
-                    signature=signature,
+                    url=f"http://127.0.0.1:{server.server_port}/{algorithm}",
+                    signature_algorithm=algorithm,
                     after=0,
-                    types=["subusers.main_account.registered.v1"],
+                    event_types=["subusers.main_account.registered.v1"],
                 )
             )
-            for signature in ("hmac", "ed25519")
+            for algorithm in ("hmac", "ed25519")
         ]
         assert all(webhook.verification_key.startswith(("whsec_", "whpk_")) for webhook in webhooks)
         assert webhooks[0].secret not in repr(webhooks[0])
@@ -390,7 +394,7 @@ def test_every_route_for_portals_has_a_method(service: Any) -> None:
 def call_with_samples(method: Callable[..., Any], ids: dict[str, UUID]) -> None:
     """Call a method with a sample of each argument that it needs, or that is an id."""
     samples: dict[str, Any] = {"activities": [], "usage": [], "period_start": datetime.now(UTC).date()}
-    numbers = {"limit": 1, "included_minutes": 1, "included_tokens": 1, "after": 1}
+    numbers = {"sub_user_limit": 1, "included_minutes": 1, "included_tokens": 1, "after": 1}
     arguments = {}
     for name, parameter in inspect.signature(method).parameters.items():
         if parameter.default is inspect.Parameter.empty or name in ids:

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   requireThat(repeated.error?.type === "urn:subusers:problem:sub-user-email-taken", repeated.error);
 
   const itemPath = { ...path, sub_user_id: created.data.sub_user_id };
-  const changed = await changeSubUser({ client, path: itemPath, body: { active: true } });
+  const changed = await changeSubUser({ client, path: itemPath, body: { status: "active" } });
   requireThat(changed.data?.status === "active", changed.error);
   const { data: page } = await listSubUsers({ client, path, query: { status: "active" } });
   requireThat(page?.items.length === 1 && page.items[0]?.sub_user_id === itemPath.sub_user_id, page);

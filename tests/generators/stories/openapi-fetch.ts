@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const itemPath = { ...path, sub_user_id: created.data.sub_user_id };
   const changed = await client.PATCH("/v1/accounts/{account_id}/sub-users/{sub_user_id}", {
     params: { path: itemPath },
-    body: { active: true },
+    body: { status: "active" },
   });
   requireThat(changed.data?.status === "active", changed.error);
 

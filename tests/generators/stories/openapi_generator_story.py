@@ -33,7 +33,8 @@ assert problem.type is ProblemType.URN_COLON_SUBUSERS_COLON_PROBLEM_COLON_SUB_MI
     problem
 )
 
-changed = sub_users.change_sub_user(account.account_id, sub_user.sub_user_id, SubUserPatch(active=True))
+activation = SubUserPatch(status=SubUserStatus.ACTIVE)
+changed = sub_users.change_sub_user(account.account_id, sub_user.sub_user_id, activation)
 assert changed.status is SubUserStatus.ACTIVE
 page = sub_users.list_sub_users(account.account_id, status=SubUserStatus.ACTIVE)
 assert [item.sub_user_id for item in page.items] == [sub_user.sub_user_id]

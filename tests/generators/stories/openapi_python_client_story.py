@@ -49,7 +49,8 @@ invalid = create_sub_user.sync(
 assert isinstance(invalid, Problem), invalid
 assert invalid.errors["email"], invalid
 
-changed = change_sub_user.sync(account.account_id, sub_user.sub_user_id, client=client, body=SubUserPatch(active=True))
+activation = SubUserPatch(status=SubUserStatus.ACTIVE)
+changed = change_sub_user.sync(account.account_id, sub_user.sub_user_id, client=client, body=activation)
 assert isinstance(changed, SubUserAnswer), changed
 assert changed.status is SubUserStatus.ACTIVE
 

@@ -22,8 +22,9 @@ WHERE webhook_id = (
     ORDER BY due_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED)
-RETURNING webhook_id, account_id, api_key_id, types, signature, master_key_id,
-          sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at, disabled_why, slow
+RETURNING webhook_id, account_id, api_key_id, types AS event_types, signature AS signature_algorithm, master_key_id,
+          sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at,
+          disabled_why AS disabled_reason, slow
 
 -- name: find_secrets
 -- A webhook's valid secrets, newest first. Five signatures fit into a header.

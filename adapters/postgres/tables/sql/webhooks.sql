@@ -1,14 +1,16 @@
 -- name: find_webhook
 -- A webhook without its secrets.
-SELECT webhook_id, account_id, api_key_id, types, signature, master_key_id,
-       sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at, disabled_why, slow
+SELECT webhook_id, account_id, api_key_id, types AS event_types, signature AS signature_algorithm, master_key_id,
+       sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at,
+       disabled_why AS disabled_reason, slow
 FROM webhooks
 WHERE webhook_id = %(webhook_id)s
 
 -- name: list_webhooks
 -- A page of webhooks, oldest first: those for all accounts, those of one account, or all that are limited to one account.
-SELECT webhook_id, account_id, api_key_id, types, signature, master_key_id,
-       sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at, disabled_why, slow
+SELECT webhook_id, account_id, api_key_id, types AS event_types, signature AS signature_algorithm, master_key_id,
+       sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at,
+       disabled_why AS disabled_reason, slow
 FROM webhooks
 WHERE (account_id IS NULL) = %(all_accounts)s AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
   AND (%(created_at)s::timestamptz IS NULL OR (created_at, webhook_id) > (%(created_at)s, %(webhook_id)s::uuid))
@@ -17,8 +19,9 @@ LIMIT %(limit)s
 
 -- name: list_active_by_key
 -- The active webhooks of an API key, in the order in which they are locked.
-SELECT webhook_id, account_id, api_key_id, types, signature, master_key_id,
-       sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at, disabled_why, slow
+SELECT webhook_id, account_id, api_key_id, types AS event_types, signature AS signature_algorithm, master_key_id,
+       sealed_details AS encrypted_details, version, created_at, position, failures, due_at, disabled_at,
+       disabled_why AS disabled_reason, slow
 FROM webhooks
 WHERE api_key_id = %(api_key_id)s AND disabled_at IS NULL
 ORDER BY webhook_id

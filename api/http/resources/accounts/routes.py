@@ -134,7 +134,7 @@ def change_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     The reason is recorded in the account's history. The limit cannot be lowered.
     """
     context = command_context(account_id, reason=body["reason"])
-    outcome = service().commands.accounts.raise_sub_user_limit(account_id, body["limit"], context)
+    outcome = service().commands.accounts.raise_sub_user_limit(account_id, body["sub_user_limit"], context)
     return json_response(ACCOUNT.to_json(outcome.value), position=outcome.position)
 
 

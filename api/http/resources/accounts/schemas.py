@@ -82,5 +82,5 @@ class ConsoleLinkAnswer(ResponseBody):
 class NewLimit(Request):
     """A higher sub-user limit and the reason for it."""
 
-    limit = StrictInteger(required=True, validate=validate.Range(1, MAX_SUB_USER_LIMIT))
+    sub_user_limit = StrictInteger(required=True, validate=validate.Range(1, MAX_SUB_USER_LIMIT))
     reason = Text(max_length=500, required=True)

@@ -105,8 +105,8 @@ def stream_events(query: dict[str, Any]) -> Response:
     Each message has the event's position as `id`, its type as `event`, and its CloudEvents envelope as `data`. With
     `named=false` there is no `event`: a browser then delivers messages of all types to `onmessage`. To resume an
     interrupted stream, send the last `id` as `Last-Event-ID` or as `after`. Without either, the stream begins with the
-    first event. An `id` without `data` is the position up to which `types` excluded all events. An idle stream sends a
-    line with `:` every second. The number of streams is limited; beyond it the response is 503.
+    first event. An `id` without `data` is the position up to which `event_types` excluded all events. An idle stream
+    sends a line with `:` every second. The number of streams is limited; beyond it the response is 503.
     """
     feed_filter = _feed_filter(query)
     after = _last_event_id() if "Last-Event-ID" in request.headers else query["after"]
@@ -218,7 +218,7 @@ def _waiting_slot() -> Iterator[None]:
 
 
 def _feed_filter(query: dict[str, Any], account_id: UUID | None = None) -> FeedFilter:
-    return FeedFilter(frozenset(query["types"]) if "types" in query else None, account_id)
+    return FeedFilter(frozenset(query["event_types"]) if "event_types" in query else None, account_id)
 
 
 def _last_event_id() -> int:

@@ -52,7 +52,7 @@ class AccountEventsQuery(Query):
         metadata={"description": "`next_cursor` of the previous page: another name of `after`. Send only one of them."},
     )
     limit = QueryInteger(load_default=DEFAULT_PAGE_SIZE, validate=validate.Range(1, MAX_EVENTS))
-    types = EventTypes()
+    event_types = EventTypes()
     epoch = Epoch()
 
     @validates_schema(pass_original=True)
@@ -83,7 +83,7 @@ class EventStreamQuery(Query):
     """Position and filters for an event stream."""
 
     after = QueryInteger(load_default=0, validate=validate.Range(0, MAX_POSITION))
-    types = EventTypes()
+    event_types = EventTypes()
     epoch = Epoch()
     named = QueryBoolean(
         load_default=True,

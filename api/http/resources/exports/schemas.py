@@ -46,10 +46,7 @@ class ExportQuery(RangeQuery):
     )
     end_marker = QueryBoolean(
         load_default=False,
-        metadata={
-            "deprecated": True,
-            "description": "Deprecated. With `csv` and `ocsf`: end with a line that counts the events, as in 0.1.",
-        },
+        metadata={"description": "With `csv` and `ocsf`: end with a line that counts the events, as in 0.1."},
     )
 
     @validates_schema

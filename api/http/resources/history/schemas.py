@@ -58,7 +58,7 @@ class SubUserStateAnswer(ResponseBody):
     has_access = fields.Boolean(
         required=True, metadata={"description": "Whether the sub-user could log in at that time."}
     )
-    why_no_access = fields.String(
+    no_access_reason = fields.String(
         required=True,
         allow_none=True,
         validate=validate.OneOf(["account_closed", "locked", "inactive", "expired", "temporary_password_expired"]),

@@ -14,7 +14,6 @@ from api.http.resources.personal_data.schemas import PersonalDataAnswer
 from api.http.routing import Routes
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
-from domain.plan import MS_PER_MINUTE
 from projections.audit_log.queries import AuditFilter
 from projections.history.personal_data import without_third_party_data
 
@@ -65,9 +64,7 @@ def export_personal_data(account_id: UUID, sub_user_id: UUID) -> Response:
         "erasure_due_at": erasure_due_at,
         "sessions": [] if is_held else service().commands.sub_users.sessions(account_id, sub_user_id),
         "mails": mails_and_usage.mails,
-        "usage": [
-            {**row, "conversation_minutes": row["conversation_ms"] / MS_PER_MINUTE} for row in mails_and_usage.usage
-        ],
+        "usage": mails_and_usage.usage,
     }
     rows_past_retention = partial(service().queries.audit_log.rows_past_retention, account_id, sub_user_id)
     # The audit log is streamed as the last member, so the object's closing brace comes after it.

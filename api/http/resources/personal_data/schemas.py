@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
+from api.http.fields.numbers import Minutes
 from api.http.fields.times import Time
 from api.http.resources.audit_log.schemas import AuditRowAnswer
 from api.http.resources.sub_users.schemas import SessionRow, SubUserAnswer
@@ -25,9 +26,7 @@ class UsageOfPerson(ResponseBody):
 
     day = fields.Date(required=True)
     conversation_ms = fields.Integer(required=True)
-    conversation_minutes = fields.Float(
-        required=True, metadata={"deprecated": True, "description": "Deprecated: use `conversation_ms`."}
-    )
+    conversation_minutes = Minutes(required=True)
     llm_tokens = fields.Integer(required=True)
 
 

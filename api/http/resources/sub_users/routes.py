@@ -120,12 +120,18 @@ def get_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
 def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Response:
     """Change a sub-user. All changes are applied, or none.
 
-    All sessions of the sub-user end on `"active": false`, on a new password, on a new e-mail address, and when
+    All sessions of the sub-user end on `"status": "inactive"`, on a new password, on a new e-mail address, and when
     `access_expires_at` passes. Activation, and a new password or e-mail address of an active sub-user, mail new
     credentials: up to 5 times an hour for a sub-user and 50 times an hour for an account. Beyond that the whole request
     is refused with 429 `too-many-mails`. The former address is told of the change if credentials were mailed there.
     """
-    changes = SubUserChanges(**body, changes_expiry="access_expires_at" in body, if_revisions=if_match_revisions())
+    status = body.pop("status", None)
+    changes = SubUserChanges(
+        **body,
+        active=None if status is None else status == "active",
+        changes_expiry="access_expires_at" in body,
+        if_revisions=if_match_revisions(),
+    )
     outcome = service().commands.sub_users.change(account_id, sub_user_id, changes, command_context(account_id))
     headers = {"ETag": etag(outcome.value.revision)}
     return json_response(SUB_USER.to_json(outcome.value), position=outcome.position, headers=headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from api.http.fields.numbers import StrictBoolean
@@ -15,6 +17,13 @@ from projections.sub_users.queries import Sort
 SUB_USER_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
 ACCOUNT_ID = "9b1f2e7a-6c3d-4f58-8a0e-2d7c4b5a6e90"
 """Ids in the examples of the OpenAPI document."""
+
+
+class ActiveStatus(StrictBoolean):
+    """A status as a boolean, the type of the deprecated field `active`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return "active" if super()._deserialize(value, attr, data, **kwargs) else "inactive"
 
 
 class NewSubUser(Request):
@@ -35,7 +44,8 @@ class SubUserPatch(Request):
     name = Text(max_length=MAX_NAME_LENGTH)
     surname = Text(max_length=MAX_NAME_LENGTH)
     password = NewPassword()
-    active = StrictBoolean()
+    status = fields.String(validate=validate.OneOf(["active", "inactive"]))
+    active = ActiveStatus()
     visible = StrictBoolean()
     access_expires_at = Expiry(allow_none=True)
 
@@ -111,10 +121,10 @@ class SessionRow(ResponseBody):
     """A session without its token."""
 
     session_id = fields.UUID(required=True)
-    opened_at = Time(required=True)
+    created_at = Time(required=True, attribute="opened_at")
     last_used_at = Time(required=True)
     expires_at = Time(required=True)
-    restricted = fields.Boolean(
+    must_change_password = fields.Boolean(
         required=True,
         attribute="assurance.is_restricted",
         metadata={"description": "Whether the session, opened with a temporary password, can only set a new one."},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, post_load, validate, validates_schema
+from marshmallow import fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
 from api.http.fields.numbers import Id, Minutes, StrictInteger
@@ -21,19 +21,6 @@ MAX_INCLUDED_MINUTES = 1_000_000_000
 MAX_INCLUDED_TOKENS = 1_000_000_000_000_000
 
 
-class MinutesAnswer(Minutes):
-    """Minutes in a response, of an attribute that another field has in milliseconds."""
-
-    def __init__(self, *, attribute: str, replaced_by: str = "conversation_ms") -> None:
-        metadata = {
-            "deprecated": True,
-            "description": f"Deprecated: use `{replaced_by}`.",
-            "readOnly": False,  # `dump_only` would set it, and generators make two classes of such a schema
-        }
-        # marshmallow refuses two fields of the same attribute unless one of them is never loaded.
-        super().__init__(required=True, attribute=attribute, dump_only=True, metadata=metadata)
-
-
 class UsageRow(Request):
     """A usage report of a sub-user."""
 
@@ -42,29 +29,15 @@ class UsageRow(Request):
         validate=validate.Range(0, MAX_MINUTES * MS_PER_MINUTE),
         metadata={"description": "Milliseconds of conversation, the unit of the published events."},
     )
-    conversation_minutes = Minutes(
-        maximum=MAX_MINUTES, metadata={"deprecated": True, "description": "Deprecated: use `conversation_ms`."}
-    )
+    conversation_minutes = Minutes(maximum=MAX_MINUTES)
     llm_tokens = StrictInteger(validate=validate.Range(0, MAX_TOKENS))
     occurred_at = ReportedTime()
 
     @validates_schema
     def require_an_amount(self, data: Any, **_: Any) -> None:
-        """Refuse a report without an amount: a missing field is a mistake, not zero usage.
-
-        Also refuse two amounts of conversation: they could differ.
-        """
-        if not {"conversation_ms", "conversation_minutes", "llm_tokens"} & set(data):
+        """Refuse a report without an amount: a missing field is a mistake, not zero usage."""
+        if not {"conversation_ms", "llm_tokens"} & set(data):
             raise ValidationError("this field or llm_tokens is required", "conversation_ms")
-        if {"conversation_ms", "conversation_minutes"} <= set(data):
-            raise ValidationError("must not be sent together with conversation_minutes", "conversation_ms")
-
-    @post_load
-    def use_milliseconds(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return the report with its minutes as `conversation_ms`. `Minutes` has loaded them as milliseconds."""
-        if "conversation_minutes" in data:
-            data["conversation_ms"] = data.pop("conversation_minutes")
-        return data
 
 
 class NewUsage(UsageRow):
@@ -95,7 +68,7 @@ class UsedAnswer(ResponseBody):
     """Amounts of usage."""
 
     conversation_ms = fields.Integer(required=True)
-    conversation_minutes = MinutesAnswer(attribute="conversation_ms")
+    conversation_minutes = Minutes(required=True)
     llm_tokens = fields.Integer(required=True)
 
 
@@ -104,7 +77,7 @@ class DayUsageAnswer(ResponseBody):
 
     day = Day(required=True)
     conversation_ms = fields.Integer(required=True, attribute="used.conversation_ms")
-    conversation_minutes = MinutesAnswer(attribute="used.conversation_ms")
+    conversation_minutes = Minutes(required=True)
     llm_tokens = fields.Integer(required=True, attribute="used.llm_tokens")
 
 
@@ -115,7 +88,7 @@ class SubUserUsageAnswer(ResponseBody):
     name = fields.String(required=True)
     visible = fields.Boolean(required=True)
     conversation_ms = fields.Integer(required=True, attribute="used.conversation_ms")
-    conversation_minutes = MinutesAnswer(attribute="used.conversation_ms")
+    conversation_minutes = Minutes(required=True)
     llm_tokens = fields.Integer(required=True, attribute="used.llm_tokens")
 
 
@@ -138,7 +111,7 @@ class PlanStandingAnswer(ResponseBody):
     used_ms = fields.Integer(
         required=True, attribute="used.conversation_ms", metadata={"description": "Milliseconds of conversation."}
     )
-    used_minutes = MinutesAnswer(attribute="used.conversation_ms", replaced_by="used_ms")
+    used_minutes = Minutes(required=True)
     used_tokens = fields.Integer(required=True, attribute="used.llm_tokens")
 
 

@@ -23,7 +23,7 @@ from api.http.responses import json_response
 from api.http.routing import LOCATION, RECORDED_POSITION, Routes
 from api.http.schemas import Paging
 from application.commands.api_keys import Scope
-from application.commands.webhooks import NewWebhook, Signature
+from application.commands.webhooks import NewWebhook, SignatureAlgorithm
 from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def create_webhook(body: dict[str, Any]) -> Response:
     webhook, verification_key = outcome.value
     headers = {"Location": f"{COLLECTION_PATH}/{webhook.webhook_id}"}
     webhook_fields = {**vars(webhook), "status": webhook.status, "next_attempt_at": webhook.next_attempt_at}
-    response_fields = {**webhook_fields, **_key_fields(webhook.signature, verification_key)}
+    response_fields = {**webhook_fields, **_key_fields(webhook.signature_algorithm, verification_key)}
     return json_response(
         CREATED.to_json(response_fields), HTTPStatus.CREATED, position=outcome.position, headers=headers
     )
@@ -132,7 +132,7 @@ def create_webhook_secret(webhook_id: UUID) -> Response:
         webhook_id, _command_context(), all_accounts=_manages_all_accounts()
     )
     webhook, verification_key = outcome.value
-    response_fields = {"webhook_id": webhook_id, **_key_fields(webhook.signature, verification_key)}
+    response_fields = {"webhook_id": webhook_id, **_key_fields(webhook.signature_algorithm, verification_key)}
     return json_response(KEY.to_json(response_fields), HTTPStatus.CREATED, position=outcome.position)
 
 
@@ -264,6 +264,6 @@ def _command_context() -> CommandContext:
     return replace(context, actor_type=ActorType.SYSTEM, actor_id=str(api_key().api_key_id))
 
 
-def _key_fields(signature: Signature, verification_key: str) -> dict[str, str | None]:
-    is_secret = signature is Signature.HMAC
+def _key_fields(algorithm: SignatureAlgorithm, verification_key: str) -> dict[str, str | None]:
+    is_secret = algorithm is SignatureAlgorithm.HMAC
     return {"secret": verification_key if is_secret else None, "public_key": None if is_secret else verification_key}

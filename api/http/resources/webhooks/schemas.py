@@ -10,7 +10,7 @@ from api.http.fields.times import Time
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 from api.strict_parsing import MAX_POSITION
-from application.commands.webhooks import DisableReason, Signature
+from application.commands.webhooks import DisableReason, SignatureAlgorithm
 from application.webhook_url_policy import MAX_URL_LENGTH, URL_PATTERN
 from projections.feed.event_catalog import BY_TYPE
 
@@ -28,14 +28,14 @@ class NewWebhookBody(Request):
         load_default=None,
         metadata={"description": "Account whose events to send. Required with a portal key, else not allowed."},
     )
-    types = fields.List(
+    event_types = fields.List(
         fields.String(validate=validate.OneOf(list(BY_TYPE))),
         load_default=None,
         validate=validate.Length(1, len(BY_TYPE)),
         metadata={"description": "Types of the events to send. Default: all types, including future ones."},
     )
     description = Text(max_length=MAX_NAME_LENGTH, load_default=None, metadata={"description": "A note for people."})
-    signature = fields.Enum(Signature, by_value=True, load_default=Signature.HMAC)
+    signature_algorithm = fields.Enum(SignatureAlgorithm, by_value=True, load_default=SignatureAlgorithm.HMAC)
     after = StrictInteger(
         load_default=None,
         validate=validate.Range(0, MAX_POSITION),
@@ -56,9 +56,9 @@ class WebhookAnswer(ResponseBody):
         metadata={"description": "API key to which the webhook belongs; null for webhooks created before version 0.2."},
     )
     url = fields.String(required=True)
-    types = fields.List(fields.String(), required=True, allow_none=True)
+    event_types = fields.List(fields.String(), required=True, allow_none=True)
     description = fields.String(required=True, allow_none=True)
-    signature = fields.Enum(Signature, by_value=True, required=True)
+    signature_algorithm = fields.Enum(SignatureAlgorithm, by_value=True, required=True)
     status = fields.String(required=True, validate=validate.OneOf(["active", "disabled"]))
     created_at = Time(required=True)
     position = fields.Integer(
@@ -69,7 +69,7 @@ class WebhookAnswer(ResponseBody):
     )
     next_attempt_at = Time(required=True, allow_none=True)
     disabled_at = Time(required=True, allow_none=True)
-    disabled_why = fields.Enum(DisableReason, by_value=True, required=True, allow_none=True)
+    disabled_reason = fields.Enum(DisableReason, by_value=True, required=True, allow_none=True)
 
 
 class WebhookKeyAnswer(ResponseBody):
@@ -120,9 +120,10 @@ class WebhookDeliveryRow(ResponseBody):
         allow_none=True,
         metadata={"description": "HTTP status of the receiver's response, null if there was none."},
     )
-    error = fields.String(
+    reason = fields.String(
         required=True,
         allow_none=True,
+        attribute="error",
         metadata={"description": "Why there was no response, as a code such as `timed-out`; else null."},
     )
     milliseconds = fields.Integer(required=True)
@@ -139,8 +140,11 @@ class WebhookTestAnswer(ResponseBody):
         allow_none=True,
         metadata={"description": "HTTP status of the receiver's response, null if there was none."},
     )
-    error = fields.String(
-        required=True, allow_none=True, metadata={"description": "Why there was no response, as in the delivery log."}
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="error",
+        metadata={"description": "Why there was no response, as in the delivery log."},
     )
     milliseconds = fields.Integer(required=True)
 

@@ -7,7 +7,6 @@ import re
 import types
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -98,30 +97,17 @@ def _aware(time: datetime) -> datetime:
     return time
 
 
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r:.80} is not a number")
-    return Decimal(repr(value))
-
-
 SCALARS: dict[Any, Callable[[Any], Any]] = {
     UUID: lambda value: UUID(_require(value, str)),
     datetime: lambda value: _aware(datetime.fromisoformat(_require(value, str))),
     date: lambda value: date.fromisoformat(_require(value, str)),
-    Decimal: _decimal,
 }
 """Functions that convert JSON to types that JSON lacks."""
 
 
 def encode(values: dict[str, Any]) -> bytes:
     """Return JSON for a request body."""
-    return json.dumps(values, default=_encode_value, separators=(",", ":")).encode()
-
-
-def _encode_value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)  # exact for the 3 decimals that the service accepts
-    return text_of(value)
+    return json.dumps(values, default=text_of, separators=(",", ":")).encode()
 
 
 def text_of(value: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -78,10 +77,10 @@ class SessionInfo:
     """A valid session of a sub-user, without its token."""
 
     session_id: UUID
-    opened_at: datetime
+    created_at: datetime
     last_used_at: datetime
     expires_at: datetime
-    restricted: bool
+    must_change_password: bool
     ip: str | None
     user_agent: str | None
 
@@ -134,7 +133,7 @@ class Usage:
     """Usage of a sub-user, to report. At least one of the two amounts is required."""
 
     sub_user_id: UUID | str
-    conversation_minutes: Decimal | float | None = None
+    conversation_ms: int | None = None
     llm_tokens: int | None = None
     occurred_at: datetime | None = None
 
@@ -143,7 +142,7 @@ class Usage:
 class UsedAmounts:
     """Sums of usage."""
 
-    conversation_minutes: Decimal
+    conversation_ms: int
     llm_tokens: int
 
 
@@ -178,7 +177,7 @@ class PlanStanding(Plan):
 
     since: date
     until: date
-    used_minutes: Decimal
+    used_ms: int
     used_tokens: int
 
 
@@ -230,16 +229,16 @@ class Webhook:
     webhook_id: UUID
     account_id: UUID | None
     url: str
-    types: tuple[str, ...] | None
+    event_types: tuple[str, ...] | None
     description: str | None
-    signature: str
+    signature_algorithm: str
     status: str
     created_at: datetime
     position: int
     failures: int
     next_attempt_at: datetime | None
     disabled_at: datetime | None
-    disabled_why: str | None
+    disabled_reason: str | None
     api_key_id: UUID | None = None
 
 
@@ -272,7 +271,7 @@ class WebhookKey:
 
 @dataclass(frozen=True, kw_only=True)
 class TestEvent:
-    """The result of a test event. Without a response, `status` is None and `error` says why."""
+    """The result of a test event. Without a response, `status` is None and `reason` says why."""
 
     __test__ = False  # no test class for pytest
 
@@ -280,7 +279,7 @@ class TestEvent:
     sent_at: datetime
     succeeded: bool
     status: int | None
-    error: str | None
+    reason: str | None
     milliseconds: int
 
 
@@ -294,7 +293,7 @@ class WebhookDelivery:
     attempt: int
     attempted_at: datetime
     status: int | None
-    error: str | None
+    reason: str | None
     milliseconds: int
 
 

@@ -35,7 +35,7 @@ class AsyncEvents:
         account_id: UUID | str | None = None,
         after: int = 0,
         epoch: UUID | str | None = None,
-        types: Sequence[str] | None = None,
+        event_types: Sequence[str] | None = None,
         limit: int = 1000,
         wait: float | None = None,
     ) -> EventPage:
@@ -48,7 +48,7 @@ class AsyncEvents:
             query={
                 "after": after,
                 "epoch": epoch,
-                "types": None if types is None else ",".join(types),
+                "event_types": None if event_types is None else ",".join(event_types),
                 "limit": limit,
                 "wait": None if wait is None else f"{wait:g}",
             },
@@ -72,7 +72,7 @@ class AsyncEvents:
         account_id: UUID | str | None = None,
         after: int = 0,
         epoch: UUID | str | None = None,
-        types: Sequence[str] | None = None,
+        event_types: Sequence[str] | None = None,
         follow: bool = False,
         wait: float = 20.0,
     ) -> AsyncIterator[EventPage]:
@@ -83,7 +83,9 @@ class AsyncEvents:
         """
         waiting = wait if follow and account_id is None else None
         while True:
-            page = await self.page(account_id=account_id, after=after, epoch=epoch, types=types, wait=waiting)
+            page = await self.page(
+                account_id=account_id, after=after, epoch=epoch, event_types=event_types, wait=waiting
+            )
             yield page
             after, epoch = page.next_after, page.epoch
             if page.has_more:
@@ -99,10 +101,12 @@ class AsyncEvents:
         account_id: UUID | str | None = None,
         after: int = 0,
         epoch: UUID | str | None = None,
-        types: Sequence[str] | None = None,
+        event_types: Sequence[str] | None = None,
         follow: bool = False,
     ) -> AsyncIterator[Event]:
         """Iterate over events after a position, to the present end of the feed, or with `follow` without end."""
-        async for page in self.pages(account_id=account_id, after=after, epoch=epoch, types=types, follow=follow):
+        async for page in self.pages(
+            account_id=account_id, after=after, epoch=epoch, event_types=event_types, follow=follow
+        ):
             for event in page.items:
                 yield event

@@ -118,12 +118,12 @@ class AsyncSubUsers:
         name: str | None = None,
         surname: str | None = None,
         password: str | None = None,
-        active: bool | None = None,
+        status: str | None = None,
         visible: bool | None = None,
         access_expires_at: datetime | Unset | None = UNSET,
         if_revision: str | None = None,
     ) -> SubUser:
-        """Change the given values of a sub-user, all or none.
+        """Change the given values of a sub-user, all or none. `status` is `active` or `inactive`.
 
         A new `email` of an active sub-user ends their sessions, and a new temporary password is mailed there.
         `access_expires_at=None` removes the end of access. With `if_revision`, raises `RevisionMismatch` if the
@@ -131,7 +131,7 @@ class AsyncSubUsers:
         `if_revision` is given: each repetition would send another mail.
         """
         body = {
-            **not_none(email=email, name=name, surname=surname, password=password, active=active, visible=visible),
+            **not_none(email=email, name=name, surname=surname, password=password, status=status, visible=visible),
             **given(access_expires_at=access_expires_at),
         }
         is_safe = password is None or if_revision is not None

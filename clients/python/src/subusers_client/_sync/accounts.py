@@ -93,12 +93,12 @@ class Accounts:
         """Close an account: all its sessions end, and its e-mail is free."""
         self._transport.send(Request(method="DELETE", path=path_of(account_id)))
 
-    def raise_sub_user_limit(self, *, account_id: UUID | str, limit: int, reason: str) -> Account:
+    def raise_sub_user_limit(self, *, account_id: UUID | str, sub_user_limit: int, reason: str) -> Account:
         """Raise the maximum number of sub-users. Needs an API key of scope `support`."""
         request = Request(
             method="PUT",
             path=f"{path_of(account_id)}/sub-user-limit",
-            body=encode({"limit": limit, "reason": reason}),
+            body=encode({"sub_user_limit": sub_user_limit, "reason": reason}),
             repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would be refused: limit-not-raised
         )
         return decode(Account, (self._transport.send(request)).body)

@@ -31,9 +31,9 @@ class Webhooks:
         *,
         url: str,
         account_id: UUID | str | None = None,
-        types: Sequence[str] | None = None,
+        event_types: Sequence[str] | None = None,
         description: str | None = None,
-        signature: str | None = None,
+        signature_algorithm: str | None = None,
         after: int | None = None,
     ) -> NewWebhook:
         """Create a webhook. Only this response has its `secret` or `public_key`.
@@ -44,9 +44,9 @@ class Webhooks:
         body = not_none(
             url=url,
             account_id=None if account_id is None else id_text(account_id),
-            types=None if types is None else tuple(types),
+            event_types=None if event_types is None else tuple(event_types),
             description=description,
-            signature=signature,
+            signature_algorithm=signature_algorithm,
             after=after,
         )
         request = Request(method="POST", path="/v1/webhooks", body=encode(body), repeatable=Repeatable.UNLESS_EXECUTED)
