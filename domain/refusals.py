@@ -151,6 +151,10 @@ class CatalogueChanged(RevisionMismatch):
     """The permission catalogue has been changed since it was read."""
 
 
+class RoleHasChanged(RevisionMismatch):
+    """The role has been changed since it was read."""
+
+
 class WebhookNotFound(Refusal):
     """There is no such webhook."""
 

@@ -14,6 +14,9 @@ from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate
 from api.console.monitoring import monitoring_page
 from api.console.pages import STATIC, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
+from api.console.roles import delete as delete_role
+from api.console.roles import editor, give, grants, take_away
+from api.console.roles import overview as role_overview
 from api.console.sign_in import console_link, login, own_password
 from api.console.sub_users import add, delete, details, edit, overview, send_again
 
@@ -35,8 +38,14 @@ PAGES = (
     profile,
     add,
     delete,
+    delete_role,
     edit,
+    editor,
+    give,
+    grants,
     overview,
+    role_overview,
+    take_away,
     details,
     send_again,
     usage,

@@ -9,6 +9,7 @@ from api.bootstrap.demo_marker import mark_demo
 from api.demo import company, people
 from api.demo.company import Company, random_password
 from api.demo.month import report_month
+from api.demo.roles import create_roles
 from application.command_context import CommandContext
 from application.commands.api_keys import Scope
 from application.commands.audit_access import OPERATOR
@@ -68,8 +69,9 @@ def _key_name(scope: Scope) -> str:
 
 
 def _add_sub_users(account: Company) -> SubUserLogin:
-    """Create sub-users with a month of activity, and return the credentials of one."""
+    """Create sub-users with roles and a month of activity, and return the credentials of one."""
     created = account.create_sub_users()
+    create_roles(account, created)
     report_month(account, created)
     own_password = random_password()
     account.activate_and_log_in(created, own_password)

@@ -39,6 +39,7 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.RoleNotFound: HTTPStatus.NOT_FOUND,
     refusals.GrantNotFound: HTTPStatus.NOT_FOUND,
     refusals.CatalogueChanged: HTTPStatus.PRECONDITION_FAILED,
+    refusals.RoleHasChanged: HTTPStatus.PRECONDITION_FAILED,
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
     refusals.LoginRefused: HTTPStatus.UNAUTHORIZED,
 }

@@ -22,6 +22,7 @@ from api.http.schemas import Query
 from api.presentation import event_descriptions
 from api.presentation.translations import FOLDER, LANGUAGES, load_texts
 from application.errors import ServiceError
+from domain.permission_catalogue import INITIAL_CATALOGUE
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -180,6 +181,13 @@ def test_every_key_is_used() -> None:
     } == set()
 
 
+def test_every_permission_has_a_label() -> None:
+    for permission in INITIAL_CATALOGUE.permissions:
+        assert permission.labels.keys() == LANGUAGES.keys(), permission.name
+        type_key = f"roles.resource_type.{permission.resource_type}"
+        assert permission.resource_type is None or type_key in load_texts("en"), permission.name
+
+
 def schemas_of_forms() -> set[type[Schema]]:
     """Return the schemas in the console's modules."""
     schemas = set()
@@ -236,8 +244,9 @@ def invalid_values() -> Iterator[tuple[str, str]]:
 
 
 def _is_passed_on(reason: ast.expr) -> bool:
-    """Return whether the reason is a parameter, as for URLs, which no form has."""
-    return isinstance(reason, ast.Name) and reason.id.islower()
+    """Return whether the reason is a parameter, as for URLs, which no form has, or contains one, as a permission."""
+    values = [reason, *(part.value for part in ast.walk(reason) if isinstance(part, ast.FormattedValue))]
+    return any(isinstance(value, ast.Name) and value.id.islower() for value in values)
 
 
 def test_every_command_error_is_translated() -> None:

@@ -47,6 +47,10 @@ class PostgresGrants:
         key = {"account_id": account_id, "sub_user_id": sub_user_id, "resource_type": resource_type or ""}
         return _state(self._fetch("grants_of_sub_user_by_type", **key))
 
+    def of_sub_user_in_full(self, account_id: UUID, sub_user_id: UUID) -> AccessState:
+        """Return all grants of a sub-user."""
+        return _state(self._fetch("grants_of_sub_user_in_full", account_id=account_id, sub_user_id=sub_user_id))
+
     def of_account(self, account_id: UUID, resource: Resource | None) -> AccessState:
         """Return the grants of all sub-users of an account on everything and on a resource."""
         columns = _columns([] if resource is None else [resource])

@@ -1,4 +1,4 @@
-"""Profile page of a sub-user: details, permissions and sessions."""
+"""Profile page of a sub-user: details, permissions, roles and sessions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from api.console.browsers import browser_name
 from api.console.current_user import SUB_USER, visitor
-from api.console.pages import blueprint, render_page, visitor_language
+from api.console.pages import blueprint, render_page
+from api.console.roles.abilities import shown_abilities
+from api.console.roles.grants import PAGE_SIZE, shown_grants
 from api.console.sign_in.own_session import own_sessions
-from api.http.authentication import service
 
 if TYPE_CHECKING:
     from flask import Response
@@ -16,16 +17,15 @@ if TYPE_CHECKING:
 
 @blueprint.page("/profile", audiences=SUB_USER)
 def profile() -> Response:
-    """Show the sub-user's details, permissions and sessions."""
-    commands = service().commands
-    permissions = commands.catalogues.current().permissions
-    allowed = commands.access.permissions_of_sub_user(visitor().sub_user.sub_user_id, None)
-    labels = {permission.name: permission.labels.get(visitor_language(), permission.name) for permission in permissions}
+    """Show the sub-user's details, permissions, roles and sessions. Reasons of roles are only for the owner."""
+    sub_user_id = visitor().sub_user.sub_user_id
+    grants = shown_grants(sub_user_id)
     return render_page(
         "profile.html",
         active="profile",
-        allowed=[labels[name] for name in allowed],
-        withheld=[labels[permission.name] for permission in permissions if permission.reserved],
+        abilities=shown_abilities(sub_user_id),
+        grants=grants[:PAGE_SIZE],
+        grant_count=len(grants),
         sessions=own_sessions(),
         browser_name=browser_name,
     )

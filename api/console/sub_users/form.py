@@ -61,7 +61,7 @@ def parse_sub_user(form: Form, schema: Schema) -> SubUserValues | None:
     if password := form.raw("password"):
         values["password"] = password
     loaded = form.load_with(schema, values)
-    expiry = _expiry(form, zone)
+    expiry = parse_time(form, "access_expires_at", zone)
     if form.errors:
         return None
     return SubUserValues(
@@ -106,9 +106,10 @@ def has_expired_password(sub_user: SubUserDetails, now: datetime) -> bool:
     return has_passed(sub_user.temporary_password_expires_at, now)
 
 
-def _expiry(form: Form, zone: ZoneInfo) -> datetime | None:
+def parse_time(form: Form, name: str, zone: ZoneInfo) -> datetime | None:
+    """Return the value of a date field, None if it is empty or not a time. The latter adds an error to the form."""
     try:
-        return times.parse_form_value(form["access_expires_at"], zone)
+        return times.parse_form_value(form[name], zone)
     except ValueError:
-        form.add_field_error("access_expires_at", INVALID_TIME)
+        form.add_field_error(name, INVALID_TIME)
         return None

@@ -14,7 +14,7 @@ from application.repository import ATTEMPTS
 from domain.access_decision import AccessRules, Decision, Missing, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -58,6 +58,20 @@ class ResourcePage:
     resource_type: str | None
     items: Sequence[Resource]
     next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """Everything that a sub-user may do: the permissions on everything, and further ones on single resources.
+
+    `missing` is what they lack to do anything at all, None if nothing. Otherwise the permissions are those that they
+    would have.
+    """
+
+    missing: Missing | None
+    catalogue: PermissionCatalogue
+    on_everything: tuple[str, ...]
+    on_resources: Mapping[Resource, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -140,11 +154,10 @@ class AccessChecks:
         rules = self._rules(state)
         if rules.decide(Question(permission), state.grants, at).is_allowed:
             return AllowedResources(all=True, resource_type=resource_type)
-        resources = {grant.resource for grant in state.grants if grant.resource is not None}
         allowed = [
             resource
-            for resource in resources
-            if rules.decide(Question(permission, resource), state.grants, at).is_allowed
+            for resource, grants in _grants_by_resource(state.grants).items()
+            if rules.decide(Question(permission, resource), grants, at).is_allowed
         ]
         allowed.sort(key=lambda resource: resource.id)
         return AllowedResources(resource_type=resource_type, resources=allowed)
@@ -166,6 +179,36 @@ class AccessChecks:
         questions = [Question(name, resource) for name in names]
         decisions = self.check_sub_user(sub_user_id, questions)
         return [name for name, decision in zip(names, decisions, strict=True) if decision.is_allowed]
+
+    def abilities_of_sub_user(self, account_id: UUID, sub_user_id: UUID) -> Abilities:
+        """Return everything that a sub-user may do, also if they have no access at present.
+
+        The resources are sorted by type and id. Raises `SubUserNotFound`.
+        """
+        account, state = self._consistent(account_id, lambda: self._grants.of_sub_user_in_full(account_id, sub_user_id))
+        account.sub_user(sub_user_id)
+        at, rules = self._clock(), self._rules(state)
+        on_everything = rules.permissions_on_everything(state.grants, at)
+        on_resources = {
+            resource: tuple(
+                permission.name
+                for permission in rules.catalogue.permissions
+                if permission.resource_type == resource.type
+                and permission.name not in on_everything
+                and rules.decide(Question(permission.name, resource), grants, at).is_allowed
+            )
+            for resource, grants in _grants_by_resource(state.grants).items()
+        }
+        return Abilities(
+            missing_of_sub_user(account, sub_user_id, at),
+            rules.catalogue,
+            on_everything,
+            {
+                resource: on_resources[resource]
+                for resource in sorted(on_resources, key=lambda resource: (resource.type, resource.id))
+                if on_resources[resource]
+            },
+        )
 
     def holders(self, account_id: UUID, question: Question) -> list[Holder]:
         """Return the sub-users of an account who may do something, by the time of their creation."""
@@ -195,6 +238,19 @@ def missing_of_sub_user(account: MainAccount, sub_user_id: UUID, at: datetime) -
     if sub_user is None or account.access_refusal(sub_user, at) is not None:
         return Missing.ACCESS
     return Missing.OWN_PASSWORD if sub_user.must_change_password else None
+
+
+def _grants_by_resource(grants: Iterable[Grant]) -> dict[Resource, list[Grant]]:
+    """Return the grants that cover each resource: those on it and those on everything.
+
+    Deciding about every resource by all grants would take a time that grows with their square.
+    """
+    on_everything = [grant for grant in grants if grant.resource is None]
+    grants_by_resource: dict[Resource, list[Grant]] = {}
+    for grant in grants:
+        if grant.resource is not None:
+            grants_by_resource.setdefault(grant.resource, list(on_everything)).append(grant)
+    return grants_by_resource
 
 
 def holders(

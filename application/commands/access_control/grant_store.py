@@ -62,6 +62,9 @@ class GrantStore(Protocol):
     def of_sub_user_by_type(self, account_id: UUID, sub_user_id: UUID, resource_type: str | None) -> AccessState:
         """Return the grants of a sub-user on everything and on resources of a type."""
 
+    def of_sub_user_in_full(self, account_id: UUID, sub_user_id: UUID) -> AccessState:
+        """Return all grants of a sub-user."""
+
     def of_account(self, account_id: UUID, resource: Resource | None) -> AccessState:
         """Return the grants of all sub-users of an account on everything and on a resource."""
 

@@ -139,6 +139,26 @@ class RoleGrants:
 
         Raises `SubUserNotFound`, `GrantLimitReached`, or `InvalidValue` for a role, a resource or an expiry.
         """
+        return self._give(account_id, sub_user_id, new_grants, context, keeps_others=False)
+
+    def add(
+        self, account_id: UUID, sub_user_id: UUID, new_grants: Sequence[NewGrant], context: CommandContext
+    ) -> Outcome[None]:
+        """Give a sub-user several roles, or change nothing. A grant that they already have is not given again.
+
+        Expired grants are revoked if there would be too many. Raises the same as `replace`.
+        """
+        return self._give(account_id, sub_user_id, new_grants, context, keeps_others=True)
+
+    def _give(
+        self,
+        account_id: UUID,
+        sub_user_id: UUID,
+        new_grants: Sequence[NewGrant],
+        context: CommandContext,
+        *,
+        keeps_others: bool,
+    ) -> Outcome[None]:
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
@@ -149,8 +169,10 @@ class RoleGrants:
                 same = _as_new_grant(record, sub_user_key)
                 if same in remaining:
                     remaining.remove(same)
-                else:
+                elif not keeps_others:
                     account.revoke_role(record.grant, at=at, metadata=metadata)
+            if account.grant_counts[sub_user_id].total() + len(remaining) > MAX_GRANTS and keeps_others:
+                self._revoke_expired(account, sub_user_id, at, metadata)
             for new_grant in remaining:
                 self._ensure_valid(new_grant, account, at)
                 _grant(account, uuid4(), sub_user_id, new_grant, sub_user_key, at, metadata)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -10,6 +12,7 @@ from application.data_keys import load_owner_key
 from application.errors import InvalidValue
 from application.transactional_writes import RequireCatalogueRevision, TransactionalWrite
 from domain.permission_catalogue import CATALOGUE_ID, PermissionCatalogue
+from domain.refusals import RoleHasChanged
 from domain.roles import BUILT_IN_ROLES, Role, permissions_of_role
 
 if TYPE_CHECKING:
@@ -36,6 +39,11 @@ class RoleDetails:
     built_in: str | None
     holders: int
 
+    @property
+    def fingerprint(self) -> str:
+        """A text that changes with the name, the description and the permissions."""
+        return hashlib.sha256(json.dumps([self.name, self.description, self.permissions]).encode()).hexdigest()
+
 
 class Roles:
     """Commands and queries on the roles of an account."""
@@ -61,6 +69,11 @@ class Roles:
         if role_id not in BUILT_IN_ROLES:
             account.own_role(role_id)
         return _details(account, role_id, self._catalogues.current(), owner_key)
+
+    def holders(self, account_id: UUID, role_id: UUID) -> Sequence[UUID]:
+        """Return the sub-users who have a role, also on one resource or until a time that has passed."""
+        account = self._accounts.load(account_id)
+        return [sub_user_id for sub_user_id, counts in account.grant_counts.items() if counts[role_id] > 0]
 
     def create(
         self,
@@ -105,16 +118,20 @@ class Roles:
         name: str | None = None,
         description: str | None = None,
         permissions: frozenset[str] | None = None,
+        if_fingerprint: str | None = None,
     ) -> Outcome[RoleDetails]:
         """Change a role. None leaves a value unchanged.
 
-        Raises `RoleNotFound`, `RoleIsBuiltIn`, `PermissionNotGrantable` or `RoleNameTaken`.
+        Raises `RoleNotFound`, `RoleIsBuiltIn`, `RoleNameTaken`, `InvalidValue` for the permissions, or
+        `RoleHasChanged` unless the role has this fingerprint.
         """
         owner_key = load_owner_key(self._vault, account_id)
 
         def decide(account: MainAccount) -> tuple[RoleDetails, list[TransactionalWrite]]:
             catalogue = self._catalogues.current()
             role = account.own_role(role_id)
+            if if_fingerprint not in {None, _details(account, role_id, catalogue, owner_key).fingerprint}:
+                raise RoleHasChanged
             if permissions is not None:
                 _ensure_grantable(permissions, catalogue)
             is_renamed = name is not None and name != owner_key.decrypt("name", role.name)

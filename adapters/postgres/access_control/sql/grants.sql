@@ -46,6 +46,17 @@ LEFT JOIN role_grants g ON g.sub_user_id = %(sub_user_id)s AND g.account_id = %(
     AND g.resource_type IN ('', %(resource_type)s)
 LEFT JOIN account_roles r ON r.role_id = g.role_id
 
+-- name: grants_of_sub_user_in_full
+-- All grants of a sub-user. At least one row.
+SELECT state.*, g.grant_id, g.sub_user_id, g.role_id, g.resource_type, g.resource_id, g.expires_at AS grant_expires_at,
+       g.version, r.permissions
+FROM (SELECT coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(catalogue_id)s), 0)
+                 AS catalogue_revision,
+             coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(account_id)s), 0)
+                 AS account_version) AS state
+LEFT JOIN role_grants g ON g.sub_user_id = %(sub_user_id)s AND g.account_id = %(account_id)s
+LEFT JOIN account_roles r ON r.role_id = g.role_id
+
 -- name: grants_of_account
 -- The grants of all sub-users of an account on the resources. At least one row.
 SELECT state.*, g.grant_id, g.sub_user_id, g.role_id, g.resource_type, g.resource_id, g.expires_at AS grant_expires_at,

@@ -1,0 +1,105 @@
+"""The roles that a sub-user has, as pages show them: role, resource, end and reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flask import request
+
+from api.console.current_user import OWNER, visitor
+from api.console.pages import blueprint, render_page
+from api.console.roles.role_texts import capitalized, resource_type_label, role_name
+from api.console.sub_users.form import find_sub_user
+from api.http.authentication import service
+from api.presentation.full_name import full_name
+from domain.sub_user import has_passed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from flask import Response
+
+    from application.commands.access_control import GrantDetails
+
+PAGE_SIZE = 50
+SHOWN_GRANTS = 10
+"""How many grants other pages than their own show."""
+
+
+@dataclass(frozen=True)
+class ResourceName:
+    """A resource as pages show it: its type in words, its id, and the name for people that a grant gave it."""
+
+    type: str
+    id: str
+    label: str | None = field(repr=False)
+
+    def __str__(self) -> str:
+        """Return the name in one line."""
+        return f"{self.type} {self.id if self.label is None else f'{self.label} ({self.id})'}"
+
+
+@dataclass(frozen=True)
+class ShownGrant:
+    """A grant as pages show it. Without a resource, it is on everything."""
+
+    grant_id: UUID
+    role: str
+    resource: ResourceName | None
+    expires_at: datetime | None
+    has_expired: bool
+    granted_at: datetime
+    reason: str | None = field(repr=False)
+
+
+@blueprint.page("/sub-users/<uuid:sub_user_id>/roles", audiences=OWNER)
+def grants(sub_user_id: UUID) -> Response:
+    """Show one page of the roles that a sub-user has."""
+    sub_user = find_sub_user(sub_user_id)
+    shown = shown_grants(sub_user_id)
+    page_count = max(1, -(-len(shown) // PAGE_SIZE))
+    number = min(max(1, request.args.get("page", 1, type=int)), page_count)
+    return render_page(
+        "grant_list.html",
+        active="sub_users",
+        sub_user=sub_user,
+        person=full_name(sub_user),
+        grants=shown[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
+        number=number,
+        page_count=page_count,
+    )
+
+
+def shown_grants(sub_user_id: UUID) -> list[ShownGrant]:
+    """Return the grants of a sub-user of the visitor's account: those in force first, and then oldest first."""
+    now = service().clock()
+    names = role_names()
+    grants = [
+        ShownGrant(
+            grant_id=grant.grant_id,
+            role=names.get(grant.role_id, str(grant.role_id)),
+            resource=resource_name(grant),
+            expires_at=grant.expires_at,
+            has_expired=has_passed(grant.expires_at, now),
+            granted_at=grant.granted_at,
+            reason=grant.reason,
+        )
+        for grant in service().commands.grants.list(visitor().account_id, sub_user_id)
+    ]
+    return sorted(grants, key=lambda grant: grant.has_expired)
+
+
+def role_names() -> Mapping[UUID, str]:
+    """Return the names of the roles of the visitor's account, by id."""
+    return {role.role_id: role_name(role) for role in service().commands.roles.list(visitor().account_id)}
+
+
+def resource_name(grant: GrantDetails) -> ResourceName | None:
+    """Return the resource of a grant as pages show it, None for everything."""
+    resource = grant.resource
+    if resource is None:
+        return None
+    return ResourceName(capitalized(resource_type_label(resource.type)), resource.id, resource.label)
