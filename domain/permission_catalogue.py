@@ -65,6 +65,13 @@ class PermissionCatalogue:
             permission.name for permission in self.permissions if permission.reading and not permission.reserved
         )
 
+    @cached_property
+    def resource_types(self) -> frozenset[str]:
+        """Return the types of the resources that permissions apply to."""
+        return frozenset(
+            permission.resource_type for permission in self.permissions if permission.resource_type is not None
+        )
+
 
 INITIAL_CATALOGUE = PermissionCatalogue(
     0,

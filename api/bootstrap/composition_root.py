@@ -252,7 +252,9 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     webhook_disabling = WebhookDisabling(webhook_recorder, webhook_store, clock)
     return Commands(
         accounts=Accounts(*common),
-        sub_users=SubUsers(*common, sessions=store.sessions, erasure_delay=settings.erasure_delay),
+        sub_users=SubUsers(
+            *common, sessions=store.sessions, catalogues=store.catalogues, erasure_delay=settings.erasure_delay
+        ),
         sub_user_sessions=sub_user_sessions,
         owner_sessions=owner_sessions,
         activities=Activities(accounts, vault, clock),

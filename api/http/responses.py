@@ -96,7 +96,7 @@ def if_match_revisions() -> frozenset[int] | None:
 
 
 def etag(revision: int) -> str:
-    """Return a sub-user's revision as an entity tag."""
+    """Return a revision as an entity tag."""
     return f'"{revision}"'
 
 

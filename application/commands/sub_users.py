@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from application.commands.access_control.grants import GrantChanges
 from application.commands.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
 from application.contact_history import decrypted_emails
 from application.data_keys import load_owner_and_sub_user_keys, load_owner_key
@@ -27,9 +28,10 @@ from domain.refusals import RevisionMismatch
 from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, NewEmail, SubUser, SubUserEdit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from application.command_context import CommandContext
+    from application.commands.access_control import NewGrant, PermissionCatalogues
     from application.ports.clock import Clock
     from application.ports.keyed_hasher import KeyedHasher
     from application.ports.passwords import Passwords
@@ -78,6 +80,7 @@ class SubUsers:
         clock: Clock,
         *,
         sessions: Sessions,
+        catalogues: PermissionCatalogues,
         erasure_delay: timedelta = timedelta(),
     ) -> None:
         self._accounts = accounts
@@ -86,6 +89,7 @@ class SubUsers:
         self._passwords = passwords
         self._clock = clock
         self._sessions = sessions
+        self._catalogues = catalogues
         self._erasure_delay = erasure_delay
         self._creation_locks = KeyedLocks()
 
@@ -100,12 +104,13 @@ class SubUsers:
         password: str | None = None,
         visible: bool = True,
         access_expires_at: datetime | None = None,
+        grants: Sequence[NewGrant] | None = None,
         also_write: Callable[[SubUserDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
     ) -> Outcome[SubUserDetails]:
         """Create an inactive sub-user. Without a password, generate one that only the sub-user will see.
 
-        Raises `SubUserLimitReached` or `SubUserEmailTaken`, if possible before the password is hashed, and
-        `InvalidValue` for the password.
+        `grants` replace the default one, Operator on everything. Raises `SubUserLimitReached` or `SubUserEmailTaken`,
+        if possible before the password is hashed, and `InvalidValue` for the password or a grant.
         """
         hashes_under_keys_of = self._hashes_under_keys(account_id, email)
         if password is not None:
@@ -120,7 +125,7 @@ class SubUsers:
             sub_user_key, store_key = self._vault.new_data_key(sub_user_id, account_id)
 
             def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
-                at = self._clock()
+                at, metadata = self._clock(), context.encrypted_with(owner_key)
                 account.create_sub_user(
                     sub_user_id,
                     email=sub_user_key.encrypt("email", email),
@@ -131,8 +136,12 @@ class SubUsers:
                     visible=visible,
                     access_expires_at=access_expires_at,
                     at=at,
-                    metadata=context.encrypted_with(owner_key),
+                    metadata=metadata,
                 )
+                if grants is not None:
+                    catalogue = self._catalogues.current()
+                    changes = GrantChanges(account, sub_user_id, sub_user_key, catalogue, at, metadata)
+                    changes.replace_default(grants)
                 sub_user = account.sub_user(sub_user_id)
                 store_password = _store_password(
                     sub_user, temporary_password, password_hash, sub_user_key, to_be_mailed=True

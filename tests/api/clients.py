@@ -155,6 +155,14 @@ class Account:
         """Create an active sub-user who has set their own password."""
         return self.create_active(**details).set_own_password(OWN_PASSWORD)
 
+    def create_role(self, *permissions: str, name: str | None = None) -> str:
+        """Create a role with these permissions, and return its id."""
+        body = {"name": name or f"Role {uuid4()}", "permissions": permissions}
+        response = self.portal.post(f"{self.path}/roles", json=body)
+        assert response.status_code == 201, response.text
+        role_id: str = response.json["role_id"]  # type: ignore[index]
+        return role_id
+
     def audit_log_rows(self, **query: Any) -> list[dict[str, Any]]:
         """Return the audit log, newest entry first."""
         response = self.portal.get(f"{self.path}/audit-log", query_string={"limit": 200, **query})
@@ -196,6 +204,19 @@ class SubUser:
         response = self.account.portal.patch(self.path, json=changes)
         assert response.status_code == 200, response.text
         return response
+
+    def grants(self) -> list[dict[str, Any]]:
+        response = self.account.portal.get(f"{self.path}/grants")
+        assert response.status_code == 200, response.text
+        items: list[dict[str, Any]] = response.json["items"]  # type: ignore[index]
+        return items
+
+    def set_grants(self, *grants: dict[str, Any]) -> list[dict[str, Any]]:
+        """Replace the sub-user's grants, and return them."""
+        response = self.account.portal.put(f"{self.path}/grants", json={"grants": grants})
+        assert response.status_code == 200, response.text
+        items: list[dict[str, Any]] = response.json["items"]  # type: ignore[index]
+        return items
 
     def log_in(self, **overrides: Any) -> TestResponse:
         """Send a login request with the sub-user's credentials; `overrides` replaces some of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,12 +14,17 @@ from api.http.authentication import scopes_of
 from api.http.request_bodies import FORM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from api.bootstrap.service import Service
     from api.console.current_user import Audience
     from application.commands.api_keys import Scope
 
 EXAMPLE_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
 """Id of the sub-user in the document's examples."""
+
+VALID_VALUES = {"permission": "assistants"}
+"""Values of required query parameters, by name."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,9 @@ class Route:
     is_form: bool = False
     query: tuple[str, ...] = ()
     """Names of the query parameters."""
+
+    valid_query: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Values of the required query parameters of which `VALID_VALUES` has one."""
 
     def __str__(self) -> str:
         """Return method and path in the notation of the OpenAPI document."""
@@ -84,15 +92,20 @@ def routes() -> tuple[Route, ...]:
                     route,
                     body=_example(document, route),
                     is_form=FORM in _request_content(document, route),
-                    query=_query_parameters(document, route),
+                    query=tuple(parameter["name"] for parameter in _query_parameters(document, route)),
+                    valid_query={
+                        parameter["name"]: VALID_VALUES[parameter["name"]]
+                        for parameter in _query_parameters(document, route)
+                        if parameter.get("required") and parameter["name"] in VALID_VALUES
+                    },
                 )
             )
     return tuple(sorted(all_routes, key=lambda route: (route.rule, route.method)))
 
 
-def _query_parameters(document: dict[str, Any], route: Route) -> tuple[str, ...]:
+def _query_parameters(document: dict[str, Any], route: Route) -> Iterator[dict[str, Any]]:
     operation = document["paths"].get(route.documented_path, {}).get(route.method.lower(), {})
-    return tuple(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
+    yield from (parameter for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
 
 
 def _request_content(document: dict[str, Any], route: Route) -> dict[str, Any]:

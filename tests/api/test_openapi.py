@@ -31,19 +31,22 @@ API_ROUTES = [route for route in routes() if route.audiences is None and not rou
 
 VERBS_BY_METHOD = {
     "GET": {"get", "list", "export", "stream"},
-    "POST": {"create", "record", "send", "introspect", "log_in", "enable", "adopt", "replay"},
-    "PUT": {"change"},
+    "POST": {
+        *("create", "record", "send", "introspect", "log_in", "enable", "adopt", "replay", "grant"),
+        *("evaluate", "search"),
+    },
+    "PUT": {"change", "replace"},
     "PATCH": {"change"},
-    "DELETE": {"delete", "close", "end", "log_out"},
+    "DELETE": {"delete", "close", "end", "log_out", "revoke"},
 }
 """First words of operation ids by method."""
 
 NOT_SECRET = {
-    "token_type",
+    *("token_type", "next_token"),
     *("llm_tokens", "included_tokens", "used_tokens"),
     *("must_change_password", "temporary_password_expires_at"),
 }
-"""Fields named after tokens of language models, or about a password without containing it."""
+"""Fields named after other tokens than those of sessions, or about a password without containing it."""
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 
@@ -30,18 +29,6 @@ def answer(response: TestResponse, status: int = 200) -> Any:
     """Return the JSON of a response with this status."""
     assert response.status_code == status, response.text
     return response.json
-
-
-def create_role(account: Account, *permissions: str) -> str:
-    body = {"name": f"Role {uuid4()}", "permissions": permissions}
-    role_id: str = answer(account.portal.post(f"{account.path}/roles", json=body), 201)["role_id"]
-    return role_id
-
-
-def set_grants(sub_user: SubUser, *grants: dict[str, Any]) -> list[dict[str, Any]]:
-    body = {"grants": grants}
-    items: list[dict[str, Any]] = answer(sub_user.account.portal.put(f"{sub_user.path}/grants", json=body))["items"]
-    return items
 
 
 def check(sub_user: SubUser, permission: str, resource: dict[str, str] | None = None) -> bool:
@@ -86,8 +73,8 @@ def test_a_new_sub_user_may_do_all_that_is_not_reserved(grace: SubUser) -> None:
 
 
 def test_a_grant_on_one_resource_allows_nothing_else(grace: SubUser) -> None:
-    role_id = create_role(grace.account, "assistants", "reports")
-    set_grants(grace, {"role_id": role_id, "resource": {**ONE, "label": "Reception"}})
+    role_id = grace.account.create_role("assistants", "reports")
+    grace.set_grants({"role_id": role_id, "resource": {**ONE, "label": "Reception"}})
     assert check(grace, "assistants", ONE)
     assert not check(grace, "assistants", OTHER)
     assert not check(grace, "assistants")
@@ -102,13 +89,13 @@ def test_a_resource_of_another_type_is_refused(grace: SubUser) -> None:
 
 
 def test_viewers_may_only_read(grace: SubUser) -> None:
-    set_grants(grace, {"role_id": str(VIEWER)})
+    grace.set_grants({"role_id": str(VIEWER)})
     assert check(grace, "reports")
     assert not check(grace, "assistants", ONE)
 
 
 def test_a_revoked_grant_allows_nothing(grace: SubUser) -> None:
-    (grant,) = set_grants(grace, {"role_id": str(OPERATOR)})
+    (grant,) = grace.set_grants({"role_id": str(OPERATOR)})
     response = grace.account.portal.delete(f"{grace.path}/grants/{grant['grant_id']}")
     assert response.status_code == 204
     assert not check(grace, "assistants")
@@ -116,8 +103,8 @@ def test_a_revoked_grant_allows_nothing(grace: SubUser) -> None:
 
 
 def test_a_changed_role_counts_at_once(grace: SubUser) -> None:
-    role_id = create_role(grace.account, "assistants")
-    set_grants(grace, {"role_id": role_id})
+    role_id = grace.account.create_role("assistants")
+    grace.set_grants({"role_id": role_id})
     path = f"{grace.account.path}/roles/{role_id}"
     assert grace.account.portal.patch(path, json={"permissions": ["tools"]}).status_code == 200
     assert not check(grace, "assistants")
@@ -128,7 +115,7 @@ def test_a_grant_ends_at_its_expiry(own_clients: ApiClients, clock: TravelingClo
     grace = own_clients.register_account().create_with_own_password()
     clock.freeze()
     expires_at = clock() + timedelta(minutes=5)
-    set_grants(grace, {"role_id": str(OPERATOR), "expires_at": expires_at.isoformat()})
+    grace.set_grants({"role_id": str(OPERATOR), "expires_at": expires_at.isoformat()})
     clock.advance(minutes=5, microseconds=-1)
     assert check(grace, "assistants")
     clock.advance(microseconds=1)

@@ -40,6 +40,25 @@ SCOPES_BY_ROUTE = {
     f"GET {SUB_USERS}/{{sub_user_id}}/sessions": {"portal"},
     f"DELETE {SUB_USERS}/{{sub_user_id}}/sessions": {"portal"},
     f"GET {SUB_USERS}/{{sub_user_id}}/personal-data": {"portal"},
+    f"GET {SUB_USERS}/{{sub_user_id}}/grants": {"portal"},
+    f"POST {SUB_USERS}/{{sub_user_id}}/grants": {"portal"},
+    f"PUT {SUB_USERS}/{{sub_user_id}}/grants": {"portal"},
+    f"DELETE {SUB_USERS}/{{sub_user_id}}/grants/{{grant_id}}": {"portal"},
+    "GET /v1/accounts/{account_id}/roles": {"portal"},
+    "POST /v1/accounts/{account_id}/roles": {"portal"},
+    "GET /v1/accounts/{account_id}/roles/{role_id}": {"portal"},
+    "PATCH /v1/accounts/{account_id}/roles/{role_id}": {"portal"},
+    "DELETE /v1/accounts/{account_id}/roles/{role_id}": {"portal"},
+    "GET /v1/accounts/{account_id}/access": {"portal", "auditor"},
+    "GET /v1/permissions": {"portal", "support", "auditor", "analytics"},
+    "PUT /v1/permissions": {"portal"},
+    "POST /access/v1/evaluation": {"portal"},
+    "POST /access/v1/evaluations": {"portal"},
+    "POST /access/v1/search/subject": {"portal"},
+    "POST /access/v1/search/resource": {"portal"},
+    "POST /access/v1/search/action": {"portal"},
+    "GET /.well-known/authzen-configuration": set(),
+    "GET /v1/sessions/current/resources": {"portal"},
     "POST /v1/sessions": {"portal"},
     "POST /v1/sessions/introspect": {"portal"},
     "POST /oauth2/introspect": {"portal"},
@@ -115,7 +134,7 @@ def test_exactly_the_specified_routes_exist_outside_the_console() -> None:
 def test_only_routes_of_the_api_require_an_api_key(route: Route) -> None:
     """Every other route is declared as public: a route without any declaration answers 403 to everyone."""
     assert route.scopes is not None
-    assert bool(route.scopes) == route.rule.startswith(("/v1/", "/oauth2/"))
+    assert bool(route.scopes) == route.rule.startswith(("/v1/", "/oauth2/", "/access/"))
 
 
 def test_auditor_scope_only_reads_and_suffices_for_an_audit() -> None:
@@ -252,7 +271,8 @@ def test_unknown_account_is_not_found(clients: ApiClients, account: Account, rou
         path = route.path(
             account_id=uuid4(), **({"sub_user_id": sub_user.sub_user_id} if route in SUB_USER_ROUTES else {})
         )
-        response = clients.with_scope(scope).request(route.method, path, **route.body_about(sub_user.sub_user_id))
+        body = route.body_about(sub_user.sub_user_id)
+        response = clients.with_scope(scope).request(route.method, path, query_string=route.valid_query, **body)
         require_problem(response, 404, "account-not-found")
 
 

@@ -68,7 +68,8 @@ def give_role(sub_user_id: UUID) -> Response:
     try:
         outcome = give(sub_user.account_id, sub_user_id, values.grants, context)
     except InvalidValue as error:
-        form.add_field_error("resource_type" if error.field == "resource" else error.field, error.reason)
+        *_, name = error.field.split(".")
+        form.add_field_error("resource_type" if name == "type" else name, error.reason)
         return _form(form, sub_user, HTTPStatus.UNPROCESSABLE_ENTITY)
     except GrantLimitReached:
         return _form(form, sub_user, HTTPStatus.CONFLICT, is_full=True)

@@ -49,13 +49,25 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
-            msg = "must not contain control characters or unpaired surrogates"
-            raise ValidationError(msg)
+        _require_line(text)
         text = unicodedata.normalize("NFC", text).strip()
-        if self._needs_visible_character and text and not has_visible_character(text):
-            msg = "must have at least one visible character"
-            raise ValidationError(msg)
+        if self._needs_visible_character and text:
+            _require_visible_character(text)
+        return text
+
+
+class ExactText(fields.String):
+    """A line of text that is compared exactly, such as an id of the portal's: neither stripped nor normalized."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        metadata = {"pattern": LINE_WITH_TEXT, **kwargs.pop("metadata", {})}
+        super().__init__(validate=validate.Length(1, max_length), metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        _require_line(text)
+        if text:
+            _require_visible_character(text)
         return text
 
 
@@ -133,6 +145,18 @@ class SearchText(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         return normalized_email(text) or text
+
+
+def _require_line(text: str) -> None:
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
+        msg = "must not contain control characters or unpaired surrogates"
+        raise ValidationError(msg)
+
+
+def _require_visible_character(text: str) -> None:
+    if not has_visible_character(text):
+        msg = "must have at least one visible character"
+        raise ValidationError(msg)
 
 
 def normalized_email(text: str) -> str | None:

@@ -97,7 +97,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "ETag": {
         "required": True,
-        "description": "Revision of the sub-user, for `If-Match`.",
+        "description": "Revision of the sub-user or of the permission catalogue, for `If-Match`.",
         "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
     },
     "Export-Cursor": {

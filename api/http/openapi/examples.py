@@ -6,19 +6,42 @@ import json
 from typing import Any
 
 from api.http.resources.sub_users.schemas import ACCOUNT_ID, SUB_USER_EXAMPLE, SUB_USER_ID
+from domain.roles import OPERATOR, VIEWER
+
+GRANT_ID = "a1d7c3e9-0b52-4f68-8c14-9e3f5a7b2d60"
+ROLE_ID = "6b8e2f4d-7a19-4c53-b0d6-1f2e3d4c5b6a"
+RESOURCE = {"type": "assistant", "id": "a-42"}
+GRANT = {
+    "role_id": str(VIEWER),
+    "resource": {**RESOURCE, "label": "Reception"},
+    "expires_at": "2099-05-31T22:00:00Z",
+}
+SUBJECT = {"type": "sub_user", "id": SUB_USER_ID}
+PERMISSION = {
+    "name": "assistants",
+    "resource_type": "assistant",
+    "reserved": False,
+    "reading": False,
+    "labels": {"en": "Work with voice assistants", "it": "Lavorare con gli assistenti vocali"},
+}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "NewAccount": {"email": "owner@company.example", "company_name": "Company", "language": "en"},
     "AccountPatch": {"language": "it"},
     "NewLimit": {"sub_user_limit": 12, "reason": "They opened a second office."},
-    "NewSubUser": {"email": "grace@company.example", "name": "Grace", "surname": "Hopper"},
+    "NewSubUser": {"email": "grace@company.example", "name": "Grace", "surname": "Hopper", "grants": [GRANT]},
     "SubUserPatch": {"status": "active"},
     "Login": {
         "account_email": "owner@company.example",
         "email": "grace@company.example",
         "password": "the password from the mail",
     },
-    "Introspection": {"token": "the token of the session", "permission": "assistants"},
+    "Introspection": {
+        "token": "the token of the session",
+        "permission": "assistants",
+        "resource": RESOURCE,
+        "checks": [{"id": "reports", "permission": "reports"}],
+    },
     "OAuthIntrospection": {"token": "the token of the session"},
     "OwnPassword": {"current_password": "the password from the mail", "new_password": "a phrase that is hard to guess"},
     "NewActivities": {
@@ -40,6 +63,26 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "signature_algorithm": "ed25519",
     },
     "WebhookReplay": {"after": 0},
+    "NewCatalogue": {"permissions": [PERMISSION]},
+    "NewRole": {"name": "Editors", "description": "They write prompts.", "permissions": ["assistants"]},
+    "RolePatch": {"permissions": ["assistants", "tools"]},
+    "NewRoleGrant": {**GRANT, "reason": "Looks after the reception."},
+    "ReplacedGrants": {"grants": [GRANT], "reason": "Looks after the reception."},
+    "Evaluation": {"subject": SUBJECT, "action": {"name": "assistants"}, "resource": RESOURCE},
+    "Evaluations": {
+        "subject": SUBJECT,
+        "resource": RESOURCE,
+        "evaluations": [{"action": {"name": "assistants"}}, {"action": {"name": "tools"}}],
+        "options": {"evaluations_semantic": "execute_all"},
+    },
+    "SubjectSearch": {
+        "subject": {"type": "sub_user"},
+        "action": {"name": "assistants"},
+        "resource": RESOURCE,
+        "context": {"account_id": ACCOUNT_ID},
+    },
+    "ResourceSearch": {"subject": SUBJECT, "action": {"name": "assistants"}, "resource": {"type": "assistant"}},
+    "ActionSearch": {"subject": SUBJECT, "resource": RESOURCE},
 }
 """Example request bodies by schema name. They are valid except for ids and secrets, which only the sender has."""
 
@@ -153,6 +196,24 @@ WEBHOOK = {
     "signature": "ed25519",
     "disabled_why": None,
 }
+ROLE = {
+    "role_id": ROLE_ID,
+    "name": "Editors",
+    "description": "They write prompts.",
+    "permissions": ["assistants"],
+    "built_in": None,
+    "holders": 1,
+}
+OPERATOR_ROLE = {
+    "role_id": str(OPERATOR),
+    "name": "Operator",
+    "description": "",
+    "permissions": ["assistants", "tools"],
+    "built_in": "operator",
+    "holders": 2,
+}
+GRANT_ANSWER = {"grant_id": GRANT_ID, **GRANT, "granted_at": NOW, "reason": "Looks after the reception."}
+REASON = {"role_id": ROLE_ID, "grant_id": GRANT_ID}
 WEBHOOK_KEY = {"webhook_id": WEBHOOK_ID, "secret": None, "public_key": f"whpk_{HASH}"}
 
 RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
@@ -201,6 +262,15 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
         "must_change_password": False,
         "expires_at": LATER,
         "allowed": True,
+        "checks": [
+            {
+                "id": "reports",
+                "permission": "reports",
+                "resource": None,
+                "allowed": False,
+                "because": {"missing": "grant"},
+            }
+        ],
     },
     "OAuthIntrospectionAnswer": {
         "active": True,
@@ -295,6 +365,37 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
         "expires_at": None,
         "allowed_addresses": None,
         "accounts": None,
+    },
+    "CatalogueAnswer": {"revision": 1, "permissions": [PERMISSION]},
+    "RoleAnswer": ROLE,
+    "RoleListAnswer": {"items": [OPERATOR_ROLE, ROLE]},
+    "GrantAnswer": GRANT_ANSWER,
+    "GrantListAnswer": {"items": [GRANT_ANSWER]},
+    "SessionResourcesAnswer": {"all": False, "items": [RESOURCE], "next_cursor": None},
+    "AccessAnswer": {
+        "items": [{"sub_user_id": SUB_USER_ID, **REASON, "resource": RESOURCE, "expires_at": None, "position": 9}]
+    },
+    "DecisionAnswer": {"decision": True, "context": REASON},
+    "EvaluationsAnswer": {
+        "evaluations": [
+            {"decision": True, "context": REASON},
+            {"decision": False, "context": {"missing": "grant"}},
+        ]
+    },
+    "SubjectSearchAnswer": {"page": {"next_token": "", "count": 1}, "results": [SUBJECT]},
+    "ResourceSearchAnswer": {
+        "page": {"next_token": "", "count": 1},
+        "context": {"all": False},
+        "results": [RESOURCE],
+    },
+    "ActionSearchAnswer": {"results": [{"name": "assistants"}]},
+    "ConfigurationAnswer": {
+        "policy_decision_point": "https://subusers.example",
+        "access_evaluation_endpoint": "https://subusers.example/access/v1/evaluation",
+        "access_evaluations_endpoint": "https://subusers.example/access/v1/evaluations",
+        "search_subject_endpoint": "https://subusers.example/access/v1/search/subject",
+        "search_resource_endpoint": "https://subusers.example/access/v1/search/resource",
+        "search_action_endpoint": "https://subusers.example/access/v1/search/action",
     },
     "HealthAnswer": {"status": "ok"},
 }

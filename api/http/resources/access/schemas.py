@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from api.http.fields.texts import Text
+from api.http.fields.texts import ExactText
 from api.http.fields.times import Time
 from api.http.resources.permissions.schemas import PermissionName, ResourceType
 from api.http.resources.roles.schemas import MAX_RESOURCE_ID_LENGTH
@@ -40,7 +40,7 @@ class AccessQuery(Query):
 
     permission = PermissionName(required=True)
     resource_type = ResourceType(load_default=None, allow_none=False)
-    resource_id = Text(max_length=MAX_RESOURCE_ID_LENGTH, load_default=None)
+    resource_id = ExactText(max_length=MAX_RESOURCE_ID_LENGTH, load_default=None)
     as_of = Time(load_default=None, metadata={"description": "A moment in the past. Without it: now."})
 
     @validates_schema

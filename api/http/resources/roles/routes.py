@@ -16,12 +16,11 @@ from api.http.resources.roles.schemas import (
     RoleAnswer,
     RoleListAnswer,
     RolePatch,
+    new_grant,
 )
 from api.http.responses import IdempotentRequest, json_response
 from api.http.routing import IDEMPOTENCY_KEY, LOCATION, RECORDED_POSITION, Routes
-from application.commands.access_control import NewGrant
 from application.commands.api_keys import Scope
-from domain.roles import Resource
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -136,7 +135,7 @@ def grant_role(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Res
         lambda: service().commands.grants.grant(
             account_id,
             sub_user_id,
-            _new_grant(body),
+            new_grant(body),
             context,
             also_write=idempotent_request.store_for(lambda _: sub_user_id),
         )
@@ -155,7 +154,7 @@ def grant_role(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Res
 def replace_grants(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Response:
     """Replace all grants of a sub-user, or change nothing. Grants that stay the same keep their id."""
     outcome = service().commands.grants.replace(
-        account_id, sub_user_id, [_new_grant(grant) for grant in body["grants"]], _context(account_id, body["reason"])
+        account_id, sub_user_id, [new_grant(grant) for grant in body["grants"]], _context(account_id, body["reason"])
     )
     return _grants(account_id, sub_user_id, outcome.position)
 
@@ -177,16 +176,6 @@ def revoke_grant(account_id: UUID, sub_user_id: UUID, grant_id: UUID) -> Respons
 def _grants(account_id: UUID, sub_user_id: UUID, position: int | None) -> Response:
     grants = service().commands.grants.list(account_id, sub_user_id)
     return json_response(GRANT_LIST.to_json({"items": grants}), position=position)
-
-
-def _new_grant(grant: dict[str, Any]) -> NewGrant:
-    resource = grant["resource"]
-    return NewGrant(
-        role_id=grant["role_id"],
-        resource=Resource(resource["type"], resource["id"]) if resource is not None else None,
-        resource_label=resource["label"] if resource is not None else None,
-        expires_at=grant["expires_at"],
-    )
 
 
 def _context(account_id: UUID, reason: str | None) -> CommandContext:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import fields, validate
 
-from api.http.fields.texts import Text
+from api.http.fields.numbers import Id
+from api.http.fields.texts import ExactText, Text
 from api.http.fields.times import Expiry, Time
 from api.http.resources.permissions.schemas import PermissionName, ResourceType
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Request
+from application.commands.access_control import NewGrant
 from domain.permission_catalogue import MAX_PERMISSIONS
-from domain.roles import BUILT_IN_ROLES, MAX_GRANTS
+from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, Resource
 
 MAX_DESCRIPTION_LENGTH = 500
 MAX_REASON_LENGTH = 500
 MAX_RESOURCE_ID_LENGTH = 200
-
-PERMISSIONS = fields.List(PermissionName(), required=True, validate=validate.Length(0, MAX_PERMISSIONS))
-
 
 class NewRole(Request):
     """A role to create."""
 
     name = Text(max_length=MAX_NAME_LENGTH, required=True)
     description = Text(max_length=MAX_DESCRIPTION_LENGTH, min_length=0, load_default="")
-    permissions = PERMISSIONS
+    permissions = fields.List(PermissionName(), required=True, validate=validate.Length(0, MAX_PERMISSIONS))
 
 
 class RolePatch(Request):
@@ -61,7 +62,7 @@ class ResourceReference(Request):
     """A resource at the portal."""
 
     type = ResourceType(required=True)
-    id = Text(max_length=MAX_RESOURCE_ID_LENGTH, required=True)
+    id = ExactText(max_length=MAX_RESOURCE_ID_LENGTH, required=True)
 
 
 class LabelledResource(ResourceReference):
@@ -73,7 +74,7 @@ class LabelledResource(ResourceReference):
 class GrantDefinition(Request):
     """A role for a sub-user: on everything, or on one resource."""
 
-    role_id = fields.UUID(required=True)
+    role_id = Id(required=True)
     resource = fields.Nested(LabelledResource, allow_none=True, load_default=None)
     expires_at = Expiry(
         allow_none=True, load_default=None, metadata={"description": "When it ends by itself. Null: never."}
@@ -116,3 +117,14 @@ class GrantListAnswer(ResponseBody):
     """The grants of a sub-user, oldest first."""
 
     items = fields.List(fields.Nested(GrantAnswer), required=True)
+
+
+def new_grant(definition: dict[str, Any]) -> NewGrant:
+    """Return the grant of a loaded `GrantDefinition`."""
+    resource = definition["resource"]
+    return NewGrant(
+        role_id=definition["role_id"],
+        resource=Resource(resource["type"], resource["id"]) if resource is not None else None,
+        resource_label=resource["label"] if resource is not None else None,
+        expires_at=definition["expires_at"],
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, fields, validate
+from typing import Any
+
+from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_schema
 
 from api.http.fields.numbers import StrictBoolean
 from api.http.fields.texts import NewPassword, Password, SignInEmail, Text
@@ -60,6 +62,14 @@ class Introspection(Request):
         load_default=False,
         metadata={"description": "Whether to return the sub-user's name and e-mail, which takes longer."},
     )
+
+
+    @validates_schema
+    def require_permission_of_resource(self, data: Any, **_: Any) -> None:
+        """Refuse a resource without a permission, which nothing would check."""
+        if data.get("resource") is not None and data.get("permission") is None:
+            msg = "is required with resource"
+            raise ValidationError(msg, "permission")
 
 
 class ReasonAnswer(ResponseBody):

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from api.http.authentication import command_context, service
+from api.http.resources.roles.schemas import new_grant
 from api.http.resources.sub_users.schemas import (
     NewSubUser,
     SessionListAnswer,
@@ -57,15 +58,17 @@ CONDITIONAL_CHANGE_PROBLEMS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPSt
 def create_sub_user(body: dict[str, Any], account_id: UUID) -> Response:
     """Create a sub-user.
 
-    A new sub-user is inactive. Activate them to mail them their credentials.
+    A new sub-user is inactive. Activate them to mail them their credentials. With `grants` they have exactly these
+    roles, else the role Operator on everything.
     """
+    grants = [new_grant(grant) for grant in body["grants"]] if body["grants"] is not None else None
     idempotent_request: IdempotentRequest[Any] = IdempotentRequest(
         SUB_USER, HTTPStatus.CREATED, lambda sub_user: {**_location_header(sub_user), "ETag": etag(sub_user.revision)}
     )
     also_write = idempotent_request.store_for(lambda sub_user: sub_user.sub_user_id)
     return idempotent_request.run(
         lambda: service().commands.sub_users.create(
-            account_id, command_context(account_id), **body, also_write=also_write
+            account_id, command_context(account_id), **{**body, "grants": grants}, also_write=also_write
         )
     )
 

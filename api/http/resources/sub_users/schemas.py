@@ -9,8 +9,10 @@ from marshmallow import fields, validate
 from api.http.fields.numbers import StrictBoolean
 from api.http.fields.texts import Email, NewPassword, SearchText, Text
 from api.http.fields.times import Expiry, Time
+from api.http.resources.roles.schemas import GrantDefinition
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
+from domain.roles import MAX_GRANTS
 from domain.sub_user import CredentialsMailState
 from projections.sub_users.queries import Sort
 
@@ -35,6 +37,13 @@ class NewSubUser(Request):
     password = NewPassword()
     visible = StrictBoolean(load_default=True)
     access_expires_at = Expiry(allow_none=True, load_default=None)
+    grants = fields.List(
+        fields.Nested(GrantDefinition),
+        allow_none=True,
+        load_default=None,
+        validate=validate.Length(0, MAX_GRANTS),
+        metadata={"description": "All of their grants. Without them: the role Operator on everything."},
+    )
 
 
 class SubUserPatch(Request):
