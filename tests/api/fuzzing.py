@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from random import randrange
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from urllib.parse import quote
@@ -21,6 +22,8 @@ from api.deprecated_names import Kind, deprecated_names
 from api.http import downloads
 from api.http.authentication import MAX_PERSON_LENGTH
 from application.commands.api_keys import Scope
+from domain.permission_catalogue import INITIAL_CATALOGUE, MAX_PERMISSIONS
+from domain.roles import OPERATOR
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
 
 if TYPE_CHECKING:
@@ -126,11 +129,14 @@ class RequestDirector:
         self._account = self._new_account()
         self._signed_position = clients.sign_checkpoint()
         self._sub_user: SubUser | None = None
+        self._role_id = self._account.create_role()
         self._path_parameters: Mapping[str, Callable[[], dict[str, str]]] = {
             "close_account": self._new_account_parameters,
             "change_account": self._new_account_parameters,
             "change_sub_user_limit": self._new_account_parameters,
             "delete_sub_user": self._new_sub_user_parameters,
+            "delete_role": self._new_role_parameters,
+            "revoke_grant": self._new_grant_parameters,
             **dict.fromkeys(WEBHOOK_OPERATIONS, self._new_webhook_parameters),
         }
         self._adjustments: Mapping[str, Callable[[Case[Any]], None]] = {
@@ -138,6 +144,17 @@ class RequestDirector:
             "log_out": self._with_new_session,
             "log_in": self._with_credentials,
             "introspect_session": self._with_token,
+            "list_session_resources": self._with_new_session,
+            "create_sub_user": _with_valid_grants,
+            "grant_role": _with_valid_grants,
+            "replace_grants": _with_valid_grants,
+            "create_role": _with_grantable_permissions,
+            "change_role": _with_grantable_permissions,
+            "replace_permissions": _with_initial_permissions,
+            "list_access": _about_whole_resource,
+            "search_subjects": self._in_account,
+            "search_resources": _from_first_page,
+            "evaluate_several": _with_complete_evaluations,
             "record_activities": self._about_sub_user,
             "record_usage": self._about_sub_user,
             "get_usage": _remove_days,
@@ -190,7 +207,21 @@ class RequestDirector:
         return sub_user
 
     def _shared_parameters(self) -> dict[str, str]:
-        return {"account_id": self._account.account_id, "sub_user_id": self._usable_sub_user().sub_user_id}
+        return {
+            "account_id": self._account.account_id,
+            "sub_user_id": self._usable_sub_user().sub_user_id,
+            "role_id": self._role_id,
+        }
+
+    def _new_role_parameters(self) -> dict[str, str]:
+        return {**self._shared_parameters(), "role_id": self._account.create_role()}
+
+    def _new_grant_parameters(self) -> dict[str, str]:
+        sub_user = self._usable_sub_user()
+        (grant,) = sub_user.set_grants(
+            {"role_id": str(OPERATOR), "expires_at": f"2099-01-01T00:00:{randrange(60):02}Z"}
+        )
+        return {**self._shared_parameters(), "grant_id": grant["grant_id"]}
 
     def _new_account_parameters(self) -> dict[str, str]:
         return {"account_id": self._clients.register_account().account_id}
@@ -215,6 +246,12 @@ class RequestDirector:
     def _with_token(self, case: Case[Any]) -> None:
         if isinstance(case.body, dict):
             case.body["token"] = self._usable_sub_user().new_token()
+            if {"permission", "resource"} & set(case.body):
+                case.body["permission"] = "assistants"
+
+    def _in_account(self, case: Case[Any]) -> None:
+        body: Any = case.body
+        body["context"]["account_id"] = self._account.account_id
 
     def _with_valid_receiver(self, case: Case[Any]) -> None:
         """Set an allowed URL and an existing account, which webhooks of portal keys need."""
@@ -239,6 +276,55 @@ class RequestDirector:
         sub_user_id = self._usable_sub_user().sub_user_id
         for report in body.get("activities") or body.get("usage") or [body]:
             report["sub_user_id"] = sub_user_id
+
+
+def _with_valid_grants(case: Case[Any]) -> None:
+    """Set roles and resource types that exist, and expiries in the future."""
+    body: Any = case.body
+    for grant in (body["grants"] or []) if "grants" in body else [body] if "role_id" in body else []:
+        grant["role_id"] = str(OPERATOR)
+        if grant.get("resource"):
+            grant["resource"]["type"] = "assistant"
+        if grant.get("expires_at"):
+            grant["expires_at"] = "2099-01-01T00:00:00Z"
+
+
+def _with_grantable_permissions(case: Case[Any]) -> None:
+    """Set permissions of the catalogue, and a name that no other role has."""
+    body: Any = case.body
+    if "permissions" in body:
+        body["permissions"] = body["permissions"] and ["assistants"]
+    if "name" in body:
+        body["name"] = uuid4().hex
+
+
+def _with_initial_permissions(case: Case[Any]) -> None:
+    """Keep the permissions of the initial catalogue, which other requests name."""
+    body: Any = case.body
+    initial = [asdict(permission) for permission in INITIAL_CATALOGUE.permissions]
+    names = {permission["name"] for permission in initial}
+    others = {permission["name"]: permission for permission in body["permissions"] if permission["name"] not in names}
+    body["permissions"] = [*initial, *others.values()][:MAX_PERMISSIONS]
+    body["remove_from_roles"] = True
+
+
+def _about_whole_resource(case: Case[Any]) -> None:
+    """Remove the type or the id of a resource that lacks the other."""
+    if ("resource_type" in case.query) != ("resource_id" in case.query):
+        for name in ("resource_type", "resource_id"):
+            case.query.pop(name, None)
+
+
+def _from_first_page(case: Case[Any]) -> None:
+    body: Any = case.body
+    (body.get("page") or {}).pop("token", None)
+
+
+def _with_complete_evaluations(case: Case[Any]) -> None:
+    """Set the parts that an evaluation may lack."""
+    body: Any = case.body
+    entity = {"type": "assistant", "id": "a-1"}
+    body |= {"subject": entity, "action": {"name": "assistants"}, "resource": entity} | body
 
 
 def remove_state_dependent_values(case: Case[Any]) -> None:
@@ -320,7 +406,12 @@ def is_uuid(value: object) -> bool:
 
 
 def fuzz(
-    clients: ApiClients, *, phases: set[str], examples: int, seed: int | None = None, path_pattern: str = "^/v1/"
+    clients: ApiClients,
+    *,
+    phases: set[str],
+    examples: int,
+    seed: int | None = None,
+    path_pattern: str = "^/(v1|access)/",
 ) -> Findings:
     """Run Schemathesis on the operations whose path matches the pattern, and return its findings."""
     config = SchemathesisConfig.from_dict(

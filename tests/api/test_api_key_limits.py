@@ -19,6 +19,20 @@ if TYPE_CHECKING:
     from tests.conftest import TravelingClock
 
 ROUTES_WITH_SCOPES = [route for route in routes() if route.scopes]
+FOR_EVERY_KEY = {"GET /v1/api-keys/current", "GET /v1/permissions"}
+"""Routes about the key itself, and about what all accounts have in common."""
+
+ANSWERS_ABOUT_UNKNOWN_SUB_USERS = {
+    "POST /access/v1/evaluation": {"decision": False, "context": {"missing": "access"}},
+    "POST /access/v1/evaluations": {"evaluations": [{"decision": False, "context": {"missing": "access"}}] * 2},
+    "POST /access/v1/search/resource": {
+        "page": {"next_token": "", "count": 0},
+        "context": {"all": False},
+        "results": [],
+    },
+    "POST /access/v1/search/action": {"results": []},
+}
+"""AuthZEN responses about a sub-user whom the key must not know: those about one who does not exist."""
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +102,17 @@ def test_key_of_one_account_has_no_access_to_others(clients: ApiClients, sub_use
         if route.rule == "/oauth2/introspect":
             assert client.post(path, data={"token": token}).json == {"active": False}
             continue
-        if route.rule == "/v1/api-keys/current":  # about the key itself
+        if str(route) in FOR_EVERY_KEY:
+            assert client.get(path).status_code == 200
+            continue
+        if str(route) in ANSWERS_ABOUT_UNKNOWN_SUB_USERS:
+            assert client.post(path, **request).json == ANSWERS_ABOUT_UNKNOWN_SUB_USERS[str(route)]
+            assert clients.portal.post(path, **request).json != ANSWERS_ABOUT_UNKNOWN_SUB_USERS[str(route)]
             continue
         if str(route) == "POST /v1/webhooks":
             request["json"]["account_id"] = sub_user.account.account_id
-        response = client.request(route.method, path, headers={"Session-Token": token}, **request)
+        headers = {"Session-Token": token}
+        response = client.request(route.method, path, headers=headers, query_string=route.valid_query, **request)
         require_problem(response, 403, "account-not-allowed")
         if webhook_path is not None:
             clients.portal.delete(webhook_path)

@@ -19,9 +19,19 @@ QUERY_PARAMETERS = {
         *("sub_user_id", "action", "actor_type", "actor_id", "since", "until", "limit", "cursor"),
     ],
     "GET /v1/accounts/{account_id}/usage": ["since", "until", "visibility"],
+    "GET /v1/accounts/{account_id}/access": ["permission", "resource_type", "resource_id", "as_of"],
 }
+OTHER_PARAMETERS = {
+    "GET /v1/accounts/{account_id}/access": {
+        "permission": "assistants",
+        "resource_type": "assistant",
+        "resource_id": "a-1",
+    },
+}
+"""Parameters that a request needs in addition to the one that is tested."""
+
 ROUTES_AND_PARAMETERS = [(route, name) for route in routes() for name in QUERY_PARAMETERS.get(str(route), [])]
-ROUTES = [route for route in routes() if route.rule.startswith("/v1/")]
+ROUTES = [route for route in routes() if route.rule.startswith(("/v1/", "/access/"))]
 SHORT_QUERIES = {
     "GET /v1/events": "?limit=1",
     "GET /v1/events/stream": "?after={end}",
@@ -59,6 +69,14 @@ def sub_user(clients: ApiClients) -> SubUser:
     return clients.register_account().create_active()
 
 
+def url(route: Route, sub_user: SubUser, name: str, value: str) -> str:
+    """Return the URL of a list of the sub-user's account, with a parameter whose value is percent-encoded."""
+    others = {**OTHER_PARAMETERS.get(str(route), {})}
+    others.pop(name, None)
+    query = "&".join(f"{key}={text}" for key, text in {**others, name: value}.items())
+    return f"{route.path(account_id=sub_user.account.account_id)}?{query}"
+
+
 @pytest.mark.parametrize(
     ("route", "name"), ROUTES_AND_PARAMETERS, ids=[f"{route} {name}" for route, name in ROUTES_AND_PARAMETERS]
 )
@@ -69,8 +87,7 @@ def test_control_characters_and_overlong_values_are_refused(
     clients: ApiClients, sub_user: SubUser, route: Route, name: str, value: str
 ) -> None:
     """The problem names the parameter."""
-    path = route.path(account_id=sub_user.account.account_id)
-    response = clients.portal.get(f"{path}?{name}={value}")
+    response = clients.portal.get(url(route, sub_user, name, value))
     require_problem(response, 422, "invalid-input", name)
 
 
@@ -82,8 +99,7 @@ def test_invalid_percent_encoding_is_harmless(
     clients: ApiClients, sub_user: SubUser, route: Route, name: str, value: str
 ) -> None:
     """The value is either refused or treated as text that matches nothing."""
-    path = route.path(account_id=sub_user.account.account_id)
-    response = clients.portal.get(f"{path}?{name}={value}")
+    response = clients.portal.get(url(route, sub_user, name, value))
     if response.status_code == 422:
         require_problem(response, 422, "invalid-input", name)
     else:
@@ -123,11 +139,11 @@ def test_repeated_parameter_is_refused(clients: ApiClients, sub_user: SubUser, q
     require_problem(response, 422, "invalid-input", query.partition("=")[0])
 
 
-@pytest.mark.parametrize("route", [route for route, name in ROUTES_AND_PARAMETERS if name == "limit"], ids=str)
+@pytest.mark.parametrize("route", [route for route in routes() if str(route) in QUERY_PARAMETERS], ids=str)
 @pytest.mark.parametrize("name", ["unknown", "Limit", "limit%00", "limit%20", "%ff", "", "a[b]", "x" * 9000])
 def test_unknown_parameter_is_refused(clients: ApiClients, sub_user: SubUser, route: Route, name: str) -> None:
     """Otherwise a misspelled filter would be ignored silently."""
-    response = clients.portal.get(f"{route.path(account_id=sub_user.account.account_id)}?{name}=1")
+    response = clients.portal.get(url(route, sub_user, name, "1"))
     problem: Any = response.json
     assert response.status_code == 422
     assert len(problem["errors"]) == 1

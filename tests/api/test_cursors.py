@@ -14,6 +14,7 @@ from api.bootstrap.testing.followers import running_followers
 from api.console.cookies import SESSION
 from api.console.current_user import authenticate_visitor
 from application.commands.api_keys import Scope
+from domain.roles import OPERATOR
 from tests.api.clients import ApiClient, ApiClients, require_problem
 from tests.api_keys import add_api_key
 from tests.builders import PORTAL
@@ -22,8 +23,10 @@ from tests.postgres import fetch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from werkzeug.test import TestResponse
+
     from api.bootstrap.service import Service
-    from tests.api.clients import Account
+    from tests.api.clients import Account, SubUser
     from tests.conftest import TravelingClock
 
 ONE_PER_PAGE = {"limit": 1}
@@ -37,6 +40,7 @@ LISTS: dict[str, tuple[Scope, dict[str, Any]]] = {
     "/v1/audit/checkpoints": (Scope.AUDITOR, ONE_PER_PAGE),
     "/v1/webhooks": (Scope.PORTAL, ONE_PER_PAGE),
     "/v1/webhooks/{webhook_id}/deliveries": (Scope.PORTAL, ONE_PER_PAGE),
+    "/v1/sessions/current/resources": (Scope.PORTAL, {**ONE_PER_PAGE, "permission": "assistants"}),
     "/v1/accounts/{account_id}/export": (Scope.AUDITOR, {"format": "csv"}),
     "/v1/audit/export": (Scope.AUDITOR, {"format": "csv"}),
 }
@@ -54,9 +58,13 @@ def clients_with_clock(build: Callable[..., Service], clock: TravelingClock) -> 
         yield ApiClients.of(service)
 
 
-def create_two_of_everything(clients: ApiClients, account: Account) -> dict[str, str]:
-    """Create two items for every list, and return the ids for the paths."""
+def create_two_of_everything(clients: ApiClients, account: Account) -> tuple[dict[str, str], SubUser]:
+    """Create two items for every list, and return the ids for the paths, and a sub-user who can log in."""
     clients.register_account()
+    sub_user = account.create_with_own_password()
+    sub_user.set_grants(
+        *({"role_id": str(OPERATOR), "resource": {"type": "assistant", "id": name}} for name in ("a-1", "a-2"))
+    )
     for email in (EMAIL, f"x.{EMAIL}"):
         account.create_sub_user(name=NAME, surname=SURNAME, email=email)
         clients.sign_checkpoint()
@@ -72,7 +80,13 @@ def create_two_of_everything(clients: ApiClients, account: Account) -> dict[str,
             webhook_id,
             clients.service.clock(),
         )
-    return {"account_id": account.account_id, "webhook_id": webhook_id}
+    return {"account_id": account.account_id, "webhook_id": webhook_id}, sub_user
+
+
+def get(reader: ApiClient, url: str, query: dict[str, Any], sub_user: SubUser) -> TestResponse:
+    """Get a page, with a new session if it is about one."""
+    headers = {"Session-Token": sub_user.new_token()} if url.startswith("/v1/sessions/") else {}
+    return reader.get(url, query_string=query, headers=headers)
 
 
 def test_every_path_with_a_cursor_is_listed(clients: ApiClients) -> None:
@@ -90,31 +104,30 @@ def test_cursor_is_bound_to_its_reader_and_expires_after_a_day(
 ) -> None:
     """Another key of the same scope is refused."""
     account = clients_with_clock.register_account()
-    ids = create_two_of_everything(clients_with_clock, account)
+    ids, sub_user = create_two_of_everything(clients_with_clock, account)
     cursors = {}
     for path, (scope, first_query) in LISTS.items():
         reader, other_reader = clients_with_clock.with_scope(scope), client_with_new_key(clients_with_clock, scope)
         url = path.format(**ids)
         query = {**first_query, "account_id": account.account_id} if path == "/v1/webhooks" else first_query
-        first_page = reader.get(url, query_string=query)
+        first_page = get(reader, url, query, sub_user)
         assert first_page.status_code == 200, (path, first_page.text)
         cursor = first_page.headers.get("Export-Cursor") or first_page.json["next_cursor"]  # type: ignore[index]
         assert cursor, path
         assert len(cursor) <= 300, path
         require_opaque(cursor)
-        assert reader.get(url, query_string={**query, "cursor": cursor}).status_code == 200, path
-        problem = require_problem(
-            other_reader.get(url, query_string={**query, "cursor": cursor}), 422, "invalid-input", "cursor"
-        )
+        next_query = {**query, "cursor": cursor}
+        assert get(reader, url, next_query, sub_user).status_code == 200, path
+        problem = require_problem(get(other_reader, url, next_query, sub_user), 422, "invalid-input", "cursor")
         assert "begin with the first page" in str(problem)
-        cursors[path] = (reader, url, {**query, "cursor": cursor})
+        cursors[path] = (reader, url, next_query)
 
     clock.advance(hours=23)
     for reader, url, query in cursors.values():
-        assert reader.get(url, query_string=query).status_code == 200, url
+        assert get(reader, url, query, sub_user).status_code == 200, url
     clock.advance(hours=1)
     for reader, url, query in cursors.values():
-        problem = require_problem(reader.get(url, query_string=query), 422, "invalid-input", "cursor")
+        problem = require_problem(get(reader, url, query, sub_user), 422, "invalid-input", "cursor")
         assert "has expired" in str(problem)
 
 

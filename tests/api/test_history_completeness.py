@@ -10,6 +10,7 @@ import pytest
 
 from api.cli import MODULE_BY_COMMAND
 from application.commands.webhooks import DisableReason
+from domain.roles import VIEWER
 from tests.api.clients import OWN_PASSWORD, ApiClients, SubUser
 from tests.api.route_table import routes
 from tests.postgres import fetch
@@ -32,6 +33,20 @@ def enable(clients: ApiClients, sub_user: SubUser) -> TestResponse:
     path = create_webhook(clients, sub_user)
     clients.service.commands.webhook_disabling.disable(UUID(path.rpartition("/")[2]), DisableReason.FAILING)
     return clients.portal.post(f"{path}/enable")
+
+
+def path_of_role(sub_user: SubUser) -> str:
+    return f"{sub_user.account.path}/roles/{sub_user.account.create_role('assistants')}"
+
+
+def replace_catalogue(clients: ApiClients, _: SubUser) -> TestResponse:
+    """Replace the permission catalogue by one with another label, and then by the former one again."""
+    former: Any = clients.portal.get("/v1/permissions").json
+    first, *others = former["permissions"]
+    changed = {**first, "labels": {**first["labels"], "en": "Build assistants"}}
+    response = clients.portal.put("/v1/permissions", json={"permissions": [changed, *others]})
+    clients.portal.put("/v1/permissions", json={"permissions": former["permissions"]})
+    return response
 
 
 def report(sub_user: SubUser, **fields: Any) -> dict[str, Any]:
@@ -68,6 +83,25 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/sessions": lambda clients, sub_user: (
         clients.portal.delete(f"{sub_user.path}/sessions")
     ),
+    "POST /v1/accounts/{account_id}/roles": lambda clients, sub_user: clients.portal.post(
+        f"{sub_user.account.path}/roles", json={"name": "Editors", "permissions": ["assistants"]}
+    ),
+    "PATCH /v1/accounts/{account_id}/roles/{role_id}": lambda clients, sub_user: clients.portal.patch(
+        path_of_role(sub_user), json={"permissions": ["tools"]}
+    ),
+    "DELETE /v1/accounts/{account_id}/roles/{role_id}": lambda clients, sub_user: clients.portal.delete(
+        path_of_role(sub_user)
+    ),
+    "POST /v1/accounts/{account_id}/sub-users/{sub_user_id}/grants": lambda clients, sub_user: clients.portal.post(
+        f"{sub_user.path}/grants", json={"role_id": str(VIEWER)}
+    ),
+    "PUT /v1/accounts/{account_id}/sub-users/{sub_user_id}/grants": lambda clients, sub_user: clients.portal.put(
+        f"{sub_user.path}/grants", json={"grants": []}
+    ),
+    "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/grants/{grant_id}": lambda clients, sub_user: (
+        clients.portal.delete(f"{sub_user.path}/grants/{sub_user.sub_user_id}")
+    ),
+    "PUT /v1/permissions": replace_catalogue,
     "POST /v1/sessions": lambda _, sub_user: sub_user.log_in(),
     "DELETE /v1/sessions/current": lambda clients, sub_user: clients.portal.delete(
         "/v1/sessions/current", headers={"Session-Token": sub_user.new_token()}
@@ -95,6 +129,8 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     ),
 }
 ROUTES_WITHOUT_EVENT = {
+    **dict.fromkeys(("POST /access/v1/evaluation", "POST /access/v1/evaluations"), "read-only"),
+    **{f"POST /access/v1/search/{what}": "read-only" for what in ("subject", "resource", "action")},
     "POST /v1/sessions/introspect": "read-only",
     "POST /oauth2/introspect": "read-only",
     "POST /v1/webhooks/{webhook_id}/test": "sends a request, and changes nothing",

@@ -301,7 +301,7 @@ def test_activity_of_another_accounts_sub_user_is_refused(clients: ApiClients, a
     assert len(account.audit_log_rows()) == 1
 
 
-@each_route([route for route in ROUTES if route.rule.startswith("/v1/")])
+@each_route([route for route in ROUTES if route.rule.startswith(("/v1/", "/access/"))])
 def test_responses_have_security_headers(clients: ApiClients, route: Route) -> None:
     """Refusals have them too."""
     for client in (clients.anonymous, clients.portal, clients.support, clients.auditor):
