@@ -60,6 +60,11 @@ class Route:
     def parameters(self) -> list[str]:
         return re.findall(r"<(?:\w+:)?(\w+)>", self.rule)
 
+    @property
+    def harmless_headers(self) -> dict[str, str]:
+        """Headers with which a valid request does not change what all accounts share."""
+        return {"If-Match": '"999999"'} if str(self) == "PUT /v1/permissions" else {}
+
     def path(self, **ids: object) -> str:
         """Return the path with these ids; missing ids are replaced by one that does not exist."""
         return self.documented_path.format(**{**dict.fromkeys(self.parameters, EXAMPLE_ID), **ids})

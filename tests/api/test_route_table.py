@@ -305,7 +305,8 @@ def test_activity_of_another_accounts_sub_user_is_refused(clients: ApiClients, a
 def test_responses_have_security_headers(clients: ApiClients, route: Route) -> None:
     """Refusals have them too."""
     for client in (clients.anonymous, clients.portal, clients.support, clients.auditor):
-        response = client.request(route.method, path_of_missing_resources(route), **route.body_about(EXAMPLE_ID))
+        path, body = path_of_missing_resources(route), route.body_about(EXAMPLE_ID)
+        response = client.request(route.method, path, headers=route.harmless_headers, **body)
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"

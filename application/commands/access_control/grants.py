@@ -193,9 +193,7 @@ class GrantChanges:
         default = default_grant(self.sub_user_id, self.account.version)
         self.give(new_grants, [GrantRecord(default, self.at, label=None, reason=None)], keeps_others=False)
 
-    def give(
-        self, new_grants: Iterable[NewGrant], records: Sequence[GrantRecord], *, keeps_others: bool
-    ) -> None:
+    def give(self, new_grants: Iterable[NewGrant], records: Sequence[GrantRecord], *, keeps_others: bool) -> None:
         """Give the sub-user roles. `records` are their grants. Those that stay the same are kept.
 
         Others are revoked unless it `keeps_others`, expired ones also if there would be too many. Raises

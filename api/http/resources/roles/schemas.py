@@ -20,6 +20,7 @@ MAX_DESCRIPTION_LENGTH = 500
 MAX_REASON_LENGTH = 500
 MAX_RESOURCE_ID_LENGTH = 200
 
+
 class NewRole(Request):
     """A role to create."""
 

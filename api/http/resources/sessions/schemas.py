@@ -63,7 +63,6 @@ class Introspection(Request):
         metadata={"description": "Whether to return the sub-user's name and e-mail, which takes longer."},
     )
 
-
     @validates_schema
     def require_permission_of_resource(self, data: Any, **_: Any) -> None:
         """Refuse a resource without a permission, which nothing would check."""
