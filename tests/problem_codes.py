@@ -25,4 +25,4 @@ def problem_codes() -> Iterator[str]:
             ):
                 yield value.code
     for file in (ROOT / "api" / "http").rglob("*.py"):
-        yield from re.findall(r'HTTPStatus\.[A-Z_]+,\s+"([a-z-]+)"', file.read_text())
+        yield from re.findall(r'Problem\(\s*(?:HTTPStatus\.[A-Z_]+|status),\s+"([a-z-]+)"', file.read_text())

@@ -251,7 +251,7 @@ class RequestDirector:
 
     def _in_account(self, case: Case[Any]) -> None:
         body: Any = case.body
-        body["context"]["account_id"] = self._account.account_id
+        body["context"] = {"account_id": self._account.account_id}
 
     def _with_valid_receiver(self, case: Case[Any]) -> None:
         """Set an allowed URL and an existing account, which webhooks of portal keys need."""

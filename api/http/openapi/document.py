@@ -82,6 +82,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Id of the request in logs and in the history.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$"},
     },
+    "Repeated-Request-Id": {
+        "required": True,
+        "description": "`X-Request-Id` of the request, unchanged, as AuthZEN demands; without one, a generated id.",
+        "schema": {"type": "string"},
+    },
     "Event-Position": {
         "description": "Position of the recorded event in the history. Absent if the request changed nothing.",
         "schema": {"type": "integer", "minimum": 1},
@@ -238,6 +243,8 @@ def _complete_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> N
     for status, response in operation["responses"].items():
         names = [*common_headers, *(response_headers if status.startswith("2") else HEADERS_BY_STATUS.get(status, ()))]
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        if "authzen" in operation["tags"]:
+            response["headers"]["X-Request-Id"] = {"$ref": "#/components/headers/Repeated-Request-Id"}
     contents = [response.get("content", {}) for response in operation["responses"].values()]
     for media_type in _media_types([*contents, operation.get("requestBody", {}).get("content", {})]):
         _, _, schema_name = media_type["schema"]["$ref"].rpartition("/")
