@@ -135,7 +135,8 @@ def test_resources_are_listed_page_by_page(grace: SubUser) -> None:
         {"role_id": str(OPERATOR), "resource": {"type": "tool", "id": "t-1"}},
     ]
     grace.set_grants(*grants, *others)
-    token, listed, cursor = grace.new_token(), [], {}
+    token, listed = grace.new_token(), []
+    cursor: dict[str, str] = {}
     while True:
         page: Any = resources(grace.account, token, limit=3, **cursor).json
         assert page["all"] is False

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from tests.api.clients import Account, ApiClients
 
 PATH = "/v1/permissions"
-EDIT = {"name": "assistants.edit", "resource_type": "assistant"}
-READ = {"name": "assistants.read", "resource_type": "assistant", "reading": True}
-RESERVED = {"name": "billing", "reserved": True}
+EDIT: dict[str, Any] = {"name": "assistants.edit", "resource_type": "assistant"}
+READ: dict[str, Any] = {"name": "assistants.read", "resource_type": "assistant", "reading": True}
+RESERVED: dict[str, Any] = {"name": "billing", "reserved": True}
 NEW = [EDIT, READ, RESERVED]
 
 
@@ -122,7 +122,10 @@ def test_a_permission_in_use_is_withdrawn_only_on_request(
     """Then every role that has it loses it in the same transaction, each with an event of its account."""
     replace(own_clients, NEW)
     editors, readers = own_clients.register_account(), own_clients.register_account()
-    edit_role, both_role = editors.create_role("assistants.edit"), editors.create_role(*(EDIT["name"], READ["name"]))
+    edit_role, both_role = (
+        editors.create_role("assistants.edit"),
+        editors.create_role("assistants.edit", "assistants.read"),
+    )
     read_role = readers.create_role("assistants.read")
     sub_user = editors.create_with_own_password()
     sub_user.set_grants({"role_id": edit_role})
