@@ -11,7 +11,9 @@ from psycopg import sql
 from standardwebhooks import Webhook
 
 from adapters.webhooks.sender import WebhookSender
+from api.http.fields.times import format_time
 from application.workers.webhook_deliveries import DeliveryResult
+from domain.roles import OPERATOR, VIEWER
 from projections.runtime.rebuild import rebuild
 from tests.builders import PORTAL, mailed_password, mails_in_folder
 from tests.postgres import connect, fetch
@@ -250,6 +252,43 @@ def test_commands_continue_the_old_accounts(shared_store: FormerStore) -> None:
     assert [row["action"] for row in reversed(rows)] == [
         *("sub_user.details_changed", "sub_user.activated", "sub_user.usage_recorded", "sub_user.created")
     ]
+
+
+def test_old_sub_users_have_the_default_grant_and_deleted_ones_none(store: FormerStore) -> None:
+    """Access at the time of recording, which the events alone decide, is that of the rows."""
+    registered = fetch(store.url, "SELECT originator_id FROM stored_events WHERE topic = 'MainAccountRegistered'")
+    sub_user_ids = set()
+    for (account_id,) in registered:
+        account = store.service.main_accounts.load(account_id)
+        for sub_user_id, sub_user in account.sub_users.items():
+            grants = store.ask("GET", f"/v1/accounts/{account_id}/sub-users/{sub_user_id}/grants").json["items"]
+            assert grants == [
+                {
+                    "grant_id": str(sub_user_id),
+                    "role_id": str(OPERATOR),
+                    "resource": None,
+                    "expires_at": None,
+                    "granted_at": format_time(sub_user.created_at),
+                    "reason": None,
+                }
+            ]
+        sub_user_ids |= set(account.sub_users)
+        access = f"/v1/accounts/{account_id}/access?permission=assistants"
+        assert store.ask("GET", access).json == store.ask("GET", f"{access}&as_of={format_time(store.clock())}").json
+    assert {row for (row,) in fetch(store.url, "SELECT sub_user_id FROM role_grants")} == sub_user_ids
+    holders = store.ask("GET", f"{store.path('company')}/access?permission=assistants").json["items"]
+    assert str(store.id("olga")) in {holder["sub_user_id"] for holder in holders}
+
+
+def test_old_sessions_keep_their_permissions_and_follow_new_roles(store: FormerStore) -> None:
+    body = {"token": store.secrets["session"], "permission": "assistants"}
+    session = store.ask("POST", "/v1/sessions/introspect", body).json
+    assert session["permissions"] == ["assistants", "tools", "rag_collections", "statistics", "reports"]
+    assert session["allowed"] is True
+    grants = f"/v1/accounts/{session['account_id']}/sub-users/{session['sub_user_id']}/grants"
+    assert store.ask("PUT", grants, {"grants": [{"role_id": str(VIEWER)}]}).status == 200
+    session = store.ask("POST", "/v1/sessions/introspect", body).json
+    assert (session["permissions"], session["allowed"]) == (["statistics", "reports"], False)
 
 
 def test_email_of_an_old_sub_user_changes(store: FormerStore) -> None:
