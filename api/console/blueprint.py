@@ -15,10 +15,20 @@ from api.console.monitoring import monitoring_page
 from api.console.pages import STATIC, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
-from api.console.roles import editor, give, grants, take_away
+from api.console.roles import editor
 from api.console.roles import overview as role_overview
 from api.console.sign_in import console_link, login, own_password
-from api.console.sub_users import add, delete, details, edit, overview, send_again
+from api.console.sub_users import (
+    add,
+    delete,
+    details,
+    edit,
+    give_role,
+    grants,
+    overview,
+    send_again,
+    take_away_role,
+)
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -41,12 +51,12 @@ PAGES = (
     delete_role,
     edit,
     editor,
-    give,
+    give_role,
     grants,
     overview,
     role_overview,
-    take_away,
     details,
+    take_away_role,
     send_again,
     usage,
 )

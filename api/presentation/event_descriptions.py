@@ -14,12 +14,14 @@ from api.presentation import times, translations
 from application.commands.audit_access import OPERATOR
 from application.commands.resources import ERASED
 from domain.event_metadata import ActorType
+from domain.roles import BUILT_IN_ROLES
 from domain.sub_user import Notice
 from projections.audit_log.actions import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import tzinfo
+    from uuid import UUID
 
     from projections.audit_log.rows import AuditRow
 
@@ -35,8 +37,7 @@ SENTENCE_DETAILS = (
     "included_tokens",
     "threshold",
     "llm_tokens",
-    "resource_type",
-    "resource_id",
+    "expires_at",
 )
 """Names of the details that sentences have placeholders for."""
 
@@ -65,7 +66,8 @@ def _erased_person(row: AuditRow) -> str:
 
 
 def _scope_of_grant(row: AuditRow) -> str:
-    return "resource" if row.details.get("resource_id") else "everything"
+    scope = "resource" if row.details.get("resource_id") else "everything"
+    return f"{scope}_until" if row.details.get("expires_at") else scope
 
 
 VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
@@ -112,7 +114,7 @@ class EventDescriptions:
         key = f"actions.sentence.{row.action}"
         if row.action in VARIANTS:
             key = f"{key}.{VARIANTS[row.action](row)}"
-        return self.translate(key, **persons, **self._placeholders(row.details))
+        return self.translate(key, **persons, **self._placeholders(row.details), **self._role_placeholders(row))
 
     def subject(self, row: AuditRow, name_by_id: Mapping[str, str], place: Place = Place.WITHIN) -> str:
         """Return the name of the row's sub-user, or "a deleted person"."""
@@ -171,6 +173,30 @@ class EventDescriptions:
         if "conversation_ms" in details:
             values["minutes"] = times.format_number(times.minutes(details["conversation_ms"]), self.language)
         return values
+
+    def _role_placeholders(self, row: AuditRow) -> dict[str, str]:
+        """Return the values of the placeholders for a role, and for the resource of a grant."""
+        values = {}
+        if role_id := row.details.get("role_id"):
+            values["role"] = self._role(role_id, row.role_name)
+        if resource_id := row.details.get("resource_id"):
+            values["resource"] = self._resource(row.details["resource_type"], resource_id, row.details)
+        return values
+
+    def _role(self, role_id: UUID, name: str | None) -> str:
+        """Return the name of a role; its id if its events no longer have the name."""
+        if role_id in BUILT_IN_ROLES:
+            return self.translate(f"roles.built_in.{BUILT_IN_ROLES[role_id]}.name")
+        return name if name is not None and name != ERASED else str(role_id)
+
+    def _resource(self, resource_type: str, resource_id: str, details: Mapping[str, Any]) -> str:
+        """Return the type of a resource in words, its name for people if the event has one, and its id."""
+        key = f"roles.resource_type.{resource_type}"
+        kind = self.translate(key) if translations.has_text(self.language, key) else resource_type
+        label = details.get("resource_label")
+        if label is None or label == ERASED:
+            return self.translate("actions.resource.unnamed", type=kind, id=resource_id)
+        return self.translate("actions.resource.named", type=kind, id=resource_id, label=label)
 
     def translate(self, key: str, /, **values: Any) -> str:
         """Return a text in this language."""

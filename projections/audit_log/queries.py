@@ -12,6 +12,7 @@ from adapters.postgres.sql_files import statements
 from domain.events import REPORTED_TOPICS
 from domain.refusals import AccountNotFound
 from projections.audit_log.held_names import held_names
+from projections.audit_log.role_names import role_names
 from projections.audit_log.rows import audit_row, index_entry_of, person_ids_of
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ class AuditQueries:
         )
         names = self._names(account_id)
         names |= held_names(self._database, entries, names)
+        names |= role_names(self._database, self._mapper, entries, [event for _, event in events])
         return [audit_row(position, event, index_entry, entries, names) for position, event, index_entry in indexed]
 
     def _event(self, row: DictRow) -> AnyEvent:

@@ -48,6 +48,8 @@ class AuditRow:
     details: Any
     subject_name: str | None = field(default=None, repr=False)
     """Name of the sub-user that the row is about, for descriptions."""
+    role_name: str | None = field(default=None, repr=False)
+    """Name of the role that the row mentions, for descriptions. Built-in roles have none."""
 
 
 def index_entry_of(event: events.AnyEvent) -> AuditIndexEntry:
@@ -76,7 +78,10 @@ def audit_row(
     entries: Mapping[UUID, VaultEntry],
     names: Mapping[str, str],
 ) -> AuditRow:
-    """Return the audit row of an event, decrypted with the data keys that still exist; `names` are names by id."""
+    """Return the audit row of an event, decrypted with the data keys that still exist.
+
+    `names` are those of people and roles, by id.
+    """
     decrypted = {name: decrypt_event_field(event, name, entries) for name in encrypted_fields(type(event))}
     is_activity = isinstance(event, events.SubUserActivityRecorded)
     details = (
@@ -97,6 +102,7 @@ def audit_row(
         reason=decrypted.get("reason"),
         details=details,
         subject_name=names.get(str(index_entry.sub_user_id)),
+        role_name=names.get(str(getattr(event, "role_id", None))),
     )
 
 

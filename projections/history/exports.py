@@ -15,6 +15,7 @@ from adapters.postgres.sql_files import statements
 from application.errors import InvalidValue, NoCheckpointYet
 from application.transparency.verifiable_export import ExportSelection, end_line
 from projections.audit_log.held_names import held_names
+from projections.audit_log.role_names import role_names
 from projections.audit_log.rows import audit_row, index_entry_of, person_ids_of
 from projections.history.event_pager import EventPager
 from projections.transparency.proofs import whole_lines
@@ -192,7 +193,9 @@ class Export:
         ]
         person_ids = {person_id for _, _, index_entry in selected for person_id in person_ids_of(index_entry)}
         vault_entries = self._source.vault.entries(list(person_ids))
+        mentioning_events = [event for _, event, _ in selected]
         names = self._names(person_ids, vault_entries)
+        names |= role_names(self._source.database, self._source.mapper, vault_entries, mentioning_events)
         return [
             ExportedEvent(
                 recorded_event,

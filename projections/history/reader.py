@@ -216,15 +216,16 @@ class HistoryReader:
         names: Mapping[str, str],
     ) -> HistoryEntry:
         before, at, subject_id = self.cursor.account, event.timestamp, index_entry.sub_user_id
+        role_id = getattr(event, "role_id", None)
         # `_apply` changes the account in place, so read the state before it first.
         fields_before, names_before = (
             subject_fields(before, subject_id, at),
-            names_in(before, subject_id, vault_entries),
+            names_in(before, subject_id, vault_entries, role_id),
         )
         if isinstance(event, events.Event):
             self._apply(event)
         after = self.cursor.account
-        all_names = {**names, **names_in(after, subject_id, vault_entries), **names_before}
+        all_names = {**names, **names_in(after, subject_id, vault_entries, role_id), **names_before}
         return HistoryEntry(
             row=audit_row(stored_row["position"], event, index_entry, vault_entries, all_names),
             version=event.originator_version if _is_in_account_stream(event) else None,
@@ -247,12 +248,18 @@ def apply_after_gap(account: MainAccount | None, event: events.Event) -> MainAcc
 
 
 def names_in(
-    account: MainAccount | None, sub_user_id: UUID | None, vault_entries: Mapping[UUID, VaultEntry]
+    account: MainAccount | None,
+    sub_user_id: UUID | None,
+    vault_entries: Mapping[UUID, VaultEntry],
+    role_id: UUID | None = None,
 ) -> dict[str, str]:
-    """Return the company name and the name of one sub-user in this state of the account, by id as text."""
+    """Return the company name, and the names of a sub-user and a role in this state of the account, by id as text."""
     if account is None:
         return {}
     names = {str(account.id): decrypt_field(vault_entries.get(account.id), "company_name", account.company_name)}
+    role = account.roles.get(role_id) if role_id is not None else None
+    if role is not None:
+        names[str(role.role_id)] = decrypt_field(vault_entries.get(account.id), "name", role.name)
     sub_user = account.sub_users.get(sub_user_id) if sub_user_id is not None else None
     if sub_user is not None:
         vault_entry = vault_entries.get(sub_user.sub_user_id)

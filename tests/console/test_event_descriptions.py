@@ -39,7 +39,7 @@ SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "sub_user.credentials_mailed": MAIL_VARIANTS,
     "sub_user.credentials_mail_failed": MAIL_VARIANTS,
     "sub_user.personal_data_erased": {"owner", "sub_user"},
-    "sub_user.role_granted": {"everything", "resource"},
+    "sub_user.role_granted": {"everything", "everything_until", "resource", "resource_until"},
     "sub_user.role_revoked": {"everything", "resource"},
     "audit_log.read": set(ReadTarget),
 }

@@ -13,7 +13,9 @@ from application.command_context import CommandContext
 from application.commands.activities import Activity
 from application.display_text import MAX_COMBINING_MARKS, has_visible_character
 from domain.event_metadata import ActorType
+from domain.roles import OPERATOR
 from tests.api.clients import OWN_PASSWORD, require_problem
+from tests.console.roles import create_role, grants_of, roles_of, set_grants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +51,10 @@ def hostile_sub_user(console: AccountConsole) -> SubUser:
     context = CommandContext(ActorType.SUB_USER, sub_user.sub_user_id, user_agent=HOSTILE_STORED, ip="198.51.100.7")
     activities = [Activity(sub_user_id, "tool.used", HOSTILE_STORED, f'{{"a{RIGHT_TO_LEFT}\u202e": "\u202e\u009b"}}')]
     service.commands.activities.record(account_id, activities, context)
+    role_id = create_role(console.account, HOSTILE, description=HOSTILE)
+    resource = {"type": "assistant", "id": HOSTILE, "label": HOSTILE}
+    grants = [{"role_id": role_id, "resource": resource}, {"role_id": role_id}]
+    set_grants(sub_user, *grants, {"role_id": str(OPERATOR)}, reason=HOSTILE)
     return sub_user
 
 
@@ -56,8 +62,14 @@ def pages(console: AccountConsole, sub_user: SubUser) -> Iterator[Page]:
     owner, sub_user_browser = console.owner(), console.sub_user(sub_user, OWN_PASSWORD)
     for path in ("/account", "/sub-users", f"/sub-users?q={RIGHT_TO_LEFT}", "/monitoring", "/usage", "/login"):
         yield owner.get(path)
-    for path in ("", "/edit", "/delete", "/send-again"):
+    for path in ("", "/edit", "/delete", "/send-again", "/roles", "/roles/new"):
         yield owner.get(f"/sub-users/{sub_user.sub_user_id}{path}")
+    for grant in grants_of(sub_user):
+        yield owner.get(f"/sub-users/{sub_user.sub_user_id}/roles/{grant['grant_id']}/revoke")
+    (role_id,) = [role["role_id"] for role in roles_of(console.account).values() if role["built_in"] is None]
+    for path in ("", "/new", f"/{role_id}/edit", f"/{role_id}/delete"):
+        yield owner.get(f"/roles{path}")
+    yield owner.submit(owner.get(f"/roles/{role_id}/edit"), f"/{role_id}/edit", fingerprint="", description=HOSTILE)
     for path in ("/profile", "/colleagues", "/password", "/login?as=sub-user"):
         yield sub_user_browser.get(path)
     edit = owner.get(f"/sub-users/{sub_user.sub_user_id}/edit")

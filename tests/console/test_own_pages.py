@@ -118,7 +118,7 @@ def test_deactivated_sub_user_is_sent_to_the_login(console: AccountConsole) -> N
     sub_user = console.account.create_with_own_password()
     browser = console.sub_user(sub_user)
     form = browser.get("/password")
-    sub_user.change(active=False)
+    sub_user.change(status="inactive")
 
     for page in (
         browser.submit(form, current_password=OWN_PASSWORD, new_password=NEW_PASSWORD),

@@ -244,9 +244,8 @@ def invalid_values() -> Iterator[tuple[str, str]]:
 
 
 def _is_passed_on(reason: ast.expr) -> bool:
-    """Return whether the reason is a parameter, as for URLs, which no form has, or contains one, as a permission."""
-    values = [reason, *(part.value for part in ast.walk(reason) if isinstance(part, ast.FormattedValue))]
-    return any(isinstance(value, ast.Name) and value.id.islower() for value in values)
+    """Return whether the reason is a parameter, as for URLs, which no form has."""
+    return isinstance(reason, ast.Name) and reason.id.islower()
 
 
 def test_every_command_error_is_translated() -> None:

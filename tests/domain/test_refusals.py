@@ -21,6 +21,7 @@ CODES = {
     "LimitNotRaised": "limit-not-raised",
     "RevisionMismatch": "revision-mismatch",
     "CatalogueChanged": "revision-mismatch",
+    "RoleHasChanged": "revision-mismatch",
     "PermissionInUse": "permission-in-use",
     "RoleNotFound": "role-not-found",
     "RoleNameTaken": "role-name-taken",

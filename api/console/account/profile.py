@@ -8,11 +8,13 @@ from api.console.browsers import browser_name
 from api.console.current_user import SUB_USER, visitor
 from api.console.pages import blueprint, render_page
 from api.console.roles.abilities import shown_abilities
-from api.console.roles.grants import PAGE_SIZE, shown_grants
+from api.console.roles.grants import shown_grants
 from api.console.sign_in.own_session import own_sessions
 
 if TYPE_CHECKING:
     from flask import Response
+
+SHOWN_GRANTS = 50
 
 
 @blueprint.page("/profile", audiences=SUB_USER)
@@ -24,7 +26,7 @@ def profile() -> Response:
         "profile.html",
         active="profile",
         abilities=shown_abilities(sub_user_id),
-        grants=grants[:PAGE_SIZE],
+        grants=grants[:SHOWN_GRANTS],
         grant_count=len(grants),
         sessions=own_sessions(),
         browser_name=browser_name,

@@ -82,8 +82,9 @@ def add_role() -> Response:
             description=values.description,
             permissions=values.permissions,
         )
-    except InvalidValue:
-        return _form_without_permission(form)
+    except InvalidValue as error:
+        form.add_error(error)
+        return _form(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except RoleNameTaken:
         if not _exists(values):
             form.errors["name"] = t("role_form.name_taken")
@@ -109,26 +110,30 @@ def save_role(role_id: UUID) -> Response:
     values = _parse(form, role)
     if values is None:
         return _form(form, role, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _save(form, role, values)
+
+
+def _save(form: Form, role: RoleDetails, values: RoleValues) -> Response:
     try:
         outcome = service().commands.roles.change(
             visitor().account_id,
-            role_id,
+            role.role_id,
             visitor().command_context,
             name=values.name,
             description=values.description,
             permissions=values.permissions,
             if_fingerprint=form["fingerprint"],
         )
-    except InvalidValue:
-        return _form_without_permission(form, role)
+    except InvalidValue as error:
+        form.add_error(error)
+        return _form(form, role, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except RoleNameTaken:
         form.errors["name"] = t("role_form.name_taken")
         return _form(form, role, status=HTTPStatus.CONFLICT)
     except RoleHasChanged:
-        return _form(form, own_role(role_id), status=HTTPStatus.CONFLICT, has_changed=True)
-    if outcome.position is None:
-        return redirect_to("roles", message="roles.unchanged")
-    return redirect_to("roles", message="roles.saved", message_values={"role": values.name})
+        return _form(form, own_role(role.role_id), status=HTTPStatus.CONFLICT, has_changed=True)
+    message = "roles.unchanged" if outcome.position is None else "roles.saved"
+    return redirect_to("roles", message=message, message_values={"role": values.name})
 
 
 def own_role(role_id: UUID) -> RoleDetails:
@@ -144,12 +149,7 @@ def _parse(form: Form, role: RoleDetails | None) -> RoleValues | None:
     texts = form.load_with(TEXTS, {"name": form["name"], "description": form["description"]})
     if "name" in texts and is_name_of_built_in_role(texts["name"]) and (role is None or role.name != texts["name"]):
         form.errors["name"] = t("role_form.name_taken")
-    permissions = _selected(form)
-    if not permissions <= set(service().commands.catalogues.current().grantable):
-        form.errors["permissions"] = t("role_form.permission_gone")
-    if form.errors:
-        return None
-    return RoleValues(texts["name"], texts["description"], permissions)
+    return None if form.errors else RoleValues(texts["name"], texts["description"], _selected(form))
 
 
 def _selected(form: Form) -> frozenset[str]:
@@ -160,12 +160,6 @@ def _exists(values: RoleValues) -> bool:
     """Return whether the account has this role already: the same form was sent twice."""
     roles = service().commands.roles.list(visitor().account_id)
     return values in [RoleValues(role.name, role.description, frozenset(role.permissions)) for role in roles]
-
-
-def _form_without_permission(form: Form, role: RoleDetails | None = None) -> Response:
-    """Show the form after the catalogue changed between its validation and the command."""
-    form.errors["permissions"] = t("role_form.permission_gone")
-    return _form(form, role, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _form(

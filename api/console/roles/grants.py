@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flask import request
-
-from api.console.current_user import OWNER, visitor
-from api.console.pages import blueprint, render_page
+from api.console.current_user import visitor
 from api.console.roles.role_texts import capitalized, resource_type_label, role_name
-from api.console.sub_users.form import find_sub_user
 from api.http.authentication import service
-from api.presentation.full_name import full_name
 from domain.sub_user import has_passed
 
 if TYPE_CHECKING:
@@ -20,13 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from flask import Response
-
     from application.commands.access_control import GrantDetails
-
-PAGE_SIZE = 50
-SHOWN_GRANTS = 10
-"""How many grants other pages than their own show."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +42,6 @@ class ShownGrant:
     has_expired: bool
     granted_at: datetime
     reason: str | None = field(repr=False)
-
-
-@blueprint.page("/sub-users/<uuid:sub_user_id>/roles", audiences=OWNER)
-def grants(sub_user_id: UUID) -> Response:
-    """Show one page of the roles that a sub-user has."""
-    sub_user = find_sub_user(sub_user_id)
-    shown = shown_grants(sub_user_id)
-    page_count = max(1, -(-len(shown) // PAGE_SIZE))
-    number = min(max(1, request.args.get("page", 1, type=int)), page_count)
-    return render_page(
-        "grant_list.html",
-        active="sub_users",
-        sub_user=sub_user,
-        person=full_name(sub_user),
-        grants=shown[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
-        number=number,
-        page_count=page_count,
-    )
 
 
 def shown_grants(sub_user_id: UUID) -> list[ShownGrant]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.console.current_user import visitor
-from api.console.sub_users.form import find_sub_user
 from api.http.authentication import service
 from domain.refusals import SubUserNotFound
 
@@ -37,5 +36,5 @@ def holders_of(role: RoleDetails) -> Holders:
     first = []
     for sub_user_id in sub_user_ids[:SHOWN_HOLDERS]:
         with suppress(SubUserNotFound):  # deleted in the meantime
-            first.append(find_sub_user(sub_user_id))
+            first.append(service().queries.sub_users.sub_user(visitor().account_id, sub_user_id))
     return Holders(first, len(sub_user_ids[SHOWN_HOLDERS:]))

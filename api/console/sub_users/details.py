@@ -12,7 +12,7 @@ from api.console.monitoring.page_event_descriptions import SubUserNames
 from api.console.monitoring.timeline import timeline
 from api.console.pages import blueprint, redirect_to, render_page, visitor_time_zone
 from api.console.roles.abilities import shown_abilities
-from api.console.roles.grants import SHOWN_GRANTS, shown_grants
+from api.console.roles.grants import shown_grants
 from api.console.sub_users.form import find_sub_user, has_expired, has_expired_password, message_values
 from api.http.authentication import service
 from api.presentation.full_name import full_name
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from flask import Response
+
+SHOWN_GRANTS = 10
+"""How many roles the page lists. Another page lists all of them."""
 
 RECENT_EVENTS = 20
 """How many events the page lists. Monitoring lists all of them."""

@@ -81,3 +81,7 @@ WHERE topic IN (
     'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
     'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted',
     'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked');
+
+-- For the names of roles in the audit log, which are only in the events.
+CREATE INDEX stored_events_role_names_idx ON stored_events (originator_id, originator_version)
+WHERE topic IN ('RoleCreated', 'RoleChanged');
