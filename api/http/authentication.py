@@ -19,7 +19,7 @@ from flask import current_app, g, has_app_context, request
 from flask.globals import app_ctx, request_ctx
 
 from api.bootstrap.current_reader import identify_reader
-from api.http.problems import Problem, unprocessable
+from api.http.problems import AUTHZEN_PATH, Problem, unprocessable
 from api.server.response_timing import RESPOND_AT, hold_response_until
 from application.command_context import CommandContext
 from application.commands.api_keys import NO_LIMITS, ApiKey, Scope
@@ -302,5 +302,13 @@ def user_agent(text: str | None) -> str | None:
 
 
 def _add_request_id_header(response: Any) -> Any:
-    response.headers.add("X-Request-Id", app_ctx.g.get("request_id", ""))
+    response.headers.add("X-Request-Id", _echoed_request_id() or app_ctx.g.get("request_id", ""))
     return response
+
+
+def _echoed_request_id() -> str | None:
+    """Return the client's id of an AuthZEN request, which the response must repeat whatever it is."""
+    if not request_ctx.request.path.startswith(AUTHZEN_PATH):
+        return None
+    request_id: str | None = request_ctx.request.environ.get("HTTP_X_REQUEST_ID")
+    return request_id if request_id and request_id.isascii() and request_id.isprintable() else None

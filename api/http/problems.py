@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_SECONDS = "1"
 
+AUTHZEN_PATH = "/access/v1/"
+"""Prefix of the routes of the AuthZEN Authorization API. It demands 400 for every request that is not valid."""
+
 STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.AccountNotFound: HTTPStatus.NOT_FOUND,
     refusals.SubUserNotFound: HTTPStatus.NOT_FOUND,
@@ -114,7 +117,15 @@ def problem_response(problem: Problem) -> Response:
 
 def unprocessable(errors: dict[str, Any]) -> Problem:
     """Return the problem of well-formed but invalid input. `errors` are messages by field."""
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "Some values were refused.", errors=errors)
+    status = HTTPStatus.BAD_REQUEST if request.path.startswith(AUTHZEN_PATH) else HTTPStatus.UNPROCESSABLE_ENTITY
+    return Problem(status, "invalid-input", "Some values were refused.", errors=errors)
+
+
+def unsupported_media_type(detail: str) -> Problem:
+    """Return the problem of a body of another type than `detail` says."""
+    is_authzen = request.path.startswith(AUTHZEN_PATH)
+    status = HTTPStatus.BAD_REQUEST if is_authzen else HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    return Problem(status, "unsupported-media-type", detail)
 
 
 def register_error_handlers(app: Flask) -> None:

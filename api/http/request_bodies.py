@@ -14,7 +14,7 @@ from marshmallow import ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.problems import Problem, unprocessable
+from api.http.problems import Problem, unprocessable, unsupported_media_type
 from api.server.limits import MAX_BODY_BYTES
 from api.strict_parsing import parse_json_float
 
@@ -46,11 +46,7 @@ class BodyParser(FlaskParser):
         if not raw:
             raise _malformed("The body is missing.")
         if req.environ.get("CONTENT_TYPE") != JSON and not (req.is_json and _is_utf_8(req.content_type or "")):
-            raise Problem(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                "unsupported-media-type",
-                "The body must be application/json, in UTF-8.",
-            )
+            raise unsupported_media_type("The body must be application/json, in UTF-8.")
         try:
             body = read_json(raw)
         except RecursionError:
@@ -102,7 +98,7 @@ def read_form(schema: Schema) -> Any:
     """
     current_request = request_ctx.request
     if current_request.mimetype != FORM:
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", f"The body must be {FORM}.")
+        raise unsupported_media_type(f"The body must be {FORM}.")
     try:
         pairs = parse_qsl(current_request.get_data().decode(), keep_blank_values=True, errors="strict")
     except ValueError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask_smorest import Blueprint
 
 from api.http.authentication import requires_scopes
-from api.http.problems import TITLES
+from api.http.problems import AUTHZEN_PATH, TITLES
 from api.http.request_bodies import BodyParser, read_body, read_form, read_query
 from api.strict_parsing import MAX_POSITION
 from application.commands.api_keys import Scope
@@ -135,6 +135,8 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         clients of the API are left out with `is_documented=False`.
         """
         statuses = {*(COMMON_STATUSES if scopes else ()), *problems, *(BODY_STATUSES if body or form else ())}
+        if path.startswith(AUTHZEN_PATH):
+            statuses -= {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
         is_command = RECORDED_POSITION in response_headers
         documentation: dict[str, Any] = {
             "responses": {str(status.value): _problem(status) for status in sorted(statuses)},

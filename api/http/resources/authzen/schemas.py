@@ -5,18 +5,25 @@ Unknown fields and `properties` are ignored, as the specification demands.
 
 from __future__ import annotations
 
+import unicodedata
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
+from api.http.fields.texts import NO_NUL
 from api.http.response_bodies import ResponseBody
 from domain.access_decision import Missing
 
-MAX_EVALUATIONS = 100
-MAX_TEXT_LENGTH = 1000
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-TEXT = validate.Length(1, MAX_TEXT_LENGTH)
+PARTS = ("subject", "action", "resource")
+"""Parts of an evaluation."""
+
+MAX_EVALUATIONS = 100
+DEFAULT_RESULTS, MAX_RESULTS = 200, 1000
+MAX_TEXT_LENGTH = 1000
 
 
 class EvaluationsSemantic(StrEnum):
@@ -25,6 +32,20 @@ class EvaluationsSemantic(StrEnum):
     EXECUTE_ALL = "execute_all"
     DENY_ON_FIRST_DENY = "deny_on_first_deny"
     PERMIT_ON_FIRST_PERMIT = "permit_on_first_permit"
+
+
+class Identifier(fields.String):
+    """An identifier of the client's. PostgreSQL cannot store NUL, and UTF-8 has no unpaired surrogates."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(1, MAX_TEXT_LENGTH), metadata={"pattern": NO_NUL}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if any(character == "\0" or unicodedata.category(character) == "Cs" for character in text):
+            msg = "must not contain NUL or unpaired surrogates"
+            raise ValidationError(msg)
+        return text
 
 
 class AuthzenRequest(Schema):
@@ -37,32 +58,42 @@ class AuthzenRequest(Schema):
 class EntityType(AuthzenRequest):
     """The type of what is searched."""
 
-    type = fields.String(required=True, validate=TEXT)
+    type = Identifier(required=True)
 
 
 class Entity(EntityType):
     """A subject or a resource."""
 
-    id = fields.String(required=True, validate=TEXT)
+    id = Identifier(required=True)
 
 
 class Action(AuthzenRequest):
     """An action: the name of a permission."""
 
-    name = fields.String(required=True, validate=TEXT)
+    name = Identifier(required=True)
 
 
 class Page(AuthzenRequest):
     """Which part of a search result to return."""
 
     token = fields.String(load_default="", validate=validate.Length(0, 2000))
-    limit = fields.Integer(load_default=200, strict=True, validate=validate.Range(1, 1000))
+    limit = fields.Integer(
+        load_default=DEFAULT_RESULTS,
+        strict=True,
+        validate=validate.Range(0),
+        metadata={"description": f"Maximum number of results, at most {MAX_RESULTS} of which are returned."},
+    )
 
 
 class AccountContext(AuthzenRequest):
     """Context of a search for subjects."""
 
-    account_id = fields.UUID(required=True, metadata={"description": "The account whose sub-users are searched."})
+    account_id = fields.UUID(
+        metadata={
+            "description": "The account whose sub-users are searched. Default: the resource if it is an account, else "
+            "the only account for which the API key is allowed."
+        }
+    )
 
 
 class Evaluation(AuthzenRequest):
@@ -81,6 +112,16 @@ class PartialEvaluation(AuthzenRequest):
     resource = fields.Nested(Entity)
 
 
+class BatchElement(fields.Nested):
+    """An element of a request for several decisions. An invalid one is loaded as its errors: the others count."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        try:
+            return super()._deserialize(value, attr, data, **kwargs)
+        except ValidationError as error:
+            return {"errors": error.messages}
+
+
 class EvaluationsOptions(AuthzenRequest):
     """Options of a request for several decisions."""
 
@@ -91,18 +132,20 @@ class Evaluations(PartialEvaluation):
     """A request for several decisions. Without `evaluations`, it is a request for one."""
 
     evaluations = fields.List(
-        fields.Nested(PartialEvaluation), load_default=list, validate=validate.Length(0, MAX_EVALUATIONS)
+        BatchElement(PartialEvaluation), load_default=list, validate=validate.Length(0, MAX_EVALUATIONS)
     )
     options = fields.Nested(EvaluationsOptions, load_default=dict)
 
     @validates_schema
-    def require_complete_evaluations(self, data: Any, **_: Any) -> None:
-        """Refuse an evaluation that lacks a part that the whole request lacks too."""
-        for evaluation in data["evaluations"] or [{}]:
-            for name in ("subject", "action", "resource"):
-                if name not in evaluation and name not in data:
-                    msg = "Missing data for required field."
-                    raise ValidationError(msg, name)
+    def require_complete_evaluation(self, data: Any, **_: Any) -> None:
+        """Refuse a request without `evaluations` that lacks a part."""
+        if not data["evaluations"] and (errors := missing_parts(data)):
+            raise ValidationError(errors)
+
+
+def missing_parts(evaluation: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return messages for the parts that an evaluation lacks."""
+    return {name: ["Missing data for required field."] for name in PARTS if name not in evaluation}
 
 
 class SubjectSearch(AuthzenRequest):
@@ -111,7 +154,7 @@ class SubjectSearch(AuthzenRequest):
     subject = fields.Nested(EntityType, required=True)
     action = fields.Nested(Action, required=True)
     resource = fields.Nested(Entity, required=True)
-    context = fields.Nested(AccountContext, required=True)
+    context = fields.Nested(AccountContext, load_default=dict)
     page = fields.Nested(Page, load_default=dict)
 
 
@@ -131,12 +174,20 @@ class ActionSearch(AuthzenRequest):
     resource = fields.Nested(Entity, required=True)
 
 
+class ErrorAnswer(ResponseBody):
+    """Why an evaluation failed."""
+
+    status = fields.Integer(required=True)
+    message = fields.String(required=True)
+
+
 class DecisionContext(ResponseBody):
-    """Why a decision was made: the grant and its role, or what is missing."""
+    """Why a decision was made: the grant and its role, what is missing, or an error in an element of a batch."""
 
     role_id = fields.UUID()
     grant_id = fields.UUID()
     missing = fields.String(validate=validate.OneOf(list(Missing)))
+    error = fields.Nested(ErrorAnswer)
 
 
 class DecisionAnswer(ResponseBody):
