@@ -8,7 +8,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from api.http.fields.texts import Text
 from api.http.fields.times import Time
-from api.http.resources.permissions.schemas import PERMISSION_NAME, RESOURCE_TYPE
+from api.http.resources.permissions.schemas import PermissionName, ResourceType
 from api.http.resources.roles.schemas import MAX_RESOURCE_ID_LENGTH
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Paging, Query
@@ -17,7 +17,7 @@ from api.http.schemas import Paging, Query
 class SessionResourcesQuery(Paging):
     """The permission for which resources are listed."""
 
-    permission = fields.String(required=True, validate=PERMISSION_NAME)
+    permission = PermissionName(required=True)
 
 
 class ResourceAnswer(ResponseBody):
@@ -38,8 +38,8 @@ class SessionResourcesAnswer(ResponseBody):
 class AccessQuery(Query):
     """What somebody may do, to which resource, and when."""
 
-    permission = fields.String(required=True, validate=PERMISSION_NAME)
-    resource_type = fields.String(validate=RESOURCE_TYPE, load_default=None, allow_none=False)
+    permission = PermissionName(required=True)
+    resource_type = ResourceType(load_default=None, allow_none=False)
     resource_id = Text(max_length=MAX_RESOURCE_ID_LENGTH, load_default=None)
     as_of = Time(load_default=None, metadata={"description": "A moment in the past. Without it: now."})
 

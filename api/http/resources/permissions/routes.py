@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from api.http.authentication import command_context, service
+from api.http.authentication import command_context, require_account, service
 from api.http.resources.permissions.schemas import CatalogueAnswer, NewCatalogue
 from api.http.responses import etag, if_match_revisions, json_response
 from api.http.routing import ETAG, IF_MATCH, RECORDED_POSITION, Routes
@@ -42,6 +42,7 @@ def replace_permissions(body: dict[str, Any]) -> Response:
     If a role has a permission that would no longer be grantable, the request is refused with 409 `permission-in-use`,
     unless it has `remove_from_roles`: then all roles lose it at the same moment.
     """
+    require_account(None)
     outcome = service().commands.catalogues.replace(
         [Permission(**permission) for permission in body["permissions"]],
         command_context(),

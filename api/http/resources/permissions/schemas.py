@@ -7,16 +7,25 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from api.http.fields.numbers import StrictBoolean
-from api.http.fields.texts import Text
+from api.http.fields.texts import MachineName, Text
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Request
 from domain.permission_catalogue import ACCOUNT, MAX_PERMISSIONS
 
-PERMISSION_NAME = validate.Regexp(r"^[a-z][a-z0-9_.:-]{0,63}$", error="must be a name such as assistants.edit")
-RESOURCE_TYPE = validate.And(
-    validate.Regexp(r"^[a-z][a-z0-9_-]{0,63}$", error="must be a name such as assistant"),
-    validate.NoneOf([ACCOUNT], error="must not be account, which stands for the account as a whole"),
-)
+
+class PermissionName(MachineName):
+    """Name of a permission, such as assistants.edit."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("^[a-z][a-z0-9_.:-]{0,63}$", **kwargs)
+
+
+class ResourceType(MachineName):
+    """Type of resources, such as assistant. `account` is not one: it stands for the account as a whole."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        not_account = validate.NoneOf([ACCOUNT], error="must not be account, which stands for the account as a whole")
+        super().__init__("^[a-z][a-z0-9_-]{0,63}$", validate=not_account, **kwargs)
 
 
 class PermissionLabels(Request):
@@ -29,9 +38,8 @@ class PermissionLabels(Request):
 class PermissionDefinition(Request):
     """A permission of the catalogue."""
 
-    name = fields.String(required=True, validate=PERMISSION_NAME)
-    resource_type = fields.String(
-        validate=RESOURCE_TYPE,
+    name = PermissionName(required=True)
+    resource_type = ResourceType(
         allow_none=True,
         load_default=None,
         metadata={"description": "Type of the resources that it applies to. Null: the account as a whole."},

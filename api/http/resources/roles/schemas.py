@@ -6,7 +6,7 @@ from marshmallow import fields, validate
 
 from api.http.fields.texts import Text
 from api.http.fields.times import Expiry, Time
-from api.http.resources.permissions.schemas import PERMISSION_NAME, RESOURCE_TYPE
+from api.http.resources.permissions.schemas import PermissionName, ResourceType
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Request
 from domain.permission_catalogue import MAX_PERMISSIONS
@@ -16,9 +16,7 @@ MAX_DESCRIPTION_LENGTH = 500
 MAX_REASON_LENGTH = 500
 MAX_RESOURCE_ID_LENGTH = 200
 
-PERMISSIONS = fields.List(
-    fields.String(validate=PERMISSION_NAME), required=True, validate=validate.Length(0, MAX_PERMISSIONS)
-)
+PERMISSIONS = fields.List(PermissionName(), required=True, validate=validate.Length(0, MAX_PERMISSIONS))
 
 
 class NewRole(Request):
@@ -34,7 +32,7 @@ class RolePatch(Request):
 
     name = Text(max_length=MAX_NAME_LENGTH)
     description = Text(max_length=MAX_DESCRIPTION_LENGTH, min_length=0)
-    permissions = fields.List(fields.String(validate=PERMISSION_NAME), validate=validate.Length(0, MAX_PERMISSIONS))
+    permissions = fields.List(PermissionName(), validate=validate.Length(0, MAX_PERMISSIONS))
 
 
 class RoleAnswer(ResponseBody):
@@ -62,7 +60,7 @@ class RoleListAnswer(ResponseBody):
 class ResourceReference(Request):
     """A resource at the portal."""
 
-    type = fields.String(required=True, validate=RESOURCE_TYPE)
+    type = ResourceType(required=True)
     id = Text(max_length=MAX_RESOURCE_ID_LENGTH, required=True)
 
 

@@ -7,7 +7,7 @@ from marshmallow import EXCLUDE, fields, validate
 from api.http.fields.numbers import StrictBoolean
 from api.http.fields.texts import NewPassword, Password, SignInEmail, Text
 from api.http.fields.times import Time
-from api.http.resources.permissions.schemas import PERMISSION_NAME
+from api.http.resources.permissions.schemas import PermissionName
 from api.http.resources.roles.schemas import ResourceReference
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Request
@@ -41,7 +41,7 @@ class AccessCheck(Request):
     """A permission to check, on a resource or on everything. `id` is returned with the answer."""
 
     id = Text(max_length=MAX_CHECK_ID_LENGTH)
-    permission = fields.String(required=True, validate=PERMISSION_NAME)
+    permission = PermissionName(required=True)
     resource = fields.Nested(ResourceReference, allow_none=True, load_default=None)
 
 
