@@ -19,6 +19,7 @@ from application.transactional_writes import (
     RemoveGrant,
     RemoveGrantsOfSubUser,
     RemoveRole,
+    RemoveRolesOfAccount,
     SetRolePermissions,
     TransactionalWrite,
 )
@@ -59,6 +60,7 @@ def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  
                 CloseAccountSessions(event.account_id),
                 ForgetAccountPasswords(event.account_id),
                 RemoveAccountWebhooks(event.account_id),
+                RemoveRolesOfAccount(event.account_id),
             ]
         case events.MainAccountLoggedOut():
             return [_close_sessions(event.session_id, event.account_id)]

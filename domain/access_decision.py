@@ -84,8 +84,9 @@ class AccessRules:
 
     def permissions_on_everything(self, grants: Iterable[Grant], at: datetime) -> tuple[str, ...]:
         """Return the permissions that are allowed on every resource, in display order."""
-        held = [grant for grant in grants if grant.resource is None]
-        return tuple(name for name in self.catalogue.grantable if self.decide(Question(name), held, at).is_allowed)
+        role_ids = {grant.role_id for grant in grants if grant.resource is None and grant.is_in_force(at)}
+        allowed: frozenset[str] = frozenset().union(*map(self.permissions_of, role_ids))
+        return tuple(name for name in self.catalogue.grantable if name in allowed)
 
     def permissions_of(self, role_id: UUID) -> frozenset[str]:
         """Return the permissions of a role."""

@@ -54,9 +54,14 @@ class PermissionCatalogue:
         return tuple(permission.name for permission in self.permissions if not permission.reserved)
 
     @cached_property
-    def grantable_for_reading(self) -> tuple[str, ...]:
-        """Return the names of the grantable permissions that change nothing, in display order."""
-        return tuple(
+    def operator_permissions(self) -> frozenset[str]:
+        """Return the permissions of the built-in role Operator: all grantable ones."""
+        return frozenset(self.grantable)
+
+    @cached_property
+    def viewer_permissions(self) -> frozenset[str]:
+        """Return the permissions of the built-in role Viewer: the grantable ones that change nothing."""
+        return frozenset(
             permission.name for permission in self.permissions if permission.reading and not permission.reserved
         )
 

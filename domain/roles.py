@@ -80,7 +80,7 @@ def permissions_of_role(
 ) -> frozenset[str]:
     """Return the permissions of a role. `own_permissions` are those of an account's own role, None if it is deleted."""
     if role_id == OPERATOR:
-        return frozenset(catalogue.grantable)
+        return catalogue.operator_permissions
     if role_id == VIEWER:
-        return frozenset(catalogue.grantable_for_reading)
-    return (own_permissions or frozenset()).intersection(catalogue.grantable)
+        return catalogue.viewer_permissions
+    return (own_permissions or frozenset()) & catalogue.operator_permissions

@@ -39,6 +39,13 @@ class RemoveRole(TransactionalWrite):
 
 
 @dataclass(frozen=True)
+class RemoveRolesOfAccount(TransactionalWrite):
+    """Remove all roles of an account."""
+
+    account_id: UUID
+
+
+@dataclass(frozen=True)
 class AddGrant(TransactionalWrite):
     """Store a grant. `version` is that of its event. On everything, `resource_type` and `resource_id` are empty."""
 

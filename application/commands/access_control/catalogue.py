@@ -71,7 +71,7 @@ class PermissionCatalogues:
             if replaced.permissions == current.permissions:
                 return Outcome(current, None)
             withdrawn = frozenset(current.grantable).difference(replaced.grantable)
-            at = self._clock()
+            at = self._time_after(current.revision)
             accounts = self._withdraw(withdrawn, context, at, allowed=remove_from_roles)
             event = events.PermissionCatalogueSet(
                 originator_id=CATALOGUE_ID,
@@ -95,6 +95,11 @@ class PermissionCatalogues:
             return Outcome(replaced, position)
         raise TooBusy
 
+    def _time_after(self, revision: int) -> datetime:
+        """Return the time of the next revision. Hosts' clocks differ, but times must not go backwards in a stream."""
+        now = self._clock()
+        return now if revision == 0 else max(now, self._event(revision).timestamp)
+
     def _withdraw(
         self, names: frozenset[str], context: CommandContext, at: datetime, *, allowed: bool
     ) -> list[MainAccount]:
@@ -113,6 +118,9 @@ class PermissionCatalogues:
     def _of_revision(self, revision: int) -> PermissionCatalogue:
         if revision == 0:
             return INITIAL_CATALOGUE
-        (event,) = self._accounts.events.get(CATALOGUE_ID, gt=revision - 1, lte=revision)
-        definitions = json.loads(cast("events.PermissionCatalogueSet", event).definitions)
+        definitions = json.loads(self._event(revision).definitions)
         return PermissionCatalogue(revision, tuple(Permission(**definition) for definition in definitions))
+
+    def _event(self, revision: int) -> events.PermissionCatalogueSet:
+        (event,) = self._accounts.events.get(CATALOGUE_ID, gt=revision - 1, lte=revision)
+        return cast("events.PermissionCatalogueSet", event)

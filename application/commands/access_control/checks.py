@@ -6,8 +6,11 @@ Everything that decides is read as of one moment, so that no answer mixes two st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from application.errors import TooBusy
+from application.repository import ATTEMPTS
 from domain.access_decision import AccessRules, Decision, Missing, Question
 
 if TYPE_CHECKING:
@@ -40,17 +43,19 @@ class CheckedSession:
 
 @dataclass(frozen=True)
 class AllowedResources:
-    """The resources of a permission's type that somebody may use: all, or those listed."""
+    """The resources of a permission's type that somebody may use: all, or those listed, sorted by id."""
 
-    all: bool
+    all: bool = False
+    resource_type: str | None = None
     resources: Sequence[Resource] = ()
 
 
 @dataclass(frozen=True)
 class ResourcePage:
-    """A page of allowed resources."""
+    """A page of allowed resources of a permission's type."""
 
     all: bool
+    resource_type: str | None
     items: Sequence[Resource]
     next_cursor: str | None
 
@@ -114,28 +119,35 @@ class AccessChecks:
         return [rules.decide(question, state.grants, at) for question in questions]
 
     def resources_of_sub_user(self, sub_user_id: UUID, permission: str) -> AllowedResources:
-        """Return the resources for which a sub-user has a permission, sorted by id."""
+        """Return the resources for which a sub-user has a permission."""
         account_id = self.account_of(sub_user_id)
         if account_id is None:
-            return AllowedResources(all=False)
-        found = self._catalogues.current().by_name.get(permission)
-        resource_type = found.resource_type if found is not None else None
-        account, state = self._consistent(
-            account_id, lambda: self._grants.of_sub_user_by_type(account_id, sub_user_id, resource_type)
-        )
+            return AllowedResources()
+        for _ in range(ATTEMPTS):
+            catalogue = self._catalogues.current()
+            found = catalogue.by_name.get(permission)
+            resource_type = found.resource_type if found is not None else None
+            account, state = self._consistent(
+                account_id, partial(self._grants.of_sub_user_by_type, account_id, sub_user_id, resource_type)
+            )
+            if state.catalogue_revision == catalogue.revision:  # the catalogue that has this resource type
+                break
+        else:
+            raise TooBusy
         at = self._clock()
         if missing_of_sub_user(account, sub_user_id, at) is not None:
-            return AllowedResources(all=False)
+            return AllowedResources(resource_type=resource_type)
         rules = self._rules(state)
         if rules.decide(Question(permission), state.grants, at).is_allowed:
-            return AllowedResources(all=True)
+            return AllowedResources(all=True, resource_type=resource_type)
         resources = {grant.resource for grant in state.grants if grant.resource is not None}
         allowed = [
             resource
             for resource in resources
             if rules.decide(Question(permission, resource), state.grants, at).is_allowed
         ]
-        return AllowedResources(all=False, resources=sorted(allowed, key=lambda resource: resource.id))
+        allowed.sort(key=lambda resource: resource.id)
+        return AllowedResources(resource_type=resource_type, resources=allowed)
 
     def page_of_resources(self, sub_user_id: UUID, permission: str, limit: int, cursor: str | None) -> ResourcePage:
         """Return a page of the resources for which a sub-user has a permission. Raises `InvalidValue`."""
@@ -144,8 +156,9 @@ class AccessChecks:
         allowed = self.resources_of_sub_user(sub_user_id, permission)
         remaining = [resource for resource in allowed.resources if resource.id > after]
         items = remaining[:limit]
-        next_cursor = self._cursors.write(scope, [items[-1].id]) if len(remaining) > limit else None
-        return ResourcePage(allowed.all, items, next_cursor)
+        last = items[-1].id if items else after
+        next_cursor = self._cursors.write(scope, [last]) if len(remaining) > limit else None
+        return ResourcePage(allowed.all, allowed.resource_type, items, next_cursor)
 
     def permissions_of_sub_user(self, sub_user_id: UUID, resource: Resource | None) -> list[str]:
         """Return the permissions that a sub-user has on a resource, or on everything (None), in display order."""
@@ -165,11 +178,12 @@ class AccessChecks:
         return entry.account_id if entry is not None and entry.account_id != sub_user_id else None
 
     def _consistent(self, account_id: UUID, read: Callable[[], AccessState]) -> tuple[MainAccount, AccessState]:
-        """Return an account and the state of its grants at the same version."""
-        while True:
+        """Return an account and the state of its grants at the same version. Raises `TooBusy`."""
+        for _ in range(ATTEMPTS):
             account, state = self._accounts.load(account_id), read()
             if state.account_version == account.version:
                 return account, state
+        raise TooBusy
 
     def _rules(self, state: AccessState) -> AccessRules:
         return AccessRules(self._catalogues.of_revision(state.catalogue_revision), state.role_permissions)

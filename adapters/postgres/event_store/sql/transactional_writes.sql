@@ -249,6 +249,10 @@ UPDATE account_roles SET permissions = %(permissions)s::text[] WHERE role_id = %
 -- Delete a role.
 DELETE FROM account_roles WHERE role_id = %(role_id)s
 
+-- name: RemoveRolesOfAccount
+-- Delete all roles of an account.
+DELETE FROM account_roles WHERE account_id = %(account_id)s
+
 -- name: AddGrant
 -- Insert a grant.
 INSERT INTO role_grants (grant_id, account_id, sub_user_id, role_id, resource_type, resource_id, expires_at, granted_at,
@@ -261,8 +265,9 @@ VALUES (%(grant_id)s, %(account_id)s, %(sub_user_id)s, %(role_id)s, %(resource_t
 DELETE FROM role_grants WHERE grant_id = %(grant_id)s
 
 -- name: RemoveGrantsOfSubUser
--- Delete all grants of a sub-user.
-DELETE FROM role_grants WHERE sub_user_id = %(sub_user_id)s
+-- Delete all grants of a sub-user. A command that revokes several grants locks them in the same order (list_grants).
+DELETE FROM role_grants WHERE grant_id IN (
+    SELECT grant_id FROM role_grants WHERE sub_user_id = %(sub_user_id)s ORDER BY version, grant_id FOR UPDATE)
 
 -- name: LockPermissionCatalogue
 -- Lock the permission catalogue until the transaction ends.
