@@ -9,6 +9,7 @@ from application.commands.access_control.checks import Holder, holders
 from application.errors import InvalidValue
 from domain import events
 from domain.access_decision import AccessRules
+from domain.permission_catalogue import CATALOGUE_ID
 from domain.refusals import AccountNotFound
 from domain.roles import Grant, Resource, default_grant
 from projections.history.reader import apply_after_gap
@@ -43,8 +44,8 @@ class PastAccess:
         """
         if as_of > self._clock() + CLOCK_TOLERANCE:
             raise InvalidValue("as_of", "must not be in the future")
-        (version,) = self._source.rows("version_at_time", account_id=account_id, at=as_of)
-        rows = self._source.rows("access_events", account_id=account_id, max_version=version["version"])
+        version = self._version_at(account_id, as_of)
+        rows = self._source.rows("access_events", account_id=account_id, max_version=version)
         account: MainAccount | None = None
         grants: dict[UUID, Grant] = {}
         for row in rows:
@@ -54,8 +55,14 @@ class PastAccess:
         if account is None:
             raise AccountNotFound
         permissions = {role.role_id: role.permissions for role in account.roles.values()}
-        rules = AccessRules(self._catalogues.as_of(as_of), permissions)
+        catalogue = self._catalogues.of_revision(self._version_at(CATALOGUE_ID, as_of))
+        rules = AccessRules(catalogue, permissions)
         return holders(account, rules, list(grants.values()), question, as_of)
+
+    def _version_at(self, stream_id: UUID, at: datetime) -> int:
+        (row,) = self._source.rows("version_at_time", account_id=stream_id, at=at)
+        version: int = row["version"]
+        return version
 
     def positions(self, account_id: UUID, found: Sequence[Holder]) -> Mapping[int, int]:
         """Return the positions of the events that gave the grants, by version."""

@@ -41,15 +41,6 @@ class PermissionCatalogues:
         """Return the current catalogue."""
         return self.of_revision(self._grants.catalogue_revision())
 
-    def as_of(self, at: datetime) -> PermissionCatalogue:
-        """Return the catalogue as it was at a time."""
-        revision = 0
-        for event in self._accounts.events.get(CATALOGUE_ID):
-            if cast("events.PermissionCatalogueSet", event).timestamp > at:
-                break
-            revision = event.originator_version
-        return self.of_revision(revision)
-
     def replace(
         self,
         permissions: Sequence[Permission],
