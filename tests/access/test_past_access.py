@@ -89,6 +89,7 @@ def catalogue_set(catalogue: PermissionCatalogue, at: datetime) -> PermissionCat
         definitions=json.dumps([asdict(permission) for permission in catalogue.permissions]),
         actor_type=ActorType.MAIN_ACCOUNT,
         actor_id=None,
+        actor_api_key_id=None,
         request_id=None,
         ip=None,
         user_agent=None,
