@@ -27,13 +27,14 @@ GENERATORS = tests/generators
 GENERATORS_VENV = $(GENERATORS)/.venv
 GENERATORS_BIN = $(GENERATORS_VENV)/bin
 
-.PHONY: help run test test-long test-evidence test-client test-generators check format lock bench bench-short screenshots install install-dev clean
+.PHONY: help run test test-long test-evidence test-roles test-client test-generators check format lock bench bench-short screenshots install install-dev clean
 
 help:
 	@echo 'make run          start the service with its own PostgreSQL on http://127.0.0.1:8000'
 	@echo 'make test         run the test suite (ARGS="-k login" for a part of it)'
 	@echo 'make test-long    run the tests that take minutes'
 	@echo 'make test-evidence run 1,000 random edits of an evidence pack, all of which the verifier must find'
+	@echo 'make test-roles   compare 100,000 random models of roles with Cedar, and race 10,000 withdrawals with checks'
 	@echo 'make test-client  run the tests and type checks of the Python client, against a service of its own'
 	@echo 'make test-generators generate clients from the OpenAPI document, compile and run them (needs npm and Java)'
 	@echo 'make check        check formatting, lint, types and import contracts'
@@ -55,6 +56,9 @@ test-long: install-dev
 
 test-evidence: install-dev
 	$(BIN)/python -m pytest -m long tests/cli/test_evidence.py $(ARGS)
+
+test-roles: install-dev
+	$(PYTEST) -m long tests/access tests/processes/test_access_revocation.py $(ARGS)
 
 test-client: install $(CLIENT_VENV)/.installed
 	cd $(CLIENT) && $(abspath $(CLIENT_BIN))/mypy

@@ -65,7 +65,7 @@ def paths(sub_users: Sequence[SampleSubUser], listed: Sequence[SampleSubUser], s
                 for sub_user in sub_users
             ],
             "one SELECT by key",
-            [("POST", "/by-key", {"key": str(session_id)}) for session_id in _session_ids(settings)],
+            [("POST", "/by-key", {"key": str(session_id)}) for session_id in session_ids(settings)],
             0.8,
         ),
         HotPath(
@@ -130,6 +130,7 @@ def _line(path: HotPath, api_url: str, floor_url: str, headers: tuple[str, ...],
     return median_of(runs)
 
 
-def _session_ids(settings: Settings) -> list[UUID]:
+def session_ids(settings: Settings) -> list[UUID]:
+    """Return the ids of all sessions."""
     with psycopg.connect(settings.database_url or "") as connection:
         return [row[0] for row in connection.execute("SELECT session_id FROM sessions ORDER BY session_id")]

@@ -53,6 +53,7 @@ class Scale:
     accounts: int
     rebuilt_events: int
     long_history: int
+    grants: int
     requests: int
     """Requests during which a worker's memory is watched. The first tenth is its warm-up."""
 
@@ -65,6 +66,7 @@ FULL = Scale(
     accounts=100_000,
     rebuilt_events=1_000_000,
     long_history=100_000,
+    grants=1_000_000,
     requests=1_000_000,
 )
 SHORT = Scale(
@@ -75,5 +77,6 @@ SHORT = Scale(
     accounts=5_000,
     rebuilt_events=50_000,
     long_history=5_000,
+    grants=100_000,
     requests=50_000,
 )

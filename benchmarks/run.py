@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SUBJECTS: tuple[str, ...] = (
     "appends",
     "hot_paths",
+    "access",
     "logins",
     "visibility",
     "rebuild",

@@ -135,7 +135,9 @@ class AggregateExecutor:
 
     def _grant(self, name: str, given: Given) -> None:
         ends = time_at(given.ends) if given.ends is not None else None
-        grant = Grant(self.id_of(name), self.id_of(given.person), self.id_of(given.role), resource_of(given.resource), ends)
+        grant = Grant(
+            self.id_of(name), self.id_of(given.person), self.id_of(given.role), resource_of(given.resource), ends
+        )
         self._do(self.account.grant_role, grant, None)
 
     def _activate(self, person: str, *, chooses_password: bool) -> None:
@@ -148,5 +150,3 @@ class AggregateExecutor:
 
     def _do(self, method: Any, *arguments: Any, **named: Any) -> None:
         method(*arguments, **named, at=self.at, metadata=BY_OWNER)
-
-

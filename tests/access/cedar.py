@@ -46,7 +46,9 @@ def _policies(model: Model) -> list[str]:
     for name, rule in model.catalogue.items():
         applies = f"resource is Resource && resource.type == {json.dumps(rule.resource_type or '')}"
         action = _entity("Action", name)
-        forbids.append(f"forbid(principal, action == {action}, resource) unless {{ resource is Account || {applies} }};")
+        forbids.append(
+            f"forbid(principal, action == {action}, resource) unless {{ resource is Account || {applies} }};"
+        )
     for person, details in model.people.items():
         principal = f"principal == {_entity('Person', person)}"
         if not details.is_active or not details.has_own_password:

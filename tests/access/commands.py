@@ -178,9 +178,7 @@ def random_catalogue(random: Random) -> dict[str, Rule]:
     """Return a catalogue with some of the names, in any order."""
     names = random.sample(NAMES, random.randint(2, len(NAMES)))
     return {
-        name: Rule(
-            random.choice(TYPES), is_reserved=random.random() < 0.15, is_reading=random.random() < 0.4
-        )
+        name: Rule(random.choice(TYPES), is_reserved=random.random() < 0.15, is_reading=random.random() < 0.4)
         for name in names
     }
 
@@ -194,7 +192,7 @@ class RandomCommands:
         self._numbers = count(1)
         self._mails: dict[str, int] = {}
         self._makers: dict[Callable[[], Command | None], int] = {
-            self._wait: 4,
+            self._wait: 6,
             self._set_catalogue: 2,
             self._create_role: 4,
             self._change_role: 3,
@@ -220,7 +218,12 @@ class RandomCommands:
                 return command
 
     def _wait(self) -> Command:
-        return Wait(self._random.randint(1, 10))
+        """Wait for a while, or exactly until something expires."""
+        now = self._model.now
+        ends = [grant.ends for grant in self._model.grants.values() if grant.ends is not None]
+        ends += [person.access_ends for person in self._model.people.values() if person.access_ends is not None]
+        waits = [end - now for end in ends if end > now]
+        return Wait(self._random.choice(waits) if waits and self._random.random() < 0.7 else self._random.randint(1, 5))
 
     def _set_catalogue(self) -> Command:
         return SetCatalogue(random_catalogue(self._random))
@@ -303,7 +306,7 @@ class RandomCommands:
         role = self._random.choice([OPERATOR, VIEWER, *self._model.roles, *self._model.roles])
         possible = [resource for resource in RESOURCES if resource[0] in self._model.resource_types]
         resource = self._random.choice(possible) if possible and self._random.random() < 0.7 else None
-        return Given(person, role, resource, self._end() if self._random.random() < 0.4 else None)
+        return Given(person, role, resource, self._end() if self._random.random() < 0.5 else None)
 
     def _permissions(self) -> frozenset[str]:
         grantable = sorted(self._model.grantable)

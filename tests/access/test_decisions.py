@@ -93,4 +93,6 @@ def require_same_lists(executor: AggregateExecutor, expected: dict[cedar.Questio
         for resource in (None, *RESOURCES):
             question = Question(permission, resource_of(resource))
             listed_people = {holder.sub_user_id for holder in holders(account, rules, grants, question, executor.at)}
-            assert listed_people == {executor.id_of(person) for person in people if expected[person, permission, resource]}, seed
+            assert listed_people == {
+                executor.id_of(person) for person in people if expected[person, permission, resource]
+            }, seed

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from random import Random
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import pytest
 
@@ -22,6 +21,7 @@ from tests.access.model import Model, time_at
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from uuid import UUID
 
     from api.bootstrap.service import Service
     from application.commands.access_control.checks import Holder
@@ -89,6 +89,7 @@ def catalogue_set(catalogue: PermissionCatalogue, at: datetime) -> PermissionCat
         definitions=json.dumps([asdict(permission) for permission in catalogue.permissions]),
         actor_type=ActorType.MAIN_ACCOUNT,
         actor_id=None,
+        actor_api_key_id=None,
         request_id=None,
         ip=None,
         user_agent=None,

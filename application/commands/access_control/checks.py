@@ -75,6 +75,15 @@ class Abilities:
 
 
 @dataclass(frozen=True)
+class SubUserAccess:
+    """What decides about the access of a sub-user at one time."""
+
+    rules: AccessRules
+    grants: Sequence[Grant]
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Holder:
     """A sub-user who may do something, by a grant."""
 
@@ -119,18 +128,10 @@ class AccessChecks:
     def check_sub_user(self, sub_user_id: UUID, questions: Sequence[Question]) -> list[Decision]:
         """Return a decision for each question about a sub-user. An unknown one has no access."""
         resources = [question.resource for question in questions if question.resource is not None]
-        account_id = self.account_of(sub_user_id)
-        if account_id is None:
-            return [Decision(missing=Missing.ACCESS) for _ in questions]
-        account, state = self._consistent(
-            account_id, lambda: self._grants.of_sub_user(account_id, sub_user_id, resources)
-        )
-        at = self._clock()
-        missing = missing_of_sub_user(account, sub_user_id, at)
-        if missing is not None:
-            return [Decision(missing=missing) for _ in questions]
-        rules = self._rules(state)
-        return [rules.decide(question, state.grants, at) for question in questions]
+        access = self._access_of(sub_user_id, resources)
+        if isinstance(access, Missing):
+            return [Decision(missing=access) for _ in questions]
+        return [access.rules.decide(question, access.grants, access.at) for question in questions]
 
     def resources_of_sub_user(self, sub_user_id: UUID, permission: str) -> AllowedResources:
         """Return the resources for which a sub-user has a permission."""
@@ -175,10 +176,14 @@ class AccessChecks:
 
     def permissions_of_sub_user(self, sub_user_id: UUID, resource: Resource | None) -> list[str]:
         """Return the permissions that a sub-user has on a resource, or on everything (None), in display order."""
-        names = [permission.name for permission in self._catalogues.current().permissions]
-        questions = [Question(name, resource) for name in names]
-        decisions = self.check_sub_user(sub_user_id, questions)
-        return [name for name, decision in zip(names, decisions, strict=True) if decision.is_allowed]
+        access = self._access_of(sub_user_id, [resource] if resource is not None else [])
+        if isinstance(access, Missing):
+            return []
+        return [
+            name
+            for name in access.rules.catalogue.grantable
+            if access.rules.decide(Question(name, resource), access.grants, access.at).is_allowed
+        ]
 
     def abilities_of_sub_user(self, account_id: UUID, sub_user_id: UUID) -> Abilities:
         """Return everything that a sub-user may do, also if they have no access at present.
@@ -219,6 +224,17 @@ class AccessChecks:
         """Return the account of a sub-user; None if there is no such sub-user."""
         entry = self._vault.entries([sub_user_id]).get(sub_user_id)
         return entry.account_id if entry is not None and entry.account_id != sub_user_id else None
+
+    def _access_of(self, sub_user_id: UUID, resources: Sequence[Resource]) -> SubUserAccess | Missing:
+        """Return what decides about a sub-user's access to resources, or what they lack to have any access."""
+        account_id = self.account_of(sub_user_id)
+        if account_id is None:
+            return Missing.ACCESS
+        read = partial(self._grants.of_sub_user, account_id, sub_user_id, resources)
+        account, state = self._consistent(account_id, read)
+        at = self._clock()
+        missing = missing_of_sub_user(account, sub_user_id, at)
+        return missing if missing is not None else SubUserAccess(self._rules(state), state.grants, at)
 
     def _consistent(self, account_id: UUID, read: Callable[[], AccessState]) -> tuple[MainAccount, AccessState]:
         """Return an account and the state of its grants at the same version. Raises `TooBusy`."""
