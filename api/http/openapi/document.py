@@ -149,8 +149,8 @@ NAME_BY_VALUES = {frozenset(map(str, values)): name for name, values in ENUMS.it
 MESSAGES = {"type": "array", "items": {"type": "string"}}
 FIELD_ERRORS: dict[str, Any] = {
     "type": "object",
-    "description": "Messages about invalid values, by field, header or parameter. For an object or a list: the same "
-    "for its fields or indexes.",
+    "description": "Messages about invalid values, by field, header or parameter. For an object or a list of "
+    "objects: the same for its fields or indexes.",
     "additionalProperties": {"anyOf": [MESSAGES, {"$ref": "#/components/schemas/FieldErrors"}]},
 }
 
