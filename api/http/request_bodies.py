@@ -101,8 +101,10 @@ def read_form(schema: Schema) -> Any:
     A repeated parameter is refused (RFC 6749, 3.1).
     """
     current_request = request_ctx.request
-    if current_request.mimetype != FORM:
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", f"The body must be {FORM}.")
+    if current_request.mimetype != FORM or not _is_utf_8(current_request.content_type or ""):
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", f"The body must be {FORM}, in UTF-8."
+        )
     try:
         pairs = parse_qsl(current_request.get_data().decode(), keep_blank_values=True, errors="strict")
     except ValueError:

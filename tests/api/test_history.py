@@ -199,7 +199,7 @@ def test_deleted_sub_user_stays_in_the_history_without_personal_data(
 
 
 def test_filter_by_sub_user(clients: ApiClients, account: Account, grace: SubUser) -> None:
-    """The state has and counts only this sub-user. An unknown one is refused, because nothing would look like no events."""
+    """The state has and counts only this sub-user. An unknown one is refused: they would seem to have no events."""
     account.create_active()
     response_body = history(clients, account, sub_user_id=grace.sub_user_id)
     assert [item["account_version"] for item in response_body["items"]] == [2, 3, 4, 5, None]

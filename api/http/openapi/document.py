@@ -68,6 +68,7 @@ INFO = {
 }
 
 KEY_DESCRIPTION = "An API key, created with `subusers api-key create`. Its scope decides which routes it may use."
+PASSWORD_DESCRIPTION = "The same API key as password, with any user name, as OAuth clients send it."
 
 AMOUNTS = ("conversation_ms", "conversation_minutes", "llm_tokens")
 """Fields of a usage report, at least one of which is required."""
@@ -104,8 +105,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
     },
     "WWW-Authenticate": {
-        "description": "What is wrong: with the scheme `Bearer` the API key, with `Password` the sub-user's login, "
-        "with `Session` their session.",
+        "description": "What is wrong: with the scheme `Bearer` or `Basic` the API key, with `Password` the sub-user's "
+        "login, with `Session` their session.",
         "schema": {"type": "string"},
     },
     "Retry-After": {
@@ -195,6 +196,7 @@ def complete_document(document: dict[str, Any], public_url: str) -> str:
     components.pop("responses", None)
     components["headers"] = HEADERS
     components["securitySchemes"]["apiKey"]["description"] = KEY_DESCRIPTION
+    components["securitySchemes"]["apiKeyAsPassword"]["description"] = PASSWORD_DESCRIPTION
     _complete_schemas(components["schemas"])
     _add_webhooks(document, public_url)
     _share_enums(document)

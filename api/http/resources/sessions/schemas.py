@@ -36,7 +36,9 @@ class OpenedSessionAnswer(ResponseBody):
 class Introspection(Request):
     """A session token to check, and optionally a permission."""
 
-    token = fields.String(required=True, validate=validate.Length(1, MAX_TOKEN_LENGTH))
+    token = fields.String(
+        required=True, metadata={"description": "Any text: one that is no token of a session is inactive."}
+    )
     permission = fields.String(validate=validate.OneOf(list(Permission)), load_default=None)
     profile = StrictBoolean(
         load_default=False,
@@ -68,7 +70,11 @@ class OAuthIntrospection(Request):
     class Meta:
         unknown = EXCLUDE
 
-    token = fields.String(required=True, validate=validate.Length(1, MAX_TOKEN_LENGTH))
+    token = fields.String(
+        required=True,
+        validate=validate.Length(min=1),  # a parameter without a value counts as omitted (RFC 6749, 3.2)
+        metadata={"description": "Any text: one that is no token of a session is inactive."},
+    )
 
 
 class OAuthIntrospectionAnswer(ResponseBody):
