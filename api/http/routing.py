@@ -193,7 +193,8 @@ def _with_loaded_input(
 
 def _security(path: str) -> list[dict[str, list[str]]]:
     """Return the security schemes of a route, any of which is enough."""
-    return [{"apiKey": []}, *([{"apiKeyAsPassword": []}] if accepts_basic(path) else ())]
+    schemes = ["apiKey", "apiKeyAsPassword"] if accepts_basic(path) else ["apiKey"]
+    return [{scheme: []} for scheme in schemes]
 
 
 def _problem(status: HTTPStatus) -> dict[str, Any]:
