@@ -59,6 +59,7 @@ UNKNOWN_KEY_DETAIL = "A valid API key is required: Authorization: Bearer <api ke
 UNKNOWN_KEY_OR_PASSWORD_DETAIL = (
     "A valid API key is required: Authorization: Bearer <api key>, or as the password of HTTP Basic."
 )
+LIMITED_TO_ACCOUNTS_DETAIL = "This API key is limited to certain accounts: it cannot list or register accounts, or make other requests about all."
 
 log = structlog.get_logger(__name__)
 
@@ -180,13 +181,19 @@ def _require_within_limits(key: ApiKey, rule: str, view_args: Mapping[str, Any])
     if "account_id" in view_args:
         require_account(view_args["account_id"])
     elif not rule.startswith(PREFIXES_WITHOUT_ACCOUNT):
-        require_account(None)
+        require_all_accounts()
 
 
 def require_account(account_id: UUID | None) -> None:
-    """Raise a problem if the limits of the key exclude an account. None means all accounts, or an unknown one."""
+    """Raise a problem if the limits of the key exclude an account. None means an unknown one."""
     if not api_key().allows_account(account_id):
         raise Problem(HTTPStatus.FORBIDDEN, "account-not-allowed", "This API key is not allowed for this account.")
+
+
+def require_all_accounts() -> None:
+    """Raise a problem if the key is limited to accounts."""
+    if api_key().limits.accounts is not None:
+        raise Problem(HTTPStatus.FORBIDDEN, "account-not-allowed", LIMITED_TO_ACCOUNTS_DETAIL)
 
 
 def authenticate() -> ApiKey:
