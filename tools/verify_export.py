@@ -63,6 +63,11 @@ class CannotVerify(Exception):
     """The file is malformed, or no trusted key has signed it."""
 
 
+def quantity(count: int, noun: str, plural: str = "") -> str:
+    """Return a count and its noun: `1 event`, `2 events`. `plural` is by default the noun with an s."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 # Hashing: RFC 6962, section 2.1.
 
 
@@ -545,7 +550,9 @@ class Claims:
     def verdict(self, count: int) -> str:
         """Return the proven and unproven properties of a valid file."""
         scope = f"account {self.account}" if self.account else "all accounts"
-        lines = [f"right: {count} events of {scope}, of the store {self.checkpoint.origin}, are as they were signed"]
+        verb = "is as it was" if count == 1 else "are as they were"
+        events = f"{quantity(count, 'event')} of {scope}, of the store {self.checkpoint.origin}"
+        lines = [f"right: {events}, {verb} signed"]
         bounds = [
             f"recorded from {self.since.isoformat()} on" if self.since else "",
             f"recorded before {self.until.isoformat()}" if self.until else "",
@@ -694,11 +701,12 @@ class ExportVerifier:
         """Check that the file is complete."""
         size, root = self.claims.checkpoint.size, self.claims.checkpoint.root
         if self.claims.whole and (self.tree.size, self.tree.root()) != (size, root):
-            raise Tampered(f"these {self.tree.size} events are not the {size} signed ones")
+            raise Tampered(f"the {quantity(self.tree.size, 'event is', 'events are')} not the {size} signed")
         if self.claimed_count is None:
             raise CannotVerify("the file is incomplete: the last line with the number of events is missing")
         if self.claimed_count != self.count:
-            raise Tampered(f"the last line counts {self.claimed_count} events, but the file has {self.count}")
+            claimed = quantity(self.claimed_count, "event")
+            raise Tampered(f"the last line counts {claimed}, but the file has {self.count}")
 
 
 def check(lines: Iterator[bytes], keys: Sequence[Key], successions: Sequence[str] = ()) -> str:
@@ -731,7 +739,8 @@ def check_consistency(
     old, new = (read_checkpoint(note, keys, successions) for note in (old_note, new_note))
     require_continuation(old, new, proof)
     return (
-        f"right: the {new.size} events of NEW begin with the {old.size} of OLD, of the store {new.origin}\n"
+        f"right: the {quantity(new.size, 'event of NEW begins', 'events of NEW begin')} with the {old.size} of OLD, "
+        f"of the store {new.origin}\n"
         "Not proven: anything about events after NEW."
     )
 
@@ -746,9 +755,10 @@ def require_continuation(old: Checkpoint, new: Checkpoint, proof: dict[str, Any]
         raise CannotVerify("the file is not a consistency proof, as `GET /v1/audit/consistency` answers it")
     require_integers(proof, "first", "second")
     if (proof["first"], proof["second"]) != (old.size, new.size):
-        raise CannotVerify(f"the proof is not from {old.size} to {new.size} events")
+        raise CannotVerify(f"the proof is not from {old.size} to {quantity(new.size, 'event')}")
     if not continues(old, new, [from_base64(node) for node in proof["path"]]):
-        raise Tampered(f"by this proof, the {new.size} events do not begin with the {old.size} signed before")
+        events = quantity(new.size, "event does", "events do")
+        raise Tampered(f"by this proof, the {events} not begin with the {old.size} signed before")
 
 
 # The evidence pack.
@@ -831,9 +841,10 @@ def check_pack(path: Path, keys: Sequence[Key], successions: Sequence[str]) -> s
     return "\n".join(
         [
             claims.verdict(count),
-            f"right: the {len(pack.names)} files of the pack are as the service signed them",
+            f"right: all files of the pack ({len(pack.names)}) are as the service signed them",
             f"right: {AUDIT_LOG} and the events of {REPORT} show what {HISTORY} shows",
-            f"right: each of the {checkpoint_count} checkpoints continues the one before it",
+            f"right: {quantity(checkpoint_count, 'checkpoint')}"
+            + (", each of which continues the one before it" if checkpoint_count > 1 else ""),
             PROVEN_BY_SIGNATURE,
             f"The checkpoint:\n\n{claims.checkpoint.text}",
         ]
@@ -886,7 +897,7 @@ def check_audit_log(pack: Pack, events: Sequence[dict[str, Any]]) -> None:
     with pack.open(AUDIT_LOG) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
     if len(rows) != len(events):
-        raise Tampered(f"{AUDIT_LOG} has {len(rows)} rows, and {HISTORY} {len(events)} events")
+        raise Tampered(f"{AUDIT_LOG} has {quantity(len(rows), 'event')}, and {HISTORY} {len(events)}")
     for row, event in zip(rows, events):  # noqa: B905  # Python 3.9 has no `strict`
         for column, cell in row.items():
             if not shows(cell, column, event):
@@ -943,7 +954,7 @@ def check_report(pack: Pack, events: Sequence[dict[str, Any]]) -> None:
     table.feed(pack.text(REPORT))
     table.close()
     if len(table.rows) != len(events):
-        raise Tampered(f"{REPORT} has {len(table.rows)} events, and {HISTORY} {len(events)}")
+        raise Tampered(f"{REPORT} has {quantity(len(table.rows), 'event')}, and {HISTORY} {len(events)}")
     for row, event in zip(table.rows, events):  # noqa: B905  # Python 3.9 has no `strict`
         if row != report_cells(event):
             raise Tampered(f"position {event['position']}: {REPORT} does not show the event of {HISTORY}")

@@ -12,6 +12,7 @@ from api.cli.output import EVENT_COLORS, cell, print_table
 from api.cli.timestamps import format_time
 from api.presentation.history_descriptions import describe_entry
 from application.commands.resources import ERASED
+from application.display_text import quantity
 from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ def show_state(console: Console, state: AccountState | None) -> None:
         console.print("There was no account yet.")
         return
     console.print(Text(f"{state.company_name} as of {format_time(state.as_of)} UTC", style="bold"))
-    facts = (state.email, state.status, f"at most {state.sub_user_limit} sub-users", f"id {state.account_id}")
+    facts = (
+        state.email,
+        state.status,
+        f"at most {quantity(state.sub_user_limit, 'sub-user')}",
+        f"id {state.account_id}",
+    )
     console.print(Text(f"  {', '.join(facts)}"))  # as Text, because [erased] would be parsed as markup
     console.print(Text(f"  {state.with_access} had access", style="green" if state.with_access else "yellow"))
     table = Table("name", "e-mail", "access", "ends", "last login", "id", box=None)

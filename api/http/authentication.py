@@ -59,7 +59,10 @@ UNKNOWN_KEY_DETAIL = "A valid API key is required: Authorization: Bearer <api ke
 UNKNOWN_KEY_OR_PASSWORD_DETAIL = (
     "A valid API key is required: Authorization: Bearer <api key>, or as the password of HTTP Basic."
 )
-LIMITED_TO_ACCOUNTS_DETAIL = "This API key is limited to certain accounts: it cannot list or register accounts, or make other requests about all."
+LIMITED_TO_ACCOUNTS_DETAIL = (
+    "This API key is limited to certain accounts: it cannot list or register accounts, or make other requests that "
+    "concern all accounts."
+)
 
 log = structlog.get_logger(__name__)
 

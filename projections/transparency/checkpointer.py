@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 
 from adapters.postgres.prepared_statements import named_row
+from application.display_text import quantity
 from application.errors import MerkleTreeDamaged
 from application.transparency.checkpoint import Checkpoint, MalformedCheckpoint, Succession
 from application.transparency.evidence_manifest import text_to_sign
@@ -268,7 +269,8 @@ def _require_continuation(
         if path is None or not is_consistent(
             earlier.tree_size, earlier.root_hash, checkpoint.tree_size, checkpoint.root_hash, path
         ):
-            raise HistoryRewritten(f"the tree does not continue the signed tree of {earlier.tree_size} events")
+            events = quantity(earlier.tree_size, "event")
+            raise HistoryRewritten(f"the tree does not continue the signed tree of {events}")
 
 
 def _due_sizes(newest: StoredCheckpoint | None, tree_size: int, now: datetime) -> list[int]:

@@ -16,6 +16,7 @@ from psycopg.rows import class_row, scalar_row
 
 from adapters.postgres.prepared_statements import named_row
 from adapters.postgres.sql_files import statements
+from application.display_text import quantity
 from application.transparency.checkpoint import (
     AmbiguousTrust,
     Checkpoint,
@@ -230,7 +231,7 @@ class StoreCheck:
         for row in self._rows("checkpoints"):
             size, position = row.tree_size, row.position
             self._stored_checkpoint_count += reporting
-            name = f"checkpoint {row.number} of this store ({size} events)"
+            name = f"checkpoint {row.number} of this store ({quantity(size, 'event')})"
             try:
                 root = self._genuine_root(row.note, size, position)
             except (MalformedNote, MalformedCheckpoint, BadSignature) as error:

@@ -117,7 +117,7 @@ def test_pack_verifies_without_the_project(pack: Path, key: VerifierKey) -> None
     assert set(read(pack)) == FILES
     code, output = run_script(pack, "--public-key", key, cwd=pack.parent)
     assert code == RIGHT, output
-    assert f"right: the {len(FILES)} files of the pack are as the service signed them" in output
+    assert f"right: all files of the pack ({len(FILES)}) are as the service signed them" in output
     assert "Proven: versions 1 to " in output
     assert "Not proven: that no activity, usage report" in output
     assert "Not proven by the checkpoint, only by the signature" in output
@@ -230,7 +230,7 @@ def test_checkpoints_of_the_period_continue_each_other(
     times = [re.search(r"^time (.*)$", note, re.MULTILINE)[1] for note in notes]  # type: ignore[index]
     assert times[:3] == [days[0], days[2], days[3]]
     code, output = run_script(pack, "--public-key", key, cwd=tmp_path)
-    assert (code, f"each of the {len(notes)} checkpoints continues" in output) == (RIGHT, True), output
+    assert (code, f"right: {len(notes)} checkpoints, each of which continues" in output) == (RIGHT, True), output
 
 
 def test_kept_key_verifies_a_pack_and_an_export_after_rotations(

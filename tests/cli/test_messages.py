@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -15,8 +18,7 @@ from api.cli.commands import verify
 from tests.cli.conftest import output_on_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from tests.builders import Company
     from tests.cli.conftest import CommandResult
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
     Run = Callable[..., CommandResult]
 
 LIBRARY_WORDS = re.compile(r"Value error|Input should|list\[|<int|<bool|<str|x>=0|valid UUID|Traceback")
+ROOT = Path(__file__).parents[2]
+COUNTED = (
+    "accounts|checkpoints|erasures|events|files|keys|lines|mails|migrations|ones|people|positions|rows|sessions|sub-users|"
+    "successions|webhooks"
+)
+PLURAL = re.compile(rf" (?:(?!has )[a-z-]+ ){{0,2}}(?:{COUNTED})\b")
+"""A counted noun, with its adjectives, behind a number."""
+
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -128,3 +138,35 @@ def test_progress_is_not_shown_in_pipes(
     assert result.output.startswith("usage was rebuilt")
     assert result.output.count("\n") == 1
     assert result.messages == []
+
+
+def counts_before_plurals(path: Path) -> Iterator[str]:
+    """Yield f-strings in which a plural follows a value, which could be 1. Constants are in capitals."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            for value, text in pairwise(node.values):
+                is_count = isinstance(value, ast.FormattedValue) and re.search(r"[a-z]", ast.unparse(value.value))
+                if is_count and isinstance(text, ast.Constant) and PLURAL.match(str(text.value)):
+                    yield f"{path.name}: {ast.unparse(node)}"
+
+
+def test_no_plural_follows_a_count() -> None:
+    """`quantity` chooses between singular and plural: 1 event, 2 events."""
+    folders = ("api/cli", "api/bootstrap", "application", "adapters", "projections", "tools")
+    modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert not [message for path in modules for message in counts_before_plurals(path)]
+
+
+def test_one_of_each_is_singular(run_command: Run, company: Company, tmp_path: Path) -> None:
+    assert run_command("export", "--all", "-o", tmp_path / "export").messages == [
+        f"subusers: {tmp_path}/export holds 1 event"
+    ]
+    assert run_command("verify", "--export", tmp_path / "export").output.startswith(
+        "right: 1 event of all accounts, of"
+    )
+    verdict = run_command("verify").output
+    assert verdict.startswith("right: 1 event is as it was signed, in 1 checkpoint; 1 newer one has no")
+    assert "checkpoint: 1 event, up to position 1, signed" in run_command("status").output
+    erased = run_command("erase-account", company.account_id, "--yes").output
+    assert erased == f"erased 1 person of {company.account_id}\n"
+    assert run_command("erasures").messages == ["subusers: 1 erasure"]

@@ -17,6 +17,7 @@ from api.bootstrap.embedded_database import EmbeddedPostgresError
 from api.cli.options import AsJson
 from api.cli.output import echo, print_json, progress_bar, report
 from api.cli.startup import existing_database
+from application.display_text import quantity
 from application.errors import ServiceError, StoreWentBack
 from application.transparency.export_verifier import signed_checkpoint, trusted_checkpoint, verify_export
 from application.transparency.merkle import is_consistent
@@ -172,9 +173,10 @@ def _verify_store(files: Sequence[Path], trusted: TrustedKeys) -> Result:
 
 
 def _success_message(verdict: Verdict, external_checkpoints: Sequence[ExternalCheckpoint]) -> str:
-    text = f"right: {verdict.signed} events are as they were signed, in {verdict.roots} checkpoints"
+    signed = quantity(verdict.signed, "event is as it was", "events are as they were")
+    text = f"right: {signed} signed, in {quantity(verdict.roots, 'checkpoint')}"
     unsigned = verdict.events - verdict.signed
-    text += f"; {unsigned} newer ones have no checkpoint yet" if unsigned else ""
+    text += f"; {quantity(unsigned, 'newer one has', 'newer ones have')} no checkpoint yet" if unsigned else ""
     if not external_checkpoints:
         text += (
             "\nNo checkpoint that was kept elsewhere was given: "
@@ -207,7 +209,7 @@ def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str],
         "statements": statements,
         "checkpoint": {"tree_size": checkpoint.tree_size, "signed_at": checkpoint.signed_at},
     }
-    last_line = f"The checkpoint has {checkpoint.tree_size} events, signed {at}."
+    last_line = f"The checkpoint has {quantity(checkpoint.tree_size, 'event')}, signed {at}."
     return Result(INTACT, [*statements, last_line], facts)
 
 
@@ -223,9 +225,10 @@ def _verify_consistency(old_file: Path, new_file: Path, trusted: TrustedKeys, su
             path = maintenance.consistency_proof(ready, old, new)
     facts: dict[str, Any] = {"old_tree_size": old.tree_size, "new_tree_size": new.tree_size, "findings": []}
     if path is None or not is_consistent(old.tree_size, old.root_hash, new.tree_size, new.root_hash, path):
-        finding = f"NEW does not continue OLD, or the store was changed since: {old.tree_size} events"
+        finding = f"NEW does not continue OLD, or the store was changed since: {quantity(old.tree_size, 'event')}"
         return Result(TAMPERED, [f"tampered: {finding}"], facts | {"findings": [finding]})
-    line = f"right: the {new.tree_size} events of NEW begin with the {old.tree_size} of OLD"
+    events = quantity(new.tree_size, "event of NEW begins", "events of NEW begin")
+    line = f"right: the {events} with the {old.tree_size} of OLD"
     return Result(INTACT, [line], facts)
 
 

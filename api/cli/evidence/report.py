@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from application.display_text import escape_unprintable
+from application.display_text import escape_unprintable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +53,7 @@ class Report:
         template.stream(
             report=self,
             reasons=REASONS,
+            quantity=quantity,
             event_cells=event_cells,
             minutes=_minutes,
             total=sum(n for _, n in self.counts),
