@@ -11,7 +11,7 @@ from uuid import uuid4
 from typer.testing import CliRunner
 
 from api.bootstrap import composition_root
-from api.cli import app
+from api.cli.program import app
 from tests.builders import Company, event_types
 from tests.postgres import database_copy, fetch, service_role_url
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from api import cli
+from api.cli import INTERNAL_ERROR, program
 from api.cli.commands import verify
 from tests.cli.conftest import output_on_terminal
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     Run = Callable[..., CommandResult]
 
-LIBRARY_WORDS = re.compile(r"Value error|Input should|list\[|<int|<bool|<str|x>=0|valid UUID|Traceback")
+LIBRARY_WORDS = re.compile(
+    r"Value error|No such (?:option|command)|Possible options|extra argument|requires an|Missing |Input should|list\[|"
+    r"<int|<bool|<str|x>=0|valid UUID|Traceback"
+)
 ROOT = Path(__file__).parents[2]
 COUNTED = (
     "accounts|checkpoints|erasures|events|files|keys|lines|mails|migrations|ones|people|positions|rows|sessions|sub-users|"
@@ -57,7 +60,28 @@ def test_usage_error_is_one_line(run_command: Run, command: str) -> None:
     assert LIBRARY_WORDS.search(line) is None
 
 
-@pytest.mark.parametrize("name", ["", *cli.MODULE_BY_COMMAND, "api-key create", "signing-key rotate"])
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("evidence --json", "there is no option --json"),
+        ("evidence --sinc 2026-01-01", "there is no option --sinc: did you mean --since?"),
+        ("apikey", "there is no command apikey: did you mean api-key?"),
+        ("api-key crate", "there is no command crate: did you mean create?"),
+        ("export --all all", "unexpected argument: all"),
+        ("tail --from", "--from needs a value"),
+        ("verify --consistency one", "--consistency needs 2 values"),
+        ("status --json=1", "--json takes no value"),
+        ("replay", "the option --account is missing"),
+        ("rebuild", "the argument view is missing, which is one of: sub-users, audit-log, usage"),
+    ],
+)
+def test_usage_error_is_in_own_words(run_command: Run, command: str, message: str) -> None:
+    """A suggestion is similar to what was typed."""
+    (line,) = run_command(*command.split()).messages
+    assert line.partition(" (see ")[0] == f"subusers: {message}"
+
+
+@pytest.mark.parametrize("name", ["", *program.MODULE_BY_COMMAND, "api-key create", "signing-key rotate"])
 def test_help_has_no_types_of_the_language(run_command: Run, name: str) -> None:
     output = run_command(*name.split(), "--help").output
     assert "Usage: subusers" in output
@@ -79,8 +103,8 @@ def test_version(run_command: Run) -> None:
 def test_completion(words: str, expected: set[str]) -> None:
     """As the script of `--show-completion bash` asks for it."""
     environment = {"_SUBUSERS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-    program = "from api.cli import main; main()"
-    completions = subprocess.check_output([sys.executable, "-c", program], env=os.environ | environment, text=True)
+    completion = "from api.cli import main; main()"
+    completions = subprocess.check_output([sys.executable, "-c", completion], env=os.environ | environment, text=True)
     assert set(completions.split()) == expected
 
 
@@ -94,7 +118,7 @@ def test_internal_error_does_not_look_like_a_result(
 
     monkeypatch.setattr(verify, "_read_note", fail)
     result = run_command("verify", "--consistency", tmp_path / "old", tmp_path / "new")
-    assert (result.exit_code, result.output) == (cli.INTERNAL_ERROR, "")
+    assert (result.exit_code, result.output) == (INTERNAL_ERROR, "")
     assert result.messages[0] == "Traceback (most recent call last):"
     assert result.messages[-1] == "subusers: internal error (KeyError): report it with the lines above"
 
