@@ -54,7 +54,9 @@ class WebhookAnswer(ResponseBody):
     api_key_id = fields.UUID(
         required=True,
         allow_none=True,
-        metadata={"description": "API key to which the webhook belongs; null for webhooks created before version 0.2."},
+        metadata={"description": "API key to which the webhook belongs; null for webhooks created before "
+            "webhooks belonged to keys."
+        },
     )
     url = fields.String(required=True)
     event_types = fields.List(fields.String(), required=True, allow_none=True)
