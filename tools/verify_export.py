@@ -41,6 +41,7 @@ import struct
 import sys
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence  # noqa: TC003  # simpler than a conditional import
 from datetime import datetime, timezone
 from html.parser import HTMLParser
@@ -791,14 +792,10 @@ class Pack:
             self.names = sorted(file.relative_to(path).as_posix() for file in files)
         else:
             self.names = sorted(self._archive.namelist())
-            self._require_nothing_hidden(self._archive)
-
-    def _require_nothing_hidden(self, archive: zipfile.ZipFile) -> None:
-        """Raise `Tampered` for a second file of the same name, which some programs would show, and for comments."""
-        if len(set(self.names)) != len(self.names):
-            raise Tampered("two files in the pack have the same name")
-        if archive.comment or any(entry.comment or entry.extra for entry in archive.infolist()):
-            raise Tampered("the pack has comments, which no signature covers")
+            if len(set(self.names)) != len(self.names):  # programs differ in which of the two they show
+                raise Tampered("two files in the pack have the same name")
+            with path.open("rb") as file:
+                require_only_files(file, self._archive)
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading."""
@@ -820,6 +817,107 @@ class Pack:
     def below(self, folder: str) -> list[str]:
         """Return the names of the files in a folder."""
         return [name for name in self.names if name.startswith(folder)]
+
+
+LOCAL_HEADER, CENTRAL_HEADER, ARCHIVE_END = "<4s5H3L2H", "<4s6H3L5H2L", "<4s4H2LH"
+ARCHIVE_END_64, LOCATOR_64 = "<4sQ2H2L4Q", "<4sLQL"
+"""Layouts of the records of a ZIP file (APPNOTE.TXT, 4.3). Only large files have those of the second line."""
+
+REGULAR_FILE = 0o100644 << 16
+"""Type and permissions of the files in a pack."""
+
+LARGE, SIZES_OF_LARGE, UNKNOWN_SIZE = 2**31 / 1.05, 1, 0xFFFFFFFF
+"""Bytes from which a file or an offset is large, the kind of the field with its sizes, and what is in their place."""
+
+
+def require_only_files(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Raise `Tampered` for bytes of a ZIP file that belong to none of its files. No signature covers them."""
+    entries = archive.infolist()
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset != file.tell():
+            raise Tampered(f"the pack has hidden bytes before {entry.filename}")
+        require_entry(entry, entries[0])
+        require_beginning(file, entry)
+        require_compressed(file, entry)
+    if file.tell() != archive.start_dir:
+        raise Tampered("the pack has hidden bytes after its files")
+    for entry in entries:
+        fields = read_fields(file, CENTRAL_HEADER, b"PK\1\2")
+        name_length, extra_length, comment_length = fields[10:13]
+        file.seek(name_length, io.SEEK_CUR)
+        require_extra(file.read(extra_length), entry)
+        if comment_length:
+            raise Tampered(f"{entry.filename} has a comment")
+    require_end(file, archive)
+
+
+def require_entry(entry: zipfile.ZipInfo, first: zipfile.ZipInfo) -> None:
+    """Raise `Tampered` unless the properties of a file are those with which the service writes it."""
+    properties = (entry.create_system, entry.flag_bits, entry.volume, entry.internal_attr, entry.external_attr)
+    is_deflated = entry.compress_type == zipfile.ZIP_DEFLATED
+    if not is_deflated or properties != (3, 0, 0, 0, REGULAR_FILE) or entry.date_time != first.date_time:
+        raise Tampered(f"{entry.filename} has other properties than the files of a pack")
+    if entry.orig_filename != entry.filename:
+        raise Tampered(f"{entry.filename} has another name")
+
+
+def require_beginning(file: BinaryIO, entry: zipfile.ZipInfo) -> None:
+    """Read what precedes the data of a file. Raises `Tampered` unless it is as in the directory of the archive."""
+    fields = read_fields(file, LOCAL_HEADER, b"PK\3\4")
+    year, month, day, hour, minute, second = entry.date_time
+    time, date = hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
+    name = file.read(fields[9])
+    if fields[2:7] != (0, entry.compress_type, time, date, entry.CRC) or name != entry.filename.encode():
+        raise Tampered(f"{entry.filename} has other properties at its beginning")
+    sizes = {fields[7:9]} - {(entry.compress_size, entry.file_size), (UNKNOWN_SIZE, UNKNOWN_SIZE)}
+    if sizes or (UNKNOWN_SIZE in fields[7:9] and not is_large(entry)):
+        raise Tampered(f"{entry.filename} has another size at its beginning")
+    require_extra(file.read(fields[10]), entry)
+
+
+def is_large(entry: zipfile.ZipInfo) -> bool:
+    """Return whether sizes or the offset of a file need 64 bits, as Python's library decides it."""
+    return max(entry.file_size, entry.compress_size, entry.header_offset) >= LARGE
+
+
+def require_extra(extra: bytes, entry: zipfile.ZipInfo) -> None:
+    """Raise `Tampered` for an extra field, except that with the sizes and the offset of a large file."""
+    if extra and (
+        not is_large(entry) or struct.unpack("<2H", extra[:4]) != (SIZES_OF_LARGE, len(extra) - 4) or len(extra) > 28
+    ):
+        raise Tampered(f"{entry.filename} has an extra field")
+
+
+def require_compressed(file: BinaryIO, entry: zipfile.ZipInfo) -> None:
+    """Read the data of a file. Raises `Tampered` if something follows the end of the compressed data."""
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    for begin in range(0, entry.compress_size, 1 << 20):
+        size += len(inflater.decompress(file.read(min(1 << 20, entry.compress_size - begin))))
+    if size != entry.file_size or not inflater.eof or inflater.unused_data:
+        raise Tampered(f"{entry.filename} has hidden bytes behind its data")
+
+
+def require_end(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Raise `Tampered` unless the file ends with the end of the archive, without a comment."""
+    count, begin, end = len(archive.infolist()), archive.start_dir, file.tell()
+    has_64_bits = begin >= LARGE and file.read(4) == b"PK\6\6"
+    file.seek(end)
+    if has_64_bits:
+        fields_64 = read_fields(file, ARCHIVE_END_64, b"PK\6\6")
+        locator = read_fields(file, LOCATOR_64, b"PK\6\7")
+        if (fields_64[1], fields_64[4:], locator[1:]) != (44, (0, 0, count, count, end - begin, begin), (0, end, 1)):
+            raise Tampered("the end of the pack was changed")
+    fields = read_fields(file, ARCHIVE_END, b"PK\5\6")
+    if file.read(1) or fields[1:] != (0, 0, count, count, end - begin, min(begin, UNKNOWN_SIZE), 0):
+        raise Tampered("the pack has hidden bytes at its end, or a comment")
+
+
+def read_fields(file: BinaryIO, layout: str, signature: bytes) -> tuple[Any, ...]:
+    """Read a record of a ZIP file."""
+    fields = struct.unpack(layout, file.read(struct.calcsize(layout)))
+    if fields[0] != signature:
+        raise Tampered("the pack has hidden bytes")
+    return fields
 
 
 def check_pack(path: Path, keys: Sequence[Key], successions: Sequence[str]) -> str:
@@ -969,6 +1067,8 @@ def report_cells(shown: dict[str, Any]) -> list[str]:
         shown["in_words"],
         shown["action"],
         actor["type"] if actor["name"] is None else f"{actor['type']}: {actor['name']}",
+        actor["person"],
+        shown["reason"],
     ]
     return [printable(cell) for cell in cells]
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import is_zipfile
 
 import psycopg
 import typer
@@ -19,6 +20,7 @@ from api.cli.output import echo, print_json, progress_bar, report
 from api.cli.startup import existing_database
 from application.display_text import quantity
 from application.errors import ServiceError, StoreWentBack
+from application.transparency.evidence_manifest import SIGNED_SUMS
 from application.transparency.export_verifier import signed_checkpoint, trusted_checkpoint, verify_export
 from application.transparency.merkle import is_consistent
 from application.transparency.signed_note import MalformedKey, VerifierKey
@@ -194,6 +196,10 @@ def _loss_message(loss: Loss) -> str:
 
 
 def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str], *, has_given_key: bool) -> Result:
+    if (file / SIGNED_SUMS).is_file() or (file.is_file() and is_zipfile(file)):
+        raise CannotVerify(
+            f"{file} is an evidence pack: verify it with `python3 tools/verify_export.py {file} --public-key KEY`"
+        )
     with file.open("rb") as lines, _progress_bar() as progress:
         verdict = verify_export(
             lines, trusted, checkpoint_keys.verify_signature, ACTIONS, lambda done: progress(done, done), successions

@@ -74,6 +74,8 @@ def event_cells(shown: Mapping[str, Any]) -> Sequence[Any]:
         shown["in_words"],
         shown["action"],
         actor["type"] if actor["name"] is None else f"{actor['type']}: {actor['name']}",
+        actor["person"],
+        shown["reason"],
     )
 
 

@@ -54,7 +54,8 @@ class WebhookAnswer(ResponseBody):
     api_key_id = fields.UUID(
         required=True,
         allow_none=True,
-        metadata={"description": "API key to which the webhook belongs; null for webhooks created before "
+        metadata={
+            "description": "API key to which the webhook belongs; null for webhooks created before "
             "webhooks belonged to keys."
         },
     )
