@@ -191,14 +191,30 @@ class Key(NamedTuple):
         return hashlib.sha256(self.name.encode() + b"\n\x01" + self.public_key).digest()[:4]
 
 
+class Loss(NamedTuple):
+    """A loss of history that the operator accepted: of the events after `begun`, at least up to position `lost`."""
+
+    begun: int
+    lost: int
+    accepted_at: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"events after position {self.begun} were lost, at least up to position {self.lost}, which the operator "
+            f"accepted on {self.accepted_at:%Y-%m-%d at %H:%M:%S} UTC"
+        )
+
+
 class Checkpoint(NamedTuple):
-    """Contents of a note: the tree of one store, and the former and new key if it is a succession."""
+    """Contents of a note: the tree of one store, losses of history, and both keys if it is a succession."""
 
     text: str
     origin: str
     size: int
     root: bytes
     position: int
+    signed_at: datetime
+    losses: tuple[Loss, ...]
     succession: tuple[Key, Key] | None
 
 
@@ -242,9 +258,32 @@ def parse_checkpoint(note: Any) -> tuple[Checkpoint, Signatures]:
     succession = None
     if "successor" in extensions:
         succession = (parse_key(extensions["predecessor"]), parse_key(extensions["successor"]))
-    position = whole_number(extensions["position"])
+    position, signed_at = whole_number(extensions["position"]), instant(extensions["time"])
+    losses = tuple(parse_loss(line) for line in extension_lines if line.startswith("lost "))
     root_hash = base64.b64decode(root, validate=True)
-    return Checkpoint(text, origin, whole_number(size), root_hash, position, succession), signatures
+    return Checkpoint(text, origin, whole_number(size), root_hash, position, signed_at, losses, succession), signatures
+
+
+def parse_loss(line: str) -> Loss:
+    """Parse the line of a checkpoint about a loss of history."""
+    _, begun, lost, accepted_at = line.split(" ")
+    return Loss(whole_number(begun), whole_number(lost), instant(accepted_at))
+
+
+LOSS_MARGIN = 1000
+"""Positions before the beginning of a loss that can be lost as well: commits are not in the order of positions."""
+
+
+def loss_since(old: Checkpoint, new: Checkpoint) -> Loss | None:
+    """Return the loss, if any, that explains why a checkpoint does not continue an older one.
+
+    It is one that the newer checkpoint names and the older one does not: the older one includes lost events, and was
+    signed before the loss was accepted.
+    """
+    for loss in new.losses:
+        if loss not in old.losses and old.position > loss.begun - LOSS_MARGIN and old.signed_at <= loss.accepted_at:
+            return loss
+    return None
 
 
 def whole_number(text: str) -> int:
@@ -560,6 +599,7 @@ class Claims:
             f"after position {self.after}" if self.after else "",
         ]
         lines += [f"The header asks for those {text}." for text in bounds if text]
+        lines += [f"The checkpoint says that {loss}." for loss in self.checkpoint.losses]
         lines += ["Proven: nothing is missing up to the checkpoint."] if self.whole else self.completeness()
         lines.append(
             "Not proven: the sentence `in_words`, and values in `shown` that the signed event has only encrypted, or "
@@ -734,7 +774,7 @@ def check_export(
 
 
 def check_consistency(
-    old_note: str, new_note: str, proof: dict[str, Any], keys: Sequence[Key], successions: Sequence[str]
+    old_note: str, new_note: str, proof: dict[str, Any] | None, keys: Sequence[Key], successions: Sequence[str]
 ) -> str:
     """Check that one checkpoint continues another, and return the verdict."""
     old, new = (read_checkpoint(note, keys, successions) for note in (old_note, new_note))
@@ -746,18 +786,27 @@ def check_consistency(
     )
 
 
-def require_continuation(old: Checkpoint, new: Checkpoint, proof: dict[str, Any]) -> None:
-    """Raise `Tampered` unless a proof shows that a checkpoint continues another; `CannotVerify` if it is of others."""
+def require_continuation(old: Checkpoint, new: Checkpoint, proof: dict[str, Any] | None) -> None:
+    """Raise `Tampered` unless a proof shows that a checkpoint continues another.
+
+    Raises `CannotVerify` if it cannot be decided, also if the newer checkpoint says that history was lost.
+    """
     if old.origin != new.origin:
         raise CannotVerify("the checkpoints are of different stores")
+    loss = loss_since(old, new)
+    explanation = f"NEW does not continue OLD. NEW says that {loss}. Ask the operator what happened" if loss else ""
     if old.size > new.size:
-        raise CannotVerify("OLD has more events than NEW")
+        raise CannotVerify(explanation or "OLD has more events than NEW")
+    if proof is None:
+        raise CannotVerify("give --proof with the consistency proof")
     if not {"first", "second", "path"} <= proof.keys():
         raise CannotVerify("the file is not a consistency proof, as `GET /v1/audit/consistency` answers it")
     require_integers(proof, "first", "second")
     if (proof["first"], proof["second"]) != (old.size, new.size):
         raise CannotVerify(f"the proof is not from {old.size} to {quantity(new.size, 'event')}")
     if not continues(old, new, [from_base64(node) for node in proof["path"]]):
+        if explanation:
+            raise CannotVerify(explanation)
         events = quantity(new.size, "event does", "events do")
         raise Tampered(f"by this proof, the {events} not begin with the {old.size} signed before")
 
@@ -796,6 +845,13 @@ class Pack:
                 raise Tampered("two files in the pack have the same name")
             with path.open("rb") as file:
                 require_only_files(file, self._archive)
+
+    def require_time(self, signed_at: datetime) -> None:
+        """Raise `Tampered` unless the files of an archive have the time of the checkpoint, to two seconds."""
+        if self._archive is not None:
+            time = signed_at.replace(second=signed_at.second // 2 * 2).timetuple()[:6]
+            if any(entry.date_time != time for entry in self._archive.infolist()):
+                raise Tampered("the files in the pack have another time than its checkpoint")
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading."""
@@ -836,7 +892,7 @@ def require_only_files(file: BinaryIO, archive: zipfile.ZipFile) -> None:
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if entry.header_offset != file.tell():
             raise Tampered(f"the pack has hidden bytes before {entry.filename}")
-        require_entry(entry, entries[0])
+        require_entry(entry)
         require_beginning(file, entry)
         require_compressed(file, entry)
     if file.tell() != archive.start_dir:
@@ -851,11 +907,11 @@ def require_only_files(file: BinaryIO, archive: zipfile.ZipFile) -> None:
     require_end(file, archive)
 
 
-def require_entry(entry: zipfile.ZipInfo, first: zipfile.ZipInfo) -> None:
+def require_entry(entry: zipfile.ZipInfo) -> None:
     """Raise `Tampered` unless the properties of a file are those with which the service writes it."""
     properties = (entry.create_system, entry.flag_bits, entry.volume, entry.internal_attr, entry.external_attr)
     is_deflated = entry.compress_type == zipfile.ZIP_DEFLATED
-    if not is_deflated or properties != (3, 0, 0, 0, REGULAR_FILE) or entry.date_time != first.date_time:
+    if not is_deflated or properties != (3, 0, 0, 0, REGULAR_FILE):
         raise Tampered(f"{entry.filename} has other properties than the files of a pack")
     if entry.orig_filename != entry.filename:
         raise Tampered(f"{entry.filename} has another name")
@@ -933,6 +989,7 @@ def check_pack(path: Path, keys: Sequence[Key], successions: Sequence[str]) -> s
         claims, count = check_export(iter(lines), keys, successions, lambda line: events.append(line["shown"]))
     if claims.checkpoint.size != size:
         raise Tampered(f"{SIGNED_MANIFEST} is of another checkpoint than {HISTORY}")
+    pack.require_time(claims.checkpoint.signed_at)
     check_audit_log(pack, events)
     check_report(pack, events)
     checkpoint_count = check_checkpoints(pack, header, claims, keys, all_successions)
@@ -1104,7 +1161,8 @@ def verdict_of(arguments: argparse.Namespace) -> str:
     successions = [read_text(file) for file in arguments.succession]
     if arguments.consistency:
         old, new = map(read_text, arguments.consistency)
-        return check_consistency(old, new, parse_line(Path(arguments.proof).read_bytes(), 1), keys, successions)
+        proof = parse_line(Path(arguments.proof).read_bytes(), 1) if arguments.proof else None
+        return check_consistency(old, new, proof, keys, successions)
     file = Path(arguments.file)
     if file.is_dir() or zipfile.is_zipfile(file):
         return check_pack(file, keys, successions)
@@ -1132,9 +1190,7 @@ def main() -> int:
         help="a checkpoint that you kept in which one key replaced another; repeat for more",
     )
     arguments = parser.parse_args()
-    if (arguments.file is None) is (arguments.consistency is None) or bool(arguments.consistency) is not bool(
-        arguments.proof
-    ):
+    if (arguments.file is None) is (arguments.consistency is None) or (arguments.proof and not arguments.consistency):
         parser.error("give a file, or --consistency with --proof")
     try:
         print(verdict_of(arguments), flush=True)

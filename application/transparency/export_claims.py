@@ -110,6 +110,8 @@ class ClaimsVerifier:
             yield f"The header selects events recorded before {self._until.isoformat()}."
         if self.after:
             yield f"The header selects events after position {self.after}."
+        for loss in self._checkpoint.losses:
+            yield f"The checkpoint says that {loss}."
         if self._is_whole:
             yield "Proven: nothing is missing up to the checkpoint."
         else:

@@ -14,6 +14,8 @@ from application.display_text import escape_unprintable, quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from application.transparency.checkpoint import AcceptedLoss
+
 REASONS = {
     "account_closed": "the account was closed",
     "inactive": "inactive",
@@ -35,6 +37,7 @@ class Report:
     since: str
     until: str
     checkpoint: Mapping[str, Any]
+    losses: Sequence[AcceptedLoss]
     keys: Sequence[str]
     state_at_start: Mapping[str, Any] | None
     state_at_end: Mapping[str, Any] | None
