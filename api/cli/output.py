@@ -30,7 +30,7 @@ WIDTH_WITHOUT_TERMINAL = 1000
 """Width in columns of tables in files and pipes: enough for every line, so that none is cut or folded."""
 
 PARAGRAPH_INDENT = 4
-"""Columns before the other cells of a row that is printed as a paragraph."""
+"""Columns before the other cells of a record that is printed as a paragraph."""
 
 EVENT_COLORS = {
     "login_refused": "red",
@@ -135,22 +135,22 @@ def print_table(table: Table) -> None:
     SafeConsole(width=line_width() or WIDTH_WITHOUT_TERMINAL, markup=False).print(table)  # brackets are not markup
 
 
-def print_rows(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
-    """Print a table. If the terminal is narrower, print each row as a paragraph: the first cell, then the others."""
+def print_records(headings: Sequence[str], records: Sequence[Sequence[Text]]) -> None:
+    """Print a table. If the terminal is narrower, print each record as a paragraph: its first cell, then the others."""
     table = Table(*headings, box=None)
-    for row in rows:
-        table.add_row(*row)
+    for cells in records:
+        table.add_row(*cells)
     width = line_width()
     if width is None or Console(width=WIDTH_WITHOUT_TERMINAL).measure(table).maximum <= width:
         print_table(table)
         return
-    paragraphs = SafeConsole(width=width, highlight=False, markup=False)
-    for first, *others in rows:
-        labelled = [
-            Text.assemble(f"{heading} ", cell) for heading, cell in zip(headings[1:], others, strict=True) if cell
+    terminal = SafeConsole(width=width, highlight=False, markup=False)
+    for cells in records:
+        others = [
+            Text.assemble(f"{heading} ", cell) for heading, cell in zip(headings[1:], cells[1:], strict=True) if cell
         ]
-        paragraphs.print(first)
-        paragraphs.print(Padding(Text(" · ").join(labelled), (0, 0, 0, PARAGRAPH_INDENT)))
+        terminal.print(cells[0])
+        terminal.print(Padding(Text(" · ").join(others), (0, 0, 0, PARAGRAPH_INDENT)))
 
 
 def discard_unwritten_output() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from api.cli.output import EVENT_COLORS, cell, print_rows
+from api.cli.output import EVENT_COLORS, cell, print_records
 from api.cli.timestamps import format_time
 from api.presentation.history_descriptions import describe_entry
 from application.commands.resources import ERASED
@@ -61,7 +61,7 @@ def show_state(console: Console, state: AccountState | None) -> None:
     console.print(Text(f"  {', '.join(facts)}"))  # as Text, because [erased] would be parsed as markup
     console.print(Text(f"  {state.with_access} had access", style="green" if state.with_access else "yellow"))
     if state.sub_users:
-        print_rows(("name", "e-mail", "access", "ends", "last login", "id"), list(map(_cells, state.sub_users)))
+        print_records(("name", "e-mail", "access", "ends", "last login", "id"), list(map(_cells, state.sub_users)))
 
 
 def _cells(sub_user: SubUserState) -> Sequence[Text]:

@@ -13,7 +13,7 @@ from uuid import UUID  # as above
 import typer
 
 from api.cli.options import AsJson, JsonLines, parse_id_option
-from api.cli.output import cell, echo, print_json, print_rows, report
+from api.cli.output import cell, echo, print_json, print_records, report
 from api.cli.startup import open_service
 from api.cli.timestamps import parse_time
 from application.command_context import CommandContext
@@ -102,7 +102,7 @@ def _print_keys(keys: Iterable[ApiKey]) -> None:
         rows.append(
             (str(key.api_key_id), key.scope, created, last_used, expires, revoked, networks, accounts, key.name)
         )
-    print_rows(
+    print_records(
         ("id", "scope", "created", "last used", "expires", "revoked", "from", "accounts", "name"),
         [[cell(text) for text in row] for row in rows],
     )
