@@ -116,7 +116,7 @@ def test_no_text_speaks_of_a_later_version() -> None:
     current = int(version("subusers").split(".")[1])
     code = [path for folder in CODE_FOLDERS for path in (ROOT / folder).rglob("*.py")]
     texts = {path.relative_to(ROOT): path.read_text() for path in (*PAGES, *code)}
-    pattern = re.compile(r"\b(?:versions?|before|since)\s+(?:before\s+)?0\.(\d+)")
+    pattern = re.compile(r"\b(?:[vV]ersions?|before|since|until)\s+(?:before\s+)?0\.(\d+)")
     assert not [
         (page, match[0]) for page, text in texts.items() for match in pattern.finditer(text) if int(match[1]) > current
     ]

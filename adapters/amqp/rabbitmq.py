@@ -260,9 +260,8 @@ class Confirms:
                 f"{quantity(self._returned, 'event')} had no queue to go to, not even unrouted", self._returned
             )
         if self._refused:
-            raise BrokerUnavailable(
-                f"{quantity(self._refused, 'event was', 'events were')} refused: check for a queue that rejects messages or is down"
-            )
+            refused = quantity(self._refused, "event was", "events were")
+            raise BrokerUnavailable(f"{refused} refused: check for a queue that rejects messages or is down")
 
     def _remove_unconfirmed(self, tag: int, *, multiple: bool) -> int:
         """Remove the message with this tag, or all messages up to it, and return their number."""

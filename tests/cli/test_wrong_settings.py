@@ -121,7 +121,7 @@ def test_setting_with_two_values_is_refused(
     settings_environment.setenv(deprecated.name, value)
     settings_environment.setenv(str(deprecated.replacement), other_value)
 
-    assert cli.exit_code_of(lambda: cli.app(["serve"], standalone_mode=False)) == 2
+    assert program.exit_code_of(lambda: program.app(["serve"], standalone_mode=False)) == 2
 
     (line,) = capsys.readouterr().err.splitlines()
     new = deprecated.replacement

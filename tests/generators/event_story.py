@@ -125,7 +125,7 @@ class EventStory:
     def _webhooks(self, company: Company) -> None:
         """Let a webhook be disabled with its key, adopted, enabled and deleted."""
         with closing(Portal(self.deployment.url, self.deployment.api_key())) as former:
-            body = {"url": UNUSED_URL, "account_id": company.path.rpartition("/")[2], "types": [min(TYPES)]}
+            body = {"url": UNUSED_URL, "account_id": company.path.rpartition("/")[2], "event_types": [min(TYPES)]}
             path = former.call(201, "POST", "/v1/webhooks", body).headers["Location"]
             former.call(201, "POST", f"{path}/secrets")
             former.call(200, "POST", f"{path}/replay", {"after": self.start})

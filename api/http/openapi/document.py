@@ -56,8 +56,8 @@ To try out requests on this page, enter an API key under *Authorize*. The page d
 
 ## Deprecated names
 
-Version 0.2 accepts deprecated names in requests, and responses have both names. Version 0.3 will only have the new
-names. A response to a request with a deprecated name has the headers `Deprecation` (RFC 9745) and `Link`.
+Requests may have deprecated names, and responses have both names, for one minor version. Later versions will only have
+the new names. A response to a request with a deprecated name has the headers `Deprecation` (RFC 9745) and `Link`.
 
 {deprecated_names_table()}
 """
