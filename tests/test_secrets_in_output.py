@@ -58,6 +58,7 @@ CUSTOM_REPRESENTATIONS = {
     "application.errors.ServiceError",
     "application.transparency.tamper_locator.Finding",
     "application.transparency.signed_note.NoteSignature",
+    "application.transparency.checkpoint.AcceptedLoss",
     "application.transparency.signed_note.SignedNote",
     "application.transparency.signed_note.VerifierKey",
     "domain.refusals.Refusal",

@@ -179,12 +179,15 @@ def test_invalid_query_is_refused(
 
 def test_message_quotes_each_unknown_type(clients: ApiClients, account: Account) -> None:
     """In the feed and in the body of a webhook. A long one is cut."""
-    expected = {"types": ["unknown event type: nope", f"unknown event type: {'a' * 100}"]}
+    messages = ["unknown event type: nope", f"unknown event type: {'a' * 100}"]
     types = ["nope", CREATED, "a" * 101, "nope"]
-    response = clients.analytics.get(FEED, query_string={"types": ",".join(types)})
-    assert require_problem(response, 422, "invalid-input", "types")["errors"] == expected
-    response = clients.analytics.post("/v1/webhooks", json={"url": "https://receiver.example/", "types": types})
-    assert require_problem(response, 422, "invalid-input", "types")["errors"] == expected
+    for name in ("event_types", "types"):
+        client = clients.analytics.with_deprecated_names()
+        for response in (
+            client.get(FEED, query_string={name: ",".join(types)}),
+            client.post("/v1/webhooks", json={"url": "https://receiver.example/", name: types}),
+        ):
+            assert require_problem(response, 422, "invalid-input", name)["errors"] == {name: messages}
 
 
 @pytest.mark.parametrize("path", [FEED, STREAM, "account"])
