@@ -22,7 +22,7 @@ CLIENT_VENV = $(CLIENT)/$(notdir $(VENV))
 CLIENT_BIN = $(CLIENT_VENV)/bin
 CLIENT_INSTALL = $(CLIENT_BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 
-# The generators of clients have environments of their own, because they are no part of the service.
+# The generators of clients and the validators have environments of their own, because they are no part of the service.
 GENERATORS = tests/generators
 GENERATORS_VENV = $(GENERATORS)/.venv
 GENERATORS_BIN = $(GENERATORS_VENV)/bin
@@ -36,7 +36,7 @@ help:
 	@echo 'make test-evidence run 1,000 random edits of an evidence pack, all of which the verifier must find'
 	@echo 'make test-roles   compare 100,000 random models of roles with Cedar, and race 10,000 withdrawals with checks'
 	@echo 'make test-client  run the tests and type checks of the Python client, against a service of its own'
-	@echo 'make test-generators generate clients from the OpenAPI document, compile and run them (needs npm and Java)'
+	@echo 'make test-generators generate clients from the OpenAPI document and run them; validate the events (needs npm and Java)'
 	@echo 'make check        check formatting, lint, types and import contracts'
 	@echo 'make format       format the code and sort its imports'
 	@echo 'make lock         rewrite the lock files from pyproject.toml (UPGRADE=--upgrade for newer versions)'

@@ -1,4 +1,4 @@
-"""Deprecated names of the public interfaces, each with its replacement. Version 0.2 accepts both, version 0.3 does not.
+"""Deprecated names of the public interfaces, each with its replacement. Both are accepted for one minor version.
 
 A new entry needs its row in docs/deprecations.md. The schemas, the OpenAPI document, the response headers, the settings
 and the tests read this table.
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 DEPRECATED_AT = datetime(2026, 12, 1, tzinfo=UTC)
-"""When version 0.2, which deprecates these names, is released."""
+"""When these names are deprecated, for the header `Deprecation`."""
 
 
 class Kind(StrEnum):

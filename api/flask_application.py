@@ -173,6 +173,7 @@ def openapi_document(public_url: str) -> str:
     api = ProblemApi(app, spec_kwargs={"info": INFO})
     api.spec.components.schema("Problem", schema=ProblemAnswer)
     api.spec.components.security_scheme("apiKey", {"type": "http", "scheme": "bearer"})
+    api.spec.components.security_scheme("apiKeyAsPassword", {"type": "http", "scheme": "basic"})
     for resource in RESOURCES:
         api.register_blueprint(resource)
     return complete_document(api.spec.to_dict(), public_url)

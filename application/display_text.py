@@ -76,3 +76,8 @@ def remove_unprintable_except_layout(text: str) -> str:
 def one_line(text: str) -> str:
     """Return the text as one line without surrounding or repeated spaces."""
     return " ".join(remove_unprintable(text).split())
+
+
+def quantity(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a count and its noun: `1 event`, `2 events`. `plural` is by default the noun with an s."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"

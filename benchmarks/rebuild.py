@@ -144,7 +144,9 @@ class EquivalentView(PostgresTrackingRecorder):
         index_entry = index_entry_of(event)
         if index_entry.account_id is None:
             return
-        yield "add_row", {"position": position, **vars(index_entry)}
+        reporter = {"actor_type": "sub_user", "actor_id": index_entry.sub_user_id}
+        actor = {name: getattr(event, name, default) for name, default in reporter.items()}
+        yield "add_row", {"position": position, **vars(index_entry), **actor}
         if isinstance(event, events.SubUserLoggedIn | events.SubUserActivityRecorded):
             minute = index_entry.occurred_at.replace(second=0, microsecond=0)
             counts = {**vars(index_entry), "logins": int(isinstance(event, events.SubUserLoggedIn))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 EVENT_CLASSES: list[Any] = [
     value for value in vars(events).values() if isinstance(value, type) and hasattr(value, "TOPIC")
 ]
+CODE_FOLDERS = ("adapters", "api", "application", "domain", "projections", "subusers", "tools")
 STREAM_FIELDS = {"originator_id", "originator_version"}
 COMMON_FIELDS = {field.name for field in fields(events.MainAccountClosed)}
 
@@ -107,3 +109,14 @@ def test_docs_clients_and_examples_use_the_new_names(name: str) -> None:
     own_files = [path for path in (*pages, *code) if not {".venv", "node_modules"} & set(path.parts)]
     pattern = re.compile(rf"(?<![\w-]){name}(?!\w)")
     assert [str(path.relative_to(ROOT)) for path in own_files if pattern.search(path.read_text())] == []
+
+
+def test_no_text_speaks_of_a_later_version() -> None:
+    """Changes after the last version are unreleased: they have no number yet."""
+    current = int(version("subusers").split(".")[1])
+    code = [path for folder in CODE_FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    texts = {path.relative_to(ROOT): path.read_text() for path in (*PAGES, *code)}
+    pattern = re.compile(r"\b(?:[vV]ersions?|before|since|until)\s+(?:before\s+)?0\.(\d+)")
+    assert not [
+        (page, match[0]) for page, text in texts.items() for match in pattern.finditer(text) if int(match[1]) > current
+    ]

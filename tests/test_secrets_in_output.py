@@ -35,9 +35,9 @@ from adapters.mail.smtp import SmtpTransport
 from adapters.mail.smtp_url import parse_smtp_url
 from adapters.postgres.database import Database
 from adapters.postgres.tables.webhooks import WebhookCipher
-from api import cli
 from api.bootstrap import config
 from api.bootstrap.signing_keys import SigningKeys
+from api.cli import program
 from api.runtime import logs
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ CUSTOM_REPRESENTATIONS = {
     "application.errors.ServiceError",
     "application.transparency.tamper_locator.Finding",
     "application.transparency.signed_note.NoteSignature",
+    "application.transparency.checkpoint.AcceptedLoss",
     "application.transparency.signed_note.SignedNote",
     "application.transparency.signed_note.VerifierKey",
     "domain.refusals.Refusal",
@@ -238,7 +239,7 @@ def test_crashes_of_commands_show_no_variables(monkeypatch: pytest.MonkeyPatch) 
         raise RuntimeError(f"something failed after {len(password)}")
 
     monkeypatch.setattr(config, "load", crash)
-    result = CliRunner().invoke(cli.app, ["status"])
+    result = CliRunner().invoke(program.app, ["status"])
     assert isinstance(result.exception, RuntimeError)
-    assert cli.app.pretty_exceptions_show_locals is False
+    assert program.app.pretty_exceptions_show_locals is False
     assert not contains_canary(result.output)

@@ -41,6 +41,7 @@ import struct
 import sys
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence  # noqa: TC003  # simpler than a conditional import
 from datetime import datetime, timezone
 from html.parser import HTMLParser
@@ -61,6 +62,11 @@ class Tampered(Exception):
 
 class CannotVerify(Exception):
     """The file is malformed, or no trusted key has signed it."""
+
+
+def quantity(count: int, noun: str, plural: str = "") -> str:
+    """Return a count and its noun: `1 event`, `2 events`. `plural` is by default the noun with an s."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 # Hashing: RFC 6962, section 2.1.
@@ -185,14 +191,30 @@ class Key(NamedTuple):
         return hashlib.sha256(self.name.encode() + b"\n\x01" + self.public_key).digest()[:4]
 
 
+class Loss(NamedTuple):
+    """A loss of history that the operator accepted: of the events after `begun`, at least up to position `lost`."""
+
+    begun: int
+    lost: int
+    accepted_at: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"events after position {self.begun} were lost, at least up to position {self.lost}, which the operator "
+            f"accepted on {self.accepted_at:%Y-%m-%d at %H:%M:%S} UTC"
+        )
+
+
 class Checkpoint(NamedTuple):
-    """Contents of a note: the tree of one store, and the former and new key if it is a succession."""
+    """Contents of a note: the tree of one store, losses of history, and both keys if it is a succession."""
 
     text: str
     origin: str
     size: int
     root: bytes
     position: int
+    signed_at: datetime
+    losses: tuple[Loss, ...]
     succession: tuple[Key, Key] | None
 
 
@@ -236,9 +258,32 @@ def parse_checkpoint(note: Any) -> tuple[Checkpoint, Signatures]:
     succession = None
     if "successor" in extensions:
         succession = (parse_key(extensions["predecessor"]), parse_key(extensions["successor"]))
-    position = whole_number(extensions["position"])
+    position, signed_at = whole_number(extensions["position"]), instant(extensions["time"])
+    losses = tuple(parse_loss(line) for line in extension_lines if line.startswith("lost "))
     root_hash = base64.b64decode(root, validate=True)
-    return Checkpoint(text, origin, whole_number(size), root_hash, position, succession), signatures
+    return Checkpoint(text, origin, whole_number(size), root_hash, position, signed_at, losses, succession), signatures
+
+
+def parse_loss(line: str) -> Loss:
+    """Parse the line of a checkpoint about a loss of history."""
+    _, begun, lost, accepted_at = line.split(" ")
+    return Loss(whole_number(begun), whole_number(lost), instant(accepted_at))
+
+
+LOSS_MARGIN = 1000
+"""Positions before the beginning of a loss that can be lost as well: commits are not in the order of positions."""
+
+
+def loss_since(old: Checkpoint, new: Checkpoint) -> Loss | None:
+    """Return the loss, if any, that explains why a checkpoint does not continue an older one.
+
+    It is one that the newer checkpoint names and the older one does not: the older one includes lost events, and was
+    signed before the loss was accepted.
+    """
+    for loss in new.losses:
+        if loss not in old.losses and old.position > loss.begun - LOSS_MARGIN and old.signed_at <= loss.accepted_at:
+            return loss
+    return None
 
 
 def whole_number(text: str) -> int:
@@ -551,13 +596,16 @@ class Claims:
     def verdict(self, count: int) -> str:
         """Return the proven and unproven properties of a valid file."""
         scope = f"account {self.account}" if self.account else "all accounts"
-        lines = [f"right: {count} events of {scope}, of the store {self.checkpoint.origin}, are as they were signed"]
+        verb = "is as it was" if count == 1 else "are as they were"
+        events = f"{quantity(count, 'event')} of {scope}, of the store {self.checkpoint.origin}"
+        lines = [f"right: {events}, {verb} signed"]
         bounds = [
             f"recorded from {self.since.isoformat()} on" if self.since else "",
             f"recorded before {self.until.isoformat()}" if self.until else "",
             f"after position {self.after}" if self.after else "",
         ]
         lines += [f"The header asks for those {text}." for text in bounds if text]
+        lines += [f"The checkpoint says that {loss}." for loss in self.checkpoint.losses]
         lines += ["Proven: nothing is missing up to the checkpoint."] if self.whole else self.completeness()
         lines.append(
             "Not proven: the sentence `in_words`, and values in `shown` that the signed event has only encrypted, or "
@@ -700,11 +748,12 @@ class ExportVerifier:
         """Check that the file is complete."""
         size, root = self.claims.checkpoint.size, self.claims.checkpoint.root
         if self.claims.whole and (self.tree.size, self.tree.root()) != (size, root):
-            raise Tampered(f"these {self.tree.size} events are not the {size} signed ones")
+            raise Tampered(f"the {quantity(self.tree.size, 'event is', 'events are')} not the {size} signed")
         if self.claimed_count is None:
             raise CannotVerify("the file is incomplete: the last line with the number of events is missing")
         if self.claimed_count != self.count:
-            raise Tampered(f"the last line counts {self.claimed_count} events, but the file has {self.count}")
+            claimed = quantity(self.claimed_count, "event")
+            raise Tampered(f"the last line counts {claimed}, but the file has {self.count}")
 
 
 def check(lines: Iterator[bytes], keys: Sequence[Key], successions: Sequence[str] = ()) -> str:
@@ -731,30 +780,41 @@ def check_export(
 
 
 def check_consistency(
-    old_note: str, new_note: str, proof: dict[str, Any], keys: Sequence[Key], successions: Sequence[str]
+    old_note: str, new_note: str, proof: dict[str, Any] | None, keys: Sequence[Key], successions: Sequence[str]
 ) -> str:
     """Check that one checkpoint continues another, and return the verdict."""
     old, new = (read_checkpoint(note, keys, successions) for note in (old_note, new_note))
     require_continuation(old, new, proof)
     return (
-        f"right: the {new.size} events of NEW begin with the {old.size} of OLD, of the store {new.origin}\n"
+        f"right: the {quantity(new.size, 'event of NEW begins', 'events of NEW begin')} with the {old.size} of OLD, "
+        f"of the store {new.origin}\n"
         "Not proven: anything about events after NEW."
     )
 
 
-def require_continuation(old: Checkpoint, new: Checkpoint, proof: dict[str, Any]) -> None:
-    """Raise `Tampered` unless a proof shows that a checkpoint continues another; `CannotVerify` if it is of others."""
+def require_continuation(old: Checkpoint, new: Checkpoint, proof: dict[str, Any] | None) -> None:
+    """Raise `Tampered` unless a proof shows that a checkpoint continues another.
+
+    Raises `CannotVerify` if it cannot be decided, also if the newer checkpoint says that history was lost.
+    """
     if old.origin != new.origin:
         raise CannotVerify("the checkpoints are of different stores")
+    loss = loss_since(old, new)
+    explanation = f"NEW does not continue OLD. NEW says that {loss}. Ask the operator what happened" if loss else ""
     if old.size > new.size:
-        raise CannotVerify("OLD has more events than NEW")
+        raise CannotVerify(explanation or "OLD has more events than NEW")
+    if proof is None:
+        raise CannotVerify("give --proof with the consistency proof")
     if not {"first", "second", "path"} <= proof.keys():
         raise CannotVerify("the file is not a consistency proof, as `GET /v1/audit/consistency` answers it")
     require_integers(proof, "first", "second")
     if (proof["first"], proof["second"]) != (old.size, new.size):
-        raise CannotVerify(f"the proof is not from {old.size} to {new.size} events")
+        raise CannotVerify(f"the proof is not from {old.size} to {quantity(new.size, 'event')}")
     if not continues(old, new, [from_base64(node) for node in proof["path"]]):
-        raise Tampered(f"by this proof, the {new.size} events do not begin with the {old.size} signed before")
+        if explanation:
+            raise CannotVerify(explanation)
+        events = quantity(new.size, "event does", "events do")
+        raise Tampered(f"by this proof, the {events} not begin with the {old.size} signed before")
 
 
 # The evidence pack.
@@ -787,14 +847,17 @@ class Pack:
             self.names = sorted(file.relative_to(path).as_posix() for file in files)
         else:
             self.names = sorted(self._archive.namelist())
-            self._require_nothing_hidden(self._archive)
+            if len(set(self.names)) != len(self.names):  # programs differ in which of the two they show
+                raise Tampered("two files in the pack have the same name")
+            with path.open("rb") as file:
+                require_only_files(file, self._archive)
 
-    def _require_nothing_hidden(self, archive: zipfile.ZipFile) -> None:
-        """Raise `Tampered` for a second file of the same name, which some programs would show, and for comments."""
-        if len(set(self.names)) != len(self.names):
-            raise Tampered("two files in the pack have the same name")
-        if archive.comment or any(entry.comment or entry.extra for entry in archive.infolist()):
-            raise Tampered("the pack has comments, which no signature covers")
+    def require_time(self, signed_at: datetime) -> None:
+        """Raise `Tampered` unless the files of an archive have the time of the checkpoint, to two seconds."""
+        if self._archive is not None:
+            time = signed_at.replace(second=signed_at.second // 2 * 2).timetuple()[:6]
+            if any(entry.date_time != time for entry in self._archive.infolist()):
+                raise Tampered("the files in the pack have another time than its checkpoint")
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading."""
@@ -818,6 +881,107 @@ class Pack:
         return [name for name in self.names if name.startswith(folder)]
 
 
+LOCAL_HEADER, CENTRAL_HEADER, ARCHIVE_END = "<4s5H3L2H", "<4s6H3L5H2L", "<4s4H2LH"
+ARCHIVE_END_64, LOCATOR_64 = "<4sQ2H2L4Q", "<4sLQL"
+"""Layouts of the records of a ZIP file (APPNOTE.TXT, 4.3). Only large files have those of the second line."""
+
+REGULAR_FILE = 0o100644 << 16
+"""Type and permissions of the files in a pack."""
+
+LARGE, SIZES_OF_LARGE, UNKNOWN_SIZE = 2**31 / 1.05, 1, 0xFFFFFFFF
+"""Bytes from which a file or an offset is large, the kind of the field with its sizes, and what is in their place."""
+
+
+def require_only_files(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Raise `Tampered` for bytes of a ZIP file that belong to none of its files. No signature covers them."""
+    entries = archive.infolist()
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset != file.tell():
+            raise Tampered(f"the pack has hidden bytes before {entry.filename}")
+        require_entry(entry)
+        require_beginning(file, entry)
+        require_compressed(file, entry)
+    if file.tell() != archive.start_dir:
+        raise Tampered("the pack has hidden bytes after its files")
+    for entry in entries:
+        fields = read_fields(file, CENTRAL_HEADER, b"PK\1\2")
+        name_length, extra_length, comment_length = fields[10:13]
+        file.seek(name_length, io.SEEK_CUR)
+        require_extra(file.read(extra_length), entry)
+        if comment_length:
+            raise Tampered(f"{entry.filename} has a comment")
+    require_end(file, archive)
+
+
+def require_entry(entry: zipfile.ZipInfo) -> None:
+    """Raise `Tampered` unless the properties of a file are those with which the service writes it."""
+    properties = (entry.create_system, entry.flag_bits, entry.volume, entry.internal_attr, entry.external_attr)
+    is_deflated = entry.compress_type == zipfile.ZIP_DEFLATED
+    if not is_deflated or properties != (3, 0, 0, 0, REGULAR_FILE):
+        raise Tampered(f"{entry.filename} has other properties than the files of a pack")
+    if entry.orig_filename != entry.filename:
+        raise Tampered(f"{entry.filename} has another name")
+
+
+def require_beginning(file: BinaryIO, entry: zipfile.ZipInfo) -> None:
+    """Read what precedes the data of a file. Raises `Tampered` unless it is as in the directory of the archive."""
+    fields = read_fields(file, LOCAL_HEADER, b"PK\3\4")
+    year, month, day, hour, minute, second = entry.date_time
+    time, date = hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
+    name = file.read(fields[9])
+    if fields[2:7] != (0, entry.compress_type, time, date, entry.CRC) or name != entry.filename.encode():
+        raise Tampered(f"{entry.filename} has other properties at its beginning")
+    sizes = {fields[7:9]} - {(entry.compress_size, entry.file_size), (UNKNOWN_SIZE, UNKNOWN_SIZE)}
+    if sizes or (UNKNOWN_SIZE in fields[7:9] and not is_large(entry)):
+        raise Tampered(f"{entry.filename} has another size at its beginning")
+    require_extra(file.read(fields[10]), entry)
+
+
+def is_large(entry: zipfile.ZipInfo) -> bool:
+    """Return whether sizes or the offset of a file need 64 bits, as Python's library decides it."""
+    return max(entry.file_size, entry.compress_size, entry.header_offset) >= LARGE
+
+
+def require_extra(extra: bytes, entry: zipfile.ZipInfo) -> None:
+    """Raise `Tampered` for an extra field, except that with the sizes and the offset of a large file."""
+    if extra and (
+        not is_large(entry) or struct.unpack("<2H", extra[:4]) != (SIZES_OF_LARGE, len(extra) - 4) or len(extra) > 28
+    ):
+        raise Tampered(f"{entry.filename} has an extra field")
+
+
+def require_compressed(file: BinaryIO, entry: zipfile.ZipInfo) -> None:
+    """Read the data of a file. Raises `Tampered` if something follows the end of the compressed data."""
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    for begin in range(0, entry.compress_size, 1 << 20):
+        size += len(inflater.decompress(file.read(min(1 << 20, entry.compress_size - begin))))
+    if size != entry.file_size or not inflater.eof or inflater.unused_data:
+        raise Tampered(f"{entry.filename} has hidden bytes behind its data")
+
+
+def require_end(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Raise `Tampered` unless the file ends with the end of the archive, without a comment."""
+    count, begin, end = len(archive.infolist()), archive.start_dir, file.tell()
+    has_64_bits = begin >= LARGE and file.read(4) == b"PK\6\6"
+    file.seek(end)
+    if has_64_bits:
+        fields_64 = read_fields(file, ARCHIVE_END_64, b"PK\6\6")
+        locator = read_fields(file, LOCATOR_64, b"PK\6\7")
+        if (fields_64[1], fields_64[4:], locator[1:]) != (44, (0, 0, count, count, end - begin, begin), (0, end, 1)):
+            raise Tampered("the end of the pack was changed")
+    fields = read_fields(file, ARCHIVE_END, b"PK\5\6")
+    if file.read(1) or fields[1:] != (0, 0, count, count, end - begin, min(begin, UNKNOWN_SIZE), 0):
+        raise Tampered("the pack has hidden bytes at its end, or a comment")
+
+
+def read_fields(file: BinaryIO, layout: str, signature: bytes) -> tuple[Any, ...]:
+    """Read a record of a ZIP file."""
+    fields = struct.unpack(layout, file.read(struct.calcsize(layout)))
+    if fields[0] != signature:
+        raise Tampered("the pack has hidden bytes")
+    return fields
+
+
 def check_pack(path: Path, keys: Sequence[Key], successions: Sequence[str]) -> str:
     """Check an evidence pack, and return the verdict."""
     pack = Pack(path)
@@ -831,15 +995,17 @@ def check_pack(path: Path, keys: Sequence[Key], successions: Sequence[str]) -> s
         claims, count = check_export(iter(lines), keys, successions, lambda line: events.append(line["shown"]))
     if claims.checkpoint.size != size:
         raise Tampered(f"{SIGNED_MANIFEST} is of another checkpoint than {HISTORY}")
+    pack.require_time(claims.checkpoint.signed_at)
     check_audit_log(pack, events)
     check_report(pack, events)
     checkpoint_count = check_checkpoints(pack, header, claims, keys, all_successions)
     return "\n".join(
         [
             claims.verdict(count),
-            f"right: the {len(pack.names)} files of the pack are as the service signed them",
+            f"right: all files of the pack ({len(pack.names)}) are as the service signed them",
             f"right: {AUDIT_LOG} and the events of {REPORT} show what {HISTORY} shows",
-            f"right: each of the {checkpoint_count} checkpoints continues the one before it",
+            f"right: {quantity(checkpoint_count, 'checkpoint')}"
+            + (", each of which continues the one before it" if checkpoint_count > 1 else ""),
             PROVEN_BY_SIGNATURE,
             f"The checkpoint:\n\n{claims.checkpoint.text}",
         ]
@@ -892,7 +1058,7 @@ def check_audit_log(pack: Pack, events: Sequence[dict[str, Any]]) -> None:
     with pack.open(AUDIT_LOG) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
     if len(rows) != len(events):
-        raise Tampered(f"{AUDIT_LOG} has {len(rows)} rows, and {HISTORY} {len(events)} events")
+        raise Tampered(f"{AUDIT_LOG} has {quantity(len(rows), 'event')}, and {HISTORY} {len(events)}")
     for row, event in zip(rows, events):  # noqa: B905  # Python 3.9 has no `strict`
         for column, cell in row.items():
             if not shows(cell, column, event):
@@ -949,7 +1115,7 @@ def check_report(pack: Pack, events: Sequence[dict[str, Any]]) -> None:
     table.feed(pack.text(REPORT))
     table.close()
     if len(table.rows) != len(events):
-        raise Tampered(f"{REPORT} has {len(table.rows)} events, and {HISTORY} {len(events)}")
+        raise Tampered(f"{REPORT} has {quantity(len(table.rows), 'event')}, and {HISTORY} {len(events)}")
     for row, event in zip(table.rows, events):  # noqa: B905  # Python 3.9 has no `strict`
         if row != report_cells(event):
             raise Tampered(f"position {event['position']}: {REPORT} does not show the event of {HISTORY}")
@@ -964,6 +1130,8 @@ def report_cells(shown: dict[str, Any]) -> list[str]:
         shown["in_words"],
         shown["action"],
         actor["type"] if actor["name"] is None else f"{actor['type']}: {actor['name']}",
+        actor["person"],
+        shown["reason"],
     ]
     return [printable(cell) for cell in cells]
 
@@ -999,7 +1167,8 @@ def verdict_of(arguments: argparse.Namespace) -> str:
     successions = [read_text(file) for file in arguments.succession]
     if arguments.consistency:
         old, new = map(read_text, arguments.consistency)
-        return check_consistency(old, new, parse_line(Path(arguments.proof).read_bytes(), 1), keys, successions)
+        proof = parse_line(Path(arguments.proof).read_bytes(), 1) if arguments.proof else None
+        return check_consistency(old, new, proof, keys, successions)
     file = Path(arguments.file)
     if file.is_dir() or zipfile.is_zipfile(file):
         return check_pack(file, keys, successions)
@@ -1027,9 +1196,7 @@ def main() -> int:
         help="a checkpoint that you kept in which one key replaced another; repeat for more",
     )
     arguments = parser.parse_args()
-    if (arguments.file is None) is (arguments.consistency is None) or bool(arguments.consistency) is not bool(
-        arguments.proof
-    ):
+    if (arguments.file is None) is (arguments.consistency is None) or (arguments.proof and not arguments.consistency):
         parser.error("give a file, or --consistency with --proof")
     try:
         print(verdict_of(arguments), flush=True)

@@ -17,6 +17,7 @@ from kombu import Connection
 
 from adapters.amqp.broker_url import parse_broker_url
 from adapters.amqp.topology import PREFIX, Names, declare
+from application.display_text import quantity
 from application.ports.broker import CONTENT_TYPE, BrokerUnavailable
 
 if TYPE_CHECKING:
@@ -255,11 +256,12 @@ class Confirms:
     def raise_on_failure(self) -> None:
         """Raise `BrokerUnavailable` if a message was refused or returned."""
         if self._returned:
-            raise BrokerUnavailable(f"{self._returned} events had no queue to go to, not even unrouted", self._returned)
-        if self._refused:
             raise BrokerUnavailable(
-                f"{self._refused} events were refused: check for a queue that rejects messages or is down"
+                f"{quantity(self._returned, 'event')} had no queue to go to, not even unrouted", self._returned
             )
+        if self._refused:
+            refused = quantity(self._refused, "event was", "events were")
+            raise BrokerUnavailable(f"{refused} refused: check for a queue that rejects messages or is down")
 
     def _remove_unconfirmed(self, tag: int, *, multiple: bool) -> int:
         """Remove the message with this tag, or all messages up to it, and return their number."""

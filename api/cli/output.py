@@ -11,23 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import Progress as ProgressBar
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from api.bootstrap import config
 from application.display_text import escape_unprintable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import ConsoleOptions, RenderableType
     from rich.progress import ProgressColumn
-    from rich.table import Table
 
 WIDTH_WITHOUT_TERMINAL = 1000
 """Width in columns of tables in files and pipes: enough for every line, so that none is cut or folded."""
 
+PARAGRAPH_INDENT = 4
+"""Columns before the other cells of a record that is printed as a paragraph."""
 
 EVENT_COLORS = {
     "login_refused": "red",
@@ -130,6 +133,24 @@ def confirm(question: str) -> None:
 def print_table(table: Table) -> None:
     """Print a table, folded to the width of lines if that is limited."""
     SafeConsole(width=line_width() or WIDTH_WITHOUT_TERMINAL, markup=False).print(table)  # brackets are not markup
+
+
+def print_records(headings: Sequence[str], records: Sequence[Sequence[Text]]) -> None:
+    """Print a table. If the terminal is narrower, print each record as a paragraph: its first cell, then the others."""
+    table = Table(*headings, box=None)
+    for cells in records:
+        table.add_row(*cells)
+    width = line_width()
+    if width is None or Console(width=WIDTH_WITHOUT_TERMINAL).measure(table).maximum <= width:
+        print_table(table)
+        return
+    terminal = SafeConsole(width=width, highlight=False, markup=False)
+    for cells in records:
+        others = [
+            Text.assemble(f"{heading} ", cell) for heading, cell in zip(headings[1:], cells[1:], strict=True) if cell
+        ]
+        terminal.print(cells[0])
+        terminal.print(Padding(Text(" · ").join(others), (0, 0, 0, PARAGRAPH_INDENT)))
 
 
 def discard_unwritten_output() -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
-from api.cli.output import EVENT_COLORS, cell, print_table
+from api.cli.output import EVENT_COLORS, cell, print_records
 from api.cli.timestamps import format_time
 from api.presentation.history_descriptions import describe_entry
 from application.commands.resources import ERASED
+from application.display_text import quantity
 from domain.event_metadata import ActorType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
@@ -52,22 +52,24 @@ def show_state(console: Console, state: AccountState | None) -> None:
         console.print("There was no account yet.")
         return
     console.print(Text(f"{state.company_name} as of {format_time(state.as_of)} UTC", style="bold"))
-    facts = (state.email, state.status, f"at most {state.sub_user_limit} sub-users", f"id {state.account_id}")
+    facts = (
+        state.email,
+        state.status,
+        f"at most {quantity(state.sub_user_limit, 'sub-user')}",
+        f"id {state.account_id}",
+    )
     console.print(Text(f"  {', '.join(facts)}"))  # as Text, because [erased] would be parsed as markup
     console.print(Text(f"  {state.with_access} had access", style="green" if state.with_access else "yellow"))
-    table = Table("name", "e-mail", "access", "ends", "last login", "id", box=None)
-    for sub_user in state.sub_users:
-        table.add_row(*_cells(sub_user))
     if state.sub_users:
-        print_table(table)
+        print_records(("name", "e-mail", "access", "ends", "last login", "id"), list(map(_cells, state.sub_users)))
 
 
-def _cells(sub_user: SubUserState) -> tuple[Any, ...]:
+def _cells(sub_user: SubUserState) -> Sequence[Text]:
     reason = NO_ACCESS_REASONS[sub_user.no_access_reason or ""] if not sub_user.has_access else ""
     access = Text("yes", "green") if sub_user.has_access else Text(f"no: {reason}", "red")
     times = [format_time(at) if at is not None else "" for at in (sub_user.access_expires_at, sub_user.last_login_at)]
     name = sub_user.name if sub_user.name == ERASED else f"{sub_user.name} {sub_user.surname}"
-    return cell(name), cell(sub_user.email), access, *times, str(sub_user.sub_user_id)
+    return cell(name), cell(sub_user.email), access, *map(cell, (*times, str(sub_user.sub_user_id)))
 
 
 def _circumstances(entry: HistoryEntry) -> Iterator[str]:

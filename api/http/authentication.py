@@ -61,7 +61,15 @@ ACTOR_TYPE_BY_SCOPE = {Scope.AUDITOR: ActorType.AUDITOR, Scope.SUPPORT: ActorTyp
 MAX_PERSON_LENGTH = 200
 MAX_REASON_LENGTH = 500
 
+BEARER_CHALLENGE, BASIC_CHALLENGE = 'Bearer realm="subusers", error="invalid_token"', 'Basic realm="subusers"'
 UNKNOWN_KEY_DETAIL = "A valid API key is required: Authorization: Bearer <api key>."
+UNKNOWN_KEY_OR_PASSWORD_DETAIL = (
+    "A valid API key is required: Authorization: Bearer <api key>, or as the password of HTTP Basic."
+)
+LIMITED_TO_ACCOUNTS_DETAIL = (
+    "This API key is limited to certain accounts: it cannot list or register accounts, or make other requests that "
+    "concern all accounts."
+)
 
 log = structlog.get_logger(__name__)
 
@@ -183,26 +191,38 @@ def _require_within_limits(key: ApiKey, rule: str, view_args: Mapping[str, Any])
     if "account_id" in view_args:
         require_account(view_args["account_id"])
     elif not rule.startswith(PREFIXES_WITHOUT_ACCOUNT):
-        require_account(None)
+        require_all_accounts()
 
 
 def require_account(account_id: UUID | None) -> None:
-    """Raise a problem if the limits of the key exclude an account. None means all accounts, or an unknown one."""
+    """Raise a problem if the limits of the key exclude an account. None means an unknown one."""
     if not api_key().allows_account(account_id):
         raise Problem(HTTPStatus.FORBIDDEN, "account-not-allowed", "This API key is not allowed for this account.")
+
+
+def require_all_accounts() -> None:
+    """Raise a problem if the key is limited to accounts."""
+    if api_key().limits.accounts is not None:
+        raise Problem(HTTPStatus.FORBIDDEN, "account-not-allowed", LIMITED_TO_ACCOUNTS_DETAIL)
 
 
 def authenticate() -> ApiKey:
     """Return the API key of this request, read from the database. Raises a problem if it is unknown or expired."""
     secret = bearer_token() or _basic_password()
     key = service().commands.api_keys.find(secret) if secret else None
-    headers = {"WWW-Authenticate": 'Bearer realm="subusers", error="invalid_token"'}
+    headers = {"WWW-Authenticate": _challenges()}
     if key is None:
         delay_invalid_credentials()
-        raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", UNKNOWN_KEY_DETAIL, headers=headers)
+        detail = UNKNOWN_KEY_OR_PASSWORD_DETAIL if accepts_basic(request_ctx.request.path) else UNKNOWN_KEY_DETAIL
+        raise Problem(HTTPStatus.UNAUTHORIZED, "unknown-api-key", detail, headers=headers)
     if key.has_expired(service().clock()):
         raise Problem(HTTPStatus.UNAUTHORIZED, "api-key-expired", "This API key has expired.", headers=headers)
     return key
+
+
+def accepts_basic(path: str) -> bool:
+    """Return whether a route accepts the API key as password of HTTP Basic, as OAuth clients send it."""
+    return path == OAUTH_INTROSPECTION_PATH
 
 
 def bearer_token() -> str:
@@ -211,9 +231,18 @@ def bearer_token() -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def _challenges() -> str:
+    """Return the challenges of the schemes that this route accepts, that of the request's scheme first."""
+    if not accepts_basic(request_ctx.request.path):
+        return BEARER_CHALLENGE
+    scheme, _, _ = request_ctx.request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    challenges = [BEARER_CHALLENGE, BASIC_CHALLENGE]
+    return ", ".join(reversed(challenges) if scheme.lower() == "basic" else challenges)
+
+
 def _basic_password() -> str:
-    """Return the password of HTTP Basic, on the only route that accepts it as the API key, or an empty string."""
-    if request_ctx.request.path != OAUTH_INTROSPECTION_PATH:
+    """Return the password of HTTP Basic if this route accepts it as the API key, or an empty string."""
+    if not accepts_basic(request_ctx.request.path):
         return ""
     credentials = request_ctx.request.authorization
     return (credentials.password or "") if credentials is not None and credentials.type == "basic" else ""

@@ -70,7 +70,7 @@ class BodyParser(FlaskParser):
         errors = error.normalized_messages()  # type: ignore[no-untyped-call]  # untyped in marshmallow
         if len(errors) == 1 and isinstance(inner := next(iter(errors.values())), dict):
             errors = inner  # webargs nests the errors under the name of their location
-        raise unprocessable(_with_safe_names(errors)) from None
+        raise unprocessable(_by_field(errors)) from None
 
 
 PARSER = BodyParser()
@@ -97,8 +97,8 @@ def read_form(schema: Schema) -> Any:
     A repeated parameter is refused (RFC 6749, 3.1).
     """
     current_request = request_ctx.request
-    if current_request.mimetype != FORM:
-        raise unsupported_media_type(f"The body must be {FORM}.")
+    if current_request.mimetype != FORM or not _is_utf_8(current_request.content_type or ""):
+        raise unsupported_media_type(f"The body must be {FORM}, in UTF-8.")
     try:
         pairs = parse_qsl(current_request.get_data().decode(), keep_blank_values=True, errors="strict")
     except ValueError:
@@ -120,7 +120,7 @@ def read_query(schema: Schema) -> Any:
         if len(values) > 1 and not isinstance(schema.load_fields.get(name), fields.List)
     ]
     if repeated:
-        raise unprocessable(_with_safe_names({name: ["must be given once"] for name in repeated}))
+        raise unprocessable(_by_field({name: ["must be given once"] for name in repeated}))
     return PARSER.parse(schema, request, location="query")
 
 
@@ -128,7 +128,7 @@ def _load(schema: Schema, values: dict[str, Any]) -> Any:
     try:
         return schema.load(values)
     except ValidationError as error:
-        raise unprocessable(_with_safe_names(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
+        raise unprocessable(_by_field(error.normalized_messages())) from None  # type: ignore[no-untyped-call]  # untyped in marshmallow
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -167,11 +167,16 @@ def _malformed(detail: str) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, "malformed-body", detail)
 
 
-def _with_safe_names(errors: Any) -> Any:
-    """Return the errors with field names that can be encoded in UTF-8. The names may come from clients."""
-    if isinstance(errors, dict):
-        return {_safe_name(name): _with_safe_names(value) for name, value in errors.items()}
-    return errors
+def _by_field(errors: Any) -> Any:
+    """Return messages by field, whose names can be encoded in UTF-8: they may come from clients.
+
+    Messages about items of a list of plain values are those of the list. Items that are objects keep their index.
+    """
+    if not isinstance(errors, dict):
+        return errors
+    if all(isinstance(name, int) and isinstance(messages, list) for name, messages in errors.items()):
+        return list(dict.fromkeys(message for messages in errors.values() for message in messages))
+    return {_safe_name(name): _by_field(value) for name, value in errors.items()}
 
 
 def _safe_name(name: Any) -> str:

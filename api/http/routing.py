@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_smorest import Blueprint
 
-from api.http.authentication import requires_scopes
+from api.http.authentication import accepts_basic, requires_scopes
 from api.http.problems import AUTHZEN_PATH, TITLES
 from api.http.request_bodies import BodyParser, read_body, read_form, read_query
 from api.strict_parsing import MAX_POSITION
@@ -140,7 +140,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         is_command = RECORDED_POSITION in response_headers
         documentation: dict[str, Any] = {
             "responses": {str(status.value): _problem(status) for status in sorted(statuses)},
-            "security": [{"apiKey": []}] if scopes else [],
+            "security": _security(path) if scopes else [],
             "x-scopes": list(scopes),
             "x-is-documented": is_documented,
             "x-headers": [
@@ -191,6 +191,12 @@ def _with_loaded_input(
         return view(read(schema), **path)
 
     return wrapper
+
+
+def _security(path: str) -> list[dict[str, list[str]]]:
+    """Return the security schemes of a route, any of which is enough."""
+    schemes = ["apiKey", "apiKeyAsPassword"] if accepts_basic(path) else ["apiKey"]
+    return [{scheme: []} for scheme in schemes]
 
 
 def _problem(status: HTTPStatus) -> dict[str, Any]:

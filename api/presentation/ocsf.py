@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from application.commands.resources import ERASED
+from application.display_text import quantity
 from domain import events
 from domain.event_metadata import ActorType
 from domain.events.ocsf import (
@@ -104,7 +105,7 @@ def ocsf_end(event_count: int, position: int, exported_at: datetime) -> dict[str
     return {
         **_classification(OcsfActivity(BASE_EVENT, OTHER, None), "export.end"),
         "time": _milliseconds(exported_at),
-        "message": f"End of the export: {event_count} events",
+        "message": f"End of the export: {quantity(event_count, 'event')}",
         "metadata": _metadata(position),
         "unmapped": {"end": True, "events": event_count},
     }

@@ -13,6 +13,12 @@ does not extend trust to the successor.
 
     predecessor subusers/9b1f…+0a1b2c3d+AY…
     successor subusers/9b1f…+4e5f6071+AZ…
+
+After a loss of history that an operator accepted, every later checkpoint has a line about it: the position after which
+events were lost, the last position that is known to be lost, and the time of acceptance. Checkpoints of lost events
+cannot be continued. This line says why.
+
+    lost 900 1042 2026-05-02T08:00:00Z
 """
 
 from __future__ import annotations
@@ -36,6 +42,12 @@ NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
+LOST = "lost "
+"""Beginning of a line about a loss of history."""
+
+LOSS_MARGIN = 1000
+"""Positions before the beginning of a loss that can be lost as well: commits are not in the order of positions."""
+
 
 class MalformedCheckpoint(Exception):
     """A text is not a checkpoint of this service. The message describes the problem."""
@@ -50,6 +62,33 @@ class Succession:
 
 
 @dataclass(frozen=True)
+class AcceptedLoss:
+    """A loss of history: of the events after `begun_position`, at least up to `lost_position`."""
+
+    begun_position: int
+    lost_position: int
+    accepted_at: datetime
+
+    def __str__(self) -> str:
+        """Return the loss in words."""
+        return (
+            f"events after position {self.begun_position} were lost, at least up to position {self.lost_position}, "
+            f"which the operator accepted on {self.accepted_at.astimezone(UTC):%Y-%m-%d at %H:%M:%S} UTC"
+        )
+
+    @property
+    def line(self) -> str:
+        """The line of a checkpoint."""
+        return f"{LOST}{self.begun_position} {self.lost_position} {_time_text(self.accepted_at)}"
+
+    @classmethod
+    def parse(cls, line: str) -> AcceptedLoss:
+        """Parse the line of a checkpoint. Raises ValueError."""
+        begun_position, lost_position, accepted_at = line.removeprefix(LOST).split(" ")
+        return cls(_number(begun_position), _number(lost_position), _time(accepted_at))
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """State of the tree at one time. `position` is the position of its last event, 0 for an empty tree."""
 
@@ -59,6 +98,7 @@ class Checkpoint:
     position: int
     signed_at: datetime
     succession: Succession | None = None
+    losses: tuple[AcceptedLoss, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
@@ -73,6 +113,7 @@ class Checkpoint:
                 position=_number(extension_by_name["position"]),
                 signed_at=_time(extension_by_name["time"]),
                 succession=_succession(extension_by_name),
+                losses=tuple(AcceptedLoss.parse(line) for line in extensions if line.startswith(LOST)),
             )
         except KeyError as missing:
             raise MalformedCheckpoint(f"it has no line `{missing.args[0]}`") from None
@@ -87,11 +128,28 @@ class Checkpoint:
             str(self.tree_size),
             base64.b64encode(self.root_hash).decode(),
             f"position {self.position}",
-            f"time {self.signed_at.astimezone(UTC).strftime(TIME_FORMAT)}",
+            f"time {_time_text(self.signed_at)}",
         ]
         if self.succession is not None:
             lines += [f"predecessor {self.succession.predecessor}", f"successor {self.succession.successor}"]
+        lines += [loss.line for loss in self.losses]
         return "".join(f"{line}\n" for line in lines)
+
+
+def loss_since(old: Checkpoint, new: Checkpoint) -> AcceptedLoss | None:
+    """Return the loss, if any, that explains why a checkpoint does not continue an older one.
+
+    It is one that the newer checkpoint names and the older one does not: the older one includes lost events, and was
+    signed before the loss was accepted.
+    """
+    for loss in new.losses:
+        if (
+            loss not in old.losses
+            and old.position > loss.begun_position - LOSS_MARGIN
+            and old.signed_at <= loss.accepted_at
+        ):
+            return loss
+    return None
 
 
 class AmbiguousTrust(Exception):
@@ -206,6 +264,10 @@ def _time(text: str) -> datetime:
     if not TIME.fullmatch(text):
         raise ValueError(text)
     return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+
+
+def _time_text(time: datetime) -> str:
+    return time.astimezone(UTC).strftime(TIME_FORMAT)
 
 
 def _root(text: str) -> bytes:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, get_type_hints
 from uuid import UUID
 
+from application.display_text import quantity
 from application.transparency.signed_note import VerifierKey
 from application.transparency.tamper_locator import CannotVerify
 from application.transparency.verifiable_export import WHOLE
@@ -101,13 +102,16 @@ class ClaimsVerifier:
 
     def _statements(self, count: int) -> Iterator[str]:
         scope = f"account {self._account_id}" if self._account_id else "all accounts"
-        yield f"right: {count} events of {scope}, of the store {self._checkpoint.origin}, are as they were signed"
+        events, verb = quantity(count, "event"), "is as it was" if count == 1 else "are as they were"
+        yield f"right: {events} of {scope}, of the store {self._checkpoint.origin}, {verb} signed"
         if self._since:
             yield f"The header selects events recorded from {self._since.isoformat()} on."
         if self._until:
             yield f"The header selects events recorded before {self._until.isoformat()}."
         if self.after:
             yield f"The header selects events after position {self.after}."
+        for loss in self._checkpoint.losses:
+            yield f"The checkpoint says that {loss}."
         if self._is_whole:
             yield "Proven: nothing is missing up to the checkpoint."
         else:

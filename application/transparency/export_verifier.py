@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from application.display_text import quantity
 from application.transparency.checkpoint import (
     AmbiguousTrust,
     Checkpoint,
@@ -231,14 +232,15 @@ class _ExportCheck:
     def _end(self) -> Finding | None:
         tree, checkpoint = self._tree, self._checkpoint
         if self._whole and (tree.size, tree.root()) != (checkpoint.tree_size, checkpoint.root_hash):
-            what = f"these {tree.size} events are not the {checkpoint.tree_size} of the checkpoint"
+            what = (
+                f"the {quantity(tree.size, 'event is', 'events are')} not the {checkpoint.tree_size} of the checkpoint"
+            )
             return Finding(1, max(1, checkpoint.position), what)
         if self._declared_events is None:
-            raise CannotVerify(f"it is truncated: it has {self.events} events, and no last line")
+            raise CannotVerify(f"it is truncated: it has {quantity(self.events, 'event')}, and no last line")
         if self._declared_events != self.events:
-            return self._finding(
-                f"the last line says that there are {self._declared_events} events, but there are {self.events}"
-            )
+            declared = quantity(self._declared_events, "event")
+            return self._finding(f"the last line counts {declared}, but the export has {self.events}")
         return None
 
     def _finding(self, what: str) -> Finding:

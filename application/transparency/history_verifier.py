@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from application.display_text import quantity
 from application.transparency.merkle import GrowingTree
 from application.transparency.tamper_locator import Difference, Finding, Roots
 
@@ -122,5 +123,7 @@ class HistoryVerifier:
             return
         for (level, number), digest in completed:
             if next(self._nodes, None) != (level, number, digest):
-                description = f"stored data for proofs was altered: the subtree of {1 << level} events that ends here"
+                description = (
+                    f"stored data for proofs was altered: the subtree of {quantity(1 << level, 'event')} that ends here"
+                )
                 self._altered = self._altered or (position, description)

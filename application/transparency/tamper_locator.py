@@ -20,13 +20,17 @@ class CannotVerify(Exception):
 
 @dataclass(frozen=True)
 class SignedRoot:
-    """Signed root of the first `size` events, up to `position`. `external` marks one from outside of the store."""
+    """Signed root of the first `size` events, up to `position`. `external` marks one from outside of the store.
+
+    If `may_be_lost`, the store has signed that it lost events of this root, so that it need not match.
+    """
 
     size: int
     root: bytes = field(repr=False)
     position: int
     name: str
     external: bool
+    may_be_lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,23 @@ class Finding:
 
 @dataclass
 class Roots:
-    """Comparison of signed roots with computed ones: the last good and the first bad one, in total and external."""
+    """Comparison of signed roots with computed ones: the last good and the first bad one, in total and external.
+
+    `lost` are those of events that the store has lost.
+    """
 
     signed: int = 0
     good: SignedRoot | None = None
     bad: SignedRoot | None = None
     external_good: SignedRoot | None = None
     external_bad: SignedRoot | None = None
+    lost: list[SignedRoot] = field(default_factory=list)
 
     def compare(self, signed: SignedRoot, root: bytes | None) -> None:
         """Compare a signed root with a computed one, None if the tree is smaller. Call in ascending order of size."""
+        if signed.may_be_lost and root != signed.root:
+            self.lost.append(signed)
+            return
         self.signed += 1
         if root == signed.root:
             self.good = signed

@@ -36,8 +36,9 @@ SELECT position, id, 1, 'SubUserActivityRecorded',
                          to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'), id), 'UTF8')
 FROM activities ORDER BY position;
 SELECT setval('stored_events_notification_id_seq', (SELECT max(position) FROM activities));
-INSERT INTO audit_view (position, account_id, action, sub_user_id, occurred_at)
-SELECT position, account_id, 'assistant.edited', sub_user_id, at FROM activities ORDER BY position;
+INSERT INTO audit_view (position, account_id, action, sub_user_id, occurred_at, actor_type, actor_id)
+SELECT position, account_id, 'assistant.edited', sub_user_id, at, 'sub_user', sub_user_id FROM activities
+ORDER BY position;
 DROP TABLE activities;
 UPDATE followers SET position = (SELECT max(notification_id) FROM stored_events);
 

@@ -24,8 +24,8 @@ SELECT notification_id FROM everything_tracking WHERE application_name = 'stored
 
 -- name: add_row
 -- The index entry of an event.
-INSERT INTO peer.audit_view (position, account_id, action, sub_user_id, occurred_at)
-VALUES (%(position)s, %(account_id)s, %(action)s, %(sub_user_id)s, %(occurred_at)s)
+INSERT INTO peer.audit_view (position, account_id, action, sub_user_id, occurred_at, actor_type, actor_id)
+VALUES (%(position)s, %(account_id)s, %(action)s, %(sub_user_id)s, %(occurred_at)s, %(actor_type)s, %(actor_id)s)
 
 -- name: add_to_quarter
 -- Count a login or an activity, for the sub-user and for the account.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from adapters.postgres.event_store.stored_events import account_of, state_of
 from adapters.postgres.sql_files import statements
 from domain import events
+from domain.event_metadata import ActorType
 from projections.audit_log.actions import ACTIONS
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ class IndexRow(NamedTuple):
     action: str
     sub_user_id: str | None
     occurred_at: str
+    actor_type: str
+    actor_id: str | None
     recorded_at: str
 
     @property
     def columns(self) -> tuple[object, ...]:
         """The view's columns, in the order of `add_rows`."""
-        return self.position, self.account_id, self.action, self.sub_user_id, self.occurred_at
+        return self[:-1]
 
     def is_recorded_since(self, moment: datetime) -> bool:
         """Return whether the event was recorded at a moment or later."""
@@ -87,7 +90,11 @@ def index_row_of(recorded_event: RecordedEvent) -> IndexRow | None:
     if account_id is None:
         return None
     action = state["action"] if stored.topic == ACTIVITY else ACTIONS[stored.topic]
-    occurred_at = state["occurred_at" if stored.topic in events.REPORTED_TOPICS else "timestamp"]
+    sub_user_id, recorded_at = state.get("sub_user_id"), state["timestamp"]
+    if stored.topic in events.REPORTED_TOPICS:  # the actor of a report is the sub-user
+        occurred_at, actor_type, actor_id = state["occurred_at"], ActorType.SUB_USER.value, sub_user_id
+    else:
+        occurred_at, actor_type, actor_id = recorded_at, state["actor_type"], state.get("actor_id")
     return IndexRow(
-        recorded_event.position, account_id, action, state.get("sub_user_id"), occurred_at, state["timestamp"]
+        recorded_event.position, account_id, action, sub_user_id, occurred_at, actor_type, actor_id, recorded_at
     )

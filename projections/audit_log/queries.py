@@ -9,7 +9,6 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
 from adapters.postgres.sql_files import statements
-from domain.events import REPORTED_TOPICS
 from domain.refusals import AccountNotFound
 from projections.audit_log.held_names import held_names
 from projections.audit_log.role_names import role_names
@@ -148,9 +147,9 @@ class AuditQueries:
         elif audit_filter.actions:
             where.append(sql.SQL("a.action = ANY(%(actions)s)"))
         if audit_filter.actor_type is not None:
-            where.append(sql.SQL(f"({SQL['actor_type_of_row']}) = %(actor_type)s"))
+            where.append(sql.SQL("a.actor_type = %(actor_type)s"))
         if audit_filter.actor_id is not None:
-            where.append(sql.SQL(f"({SQL['actor_id_of_row']}) = %(actor_id)s"))
+            where.append(sql.SQL("a.actor_id = %(actor_id)s"))
         if audit_filter.since is not None:
             where.append(sql.SQL("a.occurred_at >= %(since)s"))
         if audit_filter.until is not None:
@@ -161,7 +160,6 @@ class AuditQueries:
             **vars(audit_filter),
             "actions": list(audit_filter.actions),
             "action": next(iter(audit_filter.actions), None),
-            "reported_topics": list(REPORTED_TOPICS),
             "account_id": account_id,
             "before": before,
             "limit": limit,

@@ -52,13 +52,13 @@ PARTITION_KEY: Schema = {
     "type": "string",
     "minLength": 1,
     "description": "CloudEvents partitioning: events with the same key are in order. The id of the main account, or of "
-    "the stream of an event without an account. Absent in messages of versions before 0.2.",
+    "the stream of an event without an account. Absent in messages that were published before it was added.",
 }
 SEQUENCE: Schema = {
     "type": "string",
     "pattern": f"^[0-9]{{{POSITION_DIGITS}}}$",
     "description": "CloudEvents sequence: `position` with leading zeros, so that texts sort like positions. Absent in "
-    "messages of versions before 0.2.",
+    "messages that were published before it was added.",
 }
 
 EPOCH_DESCRIPTION = "Lineage of the store that `position` refers to. A restore or a failover begins a new one."

@@ -64,7 +64,11 @@ def account_state(
     """
     owner_entry = entries.get(account.id)
     sub_users = sorted(account.sub_users.values(), key=lambda sub_user: (sub_user.created_at, sub_user.sub_user_id))
-    states = [_sub_user_state(account, sub_user, as_of, entries.get(sub_user.sub_user_id)) for sub_user in sub_users]
+    states = [
+        _sub_user_state(account, sub_user, as_of, entries.get(sub_user.sub_user_id))
+        for sub_user in sub_users
+        if sub_user_id in {None, sub_user.sub_user_id}
+    ]
     plan = account.plan
     return AccountState(
         account_id=account.id,
@@ -84,7 +88,7 @@ def account_state(
             decrypt_field(owner_entry, "external_id", account.external_id) if account.external_id is not None else None
         ),
         with_access=sum(state.has_access for state in states),
-        sub_users=[state for state in states if sub_user_id in {None, state.sub_user_id}],
+        sub_users=states,
     )
 
 

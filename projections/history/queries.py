@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.event_store.settled_reads import settled_position
 from application.errors import InvalidValue
+from domain.refusals import SubUserNotFound
 from projections.history.account_state import account_state
 from projections.history.aggregate_cache import AggregateCache
 from projections.history.reader import Bound, Cursor, HistoryReader, apply_after_gap
@@ -114,7 +115,7 @@ class History:
     ) -> HistoryPage:
         """Return a page, and the cursor of the next one if there may be more.
 
-        Raises `AccountNotFound` and `InvalidValue`.
+        Raises `AccountNotFound`, `SubUserNotFound` and `InvalidValue`.
         """
         self._require_past(history_filter)
         if cursor is None:
@@ -134,7 +135,10 @@ class History:
         return HistoryPage(entries, state, next_cursor)
 
     def replay(self, account_id: UUID, history_filter: HistoryFilter, min_position: int | None = None) -> Replay:
-        """Return the whole history. Raises `AccountNotFound`, and `InvalidValue` for a time in the future."""
+        """Return the whole history.
+
+        Raises `AccountNotFound`, `SubUserNotFound`, and `InvalidValue` for a time in the future.
+        """
         self._require_past(history_filter)
         reader = HistoryReader(
             self._source,
@@ -159,6 +163,8 @@ class History:
         bound = self._account_bound(account_id, history_filter)
         if history_filter.sub_user_id is None:
             return bound
+        if not self._source.rows("first_about", account_id=account_id, sub_user_id=history_filter.sub_user_id):
+            raise SubUserNotFound
         max_position = min(bound.max_position, self._audit_log_position())  # the view finds the events about a sub-user
         max_version = min(bound.max_version, self._version_at_position(account_id, max_position))
         return replace(bound, max_position=max_position, max_version=max_version)

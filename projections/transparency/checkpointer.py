@@ -10,8 +10,9 @@ from uuid import uuid4
 import structlog
 
 from adapters.postgres.prepared_statements import named_row
+from application.display_text import quantity
 from application.errors import MerkleTreeDamaged
-from application.transparency.checkpoint import Checkpoint, MalformedCheckpoint, Succession
+from application.transparency.checkpoint import AcceptedLoss, Checkpoint, MalformedCheckpoint, Succession
 from application.transparency.evidence_manifest import text_to_sign
 from application.transparency.merkle import is_consistent
 from application.transparency.signed_note import (
@@ -87,7 +88,10 @@ class Checkpointer:
         self._accepted_losses: set[UUID] = set()
 
     def sign_due(self) -> int:
-        """Sign the checkpoints that are due, and return their number. Raises `KeyNotHeld`, `HistoryRewritten`."""
+        """Sign the checkpoints that are due, and return their number. Raises `KeyNotHeld`, `HistoryRewritten`.
+
+        A checkpoint is due, too, if the newest one does not name a loss of history that was accepted.
+        """
         return self._sign_selected(_due_sizes)
 
     def sign_now(self) -> int:
@@ -148,7 +152,10 @@ class Checkpointer:
     def _sign_selected(self, select_sizes: Callable[[StoredCheckpoint | None, int, datetime], Sequence[int]]) -> int:
         signed: SignedCheckpoints = []
         with self._signing_lock() as connection:
-            sizes = select_sizes(newest_checkpoint(connection), tree_size(connection), self._clock())
+            newest, size = newest_checkpoint(connection), tree_size(connection)
+            sizes = select_sizes(newest, size, self._clock())
+            if not sizes and newest is not None and not _names(newest, _accepted_losses(connection)):
+                sizes = [size]
             if sizes:
                 key = self._current_key(connection)
                 signed = self._sign(connection, key, sizes, [self._signer_of(key)])
@@ -163,13 +170,13 @@ class Checkpointer:
         signers: Sequence[Signer],
         succession: Succession | None = None,
     ) -> SignedCheckpoints:
-        self._require_accepted(connection)
+        losses = self._require_accepted(connection)
         predecessors = self._predecessors(connection)
         signed: SignedCheckpoints = []
         for size in sizes:
             root, position = _root_and_position(connection, size)
             signed_at = self._clock().astimezone(UTC).replace(microsecond=0)
-            checkpoint = Checkpoint(key.name, size, root, position, signed_at, succession)
+            checkpoint = Checkpoint(key.name, size, root, position, signed_at, succession, losses)
             _require_continuation(connection, predecessors, checkpoint)
             note = str(sign(checkpoint.text, key.name, signers))
             row = {"tree_size": size, "position": position, "signed_at": signed_at, "note": note}
@@ -184,18 +191,19 @@ class Checkpointer:
             log.info("checkpoint.signed", tree_size=checkpoint.tree_size, position=checkpoint.position, note=note)
             self._last_signed = checkpoint
 
-    def _require_accepted(self, connection: Connection[Any]) -> None:
-        """Raise `HistoryRewritten` if the store has gone back and no operator has accepted the loss.
+    def _require_accepted(self, connection: Connection[Any]) -> tuple[AcceptedLoss, ...]:
+        """Return the losses of history. Raises `HistoryRewritten` if no operator has accepted one of them.
 
         Once a loss is accepted, checkpoints need not continue what this process signed of the lost events.
         """
-        rows = connection.cursor(row_factory=named_row).execute(SQL["losses"]).fetchall()
+        rows = _loss_rows(connection)
         if any(row.accepted_at is None for row in rows):
             raise HistoryRewritten("the store has gone back: `subusers accept-lost-history` once auditors know")
         losses = {row.epoch for row in rows}
         if losses != self._accepted_losses:
             self._accepted_losses = losses
             self._last_signed = None
+        return _accepted_losses(connection)
 
     def _predecessors(self, connection: Connection[Any]) -> list[Checkpoint]:
         """Return the checkpoints to continue: the newest in the store, and the last one of this process.
@@ -248,6 +256,24 @@ class Checkpointer:
             yield connection
 
 
+def _loss_rows(connection: Connection[Any]) -> Sequence[Any]:
+    return connection.cursor(row_factory=named_row).execute(SQL["losses"]).fetchall()
+
+
+def _accepted_losses(connection: Connection[Any]) -> tuple[AcceptedLoss, ...]:
+    return tuple(
+        AcceptedLoss(row.begun_position, row.lost_position, row.accepted_at.astimezone(UTC).replace(microsecond=0))
+        for row in _loss_rows(connection)
+        if row.accepted_at is not None
+    )
+
+
+def _names(checkpoint: StoredCheckpoint, losses: Sequence[AcceptedLoss]) -> bool:
+    """Return whether a checkpoint names these losses of history."""
+    lines = checkpoint.note.split("\n")
+    return all(loss.line in lines for loss in losses)
+
+
 def _root_and_position(connection: Connection[Any], size: int) -> tuple[bytes, int]:
     """Return the root of the first `size` leaves, and the position of the last of them."""
     try:
@@ -268,7 +294,8 @@ def _require_continuation(
         if path is None or not is_consistent(
             earlier.tree_size, earlier.root_hash, checkpoint.tree_size, checkpoint.root_hash, path
         ):
-            raise HistoryRewritten(f"the tree does not continue the signed tree of {earlier.tree_size} events")
+            events = quantity(earlier.tree_size, "event")
+            raise HistoryRewritten(f"the tree does not continue the signed tree of {events}")
 
 
 def _due_sizes(newest: StoredCheckpoint | None, tree_size: int, now: datetime) -> list[int]:

@@ -16,7 +16,9 @@ from psycopg.rows import class_row, scalar_row
 
 from adapters.postgres.prepared_statements import named_row
 from adapters.postgres.sql_files import statements
+from application.display_text import quantity
 from application.transparency.checkpoint import (
+    AcceptedLoss,
     AmbiguousTrust,
     Checkpoint,
     KeyLimits,
@@ -24,6 +26,7 @@ from application.transparency.checkpoint import (
     ensure_one_current_key,
     is_trusted_for,
     key_limits,
+    loss_since,
 )
 from application.transparency.history_verifier import HistoryVerifier, RootComparison
 from application.transparency.merkle import GrowingTree
@@ -70,13 +73,17 @@ class Loss:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Result of a check: the number of events, of signed events and of signed roots, and the findings, worst first."""
+    """Result of a check: the number of events, of signed events and of signed roots, and the findings, worst first.
+
+    `lost_checkpoints` are external ones of events that the store has lost, each with the loss that a checkpoint signed.
+    """
 
     events: int
     signed: int
     roots: int
     findings: Sequence[Finding]
     losses: Sequence[Loss] = ()
+    lost_checkpoints: Sequence[tuple[ExternalCheckpoint, AcceptedLoss]] = ()
 
 
 @dataclass
@@ -94,6 +101,7 @@ class StoreCheck:
     progress: Callable[[int, int], None] = lambda _done, _of: None
     _findings: list[Finding] = field(default_factory=list)
     _limits: KeyLimits = field(default_factory=dict)
+    _loss_by_external: dict[str, AcceptedLoss] = field(default_factory=dict)
     _stored_checkpoint_count: int = 0
     _cursor_numbers: Iterator[int] = field(default_factory=count)
 
@@ -101,6 +109,7 @@ class StoreCheck:
         """Check everything. Raises `CannotVerify`."""
         with self._shared_snapshot():
             self._limits = self._key_limits()
+            self._loss_by_external = self._signed_losses()
             verifier = HistoryVerifier(self._rows("leaves"), self._rows("nodes"), self._leaf_count())
             roots = verifier.read(self._event_rows(), self._signed_roots(), self.progress)
             self._report_lost_checkpoints()
@@ -111,7 +120,13 @@ class StoreCheck:
         tampering = locate_tampering(roots, leaf_roots, verifier.difference) or verifier.find_altered_tree_data(roots)
         findings = [*([tampering] if tampering is not None else []), *self._findings]
         signed = roots.good.size if roots.good is not None else 0
-        return Verdict(verifier.tree.size, signed, roots.signed, findings, losses)
+        lost_names = {root.name for root in roots.lost}
+        lost = [
+            (external, self._loss_by_external[external.name])
+            for external in self.external_checkpoints
+            if external.name in lost_names
+        ]
+        return Verdict(verifier.tree.size, signed, roots.signed, findings, losses, lost)
 
     def _report_lost_checkpoints(self) -> None:
         """Report that a store has no checkpoints although an auditor kept one: it must have been stored once."""
@@ -176,6 +191,21 @@ class StoreCheck:
                 successions.append((note, checkpoint))
         return successions
 
+    def _signed_losses(self) -> dict[str, AcceptedLoss]:
+        """Return the loss that explains a contradiction to an external checkpoint, by the checkpoint's name.
+
+        Only a loss that the newest checkpoint has signed counts: anyone with the database can write its table.
+        """
+        newest = self.tree_connection.cursor(row_factory=named_row).execute(SQL["newest_checkpoint"]).fetchone()
+        if newest is None:
+            return {}
+        try:
+            checkpoint = self._genuine_checkpoint(newest.note, newest.tree_size, newest.position)
+        except (MalformedNote, MalformedCheckpoint, BadSignature):  # reported when the checkpoints are read
+            return {}
+        losses = {external.name: loss_since(external.checkpoint, checkpoint) for external in self.external_checkpoints}
+        return {name: loss for name, loss in losses.items() if loss is not None}
+
     def _leaf_count(self) -> int:
         return int(self.tree_connection.cursor(row_factory=scalar_row).execute(SQL["tree_size"]).fetchone() or 0)
 
@@ -219,6 +249,7 @@ class StoreCheck:
                 external.checkpoint.position,
                 external.name,
                 external=True,
+                may_be_lost=external.name in self._loss_by_external,
             )
             for external in self.external_checkpoints
         ]
@@ -230,9 +261,9 @@ class StoreCheck:
         for row in self._rows("checkpoints"):
             size, position = row.tree_size, row.position
             self._stored_checkpoint_count += reporting
-            name = f"checkpoint {row.number} of this store ({size} events)"
+            name = f"checkpoint {row.number} of this store ({quantity(size, 'event')})"
             try:
-                root = self._genuine_root(row.note, size, position)
+                root = self._genuine_checkpoint(row.note, size, position).root_hash
             except (MalformedNote, MalformedCheckpoint, BadSignature) as error:
                 if reporting:
                     self._findings.append(
@@ -242,7 +273,7 @@ class StoreCheck:
                 last_position = position
                 yield SignedRoot(size, root, position, name, external=False)
 
-    def _genuine_root(self, text: str, size: int, position: int) -> bytes:
+    def _genuine_checkpoint(self, text: str, size: int, position: int) -> Checkpoint:
         note = SignedNote.parse(text)
         checkpoint = Checkpoint.parse(note.text)
         if (checkpoint.tree_size, checkpoint.position) != (size, position):
@@ -252,4 +283,4 @@ class StoreCheck:
             raise MalformedCheckpoint("it is signed by no key that is trusted")
         if not is_trusted_for(signers, self._limits, size):
             raise MalformedCheckpoint("the key that signed it had been succeeded by another before")
-        return checkpoint.root_hash
+        return checkpoint

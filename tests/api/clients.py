@@ -245,6 +245,9 @@ def is_session_active(portal: ApiClient, token: str) -> bool:
     return bool(response.json["active"])  # type: ignore[index]
 
 
+LISTS_OF_OBJECTS = {"activities", "usage"}
+"""Fields of request bodies."""
+
 EXTENSION_MEMBERS = {
     "store-went-back": {"epoch", "common_position"},
     **{str(deprecated.replacement): {"previous_type"} for deprecated in deprecated_names(Kind.PROBLEM_TYPE)},
@@ -253,7 +256,10 @@ EXTENSION_MEMBERS = {
 
 
 def require_problem(response: TestResponse, status: int, problem_type: str, *fields: str) -> Any:
-    """Require an RFC 9457 problem of this type, with errors for exactly these fields; return its body."""
+    """Require an RFC 9457 problem of this type, with errors for exactly these fields; return its body.
+
+    The errors of a field are a list of messages, except for a list of objects, where they have an index.
+    """
     assert response.status_code == status, response.text
     assert response.content_type == "application/problem+json"
     problem: Any = response.json
@@ -264,5 +270,11 @@ def require_problem(response: TestResponse, status: int, problem_type: str, *fie
     assert problem["request_id"] == response.headers["X-Request-Id"]
     extension_members = {"errors"} if fields else EXTENSION_MEMBERS.get(problem_type, set())
     assert set(problem) == {"type", "title", "status", "detail", "request_id"} | extension_members
-    assert set(problem.get("errors", ())) == set(fields)
+    errors = problem.get("errors", {})
+    assert set(errors) == set(fields)
+    assert all(
+        isinstance(messages, list) and all(isinstance(message, str) for message in messages)
+        for name, messages in errors.items()
+        if name not in LISTS_OF_OBJECTS or isinstance(messages, list)
+    ), errors
     return problem

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from api.http.authentication import PREFIXES_WITHOUT_ACCOUNT
 from application.commands.api_keys import Limits, Scope
 from tests.api.clients import ApiClient, ApiClients, SubUser, is_session_active, require_problem
 from tests.api.route_table import Route, routes
@@ -113,7 +114,10 @@ def test_key_of_one_account_has_no_access_to_others(clients: ApiClients, sub_use
             request["json"]["account_id"] = sub_user.account.account_id
         headers = {"Session-Token": token}
         response = client.request(route.method, path, headers=headers, query_string=route.valid_query, **request)
-        require_problem(response, 403, "account-not-allowed")
+        detail = require_problem(response, 403, "account-not-allowed")["detail"]
+        concerns_all = "account_id" not in route.parameters and not route.rule.startswith(PREFIXES_WITHOUT_ACCOUNT)
+        concerns_all |= str(route) == "GET /v1/webhooks"
+        assert ("This API key is limited to certain accounts: it cannot list" in detail) == concerns_all
         if webhook_path is not None:
             clients.portal.delete(webhook_path)
 

@@ -107,6 +107,18 @@ def test_invalid_percent_encoding_is_harmless(
         assert response.json["items"] == []  # type: ignore[index]
 
 
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.query], ids=str)
+def test_messages_about_a_parameter_are_a_list(clients: ApiClients, sub_user: SubUser, route: Route) -> None:
+    """Also those about one of several values: clients can read the errors of every route in the same way."""
+    path = route.path(account_id=sub_user.account.account_id, sub_user_id=sub_user.sub_user_id)
+    client = clients.with_scope(min(route.scopes or ())).with_deprecated_names()
+    for name in route.query:
+        response = client.request(route.method, f"{path}?{name}=%00,%00")
+        problem: Any = response.json
+        assert name in problem["errors"]
+        require_problem(response, 422, "invalid-input", *problem["errors"])
+
+
 ROUTES_WITH_TIME_RANGE = {
     "GET /v1/accounts/{account_id}/audit-log": "T00:00:00Z",
     "GET /v1/accounts/{account_id}/usage": "",

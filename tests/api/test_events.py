@@ -177,6 +177,19 @@ def test_invalid_query_is_refused(
     assert free_slots(clients) == clients.service.settings.max_streams
 
 
+def test_message_quotes_each_unknown_type(clients: ApiClients, account: Account) -> None:
+    """In the feed and in the body of a webhook. A long one is cut."""
+    messages = ["unknown event type: nope", f"unknown event type: {'a' * 100}"]
+    types = ["nope", CREATED, "a" * 101, "nope"]
+    for name in ("event_types", "types"):
+        client = clients.analytics.with_deprecated_names()
+        for response in (
+            client.get(FEED, query_string={name: ",".join(types)}),
+            client.post("/v1/webhooks", json={"url": "https://receiver.example/", name: types}),
+        ):
+            assert require_problem(response, 422, "invalid-input", name)["errors"] == {name: messages}
+
+
 @pytest.mark.parametrize("path", [FEED, STREAM, "account"])
 def test_position_of_another_history_is_a_conflict(clients: ApiClients, account: Account, path: str) -> None:
     """A reader that waits there would miss events; the problem has the current epoch and the last common position."""

@@ -199,12 +199,18 @@ def test_deleted_sub_user_stays_in_the_history_without_personal_data(
 
 
 def test_filter_by_sub_user(clients: ApiClients, account: Account, grace: SubUser) -> None:
-    """The state has only this sub-user, but counts all sub-users with access."""
+    """The state has and counts only this sub-user. An unknown one is refused: they would seem to have no events."""
     account.create_active()
     response_body = history(clients, account, sub_user_id=grace.sub_user_id)
     assert [item["account_version"] for item in response_body["items"]] == [2, 3, 4, 5, None]
     assert [sub_user["sub_user_id"] for sub_user in response_body["state"]["sub_users"]] == [grace.sub_user_id]
-    assert response_body["state"]["with_access"] == 2
+    assert response_body["state"]["with_access"] == 1
+    for headers in ({}, NDJSON):
+        query = {"sub_user_id": str(uuid4())}
+        response = clients.auditor.get(f"{account.path}/history", query_string=query, headers=headers)
+        require_problem(response, 404, "sub-user-not-found")
+    before = history(clients, account, sub_user_id=grace.sub_user_id, as_of="2020-01-01T00:00:00Z")
+    assert (before["items"], before["state"]) == ([], None)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4])

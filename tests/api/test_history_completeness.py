@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from api.cli import MODULE_BY_COMMAND
+from api.cli.program import MODULE_BY_COMMAND
 from application.commands.webhooks import DisableReason
 from domain.roles import VIEWER
 from tests.api.clients import OWN_PASSWORD, ApiClients, SubUser

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
 import pytest
 from authlib.integrations.httpx_client import OAuth2Client
+from werkzeug.datastructures import WWWAuthenticate
 
 from application.commands.api_keys import Limits, Scope
 from tests.api.clients import ApiClient, require_problem
 from tests.api_keys import BY_OPERATOR
 
 if TYPE_CHECKING:
+    from werkzeug.test import TestResponse
+
     from tests.api.clients import Account, ApiClients
+    from tests.conftest import TravelingClock
 
 PATH = "/oauth2/introspect"
 
@@ -81,7 +87,48 @@ def test_api_key_as_password_of_http_basic(clients: ApiClients, account: Account
     for wrong in (f"any name:{key}x", "any name:", "any name", f"{key}:"):
         credentials = base64.b64encode(wrong.encode()).decode()
         client = ApiClient(clients.app, {"Authorization": f"Basic {credentials}"})
-        require_problem(client.post(PATH, data={"token": token}), 401, "unknown-api-key")
+        response = client.post(PATH, data={"token": token})
+        require_problem(response, 401, "unknown-api-key")
+        challenges = [(challenge.type, challenge.get("realm")) for challenge in challenges_of(response)]
+        assert challenges == [("basic", "subusers"), ("bearer", "subusers")]
+
+
+def challenges_of(response: TestResponse) -> list[WWWAuthenticate]:
+    """Return the challenges in the header, parsed by Werkzeug one by one."""
+    header = response.headers["WWW-Authenticate"]
+    beginnings = [match.start() for match in re.finditer(r"\b[A-Z][a-z]+ ", header)]
+    parts = [header[begin:end].strip(", ") for begin, end in pairwise([*beginnings, None])]
+    return [challenge for part in parts if (challenge := WWWAuthenticate.from_header(part))]
+
+
+def test_expired_key_and_the_document_name_both_schemes(own_clients: ApiClients, clock: TravelingClock) -> None:
+    """Every 401 of this route, and its security in the OpenAPI document."""
+    limits = Limits(expires_at=clock() + timedelta(hours=1))
+    secret = own_clients.service.commands.api_keys.create(Scope.PORTAL, "short", BY_OPERATOR, limits)
+    clock.advance(hours=1)
+    response = ApiClient.with_key(own_clients.app, secret).post(PATH, data={"token": "a"})
+    require_problem(response, 401, "api-key-expired")
+    assert [challenge.type for challenge in challenges_of(response)] == ["bearer", "basic"]
+    document: Any = own_clients.anonymous.get("/openapi.json").json
+    assert document["paths"][PATH]["post"]["security"] == [{"apiKey": []}, {"apiKeyAsPassword": []}]
+    schemes = document["components"]["securitySchemes"]
+    assert {name: scheme["scheme"] for name, scheme in schemes.items()} == {
+        "apiKey": "bearer",
+        "apiKeyAsPassword": "basic",
+    }
+
+
+@pytest.mark.parametrize(
+    "token", ["a", "a" * 43, "a" * 44, "a" * 5000, "é" * 43, "=" * 43, " ", "a\nb", "\x00", "\ud800"]
+)
+def test_token_that_cannot_exist_is_inactive(clients: ApiClients, token: str) -> None:
+    """RFC 7662, section 2.2: a token that is malformed is inactive, like one that does not exist."""
+    response = clients.portal.post("/v1/sessions/introspect", json={"token": token})
+    assert (response.status_code, response.json) == (200, {"active": False})
+    if token != "\ud800":  # cannot be in a form
+        assert introspect(clients.portal, token) == {"active": False}
+    response = clients.portal.post("/v1/sessions/introspect", json={"token": ""})
+    assert (response.status_code, response.json) == (200, {"active": False})
 
 
 def test_session_of_another_account_than_the_keys_is_inactive(clients: ApiClients, account: Account) -> None:
@@ -99,7 +146,14 @@ def test_session_of_another_account_than_the_keys_is_inactive(clients: ApiClient
         ({"data": {}}, 415, "unsupported-media-type", ()),
         ({"data": {"token": ""}}, 422, "invalid-input", ("token",)),
         ({"data": {"token_type_hint": "access_token"}}, 422, "invalid-input", ("token",)),
-        ({"data": {"token": "a" * 1001}}, 422, "invalid-input", ("token",)),
+        (
+            {"data": b"token=%e9", "content_type": "application/x-www-form-urlencoded; charset=latin1"},
+            *(415, "unsupported-media-type", ()),
+        ),
+        (
+            {"data": b"token=a", "content_type": "application/x-www-form-urlencoded; charset"},
+            *(415, "unsupported-media-type", ()),
+        ),
         ({"data": {"token": ["a", "b"]}}, 400, "malformed-body", ()),
         (
             {"data": b"token=%ff", "content_type": "application/x-www-form-urlencoded"},
@@ -115,6 +169,13 @@ def test_invalid_form_is_refused(
     clients: ApiClients, request_arguments: dict[str, Any], status: int, code: str, fields: tuple[str, ...]
 ) -> None:
     require_problem(clients.portal.post(PATH, **request_arguments), status, code, *fields)
+
+
+@pytest.mark.parametrize("parameter", ["", "; charset=utf-8", '; Charset="UTF-8"'])
+def test_form_may_name_utf_8(clients: ApiClients, parameter: str) -> None:
+    content_type = f"application/x-www-form-urlencoded{parameter}"
+    response = clients.portal.post(PATH, data=b"token=%c3%a9", content_type=content_type)
+    assert (response.status_code, response.json) == (200, {"active": False})
 
 
 def test_authlib_introspects_a_session(clients: ApiClients, account: Account) -> None:

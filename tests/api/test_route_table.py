@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.http.authentication import PUBLIC
+from api.http.authentication import OAUTH_INTROSPECTION_PATH, PUBLIC
 from application.commands.api_keys import Scope
 from tests.api.clients import ApiClient, require_problem
 from tests.api.round_trips import counting_round_trips
@@ -165,7 +165,10 @@ def test_missing_or_invalid_key_is_refused(clients: ApiClients, route: Route) ->
         headers = {} if authorization is None else {"Authorization": authorization}
         response = clients.anonymous.request(route.method, path, headers=headers, data=b"{")
         require_problem(response, 401, "unknown-api-key")
-        assert response.headers["WWW-Authenticate"] == 'Bearer realm="subusers", error="invalid_token"'
+        challenges = ['Bearer realm="subusers", error="invalid_token"']
+        if route.rule == OAUTH_INTROSPECTION_PATH:
+            challenges.insert(0 if str(authorization).startswith("Basic") else 1, 'Basic realm="subusers"')
+        assert response.headers["WWW-Authenticate"] == ", ".join(challenges)
 
 
 class UnreadBody(io.RawIOBase):

@@ -48,9 +48,9 @@ class RunningService:
 
 
 @contextmanager
-def run_service(folder: Path) -> Iterator[RunningService]:
-    """Yield a service started for the first time in the folder."""
-    with deployed(folder, server_processes=1) as deployment:
+def run_service(folder: Path, **settings: str) -> Iterator[RunningService]:
+    """Yield a service started for the first time in the folder, with these settings."""
+    with deployed(folder, server_processes=1, **settings) as deployment:
         (program,) = deployment.serve()
         matches = {
             label: re.search(rf"^  {label} +(\S+)$", program.output, re.MULTILINE)

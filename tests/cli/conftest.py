@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from api import cli
+from api.cli import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,8 +41,8 @@ def as_setting(*keys: bytes) -> str:
 def run_in_process(arguments: Sequence[object], capture: pytest.CaptureFixture[str]) -> CommandResult:
     """Run a command as `subusers` does, but in this process."""
     capture.readouterr()
-    code = cli.exit_code_of(
-        lambda: cli.app([str(argument) for argument in arguments], prog_name="subusers", standalone_mode=False)
+    code = program.exit_code_of(
+        lambda: program.app([str(argument) for argument in arguments], prog_name="subusers", standalone_mode=False)
     )
     output, errors = capture.readouterr()
     return CommandResult(code, output.replace("\r\n", "\n"), errors)  # lines of CSV end with CR and LF

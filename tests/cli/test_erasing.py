@@ -11,7 +11,7 @@ from uuid import uuid4
 from typer.testing import CliRunner
 
 from api.bootstrap import composition_root
-from api.cli import app
+from api.cli.program import app
 from tests.builders import Company, event_types
 from tests.postgres import database_copy, fetch, service_role_url
 
@@ -34,7 +34,7 @@ def test_erase_account_asks_for_confirmation(run: Run, company: Company) -> None
     declined = CliRunner().invoke(app, ["erase-account", account_id], input="n\n")
     assert (declined.exit_code, event_types(company)[-1]) == (1, "SubUserCreated")
     assert "Winds & Waves" in declined.output
-    assert "Erase its 2 people for good?" in declined.output
+    assert "Erase 2 people for good?" in declined.output
 
     assert run("erase-account", account_id, "--yes") == (0, f"erased 2 people of {account_id}\n")
     assert run("erase-account", account_id) == (0, f"all people of {account_id} were erased before\n")

@@ -9,12 +9,15 @@ import json
 import random
 import re
 import stat
+import struct
 import subprocess
 import sys
 import zipfile
+import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -48,6 +51,8 @@ SCRIPT = Path(__file__).parents[2] / "tools" / "verify_export.py"
 FAR_PAST, FAR_FUTURE = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 
 RIGHT, TAMPERED, UNDETERMINED = 0, 1, 2
+CHECKPOINT_TIME = re.compile(rb"\ntime ([0-9TZ:-]+)\n")
+ZIP_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 SHORT_EDIT_COUNT, LONG_EDIT_COUNT = 60, 1000
 SEED = 20261130
 
@@ -80,10 +85,22 @@ def read(pack: Path) -> Files:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def write(path: Path, files: Mapping[str, bytes]) -> Path:
+def write(path: Path, files: Mapping[str, bytes], comment: bytes = b"", **properties: Any) -> Path:
+    """Write a pack as the service does, with other properties of each file."""
+    last_checkpoint = files.get(max((name for name in files if name.startswith("checkpoints/")), default=""), b"")
+    time = CHECKPOINT_TIME.search(last_checkpoint)
+    try:
+        signed_at = datetime.fromisoformat(time[1].decode()) if time else ZIP_EPOCH
+    except ValueError:  # the text was edited
+        signed_at = ZIP_EPOCH
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
-            archive.writestr(zipfile.ZipInfo(name), data)
+            entry = zipfile.ZipInfo(name, signed_at.timetuple()[:6])
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, (stat.S_IFREG | 0o644) << 16
+            for attribute, value in properties.items():
+                setattr(entry, attribute, value)
+            archive.writestr(entry, data)
+        archive.comment = comment
     return path
 
 
@@ -117,7 +134,7 @@ def test_pack_verifies_without_the_project(pack: Path, key: VerifierKey) -> None
     assert set(read(pack)) == FILES
     code, output = run_script(pack, "--public-key", key, cwd=pack.parent)
     assert code == RIGHT, output
-    assert f"right: the {len(FILES)} files of the pack are as the service signed them" in output
+    assert f"right: all files of the pack ({len(FILES)}) are as the service signed them" in output
     assert "Proven: versions 1 to " in output
     assert "Not proven: that no activity, usage report" in output
     assert "Not proven by the checkpoint, only by the signature" in output
@@ -133,6 +150,17 @@ def test_history_in_the_pack_is_an_export(run: Run, pack: Path, key: VerifierKey
     history = pack.with_name("history.jsonl")
     history.write_bytes(read(pack)["history.jsonl"])
     assert run("verify", "--export", history, "--public-key", key)[0] == RIGHT
+
+
+def test_pack_is_no_export_for_the_service(run: Run, pack: Path) -> None:
+    """Zipped or unpacked, `subusers verify` names the program that verifies it."""
+    folder = pack.with_name("unpacked")
+    with zipfile.ZipFile(pack) as archive:
+        archive.extractall(folder)
+    for path in (pack, folder):
+        command = f"`python3 tools/verify_export.py {path} --public-key KEY`"
+        expected = f"subusers: could not tell: {path} is an evidence pack: verify it with {command}\n"
+        assert run("verify", "--export", path) == (UNDETERMINED, expected)
 
 
 def test_report_shows_access_and_events(pack: Path, company: Company) -> None:
@@ -160,13 +188,35 @@ def test_report_shows_access_and_events(pack: Path, company: Company) -> None:
     assert state["account_id"] == str(company.account_id)
 
 
+def test_report_names_the_person_at_the_portal_and_the_reason(
+    run: Run, service: Service, company: Company, key: VerifierKey, tmp_path: Path
+) -> None:
+    """Of each event whose command had `X-Actor` and `X-Reason`; of others the cells are empty."""
+    context = replace(PORTAL, reason="<b>left</b> \u202ethe company", person="Jane Roe, support")
+    sub_user = company.create_active()
+    service.commands.sub_users.delete(company.account_id, sub_user.sub_user_id, context)
+    pack = evidence(run, company, tmp_path / "pack.zip")
+    report = BeautifulSoup(read(pack)["report.html"].decode(), "html.parser")
+    assert [cell.get_text() for cell in report.select("table:has(#events) th")][-2:] == [
+        "Person at the portal",
+        "Reason",
+    ]
+    cells = {
+        row[3]: row[-2:]
+        for row in ([cell.get_text() for cell in tr.find_all("td")] for tr in report.select("tbody#events tr"))
+    }
+    assert cells["sub_user.deleted"] == ["Jane Roe, support", "<b>left</b> \\u202ethe company"]
+    assert cells["sub_user.created"] == ["", ""]
+    assert check(pack, key) == RIGHT
+
+
 def test_verifier_renders_cells_as_the_report_does(pack: Path) -> None:
     """The stand-alone script cannot import what it repeats."""
     for line in map(json.loads, read(pack)["history.jsonl"].splitlines()):
         if "shown" in line:
             cells = event_cells(line["shown"])
             assert verify_export.report_cells(line["shown"]) == [
-                display_text.escape_unprintable(str(cell)) for cell in cells
+                "" if cell is None else display_text.escape_unprintable(str(cell)) for cell in cells
             ]
     characters = [chr(code) for code in range(0x11000)]
     assert [verify_export.printable(character) for character in characters] == [
@@ -230,7 +280,7 @@ def test_checkpoints_of_the_period_continue_each_other(
     times = [re.search(r"^time (.*)$", note, re.MULTILINE)[1] for note in notes]  # type: ignore[index]
     assert times[:3] == [days[0], days[2], days[3]]
     code, output = run_script(pack, "--public-key", key, cwd=tmp_path)
-    assert (code, f"each of the {len(notes)} checkpoints continues" in output) == (RIGHT, True), output
+    assert (code, f"right: {len(notes)} checkpoints, each of which continues" in output) == (RIGHT, True), output
 
 
 def test_kept_key_verifies_a_pack_and_an_export_after_rotations(
@@ -409,17 +459,124 @@ def test_edits_by_the_holder_of_the_key_are_found(service: Service, pack: Path, 
     assert check(edited, key) == TAMPERED
 
 
-def test_hidden_contents_of_an_archive_are_found(pack: Path, key: VerifierKey) -> None:
-    """Programs differ in which of two files of the same name they show."""
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"comment": b"all is well"},
+        {"date_time": (2020, 1, 1, 0, 0, 0)},
+        {"extra": b"\xfe\xca\x04\x00text"},
+        {"extra": b"\x01\x00\x04\x00text"},
+        {"external_attr": (stat.S_IFLNK | 0o777) << 16},
+        {"create_system": 0},
+        {"internal_attr": 1},
+        {"compress_type": zipfile.ZIP_STORED},
+        {"compress_type": zipfile.ZIP_BZIP2},
+    ],
+    ids=str,
+)
+def test_other_properties_of_an_archive_are_found(pack: Path, key: VerifierKey, properties: dict[str, Any]) -> None:
+    """Comments, extra fields, and what the service never writes, such as links."""
     edited = pack.with_name("edited.zip")
-    edited.write_bytes(pack.read_bytes())
-    with zipfile.ZipFile(edited, "a") as archive:
-        archive.comment = b"all is well"
-    assert check(edited, key) == TAMPERED
+    assert check(write(edited, read(pack)), key) == RIGHT
+    assert check(write(edited, read(pack), **properties), key) == TAMPERED
+
+
+def test_second_file_of_the_same_name_is_found(pack: Path, key: VerifierKey) -> None:
+    """Programs differ in which of the two they show."""
+    edited = pack.with_name("edited.zip")
     edited.write_bytes(pack.read_bytes())
     with zipfile.ZipFile(edited, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("report.html", "<p>all is well</p>")
     assert check(edited, key) == TAMPERED
+
+
+JUNK = b"<p>all is well</p>"
+
+
+def offsets(data: bytes, signature: bytes) -> list[int]:
+    """Return where a pack has the records with this signature, which its compressed data could have by chance."""
+    return [match.start() for match in re.finditer(re.escape(signature), data)]
+
+
+def insert(data: bytes, offset: int, *, offsets_follow: bool) -> bytes:
+    """Return a ZIP file with junk at an offset; with offsets that follow, its directory takes the junk into account."""
+    directory = offsets(data, b"PK\x01\x02")
+    edited = bytearray(data)
+    if offsets_follow:
+        for entry in directory:
+            (local,) = struct.unpack_from("<L", data, entry + 42)
+            struct.pack_into("<L", edited, entry + 42, local + (len(JUNK) if local >= offset else 0))
+        end = offsets(data, b"PK\x05\x06")[-1]
+        struct.pack_into("<L", edited, end + 16, directory[0] + (len(JUNK) if directory[0] >= offset else 0))
+    return bytes(edited[:offset]) + JUNK + bytes(edited[offset:])
+
+
+@pytest.mark.parametrize("offsets_follow", [True, False])
+def test_junk_in_an_archive_is_found(pack: Path, key: VerifierKey, offsets_follow: bool) -> None:
+    """Before, between, behind and after the files: no signature covers it, and programs skip it."""
+    data, edited = pack.read_bytes(), pack.with_name("edited.zip")
+    files, directory = offsets(data, b"PK\x03\x04"), offsets(data, b"PK\x01\x02")
+    assert len(files) == len(directory) == len(FILES)
+    read_by_library = 0
+    for offset in (*files, *directory, offsets(data, b"PK\x05\x06")[-1], len(data)):
+        edited.write_bytes(insert(data, offset, offsets_follow=offsets_follow))
+        read_by_library += readable(edited) == readable(pack)
+        assert check(edited, key) != RIGHT, offset
+    assert read_by_library > 1
+    edited.write_bytes(JUNK + data)
+    assert run_script(edited, "--public-key", key, cwd=pack.parent)[0] == TAMPERED
+    edited.write_bytes(data + JUNK)
+    assert run_script(edited, "--public-key", key, cwd=pack.parent)[0] == TAMPERED
+
+
+def test_junk_behind_compressed_data_is_found(pack: Path, key: VerifierKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs stop at the end of the compressed data, although the file's size includes more."""
+
+    class Deflater:
+        """Compresses, and appends junk."""
+
+        def __init__(self) -> None:
+            self._deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+
+        def compress(self, data: bytes) -> bytes:
+            return self._deflater.compress(data)
+
+        def flush(self) -> bytes:
+            return self._deflater.flush() + JUNK
+
+    edited = pack.with_name("edited.zip")
+    monkeypatch.setattr(zipfile, "_get_compressor", lambda *_: Deflater())
+    write(edited, read(pack))
+    assert read(edited) == read(pack)
+    assert check(edited, key) == TAMPERED
+
+
+def test_every_changed_byte_around_the_files_is_found(pack: Path, key: VerifierKey) -> None:
+    """Also one that no person would read, except the version of the program that wrote the file."""
+    data, edited = pack.read_bytes(), pack.with_name("edited.zip")
+    files, directory = offsets(data, b"PK\x03\x04"), offsets(data, b"PK\x01\x02")
+    versions = {record + n for record in files for n in (4, 5)}
+    versions |= {record + n for record in directory for n in (4, 6, 7)}
+    around_files = {n for record in files for n in range(record, record + 30)} | {*range(directory[0], len(data))}
+    random_source = random.Random(SEED)
+    for index in random_source.sample(sorted(around_files - versions), 300):
+        changed = bytearray(data)
+        changed[index] ^= 1 << random_source.randrange(8)
+        edited.write_bytes(bytes(changed))
+        assert check(edited, key) != RIGHT, index
+
+
+def test_pack_of_more_than_4_gib_verifies(pack: Path, key: VerifierKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sizes and offsets have 64 bits. Here the limit is lowered to 300 bytes."""
+    files, edited = read(pack), pack.with_name("edited.zip")
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 300)
+    monkeypatch.setattr(verify_export, "LARGE", 300 / 1.05)
+    write(edited, files)
+    assert b"PK\x06\x06" in edited.read_bytes()
+    assert check(edited, key) == RIGHT
+    for data in (JUNK + edited.read_bytes(), edited.read_bytes() + JUNK):
+        edited.write_bytes(data)
+        assert check(edited, key) != RIGHT
 
 
 # Refusals and exit codes.

@@ -111,7 +111,7 @@ def test_parquet_has_the_events_of_the_feed(
     expected = feed(service)
     folder = tmp_path / "events"
     code, output = run("export", "--all", "--format", "parquet", "-o", folder)
-    assert (code, output.splitlines()[-1]) == (0, f"subusers: {folder} has {len(expected)} more events, in 1 new files")
+    assert (code, output.splitlines()[-1]) == (0, f"subusers: {folder} has {len(expected)} more events, in 1 new file")
     (file,) = folder.iterdir()
     assert file.name == f"{expected[0]['time'][:10]}-{expected[0]['position']:019}.parquet"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

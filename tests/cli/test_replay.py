@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
 
 from tests.postgres import fetch
 
@@ -34,6 +38,34 @@ def test_replay_can_be_limited_to_one_sub_user_and_to_a_day(run: Run, company: C
     output = run("replay", "--account", company.account_id, "--sub-user", sub_user.sub_user_id)[1]
     assert ("added Grace Hopper" in output, "registered" in output) == (True, False)
     assert run("replay", "--account", company.account_id, "--as-of", "2020-01-01")[1] == "\nThere was no account yet.\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "replay --account {account} --sub-user {id}",
+        "replay --account {id}",
+        "tail --account {id}",
+        "export --account {id}",
+        "evidence --since 2020-01-01 --until 2030-01-01 -o unused --account {id}",
+        "erase-account {id} --yes",
+    ],
+)
+def test_unknown_ids_are_refused(run: Run, company: Company, command: str) -> None:
+    """A mistyped id must not look like one without events."""
+    company.create_active()
+    code, output = run(*command.format(account=company.account_id, id=uuid4()).split())
+    thing = "account" if "{account}" not in command else "sub-user in this account"
+    assert (code, output.splitlines()[-1]) == (1, f"subusers: There is no such {thing}.")
+
+
+def test_state_of_one_sub_user_counts_no_others(run: Run, company: Company) -> None:
+    sub_user = company.create_sub_user()
+    company.create_active()
+    code, output = run("replay", "--account", company.account_id, "--sub-user", sub_user.sub_user_id, "--json")
+    assert code == 0
+    state = json.loads(output.splitlines()[-1])["state"]
+    assert (state["with_access"], len(state["sub_users"])) == (0, 1)
 
 
 def test_future_is_refused(run: Run, company: Company) -> None:

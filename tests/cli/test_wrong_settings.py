@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api import cli
 from api.bootstrap import config
 from api.bootstrap.config import ConfigError
+from api.cli import program
 from api.cli.commands import run
 from api.deprecated_names import Kind, deprecated_names
 from tests.cli.conftest import as_setting
@@ -73,7 +73,7 @@ def test_invalid_setting_is_named_without_its_value(
     """Values that may contain a password are not repeated."""
     settings_environment.setenv(f"SUBUSERS_{setting.upper()}", value)
 
-    assert cli.exit_code_of(lambda: cli.app(["serve"], standalone_mode=False)) == 2
+    assert program.exit_code_of(lambda: program.app(["serve"], standalone_mode=False)) == 2
 
     output = capsys.readouterr()
     (line,) = output.err.splitlines()
@@ -121,7 +121,7 @@ def test_setting_with_two_values_is_refused(
     settings_environment.setenv(deprecated.name, value)
     settings_environment.setenv(str(deprecated.replacement), other_value)
 
-    assert cli.exit_code_of(lambda: cli.app(["serve"], standalone_mode=False)) == 2
+    assert program.exit_code_of(lambda: program.app(["serve"], standalone_mode=False)) == 2
 
     (line,) = capsys.readouterr().err.splitlines()
     new = deprecated.replacement

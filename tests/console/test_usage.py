@@ -217,7 +217,7 @@ def test_timeline_shows_usage_plans_and_webhooks(console: AccountConsole) -> Non
     page = console.owner().get("/monitoring")
 
     for sentence in (
-        "Winds & Waves set the monthly plan to 1,000 minutes and 5 tokens",
+        "Winds & Waves set the monthly plan (minutes: 1,000, tokens: 5)",
         "Grace Hopper used 1.5 min of conversation and 1,234 LLM tokens",
         "Winds & Waves added a webhook",
         "A webhook was disabled (its receiver answered 410 Gone)",

@@ -6,86 +6,22 @@ to the service. Run `make test-generators`, which installs the generators.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import httpx
 import pytest
 
-from tests.browser.service import run_service
-from tests.processes.deployment import traversable_folder
+from tests.generators.programs import PYTHON, STORIES, node_program, require_installed, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.browser.service import RunningService
+    from pathlib import Path
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-HERE = Path(__file__).parent
-STORIES = HERE / "stories"
-NODE_MODULES = HERE / "node_modules"
-PYTHON = HERE / ".venv" / "bin" / "python"
 COMPILER_OPTIONS = (
     *("--strict", "--noUncheckedIndexedAccess", "false", "--skipLibCheck", "--target", "es2022"),
     *("--module", "node16", "--moduleResolution", "node16", "--lib", "es2022,dom,dom.iterable"),
 )
-
-
-def require_installed(*paths: Path | str) -> None:
-    """Skip the test without these files and programs; in CI, where all must be installed, fail it."""
-    missing = [str(path) for path in paths if shutil.which(path) is None and not Path(path).exists()]
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(f"CI needs {', '.join(missing)}")
-    if missing:
-        pytest.skip(f"needs {', '.join(missing)}: make test-generators")
-
-
-def run(folder: Path, *command: Path | str) -> str:
-    """Run a command in a folder, and return its output. Fails the test if the command fails."""
-    completed = subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env={**os.environ, "CI": "true", "REDOCLY_TELEMETRY": "off", "ORVAL_TELEMETRY_DISABLED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert completed.returncode == 0, completed.stdout[-8000:]
-    return completed.stdout
-
-
-def node_program(name: str) -> Path:
-    path = NODE_MODULES / ".bin" / name
-    require_installed("node", path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def service() -> Iterator[RunningService]:
-    """A service that the generated clients use."""
-    with traversable_folder() as folder, run_service(folder) as service:
-        yield service
-
-
-@pytest.fixture
-def folder(tmp_path: Path, service: RunningService) -> Path:
-    """A folder with the document of the service and the installed npm packages."""
-    (tmp_path / "openapi.json").write_text(httpx.get(f"{service.url}/openapi.json").text)
-    (tmp_path / "node_modules").symlink_to(NODE_MODULES)
-    return tmp_path
-
-
-@pytest.fixture
-def story_arguments(service: RunningService) -> tuple[str, str, str]:
-    """URL, API key and a new account's e-mail address."""
-    authorization: str = service.portal.headers["Authorization"]
-    return service.url, authorization.removeprefix("Bearer "), f"owner-{uuid4().hex[:8]}@company.example"
 
 
 def compile_typescript(folder: Path, *files: str) -> None:

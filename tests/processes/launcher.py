@@ -20,7 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from api.cli import MODULE_BY_COMMAND, main
+from api.cli import main
+from api.cli.program import MODULE_BY_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -125,6 +125,7 @@ def test_failover_to_a_standby_that_lacks_the_last_events(
     standby: Cluster,
     forwarder: Forwarder,
     deployment: Deployment,
+    tmp_path: Path,
     accounts: int,
     per_account: int,
     seconds: float,
@@ -143,6 +144,7 @@ def test_failover_to_a_standby_that_lacks_the_last_events(
             detached_at = time.monotonic()
             eventually(lambda: every_writer_succeeds_after(load, detached_at))
             eventually(lambda: consumer.position > common_position)
+            lost_checkpoint = sign_lost_checkpoint(cluster, common_position)
             cluster.stop()
             stopped_at = time.monotonic()
             standby.promote()
@@ -161,7 +163,20 @@ def test_failover_to_a_standby_that_lacks_the_last_events(
         assert sorted(consumer.ids_by_position) == stored_positions(standby)
 
         require_no_signature_before_acceptance(deployment, standby)
+        kept = tmp_path / "kept"
+        kept.write_text(lost_checkpoint)
+        verified = deployment.run("verify", "--checkpoint", str(kept))
+        assert verified.process.returncode == 2, verified.output + verified.errors
+        assert "kept has events that this store does not have" in verified.output
         assert all(program.process.poll() is None for program in programs)
+
+
+def sign_lost_checkpoint(primary: Cluster, common_position: int) -> str:
+    """Let the service sign a checkpoint of events that the standby lacks, and return it."""
+    fetch(primary.url, "UPDATE checkpoints SET signed_at = now() - interval '1 hour'")
+    statement = "SELECT note FROM checkpoints WHERE position > %s ORDER BY number DESC LIMIT 1"
+    ((note,),) = eventually(lambda: fetch(primary.url, statement, common_position))
+    return str(note)
 
 
 def require_complete_history(store: Cluster, load: Load, recovered_at: float) -> None:

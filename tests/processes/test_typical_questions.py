@@ -31,7 +31,7 @@ ANSWERS = {
     "Who created and revoked API keys?": [",api_key.created,", "a test's auditor"],
     "Does an export have everything, unaltered?": ["Proven: versions 1 to ", "Proven: nothing is missing up to the"],
     "Was history changed since my last visit?": ["right: the ", " begin with the ", "are as they were signed, in"],
-    "What do I put into my files about a quarter?": ["files of the pack are as the service signed them"],
+    "What do I put into my files about a quarter?": ["right: all files of the pack ("],
 }
 """Text in the output of the commands, by heading."""
 

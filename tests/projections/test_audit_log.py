@@ -19,6 +19,7 @@ from projections.audit_log import queries
 from projections.audit_log.queries import AuditFilter
 from tests.api_keys import add_api_key
 from tests.builders import PORTAL, SUPPORT, Company, catch_up, context_from, deliver_mails
+from tests.postgres import fetch
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
@@ -251,3 +252,10 @@ def test_rows_contain_no_secrets(service: Service, company: Company) -> None:
     assert token not in text
     assert email_hash not in text
     assert "argon2" not in text
+
+
+@pytest.mark.parametrize("column", ["sub_user_id", "action", "occurred_at", "actor_type", "actor_id"])
+def test_every_filter_has_an_index(service: Service, database_url: str, column: str) -> None:
+    """Without one, a rare value among a million rows takes seconds. Pages are ordered by position."""
+    statement = "SELECT indexdef FROM pg_indexes WHERE tablename = 'audit_view'"
+    assert any(f'(account_id, {column}, "position")' in definition for (definition,) in fetch(database_url, statement))

@@ -18,7 +18,7 @@ from adapters.postgres.maintenance.migrations import migrate
 from api.bootstrap import composition_root
 from api.bootstrap.signing_keys import SigningKeys
 from api.bootstrap.testing.followers import running_followers
-from api.cli import app
+from api.cli.program import app
 from api.flask_application import create_app
 from tests.conftest import settings_on
 from tests.postgres import connect, database_copy, service_role

@@ -354,8 +354,8 @@ def _reading(conversation: Conversation, account: str, grace: str) -> None:
 def _webhooks(conversation: Conversation) -> None:
     """Create webhooks for a type of event that does not occur, so that no delivery is attempted.
 
-    The requests for a new secret and a replay come last: from 0.2 on they record events, which would change the
-    positions in the responses to later requests.
+    The requests for a new secret and a replay come last: versions after 0.1.0 record events for them, which would
+    change the positions in the responses to later requests.
     """
     ask = conversation.ask
     account_id = ask("POST", "/v1/accounts", {"email": OTHER_OWNER, "company_name": "Company"}).json["account_id"]

@@ -128,7 +128,7 @@ def renamed_field_differences() -> list[IntendedDifference]:
     new_names = [str(deprecated.replacement) for deprecated in deprecated_names(Kind.RESPONSE_FIELD)]
     return [
         IntendedDifference(
-            "Names, until version 0.3: requests accept the old and the new name", is_new_field(*new_names)
+            "Names, for one minor version: requests accept the old and the new name", is_new_field(*new_names)
         ),
     ]
 

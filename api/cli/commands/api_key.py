@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID  # as above
 
 import typer
-from rich.table import Column, Table
 
 from api.cli.options import AsJson, JsonLines, parse_id_option
-from api.cli.output import echo, print_json, print_table, report
+from api.cli.output import cell, echo, print_json, print_records, report
 from api.cli.startup import open_service
 from api.cli.timestamps import parse_time
 from application.command_context import CommandContext
@@ -94,20 +93,19 @@ def _as_json(key: ApiKey) -> dict[str, Any]:
 
 
 def _print_keys(keys: Iterable[ApiKey]) -> None:
-    table = Table(
-        *(Column("id", min_width=36), "scope", "created", "last used", "expires", "revoked"),
-        *(Column("from", overflow="fold"), Column("accounts", overflow="fold"), Column("name", overflow="fold")),
-        box=None,
-    )
+    rows = []
     for key in keys:
         limits = key.limits.as_fields()
         last_used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else ""
         created, expires, revoked = map(_day, (key.created_at, key.limits.expires_at, key.revoked_at))
         networks, accounts = limits["allowed_addresses"] or "", limits["accounts"] or ""
-        table.add_row(
-            str(key.api_key_id), key.scope, created, last_used, expires, revoked, networks, accounts, key.name
+        rows.append(
+            (str(key.api_key_id), key.scope, created, last_used, expires, revoked, networks, accounts, key.name)
         )
-    print_table(table)
+    print_records(
+        ("id", "scope", "created", "last used", "expires", "revoked", "from", "accounts", "name"),
+        [[cell(text) for text in row] for row in rows],
+    )
 
 
 @api_key.command()

@@ -15,6 +15,7 @@ from api.cli.output import confirm, echo, print_json, progress_bar, report
 from api.cli.startup import open_service
 from api.strict_parsing import parse_id
 from application.commands.resources import ERASED
+from application.display_text import quantity
 from application.workers.erasure import Erasure
 from domain.events import PersonalDataErased
 from projections.feed.event_catalog import BY_TOPIC
@@ -44,7 +45,8 @@ def erase_account(
     if as_json:
         print_json({"account_id": account_id, "erased": erased})
     else:
-        echo(f"erased {erased} people of {account_id}" if people else f"all people of {account_id} were erased before")
+        erased_people = quantity(erased, "person", "people")
+        echo(f"erased {erased_people} of {account_id}" if people else f"all people of {account_id} were erased before")
 
 
 def erasures(
@@ -61,7 +63,7 @@ def erasures(
         else:
             with output.open("w", encoding="utf-8") as file:
                 count = _write_erasures(service, file)
-    report(f"{count} erasures")
+    report(quantity(count, "erasure"))
 
 
 def erase(
@@ -94,7 +96,7 @@ def _confirm(service: Service, account_id: UUID, people: int) -> None:
     account = service.main_accounts.load(account_id)
     name = entry.key.decrypt("company_name", account.company_name) if entry is not None else ERASED
     state = "closed" if account.closed_at is not None else "open: it will be closed"
-    confirm(f"{name} ({account_id}) is {state}. Erase its {people} people for good?")
+    confirm(f"{name} ({account_id}) is {state}. Erase {quantity(people, 'person', 'people')} for good?")
 
 
 def _recorded_erasures(service: Service) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,7 @@ from api.cli.startup import catch_up_history_views, open_service
 from api.cli.timestamps import parse_time
 from application.command_context import CommandContext
 from application.commands.audit_access import OPERATOR, AuditAccess
+from application.display_text import quantity
 from domain.event_metadata import ActorType
 from projections.transparency.checkpointer import HistoryRewritten
 
@@ -51,4 +52,4 @@ def evidence(
             service.commands.audit_access.record_export(
                 FORMAT, AuditAccess(account, since=since, until=until), CommandContext(ActorType.SYSTEM, OPERATOR)
             )
-    report(f"{output} holds {event_count} events")
+    report(f"{output} holds {quantity(event_count, 'event')}")

@@ -21,6 +21,7 @@ from api.http.resources.exports.lines import ExportFormat, lines
 from api.presentation.parquet_files import OtherSelection, ParquetFolder, ParquetNotInstalled
 from application.command_context import CommandContext
 from application.commands.audit_access import OPERATOR, AuditAccess
+from application.display_text import quantity
 from domain.event_metadata import ActorType
 from projections.history.exports import ExportFilter
 from projections.transparency.checkpointer import HistoryRewritten, KeyNotHeld
@@ -107,7 +108,7 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
     if output is None:
         discard_unwritten_output()
     else:
-        report(f"{output} holds {started_export.event_count} events")
+        report(f"{output} holds {quantity(started_export.event_count, 'event')}")
 
 
 def _export_parquet(export_filter: ExportFilter, after: int, output: Path | None) -> None:
@@ -137,7 +138,8 @@ def _export_parquet(export_filter: ExportFilter, after: int, output: Path | None
             file_count = folder.write(
                 envelopes, lambda: show_progress(started_export.last_position, started_export.end_position)
             )
-    report(f"{output} has {started_export.event_count} more events, in {file_count} new files")
+    new_events, new_files = quantity(started_export.event_count, "more event"), quantity(file_count, "new file")
+    report(f"{output} has {new_events}, in {new_files}")
 
 
 def _begin(service: Service, export_filter: ExportFilter, export_format: str, after: int) -> Export:

@@ -7,6 +7,7 @@ from api.bootstrap.config import ConfigError
 from api.cli.options import AsJson
 from api.cli.output import echo, print_json, progress_bar
 from api.cli.startup import open_service
+from application.display_text import quantity
 
 
 def rotate_master_key(*, as_json: AsJson = False) -> None:
@@ -31,6 +32,6 @@ def rotate_master_key(*, as_json: AsJson = False) -> None:
         print_json({"rewrapped": rewrapped, "master_key": master_key_rotation.current_id})
         return
     echo(
-        f"rewrapped {rewrapped} keys; everything is wrapped by {master_key_rotation.current_id}. Once every process "
-        "has this key first, repeat this command; then remove the other keys."
+        f"rewrapped {quantity(rewrapped, 'key')}; everything is wrapped by {master_key_rotation.current_id}. Once "
+        "every process has this key first, repeat this command; then remove the other keys."
     )

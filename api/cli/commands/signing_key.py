@@ -14,6 +14,7 @@ from api.bootstrap.signing_keys import SigningKeys, new_private_key
 from api.cli.options import AsJson, JsonLines
 from api.cli.output import echo, print_json, report
 from api.cli.startup import open_service
+from application.display_text import quantity
 from projections.transparency.checkpointer import HistoryRewritten, KeyNotHeld, KeyRetired
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def show(
         if as_json:
             print_json({"public_key": str(key.verifier_key), "since": key.since, "tree_size": key.tree_size})
         else:
-            echo(f"{key.verifier_key}  since {key.since:%Y-%m-%d %H:%M:%S}, after {key.tree_size} events")
+            events = quantity(key.tree_size, "event")
+            echo(f"{key.verifier_key}  since {key.since:%Y-%m-%d %H:%M:%S}, after {events}")
     if not every:
         if as_json:
             print_json({"public_key": str(current)})

@@ -69,6 +69,8 @@ def tail(
     feed_filter = FeedFilter(_full_types(types))
     show = _print_json if as_json else _printer()
     with suppress(KeyboardInterrupt, BrokenPipeError), open_service() as service:
+        if account is not None:
+            service.main_accounts.load(account)  # an unknown account would look like one without events
         end = service.queries.events.end()
         if start is not None and start > end:
             raise typer.BadParameter(f"the history ends at {end}", param_hint="--from")

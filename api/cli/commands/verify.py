@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import is_zipfile
 
 import psycopg
 import typer
@@ -17,7 +18,10 @@ from api.bootstrap.embedded_database import EmbeddedPostgresError
 from api.cli.options import AsJson
 from api.cli.output import echo, print_json, progress_bar, report
 from api.cli.startup import existing_database
+from application.display_text import quantity
 from application.errors import ServiceError, StoreWentBack
+from application.transparency.checkpoint import AcceptedLoss, loss_since
+from application.transparency.evidence_manifest import SIGNED_SUMS
 from application.transparency.export_verifier import signed_checkpoint, trusted_checkpoint, verify_export
 from application.transparency.merkle import is_consistent
 from application.transparency.signed_note import MalformedKey, VerifierKey
@@ -159,7 +163,9 @@ def _verify_store(files: Sequence[Path], trusted: TrustedKeys) -> Result:
     if len(verdict.findings) > MAX_FINDINGS:
         lines.append(f"and {len(verdict.findings) - MAX_FINDINGS} more")
     if not verdict.findings:
-        lines.append(_success_message(verdict, external_checkpoints))
+        lines.append(_success_message(verdict, len(external_checkpoints) - len(verdict.lost_checkpoints)))
+    lost_messages = [_lost_message(external.name, loss) for external, loss in verdict.lost_checkpoints]
+    lines += [f"could not tell: {message}" for message in lost_messages]
     facts = {
         "events": verdict.events,
         "signed": verdict.signed,
@@ -167,17 +173,21 @@ def _verify_store(files: Sequence[Path], trusted: TrustedKeys) -> Result:
         "kept_checkpoints": len(external_checkpoints),
         "findings": [str(finding) for finding in verdict.findings],
         "losses": [asdict(loss) for loss in verdict.losses],
+        "checkpoints_of_lost_events": [external.name for external, _ in verdict.lost_checkpoints],
     }
+    if lost_messages and not verdict.findings:
+        return Result(UNDETERMINED, lines, facts | {"reason": "; ".join(lost_messages)})
     return Result(TAMPERED if verdict.findings else INTACT, lines, facts)
 
 
-def _success_message(verdict: Verdict, external_checkpoints: Sequence[ExternalCheckpoint]) -> str:
-    text = f"right: {verdict.signed} events are as they were signed, in {verdict.roots} checkpoints"
+def _success_message(verdict: Verdict, compared_checkpoints: int) -> str:
+    signed = quantity(verdict.signed, "event is as it was", "events are as they were")
+    text = f"right: {signed} signed, in {quantity(verdict.roots, 'checkpoint')}"
     unsigned = verdict.events - verdict.signed
-    text += f"; {unsigned} newer ones have no checkpoint yet" if unsigned else ""
-    if not external_checkpoints:
+    text += f"; {quantity(unsigned, 'newer one has', 'newer ones have')} no checkpoint yet" if unsigned else ""
+    if not compared_checkpoints:
         text += (
-            "\nNo checkpoint that was kept elsewhere was given: "
+            "\nNo checkpoint that was kept elsewhere was compared: "
             "history that was signed again or cut off is not detected."
         )
     return text
@@ -191,7 +201,18 @@ def _loss_message(loss: Loss) -> str:
     )
 
 
+def _lost_message(name: str, loss: AcceptedLoss) -> str:
+    return (
+        f"{name} has events that this store does not have. The service has signed that {loss}. Ask the "
+        "operator what happened: this check cannot tell a loss from a deletion"
+    )
+
+
 def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str], *, has_given_key: bool) -> Result:
+    if (file / SIGNED_SUMS).is_file() or (file.is_file() and is_zipfile(file)):
+        raise CannotVerify(
+            f"{file} is an evidence pack: verify it with `python3 tools/verify_export.py {file} --public-key KEY`"
+        )
     with file.open("rb") as lines, _progress_bar() as progress:
         verdict = verify_export(
             lines, trusted, checkpoint_keys.verify_signature, ACTIONS, lambda done: progress(done, done), successions
@@ -207,7 +228,7 @@ def _verify_export(file: Path, trusted: TrustedKeys, successions: Sequence[str],
         "statements": statements,
         "checkpoint": {"tree_size": checkpoint.tree_size, "signed_at": checkpoint.signed_at},
     }
-    last_line = f"The checkpoint has {checkpoint.tree_size} events, signed {at}."
+    last_line = f"The checkpoint has {quantity(checkpoint.tree_size, 'event')}, signed {at}."
     return Result(INTACT, [*statements, last_line], facts)
 
 
@@ -215,18 +236,26 @@ def _verify_consistency(old_file: Path, new_file: Path, trusted: TrustedKeys, su
     old, new = (_read_trusted(file, trusted, successions) for file in (old_file, new_file))
     if old.origin != new.origin:
         raise CannotVerify("the checkpoints are of different stores")
+    loss = loss_since(old, new)
     if old.tree_size > new.tree_size:
-        raise CannotVerify("OLD has more events than NEW")
+        raise CannotVerify("OLD has more events than NEW" if loss is None else _discontinuity(loss))
     path: Sequence[bytes] | None = []
     if 0 < old.tree_size < new.tree_size:
         with existing_database(with_master_key=False) as ready:
             path = maintenance.consistency_proof(ready, old, new)
     facts: dict[str, Any] = {"old_tree_size": old.tree_size, "new_tree_size": new.tree_size, "findings": []}
     if path is None or not is_consistent(old.tree_size, old.root_hash, new.tree_size, new.root_hash, path):
-        finding = f"NEW does not continue OLD, or the store was changed since: {old.tree_size} events"
+        if loss is not None:
+            raise CannotVerify(_discontinuity(loss))
+        finding = f"NEW does not continue OLD, or the store was changed since: {quantity(old.tree_size, 'event')}"
         return Result(TAMPERED, [f"tampered: {finding}"], facts | {"findings": [finding]})
-    line = f"right: the {new.tree_size} events of NEW begin with the {old.tree_size} of OLD"
+    events = quantity(new.tree_size, "event of NEW begins", "events of NEW begin")
+    line = f"right: the {events} with the {old.tree_size} of OLD"
     return Result(INTACT, [line], facts)
+
+
+def _discontinuity(loss: AcceptedLoss) -> str:
+    return f"NEW does not continue OLD. NEW has signed that {loss}. Ask the operator what happened"
 
 
 def _read_external(file: Path, trusted: TrustedKeys) -> ExternalCheckpoint:

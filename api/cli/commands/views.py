@@ -15,6 +15,7 @@ from api.bootstrap.config import ConfigError
 from api.cli.options import AsJson
 from api.cli.output import echo, print_json, print_table, print_text, progress_bar
 from api.cli.startup import existing_database, open_service
+from application.display_text import quantity
 from projections.runtime.rebuild import rebuild as rebuild_view
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def status(*, as_json: AsJson = False) -> None:
         if as_json:
             print_json({"database": settings.database_name, "pending_migrations": pending})
         else:
-            echo(f"schema: {len(pending)} pending migrations (run `subusers migrate`)")
+            echo(f"schema: {quantity(len(pending), 'pending migration')} (run `subusers migrate`)")
         raise typer.Exit(1)
     if as_json:
         print_json({**asdict(current), "pending_migrations": pending})
@@ -107,7 +108,7 @@ def _status_of(service: Service) -> Status:
 
 
 def _print_status(current: Status) -> None:
-    print_text(f"history: {current.position} positions")
+    print_text(f"history: {quantity(current.position, 'position')}")
     for line in _store_lines(current):
         print_text(line)
     table = Table("follower", "position", "behind", "moved", box=None)
@@ -118,7 +119,7 @@ def _print_status(current: Status) -> None:
     for follower in current.followers:
         if follower.failure is not None:
             print_text(f"STOPPED: {follower.name} at position {follower.failed_position}: {follower.failure}")
-    mails = f"{current.mails_waiting} waiting, {current.mails_begun} of them being sent or waiting for another attempt"
+    mails = f"{current.mails_waiting} waiting ({current.mails_begun} being sent or waiting for another attempt)"
     print_text(f"mails: {mails}")
     print_text(f"checkpoint: {_describe_checkpoint(current.checkpoint)}")
     if current.has_broker:
@@ -145,10 +146,12 @@ def _store_lines(current: Status) -> Iterator[str]:
 def _task_lines(current: Status) -> Iterator[str]:
     """Yield what waits for an operator or for time to pass."""
     if current.legal_holds:
-        yield f"legal holds: {current.legal_holds} deleted sub-users are not erased yet"
+        held = quantity(current.legal_holds, "deleted sub-user is", "deleted sub-users are")
+        yield f"legal holds: {held} not erased yet"
     outdated = current.keys_under_older_master_keys
     if outdated:
-        yield f"master keys: {outdated} keys are wrapped by older ones (`subusers rotate-master-key`)"
+        wrapped = quantity(outdated, "key is", "keys are")
+        yield f"master keys: {wrapped} wrapped by older ones (`subusers rotate-master-key`)"
     if current.may_alter_history:
         yield "database: this role could alter the history; give the service its own role (`subusers migrate --help`)"
 
@@ -156,8 +159,9 @@ def _task_lines(current: Status) -> Iterator[str]:
 def _describe_checkpoint(checkpoint: CheckpointProgress | None) -> str:
     if checkpoint is None:
         return "none has been signed yet"
-    signed = f"{checkpoint.tree_size} events, up to position {checkpoint.position}"
-    return f"{signed}, signed {checkpoint.signed_at:%Y-%m-%d %H:%M:%S}; {checkpoint.unsigned} newer events have none"
+    signed = f"{quantity(checkpoint.tree_size, 'event')}, up to position {checkpoint.position}"
+    unsigned = quantity(checkpoint.unsigned, "newer event has", "newer events have")
+    return f"{signed}, signed {checkpoint.signed_at:%Y-%m-%d %H:%M:%S}; {unsigned} none"
 
 
 def _describe_broker(publisher: PublisherProgress | None) -> str:

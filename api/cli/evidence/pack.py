@@ -156,6 +156,7 @@ class _PackWriter:
             account_id=str(period.account_id),
             since=since,
             until=until,
+            losses=checkpoint.losses,
             checkpoint={**vars(checkpoint), "signed_at": f"{checkpoint.signed_at:%Y-%m-%d %H:%M:%S}"},
             keys=self._header["keys"],
             state_at_start=state_at_start,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from application.display_text import escape_unprintable
+from application.display_text import escape_unprintable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from application.transparency.checkpoint import AcceptedLoss
 
 REASONS = {
     "account_closed": "the account was closed",
@@ -35,6 +37,7 @@ class Report:
     since: str
     until: str
     checkpoint: Mapping[str, Any]
+    losses: Sequence[AcceptedLoss]
     keys: Sequence[str]
     state_at_start: Mapping[str, Any] | None
     state_at_end: Mapping[str, Any] | None
@@ -53,6 +56,7 @@ class Report:
         template.stream(
             report=self,
             reasons=REASONS,
+            quantity=quantity,
             event_cells=event_cells,
             minutes=_minutes,
             total=sum(n for _, n in self.counts),
@@ -73,6 +77,8 @@ def event_cells(shown: Mapping[str, Any]) -> Sequence[Any]:
         shown["in_words"],
         shown["action"],
         actor["type"] if actor["name"] is None else f"{actor['type']}: {actor['name']}",
+        actor["person"],
+        shown["reason"],
     )
 
 

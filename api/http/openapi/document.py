@@ -58,8 +58,8 @@ To try out requests on this page, enter an API key under *Authorize*. The page d
 
 ## Deprecated names
 
-Version 0.2 accepts deprecated names in requests, and responses have both names. Version 0.3 will only have the new
-names. A response to a request with a deprecated name has the headers `Deprecation` (RFC 9745) and `Link`.
+Requests may have deprecated names, and responses have both names, for one minor version. Later versions will only have
+the new names. A response to a request with a deprecated name has the headers `Deprecation` (RFC 9745) and `Link`.
 
 {deprecated_names_table()}
 """
@@ -70,6 +70,7 @@ INFO = {
 }
 
 KEY_DESCRIPTION = "An API key, created with `subusers api-key create`. Its scope decides which routes it may use."
+PASSWORD_DESCRIPTION = "The same API key as password, with any user name, as OAuth clients send it."
 
 AMOUNTS = ("conversation_ms", "conversation_minutes", "llm_tokens")
 """Fields of a usage report, at least one of which is required."""
@@ -111,8 +112,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
     },
     "WWW-Authenticate": {
-        "description": "What is wrong: with the scheme `Bearer` the API key, with `Password` the sub-user's login, "
-        "with `Session` their session.",
+        "description": "What is wrong: with the scheme `Bearer` or `Basic` the API key, with `Password` the sub-user's "
+        "login, with `Session` their session.",
         "schema": {"type": "string"},
     },
     "Retry-After": {
@@ -159,8 +160,8 @@ NAME_BY_VALUES = {frozenset(map(str, values)): name for name, values in ENUMS.it
 MESSAGES = {"type": "array", "items": {"type": "string"}}
 FIELD_ERRORS: dict[str, Any] = {
     "type": "object",
-    "description": "Messages about invalid values, by field, header or parameter. For an object or a list: the same "
-    "for its fields or indexes.",
+    "description": "Messages about invalid values, by field, header or parameter. For an object or a list of "
+    "objects: the same for its fields or indexes.",
     "additionalProperties": {"anyOf": [MESSAGES, {"$ref": "#/components/schemas/FieldErrors"}]},
 }
 
@@ -205,6 +206,7 @@ def complete_document(document: dict[str, Any], public_url: str) -> str:
     components.pop("responses", None)
     components["headers"] = HEADERS
     components["securitySchemes"]["apiKey"]["description"] = KEY_DESCRIPTION
+    components["securitySchemes"]["apiKeyAsPassword"]["description"] = PASSWORD_DESCRIPTION
     _complete_schemas(components["schemas"])
     _add_webhooks(document, public_url)
     _share_enums(document)

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -35,6 +36,7 @@ from subusers_client import (
     SessionEnded,
     StoreWentBack,
     Usage,
+    models,
     verify_webhook,
 )
 
@@ -236,7 +238,7 @@ def test_activities_and_usage(caller: Any, client: Any, account: Any) -> None:
     assert (report.total.conversation_ms, report.total.llm_tokens) == (18_000, 9)
     assert report.sub_users[0].sub_user_id == sub_user.sub_user_id
     assert report.plan is not None
-    assert (report.plan.used_ms, report.plan.used_tokens) == (18_000, 9)
+    assert (report.plan.used_ms, report.plan.included_ms, report.plan.used_tokens) == (18_000, 600_000, 9)
     entries = caller.items(client.audit_log.list(account_id=account_id, action="assistant.published"))
     assert [entry.details for entry in entries] == [{"version": 7}] * 2
 
@@ -389,6 +391,20 @@ def test_every_route_for_portals_has_a_method(service: Any) -> None:
         for name in (name for name in dir(resource) if not name.startswith("_")):
             call_with_samples(getattr(resource, name), ids)
     assert requested == routes
+
+
+def test_models_have_no_deprecated_field(service: Any) -> None:
+    """The client is newer than the deprecation."""
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    deprecated = {
+        name
+        for schema in document["components"]["schemas"].values()
+        for name, field in schema.get("properties", {}).items()
+        if field.get("deprecated")
+    }
+    assert deprecated
+    classes = [value for value in vars(models).values() if isinstance(value, type) and is_dataclass(value)]
+    assert not [(model, field.name) for model in classes for field in fields(model) if field.name in deprecated]
 
 
 def call_with_samples(method: Callable[..., Any], ids: dict[str, UUID]) -> None:

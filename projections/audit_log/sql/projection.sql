@@ -1,6 +1,6 @@
 -- name: add_rows
 -- Index entries of events.
-COPY audit_view (position, account_id, action, sub_user_id, occurred_at) FROM STDIN
+COPY audit_view (position, account_id, action, sub_user_id, occurred_at, actor_type, actor_id) FROM STDIN
 
 -- name: add_older
 -- Index entries of events that are older than the retention.

@@ -10,19 +10,6 @@ JOIN audit_view a USING (position)
 JOIN stored_events e ON e.notification_id = a.position
 ORDER BY a.position DESC
 
--- name: actor_type_of_row
--- Type of the actor of a row, for filters. The actor of a report by the portal is the sub-user. The actor is in the event
--- alone: this reads each event of the account in the period, so the view needs no index for a rare question.
-SELECT CASE WHEN s.topic = ANY(%(reported_topics)s) THEN 'sub_user'
-            ELSE convert_from(s.state, 'UTF8')::json ->> 'actor_type' END
-FROM stored_events s WHERE s.notification_id = a.position
-
--- name: actor_id_of_row
--- Id of the actor of a row, for filters.
-SELECT CASE WHEN s.topic = ANY(%(reported_topics)s) THEN a.sub_user_id::text
-            ELSE convert_from(s.state, 'UTF8')::json ->> 'actor_id' END
-FROM stored_events s WHERE s.notification_id = a.position
-
 -- name: list_older
 -- Rows about a sub-user that have left the log, newest first.
 SELECT a.position, e.originator_id, e.originator_version, e.topic, e.state

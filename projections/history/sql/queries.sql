@@ -68,6 +68,13 @@ FROM page
 JOIN stored_events e ON e.notification_id = page.position
 ORDER BY page.position
 
+-- name: first_about
+-- An event about or by a sub-user, if the account has or had this one. Events that left the audit log count.
+(SELECT position FROM audit_view WHERE account_id = %(account_id)s AND sub_user_id = %(sub_user_id)s LIMIT 1)
+UNION ALL
+(SELECT position FROM audit_older WHERE account_id = %(account_id)s AND sub_user_id = %(sub_user_id)s LIMIT 1)
+LIMIT 1
+
 -- name: state_events
 -- The next events of an account's own stream that change its state, other than logins and mails.
 SELECT notification_id AS position, originator_id, originator_version, topic, state

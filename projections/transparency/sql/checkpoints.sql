@@ -50,8 +50,9 @@ SELECT number, verifier_key, tree_size, since FROM signing_keys ORDER BY number
 INSERT INTO signing_keys (verifier_key, tree_size, since) VALUES (%(verifier_key)s, %(tree_size)s, %(since)s)
 
 -- name: losses
--- Epochs that began with a loss of history, and when an operator accepted it.
-SELECT epoch, accepted_at FROM store_lineage WHERE lost_position IS NOT NULL
+-- Epochs that began with a loss of history, oldest first, and when an operator accepted it.
+SELECT epoch, begun_position, lost_position, accepted_at FROM store_lineage
+WHERE lost_position IS NOT NULL ORDER BY number
 
 -- name: progress
 -- The newest checkpoint, and the number of leaves after it.

@@ -28,6 +28,10 @@ SELECT level, node_index, hash FROM merkle_nodes ORDER BY (node_index + 1) << le
 -- Every checkpoint, by tree size.
 SELECT number, tree_size, position, note FROM checkpoints ORDER BY tree_size, number
 
+-- name: newest_checkpoint
+-- The newest checkpoint.
+SELECT number, tree_size, position, note FROM checkpoints ORDER BY number DESC LIMIT 1
+
 -- name: successions
 -- Checkpoints in which one key succeeds another.
 SELECT note FROM checkpoints WHERE note LIKE '%%' || chr(10) || 'successor %%' ORDER BY number

@@ -28,10 +28,7 @@ class Actions(fields.List[Any]):
         super().__init__(Text(max_length=64), validate=validate.Length(max=MAX_ACTIONS), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        try:
-            actions: list[Any] = super()._deserialize(value, attr, data, **kwargs)
-        except ValidationError as error:
-            raise ValidationError([message for item in error.messages_dict.values() for message in item]) from None
+        actions: list[Any] = super()._deserialize(value, attr, data, **kwargs)
         for action in actions:
             if action.startswith(RESERVED) and action not in SERVICE_ACTIONS:
                 similar = get_close_matches(action, SERVICE_ACTIONS, 1)

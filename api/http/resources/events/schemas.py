@@ -8,6 +8,7 @@ from marshmallow import fields, post_load, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 from webargs.fields import DelimitedList
 
+from api.http.fields.event_types import EventType
 from api.http.fields.numbers import Id, QueryBoolean, QueryDecimal, QueryInteger
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import DEFAULT_PAGE_SIZE, Query
@@ -23,7 +24,7 @@ class EventTypes(DelimitedList):
 
     def __init__(self) -> None:
         super().__init__(
-            fields.String(validate=validate.OneOf(list(BY_TYPE), error="unknown event type")),
+            EventType(),
             validate=validate.Length(1, len(BY_TYPE)),
             metadata={"description": "Return only events of these types, separated by commas. See `/asyncapi.json`."},
         )

@@ -96,7 +96,7 @@ class AccountStateAnswer(ResponseBody):
     included_tokens = fields.Integer(required=True, allow_none=True)
     period_start = fields.Date(required=True, allow_none=True)
     external_id = fields.String(required=True, allow_none=True)
-    with_access = fields.Integer(required=True, metadata={"description": "Number of sub-users with access."})
+    with_access = fields.Integer(required=True, metadata={"description": "Number of these sub-users with access."})
     sub_users = fields.List(fields.Nested(SubUserStateAnswer), required=True)
 
 

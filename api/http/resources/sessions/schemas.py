@@ -50,7 +50,9 @@ class AccessCheck(Request):
 class Introspection(Request):
     """A session token to check, and optionally permissions."""
 
-    token = fields.String(required=True, validate=validate.Length(1, MAX_TOKEN_LENGTH))
+    token = fields.String(
+        required=True, metadata={"description": "Any text: one that is no token of a session is inactive."}
+    )
     permission = fields.String(
         load_default=None, metadata={"description": "A permission of the catalogue, to be answered by `allowed`."}
     )
@@ -121,7 +123,11 @@ class OAuthIntrospection(Request):
     class Meta:
         unknown = EXCLUDE
 
-    token = fields.String(required=True, validate=validate.Length(1, MAX_TOKEN_LENGTH))
+    token = fields.String(
+        required=True,
+        validate=validate.Length(min=1),  # a parameter without a value counts as omitted (RFC 6749, 3.2)
+        metadata={"description": "Any text: one that is no token of a session is inactive."},
+    )
 
 
 class OAuthIntrospectionAnswer(ResponseBody):

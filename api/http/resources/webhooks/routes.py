@@ -6,7 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from api.http.authentication import api_key, command_context, require_account, service
+from api.http.authentication import api_key, command_context, require_account, require_all_accounts, service
 from api.http.problems import unprocessable
 from api.http.resources.webhooks.schemas import (
     CreatedWebhookAnswer,
@@ -64,7 +64,7 @@ def create_webhook(body: dict[str, Any]) -> Response:
         raise unprocessable({"account_id": [reason]})
     if not _manages_all_accounts() and body["account_id"] is None:
         raise unprocessable({"account_id": ["Missing data for required field."]})
-    require_account(body["account_id"])
+    _require_accounts_of(body["account_id"])
     outcome = service().commands.webhooks.create(
         NewWebhook(**body, api_key_id=api_key().api_key_id), _command_context()
     )
@@ -85,7 +85,7 @@ def list_webhooks(query: dict[str, Any]) -> Response:
 
     A portal key lists webhooks of single accounts, an analytics key those of all accounts.
     """
-    require_account(query["account_id"])
+    _require_accounts_of(query["account_id"])
     webhooks, next_cursor = service().commands.webhooks.page(all_accounts=_manages_all_accounts(), **query)
     return json_response(WEBHOOK_LIST.to_json({"items": webhooks, "next_cursor": next_cursor}))
 
@@ -247,8 +247,16 @@ def list_webhook_deliveries(query: dict[str, Any], webhook_id: UUID) -> Response
 def _accessible_webhook(webhook_id: UUID) -> Webhook:
     """Return a webhook that the API key may access."""
     webhook = service().commands.webhooks.get(webhook_id, all_accounts=_manages_all_accounts())
-    require_account(webhook.account_id)
+    _require_accounts_of(webhook.account_id)
     return webhook
+
+
+def _require_accounts_of(account_id: UUID | None) -> None:
+    """Raise a problem if the limits of the key exclude the account of webhooks. None means webhooks of all accounts."""
+    if account_id is None:
+        require_all_accounts()
+    else:
+        require_account(account_id)
 
 
 def _manages_all_accounts() -> bool:

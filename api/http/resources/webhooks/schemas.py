@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
+from api.http.fields.event_types import EventType
 from api.http.fields.numbers import Id, StrictInteger
 from api.http.fields.texts import MachineName, Text
 from api.http.fields.times import Time
@@ -29,7 +30,7 @@ class NewWebhookBody(Request):
         metadata={"description": "Account whose events to send. Required with a portal key, else not allowed."},
     )
     event_types = fields.List(
-        fields.String(validate=validate.OneOf(list(BY_TYPE))),
+        EventType(),
         load_default=None,
         validate=validate.Length(1, len(BY_TYPE)),
         metadata={"description": "Types of the events to send. Default: all types, including future ones."},
@@ -53,7 +54,10 @@ class WebhookAnswer(ResponseBody):
     api_key_id = fields.UUID(
         required=True,
         allow_none=True,
-        metadata={"description": "API key to which the webhook belongs; null for webhooks created before version 0.2."},
+        metadata={
+            "description": "API key to which the webhook belongs; null for webhooks created before "
+            "webhooks belonged to keys."
+        },
     )
     url = fields.String(required=True)
     event_types = fields.List(fields.String(), required=True, allow_none=True)

@@ -130,7 +130,7 @@ class Activity:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Usage of a sub-user, to report. At least one of the two amounts is required."""
+    """Usage of a sub-user, to report: milliseconds of conversation, tokens, or both."""
 
     sub_user_id: UUID | str
     conversation_ms: int | None = None
@@ -140,7 +140,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class UsedAmounts:
-    """Sums of usage."""
+    """Sums of usage. `conversation_ms` are milliseconds of conversation."""
 
     conversation_ms: int
     llm_tokens: int
@@ -173,10 +173,11 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanStanding(Plan):
-    """The plan and the usage in its current period."""
+    """The plan and the usage in its current period. `included_ms` are the included minutes in milliseconds."""
 
     since: date
     until: date
+    included_ms: int
     used_ms: int
     used_tokens: int
 

@@ -1,0 +1,141 @@
+"""A story that records events of almost every type, and the events as consumers get them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from projections.feed.event_catalog import CATALOG
+from tests.processes.portal import Portal
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.processes.deployment import Deployment
+    from tests.processes.portal import Company
+    from tests.receiver import ReceivedRequest, Receiver
+
+UNUSED_URL = "https://receiver.example/"
+OTHER_PASSWORD = "eight calm oceans rest"
+
+MISSING = {
+    *("main_account.logged_in", "main_account.login_refused", "main_account.logged_out"),  # need the console
+    *("sub_user.locked_out", "sub_user.unlocked", "sub_user.credentials_mail_failed"),  # need minutes
+}
+"""Types of events that the story does not record."""
+
+TYPES = {event_type.type for event_type in CATALOG if event_type.name not in MISSING}
+
+
+@dataclass
+class EventStory:
+    """The story, and the events that it recorded."""
+
+    deployment: Deployment
+    receiver: Receiver
+    start: int = 0
+    feed: list[dict[str, Any]] = field(default_factory=list)
+
+    def play(self) -> None:
+        """Record the events, and read them from the feed."""
+        with (
+            self._client("portal") as portal,
+            self._client("support") as support,
+            self._client("auditor") as auditor,
+        ):
+            self.start = self._end()
+            self.analytics.call(201, "POST", "/v1/webhooks", {"url": self.receiver.url, "after": self.start})
+            company = portal.register()
+            self._account(company, support)
+            self._sub_users(company)
+            self._webhooks(company)
+            self._audits(company, auditor)
+            portal.call(204, "DELETE", portal.register().path)
+        eventually(lambda: {event["type"] for event in self._read_feed()} >= TYPES, within=60)
+        self.feed = self._read_feed()
+
+    @cached_property
+    def analytics_key(self) -> str:
+        """An API key that reads all events."""
+        return self.deployment.api_key("analytics")
+
+    @cached_property
+    def analytics(self) -> Portal:
+        """A client with this key."""
+        return Portal(self.deployment.url, self.analytics_key)
+
+    def deliveries(self) -> list[ReceivedRequest]:
+        """Return the requests that delivered the events of the feed to the webhook, in order."""
+        ids = [event["id"] for event in self.feed]
+        eventually(lambda: {*ids} <= {*self.receiver.ids}, within=60)
+        request_by_id = {request.headers["webhook-id"]: request for request in self.receiver.received}
+        return [request_by_id[event_id] for event_id in ids]
+
+    def stream(self) -> list[str]:
+        """Return the data of the stream's first events, of as many as the feed has."""
+        data: list[str] = []
+        with self.analytics.stream("GET", f"/v1/events/stream?after={self.start}") as response:
+            for line in response.iter_lines():
+                if line.startswith("data: "):
+                    data.append(line.removeprefix("data: "))
+                if len(data) == len(self.feed):
+                    break
+        return data
+
+    def _client(self, scope: str) -> Portal:
+        return Portal(self.deployment.url, self.deployment.api_key(scope))
+
+    def _end(self) -> int:
+        page = self.analytics.call(200, "GET", "/v1/events?limit=1000").json()
+        while page["has_more"]:
+            page = self.analytics.call(200, "GET", f"/v1/events?limit=1000&after={page['next_after']}").json()
+        return int(page["next_after"])
+
+    def _read_feed(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.analytics.call(
+            200, "GET", f"/v1/events?limit=1000&after={self.start}"
+        ).json()["items"]
+        return items
+
+    def _account(self, company: Company, support: Portal) -> None:
+        portal = company.portal
+        portal.call(200, "PATCH", company.path, {"company_name": "Other", "external_id": company.email})
+        support.call(200, "PUT", f"{company.path}/sub-user-limit", {"limit": 25, "reason": "they asked"})
+        plan = {"included_minutes": 1, "included_tokens": 10, "period_start": f"{datetime.now(UTC):%Y-%m-01}"}
+        portal.call(200, "PUT", f"{company.path}/plan", plan)
+        sub_user = company.add_with_own_password()
+        usage = {"sub_user_id": sub_user.sub_user_id, "conversation_ms": 60_000, "llm_tokens": 9}
+        portal.call(201, "POST", f"{company.path}/usage", {"usage": [usage]})
+        activity = {"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "details": {"n": 1.5}}
+        portal.call(201, "POST", f"{company.path}/activities", {"activities": [activity]})
+
+    def _sub_users(self, company: Company) -> None:
+        portal = company.portal
+        sub_user = company.add_with_own_password()
+        portal.call(401, "POST", "/v1/sessions", {**sub_user.login_body, "password": "not their password"})
+        portal.call(204, "DELETE", "/v1/sessions/current", Session_Token=sub_user.log_in())
+        sub_user.change(name="Ada", visible=False, access_expires_at="2999-01-01T00:00:00Z")
+        sub_user.change(email=f"other-{sub_user.email}")
+        sub_user.change(password=OTHER_PASSWORD)
+        sub_user.change(active=False)
+        sub_user.delete()
+
+    def _webhooks(self, company: Company) -> None:
+        """Let a webhook be disabled with its key, adopted, enabled and deleted."""
+        with closing(Portal(self.deployment.url, self.deployment.api_key())) as former:
+            body = {"url": UNUSED_URL, "account_id": company.path.rpartition("/")[2], "event_types": [min(TYPES)]}
+            path = former.call(201, "POST", "/v1/webhooks", body).headers["Location"]
+            former.call(201, "POST", f"{path}/secrets")
+            former.call(200, "POST", f"{path}/replay", {"after": self.start})
+            key_id = former.call(200, "GET", "/v1/api-keys/current").json()["api_key_id"]
+        for command in (("limit", key_id, "--expires", "2999-01-01"), ("revoke", key_id)):
+            assert self.deployment.run("api-key", *command).process.returncode == 0
+        company.portal.call(200, "POST", f"{path}/adopt")
+        company.portal.call(200, "POST", f"{path}/enable")
+        company.portal.call(204, "DELETE", path)
+
+    def _audits(self, company: Company, auditor: Portal) -> None:
+        auditor.call(200, "GET", f"{company.path}/audit-log")
+        auditor.call(200, "GET", f"{company.path}/export?format=csv")
