@@ -77,7 +77,7 @@ def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  
 
 
 def _role_side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  # one return for each kind of event
-    """Return the rows by which checks of access decide. Whoever changes the catalogue locks it, then changes roles."""
+    """Return the rows by which checks of access decide. Changes of the catalogue lock it before they change roles."""
     match event:
         case events.SubUserCreated():
             return [_add_default_grant(event)]

@@ -43,7 +43,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Decision:
-    """An answer: the grant that allows it, or what is missing."""
+    """Decision on a question: the grant that allows it, or the missing part."""
 
     grant: Grant | None = None
     missing: Missing | None = None

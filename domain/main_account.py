@@ -19,7 +19,7 @@ The rules, with the numbers by which the tests refer to them:
  8. An account has at most 10 sub-users until support raises the limit. Inactive and hidden ones count.
  9. A hidden sub-user is left out of lists and reports, and keeps their access.
 10. What a sub-user may do, their roles say (`domain.access_decision`). A new one may do all that is not reserved for
-    the owner. Nobody but the owner and support grants roles.
+    the owner. Only the owner and support grant roles.
 11. A new e-mail inherits no password. An active sub-user is mailed new credentials there, an inactive one with the next
     activation.
 
@@ -524,7 +524,7 @@ class MainAccount(Aggregate):
                 )
 
     def delete_role(self, role_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
-        """Delete a role that nobody has. Raises `RoleNotFound`, `RoleIsBuiltIn` or `RoleInUse`."""
+        """Delete an unused role. Raises `RoleNotFound`, `RoleIsBuiltIn` or `RoleInUse`."""
         self._ensure_open()
         self.own_role(role_id)
         if self.holders_of(role_id):

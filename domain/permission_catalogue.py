@@ -1,4 +1,4 @@
-"""Permission catalogue of the installation: what the portal can let people do, and who may be granted it."""
+"""Permission catalogue of the installation: the permissions that the portal checks."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class RoleNameTaken(Refusal):
 
 
 class RoleLimitReached(Refusal):
-    """The account has reached the limit of roles (50): delete one that nobody has."""
+    """The account has reached the limit of roles (50): delete an unused one."""
 
     code = "role-limit-reached"
 

@@ -49,7 +49,7 @@ class RoleChanged(Event):
 
 
 class RoleDeleted(Event):
-    """A role that nobody had was deleted."""
+    """An unused role was deleted."""
 
     TOPIC: ClassVar[str] = "RoleDeleted"
     DESCRIPTOR = EventDescriptor(
@@ -81,7 +81,7 @@ class RoleGranted(Event):
 
 
 class RoleRevoked(Event):
-    """A grant was revoked. The event repeats what it gave."""
+    """A grant was revoked. Its fields repeat those of the grant."""
 
     TOPIC: ClassVar[str] = "RoleRevoked"
     DESCRIPTOR = EventDescriptor(

@@ -16,7 +16,7 @@ def test_account_permissions_belong_to_the_main_account_only() -> None:
 
 
 def test_viewers_only_read() -> None:
-    assert list(INITIAL_CATALOGUE.grantable_for_reading) == ["statistics", "reports"]
+    assert INITIAL_CATALOGUE.viewer_permissions == {"statistics", "reports"}
 
 
 def test_every_permission_has_a_name_in_both_languages() -> None:

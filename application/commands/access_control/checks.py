@@ -43,7 +43,7 @@ class CheckedSession:
 
 @dataclass(frozen=True)
 class AllowedResources:
-    """The resources of a permission's type that somebody may use: all, or those listed, sorted by id."""
+    """The resources of a permission's type that a sub-user may use: all, or those listed, sorted by id."""
 
     all: bool = False
     resource_type: str | None = None
@@ -249,7 +249,7 @@ class AccessChecks:
 
 
 def missing_of_sub_user(account: MainAccount, sub_user_id: UUID, at: datetime) -> Missing | None:
-    """Return what a sub-user lacks to do anything at all, None if nothing."""
+    """Return the part that a sub-user lacks for any access, None if there is none."""
     sub_user: SubUser | None = account.sub_users.get(sub_user_id)
     if sub_user is None or account.access_refusal(sub_user, at) is not None:
         return Missing.ACCESS

@@ -1,4 +1,4 @@
-"""Stored grants and roles: what is in force now."""
+"""Store of the current grants and roles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class GrantRecord:
 class AccessState:
     """What decides about access at one moment.
 
-    `grants` are those that can allow what was asked for. `role_permissions` are the permissions of their roles, except
+    `grants` are those that are relevant to the questions. `role_permissions` are the permissions of their roles, except
     the built-in ones. `account_version` is the version of the account's stream.
     """
 
@@ -41,7 +41,7 @@ class AccessState:
 
 @dataclass(frozen=True)
 class SessionAccess:
-    """An active session, and what decides about its access."""
+    """An active session, and the state that decides its access."""
 
     session: Session
     state: AccessState

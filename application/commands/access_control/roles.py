@@ -157,7 +157,7 @@ class Roles:
         return self._accounts.change(account_id, decide)
 
     def delete(self, account_id: UUID, role_id: UUID, context: CommandContext) -> Outcome[None]:
-        """Delete a role that nobody has. Raises `RoleNotFound`, `RoleIsBuiltIn` or `RoleInUse`."""
+        """Delete an unused role. Raises `RoleNotFound`, `RoleIsBuiltIn` or `RoleInUse`."""
         owner_key = load_owner_key(self._vault, account_id)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:

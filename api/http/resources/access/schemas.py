@@ -36,7 +36,7 @@ class SessionResourcesAnswer(ResponseBody):
 
 
 class AccessQuery(Query):
-    """What somebody may do, to which resource, and when."""
+    """Permission, resource and time of a report of access."""
 
     permission = PermissionName(required=True)
     resource_type = ResourceType(load_default=None, allow_none=False)

@@ -138,7 +138,7 @@ def search_resources(body: dict[str, Any]) -> Response:
 
 @routes.route("POST", f"{PATH}search/action", Scope.PORTAL, body=ActionSearch, response=(200, ActionSearchAnswer))
 def search_actions(body: dict[str, Any]) -> Response:
-    """Find what a sub-user may do with a resource (AuthZEN Action Search API)."""
+    """Find the permissions of a sub-user on a resource (AuthZEN Action Search API)."""
     sub_user_id = _sub_user_id(body["subject"])
     account_id = service().commands.access.account_of(sub_user_id)
     resource = _resource(account_id, body["resource"])

@@ -56,7 +56,7 @@ class AuthzenRequest(Schema):
 
 
 class EntityType(AuthzenRequest):
-    """The type of what is searched."""
+    """Type of the entities to find."""
 
     type = Identifier(required=True)
 
@@ -168,7 +168,7 @@ class ResourceSearch(AuthzenRequest):
 
 
 class ActionSearch(AuthzenRequest):
-    """A search for what a sub-user may do with a resource."""
+    """A search for the permissions of a sub-user on a resource."""
 
     subject = fields.Nested(Entity, required=True)
     resource = fields.Nested(Entity, required=True)

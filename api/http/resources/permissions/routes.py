@@ -21,7 +21,7 @@ CATALOGUE = CatalogueAnswer()
 
 @routes.route("GET", "/v1/permissions", *Scope, response=(200, CatalogueAnswer), response_headers=(ETAG,))
 def get_permissions() -> Response:
-    """Get the permission catalogue: what the portal can let people do."""
+    """Get the permission catalogue."""
     catalogue = service().commands.catalogues.current()
     return json_response(CATALOGUE.to_json(catalogue), headers={"ETag": etag(catalogue.revision)})
 

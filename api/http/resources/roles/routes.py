@@ -106,7 +106,7 @@ def change_role(body: dict[str, Any], account_id: UUID, role_id: UUID) -> Respon
     response_headers=(RECORDED_POSITION,),
 )
 def delete_role(account_id: UUID, role_id: UUID) -> Response:
-    """Delete a role that nobody has."""
+    """Delete an unused role."""
     outcome = service().commands.roles.delete(account_id, role_id, command_context(account_id))
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
 
