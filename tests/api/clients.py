@@ -245,7 +245,7 @@ def is_session_active(portal: ApiClient, token: str) -> bool:
     return bool(response.json["active"])  # type: ignore[index]
 
 
-LISTS_OF_OBJECTS = {"activities", "usage"}
+LISTS_OF_OBJECTS = {"activities", "usage", "permissions", "grants", "checks", "evaluations"}
 """Fields of request bodies."""
 
 EXTENSION_MEMBERS = {
