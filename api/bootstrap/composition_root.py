@@ -199,7 +199,7 @@ def _open_store(settings: Settings, clock: Clock | None, limits: Limits, wall_cl
         keyed_hasher=keyed_hasher,
         sessions=sessions,
         grants=grants,
-        catalogues=PermissionCatalogues(main_accounts, grants, vault, clock),
+        catalogues=PermissionCatalogues(main_accounts, grants, vault, clock, lambda: lineage.epoch),
         directory=PostgresAccountDirectory(database),
         legal_holds=PostgresLegalHolds(database),
         webhook_cipher=WebhookCipher(master_keys),

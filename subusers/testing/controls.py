@@ -74,6 +74,7 @@ class Controls:
         """Restore the saved state."""
         self._saved_state.restore()
         self._service.lineage.forget_position()
+        self._service.commands.catalogues.forget()
         self._clock.offset = timedelta()
         self._mails.mails.clear()
         self._requests.requests.clear()

@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 
 from application.commands.api_keys import Limits, Scope
-from domain.permission_catalogue import INITIAL_CATALOGUE
+from domain.permission_catalogue import CATALOGUE_ID, INITIAL_CATALOGUE
 from domain.roles import OPERATOR, VIEWER
 from tests.api.clients import ApiClient, require_problem
 from tests.api_keys import BY_OPERATOR
-from tests.postgres import fetch
+from tests.postgres import fetch, terminate_connections
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
@@ -163,6 +164,19 @@ def test_a_permission_that_nobody_has_is_withdrawn_without_further_ado(own_clien
     account.create_role("assistants.edit")
     assert own_clients.portal.delete(account.path).status_code == 204
     assert names(replace(own_clients, [READ])) == ["assistants.read"]
+
+
+def test_a_catalogue_of_lost_history_is_forgotten(own_clients: ApiClients) -> None:
+    """After the promotion of a standby that lacked it, another catalogue can have its revision."""
+    assert names(replace(own_clients, NEW)) == names(own_clients.portal.get(PATH))
+    url = own_clients.service.settings.owner_url
+    fetch(url, "DELETE FROM stored_events WHERE originator_id = %s", CATALOGUE_ID)
+    terminate_connections(url)  # as a failover does
+    eventually(lambda: own_clients.portal.get(PATH).headers.get("ETag") == '"0"')
+    eventually(lambda: replace(own_clients, [READ]).status_code == 200)
+    assert own_clients.portal.get(PATH).headers["ETag"] == '"1"'
+    assert names(own_clients.portal.get(PATH)) == ["assistants.read"]
+    assert permissions_of(own_clients.register_account(), OPERATOR) == ["assistants.read"]
 
 
 def test_a_key_limited_to_accounts_only_reads_it(own_clients: ApiClients) -> None:

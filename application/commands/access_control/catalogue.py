@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from application.data_keys import load_owner_key
@@ -16,8 +16,9 @@ from domain.permission_catalogue import CATALOGUE_ID, INITIAL_CATALOGUE, Permiss
 from domain.refusals import CatalogueChanged, PermissionInUse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from application.command_context import CommandContext
     from application.commands.access_control.grant_store import GrantStore
@@ -27,19 +28,39 @@ if TYPE_CHECKING:
     from domain.main_account import MainAccount
 
 
+CACHED_REVISIONS = 100
+"""Checks read the current catalogue, questions about the past an earlier one."""
+
+
 class PermissionCatalogues:
     """The permission catalogue of the installation, now and at earlier revisions."""
 
-    def __init__(self, accounts: MainAccounts, grants: GrantStore, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self,
+        accounts: MainAccounts,
+        grants: GrantStore,
+        vault: Vault,
+        clock: Clock,
+        current_epoch: Callable[[], UUID | None],
+    ) -> None:
         self._accounts = accounts
         self._grants = grants
         self._vault = vault
         self._clock = clock
-        self.of_revision = cache(self._of_revision)  # the catalogue of a revision never changes
+        self._current_epoch = current_epoch
+        self._of_revision_in_epoch = lru_cache(CACHED_REVISIONS)(self._load)
 
     def current(self) -> PermissionCatalogue:
         """Return the current catalogue."""
         return self.of_revision(self._grants.catalogue_revision())
+
+    def of_revision(self, revision: int) -> PermissionCatalogue:
+        """Return the catalogue of a revision. Within an epoch of the store, it never changes."""
+        return self._of_revision_in_epoch(revision, self._current_epoch())
+
+    def forget(self) -> None:
+        """Forget the catalogues read so far, because events were deleted on purpose: from the store of a test."""
+        self._of_revision_in_epoch.cache_clear()
 
     def replace(
         self,
@@ -106,7 +127,7 @@ class PermissionCatalogues:
             accounts.append(account)
         return accounts
 
-    def _of_revision(self, revision: int) -> PermissionCatalogue:
+    def _load(self, revision: int, _epoch: UUID | None) -> PermissionCatalogue:
         if revision == 0:
             return INITIAL_CATALOGUE
         definitions = json.loads(self._event(revision).definitions)

@@ -81,6 +81,11 @@ def assistants(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("assistants")
 
 
+@require_session("assistants", resource=("assistant", "assistant_id"))
+def assistant(_request: HttpRequest, assistant_id: str) -> HttpResponse:
+    return HttpResponse(f"assistant {assistant_id}")
+
+
 @require_session("statistics")
 async def statistics(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("statistics")
@@ -96,6 +101,7 @@ urlpatterns = [
     path("logout", log_out),
     path("", home),
     path("assistants", assistants),
+    path("assistants/<str:assistant_id>", assistant),
     path("statistics", statistics),
     path("billing", billing),
 ]

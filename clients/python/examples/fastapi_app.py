@@ -82,6 +82,12 @@ def create_app(**arguments: Any) -> FastAPI:
     async def assistants() -> Response:
         return Response("assistants")
 
+    may_see = subusers.require_session("assistants", resource=("assistant", "assistant_id"))
+
+    @app.get("/assistants/{assistant_id}", dependencies=[Depends(may_see)])
+    async def assistant(assistant_id: str) -> Response:
+        return Response(f"assistant {assistant_id}")
+
     @app.get("/billing", dependencies=[Depends(subusers.require_session("billing_settings"))])
     async def billing() -> Response:
         return Response("billing")

@@ -76,6 +76,11 @@ def create_app(**config: object) -> Flask:
     def assistants() -> str:
         return "assistants"
 
+    @app.get("/assistants/<assistant_id>")
+    @require_session("assistants", resource=("assistant", "assistant_id"))
+    def assistant(assistant_id: str) -> str:
+        return f"assistant {assistant_id}"
+
     @app.get("/billing")
     @require_session("billing_settings")
     def billing() -> str:

@@ -16,15 +16,19 @@ from django.test import AsyncClient as DjangoAsyncClient
 from django.test import Client as DjangoClient
 from django.test import override_settings
 from examples import django_app, fastapi_app, flask_app
+from fastapi import Depends
 from fastapi.testclient import TestClient
 
 from subusers_client import AsyncClient, Client, RetryPolicy
+from subusers_client.django import require_session as require_django_session
+from subusers_client.fastapi import Subusers
 from subusers_client.flask import require_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FAST = RetryPolicy(first_pause=0.001, longest_pause=0.002)
+SUBUSERS = Subusers(base_url="http://service", api_key="key")
 ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
 
 
@@ -127,6 +131,29 @@ def test_a_valid_session_with_the_permission_has_access(app: type[App], response
     assert json.loads(handler.requests[0].content) == {"token": "token", "permission": "assistants"}
 
 
+def test_a_view_about_a_resource_is_checked_for_it(app: type[App], responses: Any) -> None:
+    """The id is that of the view's argument."""
+    handler = responses(introspection(allowed=True))
+    response = app(handler).get("/assistants/a%2042")
+    assert (response.status_code, text_of(response)) == (200, "assistant a 42")
+    resource = {"type": "assistant", "id": "a 42"}
+    assert json.loads(handler.requests[0].content) == {
+        "token": "token",
+        "permission": "assistants",
+        "resource": resource,
+    }
+    assert app(responses(introspection(allowed=False))).get("/assistants/a-1").status_code == 403
+
+
+def test_an_id_that_no_resource_has_is_403(app: type[App], responses: Any, problem: Any) -> None:
+    """The person may have typed it. Another invalid value is a fault of the portal."""
+    refused = problem(422, "invalid-input", errors={"resource": {"id": ["Length must be between 1 and 200."]}})
+    assert app(responses(refused)).get("/assistants/a-1").status_code == 403
+    for errors in ({"resource": {"type": ["must match"]}}, {"permission": ["unknown"], "resource": {"id": ["long"]}}):
+        refused = problem(422, "invalid-input", errors=errors)
+        assert app(responses(refused)).get("/assistants/a-1").status_code == 503
+
+
 def test_a_view_without_permission_needs_a_session(app: type[App], responses: Any) -> None:
     handler = responses(introspection())
     response = app(handler).get("/")
@@ -217,9 +244,34 @@ def test_a_bad_api_key_is_unavailable_and_logged(
     assert caplog.records[0].levelno == logging.ERROR
 
 
-def test_decorators_need_parentheses() -> None:
+@pytest.mark.parametrize("require", [require_session, require_django_session, SUBUSERS.require_session])
+def test_decorators_are_checked_when_they_are_written(require: Any) -> None:
     with pytest.raises(TypeError, match="parentheses"):
-        require_session(print)  # type: ignore[arg-type]
+        require(print)
+    with pytest.raises(TypeError, match="needs a permission"):
+        require(resource=("assistant", "assistant_id"))
+
+
+@pytest.mark.parametrize("require", [require_session, require_django_session])
+def test_a_view_needs_the_argument_with_the_id(require: Any) -> None:
+    def view(request: Any, other: str) -> None: ...
+
+    def view_of_anything(request: Any, **arguments: Any) -> None: ...
+
+    decorate = require("assistants", resource=("assistant", "assistant_id"))
+    with pytest.raises(TypeError, match="no argument 'assistant_id'"):
+        decorate(view)
+    decorate(view_of_anything)
+
+
+def test_a_path_of_fastapi_needs_the_parameter_with_the_id(responses: Any) -> None:
+    """The view does not run without it."""
+    handler = responses(introspection(allowed=True))
+    app = FastApiApp(handler).app
+    dependency = Depends(SUBUSERS.require_session("assistants", resource=("assistant", "assistant_id")))
+    app.get("/wrong/{other}", dependencies=[dependency])(lambda: "ran")
+    with pytest.raises(LookupError, match="assistant_id"):
+        TestClient(app).get("/wrong/a-1")
 
 
 async def _get_async(path: str, token: str) -> Any:

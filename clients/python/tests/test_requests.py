@@ -10,7 +10,20 @@ from uuid import UUID
 import httpx
 import pytest
 
-from subusers_client import UNSET, Activity, Introspection, SessionEnded, UnexpectedResponse, Usage
+from subusers_client import (
+    UNSET,
+    Activity,
+    Because,
+    Check,
+    Evaluation,
+    Introspection,
+    NewGrant,
+    Permission,
+    Resource,
+    SessionEnded,
+    UnexpectedResponse,
+    Usage,
+)
 
 ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
 TIME = "2026-11-23T21:09:34.434614Z"
@@ -177,6 +190,127 @@ def test_what_cannot_be_a_token_is_an_ended_session(caller: Any, responses: Any,
     with pytest.raises(SessionEnded):
         caller.call(client.sessions.log_out(token=token))
     assert not handler.requests
+
+
+RESOURCE = Resource(type="assistant", id="a-42", label="Reception")
+BECAUSE = {"role_id": ID, "grant_id": ID}
+
+
+def check_result(**values: Any) -> dict[str, Any]:
+    resource = {"type": "assistant", "id": "a-42"}
+    return {"permission": "assistants", "resource": resource, "allowed": True, "because": BECAUSE} | values
+
+
+def session(**values: Any) -> httpx.Response:
+    return as_json(
+        {
+            "active": True,
+            "account_id": ID,
+            "sub_user_id": ID,
+            "permissions": [],
+            "must_change_password": False,
+            "expires_at": TIME,
+            **values,
+        }
+    )
+
+
+def test_checks_are_sent_and_answered_in_order(caller: Any, responses: Any) -> None:
+    missing = {"permission": "reports", "resource": None, "allowed": False, "because": {"missing": "grant"}, "id": "r"}
+    handler = responses(session(allowed=True, checks=[check_result(), missing]))
+    checks = [Check(permission="assistants", resource=RESOURCE), Check(permission="reports", id="r")]
+    result = caller.call(
+        caller.client(handler).sessions.introspect(
+            token="token", permission="assistants", resource=RESOURCE, checks=checks
+        )
+    )
+    reference = {"type": "assistant", "id": "a-42"}
+    assert json.loads(handler.requests[0].content) == {
+        "token": "token",
+        "permission": "assistants",
+        "resource": reference,
+        "checks": [{"permission": "assistants", "resource": reference}, {"id": "r", "permission": "reports"}],
+    }
+    assert [(check.allowed, check.id) for check in result.checks] == [(True, None), (False, "r")]
+    assert result.checks[0].because == Because(role_id=UUID(ID), grant_id=UUID(ID))
+    assert result.checks[1].because.missing == "grant"
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [[], [check_result(), check_result()], [check_result(permission="tools")], [check_result(resource=None)]],
+    ids=["none", "too many", "of another permission", "of another resource"],
+)
+def test_results_of_other_checks_are_not_accepted(caller: Any, responses: Any, checks: Any) -> None:
+    client = caller.client(responses(session(checks=checks)))
+    with pytest.raises(UnexpectedResponse):
+        caller.call(
+            client.sessions.introspect(token="token", checks=[Check(permission="assistants", resource=RESOURCE)])
+        )
+
+
+def test_checks_of_what_cannot_be_a_token_are_refused(caller: Any, responses: Any) -> None:
+    handler = responses(as_json({}))
+    checks = [Check(permission="assistants", resource=RESOURCE, id="x")]
+    result = caller.call(caller.client(handler).sessions.introspect(token="", checks=checks))
+    (check,) = result.checks
+    assert (check.id, check.allowed, check.because.missing) == ("x", False, "session")
+    with pytest.raises(ValueError, match="permission"):
+        caller.call(caller.client(handler).sessions.introspect(token="token", resource=RESOURCE))
+    assert not handler.requests
+
+
+def test_all_pages_of_resources_are_requested(caller: Any, responses: Any) -> None:
+    def resources(ids: list[str], cursor: str | None, *, is_all: bool = False) -> httpx.Response:
+        items = [{"type": "assistant", "id": name} for name in ids]
+        return as_json({"all": is_all, "items": items, "next_cursor": cursor})
+
+    handler = responses(resources(["a-1"], "c1"), resources(["a-2"], None), resources([], None, is_all=True))
+    client = caller.client(handler)
+    some = caller.call(client.sessions.resources(token="token", permission="assistants"))
+    assert ([item.id for item in some.items], "a-2" in some, "a-3" in some) == (["a-1", "a-2"], True, False)
+    everything = caller.call(client.sessions.resources(token="token", permission="assistants"))
+    assert (everything.all, everything.items, "a-3" in everything) == (True, (), True)
+    assert [request.headers["Session-Token"] for request in handler.requests] == ["token"] * 3
+    assert dict(handler.requests[1].url.params) == {"permission": "assistants", "limit": "200", "cursor": "c1"}
+
+
+def test_grants_are_sent_with_their_labels(caller: Any, responses: Any) -> None:
+    handler = responses(as_json(sub_user(), 201), as_json({"items": []}))
+    client = caller.client(handler)
+    grants = [NewGrant(role_id=UUID(ID), resource=RESOURCE, expires_at=datetime(2027, 1, 1, tzinfo=UTC))]
+    caller.call(client.sub_users.create(account_id=ID, email="a@b.example", name="A", surname="B", grants=grants))
+    caller.call(client.grants.replace(account_id=ID, sub_user_id=ID, grants=[NewGrant(role_id=ID)], reason="Why"))
+    created, replaced = (json.loads(request.content) for request in handler.requests)
+    assert created["grants"] == [
+        {
+            "role_id": ID,
+            "resource": {"type": "assistant", "id": "a-42", "label": "Reception"},
+            "expires_at": "2027-01-01T00:00:00+00:00",
+        }
+    ]
+    assert replaced == {"grants": [{"role_id": ID, "resource": None, "expires_at": None}], "reason": "Why"}
+    assert "Reception" not in repr(grants)
+
+
+def test_a_catalogue_is_replaced_at_a_revision(caller: Any, responses: Any) -> None:
+    permission = {"name": "a.b", "resource_type": None, "reserved": False, "reading": True, "labels": {"en": "A"}}
+    handler = responses(as_json({"revision": 8, "permissions": [permission]}))
+    permissions = [Permission(name="a.b", reading=True, labels={"en": "A"})]
+    replaced = caller.call(caller.client(handler).permissions.replace(permissions=permissions, if_revision=7))
+    assert (replaced.revision, replaced.permissions) == (8, tuple(permissions))
+    (request,) = handler.requests
+    assert request.headers["If-Match"] == '"7"'
+    assert json.loads(request.content) == {"permissions": [permission], "remove_from_roles": False}
+
+
+def test_invalid_elements_of_an_authzen_batch_are_denied(caller: Any, responses: Any) -> None:
+    error = {"decision": False, "context": {"error": {"status": 400, "message": "invalid"}}}
+    client = caller.client(responses(as_json({"evaluations": [{"decision": True, "context": BECAUSE}, error]})))
+    evaluation = Evaluation(sub_user_id=ID, permission="assistants", resource=RESOURCE)
+    decisions = caller.call(client.authzen.evaluate_several(evaluations=[evaluation, evaluation]))
+    assert [decision.allowed for decision in decisions] == [True, False]
+    assert caller.call(client.authzen.evaluate_several(evaluations=[])) == ()
 
 
 def test_the_highest_position_of_commands_is_remembered(caller: Any, responses: Any) -> None:

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -26,16 +26,22 @@ from fastapi.testclient import TestClient
 from subusers_client import (
     Activity,
     ApiKeyNotAllowed,
+    Check,
     Client,
     Conflict,
+    Evaluation,
     InvalidApiKey,
     InvalidRequest,
     LoginRefused,
+    NewGrant,
     NotFound,
+    Permission,
+    Resource,
     RevisionMismatch,
     SessionEnded,
     StoreWentBack,
     Usage,
+    account_as_a_whole,
     models,
     verify_webhook,
 )
@@ -220,6 +226,107 @@ def test_lists_of_several_pages(caller: Any, client: Any, account: Any) -> None:
     assert len(caller.items(client.sub_users.list(account_id=account.account_id, q="ada"))) == 1
 
 
+def sign_in(caller: Any, client: Any, account: Any, sub_user: Any, service: Any) -> str:
+    """Activate a sub-user, set a password of their own, and return the token of their session."""
+    caller.call(
+        client.sub_users.change(account_id=account.account_id, sub_user_id=sub_user.sub_user_id, status="active")
+    )
+    session = caller.call(
+        client.sessions.log_in(
+            account_email=account.email,
+            email=sub_user.email,
+            password=mailed_password(service, sub_user.email),
+            client_ip=IP,
+        )
+    )
+    changed = caller.call(
+        client.sessions.change_password(
+            token=session.token,
+            current_password=mailed_password(service, sub_user.email),
+            new_password=OWN_PASSWORD,
+        )
+    )
+    token: str = changed.token
+    return token
+
+
+def test_roles_and_checks(caller: Any, client: Any, account: Any, service: Any) -> None:
+    """A sub-user who may only work with one assistant, asked about in every way."""
+    account_id = account.account_id
+    reception, sales = (Resource(type="assistant", id=name, label=name.title()) for name in ("reception", "sales"))
+    role = caller.call(client.roles.create(account_id=account_id, name="Editors", permissions=["assistants"]))
+    assert caller.call(client.roles.get(account_id=account_id, role_id=role.role_id)) == role
+    sub_user = caller.call(
+        client.sub_users.create(
+            account_id=account_id,
+            email=f"grace-{uuid4().hex[:8]}@company.example",
+            name="Grace",
+            surname="Hopper",
+            grants=[NewGrant(role_id=role.role_id, resource=reception)],
+        )
+    )
+    her = {"account_id": account_id, "sub_user_id": sub_user.sub_user_id}
+    (grant,) = caller.call(client.grants.list(**her))
+    assert (grant.role_id, grant.resource, grant.resource.label) == (role.role_id, reception, "Reception")
+    with pytest.raises(Conflict) as in_use:
+        caller.call(client.roles.delete(account_id=account_id, role_id=role.role_id))
+    assert in_use.value.type == "role-in-use"
+
+    token = sign_in(caller, client, account, sub_user, service)
+    checks = [Check(permission="assistants", resource=resource) for resource in (reception, sales, reception)]
+    asked = caller.call(
+        client.sessions.introspect(token=token, permission="assistants", resource=reception, checks=checks)
+    )
+    assert (asked.allowed, [check.allowed for check in asked.checks]) == (True, [True, False, True])
+    assert asked.checks[0].because.grant_id == grant.grant_id
+    assert caller.call(client.sessions.resources(token=token, permission="assistants")).items == (reception,)
+
+    evaluation = Evaluation(sub_user_id=sub_user.sub_user_id, permission="assistants", resource=reception)
+    decided = caller.call(client.authzen.evaluate(**vars(evaluation)))
+    assert (decided.allowed, decided.because.grant_id) == (True, grant.grant_id)
+    evaluations = [replace(evaluation, resource=resource) for resource in (reception, account_as_a_whole(account_id))]
+    several = caller.call(client.authzen.evaluate_several(evaluations=evaluations))
+    assert [decision.allowed for decision in several] == [True, False]
+    holders = caller.call(client.access.holders(account_id=account_id, permission="assistants", resource=reception))
+    assert [holder.sub_user_id for holder in holders] == [sub_user.sub_user_id]
+    search = {"permission": "assistants", "resource": reception}
+    found = caller.call(client.authzen.search_subjects(account_id=account_id, **search))
+    assert found == (str(sub_user.sub_user_id),)
+    asked_for = {"sub_user_id": sub_user.sub_user_id, "permission": "assistants", "resource_type": "assistant"}
+    assert caller.call(client.authzen.search_resources(**asked_for)).items == (reception,)
+    actions = client.authzen.search_actions(sub_user_id=sub_user.sub_user_id, resource=reception)
+    assert caller.call(actions) == ("assistants",)
+
+    before = datetime.now(UTC)
+    caller.call(client.grants.revoke(**her, grant_id=grant.grant_id))
+    assert (
+        caller.call(client.sessions.introspect(token=token, permission="assistants", resource=reception)).allowed
+        is False
+    )
+    past = client.access.holders(account_id=account_id, permission="assistants", resource=reception, as_of=before)
+    assert len(caller.call(past)) == 1
+    viewer = next(role for role in caller.call(client.roles.list(account_id=account_id)) if role.built_in == "viewer")
+    given = caller.call(client.grants.give(**her, role_id=viewer.role_id, reason="Only looks on"))
+    assert (given.reason, given.resource) == ("Only looks on", None)
+    kept = caller.call(client.grants.replace(**her, grants=[NewGrant(role_id=viewer.role_id)]))
+    assert [item.grant_id for item in kept] == [given.grant_id]
+    changed = caller.call(client.roles.change(account_id=account_id, role_id=role.role_id, permissions=["tools"]))
+    assert (changed.permissions, changed.holders) == (("tools",), 0)
+    caller.call(client.roles.delete(account_id=account_id, role_id=role.role_id))
+    with pytest.raises(NotFound):
+        caller.call(client.roles.get(account_id=account_id, role_id=role.role_id))
+
+
+def test_the_permission_catalogue(caller: Any, client: Any) -> None:
+    """The same permissions are no change, so that other tests keep theirs."""
+    catalogue = caller.call(client.permissions.get())
+    assert Permission(name="statistics", reading=True, labels=catalogue.permissions[3].labels) in catalogue.permissions
+    replaced = client.permissions.replace(permissions=catalogue.permissions, if_revision=catalogue.revision)
+    assert caller.call(replaced) == catalogue
+    with pytest.raises(RevisionMismatch):
+        caller.call(client.permissions.replace(permissions=catalogue.permissions, if_revision=catalogue.revision + 1))
+
+
 def test_activities_and_usage(caller: Any, client: Any, account: Any) -> None:
     account_id = account.account_id
     sub_user = caller.call(
@@ -384,7 +491,13 @@ def test_every_route_for_portals_has_a_method(service: Any) -> None:
         requested.add((request.method, path))
         return httpx.Response(500)
 
-    ids = {"account_id": uuid4(), "sub_user_id": uuid4(), "webhook_id": uuid4()}
+    ids = {
+        "account_id": uuid4(),
+        "sub_user_id": uuid4(),
+        "webhook_id": uuid4(),
+        "role_id": uuid4(),
+        "grant_id": uuid4(),
+    }
     http = httpx.Client(transport=httpx.MockTransport(record))
     client = Client(base_url=service.url, api_key="key", http_client=http)
     for resource in (value for name, value in vars(client).items() if not name.startswith("_")):
@@ -408,7 +521,13 @@ def test_models_have_no_deprecated_field(service: Any) -> None:
 
 def call_with_samples(method: Callable[..., Any], ids: dict[str, UUID]) -> None:
     """Call a method with a sample of each argument that it needs, or that is an id."""
-    samples: dict[str, Any] = {"activities": [], "usage": [], "period_start": datetime.now(UTC).date()}
+    resource = Resource(type="assistant", id="a-1")
+    samples: dict[str, Any] = {
+        **dict.fromkeys(("activities", "usage", "permissions", "grants"), ()),
+        "period_start": datetime.now(UTC).date(),
+        "resource": resource,
+        "evaluations": [Evaluation(sub_user_id=ids["sub_user_id"], permission="text", resource=resource)],
+    }
     numbers = {"sub_user_limit": 1, "included_minutes": 1, "included_tokens": 1, "after": 1}
     arguments = {}
     for name, parameter in inspect.signature(method).parameters.items():

@@ -9,6 +9,9 @@ In the views:
 
     @require_session("assistants")
     def assistants(request): ...
+
+    @require_session("assistants", resource=("assistant", "assistant_id"))
+    def assistant(request, assistant_id): ...
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
 from subusers_client._sync.client import Client
-from subusers_client.guard import COOKIE_NAME, Guard, Refusal, require_parentheses, valid_ip
+from subusers_client.guard import COOKIE_NAME, Guard, Refusal, resource_argument, valid_ip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from subusers_client.models import Introspection, NewSession
+    from subusers_client.role_models import Resource
 
 
 class SubusersMiddleware:
@@ -92,10 +96,12 @@ class RequestSubusers:
             client_ip=valid_ip(self._client_ip(self._request)), client_user_agent=user_agent
         )
 
-    def check(self, permission: str | None, *, allow_temporary_password: bool) -> HttpResponse | None:
+    def check(
+        self, permission: str | None, resource: Resource | None = None, *, allow_temporary_password: bool
+    ) -> HttpResponse | None:
         """Check the session. Return the response in place of the view, or None if it may run."""
         outcome = self._guard.check(
-            self._shared_client, self.token, permission, allow_temporary_password=allow_temporary_password
+            self._shared_client, self.token, permission, resource, allow_temporary_password=allow_temporary_password
         )
         if not isinstance(outcome, Refusal):
             self.session = outcome
@@ -115,32 +121,48 @@ class RequestSubusers:
 
 
 def require_session(
-    permission: str | None = None, *, allow_temporary_password: bool = False
+    permission: str | None = None,
+    *,
+    resource: tuple[str, str] | None = None,
+    allow_temporary_password: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that runs a view only with a valid session, and with this permission.
+
+    `resource` is the type of the resource that the view is about, and the name of the view's argument with its id: a
+    named part of the URL. Without it, the permission is needed on everything.
 
     Otherwise responds 401 or redirects to the login page, 403 without the permission, 503 if the service gives no
     answer. Use `allow_temporary_password` only for the page that replaces the password.
     """
-    require_parentheses(permission)
+    argument = resource_argument(permission, resource)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        if argument is not None:
+            argument.require_argument_of(view)
+
         if iscoroutinefunction(view):
 
             @wraps(view)
             async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
                 check = sync_to_async(_request_subusers(request).check, thread_sensitive=False)
-                refusal = await check(permission, allow_temporary_password=allow_temporary_password)
+                refusal = await check(
+                    permission, _resource_in(kwargs), allow_temporary_password=allow_temporary_password
+                )
                 return await view(request, *args, **kwargs) if refusal is None else refusal
 
             return guarded_async
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            refusal = _request_subusers(request).check(permission, allow_temporary_password=allow_temporary_password)
+            refusal = _request_subusers(request).check(
+                permission, _resource_in(kwargs), allow_temporary_password=allow_temporary_password
+            )
             return view(request, *args, **kwargs) if refusal is None else refusal
 
         return guarded
+
+    def _resource_in(arguments: dict[str, Any]) -> Resource | None:
+        return None if argument is None else argument.resource_in(arguments)
 
     return decorate
 

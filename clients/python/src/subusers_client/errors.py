@@ -51,7 +51,7 @@ class SessionEnded(SubusersError):
 
 
 class NotFound(SubusersError):
-    """The account, sub-user or webhook does not exist."""
+    """The account, sub-user, role, grant or webhook does not exist."""
 
 
 class Conflict(SubusersError):
@@ -64,7 +64,7 @@ class Conflict(SubusersError):
 
 
 class RevisionMismatch(Conflict):
-    """The sub-user has changed since the given revision."""
+    """The sub-user or the permission catalogue has changed since the given revision."""
 
 
 class StoreWentBack(Conflict):

@@ -4,6 +4,11 @@ subusers = Subusers(base_url="https://subusers.example", api_key=os.environ["SUB
 
 @app.get("/assistants")
 async def assistants(session: Annotated[Introspection, Depends(subusers.require_session("assistants"))]): ...
+
+may_see = subusers.require_session("assistants", resource=("assistant", "assistant_id"))
+
+@app.get("/assistants/{assistant_id}")
+async def assistant(assistant_id: str, session: Annotated[Introspection, Depends(may_see)]): ...
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from fastapi import HTTPException
 from starlette.requests import Request  # noqa: TC002  # FastAPI reads the annotations of dependencies
 
 from subusers_client._async.client import AsyncClient
-from subusers_client.guard import COOKIE_NAME, Guard, Refusal, require_parentheses, valid_ip
+from subusers_client.guard import COOKIE_NAME, Guard, Refusal, resource_argument, valid_ip
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,18 +50,29 @@ class Subusers:
         )
 
     def require_session(
-        self, permission: str | None = None, *, allow_temporary_password: bool = False
+        self,
+        permission: str | None = None,
+        *,
+        resource: tuple[str, str] | None = None,
+        allow_temporary_password: bool = False,
     ) -> Callable[[Request], Awaitable[Introspection]]:
         """Return a dependency that returns the session if it is valid and has this permission.
+
+        `resource` is the type of the resource that the route is about, and the name of the path parameter with its id.
+        Without it, the permission is needed on everything.
 
         Otherwise the response is 401 or a redirect to the login page, 403 without the permission, 503 if the service
         gives no answer. Use `allow_temporary_password` only for the page that replaces the password.
         """
-        require_parentheses(permission)
+        argument = resource_argument(permission, resource)
 
         async def dependency(request: Request) -> Introspection:
             outcome = await self._guard.check_async(
-                self._client, self.token_of(request), permission, allow_temporary_password=allow_temporary_password
+                self._client,
+                self.token_of(request),
+                permission,
+                None if argument is None else argument.resource_in(request.path_params),
+                allow_temporary_password=allow_temporary_password,
             )
             if isinstance(outcome, Refusal):
                 headers = {"Cache-Control": "no-store"}

@@ -5,6 +5,10 @@ subusers = Subusers(app)  # reads SUBUSERS_URL and SUBUSERS_API_KEY of app.confi
 @app.get("/assistants")
 @require_session("assistants")
 def assistants(): ...
+
+@app.get("/assistants/<assistant_id>")
+@require_session("assistants", resource=("assistant", "assistant_id"))
+def assistant(assistant_id): ...
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from flask import abort, current_app, g, redirect, request
 
 from subusers_client._sync.client import Client
-from subusers_client.guard import COOKIE_NAME, Guard, Refusal, require_parentheses, valid_ip
+from subusers_client.guard import COOKIE_NAME, Guard, Refusal, resource_argument, valid_ip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,22 +98,35 @@ class Extension:
 
 
 def require_session(
-    permission: str | None = None, *, allow_temporary_password: bool = False
+    permission: str | None = None,
+    *,
+    resource: tuple[str, str] | None = None,
+    allow_temporary_password: bool = False,
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result | WerkzeugResponse]]:
     """Return a decorator that runs a view only with a valid session, and with this permission.
+
+    `resource` is the type of the resource that the view is about, and the name of the view's argument with its id.
+    Without it, the permission is needed on everything.
 
     Otherwise responds 401 or redirects to the login page, 403 without the permission, 503 if the service gives no
     answer. Write it below `@app.route`. Use `allow_temporary_password` only for the page that replaces the password.
     """
-    require_parentheses(permission)
+    argument = resource_argument(permission, resource)
 
     def decorate(view: Callable[Parameters, Result]) -> Callable[Parameters, Result | WerkzeugResponse]:
+        if argument is not None:
+            argument.require_argument_of(view)
+
         @wraps(view)
         def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result | WerkzeugResponse:
             extension = _extension()
             token = request.cookies.get(extension.guard.cookie_name)
             outcome = extension.guard.check(
-                extension.client, token, permission, allow_temporary_password=allow_temporary_password
+                extension.client,
+                token,
+                permission,
+                None if argument is None else argument.resource_in(kwargs),
+                allow_temporary_password=allow_temporary_password,
             )
             if isinstance(outcome, Refusal):
                 if outcome.location is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 import logging
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from subusers_client.errors import ApiKeyNotAllowed, InvalidApiKey, InvalidRequest, SubusersError
+from subusers_client.role_models import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from subusers_client._async.client import AsyncClient
     from subusers_client._sync.client import Client
     from subusers_client.models import Introspection, NewSession
@@ -47,27 +51,39 @@ class Guard:
     cookie_secure: bool = True
 
     def check(
-        self, client: Client, token: str | None, permission: str | None, *, allow_temporary_password: bool
+        self,
+        client: Client,
+        token: str | None,
+        permission: str | None,
+        resource: Resource | None,
+        *,
+        allow_temporary_password: bool,
     ) -> Introspection | Refusal:
         """Return the session, or the refusal if the view must not run."""
         if not token:
             return self._ended()
         try:
-            introspection = client.sessions.introspect(token=token, permission=permission)
+            introspection = client.sessions.introspect(token=token, permission=permission, resource=resource)
         except SubusersError as error:
-            return unavailable(error)
+            return refusal_of(error)
         return self._decide(introspection, permission, allow_temporary_password=allow_temporary_password)
 
     async def check_async(
-        self, client: AsyncClient, token: str | None, permission: str | None, *, allow_temporary_password: bool
+        self,
+        client: AsyncClient,
+        token: str | None,
+        permission: str | None,
+        resource: Resource | None,
+        *,
+        allow_temporary_password: bool,
     ) -> Introspection | Refusal:
         """Return the session, or the refusal if the view must not run."""
         if not token:
             return self._ended()
         try:
-            introspection = await client.sessions.introspect(token=token, permission=permission)
+            introspection = await client.sessions.introspect(token=token, permission=permission, resource=resource)
         except SubusersError as error:
-            return unavailable(error)
+            return refusal_of(error)
         return self._decide(introspection, permission, allow_temporary_password=allow_temporary_password)
 
     def _decide(
@@ -101,6 +117,50 @@ class Guard:
         }
 
 
+@dataclass(frozen=True)
+class ResourceArgument:
+    """The resource that a view is about: its type, and the name of the view's argument with its id."""
+
+    type: str
+    argument: str
+
+    def resource_in(self, arguments: Mapping[str, Any]) -> Resource:
+        """Return the resource of a request. Raises LookupError without the argument: then the view must not run."""
+        if self.argument not in arguments:
+            raise LookupError(f"the view has no argument {self.argument!r}")
+        return Resource(type=self.type, id=str(arguments[self.argument]))
+
+    def require_argument_of(self, view: Callable[..., Any]) -> None:
+        """Raise TypeError if a view has no such argument."""
+        parameters = inspect.signature(view).parameters.values()
+        takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+        if not takes_any and self.argument not in {parameter.name for parameter in parameters}:
+            raise TypeError(f"the view has no argument {self.argument!r}")
+
+
+def resource_argument(permission: object, resource: tuple[str, str] | None) -> ResourceArgument | None:
+    """Return the resource that a decorator names. Raises TypeError if it is used without parentheses or permission."""
+    if callable(permission):
+        raise TypeError("write require_session() with parentheses")
+    if resource is None:
+        return None
+    if permission is None:
+        raise TypeError("resource needs a permission")
+    return ResourceArgument(*resource)
+
+
+def refusal_of(error: SubusersError) -> Refusal:
+    """Return the refusal for an error. An id that the service does not accept is that of no resource."""
+    if isinstance(error, InvalidRequest) and _is_about_resource_id(error.errors):
+        return MISSING_PERMISSION
+    return unavailable(error)
+
+
+def _is_about_resource_id(errors: Mapping[str, Any]) -> bool:
+    resource = errors.get("resource")
+    return set(errors) == {"resource"} and isinstance(resource, dict) and set(resource) == {"id"}
+
+
 def unavailable(error: SubusersError) -> Refusal:
     """Log the cause, and return the refusal. It never tells the person about the API key."""
     if isinstance(error, InvalidApiKey | ApiKeyNotAllowed | InvalidRequest):
@@ -108,12 +168,6 @@ def unavailable(error: SubusersError) -> Refusal:
     else:
         log.warning("session check failed: %s", error)
     return UNAVAILABLE
-
-
-def require_parentheses(permission: object) -> None:
-    """Raise TypeError if a decorator was used without parentheses."""
-    if callable(permission):
-        raise TypeError("write require_session() with parentheses")
 
 
 def valid_ip(address: str | None) -> str | None:

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from subusers_client.role_models import CheckResult
+
 Item = TypeVar("Item")
 
 
@@ -101,8 +103,8 @@ class NewSession:
 class Introspection:
     """The state of a session at the moment of the request. Do not cache it.
 
-    `allowed` is None if no permission was asked about. The other fields are empty if the session is not active, and
-    names and e-mail unless `profile` was asked for.
+    `allowed` is None if no permission was asked about, and `checks` has the results of the checks in their order. The
+    other fields are empty if the session is not active, and names and e-mail unless `profile` was asked for.
     """
 
     active: bool
@@ -112,6 +114,7 @@ class Introspection:
     permissions: tuple[str, ...] = ()
     must_change_password: bool = False
     expires_at: datetime | None = None
+    checks: tuple[CheckResult, ...] = ()
     email: str | None = field(default=None, repr=False)
     name: str | None = field(default=None, repr=False)
     surname: str | None = field(default=None, repr=False)

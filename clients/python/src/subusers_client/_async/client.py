@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from subusers_client._async.access import AsyncAccess, AsyncAuthzen
 from subusers_client._async.accounts import AsyncAccounts
 from subusers_client._async.api_keys import AsyncApiKeys
 from subusers_client._async.events import AsyncEvents
 from subusers_client._async.reports import AsyncActivities, AsyncAuditLog, AsyncUsageReports
+from subusers_client._async.roles import AsyncGrants, AsyncPermissions, AsyncRoles
 from subusers_client._async.sessions import AsyncSessions
 from subusers_client._async.sub_users import AsyncSubUsers
 from subusers_client._async.transport import AsyncTransport
@@ -58,6 +60,11 @@ class AsyncClient:
         self.api_keys = AsyncApiKeys(transport)
         self.sub_users = AsyncSubUsers(transport)
         self.sessions = AsyncSessions(transport)
+        self.permissions = AsyncPermissions(transport)
+        self.roles = AsyncRoles(transport)
+        self.grants = AsyncGrants(transport)
+        self.access = AsyncAccess(transport)
+        self.authzen = AsyncAuthzen(transport)
         self.activities = AsyncActivities(transport)
         self.usage = AsyncUsageReports(transport)
         self.audit_log = AsyncAuditLog(transport)

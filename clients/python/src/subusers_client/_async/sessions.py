@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from subusers_client.decoding import decode, encode
 from subusers_client.errors import UnexpectedResponse
 from subusers_client.models import Introspection, NewSession
 from subusers_client.requests import Request, client_headers, could_be_token, not_none, token_header
 from subusers_client.retries import Repeatable
+from subusers_client.role_models import AllowedResources, Because, CheckResult, ResourcePage, reference_to
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from subusers_client._async.transport import AsyncTransport
+    from subusers_client.role_models import Check, Resource
 
 CURRENT = "/v1/sessions/current"
 ENDED = frozenset({"session-ended"})
@@ -44,23 +48,72 @@ class AsyncSessions:
         )
         return decode(NewSession, (await self._transport.send(request)).body)
 
-    async def introspect(self, *, token: str, permission: str | None = None, profile: bool = False) -> Introspection:
+    async def introspect(
+        self,
+        *,
+        token: str,
+        permission: str | None = None,
+        resource: Resource | None = None,
+        checks: Iterable[Check] = (),
+        profile: bool = False,
+    ) -> Introspection:
         """Return whether a session is active, and whether it has a permission. Each call counts as a use.
 
-        With `profile`, the result has the sub-user's name and e-mail, which takes longer.
+        `allowed` is about `permission`: on the `resource`, or without one on everything. The results of up to 100
+        further `checks` are in their order. With `profile`, the result has the sub-user's name and e-mail, which takes
+        longer.
         """
+        if resource is not None and permission is None:
+            raise ValueError("resource needs a permission")
+        checks = tuple(checks)
         if not could_be_token(token):
-            return Introspection(active=False, allowed=None if permission is None else False)
+            allowed = None if permission is None else False
+            return Introspection(active=False, allowed=allowed, checks=tuple(map(_refused, checks)))
+        body = not_none(
+            token=token,
+            permission=permission,
+            resource=reference_to(resource),
+            checks=[_check_body(check) for check in checks] or None,
+            profile=profile or None,
+        )
         request = Request(
             method="POST",
             path="/v1/sessions/introspect",
-            body=encode(not_none(token=token, permission=permission, profile=profile or None)),
+            body=encode(body),
             time_limit=self._transport.settings.introspection_time_limit,
         )
         introspection = decode(Introspection, (await self._transport.send(request)).body)
         if permission is not None and introspection.active and introspection.allowed is None:
             raise UnexpectedResponse("the response does not tell whether the permission is allowed")
+        if [(result.permission, result.resource) for result in introspection.checks] != [
+            (check.permission, check.resource) for check in checks
+        ]:
+            raise UnexpectedResponse("the response does not have the result of each check")
         return introspection
+
+    async def resources(self, *, token: str, permission: str) -> AllowedResources:
+        """Return the resources that a session may act on. All pages are requested. Raises `SessionEnded`."""
+        items: tuple[Resource, ...] = ()
+        cursor: str | None = None
+        while True:
+            page = await self.resource_page(token=token, permission=permission, limit=200, cursor=cursor)
+            items += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return AllowedResources(all=page.all, items=items)
+
+    async def resource_page(
+        self, *, token: str, permission: str, limit: int | None = None, cursor: str | None = None
+    ) -> ResourcePage:
+        """Return one page of the resources that a session may act on. Raises `SessionEnded`."""
+        request = Request(
+            method="GET",
+            path=f"{CURRENT}/resources",
+            query={"permission": permission, "limit": limit, "cursor": cursor},
+            headers=token_header(token),
+            time_limit=self._transport.settings.introspection_time_limit,
+        )
+        return decode(ResourcePage, (await self._transport.send(request)).body)
 
     async def change_password(self, *, token: str, current_password: str, new_password: str) -> NewSession:
         """Replace the sub-user's password, and return a new session: all earlier ones end.
@@ -81,3 +134,15 @@ class AsyncSessions:
         await self._transport.send(
             Request(method="DELETE", path=CURRENT, headers=token_header(token), done_if_repeated=ENDED)
         )
+
+
+def _check_body(check: Check) -> dict[str, Any]:
+    return not_none(id=check.id, permission=check.permission, resource=reference_to(check.resource))
+
+
+def _refused(check: Check) -> CheckResult:
+    """Return the result of a check of a session that does not exist."""
+    because = Because(missing="session")
+    return CheckResult(
+        id=check.id, permission=check.permission, resource=check.resource, allowed=False, because=because
+    )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from subusers_client._sync.access import Access, Authzen
 from subusers_client._sync.accounts import Accounts
 from subusers_client._sync.api_keys import ApiKeys
 from subusers_client._sync.events import Events
 from subusers_client._sync.reports import Activities, AuditLog, UsageReports
+from subusers_client._sync.roles import Grants, Permissions, Roles
 from subusers_client._sync.sessions import Sessions
 from subusers_client._sync.sub_users import SubUsers
 from subusers_client._sync.transport import Transport
@@ -59,6 +61,11 @@ class Client:
         self.api_keys = ApiKeys(transport)
         self.sub_users = SubUsers(transport)
         self.sessions = Sessions(transport)
+        self.permissions = Permissions(transport)
+        self.roles = Roles(transport)
+        self.grants = Grants(transport)
+        self.access = Access(transport)
+        self.authzen = Authzen(transport)
         self.activities = Activities(transport)
         self.usage = UsageReports(transport)
         self.audit_log = AuditLog(transport)

@@ -22,13 +22,15 @@ from subusers_client.requests import (
     revision_header,
 )
 from subusers_client.retries import Repeatable
+from subusers_client.role_models import grant_body
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from uuid import UUID
 
     from subusers_client._sync.transport import Transport
+    from subusers_client.role_models import NewGrant
 
 GONE = frozenset({"sub-user-not-found"})
 
@@ -49,9 +51,13 @@ class SubUsers:
         password: str | None = None,
         visible: bool | None = None,
         access_expires_at: datetime | None = None,
+        grants: Iterable[NewGrant] | None = None,
         idempotency_key: str | None = None,
     ) -> SubUser:
-        """Create an inactive sub-user. Without `password`, the service generates one that only the sub-user sees."""
+        """Create an inactive sub-user. Without `password`, the service generates one that only the sub-user sees.
+
+        With `grants` they have exactly these roles, else the built-in role Operator on everything.
+        """
         body = not_none(
             email=email,
             name=name,
@@ -59,6 +65,7 @@ class SubUsers:
             password=password,
             visible=visible,
             access_expires_at=access_expires_at,
+            grants=None if grants is None else [grant_body(grant) for grant in grants],
         )
         request = Request(
             method="POST",
