@@ -103,7 +103,7 @@ def create_role(page: Page, name: str, permission: str, *, scripts: bool) -> Non
     page.get_by_label(permission).check()
     if not scripts:
         page.get_by_role("button", name="Show in words").click()
-    expect(page.locator("#words")).to_have_text(f"This role allows: {permission[0].lower()}{permission[1:]}.")
+    expect(page.locator("#words")).to_have_text(f"People with this role can: {permission[0].lower()}{permission[1:]}.")
     expect(page.get_by_label("Name", exact=True)).to_have_value(name)
     page.get_by_role("button", name="SAVE").click()
     expect(page.locator(SUCCESS_MESSAGE)).to_contain_text(f"Role {name} added.")
