@@ -29,7 +29,7 @@ def cards(page: Page) -> dict[str, str]:
 
 
 def add_role(browser: Browser, name: str, *permissions: str, **fields: Any) -> Page:
-    checked = {f"permission-{permission}": True for permission in permissions}
+    checked: dict[str, Any] = {f"permission-{permission}": True for permission in permissions}
     return browser.submit(browser.get("/roles/new"), name=name, **checked, **fields)
 
 
@@ -252,8 +252,8 @@ def test_role_is_edited(console: AccountConsole) -> None:
     assert selected(form) == {"assistants", "reports"}
     assert form.find("#description")["value"] == "Before"
     assert form.find(f"main a[href='/sub-users/{sub_user.sub_user_id}']").text == "Grace Hopper"
-    changes: dict[str, Any] = {"name": "Editor", "description": "", "permission-reports": False}
-    page = browser.submit(form, **changes, **{"permission-tools": True})
+    changes: dict[str, Any] = {"permission-reports": False, "permission-tools": True}
+    page = browser.submit(form, name="Editor", description="", **changes)
 
     assert page.success_message == "Saved. It applies immediately to everyone who has the role Editor."
     role = roles_of(console.account)["Editor"]
@@ -409,7 +409,7 @@ def test_permissions_of_the_portals_own_catalogue_are_shown(
     assert [row.text for row in page.soup.select(".matrix tbody th")] == ["Phone number", "The account as a whole"]
     labels = [label.get_text(strip=True) for label in page.soup.select(".matrix label")]
     assert labels == ["Ascoltare le chiamate", "<b>Forward</b> calls", "API calls", "x.y"]
-    boxes = {str(box["name"]): True for box in page.soup.select(".matrix input")}
+    boxes: dict[str, Any] = {str(box["name"]): True for box in page.soup.select(".matrix input")}
     words = browser.submit(page, **boxes, preview="1").find("#words").get_text(strip=True)
     assert words == (
         "People with this role can: ascoltare le chiamate, <b>Forward</b> calls, API calls and x.y. "
