@@ -93,3 +93,33 @@ def choose_password(page: Page, temporary: str, own: str) -> None:
     page.locator("input[name=current_password]").fill(temporary)
     page.locator("input[name=new_password]").fill(own)
     page.locator("main form").get_by_role("button", name="SET PASSWORD").click()
+
+
+def create_role(page: Page, name: str, permission: str, *, scripts: bool) -> None:
+    """Create a role with one permission, and read in words what it allows before saving it."""
+    page.get_by_role("link", name="Roles").click()
+    page.get_by_role("button", name="+ ADD ROLE").click()
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label(permission).check()
+    if not scripts:
+        page.get_by_role("button", name="Show in words").click()
+    expect(page.locator("#words")).to_have_text(f"People with this role can: {permission[0].lower()}{permission[1:]}.")
+    expect(page.get_by_label("Name", exact=True)).to_have_value(name)
+    page.get_by_role("button", name="SAVE").click()
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text(f"Role {name} added.")
+
+
+def give_role_on_assistant(page: Page, person: str, role: str, assistant_id: str, label: str, until: str) -> None:
+    """Give a sub-user a role on one assistant until a time, instead of all other roles."""
+    page.goto("/sub-users")
+    page.get_by_role("link", name=person, exact=True).click()
+    page.get_by_role("button", name="Give a role").click()
+    page.get_by_label("Role", exact=True).select_option(role)
+    page.get_by_label("Only these").check()
+    page.get_by_label("Type of resource").select_option("Assistant")
+    page.get_by_label("ID 1").fill(assistant_id)
+    page.get_by_label("Name 1").fill(label)
+    page.get_by_label("Until").fill(until)
+    page.get_by_label("Take away all other roles").check()
+    page.get_by_role("button", name="GIVE ROLE").click()
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text(f"{person} has only the role {role} now.")

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from playwright.sync_api import expect
 
+from domain.roles import VIEWER
 from tests.browser.actors import log_in, log_in_as_sub_user
 from tests.browser.service import OWNER_PASSWORD
 from tests.processes.portal import OWN, TEMPORARY
@@ -31,7 +32,8 @@ SUB_USER, RESTRICTED, OPERATOR = "sub-user", "restricted", "operator"
 class View:
     """A page as one kind of visitor sees it, after its form has been submitted if there are `form_values`.
 
-    `path` is a template for ids. `status_after` is the status of the response to the form.
+    `path` and the values are templates for ids. `checked` is the name of radio buttons, the last of which is chosen.
+    `status_after` is the status of the response to the form.
     """
 
     name: str
@@ -39,6 +41,7 @@ class View:
     visitor: str = ANONYMOUS
     status: int = 200
     form_values: dict[str, str] = field(default_factory=dict)
+    checked: str | None = None
     form: str = "main form[method=post]"
     status_after: int = 200
 
@@ -84,6 +87,31 @@ VIEWS = (
     View("delete", "/sub-users/{sub_user_id}/delete", OWNER),
     View("send again", "/sub-users/{sub_user_id}/send-again", OWNER),
     View("send again to somebody inactive", "/sub-users/{inactive_id}/send-again", OWNER, status=409),
+    View("no roles of one's own", "/roles", NEW_OWNER),
+    View("roles", "/roles", OWNER),
+    View("new role", "/roles/new", OWNER),
+    View("new role refused", "/roles/new", OWNER, form_values={"name": "Operator"}, status_after=422),
+    View("edit role", "/roles/{role_id}/edit", OWNER),
+    View(
+        "edited role that meets another",
+        "/roles/{role_id}/edit",
+        OWNER,
+        form_values={"fingerprint": "0", "name": "Editor"},
+        status_after=409,
+    ),
+    View("delete role", "/roles/{unused_role_id}/delete", OWNER),
+    View("delete role in use", "/roles/{role_id}/delete", OWNER, status=409),
+    View("roles of a sub-user", "/sub-users/{sub_user_id}/roles", OWNER),
+    View("give a role", "/sub-users/{sub_user_id}/roles/new", OWNER),
+    View(
+        "role not given",
+        "/sub-users/{sub_user_id}/roles/new",
+        OWNER,
+        form_values={"role_id": "{role_id}", "resource_label_0": "Front desk"},
+        checked="scope",
+        status_after=422,
+    ),
+    View("take a role away", "/sub-users/{sub_user_id}/roles/{grant_id}/revoke", OWNER),
     View("monitoring", "/monitoring", OWNER),
     View("no usage yet", "/usage", NEW_OWNER),
     View("usage", "/usage?hidden=on", OWNER),
@@ -118,8 +146,10 @@ class Gallery:
         inactive = company.add(name="Katherine", surname="Johnson")
         inactive.change(visible=False)
         self._record_usage(active, inactive)
+        role_ids = self._give_roles(active, soon)
         new = service.register_company(company_name="Nobody Yet")
         self.ids = {"sub_user_id": active.sub_user_id, "inactive_id": inactive.sub_user_id, "unknown": uuid4()}
+        self.ids |= role_ids
         self.states: dict[str, Any] = {ANONYMOUS: None}
         owners = (
             (OWNER, company.email, OWNER_PASSWORD),
@@ -135,6 +165,8 @@ class Gallery:
             log_in_as_sub_user(page, company.email, person.email, password)
             expect(page).not_to_have_url(re.compile("/login"))
             self._save_state(visitor, page)
+        for each in (company, new):
+            each.portal.call(200, "PATCH", each.path, {"language": "it"})
         self.ids["mail_id"] = self._newest_mail(visits.new_page(), service.mailbox_link)
 
     def _record_usage(self, *people: SubUserHandle) -> None:
@@ -145,6 +177,22 @@ class Gallery:
         usage = {"conversation_ms": 2_550_000, "llm_tokens": 123_456, "occurred_at": now.isoformat()}
         rows = [{"sub_user_id": person.sub_user_id, **usage} for person in people]
         company.portal.call(201, "POST", f"{company.path}/usage", {"usage": rows})
+
+    def _give_roles(self, person: SubUserHandle, soon: str) -> dict[str, str]:
+        """Give a sub-user a role on one assistant, and another one on everything. Return the ids of the pages."""
+        company = person.company
+        portal, path = company.portal, f"{company.path}/roles"
+        role, unused = (
+            portal.call(
+                201, "POST", path, {"name": name, "description": "Of clients", "permissions": permissions}
+            ).json()
+            for name, permissions in (("Account manager", ["assistants", "reports"]), ("Consultant", ["tools"]))
+        )
+        resource = {"type": "assistant", "id": "asst-1041", "label": "Front desk"}
+        grants = [{"role_id": role["role_id"], "resource": resource, "expires_at": soon}, {"role_id": str(VIEWER)}]
+        body = {"grants": grants, "reason": "Looks after this client"}
+        given = portal.call(200, "PUT", f"{person.path}/grants", body).json()["items"]
+        return {"role_id": role["role_id"], "unused_role_id": unused["role_id"], "grant_id": given[0]["grant_id"]}
 
     def show(self, view: View, visits: Visits, **options: Any) -> Page:
         """Return a page that shows the view."""
@@ -158,8 +206,11 @@ class Gallery:
 
     def _submit(self, page: Page, view: View) -> None:
         form = page.locator(view.form)
+        if view.checked is not None:
+            form.locator(f"[name={view.checked}]").last.check()
         for name, value in view.form_values.items():
-            form.locator(f"[name={name}]").evaluate("(field, value) => { field.value = value; }", value)
+            text = value.format(**self.ids)
+            form.locator(f"[name={name}]").evaluate("(field, value) => { field.value = value; }", text)
         with page.expect_navigation() as sent:
             form.locator("button:not([type=button])").first.click()
         assert sent.value.status == view.status_after, (view, sent.value.status)

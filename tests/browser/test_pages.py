@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.api.route_table import routes
 from tests.browser import chromium
 from tests.browser.accessibility import require_no_horizontal_scrolling
-from tests.browser.actors import log_in
+from tests.browser.actors import log_in, log_in_as_sub_user
 from tests.browser.gallery import VIEWS, Gallery, View, paths
 from tests.browser.service import OWNER_PASSWORD
 
@@ -71,3 +72,27 @@ def test_longest_names_fit_into_the_window(service: RunningService, visits: Visi
     delete_link = page.locator("a[href$='/delete']").bounding_box()
     assert delete_link
     assert delete_link["x"] + delete_link["width"] <= chromium.WIDE["width"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
+def test_longest_roles_fit_into_the_window(service: RunningService, visits: Visits, phone: bool) -> None:
+    """Names of roles and resources, ids and reasons have no spaces."""
+    page, company = visits.new_page(phone=phone), service.register_company()
+    ada = company.add_with_own_password(name="N" * 100, surname="S" * 100)
+    role = {"name": "R" * 100, "description": "D" * 500, "permissions": ["assistants"]}
+    role_id = company.portal.call(201, "POST", f"{company.path}/roles", role).json()["role_id"]
+    resource = {"type": "assistant", "id": "I" * 200, "label": "L" * 100}
+    grants = [{"role_id": role_id, "resource": resource, "expires_at": "2099-01-31T12:00:00Z"}]
+    body = {"grants": grants, "reason": "W" * 500}
+    (grant,) = company.portal.call(200, "PUT", f"{ada.path}/grants", body).json()["items"]
+    log_in(page, company.email, OWNER_PASSWORD)
+    roles_path = f"/sub-users/{ada.sub_user_id}/roles"
+    paths = ["/roles", f"/roles/{role_id}/edit", f"/roles/{role_id}/delete", "/monitoring", roles_path]
+    for path in (*paths, f"{roles_path}/new", f"{roles_path}/{grant['grant_id']}/revoke"):
+        page.goto(path)
+        require_no_horizontal_scrolling(page)
+    page = visits.new_page(phone=phone)
+    log_in_as_sub_user(page, company.email, ada.email, ada.password)
+    expect(page.locator(".grants")).to_contain_text("R" * 100)
+    require_no_horizontal_scrolling(page)

@@ -13,7 +13,9 @@ from tests.browser.actors import (
     SUCCESS_MESSAGE,
     add,
     choose_password,
+    create_role,
     delete,
+    give_role_on_assistant,
     log_in,
     log_in_as_sub_user,
     mailed_password,
@@ -71,6 +73,52 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
     delete(owner, person)
     owner.get_by_role("button", name="Log out").click()
     require_heading(owner, "Log in")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
+def test_role_on_one_assistant_until_a_date(service: RunningService, visits: Visits, scripts: bool) -> None:
+    """The owner creates a role, gives it instead of the default one, and takes it away. The sub-user sees each step."""
+    owner, sub_user = (visits.new_page(java_script_enabled=scripts) for _ in range(2))
+    company = service.register_company()
+    ada = company.add_with_own_password(name="Ada", surname="Lovelace")
+    log_in_as_sub_user(sub_user, company.email, ada.email, ada.password)
+    expect(sub_user.locator("main")).to_contain_text("See statistics")
+
+    log_in(owner, company.email, OWNER_PASSWORD)
+    create_role(owner, "Account manager", "Work with voice assistants", scripts=scripts)
+    give_role_on_assistant(owner, "Ada Lovelace", "Account manager", "asst-1041", "Front desk", "2099-01-31T18:00")
+    expect(owner.locator(".grants")).to_contain_text("Assistant Front desk asst-1041 until 31 Jan 2099, 18:00")
+    expect(owner.locator(".abilities")).to_contain_text("Work with voice assistants")
+
+    sub_user.reload()
+    expect(sub_user.locator(".grants")).to_contain_text("Account manager Assistant Front desk asst-1041 until 31 Jan")
+    expect(sub_user.locator(".abilities")).to_contain_text("Work with voice assistants")
+    expect(sub_user.locator("main")).not_to_contain_text("See statistics")
+
+    owner.get_by_role("button", name="Take away the role Account manager").click()
+    owner.get_by_role("button", name="Take away").click()
+    expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("no longer has this role")
+    sub_user.reload()
+    expect(sub_user.locator("main")).to_contain_text("You have no role.")
+
+
+@pytest.mark.long
+def test_fields_for_resources_are_hidden_for_everything(service: RunningService, visits: Visits) -> None:
+    """Unless they have an error."""
+    page = visits.new_page()
+    company = service.register_company()
+    ada = company.add(name="Ada", surname="Lovelace")
+    log_in(page, company.email, OWNER_PASSWORD)
+    page.goto(f"/sub-users/{ada.sub_user_id}/roles/new")
+    page.get_by_label("Role", exact=True).select_option("Viewer")
+    page.get_by_label("ID 1").fill("asst-1041")
+    page.get_by_label("Everything").check()
+    expect(page.get_by_label("ID 1")).to_be_hidden()
+    expect(page.get_by_role("button", name="More lines")).to_be_hidden()
+    page.get_by_role("button", name="GIVE ROLE").click()
+    expect(page.locator("#scope-error")).to_contain_text("You've entered resources.")
+    expect(page.get_by_label("ID 1")).to_have_value("asst-1041")
 
 
 @pytest.mark.long

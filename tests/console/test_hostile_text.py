@@ -53,7 +53,7 @@ def hostile_sub_user(console: AccountConsole) -> SubUser:
     service.commands.activities.record(account_id, activities, context)
     role_id = create_role(console.account, HOSTILE, description=HOSTILE)
     resource = {"type": "assistant", "id": HOSTILE, "label": HOSTILE}
-    grants = [{"role_id": role_id, "resource": resource}, {"role_id": role_id}]
+    grants: list[dict[str, Any]] = [{"role_id": role_id, "resource": resource}, {"role_id": role_id}]
     set_grants(sub_user, *grants, {"role_id": str(OPERATOR)}, reason=HOSTILE)
     return sub_user
 

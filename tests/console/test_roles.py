@@ -29,7 +29,7 @@ def cards(page: Page) -> dict[str, str]:
 
 
 def add_role(browser: Browser, name: str, *permissions: str, **fields: Any) -> Page:
-    checked = {f"permission-{permission}": True for permission in permissions}
+    checked: dict[str, Any] = {f"permission-{permission}": True for permission in permissions}
     return browser.submit(browser.get("/roles/new"), name=name, **checked, **fields)
 
 
@@ -49,12 +49,16 @@ def test_menu_leads_to_the_built_in_roles(console: AccountConsole) -> None:
     assert "You have no roles of your own yet." in page.text
     assert "0 of 50 roles of your own" in page.text
     assert cards(page) == {
-        "Operator": "Operator Built in Every permission that is not reserved for the main account, also those that the "
-        "portal adds later. This role allows: work with voice assistants, work with the assistants' tools, work with "
-        "RAG collections, the documents that assistants use, see statistics and see reports. On a single resource "
-        "(assistant, tool or RAG collection), it allows only what is about that type. One sub-user has it.",
-        "Viewer": "Viewer Built in Every permission that only reads. This role allows: see statistics and see reports. "
-        "On a single resource, it allows nothing. Nobody has it.",
+        "Operator": (
+            "Operator Built in Every permission that is not reserved for the main account, also those that the portal "
+            "adds later. People with this role can: work with voice assistants, work with the assistants' tools, work "
+            "with RAG collections, the documents that assistants use, see statistics and see reports. On a single "
+            "resource (assistant, tool or RAG collection), it allows only what is about that type. One sub-user has it."
+        ),
+        "Viewer": (
+            "Viewer Built in Every permission that only reads. People with this role can: see statistics and see "
+            "reports. On a single resource, it allows nothing. Nobody has it."
+        ),
     }
     assert not page.soup.select(".roles a")
 
@@ -66,7 +70,8 @@ def test_role_is_added_and_shown_in_words(console: AccountConsole) -> None:
     assert page.path == "/roles"
     assert page.success_message == ("Role Client <b>manager</b> added. Give it to sub-users on their pages.")
     assert cards(page)["Client <b>manager</b>"] == (
-        "Client <b>manager</b> For {clients} This role allows: work with voice assistants. Nobody has it. Edit Delete"
+        "Client <b>manager</b> For {clients} People with this role can: work with voice assistants. "
+        "Nobody has it. Edit Delete"
     )
     assert not page.soup.select(".roles b")
     role = roles_of(console.account)["Client <b>manager</b>"]
@@ -80,8 +85,11 @@ def test_role_is_added_and_shown_in_words(console: AccountConsole) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", "This role allows: work with voice assistants and see reports. On a single resource (assistant), it "),
-        ("it", "Questo ruolo permette di: lavorare con gli assistenti vocali e consultare i report. Su una sola "),
+        (
+            "en",
+            "People with this role can: work with voice assistants and see reports. On a single resource (assistant), ",
+        ),
+        ("it", "Chi ha questo ruolo può: lavorare con gli assistenti vocali e consultare i report. Su una sola "),
     ],
 )
 def test_form_shows_the_selection_in_words(
@@ -244,8 +252,8 @@ def test_role_is_edited(console: AccountConsole) -> None:
     assert selected(form) == {"assistants", "reports"}
     assert form.find("#description")["value"] == "Before"
     assert form.find(f"main a[href='/sub-users/{sub_user.sub_user_id}']").text == "Grace Hopper"
-    changes: dict[str, Any] = {"name": "Editor", "description": "", "permission-reports": False}
-    page = browser.submit(form, **changes, **{"permission-tools": True})
+    changes: dict[str, Any] = {"permission-reports": False, "permission-tools": True}
+    page = browser.submit(form, name="Editor", description="", **changes)
 
     assert page.success_message == "Saved. It applies immediately to everyone who has the role Editor."
     role = roles_of(console.account)["Editor"]
@@ -265,8 +273,11 @@ def test_saving_without_changes_records_nothing(console: AccountConsole) -> None
 @pytest.mark.parametrize(
     ("language", "notice"),
     [
-        ("en", "This role changed while you were editing. Nothing was saved. It is now: Editor. This role allows: "),
-        ("it", "Questo ruolo è cambiato mentre lo modificavi. Non è stato salvato nulla. Ora è: Editor. Questo ruolo "),
+        (
+            "en",
+            "This role changed while you were editing. Nothing was saved. It is now: Editor. People with this ",
+        ),
+        ("it", "Questo ruolo è cambiato mentre lo modificavi. Non è stato salvato nulla. Ora è: Editor. Chi ha "),
     ],
 )
 def test_concurrent_change_is_not_overwritten(
@@ -398,10 +409,10 @@ def test_permissions_of_the_portals_own_catalogue_are_shown(
     assert [row.text for row in page.soup.select(".matrix tbody th")] == ["Phone number", "The account as a whole"]
     labels = [label.get_text(strip=True) for label in page.soup.select(".matrix label")]
     assert labels == ["Ascoltare le chiamate", "<b>Forward</b> calls", "API calls", "x.y"]
-    boxes = {str(box["name"]): True for box in page.soup.select(".matrix input")}
+    boxes: dict[str, Any] = {str(box["name"]): True for box in page.soup.select(".matrix input")}
     words = browser.submit(page, **boxes, preview="1").find("#words").get_text(strip=True)
     assert words == (
-        "This role allows: ascoltare le chiamate, <b>Forward</b> calls, API calls and x.y. "
+        "People with this role can: ascoltare le chiamate, <b>Forward</b> calls, API calls and x.y. "
         "On a single resource (phone number), it allows only what is about that type."
     )
 
@@ -417,7 +428,7 @@ def test_catalogue_of_other_permissions_keeps_stored_roles(
     monkeypatch.setattr(type(catalogues), "current", lambda _: next(revisions))
     page = browser.get("/roles")
     assert page.status == 200
-    assert "This role allows: work with voice assistants." in cards(page)["Account manager"]
+    assert "People with this role can: work with voice assistants." in cards(page)["Account manager"]
 
 
 def test_form_answers_scripts_with_the_words_alone(console: AccountConsole) -> None:
