@@ -69,5 +69,7 @@ def test_other_checks_are_refused_by_marshmallow(clients: ApiClients, check: Any
     assert ordinary_check(check) is None
     with pytest.raises(ValidationError):
         AccessCheck().load(check)
-    response = clients.portal.post("/v1/sessions/introspect", json={"token": "x", "checks": [{"permission": "a"}, check]})
+    response = clients.portal.post(
+        "/v1/sessions/introspect", json={"token": "x", "checks": [{"permission": "a"}, check]}
+    )
     assert set(response.json["errors"]["checks"]) == {"1"}  # type: ignore[index]
