@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -81,6 +82,21 @@ class AccessRules:
             and permission.name in self.permissions_of(grant.role_id)
         ]
         return Decision(min(allowing, key=_by_scope)) if allowing else Decision(missing=Missing.GRANT)
+
+    def decide_each(self, questions: Iterable[Question], grants: Iterable[Grant], at: datetime) -> list[Decision]:
+        """Decide several questions about one sub-user, each by the grants on everything and on its resource."""
+        by_resource: defaultdict[Resource | None, list[Grant]] = defaultdict(list)
+        for grant in grants:
+            by_resource[grant.resource].append(grant)
+        on_everything = by_resource[None]
+        return [
+            self.decide(
+                question,
+                on_everything if question.resource is None else [*on_everything, *by_resource[question.resource]],
+                at,
+            )
+            for question in questions
+        ]
 
     def permissions_on_everything(self, grants: Iterable[Grant], at: datetime) -> tuple[str, ...]:
         """Return the permissions that are allowed on every resource, in display order."""

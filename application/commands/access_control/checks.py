@@ -122,7 +122,7 @@ class AccessChecks:
             refused = [Decision(missing=Missing.OWN_PASSWORD) for _ in questions]
             return CheckedSession(access.session, rules.catalogue, (), refused)
         permissions = rules.permissions_on_everything(grants, at)
-        decisions = [rules.decide(question, grants, at) for question in questions]
+        decisions = rules.decide_each(questions, grants, at)
         return CheckedSession(access.session, rules.catalogue, permissions, decisions)
 
     def check_sub_user(self, sub_user_id: UUID, questions: Sequence[Question]) -> list[Decision]:
@@ -131,7 +131,7 @@ class AccessChecks:
         access = self._access_of(sub_user_id, resources)
         if isinstance(access, Missing):
             return [Decision(missing=access) for _ in questions]
-        return [access.rules.decide(question, access.grants, access.at) for question in questions]
+        return access.rules.decide_each(questions, access.grants, access.at)
 
     def resources_of_sub_user(self, sub_user_id: UUID, permission: str) -> AllowedResources:
         """Return the resources for which a sub-user has a permission."""

@@ -10,7 +10,7 @@ SELECT s.session_id, s.account_id, s.person_id, s.assurance, s.opened_at, s.last
        r.permissions
 FROM sessions s
 LEFT JOIN LATERAL (
-    SELECT g.* FROM unnest(%(types)s::text[], %(ids)s::text[]) AS asked (resource_type, resource_id)
+    SELECT g.* FROM unnest({asked}) AS asked (resource_type, resource_id)
     JOIN role_grants g ON g.sub_user_id = s.person_id
         AND g.resource_type = asked.resource_type AND g.resource_id = asked.resource_id
 ) AS g ON true
@@ -28,7 +28,7 @@ FROM (SELECT coalesce((SELECT max(originator_version) FROM stored_events WHERE o
              coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(account_id)s), 0)
                  AS account_version) AS state
 LEFT JOIN LATERAL (
-    SELECT g.* FROM unnest(%(types)s::text[], %(ids)s::text[]) AS asked (resource_type, resource_id)
+    SELECT g.* FROM unnest({asked}) AS asked (resource_type, resource_id)
     JOIN role_grants g ON g.sub_user_id = %(sub_user_id)s AND g.account_id = %(account_id)s
         AND g.resource_type = asked.resource_type AND g.resource_id = asked.resource_id
 ) AS g ON true
@@ -66,7 +66,7 @@ FROM (SELECT coalesce((SELECT max(originator_version) FROM stored_events WHERE o
              coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(account_id)s), 0)
                  AS account_version) AS state
 LEFT JOIN LATERAL (
-    SELECT g.* FROM unnest(%(types)s::text[], %(ids)s::text[]) AS asked (resource_type, resource_id)
+    SELECT g.* FROM unnest({asked}) AS asked (resource_type, resource_id)
     JOIN role_grants g ON g.account_id = %(account_id)s
         AND g.resource_type = asked.resource_type AND g.resource_id = asked.resource_id
 ) AS g ON true

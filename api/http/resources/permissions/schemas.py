@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -12,12 +13,15 @@ from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Request
 from domain.permission_catalogue import ACCOUNT, MAX_PERMISSIONS
 
+PERMISSION_NAME = "^[a-z][a-z0-9_.:-]{0,63}$"
+RESOURCE_TYPE = "^[a-z][a-z0-9_-]{0,63}$"
+
 
 class PermissionName(MachineName):
     """Name of a permission, such as assistants.edit."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__("^[a-z][a-z0-9_.:-]{0,63}$", **kwargs)
+        super().__init__(PERMISSION_NAME, **kwargs)
 
 
 class ResourceType(MachineName):
@@ -25,7 +29,17 @@ class ResourceType(MachineName):
 
     def __init__(self, **kwargs: Any) -> None:
         not_account = validate.NoneOf([ACCOUNT], error="must not be account, which stands for the account as a whole")
-        super().__init__("^[a-z][a-z0-9_-]{0,63}$", validate=not_account, **kwargs)
+        super().__init__(RESOURCE_TYPE, validate=not_account, **kwargs)
+
+
+def is_permission_name(value: Any) -> bool:
+    """Return whether `PermissionName` accepts a value."""
+    return isinstance(value, str) and re.fullmatch(PERMISSION_NAME, value) is not None
+
+
+def is_resource_type(value: Any) -> bool:
+    """Return whether `ResourceType` accepts a value."""
+    return isinstance(value, str) and value != ACCOUNT and re.fullmatch(RESOURCE_TYPE, value) is not None
 
 
 class PermissionLabels(Request):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_schema
@@ -9,8 +10,8 @@ from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_sc
 from api.http.fields.numbers import StrictBoolean
 from api.http.fields.texts import NewPassword, Password, SignInEmail, Text
 from api.http.fields.times import Time
-from api.http.resources.permissions.schemas import PermissionName
-from api.http.resources.roles.schemas import ResourceReference
+from api.http.resources.permissions.schemas import PermissionName, is_permission_name, is_resource_type
+from api.http.resources.roles.schemas import MAX_RESOURCE_ID_LENGTH, ResourceReference
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Request
 from domain.access_decision import Missing
@@ -18,6 +19,8 @@ from domain.access_decision import Missing
 MAX_TOKEN_LENGTH = 1000
 MAX_CHECKS = 100
 MAX_CHECK_ID_LENGTH = 100
+CHECK_FIELDS, RESOURCE_FIELDS = {"id", "permission", "resource"}, {"type", "id"}
+ORDINARY_TEXT = re.compile(r"[\x21-\x7e]+")
 
 
 class Login(Request):
@@ -47,6 +50,45 @@ class AccessCheck(Request):
     resource = fields.Nested(ResourceReference, allow_none=True, load_default=None)
 
 
+class AccessChecks(fields.List[Any]):
+    """Checks of access. Ordinary ones are read without marshmallow, which takes half of the time of a full request."""
+
+    def __init__(self) -> None:
+        super().__init__(fields.Nested(AccessCheck), load_default=list, validate=validate.Length(0, MAX_CHECKS))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list):
+            checks = [ordinary_check(check) for check in value]
+            if None not in checks:
+                return checks
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def ordinary_check(check: Any) -> dict[str, Any] | None:
+    """Return a check as `AccessCheck` loads it, None unless all that it has is ordinary text."""
+    if (
+        not isinstance(check, dict)
+        or not check.keys() <= CHECK_FIELDS
+        or not is_permission_name(check.get("permission"))
+    ):
+        return None
+    if "id" in check and not _is_ordinary_text(check["id"], MAX_CHECK_ID_LENGTH):
+        return None
+    resource = check.get("resource")
+    if resource is not None:
+        is_reference = isinstance(resource, dict) and resource.keys() == RESOURCE_FIELDS
+        if not is_reference or not is_resource_type(resource["type"]):
+            return None
+        if not _is_ordinary_text(resource["id"], MAX_RESOURCE_ID_LENGTH):
+            return None
+    return {**check, "resource": resource}
+
+
+def _is_ordinary_text(text: Any, max_length: int) -> bool:
+    """Return whether `Text` would return the text unchanged: one of visible ASCII characters, without spaces."""
+    return isinstance(text, str) and len(text) <= max_length and ORDINARY_TEXT.fullmatch(text) is not None
+
+
 class Introspection(Request):
     """A session token to check, and optionally permissions."""
 
@@ -59,7 +101,7 @@ class Introspection(Request):
     resource = fields.Nested(
         ResourceReference, load_default=None, metadata={"description": "The resource for which it is needed."}
     )
-    checks = fields.List(fields.Nested(AccessCheck), load_default=list, validate=validate.Length(0, MAX_CHECKS))
+    checks = AccessChecks()
     profile = StrictBoolean(
         load_default=False,
         metadata={"description": "Whether to return the sub-user's name and e-mail, which takes longer."},
