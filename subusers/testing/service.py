@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from subusers.testing.transmissions import Mail, WebhookRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +116,7 @@ class SubusersService:
         """Let time pass for the service until the next reset: `advance_clock(minutes=61)`."""
         self._call("advance_clock", seconds=timedelta(**by).total_seconds())
 
-    def add_sub_user(
+    def add_sub_user(  # noqa: PLR0913  # each describes the sub-user
         self,
         *,
         account_email: str | None = None,
@@ -123,16 +124,29 @@ class SubusersService:
         name: str = "Grace",
         surname: str = "Hopper",
         password: str = DEFAULT_PASSWORD,
+        colleague_of: SubUser | None = None,
+        grants: Sequence[Mapping[str, Any]] | None = None,
     ) -> SubUser:
-        """Register an account and return an active sub-user of it who can log in with this password."""
+        """Register an account and return an active sub-user of it who can log in with this password.
+
+        With `colleague_of`, the account is that of another sub-user. `grants` are all of their roles, as in the API; a
+        list of `permissions` in place of a `role_id` creates a role. Without them, they may do everything.
+        """
+        if colleague_of is not None and account_email is not None:
+            raise ValueError("account_email is that of the colleague")
         number = next(self._numbers)
-        account_email = account_email or f"owner-{number}@company.example"
         email = email or f"person-{number}@company.example"
-        registration = {"email": account_email, "company_name": "Company"}
-        account_id = self.request("POST", "/v1/accounts", registration)["account_id"]
+        if colleague_of is None:
+            account_email = account_email or f"owner-{number}@company.example"
+            registration = {"email": account_email, "company_name": "Company"}
+            account_id: str = self.request("POST", "/v1/accounts", registration)["account_id"]
+        else:
+            account_email, account_id = colleague_of.account_email, colleague_of.account_id
         sub_users = f"/v1/accounts/{account_id}/sub-users"
         temporary = f"temporary {number} {DEFAULT_PASSWORD}"
-        person = {"email": email, "name": name, "surname": surname, "password": temporary}
+        person: dict[str, Any] = {"email": email, "name": name, "surname": surname, "password": temporary}
+        if grants is not None:
+            person["grants"] = [self._with_role(account_id, grant) for grant in grants]
         sub_user_id = self.request("POST", sub_users, person)["sub_user_id"]
         self.request("PATCH", f"{sub_users}/{sub_user_id}", {"status": "active"})
         credentials = {"account_email": account_email, "email": email, "password": temporary}
@@ -141,6 +155,14 @@ class SubusersService:
         own = self.request("PUT", "/v1/sessions/current/password", passwords, {"Session-Token": token})
         self.request("DELETE", "/v1/sessions/current", headers={"Session-Token": own["token"]})
         return SubUser(account_id, sub_user_id, account_email, email, password)
+
+    def _with_role(self, account_id: str, grant: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a grant with the id of its role, which is created if the grant has permissions instead."""
+        if "permissions" not in grant:
+            return {**grant}
+        role = {"name": f"Role {next(self._numbers)}", "permissions": grant["permissions"]}
+        role_id = self.request("POST", f"/v1/accounts/{account_id}/roles", role)["role_id"]
+        return {"role_id": role_id, **{name: value for name, value in grant.items() if name != "permissions"}}
 
     def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """Send a request with `api_key`, and return the JSON of the response. Raises `urllib.error.HTTPError`."""

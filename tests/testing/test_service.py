@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 from standardwebhooks import Webhook
 
+from domain.roles import VIEWER
 from subusers.testing import SubusersService
 from tests.waiting import eventually
 
@@ -53,6 +54,12 @@ def log_in(service: SubusersService, sub_user: SubUser, password: str | None = N
 def is_active(service: SubusersService, token: str) -> bool:
     active: bool = service.request("POST", "/v1/sessions/introspect", {"token": token})["active"]
     return active
+
+
+def may(service: SubusersService, token: str, permission: str, resource: dict[str, str] | None = None) -> bool:
+    body = {"token": token, "permission": permission, "resource": resource}
+    allowed: bool = service.request("POST", "/v1/sessions/introspect", body)["allowed"]
+    return allowed
 
 
 def problem_of(error: HTTPError) -> str:
@@ -183,6 +190,37 @@ def test_reset_is_no_loss_of_history(subusers_service: SubusersService) -> None:
     with pytest.raises(HTTPError) as gone:
         subusers_service.request("GET", f"/v1/accounts/{grace.account_id}")
     assert problem_of(gone.value) == "account-not-found"
+
+
+def test_sub_users_with_grants(subusers_service: SubusersService, grace: SubUser) -> None:
+    """Each has exactly these. A list of permissions creates a role in their account."""
+    assistant = {"type": "assistant", "id": "a-1"}
+    ada = subusers_service.add_sub_user(
+        colleague_of=grace,
+        grants=[{"permissions": ["assistants"], "resource": assistant}, {"role_id": str(VIEWER)}],
+    )
+    nobody = subusers_service.add_sub_user(colleague_of=grace, grants=[])
+    assert (ada.account_id, ada.account_email) == (grace.account_id, grace.account_email)
+    allowed = {
+        person.email: may(subusers_service, log_in(subusers_service, person), "assistants", assistant)
+        for person in (grace, ada, nobody)
+    }
+    assert list(allowed.values()) == [True, True, False]
+    assert not may(subusers_service, log_in(subusers_service, ada), "assistants")
+    assert may(subusers_service, log_in(subusers_service, ada), "reports")
+    with pytest.raises(ValueError, match="account_email"):
+        subusers_service.add_sub_user(colleague_of=grace, account_email="other@company.example")
+
+
+def test_a_reset_restores_the_permission_catalogue(subusers_service: SubusersService) -> None:
+    """Also if the same revision then has other permissions."""
+    for name in ("first.permission", "second.permission"):
+        subusers_service.reset()
+        catalogue = {"permissions": [{"name": name}]}
+        assert subusers_service.request("GET", "/v1/permissions")["revision"] == 0
+        assert subusers_service.request("PUT", "/v1/permissions", catalogue)["revision"] == 1
+        (permission,) = subusers_service.request("GET", "/v1/permissions")["permissions"]
+        assert permission["name"] == name
 
 
 def test_a_revoked_key_works_again_after_a_reset(subusers_service: SubusersService) -> None:
