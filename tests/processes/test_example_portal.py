@@ -1,4 +1,4 @@
-"""The example portal runs a sub-user's whole life cycle, with mails as files or over SMTP."""
+"""The examples against running services: a sub-user's whole life, with mails as files or over SMTP, and roles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.builders import plain_text
 from tests.mail_server import mail_server
@@ -18,17 +20,19 @@ if TYPE_CHECKING:
     from tests.processes.conftest import RunningService
     from tests.processes.deployment import Deployment
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "portal.py"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "portal.py"
+ROLES_EXAMPLE = ROOT / "examples" / "roles" / "roles.py"
 PASSWORD = re.compile(r"password \(temporary\):\s+(\S+)")
 
 
-def start(url: str, api_key: str, *options: str | Path) -> subprocess.Popen[str]:
+def start(url: str, api_key: str, *options: str | Path, example: Path = EXAMPLE) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, EXAMPLE, url, *options],
+        [sys.executable, example, url, *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={"PORTAL_API_KEY": api_key, "PYTHONUTF8": "1"},
+        env={"PORTAL_API_KEY": api_key, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT / "clients" / "python" / "src")},
         text=True,
     )
 
@@ -63,4 +67,23 @@ def test_portal_example_stops_at_an_unexpected_response(running_service: Running
         output, _ = example.communicate(timeout=60)
     assert example.returncode == 1
     assert output.startswith("failed: an account is registered; got: 401 ")
+    assert len(output.splitlines()) == 1
+
+
+@pytest.mark.long
+def test_roles_example_runs_until_a_grant_has_expired(deploy: Callable[..., Deployment]) -> None:
+    """`tests/api/test_example_roles.py` requires its whole output, without waiting."""
+    deployment = deploy()
+    deployment.serve()
+    with start(deployment.url, deployment.api_key(), example=ROLES_EXAMPLE) as example:
+        output, _ = example.communicate(timeout=60)
+    assert example.returncode == 0, output
+    assert output.splitlines()[-1] == "  at the second, Dora may edit nothing"
+
+
+def test_roles_example_stops_at_an_error(running_service: RunningService) -> None:
+    with start(running_service.deployment.url, "nonsense", example=ROLES_EXAMPLE) as example:
+        output, _ = example.communicate(timeout=60)
+    assert example.returncode == 1
+    assert "unknown-api-key" in output
     assert len(output.splitlines()) == 1
