@@ -102,7 +102,7 @@ def audit_row(
         reason=decrypted.get("reason"),
         details=details,
         subject_name=names.get(str(index_entry.sub_user_id)),
-        role_name=names.get(str(getattr(event, "role_id", None))),
+        role_name=_role_name(event, names, decrypted),
     )
 
 
@@ -124,6 +124,13 @@ def decrypt_event_field(event: Any, name: str, entries: Mapping[UUID, VaultEntry
         return None
     entry = entries.get(event.key_owner_id(name))
     return ERASED if entry is None else entry.key.decrypt(name, ciphertext)
+
+
+def _role_name(event: events.AnyEvent, names: Mapping[str, str], decrypted: Mapping[str, str | None]) -> str | None:
+    """Return the name of the role that an event mentions: the one that it gave, or else the known one."""
+    if isinstance(event, events.RoleCreated):
+        return decrypted["name"]
+    return names.get(str(getattr(event, "role_id", None)))
 
 
 def _is_detail(name: str, value: object) -> bool:

@@ -21,6 +21,7 @@ from tests.builders import Company
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from api.bootstrap.config import Settings
     from api.bootstrap.service import Service
@@ -33,6 +34,21 @@ CLIENT = CommandContext(ActorType.ANONYMOUS, ip="192.0.2.200")
 def embedded(settings: Settings) -> Settings:
     """Return the settings of a service with the test's database as its embedded one."""
     return replace(settings, embedded=True)
+
+
+def require_roles(service: Service, account_id: UUID, sub_user_ids: list[UUID]) -> None:
+    """Require two roles of the demo's own, given on named resources, with reasons and partly for a time."""
+    roles = {role.name: role.holders for role in service.commands.roles.list(account_id)}
+    assert roles == {"Operator": 5, "Viewer": 0, "Account manager": 1, "Consultant": 1}
+    grants = [
+        grant
+        for sub_user_id in sub_user_ids
+        for grant in service.commands.grants.list(account_id, sub_user_id)
+        if grant.resource is not None
+    ]
+    assert len(grants) == 4
+    assert all(grant.resource and grant.resource.label and grant.reason for grant in grants)
+    assert {grant.expires_at is None for grant in grants} == {True, False}
 
 
 def test_demo_has_sub_users_in_every_state_with_a_month_of_activity(
@@ -60,6 +76,7 @@ def test_demo_has_sub_users_in_every_state_with_a_month_of_activity(
         ("inactive", "none", True, False),
         ("inactive", "sent", False, True),
     }
+    require_roles(service, demo.account_id, [sub_user.sub_user_id for sub_user in sub_users])
     assert not all(sub_user.visible for sub_user in sub_users)
     assert any(sub_user.access_expires_at for sub_user in sub_users)
     assert all(began <= row.recorded_at for row in rows)

@@ -58,6 +58,7 @@ def main() -> None:
         log_in(owner, service.email, service.password)
         take(owner, "list", "/sub-users")
         take(owner, "edit", str(owner.get_by_role("link", name="Edit Ada Lovelace").get_attribute("href")))
+        take(owner, "roles", "/roles")
         take(owner, "monitoring", "/monitoring")
         visits.close()
 

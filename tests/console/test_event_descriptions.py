@@ -11,6 +11,7 @@ import pytest
 
 import application
 import domain
+from api.console.monitoring.monitoring_page import SUBJECTS
 from api.presentation.event_descriptions import SERVICE_ACTIONS, VARIANTS
 from api.presentation.translations import LANGUAGES, load_texts
 from application.commands.webhooks import DisableReason
@@ -63,6 +64,17 @@ def test_every_action_has_a_sentence_and_a_label(language: str) -> None:
     assert keys_below(language, "actions.sentence") == expected
     assert keys_below(language, "actions.label") == SERVICE_ACTIONS
     assert set(SENTENCE_VARIANTS) == set(VARIANTS)
+
+
+def test_every_action_of_an_account_has_a_group_in_the_filter() -> None:
+    """The page could not show an action without a group."""
+    without_account = (events.ApiKeyEvent, events.PermissionCatalogueEvent)
+    subjects = {
+        event_class.DESCRIPTOR.name.partition(".")[0]
+        for event_class in events.EVENT_CLASSES
+        if event_class.DESCRIPTOR.has_own_action and not issubclass(event_class, without_account)
+    }
+    assert subjects == set(SUBJECTS) - {"activity"}
 
 
 EVENTS_WITH_DETAILS = events.Event, events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.UsageRecorded

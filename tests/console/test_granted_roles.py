@@ -208,7 +208,7 @@ def test_form_for_new_sub_users_explains_their_role(console: AccountConsole) -> 
                 "Winds & Waves took the role Operator on everything from Grace Hopper",
                 "Winds & Waves gave Grace Hopper the role Author on the assistant Front desk (asst-1041)",
                 "Winds & Waves changed the role Author",
-                "Winds & Waves created the role Author",
+                "Winds & Waves created the role Editor",
             ],
         ),
         (
@@ -219,7 +219,7 @@ def test_form_for_new_sub_users_explains_their_role(console: AccountConsole) -> 
                 "Winds & Waves ha tolto a Grace Hopper il ruolo Operatore su tutto",
                 "Winds & Waves ha assegnato a Grace Hopper il ruolo Author per: assistente Front desk (asst-1041)",
                 "Winds & Waves ha modificato il ruolo Author",
-                "Winds & Waves ha creato il ruolo Author",
+                "Winds & Waves ha creato il ruolo Editor",
             ],
         ),
     ],

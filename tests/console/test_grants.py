@@ -109,10 +109,9 @@ def test_role_on_single_resources_until_a_date_replaces_all_others(console: Acco
             "scope",
             "Hai indicato delle risorse. Scegli «Solo su queste» o svuota le righe.",
         ),
-        ("en", {"resource_type": ""}, "resource_type", "Choose a type from the list."),
-        ("en", {"resource_type": "no-such-type"}, "resource_type", "No permission applies to this type any more."),
-        ("it", {"resource_type": "no-such-type"}, "resource_type", "Nessun permesso riguarda più questo tipo."),
-        ("en", {"resource_type": "account"}, "resource_type", "This value can't be used."),
+        ("en", {"resource_type": ""}, "resource_type", "Choose a type"),
+        ("it", {"resource_type": "no-such-type"}, "resource_type", "Scegli un tipo"),
+        ("en", {"resource_type": "account"}, "resource_type", "Choose a type"),
         ("en", {"resource_id_0": "", "resource_id_2": ""}, "resource_id_0", "Fill this in."),
         ("en", {"resource_id_0": "x" * 201}, "resource_id_0", "Enter 1 to 200 characters."),
         ("en", {"resource_id_0": "\u200b"}, "resource_id_0", "Enter at least one visible character."),
@@ -232,6 +231,28 @@ def test_role_that_was_deleted_in_the_meantime_is_refused(console: AccountConsol
     console.account.portal.delete(f"{console.account.path}/roles/{role_id}")
     page = browser.submit(form, role_id=role_id, scope="everything")
     assert (page.status, page.error("role_id")) == (422, "Choose a role")
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        ("en", "No permission applies to this type any more. Choose another."),
+        ("it", "Nessun permesso riguarda più questo tipo. Scegline un altro."),
+    ],
+)
+def test_type_that_disappears_in_the_meantime_is_refused(
+    new_console: Callable[..., AccountConsole], monkeypatch: pytest.MonkeyPatch, language: str, message: str
+) -> None:
+    """Between the validation of the form and the command."""
+    console = new_console(language=language)
+    browser, sub_user = console.owner(), console.account.create_sub_user()
+    form = form_for(browser, sub_user)
+    monkeypatch.setattr(give_role, "resource_types", lambda _: ["vehicle"])
+    fields = {"role_id": str(VIEWER), "scope": "only_these", "resource_type": "vehicle", "resource_id_0": "v-1"}
+    values = {str(field["name"]): str(field.get("value", "")) for field in form.form().select("input[name]")}
+    page = browser.post(form.path, values | fields)
+    assert (page.status, page.error("resource_type")) == (422, message)
+    assert len(grants_of(sub_user)) == 1
 
 
 def test_form_offers_all_roles_and_types(console: AccountConsole) -> None:

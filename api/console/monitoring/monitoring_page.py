@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 ALL_SUB_USERS = SubUserFilter(sort=Sort.NAME)
 
 
+SUBJECTS = ("main_account", "sub_user", "webhook", "audit_log", "activity")
+"""Subjects of the actions in an account's log, in display order. Events of other subjects belong to no account."""
+
+
 @dataclass(frozen=True)
 class FilterChoices:
     """The choices in the filter form."""
@@ -55,9 +59,7 @@ class FilterChoices:
     @property
     def action_labels_by_subject(self) -> dict[str, list[tuple[str, str]]]:
         """Pairs of action and label, sorted by label, by the subject of the action."""
-        groups: dict[str, list[tuple[str, str]]] = {
-            name: [] for name in ("main_account", "sub_user", "webhook", "audit_log", "activity")
-        }
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in SUBJECTS}
         for action in self.actions:
             subject = action.partition(".")[0] if action in SERVICE_ACTIONS else "activity"
             groups[subject].append((action, label(action)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -43,8 +43,8 @@ PREFIX = "permission-"
 class RoleValues:
     """Validated values of the form."""
 
-    name: str
-    description: str
+    name: str = field(repr=False)
+    description: str = field(repr=False)
     permissions: frozenset[str]
 
 

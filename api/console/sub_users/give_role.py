@@ -13,7 +13,7 @@ from api.console.pages import blueprint, redirect_to, render_page, t
 from api.console.roles.role_texts import capitalized, resource_type_label, resource_types, role_name
 from api.console.sub_users.form import find_sub_user, form_zone, parse_time
 from api.http.authentication import service
-from api.http.resources.roles.schemas import LabelledResource, NewRoleGrant
+from api.http.resources.roles import schemas
 from api.presentation.full_name import full_name
 from application.commands.access_control import NewGrant
 from application.errors import InvalidValue
@@ -28,12 +28,21 @@ if TYPE_CHECKING:
 
     from application.commands.resources import SubUserDetails
 
-REASON = NewRoleGrant(only=("reason",))
-RESOURCE = LabelledResource()
+REASON = schemas.NewRoleGrant(only=("reason",))
 
 EVERYTHING, ONLY_THESE = "everything", "only_these"
 FIRST_LINES, MORE_LINES, MAX_LINES = 3, 5, 53
 """Lines for resources: in the empty form, those that the button adds, and the most that a form has."""
+
+
+class ResourceLine(schemas.LabelledResource):
+    """A line of the form: id and name of a resource. All lines have the same type."""
+
+    class Meta:
+        exclude = ("type",)
+
+
+LINE = ResourceLine()
 
 
 @dataclass(frozen=True)
@@ -117,24 +126,25 @@ def _parse_scope(form: Form) -> list[dict[str, str] | None]:
                 form.errors["scope"] = t("grant_form.resources_with_everything")
             return [None]
         case "only_these":
+            if form["resource_type"] not in resource_types(service().commands.catalogues.current()):
+                form.errors["resource_type"] = t("grant_form.choose_type")
             return [_parse_line(form, line) for line in filled or [0]]
         case _:
             form.errors["scope"] = t("grant_form.choose_scope")
             return []
 
 
-def _parse_line(form: Form, line: int) -> dict[str, str] | None:
-    """Return the resource in a line; None if it has errors."""
-    values = {"type": form["resource_type"], "label": form[f"resource_label_{line}"] or None}
+def _parse_line(form: Form, line: int) -> dict[str, str]:
+    """Return the resource in a line. If it has errors, they are added to the form."""
+    values = {"label": form[f"resource_label_{line}"] or None}
     if form[f"resource_id_{line}"]:
         values["id"] = form[f"resource_id_{line}"]
     of_line = Form()
-    loaded = of_line.load_with(RESOURCE, values)
-    names = {"id": f"resource_id_{line}", "label": f"resource_label_{line}", "type": "resource_type"}
-    form.errors |= {names[name]: message for name, message in of_line.errors.items()}
+    loaded = of_line.load_with(LINE, values)
+    form.errors |= {f"resource_{name}_{line}": message for name, message in of_line.errors.items()}
     if loaded.get("id") in [form[f"resource_id_{other}"] for other in range(line)]:
         form.errors[f"resource_id_{line}"] = t("grant_form.id_twice")
-    return loaded
+    return {"type": form["resource_type"], **loaded}
 
 
 def _line_count(form: Form) -> int:
