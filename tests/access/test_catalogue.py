@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,13 +15,15 @@ from domain.permission_catalogue import CATALOGUE_ID, INITIAL_CATALOGUE
 from domain.roles import OPERATOR, Resource
 from tests.api.clients import ApiClient, ApiClients, require_problem
 from tests.api_keys import BY_OPERATOR
+from tests.application.gaps import pad
 from tests.builders import PORTAL, Company
 from tests.waiting import inject_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from api.bootstrap.service import Service
+    from domain.main_account import MainAccount
     from domain.permission_catalogue import Permission
     from tests.conftest import TravelingClock
 
@@ -49,6 +52,28 @@ def test_a_closed_account_does_not_keep_the_catalogue_from_changing(service: Ser
     version = company.state().version
     set_catalogue(service, WITHOUT_TOOLS)
     assert company.state().version == version
+
+
+def test_a_repeated_change_loads_only_accounts_that_changed(
+    build: Callable[..., Service], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many accounts, loading all of them anew would take so long that one changes again."""
+    companies = [Company.register(service) for _ in range(5)]
+    for company in companies:
+        create_role(company, "tools")
+    loaded: list[UUID] = []
+    load = service.main_accounts.load
+
+    def record_and_load(account_id: UUID) -> MainAccount:
+        loaded.append(account_id)
+        return load(account_id)
+
+    monkeypatch.setattr(service.main_accounts, "load", record_and_load)
+    change = partial(pad, companies[2], 1, build())
+    inject_after(monkeypatch, PermissionCatalogues, "_load_outdated", change)
+    set_catalogue(service, WITHOUT_TOOLS)
+    assert loaded == [*sorted(company.account_id for company in companies), companies[2].account_id]
+    assert all(role.permissions == set() for company in companies for role in company.state().roles.values())
 
 
 def test_times_of_the_catalogue_do_not_go_backwards(service: Service, clock: TravelingClock) -> None:

@@ -106,7 +106,7 @@ def test_the_catalogue_changes_in_two_services(services: tuple[Service, Service]
         "SELECT convert_from(state, 'UTF8')::json ->> 'timestamp' FROM stored_events "
         "WHERE topic = 'PermissionCatalogueSet' ORDER BY originator_version",
     )
-    assert len(times) >= len(catalogues)
+    assert times
     assert times == sorted(times)
 
 

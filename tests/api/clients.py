@@ -245,8 +245,11 @@ def is_session_active(portal: ApiClient, token: str) -> bool:
     return bool(response.json["active"])  # type: ignore[index]
 
 
-LISTS_OF_OBJECTS = {"activities", "usage", "permissions", "grants", "checks", "evaluations"}
-"""Fields of request bodies."""
+NESTED_FIELDS = {
+    *("activities", "usage", "permissions", "grants", "checks", "evaluations"),
+    *("subject", "action", "resource", "context", "page", "options"),
+}
+"""Fields of request bodies that are lists of objects, or objects."""
 
 EXTENSION_MEMBERS = {
     "store-went-back": {"epoch", "common_position"},
@@ -258,7 +261,7 @@ EXTENSION_MEMBERS = {
 def require_problem(response: TestResponse, status: int, problem_type: str, *fields: str) -> Any:
     """Require an RFC 9457 problem of this type, with errors for exactly these fields; return its body.
 
-    The errors of a field are a list of messages, except for a list of objects, where they have an index.
+    The errors of a field are a list of messages, except for an object or a list of objects.
     """
     assert response.status_code == status, response.text
     assert response.content_type == "application/problem+json"
@@ -275,6 +278,6 @@ def require_problem(response: TestResponse, status: int, problem_type: str, *fie
     assert all(
         isinstance(messages, list) and all(isinstance(message, str) for message in messages)
         for name, messages in errors.items()
-        if name not in LISTS_OF_OBJECTS or isinstance(messages, list)
+        if name not in NESTED_FIELDS or isinstance(messages, list)
     ), errors
     return problem

@@ -53,6 +53,12 @@ SCHEMAS = sorted({*subclasses(Request), *subclasses(Query)}, key=lambda schema_c
 SETTINGS = re.findall(r'_integer\("(\w+)"', Path(config.__file__).read_text(encoding="utf-8"))
 
 
+REQUIRED_PARAMETERS = {
+    "/v1/audit/consistency": {"first": "1"},
+    "/v1/sessions/current/resources": {"permission": "assistants"},
+}
+
+
 def invalid_queries(clients: ApiClients) -> Iterator[tuple[Route, str, dict[str, str]]]:
     """Yield queries for every parameter that is a number or an id, with texts that are not."""
     document: Any = clients.anonymous.get("/openapi.json").json
@@ -64,7 +70,7 @@ def invalid_queries(clients: ApiClients) -> Iterator[tuple[Route, str, dict[str,
                 continue
             schema = parameter.get("schema", {})
             texts = NOT_IDS if schema.get("format") == "uuid" else invalid_texts.get(schema.get("type"), [])
-            required = {"first": "1"} if route.rule == "/v1/audit/consistency" else {}
+            required = REQUIRED_PARAMETERS.get(route.rule, {})
             for text in texts:
                 yield route, parameter["name"], {**required, parameter["name"]: text}
 

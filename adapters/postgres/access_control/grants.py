@@ -70,11 +70,11 @@ class PostgresGrants:
         revision: int = row.catalogue_revision
         return revision
 
-    def accounts_with_permissions(self, names: Iterable[str]) -> Sequence[UUID]:
-        """Return the accounts in which a role has one of these permissions."""
+    def accounts_with_permissions(self, names: Iterable[str]) -> Mapping[UUID, int]:
+        """Return the accounts in which a role has one of these permissions, with the versions of their streams."""
         with self._database.get_connection() as connection:
             rows = fetch_all(connection, SQL["accounts_with_permissions"], {"names": list(names)})
-        return [row.account_id for row in rows]
+        return {row.account_id: row.version for row in rows}
 
     def _fetch(self, name: str, **parameters: Any) -> Sequence[Any]:
         return self._fetch_sql(SQL[name], parameters)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -13,10 +14,11 @@ from application.repository import ATTEMPTS, Outcome
 from application.transactional_writes import RequireUnusedPermissions
 from domain import events
 from domain.permission_catalogue import CATALOGUE_ID, INITIAL_CATALOGUE, Permission, PermissionCatalogue
-from domain.refusals import CatalogueChanged, PermissionInUse
+from domain.refusals import AccountNotFound, CatalogueChanged, PermissionInUse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
     from uuid import UUID
 
@@ -25,11 +27,26 @@ if TYPE_CHECKING:
     from application.ports.clock import Clock
     from application.ports.vault import Vault
     from application.repository import MainAccounts
+    from domain.event_metadata import EventMetadata
     from domain.main_account import MainAccount
 
 
 CACHED_REVISIONS = 100
 """Checks read the current catalogue, questions about the past an earlier one."""
+
+
+@dataclass(frozen=True)
+class LoadedAccount:
+    """An account at one version, and the metadata of its next events."""
+
+    account: MainAccount
+    metadata: EventMetadata
+
+    def without(self, names: AbstractSet[str], at: datetime) -> MainAccount:
+        """Return a copy of the account whose roles lose permissions, with the events pending."""
+        account = deepcopy(self.account)
+        account.withdraw_permissions(names, at=at, metadata=self.metadata)
+        return account
 
 
 class PermissionCatalogues:
@@ -75,6 +92,7 @@ class PermissionCatalogues:
         Roles may have permissions that would no longer be grantable. Raises `PermissionInUse` then, unless
         `remove_from_roles`: all roles lose them in the same transaction, each with an event. Raises `CatalogueChanged`.
         """
+        loaded: dict[UUID, LoadedAccount] = {}
         for _ in range(ATTEMPTS):
             current = self.current()
             if if_revisions is not None and current.revision not in if_revisions:
@@ -84,7 +102,9 @@ class PermissionCatalogues:
                 return Outcome(current, None)
             withdrawn = frozenset(current.grantable).difference(replaced.grantable)
             at = self._time_after(current.revision)
-            accounts = self._withdraw(withdrawn, context, at, allowed=remove_from_roles)
+            account_versions = self._grants.accounts_with_permissions(sorted(withdrawn)) if withdrawn else {}
+            if account_versions and not remove_from_roles:
+                raise PermissionInUse(withdrawn)
             event = events.PermissionCatalogueSet(
                 originator_id=CATALOGUE_ID,
                 originator_version=replaced.revision,
@@ -99,10 +119,12 @@ class PermissionCatalogues:
                 actor_api_key_id=context.api_key_id,
             )
             try:
+                self._load_outdated(loaded, account_versions, context)
+                accounts = [loaded[account_id].without(withdrawn, at) for account_id in account_versions]
                 position = self._accounts.save_together(
                     [event], accounts, [RequireUnusedPermissions(sorted(withdrawn))]
                 )
-            except VersionConflict:
+            except (VersionConflict, AccountNotFound):  # an account was erased in the meantime
                 continue
             return Outcome(replaced, position)
         raise TooBusy
@@ -112,20 +134,18 @@ class PermissionCatalogues:
         now = self._clock()
         return now if revision == 0 else max(now, self._event(revision).timestamp)
 
-    def _withdraw(
-        self, names: frozenset[str], context: CommandContext, at: datetime, *, allowed: bool
-    ) -> list[MainAccount]:
-        """Return the accounts whose roles lose these permissions, with the events pending."""
-        account_ids = self._grants.accounts_with_permissions(sorted(names)) if names else []
-        if account_ids and not allowed:
-            raise PermissionInUse(names)
-        accounts = []
-        for account_id in account_ids:
-            account = self._accounts.load(account_id)
-            metadata = context.encrypted_with(load_owner_key(self._vault, account_id))
-            account.withdraw_permissions(names, at=at, metadata=metadata)
-            accounts.append(account)
-        return accounts
+    def _load_outdated(
+        self, loaded: dict[UUID, LoadedAccount], versions: Mapping[UUID, int], context: CommandContext
+    ) -> None:
+        """Load the accounts that are not loaded at these versions.
+
+        A repeated attempt loads only what has changed. Loading all accounts anew would take so long that one of them
+        changes again.
+        """
+        for account_id, version in versions.items():
+            if account_id not in loaded or loaded[account_id].account.version != version:
+                metadata = context.encrypted_with(load_owner_key(self._vault, account_id))
+                loaded[account_id] = LoadedAccount(self._accounts.load(account_id), metadata)
 
     def _load(self, revision: int, _epoch: UUID | None) -> PermissionCatalogue:
         if revision == 0:

@@ -74,5 +74,8 @@ class GrantStore(Protocol):
     def catalogue_revision(self) -> int:
         """Return the current revision of the permission catalogue."""
 
-    def accounts_with_permissions(self, names: Iterable[str]) -> Sequence[UUID]:
-        """Return the accounts in which a role has one of these permissions."""
+    def accounts_with_permissions(self, names: Iterable[str]) -> Mapping[UUID, int]:
+        """Return the accounts in which a role has one of these permissions, with the versions of their streams.
+
+        They are sorted by id, so that transactions append to streams in the same order and cannot deadlock.
+        """

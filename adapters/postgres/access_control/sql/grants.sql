@@ -86,5 +86,8 @@ SELECT coalesce(max(originator_version), 0) AS catalogue_revision
 FROM stored_events WHERE originator_id = %(catalogue_id)s
 
 -- name: accounts_with_permissions
--- The accounts in which a role has one of the permissions.
-SELECT DISTINCT account_id FROM account_roles WHERE permissions && %(names)s::text[] ORDER BY account_id
+-- The accounts in which a role has one of the permissions, with the versions of their streams.
+SELECT account_id, version
+FROM (SELECT DISTINCT account_id FROM account_roles WHERE permissions && %(names)s::text[]) AS accounts,
+     LATERAL (SELECT max(originator_version) AS version FROM stored_events WHERE originator_id = account_id) AS newest
+ORDER BY account_id

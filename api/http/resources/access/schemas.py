@@ -40,8 +40,10 @@ class AccessQuery(Query):
 
     permission = PermissionName(required=True)
     resource_type = ResourceType(load_default=None, allow_none=False)
-    resource_id = ExactText(max_length=MAX_RESOURCE_ID_LENGTH, load_default=None)
-    as_of = Time(load_default=None, metadata={"description": "A moment in the past. Without it: now."})
+    resource_id = ExactText(max_length=MAX_RESOURCE_ID_LENGTH, load_default=None, allow_none=False)
+    as_of = Time(
+        load_default=None, allow_none=False, metadata={"description": "A moment in the past. Without it: now."}
+    )
 
     @validates_schema
     def require_whole_resource(self, data: Any, **_: Any) -> None:
