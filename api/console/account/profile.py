@@ -8,7 +8,7 @@ from api.console.browsers import browser_name
 from api.console.current_user import SUB_USER, visitor
 from api.console.pages import blueprint, render_page
 from api.console.roles.abilities import shown_abilities
-from api.console.roles.grants import shown_grants
+from api.console.roles.grants import find_grants, shown_grants
 from api.console.sign_in.own_session import own_sessions
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ SHOWN_GRANTS = 50
 def profile() -> Response:
     """Show the sub-user's details, permissions, roles and sessions. Reasons of roles are only for the owner."""
     sub_user_id = visitor().sub_user.sub_user_id
-    grants = shown_grants(sub_user_id)
+    grants = find_grants(sub_user_id)
     return render_page(
         "profile.html",
         active="profile",
-        abilities=shown_abilities(sub_user_id),
-        grants=grants[:SHOWN_GRANTS],
+        abilities=shown_abilities(sub_user_id, grants),
+        grants=shown_grants(grants)[:SHOWN_GRANTS],
         grant_count=len(grants),
         sessions=own_sessions(),
         browser_name=browser_name,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from application.commands.access_control import GrantDetails
     from domain.access_decision import Missing
 
 SHOWN_RESOURCES = 50
@@ -38,14 +39,13 @@ class ShownAbilities:
         return not self.on_everything and not self.on_resources
 
 
-def shown_abilities(sub_user_id: UUID) -> ShownAbilities:
-    """Return what a sub-user of the visitor's account can do."""
-    commands, account_id = service().commands, visitor().account_id
-    abilities = commands.access.abilities_of_sub_user(account_id, sub_user_id)
+def shown_abilities(sub_user_id: UUID, grants: Sequence[GrantDetails]) -> ShownAbilities:
+    """Return what a sub-user of the visitor's account can do. Their grants have the names of resources."""
+    abilities = service().commands.access.abilities_of_sub_user(visitor().account_id, sub_user_id)
     catalogue = abilities.catalogue
     labels = {
         (grant.resource.type, grant.resource.id): grant.resource.label
-        for grant in commands.grants.list(account_id, sub_user_id)
+        for grant in grants
         if grant.resource is not None and grant.resource.label is not None
     }
     shown = list(abilities.on_resources.items())[:SHOWN_RESOURCES]

@@ -11,7 +11,7 @@ from api.http.authentication import service
 from domain.sub_user import has_passed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -26,8 +26,9 @@ class ResourceName:
     id: str
     label: str | None = field(repr=False)
 
-    def __str__(self) -> str:
-        """Return the name in one line."""
+    @property
+    def in_one_line(self) -> str:
+        """The type, the name and the id."""
         return f"{self.type} {self.id if self.label is None else f'{self.label} ({self.id})'}"
 
 
@@ -44,11 +45,16 @@ class ShownGrant:
     reason: str | None = field(repr=False)
 
 
-def shown_grants(sub_user_id: UUID) -> list[ShownGrant]:
-    """Return the grants of a sub-user of the visitor's account: those in force first, and then oldest first."""
+def find_grants(sub_user_id: UUID) -> Sequence[GrantDetails]:
+    """Return the grants of a sub-user of the visitor's account."""
+    return service().commands.grants.list(visitor().account_id, sub_user_id)
+
+
+def shown_grants(grants: Sequence[GrantDetails]) -> list[ShownGrant]:
+    """Return grants as pages show them: those in force first, and then oldest first."""
     now = service().clock()
     names = role_names()
-    grants = [
+    shown = [
         ShownGrant(
             grant_id=grant.grant_id,
             role=names.get(grant.role_id, str(grant.role_id)),
@@ -58,9 +64,9 @@ def shown_grants(sub_user_id: UUID) -> list[ShownGrant]:
             granted_at=grant.granted_at,
             reason=grant.reason,
         )
-        for grant in service().commands.grants.list(visitor().account_id, sub_user_id)
+        for grant in grants
     ]
-    return sorted(grants, key=lambda grant: grant.has_expired)
+    return sorted(shown, key=lambda grant: grant.has_expired)
 
 
 def role_names() -> Mapping[UUID, str]:

@@ -12,7 +12,7 @@ from api.console.monitoring.page_event_descriptions import SubUserNames
 from api.console.monitoring.timeline import timeline
 from api.console.pages import blueprint, redirect_to, render_page, visitor_time_zone
 from api.console.roles.abilities import shown_abilities
-from api.console.roles.grants import shown_grants
+from api.console.roles.grants import find_grants, shown_grants
 from api.console.sub_users.form import find_sub_user, has_expired, has_expired_password, message_values
 from api.http.authentication import service
 from api.presentation.full_name import full_name
@@ -37,7 +37,7 @@ def sub_user(sub_user_id: UUID) -> Response:
     rows, older_cursor = service().queries.audit_log.page(
         sub_user.account_id, AuditFilter(sub_user_id), RECENT_EVENTS, None
     )
-    grants = shown_grants(sub_user_id)
+    grants = find_grants(sub_user_id)
     zone, now = visitor_time_zone(), service().clock()
     first, last = MonitoringFilter().chart_days(now.astimezone(zone).date())
     return render_page(
@@ -47,9 +47,9 @@ def sub_user(sub_user_id: UUID) -> Response:
         person=full_name(sub_user),
         expired=has_expired(sub_user, now),
         expired_password=has_expired_password(sub_user, now),
-        grants=grants[:SHOWN_GRANTS],
+        grants=shown_grants(grants)[:SHOWN_GRANTS],
         grant_count=len(grants),
-        abilities=shown_abilities(sub_user_id),
+        abilities=shown_abilities(sub_user_id, grants),
         sessions=service().commands.sub_users.sessions(sub_user.account_id, sub_user_id),
         browser_name=browser_name,
         chart=day_chart(service().queries.audit_counts.per_day(sub_user.account_id, zone, first, last, sub_user_id)),

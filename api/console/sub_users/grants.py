@@ -8,7 +8,7 @@ from flask import request
 
 from api.console.current_user import OWNER
 from api.console.pages import blueprint, render_page
-from api.console.roles.grants import shown_grants
+from api.console.roles.grants import find_grants, shown_grants
 from api.console.sub_users.form import find_sub_user
 from api.presentation.full_name import full_name
 
@@ -24,7 +24,7 @@ PAGE_SIZE = 50
 def grants(sub_user_id: UUID) -> Response:
     """Show one page of the roles that a sub-user has."""
     sub_user = find_sub_user(sub_user_id)
-    all_grants = shown_grants(sub_user_id)
+    all_grants = shown_grants(find_grants(sub_user_id))
     page_count = max(1, -(-len(all_grants) // PAGE_SIZE))
     number = min(max(1, request.args.get("page", 1, type=int)), page_count)
     return render_page(

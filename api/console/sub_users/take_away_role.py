@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from api.console.current_user import OWNER, visitor
 from api.console.forms import Form
 from api.console.pages import blueprint, redirect_to, render_page
-from api.console.roles.grants import shown_grants
+from api.console.roles.grants import find_grants, shown_grants
 from api.console.sub_users.form import find_sub_user, message_values
 from api.http.authentication import service
 from api.http.resources.roles.schemas import NewRoleGrant
@@ -47,7 +47,7 @@ def revoke(sub_user_id: UUID, grant_id: UUID) -> Response:
 
 def _confirmation(form: Form, sub_user_id: UUID, grant_id: UUID, status: HTTPStatus = HTTPStatus.OK) -> Response:
     sub_user = find_sub_user(sub_user_id)
-    grants = shown_grants(sub_user_id)
+    grants = shown_grants(find_grants(sub_user_id))
     grant = next((grant for grant in grants if grant.grant_id == grant_id), None)
     if grant is None:
         raise GrantNotFound
