@@ -94,7 +94,8 @@ def test_a_list_of_resources_follows_one_catalogue(service: Service, monkeypatch
     service.commands.grants.replace(company.account_id, sub_user.sub_user_id, grants, PORTAL)
     changed = [replace(ALL[0], resource_type="tool"), *ALL[1:]]
     inject_after(monkeypatch, PermissionCatalogues, "current", lambda: set_catalogue(service, changed))
-    allowed = service.commands.access.resources_of_sub_user(sub_user.sub_user_id, ALL[0].name)
+    access = service.commands.access
+    allowed = access.resources_of_sub_user(company.account_id, sub_user.sub_user_id, ALL[0].name)
     assert allowed.resources == [Resource("tool", "1")]
 
 

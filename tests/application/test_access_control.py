@@ -155,7 +155,9 @@ def require_abilities_equal_checks(service: Service, company: Company, sub_user:
     assert abilities.missing is None
     names = [permission.name for permission in abilities.catalogue.permissions]
     for resource in (None, ONE, OTHER, TOOL):
-        decisions = access.check_sub_user(sub_user.sub_user_id, [Question(name, resource) for name in names])
+        decisions = access.check_sub_user(
+            company.account_id, sub_user.sub_user_id, [Question(name, resource) for name in names]
+        )
         checked = {name for name, decision in zip(names, decisions, strict=True) if decision.is_allowed}
         if resource is None:
             assert set(abilities.on_everything) == checked
@@ -205,7 +207,7 @@ def test_many_resources_are_decided_in_one_pass(
         return decide(self, question, grants, at)  # type: ignore[arg-type]
 
     monkeypatch.setattr(AccessRules, "decide", counted)
-    allowed = service.commands.access.resources_of_sub_user(sub_user.sub_user_id, "assistants")
+    allowed = service.commands.access.resources_of_sub_user(company.account_id, sub_user.sub_user_id, "assistants")
     assert len(allowed.resources) == count
     assert considered < 5 * count
     considered = 0

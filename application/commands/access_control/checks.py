@@ -125,17 +125,18 @@ class AccessChecks:
         decisions = rules.decide_each(questions, grants, at)
         return CheckedSession(access.session, rules.catalogue, permissions, decisions)
 
-    def check_sub_user(self, sub_user_id: UUID, questions: Sequence[Question]) -> list[Decision]:
-        """Return a decision for each question about a sub-user. An unknown one has no access."""
+    def check_sub_user(
+        self, account_id: UUID | None, sub_user_id: UUID, questions: Sequence[Question]
+    ) -> list[Decision]:
+        """Return a decision for each question about a sub-user. An unknown one (of no account) has no access."""
         resources = [question.resource for question in questions if question.resource is not None]
-        access = self._access_of(sub_user_id, resources)
+        access = self._access_of(account_id, sub_user_id, resources)
         if isinstance(access, Missing):
             return [Decision(missing=access) for _ in questions]
         return access.rules.decide_each(questions, access.grants, access.at)
 
-    def resources_of_sub_user(self, sub_user_id: UUID, permission: str) -> AllowedResources:
+    def resources_of_sub_user(self, account_id: UUID | None, sub_user_id: UUID, permission: str) -> AllowedResources:
         """Return the resources for which a sub-user has a permission."""
-        account_id = self.account_of(sub_user_id)
         if account_id is None:
             return AllowedResources()
         for _ in range(ATTEMPTS):
@@ -163,20 +164,24 @@ class AccessChecks:
         allowed.sort(key=lambda resource: resource.id)
         return AllowedResources(resource_type=resource_type, resources=allowed)
 
-    def page_of_resources(self, sub_user_id: UUID, permission: str, limit: int, cursor: str | None) -> ResourcePage:
+    def page_of_resources(
+        self, account_id: UUID | None, sub_user_id: UUID, permission: str, limit: int, cursor: str | None
+    ) -> ResourcePage:
         """Return a page of the resources for which a sub-user has a permission. Raises `InvalidValue`."""
         scope = ["resources", str(sub_user_id), permission]
         after = "" if cursor is None else str(self._cursors.read(scope, cursor)[0])
-        allowed = self.resources_of_sub_user(sub_user_id, permission)
+        allowed = self.resources_of_sub_user(account_id, sub_user_id, permission)
         remaining = [resource for resource in allowed.resources if resource.id > after]
         items = remaining[:limit]
         last = items[-1].id if items else after
         next_cursor = self._cursors.write(scope, [last]) if len(remaining) > limit else None
         return ResourcePage(allowed.all, allowed.resource_type, items, next_cursor)
 
-    def permissions_of_sub_user(self, sub_user_id: UUID, resource: Resource | None) -> list[str]:
+    def permissions_of_sub_user(
+        self, account_id: UUID | None, sub_user_id: UUID, resource: Resource | None
+    ) -> list[str]:
         """Return the permissions that a sub-user has on a resource, or on everything (None), in display order."""
-        access = self._access_of(sub_user_id, [resource] if resource is not None else [])
+        access = self._access_of(account_id, sub_user_id, [resource] if resource is not None else [])
         if isinstance(access, Missing):
             return []
         return [
@@ -225,9 +230,10 @@ class AccessChecks:
         entry = self._vault.entries([sub_user_id]).get(sub_user_id)
         return entry.account_id if entry is not None and entry.account_id != sub_user_id else None
 
-    def _access_of(self, sub_user_id: UUID, resources: Sequence[Resource]) -> SubUserAccess | Missing:
+    def _access_of(
+        self, account_id: UUID | None, sub_user_id: UUID, resources: Sequence[Resource]
+    ) -> SubUserAccess | Missing:
         """Return what decides about a sub-user's access to resources, or what they lack to have any access."""
-        account_id = self.account_of(sub_user_id)
         if account_id is None:
             return Missing.ACCESS
         read = partial(self._grants.of_sub_user, account_id, sub_user_id, resources)

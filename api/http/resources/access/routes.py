@@ -47,7 +47,10 @@ def list_session_resources(query: dict[str, Any]) -> Response:
     checked = access.check_session(token_hash(session_token()), [])
     if checked is None or checked.session.belongs_to_owner:
         raise SessionEnded
-    page = access.page_of_resources(checked.session.person_id, query["permission"], query["limit"], query["cursor"])
+    session = checked.session
+    page = access.page_of_resources(
+        session.account_id, session.person_id, query["permission"], query["limit"], query["cursor"]
+    )
     return json_response(SESSION_RESOURCES.to_json(page))
 
 

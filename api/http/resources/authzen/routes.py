@@ -117,9 +117,10 @@ def search_resources(body: dict[str, Any]) -> Response:
     """
     page = body["page"]
     limit, token = min(page.get("limit", DEFAULT_RESULTS), MAX_RESULTS), page.get("token") or None
-    sub_user_id = _sub_user_id(body["subject"])
+    account_id, sub_user_id = _find_sub_user(body["subject"])
+    permission = body["action"]["name"]
     try:
-        found = service().commands.access.page_of_resources(sub_user_id, body["action"]["name"], limit, token)
+        found = service().commands.access.page_of_resources(account_id, sub_user_id, permission, limit, token)
     except InvalidValue as error:
         raise InvalidValue("page.token", error.reason) from None
     applies = found.resource_type == body["resource"]["type"]
@@ -139,10 +140,9 @@ def search_resources(body: dict[str, Any]) -> Response:
 @routes.route("POST", f"{PATH}search/action", Scope.PORTAL, body=ActionSearch, response=(200, ActionSearchAnswer))
 def search_actions(body: dict[str, Any]) -> Response:
     """Find the permissions of a sub-user on a resource (AuthZEN Action Search API)."""
-    sub_user_id = _sub_user_id(body["subject"])
-    account_id = service().commands.access.account_of(sub_user_id)
+    account_id, sub_user_id = _find_sub_user(body["subject"])
     resource = _resource(account_id, body["resource"])
-    names = service().commands.access.permissions_of_sub_user(sub_user_id, resource)
+    names = service().commands.access.permissions_of_sub_user(account_id, sub_user_id, resource)
     return json_response(ACTIONS.to_json({"results": [{"name": name} for name in names]}))
 
 
@@ -180,12 +180,11 @@ def _decide(evaluations: Sequence[dict[str, Any]]) -> list[Decision]:
         by_subject.setdefault((evaluation["subject"]["type"], evaluation["subject"]["id"]), []).append(index)
     decisions: dict[int, Decision] = {}
     for indexes in by_subject.values():
-        sub_user_id = _sub_user_id(evaluations[indexes[0]]["subject"])
-        account_id = access.account_of(sub_user_id)
+        account_id, sub_user_id = _find_sub_user(evaluations[indexes[0]]["subject"])
         questions = [
             _question(account_id, evaluations[index]["action"], evaluations[index]["resource"]) for index in indexes
         ]
-        decisions |= zip(indexes, access.check_sub_user(sub_user_id, questions), strict=True)
+        decisions |= zip(indexes, access.check_sub_user(account_id, sub_user_id, questions), strict=True)
     return [decisions[index] for index in range(len(evaluations))]
 
 
@@ -220,13 +219,13 @@ def _resource(account_id: UUID | None, resource: dict[str, str]) -> Resource | N
     return Resource(resource["type"], resource["id"])
 
 
-def _sub_user_id(subject: dict[str, str]) -> UUID:
-    """Return the id of a subject, or an id that no sub-user has."""
+def _find_sub_user(subject: dict[str, str]) -> tuple[UUID | None, UUID]:
+    """Return the account and the id of a subject. The account is None if the key is allowed for none that has it."""
     sub_user_id = _uuid(subject["id"])
     if sub_user_id is None or subject["type"] != SUBJECT_TYPE:
-        return NOBODY
+        return None, NOBODY
     account_id = service().commands.access.account_of(sub_user_id)
-    return sub_user_id if account_id is not None and api_key().allows_account(account_id) else NOBODY
+    return account_id if api_key().allows_account(account_id) else None, sub_user_id
 
 
 def _account_to_search(body: dict[str, Any]) -> UUID:
