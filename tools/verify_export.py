@@ -394,7 +394,7 @@ SEPARATE = {
     *("SubUserActivityRecorded", "UsageRecorded", "AuditLogRead", "AuditLogExported"),
     *("WebhookCreated", "WebhookDisabled", "WebhookEnabled", "WebhookDeleted"),
     *("WebhookSecretRotated", "WebhookReplayed", "WebhookAdopted"),
-    *("ApiKeyCreated", "ApiKeyLimitsChanged", "ApiKeyFirstUsed", "ApiKeyRevoked"),
+    *("ApiKeyCreated", "ApiKeyLimitsChanged", "ApiKeyFirstUsed", "ApiKeyRevoked", "PermissionCatalogueSet"),
 }
 """Topics of events outside the streams of accounts. Those of an account have its id in `account_id`."""
 
@@ -456,6 +456,7 @@ ACTIONS = {
 ENCRYPTED = {
     *("email", "company_name", "external_id", "name", "surname", "reply"),
     *("ip", "user_agent", "reason", "actor_person", "target", "details"),
+    *("description", "resource_label"),
 }
 """Fields of a state that only the service can decrypt. Their values in `shown` are not proven."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid5
 
 from domain.access_decision import AccessRules
-from domain.event_metadata import Ciphertext
+from domain.event_metadata import ActorType, Ciphertext, EventMetadata
 from domain.main_account import MainAccount
 from domain.permission_catalogue import Permission, PermissionCatalogue
 from domain.roles import OPERATOR as OPERATOR_ID
@@ -17,7 +17,6 @@ from domain.sub_user import SubUserEdit
 from projections.history.past_access import apply_to_grants
 from tests.access import commands
 from tests.access.model import OPERATOR, VIEWER, Given, Model, default_grant_of, time_at
-from tests.domain.given_when_then import BY_OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = UUID("5b5e9ac4-3c3b-5d0e-9a55-7b6a4b0f0aff")
 TEXT = Ciphertext("a text")
+BY_OWNER = EventMetadata(ActorType.MAIN_ACCOUNT)
 
 
 @cache

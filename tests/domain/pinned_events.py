@@ -898,13 +898,14 @@ STANDALONE_EVENTS = [
         events.PermissionCatalogueSet,
         "PermissionCatalogueSet",
         (
-            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","request_id":"r-5",'
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system",'
+            '"actor_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0","request_id":"r-5",'
             '"actor_api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0","permissions":"assistants.edit",'
             '"definitions":"[{\\"name\\":\\"assistants.edit\\"}]"}'
         ),
         {
-            "actor_type": ActorType.MAIN_ACCOUNT,
-            "actor_id": None,
+            "actor_type": ActorType.SYSTEM,
+            "actor_id": "0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",
             "request_id": "r-5",
             "ip": None,
             "user_agent": None,

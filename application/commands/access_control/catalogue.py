@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +13,7 @@ from application.errors import TooBusy, VersionConflict
 from application.repository import ATTEMPTS, Outcome
 from application.transactional_writes import RequireUnusedPermissions
 from domain import events
+from domain.event_metadata import ActorType
 from domain.permission_catalogue import CATALOGUE_ID, INITIAL_CATALOGUE, Permission, PermissionCatalogue
 from domain.refusals import AccountNotFound, CatalogueChanged, PermissionInUse
 
@@ -87,11 +88,12 @@ class PermissionCatalogues:
         if_revisions: Collection[int] | None = None,
         remove_from_roles: bool = False,
     ) -> Outcome[PermissionCatalogue]:
-        """Replace the catalogue. The same permissions record nothing.
+        """Replace the catalogue. The same permissions record nothing. The actor is the system, with the API key's id.
 
         Roles may have permissions that would no longer be grantable. Raises `PermissionInUse` then, unless
         `remove_from_roles`: all roles lose them in the same transaction, each with an event. Raises `CatalogueChanged`.
         """
+        context = replace(context, actor_type=ActorType.SYSTEM, actor_id=context.api_key_id)
         loaded: dict[UUID, LoadedAccount] = {}
         for _ in range(ATTEMPTS):
             current = self.current()
