@@ -50,6 +50,7 @@ class EventStory:
             company = portal.register()
             self._account(company, support)
             self._sub_users(company)
+            self._roles(company)
             self._webhooks(company)
             self._audits(company, auditor)
             portal.call(204, "DELETE", portal.register().path)
@@ -121,6 +122,20 @@ class EventStory:
         sub_user.change(password=OTHER_PASSWORD)
         sub_user.change(active=False)
         sub_user.delete()
+
+    def _roles(self, company: Company) -> None:
+        """Create a role, grant it and revoke it, delete it, and show the permissions of the portal in another order."""
+        portal = company.portal
+        sub_user = company.add_with_own_password()
+        role = portal.call(201, "POST", f"{company.path}/roles", {"name": "Editor", "permissions": []}).json()
+        path = f"{company.path}/roles/{role['role_id']}"
+        portal.call(200, "PATCH", path, {"permissions": ["assistants"]})
+        body = {"role_id": role["role_id"], "resource": {"type": "assistant", "id": "a-1"}}
+        grant = portal.call(201, "POST", f"{sub_user.path}/grants", body).json()
+        portal.call(204, "DELETE", f"{sub_user.path}/grants/{grant['grant_id']}")
+        portal.call(204, "DELETE", path)
+        permissions = portal.call(200, "GET", "/v1/permissions").json()["permissions"]
+        portal.call(200, "PUT", "/v1/permissions", {"permissions": permissions[::-1]})
 
     def _webhooks(self, company: Company) -> None:
         """Let a webhook be disabled with its key, adopted, enabled and deleted."""
