@@ -79,6 +79,10 @@ CHECKS: dict[str, Any] = {
 }
 
 
+INTENDED = {"POST /access/v1/evaluations: Schema-violating request accepted"}
+"""Findings that are no faults: AuthZEN answers an invalid element of a batch with a refusal of that element."""
+
+
 @dataclass
 class Findings:
     """Result of a run: number of responses by operation and status, and all failures."""
@@ -112,6 +116,8 @@ class Findings:
                 if check.failure_info is not None:
                     failure = check.failure_info.failure
                     name = f"{failure.operation}: {failure.title}"
+                    if name in INTENDED:
+                        continue
                     self.failures.setdefault(name, f"{failure.message}\n{check.failure_info.code_sample}")
 
     def __str__(self) -> str:
@@ -427,13 +433,6 @@ def fuzz(
             },
             "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
             "checks": CHECKS,
-            # AuthZEN answers an invalid element of a batch with a refusal of that element.
-            "operations": [
-                {
-                    "include-operation-id": "evaluate_several",
-                    "checks": {"negative_data_rejection": {"enabled": False}},
-                }
-            ],
             "continue-on-failure": True,
         }
     )
