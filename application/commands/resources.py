@@ -34,6 +34,7 @@ class AccountDetails:
     created_at: datetime
     closed_at: datetime | None
     external_id: str | None
+    second_factor_policy: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class SubUserDetails:
     credentials_mail: str
     locked: bool
     revision: int
+    has_second_factor: bool
 
 
 PERSONAL_FIELDS = ("email", "name", "surname")
@@ -100,6 +102,7 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         created_at=account.created_on,
         closed_at=account.closed_at,
         external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
+        second_factor_policy=account.second_factor_policy,
     )
 
 
