@@ -57,12 +57,12 @@ from eventsourcing.domain import Aggregate, event
 from domain import events, refusals
 from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
-from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactor, SecondFactorKind, SecondFactorPolicy
+from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
 from domain.snapshot import MainAccountSnapshot
 from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import date, datetime
     from uuid import UUID
@@ -159,7 +159,7 @@ class MainAccount(Aggregate):
         self.roles: dict[UUID, Role] = {}
         self.grant_counts: dict[UUID, Counter[UUID]] = {}
         self.second_factor_policy = SecondFactorPolicy.OPTIONAL
-        self.second_factors: dict[UUID, tuple[SecondFactor, ...]] = {}
+        self.second_factors: dict[UUID, Mapping[UUID, SecondFactorKind]] = {}
 
     # Commands: check the rules, then raise a refusal or record events
 
@@ -614,9 +614,10 @@ class MainAccount(Aggregate):
     def add_second_factor(
         self,
         sub_user_id: UUID | None,
-        factor: SecondFactor,
-        name: Ciphertext,
+        factor_id: UUID,
         *,
+        kind: SecondFactorKind,
+        name: Ciphertext,
         signs_in_alone: bool,
         at: datetime,
         metadata: EventMetadata,
@@ -630,8 +631,8 @@ class MainAccount(Aggregate):
             at,
             metadata,
             sub_user_id=sub_user_id,
-            factor_id=factor.factor_id,
-            kind=factor.kind,
+            factor_id=factor_id,
+            kind=kind,
             name=name,
             signs_in_alone=signs_in_alone,
         )
@@ -645,7 +646,7 @@ class MainAccount(Aggregate):
         """
         self._ensure_open()
         factors = self.factors_of(sub_user_id)
-        if factor_id not in {factor.factor_id for factor in factors}:
+        if factor_id not in factors:
             raise refusals.SecondFactorNotFound
         remaining = len(factors) - 1
         if remaining == 0 and self.second_factor_policy is SecondFactorPolicy.REQUIRED:
@@ -720,11 +721,11 @@ class MainAccount(Aggregate):
 
     # Queries, and checks that record nothing
 
-    def factors_of(self, sub_user_id: UUID | None) -> tuple[SecondFactor, ...]:
-        """Return the second factors of a person, oldest first. Raises `SubUserNotFound`."""
+    def factors_of(self, sub_user_id: UUID | None) -> Mapping[UUID, SecondFactorKind]:
+        """Return the kinds of a person's second factors by id, oldest first. Raises `SubUserNotFound`."""
         if sub_user_id is not None:
             self._ensure_exists(sub_user_id)
-        return self.second_factors.get(sub_user_id or self.id, ())
+        return self.second_factors.get(sub_user_id or self.id, {})
 
     def access_refusal_of(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
         """Return the reason why a person has no access at a time, or None. Raises `SubUserNotFound`."""
@@ -1028,7 +1029,7 @@ class MainAccount(Aggregate):
     @event(events.SecondFactorAdded)
     def _second_factor_added(self, sub_user_id: UUID | None, factor_id: UUID, kind: SecondFactorKind) -> None:
         person_id = sub_user_id or self.id
-        self.second_factors[person_id] = (*self.second_factors.get(person_id, ()), SecondFactor(factor_id, kind))
+        self.second_factors[person_id] = {**self.second_factors.get(person_id, {}), factor_id: kind}
         if sub_user_id is not None:
             self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factor_added()
 
@@ -1037,7 +1038,7 @@ class MainAccount(Aggregate):
         person_id = sub_user_id or self.id
         factors = self.second_factors.pop(person_id)
         if remaining:
-            self.second_factors[person_id] = tuple(factor for factor in factors if factor.factor_id != factor_id)
+            self.second_factors[person_id] = {id_: kind for id_, kind in factors.items() if id_ != factor_id}
         if sub_user_id is not None:
             self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factor_removed(remaining)
 

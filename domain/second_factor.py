@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 MAX_SECOND_FACTORS = 10
 """Maximum number of second factors of one person."""
@@ -36,11 +31,3 @@ class SecondFactorPolicy(StrEnum):
 
     OPTIONAL = "optional"
     REQUIRED = "required"
-
-
-@dataclass(frozen=True)
-class SecondFactor:
-    """A second factor of a person. Its secret or public key is in the table of second factors."""
-
-    factor_id: UUID
-    kind: SecondFactorKind

@@ -13,7 +13,7 @@ from eventsourcing.utils import register_topic, resolve_topic
 
 from domain.plan import Plan, Resource, Threshold
 from domain.roles import OPERATOR, Role
-from domain.second_factor import SecondFactor, SecondFactorKind, SecondFactorPolicy
+from domain.second_factor import SecondFactorKind, SecondFactorPolicy
 from domain.sub_user import CredentialsMailState, SubUser
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 },
                 "second_factor_policy": aggregate.second_factor_policy,
                 "second_factors": {
-                    str(person_id): [[str(factor.factor_id), factor.kind] for factor in factors]
+                    str(person_id): {str(factor_id): kind for factor_id, kind in factors.items()}
                     for person_id, factors in aggregate.second_factors.items()
                 },
                 "sub_users": [_to_state(sub_user) for sub_user in aggregate.sub_users.values()],
@@ -107,9 +107,9 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         account.second_factor_policy = SecondFactorPolicy(
             self.state.get("second_factor_policy", SecondFactorPolicy.OPTIONAL)  # missing in older snapshots
         )
-        factors_by_person: dict[str, list[list[str]]] = self.state.get("second_factors", {})
+        factors_by_person: dict[str, dict[str, str]] = self.state.get("second_factors", {})
         account.second_factors = {
-            UUID(person_id): tuple(SecondFactor(UUID(factor_id), SecondFactorKind(kind)) for factor_id, kind in factors)
+            UUID(person_id): {UUID(factor_id): SecondFactorKind(kind) for factor_id, kind in factors.items()}
             for person_id, factors in factors_by_person.items()
         }
         issued = self.state.get(PASSWORDS_ISSUED, {})

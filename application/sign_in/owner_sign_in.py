@@ -56,7 +56,7 @@ class OwnerIdentity(Identity):
         """Return the account's e-mail."""
         return self.entry.key.decrypt("email", account.email)
 
-    def access_expires_at(self, account: MainAccount) -> datetime | None:  # noqa: ARG002  # declared by the base class
+    def end_of_access(self, account: MainAccount) -> datetime | None:  # noqa: ARG002  # declared by the base class
         """Return None: the owner's access does not end."""
         return None
 

@@ -68,7 +68,7 @@ class Identity(ABC):
         """Return the person's e-mail."""
 
     @abstractmethod
-    def access_expires_at(self, account: MainAccount) -> datetime | None:
+    def end_of_access(self, account: MainAccount) -> datetime | None:
         """Return the time at which the person's access ends, if any."""
 
     @abstractmethod

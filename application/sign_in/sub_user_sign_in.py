@@ -57,7 +57,7 @@ class SubUserIdentity(Identity):
         """Return the sub-user's e-mail."""
         return self.entry.key.decrypt("email", account.sub_user(self.sub_user_id).email)
 
-    def access_expires_at(self, account: MainAccount) -> datetime | None:
+    def end_of_access(self, account: MainAccount) -> datetime | None:
         """Return the end of the sub-user's access."""
         return account.sub_user(self.sub_user_id).access_expires_at
 
@@ -76,7 +76,7 @@ class SubUserIdentity(Identity):
 
     def log_in_with_passkey(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
         """Record a login with a passkey. It says nothing of the password, and so ends no lock."""
-        expiry = self.access_expires_at(account)
+        expiry = self.end_of_access(account)
         session = NewSession(account.id, self.sub_user_id, AssuranceLevel.SECOND_FACTOR, at, expiry)
         account.log_in_with_passkey(self.sub_user_id, session.session_id, at=at, metadata=metadata)
         return session
@@ -85,7 +85,7 @@ class SubUserIdentity(Identity):
         self, account: MainAccount, assurance: AssuranceLevel, at: datetime, metadata: EventMetadata
     ) -> NewSession:
         """Record a password change, which also records the login."""
-        session = NewSession(account.id, self.sub_user_id, assurance, at, self.access_expires_at(account))
+        session = NewSession(account.id, self.sub_user_id, assurance, at, self.end_of_access(account))
         account.change_own_password(self.sub_user_id, session.session_id, at=at, metadata=metadata)
         return session
 

@@ -77,9 +77,7 @@ class OwnSession:
     def verify_passkey(self, authenticator: Authenticator) -> TestResponse:
         """Verify a passkey."""
         challenge: Any = self.client.post(f"{VERIFICATION}/challenges").json
-        return self.verify(
-            challenge_id=challenge["challenge_id"], passkey=authenticator.get(challenge["options"])
-        )
+        return self.verify(challenge_id=challenge["challenge_id"], passkey=authenticator.get(challenge["options"]))
 
     def _use(self, response: TestResponse, *path: str) -> None:
         body: Any = response.json

@@ -120,9 +120,7 @@ def test_a_recovery_code_is_good_once(sub_user: SubUser, session: OwnSession, po
     require_problem(log_in(portal, sub_user).verify(recovery_code=code), 401, "second-factor-refused")
 
 
-def test_new_recovery_codes_replace_the_former_ones(
-    sub_user: SubUser, session: OwnSession, portal: ApiClient
-) -> None:
+def test_new_recovery_codes_replace_the_former_ones(sub_user: SubUser, session: OwnSession, portal: ApiClient) -> None:
     """They need a session that has verified a second factor."""
     former = session.add_totp().recovery_codes
     response: Any = session.client.post(f"{FACTORS}/recovery-codes")

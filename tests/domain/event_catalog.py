@@ -27,6 +27,7 @@ EVENT_CLASSES = {
 NOT_APPLIED = {
     *("SubUserLoginRefused", "SubUserLoggedOut", "PersonalDataErased"),
     *("MainAccountLoggedIn", "MainAccountLoginRefused", "MainAccountLoggedOut"),
+    *("RecoveryCodesIssued", "SecondFactorVerified", "SecondFactorRefused"),
 }
 """Events that `MainAccount` records without an `@event` method, because no decision depends on them."""
 NOT_IN_HISTORY_STATE = {"SubUserLoggedIn", "CredentialsMailed", "CredentialsMailFailed", "UsageThresholdReached"}

@@ -14,7 +14,7 @@ from application.sign_in.second_factors.ports import ChallengePurpose, InvalidPa
 from application.transactional_writes import AddSecondFactor, DeleteChallenge, ReplaceRecoveryCodes
 from domain.assurance_level import AssuranceLevel
 from domain.refusals import OwnPasswordNeeded, SecondFactorLimitReached, SecondFactorNeeded
-from domain.second_factor import MAX_SECOND_FACTORS, SecondFactor, SecondFactorKind, VerificationMethod
+from domain.second_factor import MAX_SECOND_FACTORS, SecondFactorKind, VerificationMethod
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,8 +143,9 @@ class OwnSecondFactors:
             added = self._confirmed(factor_id, confirmation, identity, at)
             account.add_second_factor(
                 identity.sub_user_id,
-                SecondFactor(factor_id, added.kind),
-                added.encrypted_name,
+                factor_id,
+                kind=added.kind,
+                name=added.encrypted_name,
                 signs_in_alone=added.is_verifying,
                 at=at,
                 metadata=metadata,
@@ -156,7 +157,7 @@ class OwnSecondFactors:
                 current.person_id,
                 AssuranceLevel.SECOND_FACTOR,
                 at,
-                identity.access_expires_at(account),
+                identity.end_of_access(account),
                 current.expires_at,
             )
             account.verify_second_factor(

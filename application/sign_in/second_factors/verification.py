@@ -143,7 +143,7 @@ class SecondFactorVerification:
                 current.person_id,
                 AssuranceLevel.SECOND_FACTOR,
                 at,
-                identity.access_expires_at(account),
+                identity.end_of_access(account),
                 current.expires_at,
             )
             account.verify_second_factor(
