@@ -26,6 +26,7 @@ PERMISSION = {
     "labels": {"en": "Work with voice assistants", "it": "Lavorare con gli assistenti vocali"},
 }
 
+RECOVERY_CODES_SHOWN = ["k3v9m-2xw8h-ptq4z-a7bnc-wy5kh", "x3d2m-juq8s-4fbn6-w7cye-5rktz"]
 CHALLENGE_ID = "d41d8cd9-8f00-4204-a980-0998ecf8427e"
 PASSKEY_RESPONSE = {
     "id": "AQIDBAUGBwg",
@@ -328,9 +329,9 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
     "AddedSecondFactorAnswer": {
         "factor": SECOND_FACTOR,
         "session": OPENED_SESSION,
-        "recovery_codes": ["k3v9-m2xw-8hpt-q4za", "7bnc-wy5k-hx3d-2mju"],
+        "recovery_codes": RECOVERY_CODES_SHOWN,
     },
-    "RecoveryCodesAnswer": {"recovery_codes": ["k3v9-m2xw-8hpt-q4za", "7bnc-wy5k-hx3d-2mju"]},
+    "RecoveryCodesAnswer": {"recovery_codes": RECOVERY_CODES_SHOWN},
     "PasskeyChallengeAnswer": {
         "challenge_id": CHALLENGE_ID,
         "options": {"challenge": "Zm9yIGEgcGFzc2tleSB0byBzaWdu", "rpId": "subusers.example"},

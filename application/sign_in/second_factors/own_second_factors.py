@@ -133,7 +133,7 @@ class OwnSecondFactors:
         session = self.people.current(token)
         identity, _ = self.people.identity_and_owner_key(session)
         metadata = identity.metadata(context)
-        factor_id, codes = uuid4(), new_recovery_codes()
+        factor_id, codes = uuid4(), new_recovery_codes(self.people.passwords)
 
         def decide(account: MainAccount) -> tuple[AddedFactor, Sequence[TransactionalWrite]]:
             at = self.people.clock()
@@ -198,7 +198,7 @@ class OwnSecondFactors:
         session = self.people.current(token)
         identity, _ = self.people.identity_and_owner_key(session)
         metadata = identity.metadata(context)
-        codes = new_recovery_codes()
+        codes = new_recovery_codes(self.people.passwords)
 
         def decide(account: MainAccount) -> tuple[Sequence[str], Sequence[TransactionalWrite]]:
             _ensure_may_change(self.people.current(token), has_factor=bool(account.factors_of(identity.sub_user_id)))

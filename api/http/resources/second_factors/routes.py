@@ -135,7 +135,7 @@ def list_second_factors() -> Response:
     headers=(SESSION_TOKEN,),
     response=(201, TotpOfferAnswer),
 )
-def offer_totp() -> Response:
+def create_totp_secret() -> Response:
     """Get a secret for an authenticator app.
 
     It becomes a second factor once the sub-user sends a code of the app. A session that has not verified a second
@@ -153,7 +153,7 @@ def offer_totp() -> Response:
     headers=(SESSION_TOKEN,),
     response=(201, PasskeyChallengeAnswer),
 )
-def offer_passkey() -> Response:
+def create_passkey_options() -> Response:
     """Get the options to create a passkey in the browser.
 
     It becomes a second factor once the sub-user sends the response of the browser. A session that has not verified a
@@ -173,7 +173,7 @@ def offer_passkey() -> Response:
     response=(201, AddedSecondFactorAnswer),
     response_headers=(RECORDED_POSITION,),
 )
-def add_second_factor(body: dict[str, Any]) -> Response:
+def create_second_factor(body: dict[str, Any]) -> Response:
     """Add a second factor: an authenticator app, confirmed by one of its codes, or a passkey.
 
     The session ends. The response has the token of a new one, of the level `second_factor`, and recovery codes with the
@@ -194,7 +194,7 @@ def add_second_factor(body: dict[str, Any]) -> Response:
     response=(204, None),
     response_headers=(RECORDED_POSITION,),
 )
-def remove_second_factor(factor_id: UUID) -> Response:
+def delete_second_factor(factor_id: UUID) -> Response:
     """Remove one of the sub-user's second factors.
 
     The session must have verified a second factor. With the last factor, the recovery codes go, too.
@@ -212,7 +212,7 @@ def remove_second_factor(factor_id: UUID) -> Response:
     response=(201, RecoveryCodesAnswer),
     response_headers=(RECORDED_POSITION,),
 )
-def issue_recovery_codes() -> Response:
+def create_recovery_codes() -> Response:
     """Get ten new recovery codes.
 
     The former ones are void. The session must have verified a second factor.
@@ -230,7 +230,7 @@ def issue_recovery_codes() -> Response:
     response=(204, None),
     response_headers=(RECORDED_POSITION,),
 )
-def reset_second_factors_of_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
+def delete_second_factors_of_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     """Remove all second factors and recovery codes of a sub-user who has lost them.
 
     Their sessions end. Without a second factor, nothing changes.
@@ -248,7 +248,7 @@ def reset_second_factors_of_sub_user(account_id: UUID, sub_user_id: UUID) -> Res
     response=(204, None),
     response_headers=(RECORDED_POSITION,),
 )
-def reset_second_factors_of_owner(account_id: UUID) -> Response:
+def delete_second_factors_of_owner(account_id: UUID) -> Response:
     """Remove all second factors and recovery codes of an account's owner who has lost them.
 
     Their sessions end. The reason is recorded in the account's history.
