@@ -141,7 +141,9 @@ class SessionRow(ResponseBody):
         attribute="assurance.is_restricted",
         metadata={"description": "Whether the session, opened with a temporary password, can only set a new one."},
     )
-    assurance_level = fields.Enum(AssuranceLevel, by_value=True, required=True, attribute="assurance")
+    assurance_level = fields.String(
+        required=True, validate=validate.OneOf([*AssuranceLevel]), attribute="assurance.value"
+    )
     ip = fields.String(required=True, allow_none=True)
     user_agent = fields.String(required=True, allow_none=True)
 
