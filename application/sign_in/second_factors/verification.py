@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from application.errors import InvalidValue, TooBusy, TooManyAttempts
+from application.errors import TooBusy, TooManyAttempts
 from application.keyed_locks import KeyedLocks
 from application.sign_in.new_session import NewSession
 from application.sign_in.second_factors.challenges import Challenges, OfferedChallenge, offer
@@ -167,13 +167,11 @@ class SecondFactorVerification:
     ) -> Outcome[NewSession]:
         """Open a session with a passkey that verified its user, without a password.
 
-        Raises `LoginRefused`, identical for all causes, `InvalidValue` for a response without a credential id,
-        `TooManyAttempts` or `TooBusy`.
+        Raises `LoginRefused`, identical for all causes, `TooManyAttempts` or `TooBusy`.
         """
-        try:
+        credential_id = b""
+        with suppress(InvalidPasskey):
             credential_id = self.passkeys.credential_id(proof.response)
-        except InvalidPasskey:
-            raise InvalidValue("passkey", "must be the response of a passkey") from None
         keys = passkey_keys(self.people.keyed_hasher, credential_id, context.ip)
         factor = self.store.find_passkey(credential_id)
         entry = self.people.vault.entries([factor.person_id]).get(factor.person_id) if factor is not None else None
