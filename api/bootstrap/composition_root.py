@@ -21,12 +21,13 @@ from adapters.postgres.event_store.account_streams import PostgresAccountStreams
 from adapters.postgres.event_store.lineage import Lineage
 from adapters.postgres.event_store.mapper import EventMapper
 from adapters.postgres.maintenance.master_key_rotation import MasterKeyRotation
+from adapters.postgres.sign_in.console_links import PostgresConsoleLinks
+from adapters.postgres.sign_in.mailed_links import PostgresMailedLinks
 from adapters.postgres.signals import CHANNEL, Signals
 from adapters.postgres.tables import installation
 from adapters.postgres.tables.account_directory import PostgresAccountDirectory
 from adapters.postgres.tables.api_key_uses import ApiKeyUses
 from adapters.postgres.tables.api_keys import PostgresApiKeys, new_secret
-from adapters.postgres.tables.console_links import PostgresConsoleLinks
 from adapters.postgres.tables.idempotent_responses import PostgresIdempotentResponses
 from adapters.postgres.tables.legal_holds import PostgresLegalHolds
 from adapters.postgres.tables.mail_queue import PostgresMailQueue
@@ -54,8 +55,10 @@ from application.commands.webhooks import WebhookDisabling, WebhookRecorder, Web
 from application.pagination_cursors import Cursors
 from application.repository import MainAccounts
 from application.sign_in.owner_sign_in import OwnerSessions
+from application.sign_in.password_resets import PasswordResets
 from application.sign_in.sub_user_sign_in import SubUserSessions
 from application.workers.erasure import Erasures
+from application.workers.mail_composition import MailComposer, SignInUrls
 from application.workers.mailer import Mailer
 from application.workers.webhook_deliveries import WebhookDeliveries
 from domain.permission_catalogue import CATALOGUE_ID
@@ -257,6 +260,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         ),
         sub_user_sessions=sub_user_sessions,
         owner_sessions=owner_sessions,
+        password_resets=PasswordResets(sub_user_sessions, owner_sessions, PostgresMailedLinks(database)),
         activities=Activities(accounts, vault, clock),
         usage=UsageReports(accounts, vault, PostgresUsageCounts(database), clock),
         webhooks=Webhooks(
@@ -298,8 +302,15 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
         mail_queue,
         transports.mails,
         clock,
-        login_url=f"{settings.public_url}/login?as=sub-user",
-        mail_domain=settings.public_host,
+        MailComposer(
+            store.main_accounts,
+            store.vault,
+            mail_queue,
+            PostgresMailedLinks(store.database),
+            clock,
+            SignInUrls(settings.public_url),
+            settings.public_host,
+        ),
     )
     webhook_deliveries = WebhookDeliveries(
         commands.webhook_disabling,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from application.ports.vault import PersonKey
     from application.repository import MainAccounts
     from application.sign_in.owner_sign_in import OwnerSessions
+    from application.sign_in.password_resets import PasswordResets
     from application.sign_in.sub_user_sign_in import SubUserSessions
     from application.workers.erasure import Erasures
     from application.workers.mailer import Mailer
@@ -74,6 +75,7 @@ class Commands:
     sub_users: SubUsers
     sub_user_sessions: SubUserSessions
     owner_sessions: OwnerSessions
+    password_resets: PasswordResets
     activities: Activities
     usage: UsageReports
     webhooks: Webhooks

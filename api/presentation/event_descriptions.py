@@ -38,6 +38,8 @@ SENTENCE_DETAILS = (
     "threshold",
     "llm_tokens",
     "expires_at",
+    "purpose",
+    "notice",
 )
 """Names of the details that sentences have placeholders for."""
 
@@ -61,7 +63,7 @@ def _session_count(row: AuditRow) -> str:
     return "one" if row.details.get("session_id") else "all"
 
 
-def _erased_person(row: AuditRow) -> str:
+def _kind_of_person(row: AuditRow) -> str:
     return "owner" if row.sub_user_id is None else "sub_user"
 
 
@@ -83,9 +85,12 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "sub_user.logged_out": _session_count,
     "sub_user.credentials_mailed": _mail_kind,
     "sub_user.credentials_mail_failed": _mail_kind,
-    "sub_user.personal_data_erased": _erased_person,
+    "sub_user.personal_data_erased": _kind_of_person,
     "sub_user.role_granted": _scope_of_grant,
     "sub_user.role_revoked": _scope_of_grant,
+    "person.password_reset_requested": _kind_of_person,
+    "person.notice_mailed": _kind_of_person,
+    "person.notice_mail_failed": _kind_of_person,
     "audit_log.read": lambda row: str(row.details["what"]),
 }
 """Functions that select the sentence for a row, by action; other actions have one sentence."""

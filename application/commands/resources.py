@@ -34,6 +34,7 @@ class AccountDetails:
     created_at: datetime
     closed_at: datetime | None
     external_id: str | None
+    sub_user_password_reset: bool
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         created_at=account.created_on,
         closed_at=account.closed_at,
         external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
+        sub_user_password_reset=account.sub_user_password_reset,
     )
 
 

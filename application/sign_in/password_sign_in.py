@@ -175,8 +175,8 @@ class PasswordSignIn(ABC):
         return self.accounts.change(session.account_id, decide)
 
     @abstractmethod
-    def _find_claimed(self, attempt: LoginAttempt) -> ClaimedIdentity:
-        """Return the identity that an attempt names, after the same number of round trips in all cases."""
+    def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:
+        """Return the person with an e-mail, after the same number of round trips in all cases."""
 
     def _log_in(self, attempt: LoginAttempt, on_verified: Callable[[], None]) -> Outcome[NewSession]:
         """Verify a password and open a session, or count and record a refusal.
@@ -188,7 +188,7 @@ class PasswordSignIn(ABC):
             admission = self.throttling.reserve(attempt.keys)
             claimed = ClaimedIdentity()
             try:
-                claimed = self._find_claimed(attempt)
+                claimed = self.find_claimed(attempt.account_email_hash, attempt.email)
                 password_hash = claimed.identity.entry.password_hash if claimed.identity else None
                 is_right = self.passwords.verify(password_hash, attempt.password)
                 on_verified()

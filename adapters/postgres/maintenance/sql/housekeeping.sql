@@ -18,6 +18,11 @@ DELETE FROM kept_answers WHERE (api_key_id, idempotency_key) IN (
 DELETE FROM console_links WHERE link_hash IN (
     SELECT link_hash FROM console_links WHERE expires_at <= %(now)s LIMIT 5000)
 
+-- name: mailed_links
+-- Expired links.
+DELETE FROM mailed_links WHERE link_hash IN (
+    SELECT link_hash FROM mailed_links WHERE expires_at <= %(now)s LIMIT 5000)
+
 -- name: throttle
 -- Failed attempts, 30 days after the last one.
 DELETE FROM throttle WHERE key IN (
