@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -9,10 +10,16 @@ import pytest
 
 from application.throttle_keys import PASSWORD_RESETS_PER_HOUR
 from tests.api.clients import is_session_active, require_problem
-from tests.api.login_timing import measure_resets, most_distinguishable, require_multiples_of_the_interval, table
+from tests.api.login_timing import (
+    addresses,
+    measure_resets,
+    most_distinguishable,
+    require_multiples_of_the_interval,
+    table,
+)
 from tests.api.round_trips import counting_round_trips
 from tests.api.test_api_key_limits import client_with_limits
-from tests.builders import deliver_mails, plain_text
+from tests.builders import deliver_mails, mailed_token
 from tests.postgres import database_copy, service_role_url
 from tests.processes.deployment import deployed, master_key
 
@@ -29,7 +36,8 @@ TOO_LONG = "x" * 1001
 
 def request_reset(clients: ApiClients, account_email: str, email: str | None = None, **headers: str) -> TestResponse:
     body = {"account_email": account_email, **({"email": email} if email is not None else {})}
-    return clients.portal.post("/v1/password-resets", json=body, headers=headers)
+    client = {"X-Client-IP": str(ipaddress.IPv6Address(next(addresses)))}
+    return clients.portal.post("/v1/password-resets", json=body, headers={**client, **headers})
 
 
 @pytest.fixture
@@ -131,7 +139,7 @@ def test_person_resets_their_password(clients: ApiClients, account: Account) -> 
     token = sub_user.new_token()
     request_reset(clients, account.email, sub_user.email)
     mail = deliver_mails(clients.service)[-1]
-    secret = plain_text(mail).split("/password-reset/")[1].split()[0]
+    secret = mailed_token(mail)
 
     refused = clients.portal.post("/v1/password-resets/complete", json={"token": secret, "new_password": "short"})
     require_problem(refused, 422, "invalid-input", "new_password")
@@ -150,7 +158,7 @@ def test_link_of_another_account_is_forbidden_to_a_limited_key(clients: ApiClien
     """Whether it exists or not."""
     sub_user = account.create_with_own_password()
     request_reset(clients, account.email, sub_user.email)
-    secret = plain_text(deliver_mails(clients.service)[-1]).split("/password-reset/")[1].split()[0]
+    secret = mailed_token(deliver_mails(clients.service)[-1])
     other, own = (
         client_with_limits(clients, accounts=frozenset({account_id}))
         for account_id in (uuid4(), UUID(account.account_id))
@@ -161,7 +169,7 @@ def test_link_of_another_account_is_forbidden_to_a_limited_key(clients: ApiClien
     body = {"account_email": account.email, "email": sub_user.email}
     require_problem(other.post("/v1/password-resets", json=body), 403, "account-not-allowed")
     assert own.post("/v1/password-resets", json=body).status_code == 202
-    new_secret = plain_text(deliver_mails(clients.service)[-1]).split("/password-reset/")[1].split()[0]
+    new_secret = mailed_token(deliver_mails(clients.service)[-1])
     completion = {"token": new_secret, "new_password": NEW_PASSWORD}
     assert own.post("/v1/password-resets/complete", json=completion).status_code == 204
 
