@@ -220,8 +220,8 @@ class RequestDirector:
         """Use a link that was just mailed to a new sub-user."""
         sub_user = self._account.create_with_own_password()
         self._clients.service.commands.password_resets.request(self._account.email, sub_user.email, PORTAL)
-        case.body["token"] = mailed_token(deliver_mails(self._clients.service)[-1])
-        case.body["new_password"] = GOOD_PASSWORD
+        token = mailed_token(deliver_mails(self._clients.service)[-1])
+        case.body = {"token": token, "new_password": GOOD_PASSWORD}
 
     def _shared_parameters(self) -> dict[str, str]:
         return {
@@ -336,7 +336,8 @@ def _about_whole_resource(case: Case[Any]) -> None:
 
 def _about_a_new_person(case: Case[Any]) -> None:
     """Ask for someone who has not been asked for: requests for one person are limited."""
-    case.body["account_email"] = f"owner-{uuid4().hex}@company.example"
+    body: Any = case.body
+    body["account_email"] = f"owner-{uuid4().hex}@company.example"
 
 
 def _from_first_page(case: Case[Any]) -> None:
