@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from adapters.client_details import UserAgentAndGeoIpDescriber
 from adapters.cursor_cipher import AesCursorCipher
 from adapters.ed25519 import verify as verify_signature
 from adapters.encryption import MasterKeys, UnknownMasterKey
@@ -53,6 +54,7 @@ from application.commands.usage import UsageReports
 from application.commands.webhooks import WebhookDisabling, WebhookRecorder, Webhooks
 from application.pagination_cursors import Cursors
 from application.repository import MainAccounts
+from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.owner_sign_in import OwnerSessions
 from application.sign_in.sub_user_sign_in import SubUserSessions
 from application.workers.erasure import Erasures
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from api.bootstrap.transports import Transports
     from application.commands.webhooks import Webhook
     from application.ports.clock import Clock
+    from application.ports.devices.client_details import ClientDescriber
 
 
 __all__ = ["UnknownMasterKey", "build", "utc_now"]
@@ -125,6 +128,7 @@ class _Store:
     webhook_cipher: WebhookCipher
     freshness: Freshness
     cursors: Cursors
+    clients: ClientDescriber
 
 
 def build(
@@ -205,6 +209,7 @@ def _open_store(settings: Settings, clock: Clock | None, limits: Limits, wall_cl
         webhook_cipher=WebhookCipher(master_keys),
         freshness=Freshness(database, long_waits=max(1, settings.read_threads // 2)),
         cursors=Cursors(AesCursorCipher(keyed_hasher), clock, current_reader),
+        clients=UserAgentAndGeoIpDescriber(settings.geoip_database),
     )
 
 
@@ -239,12 +244,15 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     passwords = Argon2Passwords(max(1, settings.cores // settings.server_processes))
     common = (accounts, vault, keyed_hasher, passwords, clock)
     throttle = PostgresThrottle(database)
-    sub_user_sessions = SubUserSessions(*common, sessions=store.sessions, directory=store.directory, throttle=throttle)
+    sub_user_sessions = SubUserSessions(
+        *common, sessions=store.sessions, directory=store.directory, throttle=throttle, clients=store.clients
+    )
     owner_sessions = OwnerSessions(
         *common,
         sessions=store.sessions,
         directory=store.directory,
         throttle=throttle,
+        clients=store.clients,
         links=PostgresConsoleLinks(database),
     )
     webhook_recorder = WebhookRecorder(accounts, vault, clock)
@@ -253,7 +261,10 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     return Commands(
         accounts=Accounts(*common),
         sub_users=SubUsers(
-            *common, sessions=store.sessions, catalogues=store.catalogues, erasure_delay=settings.erasure_delay
+            *common,
+            open_sessions=OpenSessions(store.sessions, store.clients),
+            catalogues=store.catalogues,
+            erasure_delay=settings.erasure_delay,
         ),
         sub_user_sessions=sub_user_sessions,
         owner_sessions=owner_sessions,

@@ -19,6 +19,7 @@ from application.errors import (
     InvalidValue,
     ServiceError,
     SessionEnded,
+    SessionIsRestricted,
     StoreWentBack,
     TooManyAttempts,
 )
@@ -35,6 +36,7 @@ AUTHZEN_PATH = "/access/v1/"
 STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.AccountNotFound: HTTPStatus.NOT_FOUND,
     refusals.SubUserNotFound: HTTPStatus.NOT_FOUND,
+    refusals.SessionNotFound: HTTPStatus.NOT_FOUND,
     refusals.WebhookNotFound: HTTPStatus.NOT_FOUND,
     refusals.RoleNotFound: HTTPStatus.NOT_FOUND,
     refusals.GrantNotFound: HTTPStatus.NOT_FOUND,
@@ -154,6 +156,10 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for 
             log.warning("request.unavailable", code=error.code, route=request.endpoint, **describe(error))
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), headers=headers)
+        case SessionIsRestricted():
+            return Problem(
+                HTTPStatus.FORBIDDEN, "session-restricted", "The session can only set a new password and log out."
+            )
         case InvalidValue() | TooManyAttempts() | SessionEnded() | StoreWentBack() | IdempotentResponseExists():
             return _application_problem(error)
         case HTTPException(code=int(code)) if HTTPStatus(code) in TITLES:

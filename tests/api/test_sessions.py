@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NEW_SESSION_FIELDS = {"token", "expires_at", "account_id", "sub_user_id", "must_change_password", "permissions"}
 LISTED_SESSION_FIELDS = {
     *("session_id", "created_at", "last_used_at", "expires_at", "must_change_password", "ip", "user_agent"),
-    *("opened_at", "restricted"),
+    *("opened_at", "restricted", "assurance_level", "browser", "device", "country", "city"),
 }
 OPERATIONAL_PERMISSIONS = list(INITIAL_CATALOGUE.grantable)
 

@@ -29,6 +29,7 @@ from application.commands.api_keys import Scope
 from application.commands.webhooks import DisableReason, SignatureAlgorithm
 from application.ports.broker import CONTENT_TYPE
 from domain.access_decision import Missing
+from domain.assurance_level import AssuranceLevel
 from domain.event_metadata import ActorType
 from domain.roles import BUILT_IN_ROLES
 from domain.sub_user import CredentialsMailState
@@ -137,6 +138,7 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "ActorType": tuple(ActorType),
     "AccessRefusal": ("account_closed", "locked", "inactive", "expired", "temporary_password_expired"),
     "ApiKeyScope": tuple(Scope),
+    "AssuranceLevel": tuple(AssuranceLevel),
     "CredentialsMailState": tuple(CredentialsMailState),
     "EventType": tuple(BY_TYPE),
     "ExportFormat": tuple(ExportFormat),

@@ -45,6 +45,8 @@ PROBLEM_CODES = (
     "role-name-taken",
     "role-not-found",
     "session-ended",
+    "session-not-found",
+    "session-restricted",
     "store-unavailable",
     "store-went-back",
     "sub-user-email-taken",

@@ -22,6 +22,7 @@ from api.http.resources.sessions.schemas import (
     OAuthIntrospectionAnswer,
     OpenedSessionAnswer,
     OwnPassword,
+    OwnSessionListAnswer,
 )
 from api.http.resources.sessions.tokens import session_token
 from api.http.responses import json_response
@@ -33,6 +34,7 @@ from domain.roles import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from flask import Response
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 routes = Routes("sessions", "Sessions of sub-users")
 OPENED, INTROSPECTION = OpenedSessionAnswer(), IntrospectionAnswer()
+OWN_SESSIONS = OwnSessionListAnswer()
 OAUTH_INTROSPECTION = OAuthIntrospectionAnswer()
 
 
@@ -181,6 +184,53 @@ def change_own_password(body: dict[str, Any]) -> Response:
 def log_out() -> Response:
     """Log a sub-user out."""
     outcome = service().commands.sub_user_sessions.log_out(session_token(), command_context())
+    return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+@routes.route(
+    "GET",
+    "/v1/sessions",
+    Scope.PORTAL,
+    problems=(HTTPStatus.NOT_FOUND,),
+    headers=(SESSION_TOKEN,),
+    response=(200, OwnSessionListAnswer),
+)
+def list_own_sessions() -> Response:
+    """List the active sessions of a sub-user for themselves, newest first.
+
+    The session of the request is `current`.
+    """
+    sessions = service().commands.sub_user_sessions.own_sessions(session_token())
+    return json_response(OWN_SESSIONS.to_json({"items": sessions, "next_cursor": None}))
+
+
+@routes.route(
+    "DELETE",
+    "/v1/sessions/<uuid:session_id>",
+    Scope.PORTAL,
+    problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
+    headers=(SESSION_TOKEN,),
+    response=(204, None),
+    response_headers=(RECORDED_POSITION,),
+)
+def end_own_session(session_id: UUID) -> Response:
+    """End one of a sub-user's own sessions, for example on a lost device."""
+    outcome = service().commands.sub_user_sessions.end_own_session(session_token(), session_id, command_context())
+    return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+@routes.route(
+    "DELETE",
+    "/v1/sessions/others",
+    Scope.PORTAL,
+    problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
+    headers=(SESSION_TOKEN,),
+    response=(204, None),
+    response_headers=(RECORDED_POSITION,),
+)
+def end_other_sessions() -> Response:
+    """End all of a sub-user's own sessions but the one of the request."""
+    outcome = service().commands.sub_user_sessions.end_other_sessions(session_token(), command_context())
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
 
 

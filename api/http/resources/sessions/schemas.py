@@ -12,6 +12,7 @@ from api.http.fields.texts import NewPassword, Password, SignInEmail, Text
 from api.http.fields.times import Time
 from api.http.resources.permissions.schemas import PermissionName, is_permission_name, is_resource_type
 from api.http.resources.roles.schemas import MAX_RESOURCE_ID_LENGTH, ResourceReference
+from api.http.resources.sub_users.schemas import SessionRow
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Request
 from domain.access_decision import Missing
@@ -185,6 +186,23 @@ class OAuthIntrospectionAnswer(ResponseBody):
     token_type = fields.String(metadata={"description": "Always `session`."})
     account_id = fields.UUID()
     must_change_password = fields.Boolean()
+
+
+class OwnSessionRow(SessionRow):
+    """One of a person's own sessions."""
+
+    current = fields.Boolean(
+        required=True,
+        attribute="is_current",
+        metadata={"description": "Whether this is the session of the request's `Session-Token`."},
+    )
+
+
+class OwnSessionListAnswer(ResponseBody):
+    """A person's own sessions."""
+
+    items = fields.List(fields.Nested(OwnSessionRow), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
 
 
 class OwnPassword(Request):

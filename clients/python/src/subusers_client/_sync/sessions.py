@@ -5,21 +5,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from subusers_client.decoding import decode, encode
+from subusers_client._sync.pagination import page
+from subusers_client.decoding import decode, encode, id_text
 from subusers_client.errors import UnexpectedResponse
-from subusers_client.models import Introspection, NewSession
+from subusers_client.models import Introspection, NewSession, SessionInfo
 from subusers_client.requests import Request, client_headers, could_be_token, not_none, token_header
 from subusers_client.retries import Repeatable
 from subusers_client.role_models import AllowedResources, Because, CheckResult, ResourcePage, reference_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
     from subusers_client._sync.transport import Transport
     from subusers_client.role_models import Check, Resource
 
-CURRENT = "/v1/sessions/current"
+SESSIONS = "/v1/sessions"
+CURRENT = f"{SESSIONS}/current"
 ENDED = frozenset({"session-ended"})
+ENDED_OR_GONE = ENDED | {"session-not-found"}
 
 
 class Sessions:
@@ -129,6 +133,22 @@ class Sessions:
             repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would find the session ended
         )
         return decode(NewSession, (self._transport.send(request)).body)
+
+    def own_sessions(self, *, token: str) -> tuple[SessionInfo, ...]:
+        """Return the valid sessions of a token's sub-user, newest first. Raises `SessionEnded`."""
+        request = Request(method="GET", path=SESSIONS, headers=token_header(token))
+        return (page(self._transport, SessionInfo, request)).items
+
+    def end_own_session(self, *, token: str, session_id: UUID | str) -> None:
+        """End one session of a token's sub-user. Raises `SessionEnded`, or `NotFound` for a session of others."""
+        path = f"{SESSIONS}/{id_text(session_id)}"
+        self._transport.send(
+            Request(method="DELETE", path=path, headers=token_header(token), done_if_repeated=ENDED_OR_GONE)
+        )
+
+    def end_other_sessions(self, *, token: str) -> None:
+        """End all sessions of a token's sub-user but that of the token. Raises `SessionEnded`."""
+        self._transport.send(Request(method="DELETE", path=f"{SESSIONS}/others", headers=token_header(token)))
 
     def log_out(self, *, token: str) -> None:
         """End a session. Raises `SessionEnded` if it has ended already."""

@@ -1,0 +1,1 @@
+"""Ports about the devices of people."""
