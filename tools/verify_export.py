@@ -435,6 +435,7 @@ ACTIONS = {
     "RoleDeleted": "main_account.role_deleted",
     "RoleGranted": "sub_user.role_granted",
     "RoleRevoked": "sub_user.role_revoked",
+    "NewDeviceSignedIn": "person.new_device_signed_in",
     "UsageRecorded": "sub_user.usage_recorded",
     "WebhookCreated": "webhook.created",
     "WebhookDisabled": "webhook.disabled",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adapters.client_details import UserAgentAndGeoIpDescriber
 from adapters.cursor_cipher import AesCursorCipher
@@ -28,6 +28,7 @@ from adapters.postgres.tables.account_directory import PostgresAccountDirectory
 from adapters.postgres.tables.api_key_uses import ApiKeyUses
 from adapters.postgres.tables.api_keys import PostgresApiKeys, new_secret
 from adapters.postgres.tables.console_links import PostgresConsoleLinks
+from adapters.postgres.tables.devices import PostgresDevices
 from adapters.postgres.tables.idempotent_responses import PostgresIdempotentResponses
 from adapters.postgres.tables.legal_holds import PostgresLegalHolds
 from adapters.postgres.tables.mail_queue import PostgresMailQueue
@@ -54,6 +55,7 @@ from application.commands.usage import UsageReports
 from application.commands.webhooks import WebhookDisabling, WebhookRecorder, Webhooks
 from application.pagination_cursors import Cursors
 from application.repository import MainAccounts
+from application.sign_in.known_devices import KnownDevices
 from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.owner_sign_in import OwnerSessions
 from application.sign_in.sub_user_sign_in import SubUserSessions
@@ -244,17 +246,15 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     passwords = Argon2Passwords(max(1, settings.cores // settings.server_processes))
     common = (accounts, vault, keyed_hasher, passwords, clock)
     throttle = PostgresThrottle(database)
-    sub_user_sessions = SubUserSessions(
-        *common, sessions=store.sessions, directory=store.directory, throttle=throttle, clients=store.clients
-    )
-    owner_sessions = OwnerSessions(
-        *common,
-        sessions=store.sessions,
-        directory=store.directory,
-        throttle=throttle,
-        clients=store.clients,
-        links=PostgresConsoleLinks(database),
-    )
+    sign_in: dict[str, Any] = {
+        "sessions": store.sessions,
+        "directory": store.directory,
+        "throttle": throttle,
+        "clients": store.clients,
+        "devices": KnownDevices(PostgresDevices(database), keyed_hasher),
+    }
+    sub_user_sessions = SubUserSessions(*common, **sign_in)
+    owner_sessions = OwnerSessions(*common, **sign_in, links=PostgresConsoleLinks(database))
     webhook_recorder = WebhookRecorder(accounts, vault, clock)
     webhook_store = PostgresWebhooks(database, store.webhook_cipher, store.cursors)
     webhook_disabling = WebhookDisabling(webhook_recorder, webhook_store, clock)

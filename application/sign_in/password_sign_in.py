@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from application.ports.throttle import Admission, AttemptKeys, Throttle
     from application.ports.vault import PersonKey, Vault, VaultEntry
     from application.repository import MainAccounts, Outcome
+    from application.sign_in.known_devices import KnownDevices
     from application.sign_in.new_session import NewSession
     from domain.event_metadata import EventMetadata
     from domain.main_account import MainAccount
@@ -118,6 +119,7 @@ class PasswordSignIn(ABC):
     directory: AccountDirectory
     throttle: Throttle
     clients: ClientDescriber
+    devices: KnownDevices
 
     def __post_init__(self) -> None:
         self.throttling = LoginThrottling(self.throttle, self.clock)
@@ -162,7 +164,10 @@ class PasswordSignIn(ABC):
             new_session = identity.change_password(account, at, metadata)
             store_password = StorePassword.chosen(entry.person_id, new_hash, entry.credentials_version + 1)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, owner_key), at)
-            return new_session, [store_password, new_session.as_write(metadata), reset]
+            device_writes = self.devices.record_sign_in(
+                account, new_session, context, metadata, is_password_change=True
+            )
+            return new_session, [store_password, new_session.as_write(metadata), reset, *device_writes]
 
         return self.accounts.change(session.account_id, decide)
 
@@ -280,7 +285,8 @@ class PasswordSignIn(ABC):
             if account.version != verified_version:
                 self.checks.ensure_unchanged(entry)
             new_session = identity.log_in(account, at, metadata)
-            return new_session, [new_session.as_write(metadata), *rehash_writes]
+            device_writes = self.devices.record_sign_in(account, new_session, attempt.context, metadata)
+            return new_session, [new_session.as_write(metadata), *rehash_writes, *device_writes]
 
         return self.accounts.change(entry.account_id, decide, loaded=claimed.account)
 

@@ -53,6 +53,7 @@ from application.transactional_writes.sessions import (
     DeleteConsoleLink,
     LimitSessions,
     OpenSession,
+    RememberDevice,
 )
 from application.transactional_writes.webhooks import (
     AddWebhook,
@@ -91,6 +92,7 @@ __all__ = [
     "OpenSession",
     "PlaceLegalHold",
     "RecordApiKeyUse",
+    "RememberDevice",
     "RemoveAccountFromDirectory",
     "RemoveAccountWebhooks",
     "RemoveGrant",

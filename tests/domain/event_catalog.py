@@ -26,7 +26,7 @@ EVENT_CLASSES = {
 """Every event class of `domain/events/`, whether or not it is registered."""
 NOT_APPLIED = {
     *("SubUserLoginRefused", "SubUserLoggedOut", "PersonalDataErased"),
-    *("MainAccountLoggedIn", "MainAccountLoginRefused", "MainAccountLoggedOut"),
+    *("MainAccountLoggedIn", "MainAccountLoginRefused", "MainAccountLoggedOut", "NewDeviceSignedIn"),
 }
 """Events that `MainAccount` records without an `@event` method, because no decision depends on them."""
 NOT_IN_HISTORY_STATE = {"SubUserLoggedIn", "CredentialsMailed", "CredentialsMailFailed", "UsageThresholdReached"}

@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING
 
 from api.console.cookies import SESSION, delete_cookie, set_cookie
 from api.console.current_user import visitor
+from api.console.device_cookie import remember_device
 from api.http.authentication import service
 from application.errors import ServiceError, SessionEnded
 
 if TYPE_CHECKING:
+    from application.sign_in.new_session import NewSession
     from application.sign_in.password_sign_in import PasswordSignIn
 
 
-def begin_session(token: str) -> None:
+def begin_session(session: NewSession) -> None:
     """Store a new session's token in the browser, and end the browser's previous session (ASVS 7.2.4)."""
     with suppress(ServiceError):  # its token is overwritten anyway, and the session expires on its own
         _log_out()
-    set_cookie(SESSION, token)
+    replace_session(session)
 
 
-def replace_session(token: str) -> None:
+def replace_session(session: NewSession) -> None:
     """Store the token of a session whose opening already ended all others of the same person."""
-    set_cookie(SESSION, token)
+    set_cookie(SESSION, session.token)
+    remember_device(session.person_id)
 
 
 def end_session() -> None:

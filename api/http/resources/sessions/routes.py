@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
+    from application.command_context import CommandContext
     from application.commands.access_control.checks import CheckedSession
     from application.commands.resources import SubUserDetails
     from application.ports.sessions import Session
@@ -66,10 +68,9 @@ def log_in(body: dict[str, Any]) -> Response:
     """
     if api_key().limits.accounts is not None:
         require_account(service().find_account_id(body["account_email"]))
+    context = _context_with_device(body.pop("device_id"))
     with uniform_refusals() as on_verified:
-        outcome = service().commands.sub_user_sessions.log_in(
-            **body, context=command_context(), on_verified=on_verified
-        )
+        outcome = service().commands.sub_user_sessions.log_in(**body, context=context, on_verified=on_verified)
     return json_response(_opened(outcome.value), HTTPStatus.CREATED, position=outcome.position)
 
 
@@ -164,10 +165,10 @@ def change_own_password(body: dict[str, Any]) -> Response:
 
     All sessions of the sub-user end. The response has the token of a new session.
     """
-    token = session_token()
+    token, context = session_token(), _context_with_device(body["device_id"])
     with uniform_refusals() as on_verified:
         outcome = service().commands.sub_user_sessions.change_password(
-            token, body["current_password"], body["new_password"], command_context(), on_verified
+            token, body["current_password"], body["new_password"], context, on_verified
         )
     return json_response(_opened(outcome.value), position=outcome.position)
 
@@ -232,6 +233,11 @@ def end_other_sessions() -> Response:
     """End all of a sub-user's own sessions but the one of the request."""
     outcome = service().commands.sub_user_sessions.end_other_sessions(session_token(), command_context())
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+def _context_with_device(device_id: str | None) -> CommandContext:
+    """Return the context of this request, with the portal's id of the device, which is the same for every person."""
+    return replace(command_context(), device_id_of=None if device_id is None else lambda _: device_id)
 
 
 def _check_session(token: str, questions: Sequence[Question]) -> CheckedSession | None:

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_schema
 
 from api.http.fields.numbers import StrictBoolean
-from api.http.fields.texts import NewPassword, Password, SignInEmail, Text
+from api.http.fields.texts import ExactText, NewPassword, Password, SignInEmail, Text
 from api.http.fields.times import Time
 from api.http.resources.permissions.schemas import PermissionName, is_permission_name, is_resource_type
 from api.http.resources.roles.schemas import MAX_RESOURCE_ID_LENGTH, ResourceReference
@@ -20,6 +20,7 @@ from domain.access_decision import Missing
 MAX_TOKEN_LENGTH = 1000
 MAX_CHECKS = 100
 MAX_CHECK_ID_LENGTH = 100
+MAX_DEVICE_ID_LENGTH = 200
 CHECK_FIELDS, RESOURCE_FIELDS = {"id", "permission", "resource"}, {"type", "id"}
 ORDINARY_TEXT = re.compile(r"[\x21-\x7e]+")
 
@@ -30,6 +31,15 @@ class Login(Request):
     account_email = SignInEmail(required=True, validate=validate.Length(1, 1000))
     email = SignInEmail(required=True, validate=validate.Length(1, 1000))
     password = Password(required=True)
+    device_id = ExactText(
+        max_length=MAX_DEVICE_ID_LENGTH,
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "Your opaque id of the device, of which only a keyed hash is stored. "
+            "The sub-user is mailed when they log in from a device that is not known."
+        },
+    )
 
 
 class OpenedSessionAnswer(ResponseBody):
@@ -210,3 +220,9 @@ class OwnPassword(Request):
 
     current_password = Password(required=True)
     new_password = NewPassword(required=True)
+    device_id = ExactText(
+        max_length=MAX_DEVICE_ID_LENGTH,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Your opaque id of the device, as for a login."},
+    )
