@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import maxminddb
+from babel import Locale
 from ua_parser import parse
 
-from application.ports.devices.client_details import ClientDetails
+from application.ports.sign_in.client_details import ClientDetails
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,11 @@ class UserAgentAndGeoIpDescriber:
             country=country,
             city=city,
         )
+
+    def place_name(self, client: ClientDetails, language: str) -> str | None:
+        """Return the place of a client in words, such as "Milan, Italy"; None if it is unknown."""
+        country = Locale.parse(language).territories.get(client.country or "", client.country)
+        return ", ".join(name for name in (client.city, country) if name) or None
 
     def _place(self, ip: str | None) -> tuple[str | None, str | None]:
         if self._places is None or ip is None:

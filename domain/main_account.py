@@ -63,7 +63,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from domain.event_metadata import Ciphertext, EventMetadata, Via
+    from domain.link_purpose import LinkPurpose
     from domain.plan import Period, Resource, Usage
+    from domain.security_notice import SecurityNotice
 
 INITIAL_SUB_USER_LIMIT = 10
 """Maximum number of sub-users until support raises it (rule 8)."""
@@ -98,6 +100,7 @@ class MainAccount(Aggregate):
     SubUserLimitRaised = events.SubUserLimitRaised
     MainAccountPlanSet = events.MainAccountPlanSet
     UsageThresholdReached = events.UsageThresholdReached
+    PasswordResetPolicySet = events.PasswordResetPolicySet
     SubUserCreated = events.SubUserCreated
     SubUserDetailsChanged = events.SubUserDetailsChanged
     SubUserEmailChanged = events.SubUserEmailChanged
@@ -121,6 +124,11 @@ class MainAccount(Aggregate):
     RoleDeleted = events.RoleDeleted
     RoleGranted = events.RoleGranted
     RoleRevoked = events.RoleRevoked
+    PasswordResetRequested = events.PasswordResetRequested
+    PasswordResetForwarded = events.PasswordResetForwarded
+    LinkUsed = events.LinkUsed
+    NoticeMailed = events.NoticeMailed
+    NoticeMailFailed = events.NoticeMailFailed
     NewDeviceSignedIn = events.NewDeviceSignedIn
 
     def __init__(
@@ -146,6 +154,7 @@ class MainAccount(Aggregate):
         self.sub_users: dict[UUID, SubUser] = {}
         self.roles: dict[UUID, Role] = {}
         self.grant_counts: dict[UUID, Counter[UUID]] = {}
+        self.sub_user_password_reset = True
 
     # Commands: check the rules, then raise a refusal or record events
 
@@ -242,6 +251,12 @@ class MainAccount(Aggregate):
         self._ensure_open()
         if plan != self.plan:
             self._record(self.MainAccountPlanSet, at, metadata, **vars(plan))
+
+    def set_password_reset_policy(self, *, allowed: bool, at: datetime, metadata: EventMetadata) -> None:
+        """Allow or forbid sub-users to reset a forgotten password by mail. The same policy records nothing."""
+        self._ensure_open()
+        if allowed != self.sub_user_password_reset:
+            self._record(self.PasswordResetPolicySet, at, metadata, allowed=allowed)
 
     def record_reached_thresholds(self, period: Period, used: Usage, *, at: datetime, metadata: EventMetadata) -> None:
         """Record each threshold that the usage in a period of the plan has reached and that is not recorded yet.
@@ -413,14 +428,7 @@ class MainAccount(Aggregate):
         why = self.access_refusal(sub_user, at)
         if why is not None:
             raise refusals.LoginRefused(why)
-        self._record(
-            self.SubUserPasswordChanged,
-            at,
-            metadata,
-            sub_user_id=sub_user_id,
-            credentials=sub_user.credentials_version + 1,
-        )
-        self._unlock(sub_user, at, metadata)
+        self._record_chosen_password(sub_user, at, metadata)
         self._record(
             self.SubUserLoggedIn,
             at,
@@ -461,6 +469,63 @@ class MainAccount(Aggregate):
         if sub_user_id in self.sub_users:
             self._record(
                 self.CredentialsMailed if accepted else self.CredentialsMailFailed,
+                at,
+                metadata,
+                sub_user_id=sub_user_id,
+                notice=notice,
+                caused_by=caused_by,
+                reply=reply,
+            )
+
+    # Forgotten passwords, mailed links and security notices. A `sub_user_id` of None is the owner.
+
+    def request_password_reset(self, sub_user_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> bool:
+        """Record that someone asked for a link to reset a person's password. Return whether it is mailed to the person.
+
+        Record nothing for a person without access.
+        """
+        if self.person_refusal(sub_user_id, at) is not None:
+            return False
+        if sub_user_id is not None and not self.sub_user_password_reset:
+            self._record(self.PasswordResetForwarded, at, metadata, sub_user_id=sub_user_id)
+            return False
+        self._record(self.PasswordResetRequested, at, metadata, sub_user_id=sub_user_id)
+        return True
+
+    def choose_password_by_link(
+        self, sub_user_id: UUID | None, purpose: LinkPurpose, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Replace a person's password with one that they chose after following a link.
+
+        Raises `LoginRefused` if they have no access.
+        """
+        why = self.person_refusal(sub_user_id, at)
+        if why is not None:
+            raise refusals.LoginRefused(why)
+        self._record(self.LinkUsed, at, metadata, sub_user_id=sub_user_id, purpose=purpose)
+        if sub_user_id is None:
+            self.change_details(password_changed=True, at=at, metadata=metadata)
+        else:
+            self._record_chosen_password(self.sub_user(sub_user_id), at, metadata)
+
+    def record_notice_outcome(
+        self,
+        sub_user_id: UUID | None,
+        notice: SecurityNotice,
+        caused_by: int,
+        reply: Ciphertext,
+        *,
+        accepted: bool,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Record the outcome of a security notice. Record nothing if its recipient has been deleted since.
+
+        `caused_by` is the version of the event that requested the mail, `reply` the encrypted reply of the mail server.
+        """
+        if sub_user_id is None or sub_user_id in self.sub_users:
+            self._record(
+                self.NoticeMailed if accepted else self.NoticeMailFailed,
                 at,
                 metadata,
                 sub_user_id=sub_user_id,
@@ -611,6 +676,12 @@ class MainAccount(Aggregate):
             return "inactive"
         return "expired" if sub_user.has_expired(as_of) else None
 
+    def person_refusal(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
+        """Return the reason why a person, the owner if None, has no access at a time, or None if they have access."""
+        if sub_user_id is not None:
+            return self.access_refusal(self.sub_user(sub_user_id), as_of)
+        return "account_closed" if self.closed_at is not None else None
+
     def login_refusal(self, sub_user: SubUser, as_of: datetime) -> str | None:
         """Return the reason why a sub-user cannot log in at a time even with the right password, or None.
 
@@ -703,6 +774,17 @@ class MainAccount(Aggregate):
         )
         self._unlock(sub_user, at, metadata)
 
+    def _record_chosen_password(self, sub_user: SubUser, at: datetime, metadata: EventMetadata) -> None:
+        credentials_version = sub_user.credentials_version + 1
+        self._record(
+            self.SubUserPasswordChanged,
+            at,
+            metadata,
+            sub_user_id=sub_user.sub_user_id,
+            credentials=credentials_version,
+        )
+        self._unlock(sub_user, at, metadata)
+
     def _activate(self, sub_user: SubUser, edit: SubUserEdit, at: datetime, metadata: EventMetadata) -> None:
         is_first = not sub_user.was_activated
         has_new_password = edit.new_password or not is_first
@@ -746,6 +828,10 @@ class MainAccount(Aggregate):
     @event(events.MainAccountPlanSet)
     def _plan_set(self, included_minutes: int, included_tokens: int, period_start: date) -> None:
         self.plan = Plan(included_minutes, included_tokens, period_start)
+
+    @event(events.PasswordResetPolicySet)
+    def _password_reset_policy_set(self, allowed: bool) -> None:
+        self.sub_user_password_reset = allowed
 
     @event(events.UsageThresholdReached)
     def _usage_threshold_reached(self, resource: Resource, threshold: int, period_start: date, included: int) -> None:

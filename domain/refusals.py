@@ -173,6 +173,12 @@ class WebhookLimitReached(Refusal):
     code = "webhook-limit-reached"
 
 
+class LinkInvalid(Refusal):
+    """The link does not exist, has been used or replaced, or has expired."""
+
+    code = "link-invalid"
+
+
 class LoginRefused(Refusal):
     """The main account e-mail, the sub-user e-mail or the password is wrong, or access is not active.
 

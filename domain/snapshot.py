@@ -58,6 +58,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 "closed_at": aggregate.closed_at and aggregate.closed_at.isoformat(),
                 "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
                 "thresholds_told": sorted(map(_threshold_to_state, aggregate.notified_thresholds)),
+                "sub_user_password_reset": aggregate.sub_user_password_reset,
                 "recent_mails": [[at.isoformat(), str(recipient)] for at, recipient in aggregate.recent_mails],
                 "roles": [_role_to_state(role) for role in aggregate.roles.values()],
                 "grant_counts": {
@@ -93,6 +94,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         account.closed_at = _time(self.state["closed_at"])
         account.plan = _plan(self.state.get("plan"))  # missing in older snapshots
         account.notified_thresholds = frozenset(map(_threshold_from_state, self.state.get("thresholds_told", ())))
+        account.sub_user_password_reset = self.state.get("sub_user_password_reset", True)  # missing in older snapshots
         mails = self.state.get("recent_mails", ())  # missing in older snapshots
         account.recent_mails = tuple((datetime.fromisoformat(at), UUID(recipient)) for at, recipient in mails)
         issued = self.state.get(PASSWORDS_ISSUED, {})

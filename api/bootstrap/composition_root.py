@@ -22,13 +22,14 @@ from adapters.postgres.event_store.account_streams import PostgresAccountStreams
 from adapters.postgres.event_store.lineage import Lineage
 from adapters.postgres.event_store.mapper import EventMapper
 from adapters.postgres.maintenance.master_key_rotation import MasterKeyRotation
+from adapters.postgres.sign_in.console_links import PostgresConsoleLinks
+from adapters.postgres.sign_in.devices import PostgresDevices
+from adapters.postgres.sign_in.mailed_links import PostgresMailedLinks
 from adapters.postgres.signals import CHANNEL, Signals
 from adapters.postgres.tables import installation
 from adapters.postgres.tables.account_directory import PostgresAccountDirectory
 from adapters.postgres.tables.api_key_uses import ApiKeyUses
 from adapters.postgres.tables.api_keys import PostgresApiKeys, new_secret
-from adapters.postgres.tables.console_links import PostgresConsoleLinks
-from adapters.postgres.tables.devices import PostgresDevices
 from adapters.postgres.tables.idempotent_responses import PostgresIdempotentResponses
 from adapters.postgres.tables.legal_holds import PostgresLegalHolds
 from adapters.postgres.tables.mail_queue import PostgresMailQueue
@@ -58,8 +59,10 @@ from application.repository import MainAccounts
 from application.sign_in.known_devices import KnownDevices
 from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.owner_sign_in import OwnerSessions
+from application.sign_in.password_resets import PasswordResets
 from application.sign_in.sub_user_sign_in import SubUserSessions
 from application.workers.erasure import Erasures
+from application.workers.mail_composition import MailComposer, SignInUrls
 from application.workers.mailer import Mailer
 from application.workers.webhook_deliveries import WebhookDeliveries
 from domain.permission_catalogue import CATALOGUE_ID
@@ -95,7 +98,7 @@ if TYPE_CHECKING:
     from api.bootstrap.transports import Transports
     from application.commands.webhooks import Webhook
     from application.ports.clock import Clock
-    from application.ports.devices.client_details import ClientDescriber
+    from application.ports.sign_in.client_details import ClientDescriber
 
 
 __all__ = ["UnknownMasterKey", "build", "utc_now"]
@@ -161,6 +164,7 @@ def build(
         account_directory=store.directory,
         keyed_hasher=store.keyed_hasher,
         vault=store.vault,
+        clients=store.clients,
         commands=commands,
         queries=queries,
         workers=_workers(store, commands, queries, transports or build_transports(settings)),
@@ -268,6 +272,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         ),
         sub_user_sessions=sub_user_sessions,
         owner_sessions=owner_sessions,
+        password_resets=PasswordResets(sub_user_sessions, owner_sessions, PostgresMailedLinks(database)),
         activities=Activities(accounts, vault, clock),
         usage=UsageReports(accounts, vault, PostgresUsageCounts(database), clock),
         webhooks=Webhooks(
@@ -309,8 +314,16 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
         mail_queue,
         transports.mails,
         clock,
-        login_url=f"{settings.public_url}/login?as=sub-user",
-        mail_domain=settings.public_host,
+        MailComposer(
+            store.main_accounts,
+            store.vault,
+            mail_queue,
+            PostgresMailedLinks(store.database),
+            store.clients,
+            clock,
+            SignInUrls(settings.public_url),
+            settings.public_host,
+        ),
     )
     webhook_deliveries = WebhookDeliveries(
         commands.webhook_disabling,

@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from application.commands.webhooks import WebhookDisabling, Webhooks
     from application.ports.clock import Clock
     from application.ports.idempotent_responses import IdempotentResponses
+    from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.vault import PersonKey
     from application.repository import MainAccounts
     from application.sign_in.owner_sign_in import OwnerSessions
+    from application.sign_in.password_resets import PasswordResets
     from application.sign_in.sub_user_sign_in import SubUserSessions
     from application.workers.erasure import Erasures
     from application.workers.mailer import Mailer
@@ -74,6 +76,7 @@ class Commands:
     sub_users: SubUsers
     sub_user_sessions: SubUserSessions
     owner_sessions: OwnerSessions
+    password_resets: PasswordResets
     activities: Activities
     usage: UsageReports
     webhooks: Webhooks
@@ -142,6 +145,7 @@ class Service:
     account_directory: PostgresAccountDirectory
     keyed_hasher: HmacHasher
     vault: PostgresVault
+    clients: ClientDescriber
     commands: Commands
     queries: Queries
     workers: Workers

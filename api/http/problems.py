@@ -43,6 +43,7 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.CatalogueChanged: HTTPStatus.PRECONDITION_FAILED,
     refusals.RoleHasChanged: HTTPStatus.PRECONDITION_FAILED,
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
+    refusals.LinkInvalid: HTTPStatus.GONE,
     refusals.LoginRefused: HTTPStatus.UNAUTHORIZED,
 }
 """HTTP status of refusals. All others are 409: they conflict with the current state."""
@@ -55,6 +56,7 @@ TITLES = {
     HTTPStatus.METHOD_NOT_ALLOWED: "Method Not Allowed",
     HTTPStatus.NOT_ACCEPTABLE: "Not Acceptable",
     HTTPStatus.CONFLICT: "Conflict",
+    HTTPStatus.GONE: "Gone",
     HTTPStatus.PRECONDITION_FAILED: "Precondition Failed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Unsupported Media Type",

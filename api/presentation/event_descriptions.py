@@ -38,6 +38,8 @@ SENTENCE_DETAILS = (
     "threshold",
     "llm_tokens",
     "expires_at",
+    "purpose",
+    "notice",
 )
 """Names of the details that sentences have placeholders for."""
 
@@ -66,7 +68,7 @@ def _ended_session(row: AuditRow) -> str:
     return "all" if not row.details.get("session_id") else "one" if is_own else "by_other"
 
 
-def _person_kind(row: AuditRow) -> str:
+def _kind_of_person(row: AuditRow) -> str:
     return "owner" if row.sub_user_id is None else "sub_user"
 
 
@@ -88,10 +90,13 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "sub_user.logged_out": _ended_session,
     "sub_user.credentials_mailed": _mail_kind,
     "sub_user.credentials_mail_failed": _mail_kind,
-    "sub_user.personal_data_erased": _person_kind,
-    "person.new_device_signed_in": _person_kind,
+    "sub_user.personal_data_erased": _kind_of_person,
     "sub_user.role_granted": _scope_of_grant,
     "sub_user.role_revoked": _scope_of_grant,
+    "person.password_reset_requested": _kind_of_person,
+    "person.new_device_signed_in": _kind_of_person,
+    "person.notice_mailed": _kind_of_person,
+    "person.notice_mail_failed": _kind_of_person,
     "audit_log.read": lambda row: str(row.details["what"]),
 }
 """Functions that select the sentence for a row, by action; other actions have one sentence."""

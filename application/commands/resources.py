@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from application.ports.devices.client_details import ClientDescriber, ClientDetails
     from application.ports.sessions import Session
+    from application.ports.sign_in.client_details import ClientDescriber, ClientDetails
     from application.ports.vault import PersonKey
     from domain.assurance_level import AssuranceLevel
     from domain.event_metadata import Ciphertext
@@ -35,6 +35,7 @@ class AccountDetails:
     created_at: datetime
     closed_at: datetime | None
     external_id: str | None
+    sub_user_password_reset: bool
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         created_at=account.created_on,
         closed_at=account.closed_at,
         external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
+        sub_user_password_reset=account.sub_user_password_reset,
     )
 
 

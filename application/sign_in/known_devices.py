@@ -9,8 +9,8 @@ from application.transactional_writes import RememberDevice, TransactionalWrite
 
 if TYPE_CHECKING:
     from application.command_context import CommandContext
-    from application.ports.devices.devices import Devices
     from application.ports.keyed_hasher import KeyedHasher
+    from application.ports.sign_in.devices import Devices
     from application.sign_in.new_session import NewSession
     from domain.event_metadata import EventMetadata
     from domain.main_account import MainAccount

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from application.ports.devices.client_details import ClientDescriber
     from application.ports.sessions import Sessions
+    from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.vault import PersonKey
 
 

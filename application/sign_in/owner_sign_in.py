@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from application.command_context import CommandContext
-    from application.ports.console_links import ConsoleLinks
     from application.ports.keyed_hasher import KeyedHasher
+    from application.ports.sign_in.console_links import ConsoleLinks
     from application.ports.vault import PersonKey
     from application.repository import Outcome
     from domain.event_metadata import EventMetadata
@@ -125,7 +125,8 @@ class OwnerSessions(PasswordSignIn):
 
         return self.accounts.change(account_id, decide)
 
-    def _find_claimed(self, attempt: LoginAttempt) -> ClaimedIdentity:
-        account_id = self.directory.find_account_id(attempt.account_email_hash) or UNKNOWN_ID
+    def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:  # noqa: ARG002  # the owner's e-mail is that of the account
+        """Return the owner of the account with this e-mail."""
+        account_id = self.directory.find_account_id(account_email_hash) or UNKNOWN_ID
         entry = self.vault.entries([account_id]).get(account_id)
         return ClaimedIdentity(account_id, OwnerIdentity(entry)) if entry is not None else ClaimedIdentity()

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from application.commands.resources import SessionDetails
     from application.ports.account_directory import AccountDirectory
     from application.ports.clock import Clock
-    from application.ports.devices.client_details import ClientDescriber
     from application.ports.keyed_hasher import KeyedHasher
     from application.ports.passwords import Passwords
     from application.ports.sessions import Session, Sessions
+    from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.throttle import Admission, AttemptKeys, Throttle
     from application.ports.vault import PersonKey, Vault, VaultEntry
     from application.repository import MainAccounts, Outcome
@@ -232,8 +232,8 @@ class PasswordSignIn(ABC):
         return self.accounts.change(session.account_id, decide)
 
     @abstractmethod
-    def _find_claimed(self, attempt: LoginAttempt) -> ClaimedIdentity:
-        """Return the identity that an attempt names, after the same number of round trips in all cases."""
+    def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:
+        """Return the person with an e-mail, after the same number of round trips in all cases."""
 
     def _log_in(self, attempt: LoginAttempt, on_verified: Callable[[], None]) -> Outcome[NewSession]:
         """Verify a password and open a session, or count and record a refusal.
@@ -245,7 +245,7 @@ class PasswordSignIn(ABC):
             admission = self.throttling.reserve(attempt.keys)
             claimed = ClaimedIdentity()
             try:
-                claimed = self._find_claimed(attempt)
+                claimed = self.find_claimed(attempt.account_email_hash, attempt.email)
                 password_hash = claimed.identity.entry.password_hash if claimed.identity else None
                 is_right = self.passwords.verify(password_hash, attempt.password)
                 on_verified()

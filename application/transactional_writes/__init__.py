@@ -32,6 +32,7 @@ from application.transactional_writes.credentials import (
     StorePassword,
 )
 from application.transactional_writes.data_keys import EraseDataKey, PlaceLegalHold, StoreDataKey
+from application.transactional_writes.links import DeleteLinks, ForgetMailedSecret, StoreLink
 from application.transactional_writes.mails import FinishMail
 from application.transactional_writes.responses import StoreIdempotentResponse
 from application.transactional_writes.roles import (
@@ -79,6 +80,7 @@ __all__ = [
     "ClosePersonSessions",
     "CloseSession",
     "DeleteConsoleLink",
+    "DeleteLinks",
     "DisableWebhook",
     "EnableWebhook",
     "EraseDataKey",
@@ -86,6 +88,7 @@ __all__ = [
     "ForgetAccountPasswords",
     "ForgetFailedAttempts",
     "ForgetMailedPassword",
+    "ForgetMailedSecret",
     "LimitSessions",
     "LockPermissionCatalogue",
     "MoveAttemptExemption",
@@ -116,6 +119,7 @@ __all__ = [
     "SetWebhookVersion",
     "StoreDataKey",
     "StoreIdempotentResponse",
+    "StoreLink",
     "StorePassword",
     "TransactionalWrite",
 ]

@@ -24,8 +24,16 @@ from domain.events.main_account import (
     MainAccountLoginRefused,
     MainAccountPlanSet,
     MainAccountRegistered,
+    PasswordResetPolicySet,
     SubUserLimitRaised,
     UsageThresholdReached,
+)
+from domain.events.notice import (
+    LinkUsed,
+    NoticeMailed,
+    NoticeMailFailed,
+    PasswordResetForwarded,
+    PasswordResetRequested,
 )
 from domain.events.permission_catalogue import PermissionCatalogueEvent, PermissionCatalogueSet
 from domain.events.reported import ReportedEvent, SubUserActivityRecorded, UsageRecorded

@@ -177,6 +177,7 @@ def _registered(event: AccountEvent) -> Row:
         "created_at": event.state["timestamp"],
         "closed_at": None,
         "external_id": event.state.get("external_id"),
+        "sub_user_password_reset": True,
     }
 
 
@@ -202,6 +203,10 @@ def _erase_owner(account: Row, event: AccountEvent) -> None:
 
 def _raise_limit(account: Row, event: AccountEvent) -> None:
     account["sub_user_limit"] = event.state["sub_user_limit"]
+
+
+def _set_password_reset_policy(account: Row, event: AccountEvent) -> None:
+    account["sub_user_password_reset"] = event.state["allowed"]
 
 
 def _created(event: AccountEvent) -> SubUser:
@@ -277,6 +282,7 @@ ON_ACCOUNTS: dict[str, Callable[[Row, AccountEvent], None]] = {
     events.MainAccountExternalIdSet.TOPIC: _set_external_id,
     events.MainAccountClosed.TOPIC: _close,
     events.SubUserLimitRaised.TOPIC: _raise_limit,
+    events.PasswordResetPolicySet.TOPIC: _set_password_reset_policy,
     events.PersonalDataErased.TOPIC: _erase_owner,
 }
 ON_SUB_USERS: dict[str, Callable[[SubUser, AccountEvent], SubUser]] = {

@@ -10,7 +10,7 @@ from maxminddb import InvalidDatabaseError
 
 from adapters.client_details import UserAgentAndGeoIpDescriber
 from api.http.authentication import MAX_USER_AGENT_LENGTH
-from application.ports.devices.client_details import ClientDetails
+from application.ports.sign_in.client_details import ClientDetails
 from tests.geoip import MILAN, write_geoip_database
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from application.commands.accounts import AccountChanges
 from domain.refusals import LoginRefused
-from tests.builders import PORTAL, Company
+from tests.builders import PORTAL, Company, deliver_mails, event_types, plain_text
 from tests.postgres import fetch
 from tests.table_contents import contents, tables_containing
 from tests.waiting import run_concurrently
@@ -120,6 +121,34 @@ def test_concurrent_sign_ins_from_a_new_device_are_told_once(company: Company, s
     assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     assert new_devices(company, sub_user.sub_user_id) == 1
     assert devices_of(company.service, sub_user.sub_user_id) == 1
+
+
+@pytest.mark.parametrize(("language", "subject"), [("en", "New device"), ("it", "Nuovo dispositivo")])
+def test_new_device_is_told_by_mail(company: Company, sub_user: SubUserHandle, language: str, subject: str) -> None:
+    """When, from where and with what, and what to do. Nothing is mailed for a known device."""
+    service = company.service
+    service.commands.accounts.change(company.account_id, AccountChanges(language=language), PORTAL)
+    mails_before = len(deliver_mails(service))
+    firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    for _ in range(2):
+        sub_user.log_in(context=replace(from_device(LAPTOP), ip="192.0.2.44", user_agent=firefox))
+    (mail,) = deliver_mails(service)[mails_before:]
+    text = plain_text(mail)
+    assert mail["To"].addresses[0].addr_spec == sub_user.email
+    assert mail["Subject"].startswith(subject)
+    assert "Firefox · Windows" in text
+    assert "192.0.2.44" in text
+    assert "/login?as=sub-user" in text
+    assert company.email in text
+    assert event_types(company)[-1] == "NoticeMailed"
+
+
+def test_owner_is_told_of_a_new_device(company: Company) -> None:
+    owners = company.service.commands.owner_sessions
+    owners.log_in_by_link(owners.create_link(company.account_id), from_device(LAPTOP))
+    (mail,) = deliver_mails(company.service)
+    assert mail["To"].addresses[0].addr_spec == company.email
+    assert "as the owner of the Winds & Waves account" in plain_text(mail).replace("\n", " ")
 
 
 def test_no_table_has_a_device_id(company: Company, sub_user: SubUserHandle) -> None:

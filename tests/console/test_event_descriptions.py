@@ -18,7 +18,9 @@ from application.commands.webhooks import DisableReason
 from application.transparency.export_claims import NON_DETAIL_FIELDS
 from domain import events
 from domain.event_metadata import ActorType, ReadTarget, Via
+from domain.link_purpose import LinkPurpose
 from domain.plan import Resource
+from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "person.new_device_signed_in": {"owner", "sub_user"},
     "sub_user.role_granted": {"everything", "everything_until", "resource", "resource_until"},
     "sub_user.role_revoked": {"everything", "resource"},
+    **{
+        action: {"owner", "sub_user"}
+        for action in ("person.password_reset_requested", "person.notice_mailed", "person.notice_mail_failed")
+    },
     "audit_log.read": set(ReadTarget),
 }
 """Variants of the actions that have several sentences."""
@@ -94,7 +100,8 @@ def test_every_event_detail_has_a_label(language: str) -> None:
 
 @for_each_language
 def test_every_enumerated_value_is_translated(language: str) -> None:
-    assert keys_below(language, "actions.value.notice") == set(Notice)
+    assert keys_below(language, "actions.value.notice") == {*Notice, *SecurityNotice}
+    assert keys_below(language, "actions.value.purpose") == set(LinkPurpose)
     assert keys_below(language, "actions.value.via") == set(Via)
     assert keys_below(language, "actions.value.resource") == set(Resource)
     assert keys_below(language, "actions.value.what") == set(ReadTarget)

@@ -17,7 +17,9 @@ from eventsourcing.utils import resolve_topic
 
 from domain import events
 from domain.event_metadata import ActorType, Ciphertext, ReadTarget, Via
+from domain.link_purpose import LinkPurpose
 from domain.plan import Resource
+from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
@@ -606,6 +608,85 @@ HISTORY = [
         version=40,
     ),
     PinnedEvent(
+        events.PasswordResetPolicySet,
+        "PasswordResetPolicySet",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"allowed":false}'
+        ),
+        {**OWNER_METADATA, "allowed": False},
+        version=41,
+    ),
+    PinnedEvent(
+        events.PasswordResetRequested,
+        "PasswordResetRequested",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
+        ),
+        {**ANONYMOUS_METADATA, "sub_user_id": SUB_USER},
+        version=42,
+    ),
+    PinnedEvent(
+        events.PasswordResetRequested,
+        "PasswordResetRequested",
+        ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw"}'),
+        {**ANONYMOUS_METADATA, "sub_user_id": None},
+        version=43,
+    ),
+    PinnedEvent(
+        events.PasswordResetForwarded,
+        "PasswordResetForwarded",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
+        ),
+        {**ANONYMOUS_METADATA, "sub_user_id": SUB_USER},
+        version=44,
+    ),
+    PinnedEvent(
+        events.LinkUsed,
+        "LinkUsed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"sub_user","actor_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","purpose":"password_reset"}'
+        ),
+        {**SUB_USER_METADATA, "sub_user_id": SUB_USER, "purpose": LinkPurpose.PASSWORD_RESET},
+        version=45,
+    ),
+    PinnedEvent(
+        events.NoticeMailed,
+        "NoticeMailed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system","actor_id":"mailer",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","notice":"password_reset","caused_by":41,"reply":"c2VhbGVkIHJlcGx5"}'
+        ),
+        {
+            **SYSTEM_METADATA,
+            "sub_user_id": SUB_USER,
+            "notice": SecurityNotice.PASSWORD_RESET,
+            "caused_by": 41,
+            "reply": Ciphertext("c2VhbGVkIHJlcGx5"),
+        },
+        version=46,
+    ),
+    PinnedEvent(
+        events.NoticeMailFailed,
+        "NoticeMailFailed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system","actor_id":"mailer",'
+            '"notice":"password_reset","caused_by":42,"reply":"c2VhbGVkIHJlcGx5"}'
+        ),
+        {
+            **SYSTEM_METADATA,
+            "sub_user_id": None,
+            "notice": SecurityNotice.PASSWORD_RESET,
+            "caused_by": 42,
+            "reply": Ciphertext("c2VhbGVkIHJlcGx5"),
+        },
+        version=47,
+    ),
+    PinnedEvent(
         events.NewDeviceSignedIn,
         "NewDeviceSignedIn",
         (
@@ -613,7 +694,7 @@ HISTORY = [
             '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
         ),
         {**OWNER_METADATA, "sub_user_id": None, "session_id": SESSION},
-        version=41,
+        version=48,
     ),
 ]
 

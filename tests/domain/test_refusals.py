@@ -33,6 +33,7 @@ CODES = {
     "GrantLimitReached": "grant-limit-reached",
     "WebhookNotFound": "webhook-not-found",
     "WebhookLimitReached": "webhook-limit-reached",
+    "LinkInvalid": "link-invalid",
     "LoginRefused": "login-refused",
 }
 """Part of the public interface: clients distinguish refusals by code."""

@@ -36,6 +36,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "email": "grace@company.example",
         "password": "the password from the mail",
     },
+    "NewPasswordReset": {"account_email": "owner@company.example", "email": "grace@company.example"},
+    "PasswordResetAnswer": {"link_lifetime_seconds": 1800},
+    "ChosenPassword": {"token": "the last part of the link", "new_password": "a phrase that nobody knew"},
     "Introspection": {
         "token": "the token of the session",
         "permission": "assistants",
@@ -142,6 +145,7 @@ ACCOUNT = {
     "created_at": NOW,
     "closed_at": None,
     "external_id": "customer-42",
+    "sub_user_password_reset": True,
 }
 SESSION = {
     "session_id": SESSION_ID,

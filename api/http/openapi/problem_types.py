@@ -23,6 +23,7 @@ PROBLEM_CODES = (
     "internal-error",
     "invalid-input",
     "limit-not-raised",
+    "link-invalid",
     "login-refused",
     "malformed-body",
     "master-key-missing",

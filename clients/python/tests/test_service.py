@@ -121,7 +121,7 @@ def test_accounts(caller: Any, client: Any, account: Any, service: Any) -> None:
 
 def require_sessions_end(caller: Any, portal: Any, her: dict[str, Any], login: dict[str, Any], token: str) -> None:
     """End sessions of a sub-user one by one, then all but that of a token, then all."""
-    others = [caller.call(portal.sessions.log_in(**login, client_ip=IP)) for _ in range(3)]
+    others = [caller.call(portal.sessions.log_in(**login, client_ip=IP, device_id="a laptop")) for _ in range(3)]
     listed = caller.call(portal.sessions.own_sessions(token=token))
     assert [session.current for session in listed] == [False, False, False, True]
     assert listed[0].assurance_level == "password"

@@ -12,6 +12,7 @@ WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WH
     deleted_sessions AS (DELETE FROM sessions WHERE person_id = %(person_id)s),
     deleted_devices AS (DELETE FROM devices WHERE person_id = %(person_id)s),
     deleted_hold AS (DELETE FROM legal_holds WHERE person_id = %(person_id)s),
+    deleted_links AS (DELETE FROM mailed_links WHERE person_id = %(person_id)s),
     deleted_rows AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s),
     erased_names AS (
         UPDATE account_view SET email = '[erased]', company_name = '[erased]', external_id = NULL
@@ -83,6 +84,22 @@ ON CONFLICT (person_id, device_hash) DO UPDATE SET last_used_at = greatest(devic
 -- name: DeleteConsoleLink
 -- Delete a used console link. A concurrent request that uses the same link is decided again and no longer finds it.
 DELETE FROM console_links WHERE link_hash = %(link_hash)s
+
+-- name: StoreLink
+-- Insert or replace a person's link for a purpose. Only the hash of its secret stays after it was mailed.
+INSERT INTO mailed_links (link_hash, purpose, account_id, person_id, caused_by, expires_at, encrypted_secret)
+VALUES (%(link_hash)s, %(purpose)s, %(account_id)s, %(person_id)s, %(caused_by)s, %(expires_at)s, %(encrypted_secret)s)
+ON CONFLICT (person_id, purpose) DO UPDATE
+SET link_hash = excluded.link_hash, caused_by = excluded.caused_by, expires_at = excluded.expires_at,
+    encrypted_secret = excluded.encrypted_secret
+
+-- name: DeleteLinks
+-- Delete a person's links for some purposes. A concurrent request that uses one is decided again and no longer finds it.
+DELETE FROM mailed_links WHERE person_id = %(person_id)s AND purpose = ANY(%(purposes)s::text[])
+
+-- name: ForgetMailedSecret
+-- Delete the secret of a link whose mail was sent or abandoned.
+UPDATE mailed_links SET encrypted_secret = NULL WHERE account_id = %(account_id)s AND caused_by = %(caused_by)s
 
 -- name: AddAccountToDirectory
 -- Register an account's e-mail and external id. A second account with the same e-mail violates

@@ -23,6 +23,11 @@ DELETE FROM console_links WHERE link_hash IN (
 DELETE FROM devices WHERE (person_id, device_hash) IN (
     SELECT person_id, device_hash FROM devices WHERE last_used_at < %(now)s - interval '400 days' LIMIT 5000)
 
+-- name: mailed_links
+-- Expired links.
+DELETE FROM mailed_links WHERE link_hash IN (
+    SELECT link_hash FROM mailed_links WHERE expires_at <= %(now)s LIMIT 5000)
+
 -- name: throttle
 -- Failed attempts, 30 days after the last one.
 DELETE FROM throttle WHERE key IN (

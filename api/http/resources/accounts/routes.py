@@ -96,7 +96,7 @@ def get_account(account_id: UUID) -> Response:
     response_headers=(RECORDED_POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
-    """Change a main account's e-mail, company name, language, password or external id."""
+    """Change a main account's details, or whether its sub-users may reset a forgotten password by mail."""
     changes = AccountChanges(**body, changes_external_id="external_id" in body)
     outcome = service().commands.accounts.change(account_id, changes, command_context(account_id))
     return json_response(ACCOUNT.to_json(outcome.value), position=outcome.position)

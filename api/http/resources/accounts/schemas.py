@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api.http.fields.numbers import StrictInteger
+from api.http.fields.numbers import StrictBoolean, StrictInteger
 from api.http.fields.texts import Email, NewPassword, Text
 from api.http.fields.times import Time
 from api.http.response_bodies import ResponseBody
@@ -15,6 +15,7 @@ from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 LANGUAGES = ("en", "it")
 MAX_SUB_USER_LIMIT = 10_000
 MAX_EXTERNAL_ID_LENGTH = 200
+PASSWORD_RESET_POLICY = "Whether sub-users may reset a forgotten password by mail."
 
 
 def _external_id(**options: Any) -> Text:
@@ -40,6 +41,7 @@ class AccountPatch(Request):
     language = fields.String(validate=validate.OneOf(LANGUAGES))
     password = NewPassword()
     external_id = _external_id(allow_none=True)
+    sub_user_password_reset = StrictBoolean(metadata={"description": PASSWORD_RESET_POLICY})
 
 
 class AccountListQuery(Paging):
@@ -63,6 +65,7 @@ class AccountAnswer(ResponseBody):
     external_id = fields.String(
         required=True, allow_none=True, metadata={"description": "The portal's own id of the account."}
     )
+    sub_user_password_reset = fields.Boolean(required=True, metadata={"description": PASSWORD_RESET_POLICY})
 
 
 class AccountListAnswer(ResponseBody):

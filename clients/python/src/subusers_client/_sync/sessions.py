@@ -40,15 +40,17 @@ class Sessions:
         password: str,
         client_ip: str | None,
         client_user_agent: str | None = None,
+        device_id: str | None = None,
     ) -> NewSession:
         """Log a sub-user in. Raises `LoginRefused`, or `TooManyRequests` while logins are throttled.
 
-        `client_ip` is the address of the browser, for throttling. Without it, all logins count as one client.
+        `client_ip` is the address of the browser, for throttling. Without it, all logins count as one client. The
+        sub-user is mailed about the first login with a `device_id`, your own id of their device.
         """
         request = Request(
             method="POST",
             path="/v1/sessions",
-            body=encode({"account_email": account_email, "email": email, "password": password}),
+            body=encode(not_none(account_email=account_email, email=email, password=password, device_id=device_id)),
             headers=client_headers(client_ip, client_user_agent),
         )
         return decode(NewSession, (self._transport.send(request)).body)
@@ -120,7 +122,9 @@ class Sessions:
         )
         return decode(ResourcePage, (self._transport.send(request)).body)
 
-    def change_password(self, *, token: str, current_password: str, new_password: str) -> NewSession:
+    def change_password(
+        self, *, token: str, current_password: str, new_password: str, device_id: str | None = None
+    ) -> NewSession:
         """Replace the sub-user's password, and return a new session: all earlier ones end.
 
         Raises `InvalidRequest` with `errors["current_password"]` if that is wrong.
@@ -128,7 +132,7 @@ class Sessions:
         request = Request(
             method="PUT",
             path=f"{CURRENT}/password",
-            body=encode({"current_password": current_password, "new_password": new_password}),
+            body=encode(not_none(current_password=current_password, new_password=new_password, device_id=device_id)),
             headers=token_header(token),
             repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would find the session ended
         )

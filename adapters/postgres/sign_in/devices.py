@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from eventsourcing.postgres import PostgresDatastore
 
-SQL = statements("adapters.postgres.tables", "devices")
+SQL = statements("adapters.postgres.sign_in", "devices")
 
 
 class PostgresDevices:

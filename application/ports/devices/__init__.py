@@ -1,1 +1,0 @@
-"""Ports about the devices of people."""
