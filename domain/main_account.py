@@ -551,7 +551,7 @@ class MainAccount(Aggregate):
             role_id=role.role_id,
             name=role.name,
             description=role.description,
-            permissions=" ".join(sorted(role.permissions)),
+            permissions=_permission_names(role.permissions),
         )
 
     def change_role(
@@ -579,14 +579,13 @@ class MainAccount(Aggregate):
                 role_id=role_id,
                 name=name,
                 description=description,
-                permissions=None if new_permissions is None else " ".join(sorted(new_permissions)),
+                permissions=None if new_permissions is None else _permission_names(new_permissions),
             )
 
     def withdraw_permissions(self, names: AbstractSet[str], *, at: datetime, metadata: EventMetadata) -> None:
         """Remove permissions from all roles that have them, because the catalogue no longer lets roles have them."""
         for role in list(self.roles.values()):
             if not role.permissions.isdisjoint(names):
-                permissions = " ".join(sorted(role.permissions - names))
                 self._record(
                     self.RoleChanged,
                     at,
@@ -594,7 +593,7 @@ class MainAccount(Aggregate):
                     role_id=role.role_id,
                     name=None,
                     description=None,
-                    permissions=permissions,
+                    permissions=_permission_names(role.permissions - names),
                 )
 
     def delete_role(self, role_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
@@ -619,11 +618,7 @@ class MainAccount(Aggregate):
             self.RoleGranted,
             at,
             metadata,
-            sub_user_id=grant.sub_user_id,
-            grant_id=grant.grant_id,
-            role_id=grant.role_id,
-            resource_type=grant.resource.type if grant.resource is not None else None,
-            resource_id=grant.resource.id if grant.resource is not None else None,
+            **_grant_fields(grant),
             resource_label=resource_label,
             expires_at=grant.expires_at,
         )
@@ -636,11 +631,7 @@ class MainAccount(Aggregate):
             self.RoleRevoked,
             at,
             metadata,
-            sub_user_id=grant.sub_user_id,
-            grant_id=grant.grant_id,
-            role_id=grant.role_id,
-            resource_type=grant.resource.type if grant.resource is not None else None,
-            resource_id=grant.resource.id if grant.resource is not None else None,
+            **_grant_fields(grant),
         )
 
     # Queries, and checks that record nothing
@@ -980,6 +971,22 @@ class MainAccount(Aggregate):
             "_pending_events": list(self.pending_events),
         }
         return copy
+
+
+def _grant_fields(grant: Grant) -> dict[str, Any]:
+    """Return the fields of events that say what a grant gives, and to whom."""
+    return {
+        "sub_user_id": grant.sub_user_id,
+        "grant_id": grant.grant_id,
+        "role_id": grant.role_id,
+        "resource_type": grant.resource.type if grant.resource is not None else None,
+        "resource_id": grant.resource.id if grant.resource is not None else None,
+    }
+
+
+def _permission_names(permissions: AbstractSet[str]) -> str:
+    """Return the names of permissions as events have them."""
+    return " ".join(sorted(permissions))
 
 
 def _should_record_failure(failures: int) -> bool:
