@@ -13,6 +13,7 @@ from api.http.authentication import (
     require_account,
     service,
 )
+from api.http.metrics import count_decisions
 from api.http.problems import unprocessable
 from api.http.refusal_timing import uniform_refusals
 from api.http.resources.sessions.opened_sessions import opened_session
@@ -94,6 +95,8 @@ def introspect_session(body: dict[str, Any]) -> Response:
     if body["permission"] is not None:
         questions.append(Question(body["permission"], _resource(body["resource"])))
     checked = _check_session(body["token"], questions)
+    if checked is not None:
+        count_decisions(checked.decisions)
     _require_known_permission(body["permission"], checked)
     holder = _find_holder(checked.session) if checked is not None and body["profile"] else None
     state: dict[str, Any] = {"active": False}
