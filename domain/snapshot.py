@@ -13,7 +13,7 @@ from eventsourcing.utils import register_topic, resolve_topic
 
 from domain.plan import Plan, Resource, Threshold
 from domain.roles import OPERATOR, Role
-from domain.sub_user import CredentialsMailState, SubUser
+from domain.sub_user import CredentialsKind, CredentialsMailState, SubUser
 
 if TYPE_CHECKING:
     from domain.main_account import MainAccount
@@ -24,6 +24,9 @@ TIME_FIELDS = tuple(field.name for field in fields(SubUser) if "datetime" in str
 PASSWORDS_ISSUED = "passwords_issued"
 """Key of `SubUser.password_issued_at` by sub-user. It is outside `sub_users`, because earlier releases pass all that a
 sub-user has there to a constructor that does not know this field."""
+
+INVITED = "invited"
+"""Key of the sub-users whose `SubUser.credentials_kind` is a link, outside `sub_users` for the same reason."""
 
 CREDENTIALS_VERSION = "credentials"
 """Key of `SubUser.credentials_version` in a snapshot."""
@@ -71,6 +74,11 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                     str(sub_user.sub_user_id): sub_user.password_issued_at and sub_user.password_issued_at.isoformat()
                     for sub_user in aggregate.sub_users.values()
                 },
+                INVITED: [
+                    str(sub_user.sub_user_id)
+                    for sub_user in aggregate.sub_users.values()
+                    if sub_user.credentials_kind == CredentialsKind.LINK
+                ],
             },
         )
 
@@ -98,8 +106,17 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         mails = self.state.get("recent_mails", ())  # missing in older snapshots
         account.recent_mails = tuple((datetime.fromisoformat(at), UUID(recipient)) for at, recipient in mails)
         issued = self.state.get(PASSWORDS_ISSUED, {})
+        invited = frozenset(self.state.get(INVITED, ()))  # missing in older snapshots
         sub_users = [
-            _from_state({**state, "password_issued_at": issued.get(state["sub_user_id"])})
+            _from_state(
+                {
+                    **state,
+                    "password_issued_at": issued.get(state["sub_user_id"]),
+                    "credentials_kind": CredentialsKind.LINK
+                    if state["sub_user_id"] in invited
+                    else CredentialsKind.PASSWORD,
+                }
+            )
             for state in self.state["sub_users"]
         ]
         account.sub_users = {sub_user.sub_user_id: sub_user for sub_user in sub_users}
@@ -115,6 +132,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
 def _to_state(sub_user: SubUser) -> dict[str, Any]:
     state = {name: value for name, value in asdict(sub_user).items() if value is not None}
     state.pop("password_issued_at", None)
+    state.pop("credentials_kind")
     state[CREDENTIALS_VERSION] = state.pop("credentials_version")
     times = {name: state[name].isoformat() for name in TIME_FIELDS if name in state}
     return {**state, **times, "sub_user_id": str(sub_user.sub_user_id)}

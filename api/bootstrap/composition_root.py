@@ -308,7 +308,9 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
             mail_queue,
             PostgresMailedLinks(store.database),
             clock,
-            SignInUrls(settings.public_url),
+            SignInUrls.of_portal(settings.sign_in_url)
+            if settings.sign_in_url is not None
+            else SignInUrls.of_console(settings.public_url),
             settings.public_host,
         ),
     )

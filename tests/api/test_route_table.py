@@ -63,6 +63,7 @@ SCOPES_BY_ROUTE = {
     "POST /v1/sessions/introspect": {"portal"},
     "POST /v1/password-resets": {"portal"},
     "POST /v1/password-resets/complete": {"portal"},
+    "POST /v1/invitations/complete": {"portal"},
     "POST /oauth2/introspect": {"portal"},
     "POST /v1/webhooks/{webhook_id}/test": {"portal", "analytics"},
     "GET /v1/api-keys/current": {"portal", "support", "auditor", "analytics"},

@@ -77,7 +77,7 @@ def mailer_for(service: Service, transport: MailTransport) -> Mailer:
             PostgresMailQueue(service.database),
             PostgresMailedLinks(service.database),
             service.clock,
-            SignInUrls("https://portal.example"),
+            SignInUrls.of_console("https://portal.example"),
             "portal.example",
         ),
     )

@@ -76,7 +76,7 @@ def nested_fields(event_class: type) -> set[str]:
     ("enum", "stored"),
     [
         (ActorType, "main_account sub_user support system anonymous auditor"),
-        (Notice, "none activation reactivation send_again reset password_changed email_changed"),
+        (Notice, "none activation reactivation send_again reset password_changed email_changed invitation"),
         (CredentialsMailState, "none pending sent failed"),
         (Via, "password link"),
         (Resource, "conversation_ms llm_tokens"),

@@ -31,7 +31,7 @@ from application.ports.broker import CONTENT_TYPE
 from domain.access_decision import Missing
 from domain.event_metadata import ActorType
 from domain.roles import BUILT_IN_ROLES
-from domain.sub_user import CredentialsMailState
+from domain.sub_user import CredentialsKind, CredentialsMailState
 from projections.feed.event_catalog import BY_TYPE, CATALOG, Envelopes
 from projections.sub_users.queries import Sort
 from projections.usage.queries import VISIBILITIES
@@ -137,6 +137,7 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "ActorType": tuple(ActorType),
     "AccessRefusal": ("account_closed", "locked", "inactive", "expired", "temporary_password_expired"),
     "ApiKeyScope": tuple(Scope),
+    "CredentialsKind": tuple(CredentialsKind),
     "CredentialsMailState": tuple(CredentialsMailState),
     "EventType": tuple(BY_TYPE),
     "ExportFormat": tuple(ExportFormat),
