@@ -37,6 +37,7 @@ from api.http.resources.permissions.routes import routes as permissions
 from api.http.resources.personal_data.routes import routes as personal_data
 from api.http.resources.proofs.routes import routes as proofs
 from api.http.resources.roles.routes import routes as roles
+from api.http.resources.second_factors.routes import routes as second_factors
 from api.http.resources.sessions.routes import routes as sessions
 from api.http.resources.sub_users.routes import routes as sub_users
 from api.http.resources.usage.routes import routes as usage
@@ -69,6 +70,7 @@ RESOURCES = (
     sessions,
     password_resets,
     invitations,
+    second_factors,
     roles,
     access,
     permissions,

@@ -31,6 +31,10 @@ Failed logins: the first 5 in a row are recorded, then those whose number is a p
 sub-user. A lock refuses nothing here. It means that the throttle of logins (docs/security.md) admits only one attempt
 an hour from networks that the sub-user has not used lately. A login or new credentials end the lock.
 
+Second factors: a person has at most 10. Whoever has one needs it for a session with full rights, and everybody does in
+an account with the policy `required`. A second factor is added or removed with a session that proved one, if the person
+has any.
+
 Legal hold: if the service has an erasure delay (`SUBUSERS_ERASURE_DELAY`), every deletion of a sub-user places a legal
 hold on their personal data. It is erased when the delay is over, instead of at once.
 
@@ -54,11 +58,12 @@ from eventsourcing.domain import Aggregate, event
 from domain import events, refusals
 from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
+from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
 from domain.snapshot import MainAccountSnapshot
 from domain.sub_user import CredentialsKind, CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import date, datetime
     from uuid import UUID
@@ -66,6 +71,7 @@ if TYPE_CHECKING:
     from domain.event_metadata import Ciphertext, EventMetadata, Via
     from domain.link_purpose import LinkPurpose
     from domain.plan import Period, Resource, Usage
+    from domain.second_factor import VerificationMethod
     from domain.security_notice import SecurityNotice
 
 INITIAL_SUB_USER_LIMIT = 10
@@ -130,6 +136,13 @@ class MainAccount(Aggregate):
     LinkUsed = events.LinkUsed
     NoticeMailed = events.NoticeMailed
     NoticeMailFailed = events.NoticeMailFailed
+    SecondFactorAdded = events.SecondFactorAdded
+    SecondFactorRemoved = events.SecondFactorRemoved
+    SecondFactorsReset = events.SecondFactorsReset
+    RecoveryCodesIssued = events.RecoveryCodesIssued
+    SecondFactorVerified = events.SecondFactorVerified
+    SecondFactorRefused = events.SecondFactorRefused
+    SecondFactorPolicySet = events.SecondFactorPolicySet
 
     def __init__(
         self,
@@ -155,6 +168,8 @@ class MainAccount(Aggregate):
         self.roles: dict[UUID, Role] = {}
         self.grant_counts: dict[UUID, Counter[UUID]] = {}
         self.sub_user_password_reset = True
+        self.second_factor_policy = SecondFactorPolicy.OPTIONAL
+        self.second_factors: dict[UUID, Mapping[UUID, SecondFactorKind]] = {}
 
     # Commands: check the rules, then raise a refusal or record events
 
@@ -415,6 +430,25 @@ class MainAccount(Aggregate):
             with_temporary_password=sub_user.must_change_password,
         )
 
+    def log_in_with_passkey(
+        self, sub_user_id: UUID, session_id: UUID, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Open a session for a sub-user who proved a passkey. Raises `LoginRefused` unless they have access.
+
+        A lock continues: it is about the password.
+        """
+        why = self.access_refusal(self.sub_user(sub_user_id), at)
+        if why is not None:
+            raise refusals.LoginRefused(why)
+        self._record(
+            self.SubUserLoggedIn,
+            at,
+            metadata,
+            sub_user_id=sub_user_id,
+            session_id=session_id,
+            with_temporary_password=False,
+        )
+
     def record_refused_login(
         self, sub_user_id: UUID | None, why: str, failures: int, *, at: datetime, metadata: EventMetadata
     ) -> None:
@@ -485,7 +519,7 @@ class MainAccount(Aggregate):
 
         Record nothing for a person without access.
         """
-        if self.person_refusal(sub_user_id, at) is not None:
+        if self.access_refusal_of(sub_user_id, at) is not None:
             return False
         if sub_user_id is not None and not self.sub_user_password_reset:
             self._record(self.PasswordResetForwarded, at, metadata, sub_user_id=sub_user_id)
@@ -500,7 +534,7 @@ class MainAccount(Aggregate):
 
         Raises `LoginRefused` if they have no access.
         """
-        why = self.person_refusal(sub_user_id, at)
+        why = self.access_refusal_of(sub_user_id, at)
         if why is not None:
             raise refusals.LoginRefused(why)
         self._record(self.LinkUsed, at, metadata, sub_user_id=sub_user_id, purpose=purpose)
@@ -552,7 +586,7 @@ class MainAccount(Aggregate):
             role_id=role.role_id,
             name=role.name,
             description=role.description,
-            permissions=" ".join(sorted(role.permissions)),
+            permissions=_permission_names(role.permissions),
         )
 
     def change_role(
@@ -580,14 +614,13 @@ class MainAccount(Aggregate):
                 role_id=role_id,
                 name=name,
                 description=description,
-                permissions=None if new_permissions is None else " ".join(sorted(new_permissions)),
+                permissions=None if new_permissions is None else _permission_names(new_permissions),
             )
 
     def withdraw_permissions(self, names: AbstractSet[str], *, at: datetime, metadata: EventMetadata) -> None:
         """Remove permissions from all roles that have them, because the catalogue no longer lets roles have them."""
         for role in list(self.roles.values()):
             if not role.permissions.isdisjoint(names):
-                permissions = " ".join(sorted(role.permissions - names))
                 self._record(
                     self.RoleChanged,
                     at,
@@ -595,7 +628,7 @@ class MainAccount(Aggregate):
                     role_id=role.role_id,
                     name=None,
                     description=None,
-                    permissions=permissions,
+                    permissions=_permission_names(role.permissions - names),
                 )
 
     def delete_role(self, role_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
@@ -620,11 +653,7 @@ class MainAccount(Aggregate):
             self.RoleGranted,
             at,
             metadata,
-            sub_user_id=grant.sub_user_id,
-            grant_id=grant.grant_id,
-            role_id=grant.role_id,
-            resource_type=grant.resource.type if grant.resource is not None else None,
-            resource_id=grant.resource.id if grant.resource is not None else None,
+            **_grant_fields(grant),
             resource_label=resource_label,
             expires_at=grant.expires_at,
         )
@@ -637,14 +666,138 @@ class MainAccount(Aggregate):
             self.RoleRevoked,
             at,
             metadata,
-            sub_user_id=grant.sub_user_id,
-            grant_id=grant.grant_id,
-            role_id=grant.role_id,
-            resource_type=grant.resource.type if grant.resource is not None else None,
-            resource_id=grant.resource.id if grant.resource is not None else None,
+            **_grant_fields(grant),
         )
 
+    # Second factors. `sub_user_id` is None for the account's owner.
+
+    def set_second_factor_policy(self, policy: SecondFactorPolicy, *, at: datetime, metadata: EventMetadata) -> None:
+        """Set who needs a second factor. The same policy records nothing."""
+        self._ensure_open()
+        if policy != self.second_factor_policy:
+            self._record(self.SecondFactorPolicySet, at, metadata, policy=policy)
+
+    def add_second_factor(
+        self,
+        sub_user_id: UUID | None,
+        factor_id: UUID,
+        *,
+        kind: SecondFactorKind,
+        name: Ciphertext,
+        signs_in_alone: bool,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Add a second factor of a person. Raises `SecondFactorLimitReached`."""
+        self._ensure_open()
+        if len(self.factors_of(sub_user_id)) >= MAX_SECOND_FACTORS:
+            raise refusals.SecondFactorLimitReached
+        self._record(
+            self.SecondFactorAdded,
+            at,
+            metadata,
+            sub_user_id=sub_user_id,
+            factor_id=factor_id,
+            kind=kind,
+            name=name,
+            signs_in_alone=signs_in_alone,
+        )
+
+    def remove_second_factor(
+        self, sub_user_id: UUID | None, factor_id: UUID, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Remove a second factor of a person.
+
+        Raises `SecondFactorNotFound`, or `LastSecondFactor` if the policy requires one.
+        """
+        self._ensure_open()
+        factors = self.factors_of(sub_user_id)
+        if factor_id not in factors:
+            raise refusals.SecondFactorNotFound
+        remaining = len(factors) - 1
+        if remaining == 0 and self.second_factor_policy is SecondFactorPolicy.REQUIRED:
+            raise refusals.LastSecondFactor
+        self._record(
+            self.SecondFactorRemoved, at, metadata, sub_user_id=sub_user_id, factor_id=factor_id, remaining=remaining
+        )
+
+    def reset_second_factors(self, sub_user_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> None:
+        """Remove all second factors of a person, and end their sessions. Without any, record nothing."""
+        self._ensure_open()
+        if self.factors_of(sub_user_id):
+            self._record(self.SecondFactorsReset, at, metadata, sub_user_id=sub_user_id)
+
+    def issue_recovery_codes(self, sub_user_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> None:
+        """Replace the recovery codes of a person. Raises `NoSecondFactor`."""
+        self._ensure_open()
+        if not self.factors_of(sub_user_id):
+            raise refusals.NoSecondFactor
+        self._record(self.RecoveryCodesIssued, at, metadata, sub_user_id=sub_user_id, count=RECOVERY_CODES)
+
+    def verify_second_factor(  # the fields of the event
+        self,
+        sub_user_id: UUID | None,
+        session_id: UUID,
+        method: VerificationMethod,
+        *,
+        factor_id: UUID | None = None,
+        former_session_id: UUID | None = None,
+        remaining_codes: int | None = None,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Open a session for a person who proved a second factor. Raises `LoginRefused` unless they have access."""
+        why = self.access_refusal_of(sub_user_id, at)
+        if why is not None:
+            raise refusals.LoginRefused(why)
+        self._record(
+            self.SecondFactorVerified,
+            at,
+            metadata,
+            sub_user_id=sub_user_id,
+            method=method,
+            factor_id=factor_id,
+            former_session_id=former_session_id,
+            session_id=session_id,
+            remaining_codes=remaining_codes,
+        )
+
+    def record_refused_second_factor(
+        self,
+        sub_user_id: UUID | None,
+        method: VerificationMethod,
+        why: str,
+        failures: int,
+        *,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Record a refused second factor, unless the person has been deleted. Of many in a row, only some."""
+        exists = sub_user_id is None or sub_user_id in self.sub_users
+        if exists and _should_record_failure(failures):
+            self._record(
+                self.SecondFactorRefused,
+                at,
+                metadata,
+                sub_user_id=sub_user_id,
+                method=method,
+                why=why,
+                failures=failures,
+            )
+
     # Queries, and checks that record nothing
+
+    def factors_of(self, sub_user_id: UUID | None) -> Mapping[UUID, SecondFactorKind]:
+        """Return the kinds of a person's second factors by id, oldest first. Raises `SubUserNotFound`."""
+        if sub_user_id is not None:
+            self._ensure_exists(sub_user_id)
+        return self.second_factors.get(sub_user_id or self.id, {})
+
+    def access_refusal_of(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
+        """Return the reason why a person has no access at a time, or None. Raises `SubUserNotFound`."""
+        if sub_user_id is not None:
+            return self.access_refusal(self.sub_user(sub_user_id), as_of)
+        return "account_closed" if self.closed_at is not None else None
 
     def own_role(self, role_id: UUID) -> Role:
         """Return one of the account's own roles. Raises `RoleIsBuiltIn` or `RoleNotFound`."""
@@ -676,12 +829,6 @@ class MainAccount(Aggregate):
         if not sub_user.active:
             return "inactive"
         return "expired" if sub_user.has_expired(as_of) else None
-
-    def person_refusal(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
-        """Return the reason why a person, the owner if None, has no access at a time, or None if they have access."""
-        if sub_user_id is not None:
-            return self.access_refusal(self.sub_user(sub_user_id), as_of)
-        return "account_closed" if self.closed_at is not None else None
 
     def login_refusal(self, sub_user: SubUser, as_of: datetime) -> str | None:
         """Return the reason why a sub-user cannot log in at a time even with the right password, or None.
@@ -935,6 +1082,7 @@ class MainAccount(Aggregate):
     def _sub_user_deleted(self, sub_user_id: UUID) -> None:
         del self.sub_users[sub_user_id]
         del self.grant_counts[sub_user_id]
+        self.second_factors.pop(sub_user_id, None)
 
     @event(events.RoleCreated)
     def _role_created(self, role_id: UUID, name: Ciphertext, description: Ciphertext, permissions: str) -> None:
@@ -964,6 +1112,32 @@ class MainAccount(Aggregate):
     def _role_revoked(self, sub_user_id: UUID, role_id: UUID) -> None:
         self.grant_counts[sub_user_id] = self.grant_counts[sub_user_id] - Counter({role_id: 1})
 
+    @event(events.SecondFactorPolicySet)
+    def _second_factor_policy_set(self, policy: SecondFactorPolicy) -> None:
+        self.second_factor_policy = policy
+
+    @event(events.SecondFactorAdded)
+    def _second_factor_added(self, sub_user_id: UUID | None, factor_id: UUID, kind: SecondFactorKind) -> None:
+        person_id = sub_user_id or self.id
+        self.second_factors[person_id] = {**self.second_factors.get(person_id, {}), factor_id: kind}
+        if sub_user_id is not None:
+            self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factor_added()
+
+    @event(events.SecondFactorRemoved)
+    def _second_factor_removed(self, sub_user_id: UUID | None, factor_id: UUID, remaining: int) -> None:
+        person_id = sub_user_id or self.id
+        factors = self.second_factors.pop(person_id)
+        if remaining:
+            self.second_factors[person_id] = {id_: kind for id_, kind in factors.items() if id_ != factor_id}
+        if sub_user_id is not None:
+            self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factor_removed(remaining)
+
+    @event(events.SecondFactorsReset)
+    def _second_factors_reset(self, sub_user_id: UUID | None) -> None:
+        del self.second_factors[sub_user_id or self.id]
+        if sub_user_id is not None:
+            self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factors_reset()
+
     @event(events.CredentialsMailed)
     def _credentials_mailed(self, sub_user_id: UUID, caused_by: int) -> None:
         self._finish_mail(sub_user_id, caused_by, CredentialsMailState.SENT)
@@ -987,9 +1161,26 @@ class MainAccount(Aggregate):
             "sub_users": dict(self.sub_users),
             "roles": dict(self.roles),
             "grant_counts": dict(self.grant_counts),
+            "second_factors": dict(self.second_factors),
             "_pending_events": list(self.pending_events),
         }
         return copy
+
+
+def _grant_fields(grant: Grant) -> dict[str, Any]:
+    """Return the fields of events that say what a grant gives, and to whom."""
+    return {
+        "sub_user_id": grant.sub_user_id,
+        "grant_id": grant.grant_id,
+        "role_id": grant.role_id,
+        "resource_type": grant.resource.type if grant.resource is not None else None,
+        "resource_id": grant.resource.id if grant.resource is not None else None,
+    }
+
+
+def _permission_names(permissions: AbstractSet[str]) -> str:
+    """Return the names of permissions as events have them."""
+    return " ".join(sorted(permissions))
 
 
 def _should_record_failure(failures: int) -> bool:

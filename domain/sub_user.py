@@ -95,6 +95,7 @@ class SubUser:
     revision: int = 1
     password_issued_at: datetime | None = None
     credentials_kind: CredentialsKind = CredentialsKind.PASSWORD
+    has_second_factor: bool = False
 
     # Transitions
 
@@ -164,6 +165,18 @@ class SubUser:
     def unlocked(self) -> SubUser:
         """Return the unlocked state."""
         return self._with(locked=False)
+
+    def second_factor_added(self) -> SubUser:
+        """Return the state with one more second factor."""
+        return self._revised(has_second_factor=True)
+
+    def second_factor_removed(self, remaining: int) -> SubUser:
+        """Return the state with one second factor less."""
+        return self._revised(has_second_factor=remaining > 0)
+
+    def second_factors_reset(self) -> SubUser:
+        """Return the state without second factors."""
+        return self._revised(has_second_factor=False)
 
     def credentials_mail_finished(self, caused_by: int, outcome: CredentialsMailState) -> SubUser:
         """Return the state after the outcome of a mail. Outcomes of earlier or other mails change nothing."""

@@ -16,10 +16,11 @@ from application.commands.usage import UsageReport
 from application.commands.webhooks import NewWebhook
 from application.transactional_writes import StoreIdempotentResponse
 from domain.event_metadata import ActorType
+from domain.link_purpose import LinkPurpose
 from domain.plan import Plan
 from domain.refusals import LoginRefused
 from tests.api_keys import add_api_key
-from tests.builders import Company, SubUserHandle, catch_up, deliver_mails, mailed_password
+from tests.builders import Company, SubUserHandle, catch_up, deliver_mails, mailed_password, mailed_token
 from tests.postgres import fetch
 from tests.table_contents import contents, tables_containing
 
@@ -103,7 +104,19 @@ class Scenario:
         self.tokens.append(self.sub_user.log_in("canary phrase three", CANARY_CONTEXT).token)
         self._log_in_as_owner()
         self._deliver_webhook()
+        self._reset_passwords()
         catch_up(self.service)
+
+    def _reset_passwords(self) -> None:
+        """Use a link to reset the sub-user's password. Leave another one unused, and one for the owner in the queue."""
+        resets = self.service.commands.password_resets
+        resets.request(self.company.email, self.sub_user.email, CANARY_CONTEXT)
+        self.links.append(mailed_token(deliver_mails(self.service)[-1]))
+        self.passwords.append("canary phrase by a link")
+        resets.choose_password(self.links[-1], LinkPurpose.PASSWORD_RESET, self.passwords[-1], CANARY_CONTEXT)
+        resets.request(self.company.email, self.sub_user.email, CANARY_CONTEXT)
+        self.links.append(mailed_token(deliver_mails(self.service)[-1]))
+        resets.request(self.company.email, None, CANARY_CONTEXT)
 
     def _log_in_as_owner(self) -> None:
         """Log in as the owner by password and by link, change the password, and leave one link unused."""

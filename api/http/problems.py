@@ -43,6 +43,10 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
     refusals.LinkInvalid: HTTPStatus.GONE,
     refusals.LoginRefused: HTTPStatus.UNAUTHORIZED,
+    refusals.SecondFactorWrong: HTTPStatus.UNAUTHORIZED,
+    refusals.SecondFactorNeeded: HTTPStatus.FORBIDDEN,
+    refusals.OwnPasswordNeeded: HTTPStatus.FORBIDDEN,
+    refusals.SecondFactorNotFound: HTTPStatus.NOT_FOUND,
 }
 """HTTP status of refusals. All others are 409: they conflict with the current state."""
 
@@ -67,6 +71,7 @@ TITLES = {
 
 CHALLENGES = {
     "login-refused": 'Password realm="subusers", error="login_refused"',
+    "second-factor-refused": 'SecondFactor realm="subusers", error="second_factor_refused"',
     "session-ended": 'Session realm="subusers", error="session_ended"',
 }
 """`WWW-Authenticate` of 401 responses that are not about the API key. Those about it use the scheme `Bearer`."""

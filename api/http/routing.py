@@ -102,6 +102,9 @@ COMMAND_HEADERS = [
 ]
 """Headers that describe a command with a portal or support key."""
 
+REQUIRED_REASON = {**COMMAND_HEADERS[1], "required": True}
+"""The header of the reason, where there must be one."""
+
 LOCATION, ETAG, RECORDED_POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"
 """Names of response headers that a route can declare."""
 
@@ -147,7 +150,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             "x-headers": [
                 *headers,
                 *(PORTAL_HEADERS if Scope.PORTAL in scopes else ()),
-                *(COMMAND_HEADERS if is_command and {Scope.PORTAL, Scope.SUPPORT} & {*scopes} else ()),
+                *(_command_headers(headers) if is_command and {Scope.PORTAL, Scope.SUPPORT} & {*scopes} else ()),
             ],
             "x-response-headers": list(response_headers),
         }
@@ -196,6 +199,12 @@ def _with_loaded_input(
         return view(read(schema), **path)
 
     return wrapper
+
+
+def _command_headers(declared: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    """Return the headers of commands that a route does not declare itself."""
+    names = {header["name"] for header in declared}
+    return [header for header in COMMAND_HEADERS if header["name"] not in names]
 
 
 def _security(path: str) -> list[dict[str, list[str]]]:

@@ -40,6 +40,8 @@ SENTENCE_DETAILS = (
     "expires_at",
     "purpose",
     "notice",
+    "remaining",
+    "remaining_codes",
 )
 """Names of the details that sentences have placeholders for."""
 
@@ -99,6 +101,11 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "person.password_reset_requested": _kind_of_person,
     "person.notice_mailed": _kind_of_person,
     "person.notice_mail_failed": _kind_of_person,
+    "main_account.second_factor_policy_set": lambda row: str(row.details["policy"]),
+    "person.second_factor_added": lambda row: str(row.details["kind"]),
+    "person.second_factors_reset": _kind_of_person,
+    "person.second_factor_verified": lambda row: str(row.details["method"]),
+    "person.second_factor_refused": _kind_of_person,
     "audit_log.read": lambda row: str(row.details["what"]),
 }
 """Functions that select the sentence for a row, by action; other actions have one sentence."""

@@ -35,6 +35,7 @@ class AccountDetails:
     closed_at: datetime | None
     external_id: str | None
     sub_user_password_reset: bool
+    second_factor_policy: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class SubUserDetails:
     credentials_mail: str
     locked: bool
     revision: int
+    has_second_factor: bool
 
 
 PERSONAL_FIELDS = ("email", "name", "surname")
@@ -103,6 +105,7 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         closed_at=account.closed_at,
         external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
         sub_user_password_reset=account.sub_user_password_reset,
+        second_factor_policy=account.second_factor_policy,
     )
 
 

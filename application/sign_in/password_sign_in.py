@@ -15,6 +15,7 @@ from application.sign_in.new_session import token_hash
 from application.sign_in.password_checks import PasswordChecks
 from application.throttle_keys import unknown_sub_users_key
 from application.transactional_writes import ResetFailedAttempts, StorePassword, TransactionalWrite
+from domain.assurance_level import AssuranceLevel
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Identity(ABC):
     is_owner: ClassVar[bool]
     entry: VaultEntry
 
+    @property
+    @abstractmethod
+    def sub_user_id(self) -> UUID | None:
+        """Id of the sub-user, None for the owner."""
+
     @abstractmethod
     def metadata(self, context: CommandContext) -> EventMetadata:
         """Return the metadata of a command by this person."""
@@ -58,12 +64,26 @@ class Identity(ABC):
         """Return the texts that a new password must not contain."""
 
     @abstractmethod
+    def email(self, account: MainAccount) -> str:
+        """Return the person's e-mail."""
+
+    @abstractmethod
+    def end_of_access(self, account: MainAccount) -> datetime | None:
+        """Return the time at which the person's access ends, if any."""
+
+    @abstractmethod
     def log_in(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
         """Record a login, and return its session. Raises `LoginRefused` if the person has no access."""
 
     @abstractmethod
-    def change_password(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
-        """Record a password change and the login that follows it, and return its session."""
+    def log_in_with_passkey(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+        """Record a login with a passkey alone, and return its session. Raises `LoginRefused`."""
+
+    @abstractmethod
+    def change_password(
+        self, account: MainAccount, assurance: AssuranceLevel, at: datetime, metadata: EventMetadata
+    ) -> NewSession:
+        """Record a password change and the login that follows it, and return its session, of the level `assurance`."""
 
     @abstractmethod
     def log_out(self, account: MainAccount, session_id: UUID | None, at: datetime, metadata: EventMetadata) -> None:
@@ -140,7 +160,7 @@ class PasswordSignIn(ABC):
         Raises `SessionEnded`, `InvalidValue`, or `TooManyAttempts` after too many wrong current passwords.
         """
         session = self.current(token)
-        identity, owner_key = self._identity_and_owner_key(session)
+        identity, owner_key = self.identity_and_owner_key(session)
         entry = identity.entry
         self.current(token)  # if a password change ended the session, the entry may have the new password
         forbidden_texts = identity.forbidden_texts(self.accounts.load(session.account_id))
@@ -154,7 +174,8 @@ class PasswordSignIn(ABC):
             current_forbidden_texts = identity.forbidden_texts(account)
             if current_forbidden_texts != forbidden_texts:
                 self.passwords.ensure_strong("new_password", new_password, current_forbidden_texts)
-            new_session = identity.change_password(account, at, metadata)
+            assurance = session.assurance.at_least(AssuranceLevel.PASSWORD)
+            new_session = identity.change_password(account, assurance, at, metadata)
             store_password = StorePassword.chosen(entry.person_id, new_hash, entry.credentials_version + 1)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, owner_key), at)
             return new_session, [store_password, new_session.as_write(metadata), reset]
@@ -164,7 +185,7 @@ class PasswordSignIn(ABC):
     def log_out(self, token: str, context: CommandContext, *, everywhere: bool = False) -> Outcome[None]:
         """End the session of a token, or all sessions of its person. Raises `SessionEnded`."""
         session = self.current(token)
-        identity, _ = self._identity_and_owner_key(session)
+        identity, _ = self.identity_and_owner_key(session)
         metadata = identity.metadata(context)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
@@ -173,6 +194,13 @@ class PasswordSignIn(ABC):
             return None, []
 
         return self.accounts.change(session.account_id, decide)
+
+    def identity_and_owner_key(self, session: Session) -> tuple[Identity, PersonKey]:
+        """Return the identity of a session's person, and the key of their account's owner."""
+        entries = self.vault.entries([session.person_id, session.account_id])
+        if session.person_id not in entries or session.account_id not in entries:
+            raise SessionEnded
+        return self.identity_type(entries[session.person_id]), entries[session.account_id].key
 
     @abstractmethod
     def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:
@@ -260,10 +288,3 @@ class PasswordSignIn(ABC):
             return None, []
 
         self.accounts.change(account_id, decide)
-
-    def _identity_and_owner_key(self, session: Session) -> tuple[Identity, PersonKey]:
-        """Return the identity of a session's person, and the key of their account's owner."""
-        entries = self.vault.entries([session.person_id, session.account_id])
-        if session.person_id not in entries or session.account_id not in entries:
-            raise SessionEnded
-        return self.identity_type(entries[session.person_id]), entries[session.account_id].key

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SignInUrls:
-    """URLs of the pages where people sign in. Those for mailed links are below `base`, which has no slash at the end."""
+    """URLs of the pages where people sign in. Those for links are below `base`, which has no slash at the end."""
 
     base: str
     owner_login: str

@@ -17,7 +17,7 @@ from domain.refusals import LoginRefused
 from projections.audit_log.actions import ACTIONS
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
 from tests.api_keys import add_api_key
-from tests.builders import deliver_mails
+from tests.builders import deliver_mails, mailed_token
 from tests.refusing_mail_server import RefusingMailServer
 from tests.throttling import fail_as_sub_user
 
@@ -74,11 +74,13 @@ def story(clients: ApiClients) -> Story:
     use_webhook(clients, account)
     logged_in = act_as_sub_user(replace(sub_user, account=sub_user_account))
     use_up_plan(clients, logged_in)
+    reset_password(clients, logged_in)
     deliver_mails(clients.service)
     lock_sub_user(clients, logged_in)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(clients.service.workers.mailer, "_transport", RefusingMailServer())
         sub_user.change(password=RESET_PASSWORD)
+        request_reset(logged_in)
         deliver_mails(clients.service)
     replace(logged_in, password=RESET_PASSWORD).new_token()
     sub_user.change(status="inactive", email=CORRECTED_EMAIL)
@@ -155,6 +157,22 @@ def act_as_sub_user(sub_user: SubUser) -> SubUser:
     return sub_user
 
 
+def request_reset(sub_user: SubUser) -> None:
+    body = {"account_email": sub_user.account.email, "email": sub_user.email}
+    assert sub_user.account.portal.post("/v1/password-resets", json=body).status_code == 202
+
+
+def reset_password(clients: ApiClients, sub_user: SubUser) -> None:
+    """Ask for a link while the account forbids it, then again, and choose a password with the link."""
+    portal, path = sub_user.account.portal, sub_user.account.path
+    for allowed in (False, True):
+        body = {"sub_user_password_reset": allowed}
+        assert clients.portal.patch(path, json=body, headers=client_headers(OWNER_CLIENT)).status_code == 200
+        request_reset(sub_user)
+    completion = {"token": mailed_token(deliver_mails(clients.service)[-1]), "new_password": "a phrase by a link"}
+    assert portal.post("/v1/password-resets/complete", json=completion).status_code == 204
+
+
 def use_up_plan(clients: ApiClients, sub_user: SubUser) -> None:
     """Set a plan, use all its minutes, and wait for the threshold event."""
     plan = {"included_minutes": 5, "included_tokens": 0, "period_start": "2026-01-01"}
@@ -226,6 +244,12 @@ def test_every_kind_of_event_has_an_entry(story: Story) -> None:
         ("main_account.role_deleted", "owner", OWNER_CLIENT, {}),
         ("sub_user.role_granted", "owner", OWNER_CLIENT, {"resource_id": "a-1", "resource_label": "Reception"}),
         ("sub_user.role_revoked", "owner", OWNER_CLIENT, {"resource_type": "assistant", "resource_id": "a-1"}),
+        ("main_account.password_reset_policy_set", "owner", OWNER_CLIENT, {"allowed": True}),
+        ("person.password_reset_requested", "anonymous", SUB_USER_CLIENT, {}),
+        ("person.password_reset_forwarded", "anonymous", SUB_USER_CLIENT, {}),
+        ("person.link_used", "sub-user", SUB_USER_CLIENT, {"purpose": "password_reset"}),
+        ("person.notice_mailed", "mailer", NO_CLIENT, {"notice": "password_reset"}),
+        ("person.notice_mail_failed", "mailer", NO_CLIENT, {"notice": "password_reset"}),
         ("sub_user.visibility_changed", "owner", OWNER_CLIENT, {"visible": False}),
         ("sub_user.access_expiry_set", "owner", OWNER_CLIENT, {"access_expires_at": "2099-01-01T00:00:00Z"}),
         ("sub_user.activated", "owner", OWNER_CLIENT, {"notice": "activation"}),

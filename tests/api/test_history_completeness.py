@@ -13,6 +13,7 @@ from application.commands.webhooks import DisableReason
 from domain.roles import VIEWER
 from tests.api.clients import OWN_PASSWORD, ApiClients, SubUser
 from tests.api.route_table import routes
+from tests.builders import deliver_mails, mailed_token
 from tests.postgres import fetch
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ def replace_catalogue(clients: ApiClients, _: SubUser) -> TestResponse:
 
 def report(sub_user: SubUser, **fields: Any) -> dict[str, Any]:
     return {"sub_user_id": sub_user.sub_user_id, **fields}
+
+
+def complete_reset(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    person = {"account_email": sub_user.account.email, "email": sub_user.email}
+    clients.portal.post("/v1/password-resets", json=person)
+    body = {"token": mailed_token(deliver_mails(clients.service)[-1]), "new_password": "a phrase that nobody knew"}
+    return clients.portal.post("/v1/password-resets/complete", json=body)
 
 
 REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
@@ -111,6 +119,7 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
         json={"current_password": OWN_PASSWORD, "new_password": f"{OWN_PASSWORD}, and another"},
         headers={"Session-Token": sub_user.new_token()},
     ),
+    "POST /v1/password-resets/complete": complete_reset,
     "POST /v1/webhooks": lambda clients, sub_user: clients.portal.post(
         "/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id}
     ),
@@ -134,6 +143,7 @@ ROUTES_WITHOUT_EVENT = {
     "POST /v1/sessions/introspect": "read-only",
     "POST /oauth2/introspect": "read-only",
     "POST /v1/webhooks/{webhook_id}/test": "sends a request, and changes nothing",
+    "POST /v1/password-resets": "records an event if the person exists, which the response does not reveal",
     "POST /v1/accounts/{account_id}/console-links": "the login with the link records an event",
 }
 """Routes other than GET that record no event, with the reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -9,10 +10,16 @@ import pytest
 
 from application.throttle_keys import PASSWORD_RESETS_PER_HOUR
 from tests.api.clients import is_session_active, require_problem
-from tests.api.login_timing import measure_resets, most_distinguishable, require_multiples_of_the_interval, table
+from tests.api.login_timing import (
+    addresses,
+    measure_resets,
+    most_distinguishable,
+    require_multiples_of_the_interval,
+    table,
+)
 from tests.api.round_trips import counting_round_trips
 from tests.api.test_api_key_limits import client_with_limits
-from tests.builders import deliver_mails, plain_text
+from tests.builders import deliver_mails, mailed_token
 from tests.postgres import database_copy, service_role_url
 from tests.processes.deployment import deployed, master_key
 
@@ -29,7 +36,12 @@ TOO_LONG = "x" * 1001
 
 def request_reset(clients: ApiClients, account_email: str, email: str | None = None, **headers: str) -> TestResponse:
     body = {"account_email": account_email, **({"email": email} if email is not None else {})}
-    return clients.portal.post("/v1/password-resets", json=body, headers=headers)
+    client = {"X-Client-IP": str(ipaddress.IPv6Address(next(addresses)))}
+    return clients.portal.post("/v1/password-resets", json=body, headers={**client, **headers})
+
+
+def json_of(response: TestResponse) -> Any:
+    return response.json
 
 
 @pytest.fixture
@@ -43,7 +55,7 @@ def people(clients: ApiClients) -> dict[str, tuple[str, str | None]]:
     clients.portal.patch(account.path, json={"password": "a phrase of the owner"})
     in_closed_account = closed.create_with_own_password()
     clients.portal.delete(closed.path)
-    nobody = "nobody@company.example"
+    nobody = f"nobody-{uuid4().hex}@company.example"
     return {
         "sub-user": (account.email, sub_user.email),
         "inactive": (account.email, inactive.email),
@@ -131,7 +143,7 @@ def test_person_resets_their_password(clients: ApiClients, account: Account) -> 
     token = sub_user.new_token()
     request_reset(clients, account.email, sub_user.email)
     mail = deliver_mails(clients.service)[-1]
-    secret = plain_text(mail).split("/password-reset/")[1].split()[0]
+    secret = mailed_token(mail)
 
     refused = clients.portal.post("/v1/password-resets/complete", json={"token": secret, "new_password": "short"})
     require_problem(refused, 422, "invalid-input", "new_password")
@@ -142,7 +154,7 @@ def test_person_resets_their_password(clients: ApiClients, account: Account) -> 
 
     assert not is_session_active(clients.portal, token)
     login = clients.portal.post("/v1/sessions", json={**sub_user.credentials, "password": NEW_PASSWORD})
-    assert (login.status_code, login.json["must_change_password"]) == (201, False)
+    assert (login.status_code, json_of(login)["must_change_password"]) == (201, False)
     require_problem(clients.portal.post("/v1/password-resets/complete", json=body), 410, "link-invalid")
 
 
@@ -150,7 +162,7 @@ def test_link_of_another_account_is_forbidden_to_a_limited_key(clients: ApiClien
     """Whether it exists or not."""
     sub_user = account.create_with_own_password()
     request_reset(clients, account.email, sub_user.email)
-    secret = plain_text(deliver_mails(clients.service)[-1]).split("/password-reset/")[1].split()[0]
+    secret = mailed_token(deliver_mails(clients.service)[-1])
     other, own = (
         client_with_limits(clients, accounts=frozenset({account_id}))
         for account_id in (uuid4(), UUID(account.account_id))
@@ -161,7 +173,7 @@ def test_link_of_another_account_is_forbidden_to_a_limited_key(clients: ApiClien
     body = {"account_email": account.email, "email": sub_user.email}
     require_problem(other.post("/v1/password-resets", json=body), 403, "account-not-allowed")
     assert own.post("/v1/password-resets", json=body).status_code == 202
-    new_secret = plain_text(deliver_mails(clients.service)[-1]).split("/password-reset/")[1].split()[0]
+    new_secret = mailed_token(deliver_mails(clients.service)[-1])
     completion = {"token": new_secret, "new_password": NEW_PASSWORD}
     assert own.post("/v1/password-resets/complete", json=completion).status_code == 204
 
@@ -187,10 +199,10 @@ def test_unknown_token_is_gone(clients: ApiClients) -> None:
 
 
 def test_account_shows_whether_sub_users_may_reset_their_password(clients: ApiClients, account: Account) -> None:
-    assert clients.portal.get(account.path).json["sub_user_password_reset"] is True
+    assert json_of(clients.portal.get(account.path))["sub_user_password_reset"] is True
     changed = clients.portal.patch(account.path, json={"sub_user_password_reset": False})
-    assert (changed.status_code, changed.json["sub_user_password_reset"]) == (200, False)
-    assert clients.portal.get(account.path).json["sub_user_password_reset"] is False
+    assert (changed.status_code, json_of(changed)["sub_user_password_reset"]) == (200, False)
+    assert json_of(clients.portal.get(account.path))["sub_user_password_reset"] is False
 
 
 @pytest.mark.long

@@ -89,6 +89,7 @@ INTENDED_DIFFERENCES = [
         'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
         is_corrected_ocsf_status,
     ),
+    IntendedDifference("`sub_user_password_reset` in the account resource", is_new_field("sub_user_password_reset")),
     *usage_and_feed_differences(),
     *renamed_field_differences(),
 ]

@@ -22,6 +22,10 @@ DELETE FROM console_links WHERE link_hash IN (
 -- Expired links.
 DELETE FROM mailed_links WHERE link_hash IN (
     SELECT link_hash FROM mailed_links WHERE expires_at <= %(now)s LIMIT 5000)
+-- name: sign_in_challenges
+-- Expired challenges.
+DELETE FROM sign_in_challenges WHERE challenge_id IN (
+    SELECT challenge_id FROM sign_in_challenges WHERE expires_at <= %(now)s LIMIT 5000)
 
 -- name: throttle
 -- Failed attempts, 30 days after the last one.

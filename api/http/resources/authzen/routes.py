@@ -204,7 +204,11 @@ def _decision(decision: Decision | EvaluationError) -> dict[str, Any]:
         error = {"status": HTTPStatus.BAD_REQUEST, "message": json.dumps(decision.errors)}
         return {"decision": False, "context": {"error": error}}
     grant = decision.grant
-    context = {"missing": decision.missing} if grant is None else {"role_id": grant.role_id, "grant_id": grant.grant_id}
+    context: dict[str, Any] = {"missing": decision.missing}
+    if grant is not None:
+        context = {"role_id": grant.role_id, "grant_id": grant.grant_id}
+    if decision.needs_second_factor:
+        context["needs_second_factor"] = True
     return {"decision": decision.is_allowed, "context": context}
 
 

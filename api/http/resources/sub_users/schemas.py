@@ -12,6 +12,7 @@ from api.http.fields.times import Expiry, Time
 from api.http.resources.roles.schemas import GrantDefinition
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
+from domain.assurance_level import AssuranceLevel
 from domain.roles import MAX_GRANTS
 from domain.sub_user import CredentialsKind, CredentialsMailState
 from projections.sub_users.queries import Sort
@@ -106,6 +107,7 @@ class SubUserAnswer(ResponseBody):
     )
     credentials_mail = fields.String(required=True, validate=validate.OneOf(list(CredentialsMailState)))
     locked = fields.Boolean(required=True)
+    has_second_factor = fields.Boolean(required=True)
 
 
 SUB_USER_EXAMPLE = {
@@ -124,6 +126,7 @@ SUB_USER_EXAMPLE = {
     "credentials": "password",
     "credentials_mail": "pending",
     "locked": False,
+    "has_second_factor": False,
 }
 """Example of a sub-user. It is here so that a new field has one place for its schema and its example."""
 
@@ -165,6 +168,7 @@ class SessionRow(ResponseBody):
         attribute="assurance.is_restricted",
         metadata={"description": "Whether the session, opened with a temporary password, can only set a new one."},
     )
+    assurance_level = fields.Enum(AssuranceLevel, by_value=True, required=True, attribute="assurance")
     ip = fields.String(required=True, allow_none=True)
     user_agent = fields.String(required=True, allow_none=True)
 
