@@ -10,7 +10,8 @@ The rules, with the numbers by which the tests refer to them:
  1. Accounts are independent. An e-mail is unique among the sub-users of one account, not across accounts.
  2. A command applies all of its changes or none.
  3. Activation mails credentials. The first activation mails the current temporary password. Each later one, and
-    "send again", issues and mails a new one.
+    "send again", issues and mails a new one. Instead of a password, each can mail an invitation: a link with which the
+    sub-user chooses their password.
  4. A refused login does not reveal the reason. Only the history has it.
  5. A password that the sub-user did not choose is temporary: it expires after 7 days, and a session opened with it
     can only replace it.
@@ -59,7 +60,7 @@ from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
 from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
 from domain.snapshot import MainAccountSnapshot
-from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
+from domain.sub_user import CredentialsKind, CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -363,19 +364,28 @@ class MainAccount(Aggregate):
             self._activate(sub_user, edit, at, metadata)
         elif edit.mails_new_password(sub_user):
             notice = Notice.RESET if edit.new_password else Notice.SEND_AGAIN
-            self._issue_password(sub_user, notice, at, metadata)
+            self._issue_password(sub_user, _notice_of(edit.credentials_to_mail(sub_user), notice), at, metadata)
         elif edit.new_password:
             self._issue_password(sub_user, Notice.NONE, at, metadata)
 
-    def send_credentials_again(self, sub_user_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
-        """Issue a new temporary password and mail it.
+    def send_credentials_again(
+        self,
+        sub_user_id: UUID,
+        credentials_kind: CredentialsKind | None = None,
+        *,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Issue new credentials and mail them: of the same kind as the last ones, unless another is requested.
 
         Raises `SubUserIsInactive` or `AccessExpired` if the sub-user could not use it, or `TooManyMails`.
         """
         self._ensure_open()
         self.ensure_can_be_sent_credentials(sub_user_id, at)
         sub_user = self.sub_user(sub_user_id)
-        self._issue_password(sub_user, Notice.SEND_AGAIN, at, metadata)
+        self._issue_password(
+            sub_user, _notice_of(credentials_kind or sub_user.credentials_kind, Notice.SEND_AGAIN), at, metadata
+        )
 
     def delete_sub_user(
         self, sub_user_id: UUID, *, under_legal_hold: bool = False, at: datetime, metadata: EventMetadata
@@ -854,8 +864,11 @@ class MainAccount(Aggregate):
     def issues_credentials(self, sub_user_id: UUID, edit: SubUserEdit) -> bool:
         """Return whether the edit issues new credentials: those it sets, or others that rule 3 or 11 requires."""
         sub_user = self.sub_user(sub_user_id)
-        is_reactivation = edit.activates(sub_user) and sub_user.was_activated
-        return edit.new_password or is_reactivation or edit.mails_new_password(sub_user)
+        return (
+            edit.new_password
+            or self._activation_issues_credentials(sub_user, edit)
+            or edit.mails_new_password(sub_user)
+        )
 
     def ensure_can_edit(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime) -> None:
         """Raise the refusal that `edit_sub_user` would raise, if any."""
@@ -933,17 +946,23 @@ class MainAccount(Aggregate):
         self._unlock(sub_user, at, metadata)
 
     def _activate(self, sub_user: SubUser, edit: SubUserEdit, at: datetime, metadata: EventMetadata) -> None:
-        is_first = not sub_user.was_activated
-        has_new_password = edit.new_password or not is_first
+        notice = Notice.REACTIVATION if sub_user.was_activated else Notice.ACTIVATION
+        has_new_password = edit.new_password or self._activation_issues_credentials(sub_user, edit)
         self._record(
             self.SubUserActivated,
             at,
             metadata,
             sub_user_id=sub_user.sub_user_id,
             credentials=sub_user.credentials_version + 1 if has_new_password else sub_user.credentials_version,
-            notice=Notice.ACTIVATION if is_first else Notice.REACTIVATION,
+            notice=_notice_of(edit.credentials_to_mail(sub_user), notice),
         )
         self._unlock(sub_user, at, metadata)
+
+    @staticmethod
+    def _activation_issues_credentials(sub_user: SubUser, edit: SubUserEdit) -> bool:
+        """Return whether the edit activates a sub-user with other credentials than the unused temporary password."""
+        is_invitation = edit.credentials_to_mail(sub_user) == CredentialsKind.LINK
+        return edit.activates(sub_user) and (sub_user.was_activated or is_invitation)
 
     def _unlock(self, sub_user: SubUser, at: datetime, metadata: EventMetadata) -> None:
         if sub_user.locked:
@@ -1033,11 +1052,11 @@ class MainAccount(Aggregate):
 
     @event(events.SubUserActivated)
     def _sub_user_activated(
-        self, sub_user_id: UUID, credentials: int, originator_version: int, timestamp: datetime
+        self, sub_user_id: UUID, credentials: int, notice: Notice, originator_version: int, timestamp: datetime
     ) -> None:
         self._add_recent_mail(sub_user_id, timestamp)
         sub_user = self.sub_users[sub_user_id]
-        self.sub_users[sub_user_id] = sub_user.activated(credentials, originator_version, timestamp)
+        self.sub_users[sub_user_id] = sub_user.activated(credentials, notice, originator_version, timestamp)
 
     @event(events.SubUserDeactivated)
     def _sub_user_deactivated(self, sub_user_id: UUID) -> None:
@@ -1176,3 +1195,8 @@ def _permission_names(permissions: AbstractSet[str]) -> str:
 def _should_record_failure(failures: int) -> bool:
     """Return whether to record a failed login, given the number of consecutive failures so far."""
     return failures <= RECORDED_FAILURES or failures.bit_count() == 1
+
+
+def _notice_of(credentials_kind: CredentialsKind, notice_of_password: Notice) -> Notice:
+    """Return the mail that announces new credentials, given the one that announces a temporary password."""
+    return Notice.INVITATION if credentials_kind == CredentialsKind.LINK else notice_of_password

@@ -349,7 +349,9 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
             PostgresMailedLinks(store.database),
             store.clients,
             clock,
-            SignInUrls(settings.public_url),
+            SignInUrls.of_portal(settings.sign_in_url)
+            if settings.sign_in_url is not None
+            else SignInUrls.of_console(settings.public_url),
             settings.public_host,
         ),
     )

@@ -109,7 +109,7 @@ class Settings:
     `further_passkey_origins` are pages of the portal that may use passkeys.
 
     `source` is the public URL if the operator has set it, and replaces the stored `source` of events. None keeps the
-    stored one.
+    stored one. `sign_in_url` is the base of the portal's own sign-in pages, None if mails link to the console's.
     """
 
     database_url: str | None = field(repr=False)
@@ -138,6 +138,7 @@ class Settings:
     connections_per_client: int = DEFAULT_CONNECTIONS_PER_CLIENT
     watchdog_seconds: int = DEFAULT_WATCHDOG_SECONDS
     source: str | None = None
+    sign_in_url: str | None = None
     critical_threads: int = CRITICAL_THREADS
     sign_in_threads: int = SIGN_IN_THREADS
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
@@ -267,6 +268,7 @@ def _read(env: Environment) -> Settings:
         public_url=public_url,
         further_passkey_origins=_passkey_origins(env.text("PASSKEY_ORIGINS", ""), public_url),
         source=None if configured_url is None else public_url,
+        sign_in_url=_sign_in_url(env.text("SIGN_IN_URL", "").rstrip("/")),
         server_processes=_integer("SERVER_PROCESSES", env.text("SERVER_PROCESSES", None), cores, 1, 64),
         threads=_integer("THREADS", env.text("THREADS", None), DEFAULT_THREADS, 2, 128),
         cores=cores,
@@ -364,6 +366,21 @@ def _public_url(url: str) -> str:
         is_valid = False
     if not is_valid:
         msg = "SUBUSERS_PUBLIC_URL must be of the form https://host or https://host:port"
+        raise ConfigError(msg)
+    return url
+
+
+def _sign_in_url(url: str) -> str | None:
+    """Return the base of the portal's sign-in pages, None if they are the console's. Links are appended to its path."""
+    if not url:
+        return None
+    parts = _split(url)
+    try:
+        is_valid = parts.scheme in {"https", "http"} and parts.port != 0 and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        is_valid = False
+    if not is_valid or "?" in url or "#" in url or not url.isascii() or any(map(str.isspace, url)):
+        msg = "SUBUSERS_SIGN_IN_URL must be of the form https://host/path, without a query"
         raise ConfigError(msg)
     return url
 

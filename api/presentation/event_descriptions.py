@@ -46,6 +46,9 @@ SENTENCE_DETAILS = (
 """Names of the details that sentences have placeholders for."""
 
 
+MAILS_WITH_OWN_SENTENCE = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED, Notice.INVITATION})
+
+
 class Place(StrEnum):
     """Place of a person in a sentence. Phrases such as "a deleted person" are capitalized in first place.
 
@@ -58,7 +61,12 @@ class Place(StrEnum):
 
 def _mail_kind(row: AuditRow) -> str:
     notice = row.details["notice"]
-    return str(notice) if notice in {Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED} else "access_data"
+    return str(notice) if notice in MAILS_WITH_OWN_SENTENCE else "access_data"
+
+
+def _new_credentials(row: AuditRow) -> str:
+    notice = row.details["notice"]
+    return {Notice.SEND_AGAIN: "sent", Notice.INVITATION: "invitation"}.get(notice, "set")
 
 
 def _session_count(row: AuditRow) -> str:
@@ -86,7 +94,7 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "sub_user.visibility_changed": lambda row: "visible" if row.details["visible"] else "hidden",
     "sub_user.access_expiry_set": lambda row: "end" if row.details.get("access_expires_at") else "no_end",
     "sub_user.activated": lambda row: str(row.details["notice"]),
-    "sub_user.password_reset": lambda row: "sent" if row.details["notice"] == Notice.SEND_AGAIN else "set",
+    "sub_user.password_reset": _new_credentials,
     "sub_user.logged_in": lambda row: "temporary" if row.details["with_temporary_password"] else "own",
     "sub_user.login_refused": lambda row: "known" if row.sub_user_id else "unknown",
     "sub_user.logged_out": _ended_session,

@@ -55,6 +55,7 @@ class SubUserDetails:
     access_expires_at: datetime | None
     must_change_password: bool
     temporary_password_expires_at: datetime | None
+    credentials_kind: str
     credentials_mail: str
     locked: bool
     revision: int

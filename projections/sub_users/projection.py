@@ -242,7 +242,8 @@ def _access_expiry_set(sub_user: SubUser, event: AccountEvent) -> SubUser:
 
 
 def _activated(sub_user: SubUser, event: AccountEvent) -> SubUser:
-    return sub_user.activated(event.state["credentials"], event.version, event.state["timestamp"])
+    state = event.state
+    return sub_user.activated(state["credentials"], state["notice"], event.version, state["timestamp"])
 
 
 def _deactivated(sub_user: SubUser, _: AccountEvent) -> SubUser:

@@ -64,6 +64,7 @@ SCOPES_BY_ROUTE = {
     "POST /v1/sessions/introspect": {"portal"},
     "POST /v1/password-resets": {"portal"},
     "POST /v1/password-resets/complete": {"portal"},
+    "POST /v1/invitations/complete": {"portal"},
     "POST /v1/sessions/passkey": {"portal"},
     "POST /v1/sessions/passkey-challenges": {"portal"},
     "POST /v1/sessions/current/second-factor": {"portal"},

@@ -59,7 +59,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "AccountPatch": {"language": "it"},
     "NewLimit": {"sub_user_limit": 12, "reason": "They opened a second office."},
     "NewSubUser": {"email": "grace@company.example", "name": "Grace", "surname": "Hopper", "grants": [GRANT]},
-    "SubUserPatch": {"status": "active"},
+    "SubUserPatch": {"status": "active", "credentials": "link"},
+    "CredentialsMail": {"credentials": "link"},
     "Login": {
         "account_email": "owner@company.example",
         "email": "grace@company.example",
