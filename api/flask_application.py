@@ -30,7 +30,9 @@ from api.http.resources.authzen.routes import routes as authzen
 from api.http.resources.events.routes import routes as events
 from api.http.resources.exports.routes import routes as exports
 from api.http.resources.history.routes import routes as history
+from api.http.resources.invitations.routes import routes as invitations
 from api.http.resources.operations.routes import routes as operations
+from api.http.resources.password_resets.routes import routes as password_resets
 from api.http.resources.permissions.routes import routes as permissions
 from api.http.resources.personal_data.routes import routes as personal_data
 from api.http.resources.proofs.routes import routes as proofs
@@ -66,6 +68,8 @@ RESOURCES = (
     sub_users,
     personal_data,
     sessions,
+    password_resets,
+    invitations,
     second_factors,
     roles,
     access,

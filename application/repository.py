@@ -112,6 +112,10 @@ class MainAccounts(Application[UUID]):
     def _read(self, stored_events: Iterable[StoredEvent]) -> Iterator[Event | MainAccountSnapshot]:
         return cast("Iterator[Event | MainAccountSnapshot]", map(self.mapper.to_domain_event, stored_events))
 
+    def event(self, account_id: UUID, version: int) -> Event:
+        """Return the event of an account with a version, which must exist."""
+        return cast("Event", self.mapper.to_domain_event(self._streams.read_event(account_id, version)))
+
     def contacts(self, account_id: UUID, sub_user_id: UUID) -> list[Contact]:
         """Return the e-mails and names that a sub-user has had, oldest first."""
         return contacts_from(self._read(self._streams.read_contacts(account_id, sub_user_id)))

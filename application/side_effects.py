@@ -10,6 +10,7 @@ from application.transactional_writes import (
     CloseAccountSessions,
     ClosePersonSessions,
     CloseSession,
+    DeleteLinks,
     EraseDataKey,
     ForgetAccountPasswords,
     LimitSessions,
@@ -27,6 +28,7 @@ from application.transactional_writes import (
     TransactionalWrite,
 )
 from domain import events
+from domain.link_purpose import LinkPurpose
 from domain.roles import default_grant
 from domain.second_factor import SecondFactorPolicy
 
@@ -43,13 +45,16 @@ SESSION_ENDING_EVENTS = (
 )
 """Events that end all sessions of their sub-user."""
 
+PASSWORD_LINKS = [LinkPurpose.PASSWORD_RESET, LinkPurpose.INVITATION]
+"""Links that become invalid with a person's password, e-mail or access."""
+
 
 def side_effects_of(recorded_events: Iterable[object]) -> list[TransactionalWrite]:
     """Return the writes that must be committed together with these events, in the order of the events."""
     return [
         write
         for event in recorded_events
-        for side_effects in (_side_effects, _role_side_effects, _second_factor_side_effects)
+        for side_effects in (_side_effects, _link_side_effects, _role_side_effects, _second_factor_side_effects)
         for write in side_effects(event)
     ]
 
@@ -76,6 +81,20 @@ def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  
             return [EraseDataKey(event.sub_user_id or event.account_id)]
         case _ if isinstance(event, SESSION_ENDING_EVENTS):
             return [ClosePersonSessions(event.sub_user_id)]
+        case _:
+            return []
+
+
+def _link_side_effects(event: object) -> list[TransactionalWrite]:
+    match event:
+        case events.MainAccountDetailsChanged() if event.password_changed or event.email is not None:
+            return [DeleteLinks(event.account_id, PASSWORD_LINKS)]
+        case events.MainAccountClosed():
+            return [DeleteLinks(event.account_id, PASSWORD_LINKS)]
+        case events.SubUserEmailChanged():
+            return [DeleteLinks(event.sub_user_id, PASSWORD_LINKS)]
+        case _ if isinstance(event, SESSION_ENDING_EVENTS):
+            return [DeleteLinks(event.sub_user_id, PASSWORD_LINKS)]
         case _:
             return []
 

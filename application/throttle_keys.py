@@ -48,6 +48,9 @@ UNKNOWN_ADDRESS = Prefix(0, OWN_NETWORK_LIMIT, None)
 
 PASSWORD_CHANGE_ATTEMPTS_PER_HOUR = 30
 
+PASSWORD_RESETS_PER_HOUR = 5
+"""Requests to reset one person's password, each of which can mail them a link."""
+
 
 def sub_user_keys(keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str, ip: str | None) -> AttemptKeys:
     """Return the keys of a login as a sub-user. The sub-user need not exist."""
@@ -84,6 +87,19 @@ def password_change_keys(keyed_hasher: KeyedHasher, person_id: UUID) -> AttemptK
         ThrottleKey(attempts, ThrottleScope.ATTEMPTS, PASSWORD_CHANGE_ATTEMPTS_PER_HOUR),
     ]
     return AttemptKeys(failures, _sorted_by_key(counters))
+
+
+def password_reset_keys(
+    keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str, ip: str | None
+) -> AttemptKeys:
+    """Return the keys of requests to reset a password. The person need not exist. Logins have keys of their own."""
+    identity = keyed_hasher.hash("password resets", account_email_hash, email_hash)
+    counters = [ThrottleKey(identity, ThrottleScope.ATTEMPTS, PASSWORD_RESETS_PER_HOUR)]
+    for network, prefix in _networks(ip):
+        if prefix.per_minute is not None:
+            key = keyed_hasher.hash("password resets from", network)
+            counters.append(ThrottleKey(key, ThrottleScope.CLIENT, prefix.per_minute))
+    return AttemptKeys(identity, _sorted_by_key(counters))
 
 
 def identity_key(keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str) -> bytes:

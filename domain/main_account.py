@@ -10,7 +10,8 @@ The rules, with the numbers by which the tests refer to them:
  1. Accounts are independent. An e-mail is unique among the sub-users of one account, not across accounts.
  2. A command applies all of its changes or none.
  3. Activation mails credentials. The first activation mails the current temporary password. Each later one, and
-    "send again", issues and mails a new one.
+    "send again", issues and mails a new one. Instead of a password, each can mail an invitation: a link with which the
+    sub-user chooses their password.
  4. A refused login does not reveal the reason. Only the history has it.
  5. A password that the sub-user did not choose is temporary: it expires after 7 days, and a session opened with it
     can only replace it.
@@ -59,7 +60,7 @@ from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
 from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
 from domain.snapshot import MainAccountSnapshot
-from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
+from domain.sub_user import CredentialsKind, CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,8 +69,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from domain.event_metadata import Ciphertext, EventMetadata, Via
+    from domain.link_purpose import LinkPurpose
     from domain.plan import Period, Resource, Usage
     from domain.second_factor import VerificationMethod
+    from domain.security_notice import SecurityNotice
 
 INITIAL_SUB_USER_LIMIT = 10
 """Maximum number of sub-users until support raises it (rule 8)."""
@@ -104,6 +107,7 @@ class MainAccount(Aggregate):
     SubUserLimitRaised = events.SubUserLimitRaised
     MainAccountPlanSet = events.MainAccountPlanSet
     UsageThresholdReached = events.UsageThresholdReached
+    PasswordResetPolicySet = events.PasswordResetPolicySet
     SubUserCreated = events.SubUserCreated
     SubUserDetailsChanged = events.SubUserDetailsChanged
     SubUserEmailChanged = events.SubUserEmailChanged
@@ -127,6 +131,11 @@ class MainAccount(Aggregate):
     RoleDeleted = events.RoleDeleted
     RoleGranted = events.RoleGranted
     RoleRevoked = events.RoleRevoked
+    PasswordResetRequested = events.PasswordResetRequested
+    PasswordResetForwarded = events.PasswordResetForwarded
+    LinkUsed = events.LinkUsed
+    NoticeMailed = events.NoticeMailed
+    NoticeMailFailed = events.NoticeMailFailed
     SecondFactorAdded = events.SecondFactorAdded
     SecondFactorRemoved = events.SecondFactorRemoved
     SecondFactorsReset = events.SecondFactorsReset
@@ -134,6 +143,7 @@ class MainAccount(Aggregate):
     SecondFactorVerified = events.SecondFactorVerified
     SecondFactorRefused = events.SecondFactorRefused
     SecondFactorPolicySet = events.SecondFactorPolicySet
+    NewDeviceSignedIn = events.NewDeviceSignedIn
 
     def __init__(
         self,
@@ -158,6 +168,7 @@ class MainAccount(Aggregate):
         self.sub_users: dict[UUID, SubUser] = {}
         self.roles: dict[UUID, Role] = {}
         self.grant_counts: dict[UUID, Counter[UUID]] = {}
+        self.sub_user_password_reset = True
         self.second_factor_policy = SecondFactorPolicy.OPTIONAL
         self.second_factors: dict[UUID, Mapping[UUID, SecondFactorKind]] = {}
 
@@ -257,6 +268,12 @@ class MainAccount(Aggregate):
         if plan != self.plan:
             self._record(self.MainAccountPlanSet, at, metadata, **vars(plan))
 
+    def set_password_reset_policy(self, *, allowed: bool, at: datetime, metadata: EventMetadata) -> None:
+        """Allow or forbid sub-users to reset a forgotten password by mail. The same policy records nothing."""
+        self._ensure_open()
+        if allowed != self.sub_user_password_reset:
+            self._record(self.PasswordResetPolicySet, at, metadata, allowed=allowed)
+
     def record_reached_thresholds(self, period: Period, used: Usage, *, at: datetime, metadata: EventMetadata) -> None:
         """Record each threshold that the usage in a period of the plan has reached and that is not recorded yet.
 
@@ -347,19 +364,28 @@ class MainAccount(Aggregate):
             self._activate(sub_user, edit, at, metadata)
         elif edit.mails_new_password(sub_user):
             notice = Notice.RESET if edit.new_password else Notice.SEND_AGAIN
-            self._issue_password(sub_user, notice, at, metadata)
+            self._issue_password(sub_user, _notice_of(edit.credentials_to_mail(sub_user), notice), at, metadata)
         elif edit.new_password:
             self._issue_password(sub_user, Notice.NONE, at, metadata)
 
-    def send_credentials_again(self, sub_user_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
-        """Issue a new temporary password and mail it.
+    def send_credentials_again(
+        self,
+        sub_user_id: UUID,
+        credentials_kind: CredentialsKind | None = None,
+        *,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Issue new credentials and mail them: of the same kind as the last ones, unless another is requested.
 
         Raises `SubUserIsInactive` or `AccessExpired` if the sub-user could not use it, or `TooManyMails`.
         """
         self._ensure_open()
         self.ensure_can_be_sent_credentials(sub_user_id, at)
         sub_user = self.sub_user(sub_user_id)
-        self._issue_password(sub_user, Notice.SEND_AGAIN, at, metadata)
+        self._issue_password(
+            sub_user, _notice_of(credentials_kind or sub_user.credentials_kind, Notice.SEND_AGAIN), at, metadata
+        )
 
     def delete_sub_user(
         self, sub_user_id: UUID, *, under_legal_hold: bool = False, at: datetime, metadata: EventMetadata
@@ -446,14 +472,7 @@ class MainAccount(Aggregate):
         why = self.access_refusal(sub_user, at)
         if why is not None:
             raise refusals.LoginRefused(why)
-        self._record(
-            self.SubUserPasswordChanged,
-            at,
-            metadata,
-            sub_user_id=sub_user_id,
-            credentials=sub_user.credentials_version + 1,
-        )
-        self._unlock(sub_user, at, metadata)
+        self._record_chosen_password(sub_user, at, metadata)
         self._record(
             self.SubUserLoggedIn,
             at,
@@ -467,6 +486,14 @@ class MainAccount(Aggregate):
         """End one session of a sub-user, or all of them (None)."""
         self._ensure_exists(sub_user_id)
         self._record(self.SubUserLoggedOut, at, metadata, sub_user_id=sub_user_id, session_id=session_id)
+
+    def record_new_device(
+        self, sub_user_id: UUID | None, session_id: UUID, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Record that a sub-user, or the owner (None), opened a session from a device that was not known."""
+        if sub_user_id is not None:
+            self._ensure_exists(sub_user_id)
+        self._record(self.NewDeviceSignedIn, at, metadata, sub_user_id=sub_user_id, session_id=session_id)
 
     def record_mail_outcome(
         self,
@@ -494,6 +521,63 @@ class MainAccount(Aggregate):
                 reply=reply,
             )
 
+    # Forgotten passwords, mailed links and security notices. A `sub_user_id` of None is the owner.
+
+    def request_password_reset(self, sub_user_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> bool:
+        """Record that someone asked for a link to reset a person's password. Return whether it is mailed to the person.
+
+        Record nothing for a person without access.
+        """
+        if self.access_refusal_of(sub_user_id, at) is not None:
+            return False
+        if sub_user_id is not None and not self.sub_user_password_reset:
+            self._record(self.PasswordResetForwarded, at, metadata, sub_user_id=sub_user_id)
+            return False
+        self._record(self.PasswordResetRequested, at, metadata, sub_user_id=sub_user_id)
+        return True
+
+    def choose_password_by_link(
+        self, sub_user_id: UUID | None, purpose: LinkPurpose, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Replace a person's password with one that they chose after following a link.
+
+        Raises `LoginRefused` if they have no access.
+        """
+        why = self.access_refusal_of(sub_user_id, at)
+        if why is not None:
+            raise refusals.LoginRefused(why)
+        self._record(self.LinkUsed, at, metadata, sub_user_id=sub_user_id, purpose=purpose)
+        if sub_user_id is None:
+            self.change_details(password_changed=True, at=at, metadata=metadata)
+        else:
+            self._record_chosen_password(self.sub_user(sub_user_id), at, metadata)
+
+    def record_notice_outcome(
+        self,
+        sub_user_id: UUID | None,
+        notice: SecurityNotice,
+        caused_by: int,
+        reply: Ciphertext,
+        *,
+        accepted: bool,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Record the outcome of a security notice. Record nothing if its recipient has been deleted since.
+
+        `caused_by` is the version of the event that requested the mail, `reply` the encrypted reply of the mail server.
+        """
+        if sub_user_id is None or sub_user_id in self.sub_users:
+            self._record(
+                self.NoticeMailed if accepted else self.NoticeMailFailed,
+                at,
+                metadata,
+                sub_user_id=sub_user_id,
+                notice=notice,
+                caused_by=caused_by,
+                reply=reply,
+            )
+
     # Roles. The account knows how often a sub-user has each role. The grants themselves, up to 1000 for each
     # sub-user, are rows that side effects write, because reading all of them with each command would take too long.
 
@@ -511,7 +595,7 @@ class MainAccount(Aggregate):
             role_id=role.role_id,
             name=role.name,
             description=role.description,
-            permissions=" ".join(sorted(role.permissions)),
+            permissions=_permission_names(role.permissions),
         )
 
     def change_role(
@@ -539,14 +623,13 @@ class MainAccount(Aggregate):
                 role_id=role_id,
                 name=name,
                 description=description,
-                permissions=None if new_permissions is None else " ".join(sorted(new_permissions)),
+                permissions=None if new_permissions is None else _permission_names(new_permissions),
             )
 
     def withdraw_permissions(self, names: AbstractSet[str], *, at: datetime, metadata: EventMetadata) -> None:
         """Remove permissions from all roles that have them, because the catalogue no longer lets roles have them."""
         for role in list(self.roles.values()):
             if not role.permissions.isdisjoint(names):
-                permissions = " ".join(sorted(role.permissions - names))
                 self._record(
                     self.RoleChanged,
                     at,
@@ -554,7 +637,7 @@ class MainAccount(Aggregate):
                     role_id=role.role_id,
                     name=None,
                     description=None,
-                    permissions=permissions,
+                    permissions=_permission_names(role.permissions - names),
                 )
 
     def delete_role(self, role_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
@@ -579,11 +662,7 @@ class MainAccount(Aggregate):
             self.RoleGranted,
             at,
             metadata,
-            sub_user_id=grant.sub_user_id,
-            grant_id=grant.grant_id,
-            role_id=grant.role_id,
-            resource_type=grant.resource.type if grant.resource is not None else None,
-            resource_id=grant.resource.id if grant.resource is not None else None,
+            **_grant_fields(grant),
             resource_label=resource_label,
             expires_at=grant.expires_at,
         )
@@ -596,11 +675,7 @@ class MainAccount(Aggregate):
             self.RoleRevoked,
             at,
             metadata,
-            sub_user_id=grant.sub_user_id,
-            grant_id=grant.grant_id,
-            role_id=grant.role_id,
-            resource_type=grant.resource.type if grant.resource is not None else None,
-            resource_id=grant.resource.id if grant.resource is not None else None,
+            **_grant_fields(grant),
         )
 
     # Second factors. `sub_user_id` is None for the account's owner.
@@ -789,8 +864,11 @@ class MainAccount(Aggregate):
     def issues_credentials(self, sub_user_id: UUID, edit: SubUserEdit) -> bool:
         """Return whether the edit issues new credentials: those it sets, or others that rule 3 or 11 requires."""
         sub_user = self.sub_user(sub_user_id)
-        is_reactivation = edit.activates(sub_user) and sub_user.was_activated
-        return edit.new_password or is_reactivation or edit.mails_new_password(sub_user)
+        return (
+            edit.new_password
+            or self._activation_issues_credentials(sub_user, edit)
+            or edit.mails_new_password(sub_user)
+        )
 
     def ensure_can_edit(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime) -> None:
         """Raise the refusal that `edit_sub_user` would raise, if any."""
@@ -856,18 +934,35 @@ class MainAccount(Aggregate):
         )
         self._unlock(sub_user, at, metadata)
 
+    def _record_chosen_password(self, sub_user: SubUser, at: datetime, metadata: EventMetadata) -> None:
+        credentials_version = sub_user.credentials_version + 1
+        self._record(
+            self.SubUserPasswordChanged,
+            at,
+            metadata,
+            sub_user_id=sub_user.sub_user_id,
+            credentials=credentials_version,
+        )
+        self._unlock(sub_user, at, metadata)
+
     def _activate(self, sub_user: SubUser, edit: SubUserEdit, at: datetime, metadata: EventMetadata) -> None:
-        is_first = not sub_user.was_activated
-        has_new_password = edit.new_password or not is_first
+        notice = Notice.REACTIVATION if sub_user.was_activated else Notice.ACTIVATION
+        has_new_password = edit.new_password or self._activation_issues_credentials(sub_user, edit)
         self._record(
             self.SubUserActivated,
             at,
             metadata,
             sub_user_id=sub_user.sub_user_id,
             credentials=sub_user.credentials_version + 1 if has_new_password else sub_user.credentials_version,
-            notice=Notice.ACTIVATION if is_first else Notice.REACTIVATION,
+            notice=_notice_of(edit.credentials_to_mail(sub_user), notice),
         )
         self._unlock(sub_user, at, metadata)
+
+    @staticmethod
+    def _activation_issues_credentials(sub_user: SubUser, edit: SubUserEdit) -> bool:
+        """Return whether the edit activates a sub-user with other credentials than the unused temporary password."""
+        is_invitation = edit.credentials_to_mail(sub_user) == CredentialsKind.LINK
+        return edit.activates(sub_user) and (sub_user.was_activated or is_invitation)
 
     def _unlock(self, sub_user: SubUser, at: datetime, metadata: EventMetadata) -> None:
         if sub_user.locked:
@@ -899,6 +994,10 @@ class MainAccount(Aggregate):
     @event(events.MainAccountPlanSet)
     def _plan_set(self, included_minutes: int, included_tokens: int, period_start: date) -> None:
         self.plan = Plan(included_minutes, included_tokens, period_start)
+
+    @event(events.PasswordResetPolicySet)
+    def _password_reset_policy_set(self, allowed: bool) -> None:
+        self.sub_user_password_reset = allowed
 
     @event(events.UsageThresholdReached)
     def _usage_threshold_reached(self, resource: Resource, threshold: int, period_start: date, included: int) -> None:
@@ -953,11 +1052,11 @@ class MainAccount(Aggregate):
 
     @event(events.SubUserActivated)
     def _sub_user_activated(
-        self, sub_user_id: UUID, credentials: int, originator_version: int, timestamp: datetime
+        self, sub_user_id: UUID, credentials: int, notice: Notice, originator_version: int, timestamp: datetime
     ) -> None:
         self._add_recent_mail(sub_user_id, timestamp)
         sub_user = self.sub_users[sub_user_id]
-        self.sub_users[sub_user_id] = sub_user.activated(credentials, originator_version, timestamp)
+        self.sub_users[sub_user_id] = sub_user.activated(credentials, notice, originator_version, timestamp)
 
     @event(events.SubUserDeactivated)
     def _sub_user_deactivated(self, sub_user_id: UUID) -> None:
@@ -1077,6 +1176,27 @@ class MainAccount(Aggregate):
         return copy
 
 
+def _grant_fields(grant: Grant) -> dict[str, Any]:
+    """Return the fields of events that say what a grant gives, and to whom."""
+    return {
+        "sub_user_id": grant.sub_user_id,
+        "grant_id": grant.grant_id,
+        "role_id": grant.role_id,
+        "resource_type": grant.resource.type if grant.resource is not None else None,
+        "resource_id": grant.resource.id if grant.resource is not None else None,
+    }
+
+
+def _permission_names(permissions: AbstractSet[str]) -> str:
+    """Return the names of permissions as events have them."""
+    return " ".join(sorted(permissions))
+
+
 def _should_record_failure(failures: int) -> bool:
     """Return whether to record a failed login, given the number of consecutive failures so far."""
     return failures <= RECORDED_FAILURES or failures.bit_count() == 1
+
+
+def _notice_of(credentials_kind: CredentialsKind, notice_of_password: Notice) -> Notice:
+    """Return the mail that announces new credentials, given the one that announces a temporary password."""
+    return Notice.INVITATION if credentials_kind == CredentialsKind.LINK else notice_of_password

@@ -46,6 +46,12 @@ class SubUserNotFound(Refusal):
     code = "sub-user-not-found"
 
 
+class SessionNotFound(Refusal):
+    """This person has no such session, or it has ended."""
+
+    code = "session-not-found"
+
+
 class SubUserLimitReached(Refusal):
     """The account has reached its sub-user limit: delete a sub-user, or ask support to raise the limit."""
 
@@ -220,6 +226,12 @@ class WebhookLimitReached(Refusal):
     """The maximum number of webhooks is reached: delete one."""
 
     code = "webhook-limit-reached"
+
+
+class LinkInvalid(Refusal):
+    """The link does not exist, has been used or replaced, or has expired."""
+
+    code = "link-invalid"
 
 
 class LoginRefused(Refusal):

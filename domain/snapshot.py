@@ -14,7 +14,7 @@ from eventsourcing.utils import register_topic, resolve_topic
 from domain.plan import Plan, Resource, Threshold
 from domain.roles import OPERATOR, Role
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy
-from domain.sub_user import CredentialsMailState, SubUser
+from domain.sub_user import CredentialsKind, CredentialsMailState, SubUser
 
 if TYPE_CHECKING:
     from domain.main_account import MainAccount
@@ -26,7 +26,10 @@ PASSWORDS_ISSUED = "passwords_issued"
 """Key of `SubUser.password_issued_at` by sub-user. It is outside `sub_users`, because earlier releases pass all that a
 sub-user has there to a constructor that does not know this field."""
 
-DERIVED_FIELDS = ("password_issued_at", "has_second_factor")
+INVITED = "invited"
+"""Key of the sub-users whose `SubUser.credentials_kind` is a link, outside `sub_users` for the same reason."""
+
+DERIVED_FIELDS = ("password_issued_at", "credentials_kind", "has_second_factor")
 """Fields of a sub-user that are outside `sub_users`, for the same reason."""
 
 CREDENTIALS_VERSION = "credentials"
@@ -62,6 +65,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 "closed_at": aggregate.closed_at and aggregate.closed_at.isoformat(),
                 "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
                 "thresholds_told": sorted(map(_threshold_to_state, aggregate.notified_thresholds)),
+                "sub_user_password_reset": aggregate.sub_user_password_reset,
                 "recent_mails": [[at.isoformat(), str(recipient)] for at, recipient in aggregate.recent_mails],
                 "roles": [_role_to_state(role) for role in aggregate.roles.values()],
                 "grant_counts": {
@@ -79,6 +83,11 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                     str(sub_user.sub_user_id): sub_user.password_issued_at and sub_user.password_issued_at.isoformat()
                     for sub_user in aggregate.sub_users.values()
                 },
+                INVITED: [
+                    str(sub_user.sub_user_id)
+                    for sub_user in aggregate.sub_users.values()
+                    if sub_user.credentials_kind == CredentialsKind.LINK
+                ],
             },
         )
 
@@ -102,6 +111,7 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         account.closed_at = _time(self.state["closed_at"])
         account.plan = _plan(self.state.get("plan"))  # missing in older snapshots
         account.notified_thresholds = frozenset(map(_threshold_from_state, self.state.get("thresholds_told", ())))
+        account.sub_user_password_reset = self.state.get("sub_user_password_reset", True)  # missing in older snapshots
         mails = self.state.get("recent_mails", ())  # missing in older snapshots
         account.recent_mails = tuple((datetime.fromisoformat(at), UUID(recipient)) for at, recipient in mails)
         account.second_factor_policy = SecondFactorPolicy(
@@ -113,11 +123,15 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
             for person_id, factors in factors_by_person.items()
         }
         issued = self.state.get(PASSWORDS_ISSUED, {})
+        invited = frozenset(self.state.get(INVITED, ()))  # missing in older snapshots
         sub_users = [
             _from_state(
                 {
                     **state,
                     "password_issued_at": issued.get(state["sub_user_id"]),
+                    "credentials_kind": CredentialsKind.LINK
+                    if state["sub_user_id"] in invited
+                    else CredentialsKind.PASSWORD,
                     "has_second_factor": state["sub_user_id"] in factors_by_person,
                 }
             )

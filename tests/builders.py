@@ -34,6 +34,8 @@ SUPPORT = CommandContext(ActorType.SUPPORT, "a support key", reason="asked by ph
 
 GENERATED_PASSWORD = re.compile(r"^\s*([a-z2-9]{5}(?:-[a-z2-9]{5}){4})\s*$", re.MULTILINE)
 
+MAILED_LINK = re.compile(r"/(?:password-reset|invitation)/([\w-]+)\s")
+
 email_numbers = count(1)
 
 
@@ -168,6 +170,13 @@ def plain_text(mail: EmailMessage) -> str:
 def mailed_password(mail: EmailMessage) -> str:
     """Return the generated password in a mail."""
     match = GENERATED_PASSWORD.search(plain_text(mail))
+    assert match is not None, plain_text(mail)
+    return match.group(1)
+
+
+def mailed_token(mail: EmailMessage) -> str:
+    """Return the token at the end of the link in a mail."""
+    match = MAILED_LINK.search(plain_text(mail))
     assert match is not None, plain_text(mail)
     return match.group(1)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from application.mail import Mail, MailKind
+from application.mail import Mail
+from domain.sub_user import Notice
 
 CREDENTIALS_MAIL = Mail(
     message_id="0f9d2c4e-0000-4000-8000-000000000000.7@portal.example",
-    kind=MailKind.ACTIVATION,
+    kind=Notice.ACTIVATION,
     language="en",
     to="maria.rossi@example.com",
     name="Maria",

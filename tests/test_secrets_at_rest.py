@@ -18,11 +18,12 @@ from application.commands.webhooks import NewWebhook
 from application.sign_in.second_factors.verification import RecoveryCodeProof
 from application.transactional_writes import StoreIdempotentResponse
 from domain.event_metadata import ActorType
+from domain.link_purpose import LinkPurpose
 from domain.plan import Plan
 from domain.refusals import LoginRefused
 from domain.second_factor import SecondFactorPolicy
 from tests.api_keys import add_api_key
-from tests.builders import Company, SubUserHandle, catch_up, deliver_mails, mailed_password
+from tests.builders import Company, SubUserHandle, catch_up, deliver_mails, mailed_password, mailed_token
 from tests.postgres import fetch
 from tests.second_factors import Person
 from tests.table_contents import contents, tables_containing
@@ -34,7 +35,12 @@ PLAINTEXT_VIEWS = {"account_view", "sub_user_view"}
 """Views that lists search and sort. Their rows are deleted when the person is erased."""
 
 CANARY_CONTEXT = CommandContext(
-    ActorType.MAIN_ACCOUNT, "key 7", ip="203.0.113.213", user_agent="canary-browser/9", reason="canary reason"
+    ActorType.MAIN_ACCOUNT,
+    "key 7",
+    ip="203.0.113.213",
+    user_agent="canary-browser/9",
+    reason="canary reason",
+    device_id_of=lambda _: "canary-device",
 )
 
 
@@ -108,7 +114,19 @@ class Scenario:
         self._log_in_as_owner()
         self._use_second_factors()
         self._deliver_webhook()
+        self._reset_passwords()
         catch_up(self.service)
+
+    def _reset_passwords(self) -> None:
+        """Use a link to reset the sub-user's password. Leave another one unused, and one for the owner in the queue."""
+        resets = self.service.commands.password_resets
+        resets.request(self.company.email, self.sub_user.email, CANARY_CONTEXT)
+        self.links.append(mailed_token(deliver_mails(self.service)[-1]))
+        self.passwords.append("canary phrase by a link")
+        resets.choose_password(self.links[-1], LinkPurpose.PASSWORD_RESET, self.passwords[-1], CANARY_CONTEXT)
+        resets.request(self.company.email, self.sub_user.email, CANARY_CONTEXT)
+        self.links.append(mailed_token(deliver_mails(self.service)[-1]))
+        resets.request(self.company.email, None, CANARY_CONTEXT)
 
     def _log_in_as_owner(self) -> None:
         """Log in as the owner by password and by link, change the password, and leave one link unused."""
@@ -183,6 +201,7 @@ PERSONAL = [
     "Canaryname",
     "203.0.113.213",
     "canary-browser",
+    "canary-device",
     "canary reason",
     "canary target",
     "canary details",

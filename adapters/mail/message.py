@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from adapters.mail.headers import address_field, machine_field, text_field
 from adapters.mail.sender import header_address
 from application.display_text import one_line
+from application.mail import KINDS_WITH_LINK, has_password
 from application.ports.mailing import MailRefused
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def format_timestamp(moment: datetime, language: str) -> str:
 
 def _recipient(mail: Mail) -> Address:
     try:
-        return header_address(mail.to, f"{mail.name} {mail.surname}")
+        return header_address(mail.to, mail.full_name)
     except ValueError as error:
         raise MailRefused(f"the recipient's address is {error}") from None
 
@@ -122,15 +123,25 @@ def _template_variables(mail: Mail) -> dict[str, object]:
     """
     if mail.language not in _MONTHS:
         raise ValueError(f"there are no mail templates for the language {mail.language!r}")
+    link = mail.link
     variables: dict[str, object] = {
-        "full_name": one_line(f"{mail.name} {mail.surname}"),
+        "full_name": one_line(mail.full_name),
         "company_name": one_line(mail.company_name),
         "account_email": one_line(mail.account_email),
         "sub_user_email": mail.to,
         "login_url": one_line(mail.login_url),
         "happened_at": format_timestamp(mail.date, mail.language),
+        "is_to_owner": mail.is_to_owner,
+        "ip": mail.ip,
+        "place": mail.place,
+        "device": one_line(mail.device) if mail.device is not None else None,
+        "subject_matter": one_line(mail.subject_matter) if mail.subject_matter is not None else None,
+        "link_url": link.url if link is not None else None,
+        "link_expires_at": format_timestamp(link.expires_at, mail.language) if link is not None else None,
     }
-    if mail.kind.has_credentials:
+    if mail.kind in KINDS_WITH_LINK and link is None:
+        raise ValueError(f"a mail of kind {mail.kind} needs a link")
+    if has_password(mail.kind):
         if mail.password is None:
             raise ValueError(f"a mail of kind {mail.kind} needs a password")
         expiry = mail.password_expires_at

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+import maxminddb
 import psycopg
 from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
@@ -108,7 +109,7 @@ class Settings:
     `further_passkey_origins` are pages of the portal that may use passkeys.
 
     `source` is the public URL if the operator has set it, and replaces the stored `source` of events. None keeps the
-    stored one.
+    stored one. `sign_in_url` is the base of the portal's own sign-in pages, None if mails link to the console's.
     """
 
     database_url: str | None = field(repr=False)
@@ -137,10 +138,12 @@ class Settings:
     connections_per_client: int = DEFAULT_CONNECTIONS_PER_CLIENT
     watchdog_seconds: int = DEFAULT_WATCHDOG_SECONDS
     source: str | None = None
+    sign_in_url: str | None = None
     critical_threads: int = CRITICAL_THREADS
     sign_in_threads: int = SIGN_IN_THREADS
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
     download_threads: int = DOWNLOAD_THREADS
+    geoip_database: Path | None = None
     deprecated_names: tuple[DeprecatedName, ...] = ()
 
     @property
@@ -265,6 +268,7 @@ def _read(env: Environment) -> Settings:
         public_url=public_url,
         further_passkey_origins=_passkey_origins(env.text("PASSKEY_ORIGINS", ""), public_url),
         source=None if configured_url is None else public_url,
+        sign_in_url=_sign_in_url(env.text("SIGN_IN_URL", "").rstrip("/")),
         server_processes=_integer("SERVER_PROCESSES", env.text("SERVER_PROCESSES", None), cores, 1, 64),
         threads=_integer("THREADS", env.text("THREADS", None), DEFAULT_THREADS, 2, 128),
         cores=cores,
@@ -286,6 +290,7 @@ def _read(env: Environment) -> Settings:
         watchdog_seconds=_integer(
             "WATCHDOG_SECONDS", env.text("WATCHDOG_SECONDS", None), DEFAULT_WATCHDOG_SECONDS, 2, 600
         ),
+        geoip_database=_geoip_database(env.text("GEOIP_DATABASE", "")),
         deprecated_names=env.deprecated_names,
     )
 
@@ -365,6 +370,21 @@ def _public_url(url: str) -> str:
     return url
 
 
+def _sign_in_url(url: str) -> str | None:
+    """Return the base of the portal's sign-in pages, None if they are the console's. Links are appended to its path."""
+    if not url:
+        return None
+    parts = _split(url)
+    try:
+        is_valid = parts.scheme in {"https", "http"} and parts.port != 0 and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        is_valid = False
+    if not is_valid or "?" in url or "#" in url or not url.isascii() or any(map(str.isspace, url)):
+        msg = "SUBUSERS_SIGN_IN_URL must be of the form https://host/path, without a query"
+        raise ConfigError(msg)
+    return url
+
+
 def _origin(url: str) -> str:
     """Return the origin of a URL as browsers write it, without a default port."""
     parts = urlsplit(url)
@@ -417,6 +437,19 @@ def _duration(name: str, text: str, maximum: timedelta, minimum: timedelta = tim
 
 def _optional_duration(name: str, text: str) -> timedelta | None:
     return _duration(name, text, MAX_AUDIT_RETENTION, MIN_AUDIT_RETENTION) if text.strip() else None
+
+
+def _geoip_database(text: str) -> Path | None:
+    """Return the absolute path of a readable GeoIP database, None if none is set."""
+    if not text:
+        return None
+    path = Path(text).resolve()
+    try:
+        maxminddb.open_database(path).close()
+    except (OSError, maxminddb.InvalidDatabaseError):
+        msg = "SUBUSERS_GEOIP_DATABASE must be the path of a readable MaxMind DB file (.mmdb)"
+        raise ConfigError(msg) from None
+    return path
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from application.commands.webhooks import WebhookDisabling, Webhooks
     from application.ports.clock import Clock
     from application.ports.idempotent_responses import IdempotentResponses
+    from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.vault import PersonKey
     from application.repository import MainAccounts
     from application.sign_in.owner_sign_in import OwnerSessions
+    from application.sign_in.password_resets import PasswordResets
     from application.sign_in.second_factors.own_second_factors import OwnSecondFactors
     from application.sign_in.second_factors.verification import SecondFactorVerification
     from application.sign_in.sub_user_sign_in import SubUserSessions
@@ -77,6 +79,7 @@ class Commands:
     sub_users: SubUsers
     sub_user_sessions: SubUserSessions
     owner_sessions: OwnerSessions
+    password_resets: PasswordResets
     sub_user_second_factors: OwnSecondFactors
     owner_second_factors: OwnSecondFactors
     sub_user_verification: SecondFactorVerification
@@ -150,6 +153,7 @@ class Service:
     account_directory: PostgresAccountDirectory
     keyed_hasher: HmacHasher
     vault: PostgresVault
+    clients: ClientDescriber
     commands: Commands
     queries: Queries
     workers: Workers

@@ -47,6 +47,8 @@ INVALID_CREDENTIALS_DELAY_SECONDS = 0.25
 OAUTH_INTROSPECTION_PATH = "/oauth2/introspect"
 PREFIXES_WITHOUT_ACCOUNT = (
     "/v1/sessions",
+    "/v1/password-resets",
+    "/v1/invitations",
     "/v1/webhooks",
     "/v1/api-keys",
     "/v1/permissions",

@@ -51,10 +51,34 @@ def uniform_refusals() -> Iterator[Callable[[], None]]:
         # Other invalid values, such as a weak new password, reveal nothing about the current one.
         if isinstance(refusal, InvalidValue) and refusal.field != "current_password":
             raise
-        if respond_at is None:
-            respond_at = _respond_at_after_recording(environ)
-        hold_response_until(environ, max(respond_at, _next_respond_at(environ, _elapsed(environ))))
+        _hold_response(environ, respond_at)
         raise
+
+
+@contextmanager
+def uniform_responses() -> Iterator[Callable[[], None]]:
+    """Delay successes as `uniform_refusals` delays refusals, for requests whose success must reveal nothing either.
+
+    Yields a function that fixes when to respond. Call it before the work whose duration depends on the person.
+    """
+    environ = request_ctx.request.environ
+    with uniform_refusals() as fix_refusal:
+        respond_at: float | None = None
+
+        def fix_respond_at() -> None:
+            nonlocal respond_at
+            respond_at = _respond_at_after_recording(environ)
+            fix_refusal()
+
+        yield fix_respond_at
+        _hold_response(environ, respond_at)
+
+
+def _hold_response(environ: WSGIEnvironment, respond_at: float | None) -> None:
+    """Hold the response until the fixed time, or until a later multiple if that has passed."""
+    if respond_at is None:
+        respond_at = _respond_at_after_recording(environ)
+    hold_response_until(environ, max(respond_at, _next_respond_at(environ, _elapsed(environ))))
 
 
 def _respond_at_after_recording(environ: WSGIEnvironment) -> float:

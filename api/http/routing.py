@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 
 from api.http.authentication import accepts_basic, requires_scopes
 from api.http.problems import AUTHZEN_PATH, TITLES
-from api.http.request_bodies import BodyParser, read_body, read_form, read_query
+from api.http.request_bodies import BodyParser, read_body, read_form, read_optional_body, read_query
 from api.strict_parsing import MAX_POSITION
 from application.commands.api_keys import Scope
 
@@ -127,6 +127,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         path: str,
         *scopes: Scope,
         body: type[Schema] | None = None,
+        is_body_required: bool = True,
         query: type[Schema] | None = None,
         form: type[Schema] | None = None,
         response: tuple[int, type[Schema] | None] = (200, None),
@@ -162,7 +163,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             documented: Any = view
             documentation["operationId"] = view.__name__
             if body is not None:
-                documented = self.arguments(body)(documented)
+                documented = self.arguments(body, required=is_body_required)(documented)
             if query is not None:
                 documented = self.arguments(query, location="query")(documented)
             if form is not None:
@@ -171,7 +172,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             getattr(documented, "_apidoc", {}).get("arguments", {}).pop("responses", None)
             documented = self.response(*response)(documented)
             documented = self.doc(**documentation, description=_description(view, scopes))(documented)
-            routed = requires_scopes(*scopes)(_with_loaded_input(view, body, query, form))
+            routed = requires_scopes(*scopes)(_with_loaded_input(view, body, query, form, is_body_required))
             # Only the documentation is taken from flask-smorest: its decorators would slow every request down.
             routed._apidoc = documented._apidoc  # noqa: SLF001  # flask-smorest reads the documentation from there
             super(Routes, self).route(path, methods=[method])(routed)
@@ -181,11 +182,15 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
 
 
 def _with_loaded_input(
-    view: Any, body: type[Schema] | None, query: type[Schema] | None, form: type[Schema] | None
+    view: Any,
+    body: type[Schema] | None,
+    query: type[Schema] | None,
+    form: type[Schema] | None,
+    is_body_required: bool,  # noqa: FBT001  # passed on, never a literal
 ) -> Any:
     """Return a view that validates the body, query or form, and passes it before the path parameters."""
     if body is not None:
-        read, schema = read_body, body()
+        read, schema = read_body if is_body_required else read_optional_body, body()
     elif query is not None:
         read, schema = read_query, query()
     elif form is not None:

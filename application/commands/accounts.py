@@ -46,6 +46,7 @@ class AccountChanges:
     password: str | None = field(default=None, repr=False)
     changes_external_id: bool = False
     external_id: str | None = field(default=None, repr=False)
+    sub_user_password_reset: bool | None = None
     second_factor_policy: SecondFactorPolicy | None = None
 
 
@@ -128,6 +129,12 @@ class Accounts:
                 at=self._clock(),
                 metadata=context.encrypted_with(owner_key),
             )
+            if changes.sub_user_password_reset is not None:
+                account.set_password_reset_policy(
+                    allowed=changes.sub_user_password_reset,
+                    at=self._clock(),
+                    metadata=context.encrypted_with(owner_key),
+                )
             writes: list[TransactionalWrite] = []
             if new_email is not None:
                 external_id_hash = self._external_id_hash(current.external_id)

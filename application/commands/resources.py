@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from application.ports.sessions import Session
+    from application.ports.sign_in.client_details import ClientDescriber, ClientDetails
     from application.ports.vault import PersonKey
     from domain.assurance_level import AssuranceLevel
     from domain.event_metadata import Ciphertext
@@ -34,6 +35,7 @@ class AccountDetails:
     created_at: datetime
     closed_at: datetime | None
     external_id: str | None
+    sub_user_password_reset: bool
     second_factor_policy: str
 
 
@@ -53,6 +55,7 @@ class SubUserDetails:
     access_expires_at: datetime | None
     must_change_password: bool
     temporary_password_expires_at: datetime | None
+    credentials_kind: str
     credentials_mail: str
     locked: bool
     revision: int
@@ -76,6 +79,13 @@ class SessionDetails:
     assurance: AssuranceLevel
     ip: str | None
     user_agent: str | None
+    client: ClientDetails
+    is_current: bool
+
+    @property
+    def must_change_password(self) -> bool:
+        """Whether the session can only replace the temporary password."""
+        return self.assurance.is_restricted
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,7 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         created_at=account.created_on,
         closed_at=account.closed_at,
         external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
+        sub_user_password_reset=account.sub_user_password_reset,
         second_factor_policy=account.second_factor_policy,
     )
 
@@ -123,14 +134,20 @@ def _decrypt(key: PersonKey | None, name: str, ciphertext: Ciphertext) -> str:
     return ERASED if key is None else key.decrypt(name, ciphertext)
 
 
-def session_details(session: Session, key: PersonKey) -> SessionDetails:
-    """Return the current details of a session, decrypted with its person's key."""
+def session_details(
+    session: Session, key: PersonKey, clients: ClientDescriber, current_id: UUID | None = None
+) -> SessionDetails:
+    """Return the details of a session, decrypted with its person's key. `current_id` is the reader's session."""
+    ip = key.decrypt("ip", session.ip) if session.ip is not None else None
+    user_agent = key.decrypt("user_agent", session.user_agent) if session.user_agent is not None else None
     return SessionDetails(
         session_id=session.session_id,
         opened_at=session.opened_at,
         last_used_at=session.last_used_at,
         expires_at=session.expires_at,
         assurance=session.assurance,
-        ip=key.decrypt("ip", session.ip) if session.ip is not None else None,
-        user_agent=key.decrypt("user_agent", session.user_agent) if session.user_agent is not None else None,
+        ip=ip,
+        user_agent=user_agent,
+        client=clients.describe(ip, user_agent),
+        is_current=session.session_id == current_id,
     )

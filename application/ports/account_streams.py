@@ -20,5 +20,8 @@ class AccountStreams(Protocol):
     def read_from_beginning(self, account_id: UUID) -> Sequence[StoredEvent]:
         """Return all events of the account."""
 
+    def read_event(self, account_id: UUID, version: int) -> StoredEvent:
+        """Return the event with a version, which must exist."""
+
     def read_contacts(self, account_id: UUID, sub_user_id: UUID) -> Sequence[StoredEvent]:
         """Return the events that set a sub-user's e-mail and names, oldest first."""

@@ -1,4 +1,4 @@
-"""Ports: queue of mails to sub-users, and the transport that sends them."""
+"""Ports: queue of mails, and the transport that sends them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MailJob:
-    """A queued mail, claimed for one attempt. `caused_by` is the version of the event that requested it."""
+    """A queued mail, claimed for one attempt. `caused_by` is the version of the event that requested it.
+
+    Without a sub-user, the mail is for the account's owner.
+    """
 
     account_id: UUID
     caused_by: int
-    sub_user_id: UUID
+    sub_user_id: UUID | None
     notice: str
     credentials_version: int | None
     requested_at: datetime

@@ -82,7 +82,10 @@ class Throttle(Protocol):
         """Decide on an attempt, and count it as in flight if it is admitted."""
 
     def fail(self, reservation: Reservation, now: datetime, tally: ThrottleKey | None = None) -> int:
-        """Count a failure, and return the consecutive failures under `tally`, or on the person without `tally`."""
+        """Count a failure, and return the consecutive failures under `tally`, or on the person without `tally`.
+
+        Return 0 if the keys do not count failures on the person.
+        """
 
     def succeed(self, reservation: Reservation, now: datetime) -> None:
         """Reset the consecutive failures of the person and their network."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from application.data_keys import load_owner_entry
 from application.email_hashes import owner_email_hash
-from application.ports.console_links import ConsoleLink
+from application.ports.sign_in.console_links import ConsoleLink
 from application.sign_in.new_session import NewSession, new_token, token_hash
 from application.sign_in.password_sign_in import UNKNOWN_ID, ClaimedIdentity, Identity, LoginAttempt, PasswordSignIn
 from application.throttle_keys import owner_identity_key, owner_keys
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from application.command_context import CommandContext
-    from application.ports.console_links import ConsoleLinks
     from application.ports.keyed_hasher import KeyedHasher
+    from application.ports.sign_in.console_links import ConsoleLinks
     from application.ports.vault import PersonKey
     from application.repository import Outcome
     from domain.event_metadata import EventMetadata
@@ -140,11 +140,13 @@ class OwnerSessions(PasswordSignIn):
                 raise LoginRefused("unknown")
             new_session = identity.log_in_via(Via.LINK, link.assurance, account, at, metadata)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, identity.entry.key), at)
-            return new_session, [DeleteConsoleLink(link_hash), new_session.as_write(metadata), reset]
+            device_writes = self.devices.record_sign_in(account, new_session, context, metadata)
+            return new_session, [DeleteConsoleLink(link_hash), new_session.as_write(metadata), reset, *device_writes]
 
         return self.accounts.change(link.account_id, decide)
 
-    def _find_claimed(self, attempt: LoginAttempt) -> ClaimedIdentity:
-        account_id = self.directory.find_account_id(attempt.account_email_hash) or UNKNOWN_ID
+    def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:  # noqa: ARG002  # the owner's e-mail is that of the account
+        """Return the owner of the account with this e-mail."""
+        account_id = self.directory.find_account_id(account_email_hash) or UNKNOWN_ID
         entry = self.vault.entries([account_id]).get(account_id)
         return ClaimedIdentity(account_id, OwnerIdentity(entry)) if entry is not None else ClaimedIdentity()

@@ -127,15 +127,16 @@ class SubUserSessions(PasswordSignIn):
             return None
         return sub_user_details(account_id, sub_user, entry.key)
 
-    def _find_claimed(self, attempt: LoginAttempt) -> ClaimedIdentity:
-        account_id = self.directory.find_account_id(attempt.account_email_hash)
+    def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:
+        """Return the sub-user with this e-mail in the account with the other e-mail."""
+        account_id = self.directory.find_account_id(account_email_hash)
         account = None
         with suppress(AccountNotFound):
             account = self.accounts.load(account_id or UNKNOWN_ID)
         entries = self.vault.entries(list(account.sub_users) if account is not None else [UNKNOWN_ID])
         if account is None:
             return ClaimedIdentity()
-        hashes = email_hashes(self.keyed_hasher, account.id, entries.values(), attempt.email)
+        hashes = email_hashes(self.keyed_hasher, account.id, entries.values(), email)
         sub_user = account.sub_user_with_email(hashes)
         entry = entries.get(sub_user.sub_user_id) if sub_user is not None else None
         if sub_user is None or entry is None:

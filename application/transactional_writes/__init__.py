@@ -32,6 +32,7 @@ from application.transactional_writes.credentials import (
     StorePassword,
 )
 from application.transactional_writes.data_keys import EraseDataKey, PlaceLegalHold, StoreDataKey
+from application.transactional_writes.links import DeleteLinks, ForgetMailedSecret, StoreLink
 from application.transactional_writes.mails import FinishMail
 from application.transactional_writes.responses import StoreIdempotentResponse
 from application.transactional_writes.roles import (
@@ -63,6 +64,7 @@ from application.transactional_writes.sessions import (
     DeleteConsoleLink,
     LimitSessions,
     OpenSession,
+    RememberDevice,
 )
 from application.transactional_writes.webhooks import (
     AddWebhook,
@@ -90,6 +92,7 @@ __all__ = [
     "CloseSession",
     "DeleteChallenge",
     "DeleteConsoleLink",
+    "DeleteLinks",
     "DeleteRecoveryCode",
     "DisableWebhook",
     "EnableWebhook",
@@ -98,6 +101,7 @@ __all__ = [
     "ForgetAccountPasswords",
     "ForgetFailedAttempts",
     "ForgetMailedPassword",
+    "ForgetMailedSecret",
     "LimitSessions",
     "LockPermissionCatalogue",
     "MoveAttemptExemption",
@@ -105,6 +109,7 @@ __all__ = [
     "PlaceLegalHold",
     "RecordApiKeyUse",
     "RecordSecondFactorUse",
+    "RememberDevice",
     "RemoveAccountFromDirectory",
     "RemoveAccountWebhooks",
     "RemoveGrant",
@@ -132,6 +137,7 @@ __all__ = [
     "SetWebhookVersion",
     "StoreDataKey",
     "StoreIdempotentResponse",
+    "StoreLink",
     "StorePassword",
     "TransactionalWrite",
 ]

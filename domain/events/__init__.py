@@ -14,6 +14,7 @@ from eventsourcing.utils import register_topic
 from domain.events.api_key import ApiKeyCreated, ApiKeyEvent, ApiKeyFirstUsed, ApiKeyLimitsChanged, ApiKeyRevoked
 from domain.events.audit import AuditEvent, AuditLogExported, AuditLogRead
 from domain.events.base import METADATA_FIELDS, Event
+from domain.events.device import NewDeviceSignedIn
 from domain.events.main_account import (
     MainAccountClosed,
     MainAccountDetailsChanged,
@@ -23,8 +24,16 @@ from domain.events.main_account import (
     MainAccountLoginRefused,
     MainAccountPlanSet,
     MainAccountRegistered,
+    PasswordResetPolicySet,
     SubUserLimitRaised,
     UsageThresholdReached,
+)
+from domain.events.notice import (
+    LinkUsed,
+    NoticeMailed,
+    NoticeMailFailed,
+    PasswordResetForwarded,
+    PasswordResetRequested,
 )
 from domain.events.permission_catalogue import PermissionCatalogueEvent, PermissionCatalogueSet
 from domain.events.reported import ReportedEvent, SubUserActivityRecorded, UsageRecorded

@@ -143,6 +143,19 @@ class MainAccountPlanSet(Event):
     period_start: date
 
 
+class PasswordResetPolicySet(Event):
+    """The account allowed or forbade its sub-users to reset a forgotten password by mail."""
+
+    TOPIC: ClassVar[str] = "PasswordResetPolicySet"
+    DESCRIPTOR = EventDescriptor(
+        "main_account.password_reset_policy_set",
+        "The account allowed or forbade its sub-users to reset a forgotten password by mail.",
+        facts=("allowed",),
+        ocsf=ocsf.UPDATE_ENTITY,
+    )
+    allowed: bool
+
+
 class UsageThresholdReached(Event):
     """Usage in a period reached `threshold` per cent of the plan's included amount of a resource."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.sql_files import statements
 from domain import events
+from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
@@ -28,12 +29,16 @@ MAILED_TOPICS = {
         events.SubUserPasswordReset,
         events.SubUserPasswordChanged,
         events.SubUserEmailChanged,
+        events.MainAccountDetailsChanged,
+        events.PasswordResetRequested,
+        events.PasswordResetForwarded,
+        events.NewDeviceSignedIn,
     )
 }
 
 
 class MailQueueProjection:
-    """Queues a mail for each event that a sub-user is notified of."""
+    """Queues a mail for each event that a person is notified of."""
 
     name = "mail-queue"
     tables: tuple[str, ...] = ()
@@ -54,20 +59,37 @@ class MailQueueProjection:
                 cursor.executemany(SQL["enqueue"], rows)
 
 
-def _row(event: object) -> dict[str, Any] | None:
+def _row(event: object) -> dict[str, Any] | None:  # noqa: PLR0911  # one return for each kind of event
     match event:
         case events.SubUserPasswordChanged():
-            notice, credentials_version = Notice.PASSWORD_CHANGED, None
+            return _mail(event, event.sub_user_id, Notice.PASSWORD_CHANGED)
         case events.SubUserEmailChanged():
-            notice, credentials_version = Notice.EMAIL_CHANGED, None
+            return _mail(event, event.sub_user_id, Notice.EMAIL_CHANGED)
         case events.SubUserActivated() | events.SubUserPasswordReset() if event.notice != Notice.NONE:
-            notice, credentials_version = event.notice, event.credentials
+            return _mail(event, event.sub_user_id, event.notice, event.credentials)
+        case events.MainAccountDetailsChanged() if event.password_changed:
+            return _mail(event, None, SecurityNotice.OWNER_PASSWORD_CHANGED)
+        case events.PasswordResetRequested():
+            return _mail(event, event.sub_user_id, SecurityNotice.PASSWORD_RESET)
+        case events.PasswordResetForwarded():
+            return _mail(event, None, SecurityNotice.PASSWORD_RESET_FORWARDED)
+        case events.NewDeviceSignedIn():
+            return _mail(event, event.sub_user_id, SecurityNotice.NEW_DEVICE)
         case _:
             return None
+
+
+def _mail(
+    event: events.Event,
+    sub_user_id: UUID | None,
+    notice: Notice | SecurityNotice,
+    credentials_version: int | None = None,
+) -> dict[str, Any]:
+    """Return the row of a mail to a sub-user, or to the account's owner (None)."""
     return {
         "account_id": event.account_id,
         "caused_by": event.originator_version,
-        "sub_user_id": event.sub_user_id,
+        "sub_user_id": sub_user_id,
         "notice": notice,
         "credentials_version": credentials_version,
         "asked_at": event.timestamp,

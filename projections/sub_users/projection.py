@@ -183,6 +183,7 @@ def _registered(event: AccountEvent) -> Row:
         "created_at": event.state["timestamp"],
         "closed_at": None,
         "external_id": event.state.get("external_id"),
+        "sub_user_password_reset": True,
         "second_factor_policy": SecondFactorPolicy.OPTIONAL,
     }
 
@@ -215,6 +216,10 @@ def _raise_limit(account: Row, event: AccountEvent) -> None:
     account["sub_user_limit"] = event.state["sub_user_limit"]
 
 
+def _set_password_reset_policy(account: Row, event: AccountEvent) -> None:
+    account["sub_user_password_reset"] = event.state["allowed"]
+
+
 def _created(event: AccountEvent) -> SubUser:
     details = {name: event.state[name] for name in SUB_USER_FIELDS if name in event.state}
     return SubUser(**details, created_at=event.state["timestamp"])
@@ -237,7 +242,8 @@ def _access_expiry_set(sub_user: SubUser, event: AccountEvent) -> SubUser:
 
 
 def _activated(sub_user: SubUser, event: AccountEvent) -> SubUser:
-    return sub_user.activated(event.state["credentials"], event.version, event.state["timestamp"])
+    state = event.state
+    return sub_user.activated(state["credentials"], state["notice"], event.version, state["timestamp"])
 
 
 def _deactivated(sub_user: SubUser, _: AccountEvent) -> SubUser:
@@ -300,6 +306,7 @@ ON_ACCOUNTS: dict[str, Callable[[Row, AccountEvent], None]] = {
     events.MainAccountExternalIdSet.TOPIC: _set_external_id,
     events.MainAccountClosed.TOPIC: _close,
     events.SubUserLimitRaised.TOPIC: _raise_limit,
+    events.PasswordResetPolicySet.TOPIC: _set_password_reset_policy,
     events.SecondFactorPolicySet.TOPIC: _set_second_factor_policy,
     events.PersonalDataErased.TOPIC: _erase_owner,
 }

@@ -12,12 +12,16 @@ import pytest
 
 from adapters.mail.message import format_timestamp, render
 from adapters.mail.sender import parse_sender
-from application.mail import Mail, MailKind
+from application.mail import KINDS_WITH_LINK, MAIL_KINDS, Mail, MailedLinkUrl, has_password
 from application.ports.mailing import MailRefused
+from domain.security_notice import SecurityNotice
+from domain.sub_user import Notice
 from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
+
+    from application.mail import MailKind
 
 SENDER = parse_sender("Portal <no-reply@portal.example>")
 MAIL = replace(
@@ -25,8 +29,10 @@ MAIL = replace(
     message_id="0f9d2c4e-activation@portal.example",
     login_url="https://portal.example/login?as=sub-user&lang=en",
 )
-ACCESS_KINDS = [kind for kind in MailKind if kind.has_credentials]
-NOTICE_KINDS = [kind for kind in MailKind if not kind.has_credentials]
+ACCESS_KINDS = [kind for kind in MAIL_KINDS if has_password(kind)]
+NOTICE_KINDS = [Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED]
+LINK_URL = "https://portal.example/password-reset/c2VjcmV0"
+LINK_EXPIRES_AT = MAIL.date + timedelta(minutes=30)
 LANGUAGES = ["en", "it"]
 HOSTILE_NAMES = [
     "Eve\r\nBcc: eve@evil.example",
@@ -83,6 +89,8 @@ def text_and_html(mail: Mail) -> tuple[str, HtmlContent]:
 
 def of_kind(kind: MailKind, language: str) -> Mail:
     mail = replace(MAIL, kind=kind, language=language)
+    if kind in KINDS_WITH_LINK:
+        mail = replace(mail, link=MailedLinkUrl(LINK_URL, LINK_EXPIRES_AT))
     return mail if kind in ACCESS_KINDS else replace(mail, password=None, password_expires_at=None)
 
 
@@ -118,6 +126,18 @@ def test_access_mail_contains_all_access_data(kind: MailKind, language: str) -> 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_invitation_has_a_link_and_no_password(language: str) -> None:
+    """Both parts say until when the link is valid, how to log in afterwards, and whom to ask."""
+    text, html = text_and_html(of_kind(Notice.INVITATION, language))
+    for part in (text, html.text):
+        expires_at = format_timestamp(LINK_EXPIRES_AT, language)
+        for expected in (LINK_URL, expires_at, MAIL.login_url, MAIL.account_email, MAIL.to, "SUB-USER", "Acme S.r.l."):
+            assert expected in part
+    assert LINK_URL in text.splitlines()
+    assert ("href", LINK_URL) in html.attributes
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", NOTICE_KINDS)
 def test_notice_contains_no_password(kind: MailKind, language: str) -> None:
     """The notice gives the account, the time and a contact; it never contains a password."""
@@ -133,14 +153,41 @@ def test_notice_contains_no_password(kind: MailKind, language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_notice_of_a_changed_email_names_the_former_one(language: str) -> None:
     """Its reader may have several addresses."""
-    text, html = text_and_html(of_kind(MailKind.EMAIL_CHANGED, language))
+    text, html = text_and_html(of_kind(Notice.EMAIL_CHANGED, language))
     assert MAIL.to in text.splitlines()
     assert MAIL.to in html.text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", SecurityNotice)
+@pytest.mark.parametrize("is_to_owner", [False, True])
+def test_security_notice_tells_what_when_and_where(kind: SecurityNotice, language: str, *, is_to_owner: bool) -> None:
+    """Both parts have the time, the client and the link, if the notice has one. Without a client they have none."""
+    mail = replace(
+        of_kind(kind, language),
+        is_to_owner=is_to_owner,
+        ip="203.0.113.7",
+        device="Firefox, Linux",
+        subject_matter="Grace Hopper",
+    )
+    happened_at = {"en": "16 November 2026, 20:15 UTC", "it": "16 novembre 2026, 20:15 UTC"}[language]
+    text, html = text_and_html(mail)
+    for part in (text, html.text):
+        for expected in (happened_at, "203.0.113.7", "Firefox, Linux", "Acme S.r.l.", "Maria Rossi"):
+            assert expected in part
+        assert (LINK_URL in part) == (kind in KINDS_WITH_LINK)
+    assert "203.0.113.7" not in text_and_html(replace(mail, ip=None))[0]
+
+
+@pytest.mark.parametrize("kind", KINDS_WITH_LINK)
+def test_mail_that_needs_a_link_is_not_composed_without_one(kind: MailKind) -> None:
+    with pytest.raises(ValueError, match="needs a link"):
+        render(replace(of_kind(kind, "en"), link=None), SENDER)
+
+
 def test_mail_kinds_and_languages_have_distinct_texts() -> None:
     """Subject and opening differ between all kinds and languages."""
-    mails = [of_kind(kind, language) for kind in MailKind for language in LANGUAGES]
+    mails = [of_kind(kind, language) for kind in MAIL_KINDS for language in LANGUAGES]
     assert len({parsed_mail(mail)["Subject"] for mail in mails}) == len(mails)
     assert len({text_and_html(mail)[0].splitlines()[2] for mail in mails}) == len(mails)
 
@@ -196,12 +243,13 @@ def test_non_ascii_address_is_written_as_utf8() -> None:
 
 
 def test_html_part_loads_no_external_resources() -> None:
-    for mail in (of_kind(kind, language) for kind in MailKind for language in LANGUAGES):
+    for mail in (of_kind(kind, language) for kind in MAIL_KINDS for language in LANGUAGES):
         _, html = text_and_html(mail)
         assert not [name for name, _ in html.attributes if name in ("src", "srcset", "background")]
         assert {value for name, value in html.attributes if name == "href"} <= {
             MAIL.login_url,
             f"mailto:{MAIL.account_email}",
+            *([LINK_URL] if mail.link is not None else []),
         }
         assert not [value for _, value in html.attributes if value and "url(" in value]
 

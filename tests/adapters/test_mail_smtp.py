@@ -12,8 +12,8 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 
 from adapters.mail.smtp import SmtpTransport
-from application.mail import MailKind
 from application.ports.mailing import MailDelayed, MailRefused
+from domain.sub_user import Notice
 from tests.mail_server import SMTP_LOGIN, USER, FreePortController, authenticate, write_certificate
 from tests.mails import CREDENTIALS_MAIL
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from application.ports.mailing import MailTransport
 
-MAIL = replace(CREDENTIALS_MAIL, message_id="0f9d2c4e@portal.example", kind=MailKind.RESET)
+MAIL = replace(CREDENTIALS_MAIL, message_id="0f9d2c4e@portal.example", kind=Notice.RESET)
 
 
 class Inbox:

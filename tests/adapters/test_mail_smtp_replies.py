@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.mail.smtp import SmtpTransport
-from application.mail import MailKind
 from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
+from domain.sub_user import Notice
 from tests.mails import CREDENTIALS_MAIL
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ DEFAULT_REPLIES = {
     "CONTENTS": "250 OK queued as 123",
     "QUIT": "221 bye",
 }
-MAIL = replace(CREDENTIALS_MAIL, kind=MailKind.PASSWORD_CHANGED, password=None, password_expires_at=None)
+MAIL = replace(CREDENTIALS_MAIL, kind=Notice.PASSWORD_CHANGED, password=None, password_expires_at=None)
 
 
 class ScriptedServer(socketserver.ThreadingTCPServer):

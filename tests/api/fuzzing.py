@@ -28,6 +28,7 @@ from domain.roles import OPERATOR
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
 from tests.api.second_factors import OwnSession, totp_code
 from tests.authenticator import Authenticator
+from tests.builders import PORTAL, deliver_mails, mailed_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -158,6 +159,8 @@ class RequestDirector:
             "change_own_password": self._with_new_session,
             "log_out": self._with_new_session,
             "log_in": self._with_credentials,
+            "request_password_reset": _about_a_new_person,
+            "complete_password_reset": self._with_new_link,
             "introspect_session": self._with_token,
             "list_session_resources": self._with_new_session,
             "list_second_factors": self._with_new_session,
@@ -230,6 +233,13 @@ class RequestDirector:
         if sub_user is None or not USABLE.items() <= sub_user.fetch().items():
             sub_user = self._sub_user = self._account.create_with_own_password()
         return sub_user
+
+    def _with_new_link(self, case: Case[Any]) -> None:
+        """Use a link that was just mailed to a new sub-user."""
+        sub_user = self._account.create_with_own_password()
+        self._clients.service.commands.password_resets.request(self._account.email, sub_user.email, PORTAL)
+        token = mailed_token(deliver_mails(self._clients.service)[-1])
+        case.body = {"token": token, "new_password": GOOD_PASSWORD}
 
     def _shared_parameters(self) -> dict[str, str]:
         return {
@@ -381,6 +391,12 @@ def _about_whole_resource(case: Case[Any]) -> None:
     if ("resource_type" in case.query) != ("resource_id" in case.query):
         for name in ("resource_type", "resource_id"):
             case.query.pop(name, None)
+
+
+def _about_a_new_person(case: Case[Any]) -> None:
+    """Ask for someone who has not been asked for: requests for one person are limited."""
+    body: Any = case.body
+    body["account_email"] = f"owner-{uuid4().hex}@company.example"
 
 
 def _from_first_page(case: Case[Any]) -> None:

@@ -1,4 +1,7 @@
-"""Measurement of whether the response time of a refused login reveals the reason, against a real server."""
+"""Measurement of whether a response time reveals something about a person, against a real server.
+
+Measured are refused logins, and requests to reset a password, which are never refused.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ from itertools import chain, combinations, count
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
+
+from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
+from application.throttle_keys import PASSWORD_RESETS_PER_HOUR
 from tests.postgres import connect
 from tests.processes.portal import Portal
 
@@ -43,32 +50,51 @@ Timings = dict[str, dict[str, list[float]]]
 
 
 class Attempt(NamedTuple):
-    """A login that is refused with this status. Without an address, it is sent from a new one each time."""
+    """A request with the response status that it gets. Without an address, it is sent from a new one each time."""
 
     credentials: dict[str, str]
     address: str | None
     status: int
+    path: str = "/v1/sessions"
 
 
 def measure(deployment: Deployment, database_url: str, *, rounds: int, load: int) -> Timings:
-    """Time `rounds` refusals of each kind, `load` of them at a time, or one after another if `load` is 0."""
+    """Time `rounds` refused logins of each kind, `load` of them at a time, or one after another if `load` is 0."""
     with Portal(deployment.url, deployment.api_key()) as portal:
         attempts = _attempts_by_kind(portal, database_url)
-        timings: Timings = {"401": {}, "429": {}}
-        for kind, attempt in attempts.items():
-            timings[str(attempt.status)][kind] = []
-        with closing(_Client(deployment, portal)) as client, ThreadPoolExecutor(32) as threads:
-            for first_round in range(0, rounds, ROUNDS_UNTIL_RESET):
-                _reset(database_url)
-                shuffled_rounds = [
-                    random.sample([*attempts], len(attempts))
-                    for _ in range(min(ROUNDS_UNTIL_RESET, rounds - first_round))
-                ]
-                kinds = [*chain.from_iterable(shuffled_rounds)]
-                start_times = _start_times(len(kinds), load)
-                response_times = threads.map(client.time, (attempts[kind] for kind in kinds), start_times)
-                for kind, seconds in zip(kinds, response_times, strict=True):
-                    timings[str(attempts[kind].status)][kind].append(seconds)
+        return _measure(deployment, portal, database_url, attempts, rounds, ROUNDS_UNTIL_RESET, load)
+
+
+def measure_resets(deployment: Deployment, database_url: str, *, rounds: int, load: int) -> Timings:
+    """Time `rounds` requests to reset a password of each kind, `load` of them at a time as for logins."""
+    with Portal(deployment.url, deployment.api_key()) as portal:
+        attempts = _resets_by_kind(portal)
+        return _measure(deployment, portal, database_url, attempts, rounds, PASSWORD_RESETS_PER_HOUR, load)
+
+
+def _measure(  # one argument for each dimension of a measurement
+    deployment: Deployment,
+    portal: Portal,
+    database_url: str,
+    attempts: Mapping[str, Attempt],
+    rounds: int,
+    rounds_until_reset: int,
+    load: int,
+) -> Timings:
+    timings: Timings = {str(attempt.status): {} for attempt in attempts.values()}
+    for kind, attempt in attempts.items():
+        timings[str(attempt.status)][kind] = []
+    with closing(_Client(deployment, portal)) as client, ThreadPoolExecutor(32) as threads:
+        for first_round in range(0, rounds, rounds_until_reset):
+            _reset(database_url)
+            shuffled_rounds = [
+                random.sample([*attempts], len(attempts)) for _ in range(min(rounds_until_reset, rounds - first_round))
+            ]
+            kinds = [*chain.from_iterable(shuffled_rounds)]
+            start_times = _start_times(len(kinds), load)
+            response_times = threads.map(client.time, (attempts[kind] for kind in kinds), start_times)
+            for kind, seconds in zip(kinds, response_times, strict=True):
+                timings[str(attempts[kind].status)][kind].append(seconds)
     return timings
 
 
@@ -113,6 +139,13 @@ def _areas(timings: Mapping[str, Sequence[float]]) -> list[tuple[float, float, s
     return sorted(areas, key=lambda area: -max(area[:2]))
 
 
+def require_multiples_of_the_interval(delays: list[float]) -> None:
+    """Require delays that are multiples of the refusal interval."""
+    assert delays
+    for seconds in delays:
+        assert seconds / REFUSAL_INTERVAL_SECONDS == pytest.approx(max(1, round(seconds / REFUSAL_INTERVAL_SECONDS)))
+
+
 class _Client:
     """Sends logins over keep-alive connections, one per thread."""
 
@@ -134,7 +167,7 @@ class _Client:
         connection = self._connection()
         time.sleep(max(0.0, start - time.monotonic()))
         began = time.perf_counter()
-        connection.request("POST", "/v1/sessions", body, headers)
+        connection.request("POST", attempt.path, body, headers)
         response = connection.getresponse()
         seconds = time.perf_counter() - began
         response.read()
@@ -184,6 +217,38 @@ def _attempts_by_kind(portal: Portal, database_url: str) -> dict[str, Attempt]:
     return attempts | {
         f"{kind}, throttled": Attempt(credentials, THROTTLED_ADDRESS, 429)
         for kind, credentials in throttled_credentials.items()
+    }
+
+
+def _resets_by_kind(portal: Portal) -> dict[str, Attempt]:
+    account, forbidding, closed = portal.register(), portal.register(), portal.register()
+    sub_user, inactive = account.add_with_own_password(), account.add_with_own_password()
+    inactive.change(status="inactive")
+    portal.call(200, "PATCH", account.path, {"password": "a phrase of the owner"})
+    forbidden = forbidding.add_with_own_password()
+    portal.call(200, "PATCH", forbidding.path, {"sub_user_password_reset": False})
+    in_closed_account = closed.add_with_own_password()
+    portal.call(204, "DELETE", closed.path)
+    nobody = "nobody@company.example"
+    people = {
+        "sub-user": (account.email, sub_user.email),
+        "inactive": (account.email, inactive.email),
+        "unknown sub-user": (account.email, nobody),
+        "unknown account": (nobody, nobody),
+        "account that forbids it": (forbidding.email, forbidden.email),
+        "closed account": (closed.email, in_closed_account.email),
+        "owner": (account.email, None),
+        "owner without a password": (forbidding.email, None),
+        "unknown owner": (nobody, None),
+    }
+    return {
+        kind: Attempt(
+            {"account_email": account_email, **({"email": email} if email is not None else {})},
+            None,
+            202,
+            "/v1/password-resets",
+        )
+        for kind, (account_email, email) in people.items()
     }
 
 

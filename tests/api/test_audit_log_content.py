@@ -18,7 +18,7 @@ from projections.audit_log.actions import ACTIONS
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
 from tests.api.second_factors import FACTORS, OwnSession
 from tests.api_keys import add_api_key
-from tests.builders import deliver_mails
+from tests.builders import deliver_mails, mailed_token
 from tests.refusing_mail_server import RefusingMailServer
 from tests.throttling import fail_as_sub_user
 
@@ -76,11 +76,13 @@ def story(clients: ApiClients) -> Story:
     logged_in = act_as_sub_user(replace(sub_user, account=sub_user_account))
     use_second_factors(account, logged_in)
     use_up_plan(clients, logged_in)
+    reset_password(clients, logged_in)
     deliver_mails(clients.service)
     lock_sub_user(clients, logged_in)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(clients.service.workers.mailer, "_transport", RefusingMailServer())
         sub_user.change(password=RESET_PASSWORD)
+        request_reset(logged_in)
         deliver_mails(clients.service)
     replace(logged_in, password=RESET_PASSWORD).new_token()
     sub_user.change(status="inactive", email=CORRECTED_EMAIL)
@@ -149,10 +151,11 @@ def use_webhook(clients: ApiClients, account: Account) -> None:
 
 
 def act_as_sub_user(sub_user: SubUser) -> SubUser:
-    """Set an own password, report an activity, log in, and log out, as the sub-user."""
+    """Set an own password, report an activity, log in from a new device, and log out, as the sub-user."""
     sub_user = sub_user.set_own_password(OWN_PASSWORD)
     activity = {"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "target": "a tool", "details": {"times": 3}}
     sub_user.account.portal.post(f"{sub_user.account.path}/activities", json={"activities": [activity]})
+    assert sub_user.log_in(device_id="a device").status_code == 201
     sub_user.account.portal.delete("/v1/sessions/current", headers={"Session-Token": sub_user.new_token()})
     return sub_user
 
@@ -167,6 +170,22 @@ def use_second_factors(account: Account, sub_user: SubUser) -> None:
     assert account.portal.delete(f"{sub_user.path}/second-factors").status_code == 204
     for policy in ("required", "optional"):
         assert account.portal.patch(account.path, json={"second_factor_policy": policy}).status_code == 200
+
+
+def request_reset(sub_user: SubUser) -> None:
+    body = {"account_email": sub_user.account.email, "email": sub_user.email}
+    assert sub_user.account.portal.post("/v1/password-resets", json=body).status_code == 202
+
+
+def reset_password(clients: ApiClients, sub_user: SubUser) -> None:
+    """Ask for a link while the account forbids it, then again, and choose a password with the link."""
+    portal, path = sub_user.account.portal, sub_user.account.path
+    for allowed in (False, True):
+        body = {"sub_user_password_reset": allowed}
+        assert clients.portal.patch(path, json=body, headers=client_headers(OWNER_CLIENT)).status_code == 200
+        request_reset(sub_user)
+    completion = {"token": mailed_token(deliver_mails(clients.service)[-1]), "new_password": "a phrase by a link"}
+    assert portal.post("/v1/password-resets/complete", json=completion).status_code == 204
 
 
 def use_up_plan(clients: ApiClients, sub_user: SubUser) -> None:
@@ -240,12 +259,19 @@ def test_every_kind_of_event_has_an_entry(story: Story) -> None:
         ("main_account.role_deleted", "owner", OWNER_CLIENT, {}),
         ("sub_user.role_granted", "owner", OWNER_CLIENT, {"resource_id": "a-1", "resource_label": "Reception"}),
         ("sub_user.role_revoked", "owner", OWNER_CLIENT, {"resource_type": "assistant", "resource_id": "a-1"}),
+        ("main_account.password_reset_policy_set", "owner", OWNER_CLIENT, {"allowed": True}),
+        ("person.password_reset_requested", "anonymous", SUB_USER_CLIENT, {}),
+        ("person.password_reset_forwarded", "anonymous", SUB_USER_CLIENT, {}),
+        ("person.link_used", "sub-user", SUB_USER_CLIENT, {"purpose": "password_reset"}),
+        ("person.notice_mailed", "mailer", NO_CLIENT, {"notice": "password_reset"}),
+        ("person.notice_mail_failed", "mailer", NO_CLIENT, {"notice": "password_reset"}),
         ("sub_user.visibility_changed", "owner", OWNER_CLIENT, {"visible": False}),
         ("sub_user.access_expiry_set", "owner", OWNER_CLIENT, {"access_expires_at": "2099-01-01T00:00:00Z"}),
         ("sub_user.activated", "owner", OWNER_CLIENT, {"notice": "activation"}),
         ("sub_user.credentials_mailed", "mailer", NO_CLIENT, {"notice": "password_changed"}),
         ("sub_user.logged_in", "sub-user", SUB_USER_CLIENT, {"with_temporary_password": True}),
         ("sub_user.password_changed", "sub-user", SUB_USER_CLIENT, {}),
+        ("person.new_device_signed_in", "sub-user", SUB_USER_CLIENT, {}),
         ("tool.used", "sub-user", SUB_USER_CLIENT, {"times": 3}),
         ("sub_user.logged_out", "sub-user", SUB_USER_CLIENT, {}),
         ("main_account.second_factor_policy_set", "owner", OWNER_CLIENT, {"policy": "optional"}),

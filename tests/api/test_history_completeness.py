@@ -15,7 +15,7 @@ from tests.api.clients import OWN_PASSWORD, ApiClients, SubUser
 from tests.api.route_table import routes
 from tests.api.second_factors import FACTORS, AddedTotp, OwnSession, totp_code
 from tests.authenticator import Authenticator
-from tests.builders import PORTAL
+from tests.builders import PORTAL, deliver_mails, mailed_token
 from tests.postgres import fetch
 from tests.second_factors import Person
 
@@ -104,6 +104,13 @@ def reset_owners_factors(clients: ApiClients, sub_user: SubUser) -> TestResponse
     return clients.support.with_headers(X_Reason="Lost the phone.").delete(f"{account.path}/owner/second-factors")
 
 
+def complete_reset(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    person = {"account_email": sub_user.account.email, "email": sub_user.email}
+    clients.portal.post("/v1/password-resets", json=person)
+    body = {"token": mailed_token(deliver_mails(clients.service)[-1]), "new_password": "a phrase that nobody knew"}
+    return clients.portal.post("/v1/password-resets/complete", json=body)
+
+
 REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "POST /v1/accounts": lambda clients, _: clients.register_account().response,
     "PATCH /v1/accounts/{account_id}": lambda clients, sub_user: clients.portal.patch(
@@ -171,6 +178,7 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     )[0].client.post(f"{FACTORS}/recovery-codes"),
     "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/second-factors": reset_factors,
     "DELETE /v1/accounts/{account_id}/owner/second-factors": reset_owners_factors,
+    "POST /v1/password-resets/complete": complete_reset,
     "POST /v1/webhooks": lambda clients, sub_user: clients.portal.post(
         "/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id}
     ),
@@ -200,6 +208,7 @@ ROUTES_WITHOUT_EVENT = {
         f"POST /v1/sessions/current/second-factors/{kind}": "the confirmation records an event"
         for kind in ("totp", "passkey")
     },
+    "POST /v1/password-resets": "records an event if the person exists, which the response does not reveal",
     "POST /v1/accounts/{account_id}/console-links": "the login with the link records an event",
 }
 """Routes other than GET that record no event, with the reason."""

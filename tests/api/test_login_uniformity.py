@@ -13,11 +13,10 @@ import pytest
 
 from api.http import refusal_timing
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
-from api.server.response_timing import arrived_at
 from application.throttle_keys import sub_user_keys
 from domain.main_account import MainAccount
 from tests.api.clients import require_problem
-from tests.api.login_timing import measure, most_distinguishable, table
+from tests.api.login_timing import measure, most_distinguishable, require_multiples_of_the_interval, table
 from tests.api.round_trips import counting_round_trips
 from tests.postgres import database_copy, service_role_url
 from tests.processes.deployment import deployed, master_key
@@ -26,7 +25,6 @@ from tests.throttling import count_failures, fail_as_sub_user
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from wsgiref.types import WSGIEnvironment
 
     from werkzeug.test import TestResponse
 
@@ -67,28 +65,9 @@ def refused_credentials(clients: ApiClients) -> dict[str, Credentials]:
     }
 
 
-@pytest.fixture
-def delays(refusals_delayed: None, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Replace the delay of responses by a list of the delays, in seconds after the request's arrival."""
-    delays: list[float] = []
-
-    def record_delay(environ: WSGIEnvironment, respond_at: float) -> None:
-        delays.append(respond_at - arrived_at(environ))
-
-    monkeypatch.setattr(refusal_timing, "hold_response_until", record_delay)
-    return delays
-
-
 def send_login(clients: ApiClients, credentials: Credentials, **headers: str) -> TestResponse:
     client_header = {"X-Client-IP": str(ipaddress.IPv6Address(next(addresses)))}
     return clients.portal.post("/v1/sessions", json=credentials, headers={**client_header, **headers})
-
-
-def require_multiples_of_the_interval(delays: list[float]) -> None:
-    """Require delays that are multiples of the refusal interval."""
-    assert delays
-    for seconds in delays:
-        assert seconds / REFUSAL_INTERVAL_SECONDS == pytest.approx(max(1, round(seconds / REFUSAL_INTERVAL_SECONDS)))
 
 
 def test_every_refusal_has_the_same_response(

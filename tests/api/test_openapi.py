@@ -33,7 +33,7 @@ VERBS_BY_METHOD = {
     "GET": {"get", "list", "export", "stream"},
     "POST": {
         *("create", "record", "send", "introspect", "log_in", "enable", "adopt", "replay", "grant"),
-        *("evaluate", "search", "verify"),
+        *("request", "complete", "evaluate", "search", "verify"),
     },
     "PUT": {"change", "replace"},
     "PATCH": {"change"},
@@ -44,7 +44,7 @@ VERBS_BY_METHOD = {
 NOT_SECRET = {
     *("token_type", "next_token"),
     *("llm_tokens", "included_tokens", "used_tokens"),
-    *("must_change_password", "temporary_password_expires_at"),
+    *("must_change_password", "temporary_password_expires_at", "sub_user_password_reset"),
 }
 """Fields named after other tokens than those of sessions, or about a password without containing it."""
 

@@ -13,12 +13,14 @@ import pytest
 
 from adapters.mail.files import FileTransport
 from adapters.mail.headers import address_field
+from adapters.postgres.sign_in.mailed_links import PostgresMailedLinks
 from adapters.postgres.tables.mail_queue import CLAIM_DURATION, PostgresMailQueue
 from application.errors import StoreUnavailable
-from application.mail import Mail, MailKind
 from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
+from application.workers.mail_composition import MailComposer, SignInUrls
 from application.workers.mail_pacing import MailPacing
 from application.workers.mailer import Mailer, delay_after
+from domain.sub_user import Notice
 from tests.builders import PORTAL, Company, catch_up
 from tests.postgres import fetch, terminate_connections
 from tests.waiting import run_concurrently
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.bootstrap.service import Service
+    from application.mail import Mail
     from application.ports.mailing import MailTransport
     from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
@@ -68,8 +71,16 @@ def mailer_for(service: Service, transport: MailTransport) -> Mailer:
         PostgresMailQueue(service.database),
         transport,
         service.clock,
-        login_url="https://portal.example/login",
-        mail_domain="portal.example",
+        MailComposer(
+            service.main_accounts,
+            service.vault,
+            PostgresMailQueue(service.database),
+            PostgresMailedLinks(service.database),
+            service.clients,
+            service.clock,
+            SignInUrls.of_console("https://portal.example"),
+            "portal.example",
+        ),
     )
 
 
@@ -116,7 +127,7 @@ def test_mail_has_everything_its_reader_needs(
     (mail,) = transport.mails
     entry = service.vault.entries([sub_user.sub_user_id])[sub_user.sub_user_id]
     assert (mail.kind, mail.language, mail.to, mail.name, mail.surname) == (
-        MailKind.ACTIVATION,
+        Notice.ACTIVATION,
         "en",
         "grace@company.example",
         "Grace",
@@ -124,7 +135,7 @@ def test_mail_has_everything_its_reader_needs(
     )
     assert (mail.account_email, mail.company_name) == (company.email, "Winds & Waves")
     assert (mail.password, mail.password_expires_at) == ("the boss made this up", entry.password_expires_at)
-    assert mail.login_url == "https://portal.example/login"
+    assert mail.login_url == "https://portal.example/login?as=sub-user"
     assert mail.message_id == f"{company.account_id}.{sub_user.state().mail_version}@portal.example"
 
 
@@ -328,7 +339,7 @@ def test_superseded_mail_is_not_sent(
 
     send_due_mails(mailer)
 
-    assert [(mail.kind, mail.password) for mail in transport.mails] == [(MailKind.RESET, "a phrase from the boss")]
+    assert [(mail.kind, mail.password) for mail in transport.mails] == [(Notice.RESET, "a phrase from the boss")]
     assert [row[:2] for row in queued_mails(database_url)] == [
         ("activation", "superseded"),
         ("send_again", "superseded"),
@@ -350,7 +361,7 @@ def test_superseded_mail_keeps_the_newer_password(
 
     send_due_mails(mailer)
 
-    assert [mail.kind for mail in transport.mails] == [MailKind.ACTIVATION, MailKind.SEND_AGAIN]
+    assert [mail.kind for mail in transport.mails] == [Notice.ACTIVATION, Notice.SEND_AGAIN]
     assert sub_user.state().credentials_mail == "sent"
 
 
@@ -418,7 +429,7 @@ def test_outcome_of_an_older_mail_does_not_affect_a_newer_one(
 
     class ResendingTransport(FakeTransport):
         def send(self, mail: Mail) -> str:
-            if mail.kind is MailKind.ACTIVATION:
+            if mail.kind is Notice.ACTIVATION:
                 service.commands.sub_users.send_credentials_again(company.account_id, sub_user.sub_user_id, PORTAL)
             return super().send(mail)
 

@@ -18,30 +18,37 @@ from application.commands.webhooks import DisableReason
 from application.transparency.export_claims import NON_DETAIL_FIELDS
 from domain import events
 from domain.event_metadata import ActorType, ReadTarget, Via
+from domain.link_purpose import LinkPurpose
 from domain.plan import Resource
+from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-MAIL_VARIANTS = {"access_data", "password_changed", "email_changed"}
+MAIL_VARIANTS = {"access_data", "invitation", "password_changed", "email_changed"}
 SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "main_account.logged_in": set(Via),
     "main_account.logged_out": {"one", "all"},
     "main_account.usage_threshold_reached": set(Resource),
     "sub_user.visibility_changed": {"visible", "hidden"},
     "sub_user.access_expiry_set": {"end", "no_end"},
-    "sub_user.activated": {Notice.ACTIVATION, Notice.REACTIVATION},
-    "sub_user.password_reset": {"set", "sent"},
+    "sub_user.activated": {Notice.ACTIVATION, Notice.REACTIVATION, Notice.INVITATION},
+    "sub_user.password_reset": {"set", "sent", "invitation"},
     "sub_user.logged_in": {"own", "temporary"},
     "sub_user.login_refused": {"known", "unknown"},
-    "sub_user.logged_out": {"one", "all"},
+    "sub_user.logged_out": {"one", "by_other", "all"},
     "sub_user.credentials_mailed": MAIL_VARIANTS,
     "sub_user.credentials_mail_failed": MAIL_VARIANTS,
     "sub_user.personal_data_erased": {"owner", "sub_user"},
+    "person.new_device_signed_in": {"owner", "sub_user"},
     "sub_user.role_granted": {"everything", "everything_until", "resource", "resource_until"},
     "sub_user.role_revoked": {"everything", "resource"},
+    **{
+        action: {"owner", "sub_user"}
+        for action in ("person.password_reset_requested", "person.notice_mailed", "person.notice_mail_failed")
+    },
     "audit_log.read": set(ReadTarget),
 }
 """Variants of the actions that have several sentences."""
@@ -93,7 +100,8 @@ def test_every_event_detail_has_a_label(language: str) -> None:
 
 @for_each_language
 def test_every_enumerated_value_is_translated(language: str) -> None:
-    assert keys_below(language, "actions.value.notice") == set(Notice)
+    assert keys_below(language, "actions.value.notice") == {*Notice, *SecurityNotice}
+    assert keys_below(language, "actions.value.purpose") == set(LinkPurpose)
     assert keys_below(language, "actions.value.via") == set(Via)
     assert keys_below(language, "actions.value.resource") == set(Resource)
     assert keys_below(language, "actions.value.what") == set(ReadTarget)

@@ -27,12 +27,17 @@ EVENT_CLASSES = {
 NOT_APPLIED = {
     *("SubUserLoginRefused", "SubUserLoggedOut", "PersonalDataErased"),
     *("MainAccountLoggedIn", "MainAccountLoginRefused", "MainAccountLoggedOut"),
+    *("PasswordResetRequested", "PasswordResetForwarded", "LinkUsed", "NoticeMailed", "NoticeMailFailed"),
     *("RecoveryCodesIssued", "SecondFactorVerified", "SecondFactorRefused"),
+    "NewDeviceSignedIn",
 }
 """Events that `MainAccount` records without an `@event` method, because no decision depends on them."""
-NOT_IN_HISTORY_STATE = {"SubUserLoggedIn", "CredentialsMailed", "CredentialsMailFailed", "UsageThresholdReached"}
-"""Applied events that the query `state_events` leaves out: logins and mails, of which a history has many, and
-thresholds, which its state does not show."""
+NOT_IN_HISTORY_STATE = {
+    *("SubUserLoggedIn", "CredentialsMailed", "CredentialsMailFailed"),
+    *("UsageThresholdReached", "PasswordResetPolicySet"),
+}
+"""Applied events that the query `state_events` leaves out: logins and mails, of which a history has many, and what its
+state does not show."""
 OTHER_STREAM_CLASSES = (events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.PermissionCatalogueEvent)
 """Base classes of events in streams of their own, with many events each."""
 ONLY_EVENT_OF_STREAM = {"SubUserActivityRecorded", "UsageRecorded"}

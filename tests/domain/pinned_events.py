@@ -17,8 +17,10 @@ from eventsourcing.utils import resolve_topic
 
 from domain import events
 from domain.event_metadata import ActorType, Ciphertext, ReadTarget, Via
+from domain.link_purpose import LinkPurpose
 from domain.plan import Resource
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
+from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:
@@ -608,6 +610,85 @@ HISTORY = [
         version=40,
     ),
     PinnedEvent(
+        events.PasswordResetPolicySet,
+        "PasswordResetPolicySet",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"allowed":false}'
+        ),
+        {**OWNER_METADATA, "allowed": False},
+        version=41,
+    ),
+    PinnedEvent(
+        events.PasswordResetRequested,
+        "PasswordResetRequested",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
+        ),
+        {**ANONYMOUS_METADATA, "sub_user_id": SUB_USER},
+        version=42,
+    ),
+    PinnedEvent(
+        events.PasswordResetRequested,
+        "PasswordResetRequested",
+        ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw"}'),
+        {**ANONYMOUS_METADATA, "sub_user_id": None},
+        version=43,
+    ),
+    PinnedEvent(
+        events.PasswordResetForwarded,
+        "PasswordResetForwarded",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"anonymous","ip":"c2VhbGVkIGlw",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
+        ),
+        {**ANONYMOUS_METADATA, "sub_user_id": SUB_USER},
+        version=44,
+    ),
+    PinnedEvent(
+        events.LinkUsed,
+        "LinkUsed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"sub_user","actor_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","purpose":"password_reset"}'
+        ),
+        {**SUB_USER_METADATA, "sub_user_id": SUB_USER, "purpose": LinkPurpose.PASSWORD_RESET},
+        version=45,
+    ),
+    PinnedEvent(
+        events.NoticeMailed,
+        "NoticeMailed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system","actor_id":"mailer",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","notice":"password_reset","caused_by":41,"reply":"c2VhbGVkIHJlcGx5"}'
+        ),
+        {
+            **SYSTEM_METADATA,
+            "sub_user_id": SUB_USER,
+            "notice": SecurityNotice.PASSWORD_RESET,
+            "caused_by": 41,
+            "reply": Ciphertext("c2VhbGVkIHJlcGx5"),
+        },
+        version=46,
+    ),
+    PinnedEvent(
+        events.NoticeMailFailed,
+        "NoticeMailFailed",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system","actor_id":"mailer",'
+            '"notice":"password_reset","caused_by":42,"reply":"c2VhbGVkIHJlcGx5"}'
+        ),
+        {
+            **SYSTEM_METADATA,
+            "sub_user_id": None,
+            "notice": SecurityNotice.PASSWORD_RESET,
+            "caused_by": 42,
+            "reply": Ciphertext("c2VhbGVkIHJlcGx5"),
+        },
+        version=47,
+    ),
+    PinnedEvent(
         events.SecondFactorPolicySet,
         "SecondFactorPolicySet",
         (
@@ -615,7 +696,7 @@ HISTORY = [
             '"policy":"required"}'
         ),
         {**OWNER_METADATA, "policy": SecondFactorPolicy.REQUIRED},
-        version=41,
+        version=48,
     ),
     PinnedEvent(
         events.SecondFactorAdded,
@@ -633,14 +714,14 @@ HISTORY = [
             "name": Ciphertext("c2VhbGVkIG5hbWU"),
             "signs_in_alone": False,
         },
-        version=42,
+        version=49,
     ),
     PinnedEvent(
         events.RecoveryCodesIssued,
         "RecoveryCodesIssued",
         ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal","count":10}'),
         {**OWNER_METADATA, "sub_user_id": None, "count": 10},
-        version=43,
+        version=50,
     ),
     PinnedEvent(
         events.SecondFactorVerified,
@@ -659,7 +740,7 @@ HISTORY = [
             "session_id": SESSION,
             "remaining_codes": 9,
         },
-        version=44,
+        version=51,
     ),
     PinnedEvent(
         events.SecondFactorRefused,
@@ -675,7 +756,7 @@ HISTORY = [
             "why": "wrong_code",
             "failures": 1,
         },
-        version=45,
+        version=52,
     ),
     PinnedEvent(
         events.SecondFactorRemoved,
@@ -685,7 +766,7 @@ HISTORY = [
             '"factor_id":"4e1f7a2b-9c3d-4a5e-8b6f-7c8d9e0f1a2b","remaining":0}'
         ),
         {**OWNER_METADATA, "sub_user_id": None, "factor_id": FACTOR, "remaining": 0},
-        version=46,
+        version=53,
     ),
     PinnedEvent(
         events.SecondFactorAdded,
@@ -703,7 +784,7 @@ HISTORY = [
             "name": Ciphertext("c2VhbGVkIG5hbWU"),
             "signs_in_alone": True,
         },
-        version=47,
+        version=54,
     ),
     PinnedEvent(
         events.SecondFactorsReset,
@@ -713,7 +794,17 @@ HISTORY = [
             '"reason":"c2VhbGVkIHJlYXNvbg"}'
         ),
         {**SUPPORT_METADATA, "sub_user_id": None},
-        version=48,
+        version=55,
+    ),
+    PinnedEvent(
+        events.NewDeviceSignedIn,
+        "NewDeviceSignedIn",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
+        ),
+        {**OWNER_METADATA, "sub_user_id": None, "session_id": SESSION},
+        version=56,
     ),
 ]
 

@@ -77,7 +77,7 @@ def nested_fields(event_class: type) -> set[str]:
     ("enum", "stored"),
     [
         (ActorType, "main_account sub_user support system anonymous auditor"),
-        (Notice, "none activation reactivation send_again reset password_changed email_changed"),
+        (Notice, "none activation reactivation send_again reset password_changed email_changed invitation"),
         (CredentialsMailState, "none pending sent failed"),
         (Via, "password link passkey"),
         (SecondFactorKind, "totp passkey"),

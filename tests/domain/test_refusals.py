@@ -11,6 +11,7 @@ CODES = {
     "AccountNotFound": "account-not-found",
     "AccountIsClosed": "account-closed",
     "AccountEmailTaken": "account-email-taken",
+    "SessionNotFound": "session-not-found",
     "SubUserNotFound": "sub-user-not-found",
     "AccountExternalIdTaken": "account-external-id-taken",
     "SubUserLimitReached": "sub-user-limit-reached",
@@ -40,6 +41,7 @@ CODES = {
     "SecondFactorWrong": "second-factor-refused",
     "WebhookNotFound": "webhook-not-found",
     "WebhookLimitReached": "webhook-limit-reached",
+    "LinkInvalid": "link-invalid",
     "LoginRefused": "login-refused",
 }
 """Part of the public interface: clients distinguish refusals by code."""

@@ -40,6 +40,7 @@ INTENDED_DIFFERENCES = [
     IntendedDifference(
         "`temporary_password_expires_at` in the sub-user resource", is_new_field("temporary_password_expires_at")
     ),
+    IntendedDifference("`credentials` in the sub-user resource", is_new_field("credentials")),
     IntendedDifference(
         "Feeds have the header `Store-Epoch`, events the attribute `epoch`", is_new_field("store-epoch", "epoch")
     ),
@@ -64,13 +65,14 @@ INTENDED_DIFFERENCES = [
         is_new_field("deprecation", "link"),
     ),
     IntendedDifference(
-        "Actions of reported activities may not begin with `api_key.` or `permission_catalogue.`.",
-        mentions("api_key. or permission_catalogue. or audit_log."),
+        "Actions of reported activities may not begin with `api_key.`, `permission_catalogue.` or `person.`.",
+        mentions("api_key. or permission_catalogue. or person. or audit_log."),
     ),
     IntendedDifference(
         "Cursors are encrypted and bound to one list and one API key.", mentions("this list and API key")
     ),
     IntendedDifference("duplicate names in an object answer 400", mentions("without repeated names in an object")),
+    IntendedDifference("`sub_user_password_reset` in the account resource", is_new_field("sub_user_password_reset")),
     IntendedDifference("Request bodies must be UTF-8.", mentions("must be application/json, in UTF-8")),
 ]
 """The first one covers changed wording; the last four cover texts with a changed meaning."""

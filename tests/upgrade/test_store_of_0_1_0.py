@@ -75,6 +75,7 @@ INTENDED_DIFFERENCES = [
     IntendedDifference(
         "`temporary_password_expires_at` in the sub-user resource", is_new_field("temporary_password_expires_at")
     ),
+    IntendedDifference("`credentials` in the sub-user resource", is_new_field("credentials")),
     IntendedDifference(
         "Feeds have the header `Store-Epoch`, events the attribute `epoch`", is_new_field("store-epoch", "epoch")
     ),
@@ -88,6 +89,7 @@ INTENDED_DIFFERENCES = [
         'In OCSF exports, the status of undelivered mails is "Failure" and that of reported activities "Unknown"',
         is_corrected_ocsf_status,
     ),
+    IntendedDifference("`sub_user_password_reset` in the account resource", is_new_field("sub_user_password_reset")),
     *usage_and_feed_differences(),
     *renamed_field_differences(),
 ]

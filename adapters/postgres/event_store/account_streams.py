@@ -36,6 +36,13 @@ class PostgresAccountStreams:
             rows = fetch_all(connection, SQL["read_whole_account_stream"], {"account_id": account_id})
         return [StoredEvent(account_id, row.originator_version, row.topic, row.state) for row in rows]
 
+    def read_event(self, account_id: UUID, version: int) -> StoredEvent:
+        """Return the event with a version, which must exist."""
+        parameters = {"account_id": account_id, "version": version}
+        with self._database.get_connection() as connection:
+            (row,) = fetch_all(connection, SQL["read_account_event"], parameters)
+        return StoredEvent(account_id, row.originator_version, row.topic, row.state)
+
     def read_contacts(self, account_id: UUID, sub_user_id: UUID) -> Sequence[StoredEvent]:
         """Return the events that set a sub-user's e-mail and names, oldest first."""
         parameters = {"account_id": account_id, "sub_user_id": sub_user_id}

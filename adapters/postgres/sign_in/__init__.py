@@ -1,0 +1,1 @@
+"""Tables of sign-in: links that are mailed or opened once."""

@@ -51,7 +51,7 @@ class PostgresThrottle:
         result = self._execute(("create", "lock", "fail"), parameters)
         key = tally.key if tally is not None else reservation.keys.identity
         failures = {result.get_value(row, 0): int(result.get_value(row, 1) or 0) for row in range(result.ntuples)}
-        return failures[rb"\x" + key.hex().encode()]
+        return failures.get(rb"\x" + key.hex().encode(), 0)
 
     def succeed(self, reservation: Reservation, now: datetime) -> None:
         """Reset the failures in a row of the person and their network."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ALL_SUB_USERS = SubUserFilter(sort=Sort.NAME)
 
 
-SUBJECTS = ("main_account", "sub_user", "webhook", "audit_log", "activity")
+SUBJECTS = ("main_account", "sub_user", "person", "webhook", "audit_log", "activity")
 """Subjects of the actions in an account's log, in display order. Events of other subjects belong to no account."""
 
 

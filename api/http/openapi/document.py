@@ -33,7 +33,7 @@ from domain.assurance_level import AssuranceLevel
 from domain.event_metadata import ActorType
 from domain.roles import BUILT_IN_ROLES
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy
-from domain.sub_user import CredentialsMailState
+from domain.sub_user import CredentialsKind, CredentialsMailState
 from projections.feed.event_catalog import BY_TYPE, CATALOG, Envelopes
 from projections.sub_users.queries import Sort
 from projections.usage.queries import VISIBILITIES
@@ -141,6 +141,7 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "ConsoleLinkLevel": tuple(LINK_LEVELS),
     "AccessRefusal": ("account_closed", "locked", "inactive", "expired", "temporary_password_expired"),
     "ApiKeyScope": tuple(Scope),
+    "CredentialsKind": tuple(CredentialsKind),
     "CredentialsMailState": tuple(CredentialsMailState),
     "EventType": tuple(BY_TYPE),
     "ExportFormat": tuple(ExportFormat),

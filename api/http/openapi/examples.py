@@ -59,12 +59,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "AccountPatch": {"language": "it"},
     "NewLimit": {"sub_user_limit": 12, "reason": "They opened a second office."},
     "NewSubUser": {"email": "grace@company.example", "name": "Grace", "surname": "Hopper", "grants": [GRANT]},
-    "SubUserPatch": {"status": "active"},
+    "SubUserPatch": {"status": "active", "credentials": "link"},
+    "CredentialsMail": {"credentials": "link"},
     "Login": {
         "account_email": "owner@company.example",
         "email": "grace@company.example",
         "password": "the password from the mail",
     },
+    "NewPasswordReset": {"account_email": "owner@company.example", "email": "grace@company.example"},
+    "PasswordResetAnswer": {"link_lifetime_seconds": 1800},
+    "ChosenPassword": {"token": "the last part of the link", "new_password": "a phrase that nobody knew"},
     "Introspection": {
         "token": "the token of the session",
         "permission": "assistants",
@@ -174,6 +178,7 @@ ACCOUNT = {
     "created_at": NOW,
     "closed_at": None,
     "external_id": "customer-42",
+    "sub_user_password_reset": True,
     "second_factor_policy": "optional",
 }
 SESSION = {
@@ -184,7 +189,11 @@ SESSION = {
     "must_change_password": False,
     "assurance_level": "password",
     "ip": "203.0.113.7",
-    "user_agent": "Mozilla/5.0",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "browser": "Firefox",
+    "device": "Linux",
+    "country": None,
+    "city": None,
     "opened_at": NOW,
     "restricted": False,
 }
@@ -268,6 +277,7 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
     "SubUserAnswer": SUB_USER_EXAMPLE,
     "SubUserListAnswer": {"items": [SUB_USER_EXAMPLE], "next_cursor": None},
     "SessionListAnswer": {"items": [SESSION], "next_cursor": None},
+    "OwnSessionListAnswer": {"items": [{**SESSION, "current": True}], "next_cursor": None},
     "PersonalDataAnswer": {
         "account_id": ACCOUNT_ID,
         "sub_user_id": SUB_USER_ID,

@@ -19,7 +19,8 @@ SELECT * FROM json_populate_recordset(NULL::account_view, %(rows)s::json)
 ON CONFLICT (account_id) DO UPDATE
 SET version = excluded.version, email = excluded.email, company_name = excluded.company_name,
     language = excluded.language, sub_user_limit = excluded.sub_user_limit, closed_at = excluded.closed_at,
-    external_id = excluded.external_id, second_factor_policy = excluded.second_factor_policy
+    external_id = excluded.external_id, sub_user_password_reset = excluded.sub_user_password_reset,
+    second_factor_policy = excluded.second_factor_policy
 
 -- name: upsert_sub_users
 -- Insert or update sub-user rows. {updates} assigns the columns that can change after creation.

@@ -21,6 +21,11 @@ SELECT originator_version, topic, state FROM stored_events
 WHERE originator_id = %(account_id)s
 ORDER BY originator_version
 
+-- name: read_account_event
+-- One event of an account.
+SELECT originator_version, topic, state FROM stored_events
+WHERE originator_id = %(account_id)s AND originator_version = %(version)s
+
 -- name: read_contacts
 -- The events that set a sub-user's e-mail and names. The index of the events that change an account's state has them.
 SELECT originator_version, topic, state FROM stored_events

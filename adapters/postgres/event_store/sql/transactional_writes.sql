@@ -13,7 +13,9 @@ WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WH
     deleted_factors AS (DELETE FROM second_factors WHERE person_id = %(person_id)s),
     deleted_codes AS (DELETE FROM recovery_codes WHERE person_id = %(person_id)s),
     deleted_challenges AS (DELETE FROM sign_in_challenges WHERE person_id = %(person_id)s),
+    deleted_devices AS (DELETE FROM devices WHERE person_id = %(person_id)s),
     deleted_hold AS (DELETE FROM legal_holds WHERE person_id = %(person_id)s),
+    deleted_links AS (DELETE FROM mailed_links WHERE person_id = %(person_id)s),
     deleted_rows AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s),
     erased_names AS (
         UPDATE account_view SET email = '[erased]', company_name = '[erased]', external_id = NULL
@@ -21,10 +23,11 @@ WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WH
 DELETE FROM vault WHERE person_id = %(person_id)s
 
 -- name: PlaceLegalHold
--- Keep only the data key, which decrypts the person's events. Passwords, stored responses and read model rows are
--- erased.
+-- Keep only the data key, which decrypts the person's events. Passwords, devices, stored responses and read model rows
+-- are erased.
 WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WHERE person_id = %(person_id)s),
     credentials AS (UPDATE vault SET password_hash = NULL, sealed_password = NULL WHERE person_id = %(person_id)s),
+    deleted_devices AS (DELETE FROM devices WHERE person_id = %(person_id)s),
     deleted_rows AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s)
 INSERT INTO legal_holds (person_id, account_id, due_at, again_at, sealed_name, sealed_surname)
 VALUES (%(person_id)s, %(account_id)s, %(due_at)s, %(due_at)s, %(encrypted_name)s, %(encrypted_surname)s)
@@ -75,9 +78,31 @@ WITH ended AS (
 UPDATE sessions SET access_expires_at = %(access_expires_at)s
 WHERE person_id = %(person_id)s AND NOT coalesce(least(access_expires_at, %(access_expires_at)s) <= %(at)s, false)
 
+-- name: RememberDevice
+-- Insert a device, or set its last use.
+INSERT INTO devices (person_id, device_hash, first_used_at, last_used_at)
+VALUES (%(person_id)s, %(device_hash)s, %(at)s, %(at)s)
+ON CONFLICT (person_id, device_hash) DO UPDATE SET last_used_at = greatest(devices.last_used_at, excluded.last_used_at)
+
 -- name: DeleteConsoleLink
 -- Delete a used console link. A concurrent request that uses the same link is decided again and no longer finds it.
 DELETE FROM console_links WHERE link_hash = %(link_hash)s
+
+-- name: StoreLink
+-- Insert or replace a person's link for a purpose. Only the hash of its secret stays after it was mailed.
+INSERT INTO mailed_links (link_hash, purpose, account_id, person_id, caused_by, expires_at, encrypted_secret)
+VALUES (%(link_hash)s, %(purpose)s, %(account_id)s, %(person_id)s, %(caused_by)s, %(expires_at)s, %(encrypted_secret)s)
+ON CONFLICT (person_id, purpose) DO UPDATE
+SET link_hash = excluded.link_hash, caused_by = excluded.caused_by, expires_at = excluded.expires_at,
+    encrypted_secret = excluded.encrypted_secret
+
+-- name: DeleteLinks
+-- Delete a person's links for some purposes. A concurrent request that uses one is decided again and no longer finds it.
+DELETE FROM mailed_links WHERE person_id = %(person_id)s AND purpose = ANY(%(purposes)s::text[])
+
+-- name: ForgetMailedSecret
+-- Delete the secret of a link whose mail was sent or abandoned.
+UPDATE mailed_links SET encrypted_secret = NULL WHERE account_id = %(account_id)s AND caused_by = %(caused_by)s
 
 -- name: AddAccountToDirectory
 -- Register an account's e-mail and external id. A second account with the same e-mail violates

@@ -29,7 +29,7 @@ SELECT account_id, caused_by
 FROM mail_queue q
 JOIN unnest(%(account_ids)s::uuid[], %(causing_versions)s::bigint[]) AS mails (account_id, caused_by)
     USING (account_id, caused_by)
-WHERE NOT EXISTS (SELECT FROM vault v WHERE v.person_id = q.sub_user_id)
+WHERE NOT EXISTS (SELECT FROM vault v WHERE v.person_id = coalesce(q.sub_user_id, q.account_id))
 
 -- name: postpone_mail
 -- Schedule another attempt, unless another worker has tried in the meantime.

@@ -98,7 +98,7 @@ def get_account(account_id: UUID) -> Response:
     response_headers=(RECORDED_POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
-    """Change a main account's e-mail, company name, language, password, external id or policy on second factors.
+    """Change a main account's details and policies.
 
     With the policy `required`, every session that has not verified a second factor loses its permissions at once.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api.http.fields.numbers import StrictInteger
+from api.http.fields.numbers import StrictBoolean, StrictInteger
 from api.http.fields.texts import Email, NewPassword, Text
 from api.http.fields.times import Time
 from api.http.response_bodies import ResponseBody
@@ -17,6 +17,7 @@ from domain.second_factor import SecondFactorPolicy
 LANGUAGES = ("en", "it")
 MAX_SUB_USER_LIMIT = 10_000
 MAX_EXTERNAL_ID_LENGTH = 200
+PASSWORD_RESET_POLICY = "Whether sub-users may reset a forgotten password by mail."
 LINK_LEVELS = (AssuranceLevel.PASSWORD, AssuranceLevel.SECOND_FACTOR)
 
 
@@ -43,6 +44,7 @@ class AccountPatch(Request):
     language = fields.String(validate=validate.OneOf(LANGUAGES))
     password = NewPassword()
     external_id = _external_id(allow_none=True)
+    sub_user_password_reset = StrictBoolean(metadata={"description": PASSWORD_RESET_POLICY})
     second_factor_policy = fields.Enum(
         SecondFactorPolicy,
         by_value=True,
@@ -71,6 +73,7 @@ class AccountAnswer(ResponseBody):
     external_id = fields.String(
         required=True, allow_none=True, metadata={"description": "The portal's own id of the account."}
     )
+    sub_user_password_reset = fields.Boolean(required=True, metadata={"description": PASSWORD_RESET_POLICY})
     second_factor_policy = fields.String(required=True, validate=validate.OneOf([*SecondFactorPolicy]))
 
 

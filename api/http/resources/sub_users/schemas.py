@@ -14,7 +14,7 @@ from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 from domain.assurance_level import AssuranceLevel
 from domain.roles import MAX_GRANTS
-from domain.sub_user import CredentialsMailState
+from domain.sub_user import CredentialsKind, CredentialsMailState
 from projections.sub_users.queries import Sort
 
 SUB_USER_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
@@ -58,6 +58,26 @@ class SubUserPatch(Request):
     active = ActiveStatus()
     visible = StrictBoolean()
     access_expires_at = Expiry(allow_none=True)
+    credentials = fields.String(
+        validate=validate.OneOf(list(CredentialsKind)),
+        metadata={
+            "description": "What the credentials mail contains that the changes cause: a temporary password, or a link "
+            "to choose a password. Default: a temporary password; for a new e-mail address, the same as in the last "
+            "mail. Not allowed without such a change, and `link` not together with `password`."
+        },
+    )
+
+
+class CredentialsMail(Request):
+    """Kind of the credentials to mail."""
+
+    credentials = fields.String(
+        validate=validate.OneOf(list(CredentialsKind)),
+        load_default=None,
+        metadata={
+            "description": "A temporary password, or a link to choose one. Default: the same as in the last mail."
+        },
+    )
 
 
 class SubUserAnswer(ResponseBody):
@@ -77,7 +97,13 @@ class SubUserAnswer(ResponseBody):
     temporary_password_expires_at = Time(
         required=True,
         allow_none=True,
-        metadata={"description": "When the current temporary password expires or expired, else null."},
+        metadata={"description": "When the current temporary password or invitation expires or expired, else null."},
+    )
+    credentials = fields.String(
+        required=True,
+        attribute="credentials_kind",
+        validate=validate.OneOf(list(CredentialsKind)),
+        metadata={"description": "What the last credentials mail contained: a temporary password, or a link."},
     )
     credentials_mail = fields.String(required=True, validate=validate.OneOf(list(CredentialsMailState)))
     locked = fields.Boolean(required=True)
@@ -97,6 +123,7 @@ SUB_USER_EXAMPLE = {
     "access_expires_at": None,
     "must_change_password": True,
     "temporary_password_expires_at": "2026-05-08T08:00:00Z",
+    "credentials": "password",
     "credentials_mail": "pending",
     "locked": False,
     "has_second_factor": False,
@@ -138,14 +165,40 @@ class SessionRow(ResponseBody):
     expires_at = Time(required=True)
     must_change_password = fields.Boolean(
         required=True,
-        attribute="assurance.is_restricted",
         metadata={"description": "Whether the session, opened with a temporary password, can only set a new one."},
-    )
-    assurance_level = fields.String(
-        required=True, validate=validate.OneOf([*AssuranceLevel]), attribute="assurance.value"
     )
     ip = fields.String(required=True, allow_none=True)
     user_agent = fields.String(required=True, allow_none=True)
+    assurance_level = fields.String(
+        required=True,
+        attribute="assurance",
+        validate=validate.OneOf([*AssuranceLevel]),
+        metadata={"description": "How the person authenticated for the session."},
+    )
+    browser = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.browser",
+        metadata={"description": "The browser that `user_agent` names, such as `Firefox`."},
+    )
+    device = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.device",
+        metadata={"description": "The device or system that `user_agent` names, such as `iPhone` or `Windows`."},
+    )
+    country = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.country",
+        metadata={"description": "Where `ip` is, by ISO 3166-1, if the operator provides a GeoIP database."},
+    )
+    city = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.city",
+        metadata={"description": "Where `ip` is, in English, if the operator provides a GeoIP database."},
+    )
 
 
 class SessionListAnswer(ResponseBody):

@@ -78,7 +78,7 @@ class SubUser:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionInfo:
-    """A valid session of a sub-user, without its token."""
+    """A valid session of a sub-user, without its token. `current` is only known in the list of one's own sessions."""
 
     session_id: UUID
     created_at: datetime
@@ -87,7 +87,12 @@ class SessionInfo:
     must_change_password: bool
     ip: str | None
     user_agent: str | None
-    assurance_level: str = "password"
+    assurance_level: str | None = None
+    browser: str | None = None
+    device: str | None = None
+    country: str | None = None
+    city: str | None = None
+    current: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

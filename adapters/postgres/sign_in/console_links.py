@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.postgres.sql_files import statements
-from application.ports.console_links import ConsoleLink
+from application.ports.sign_in.console_links import ConsoleLink
 from domain.assurance_level import AssuranceLevel
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from eventsourcing.postgres import PostgresDatastore
 
-SQL = statements("adapters.postgres.tables", "console_links")
+SQL = statements("adapters.postgres.sign_in", "console_links")
 
 
 class PostgresConsoleLinks:

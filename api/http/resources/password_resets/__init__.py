@@ -1,0 +1,1 @@
+"""Resource: resets of forgotten passwords, and invitations, by mailed links."""

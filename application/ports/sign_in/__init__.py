@@ -1,0 +1,1 @@
+"""Ports of sign-in: links that are mailed or opened once."""

@@ -1,0 +1,14 @@
+"""Purposes of the links that are mailed to people."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LinkPurpose(StrEnum):
+    """What a mailed link can be used for, once."""
+
+    PASSWORD_RESET = "password_reset"
+    """Choose a new password instead of a forgotten one."""
+    INVITATION = "invitation"
+    """Choose the first password."""

@@ -1,0 +1,48 @@
+"""Things that are good once, used at the same time through two server processes: exactly one use succeeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from email import message_from_bytes, policy
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.builders import mailed_token
+from tests.processes.waiting import eventually
+from tests.waiting import run_concurrently
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from tests.processes.conftest import RunningService
+
+CLIENTS = 64
+
+
+def mails_to(running_service: RunningService, address: str) -> list[EmailMessage]:
+    """Return the mails to an address, oldest first."""
+    files = sorted(running_service.deployment.mail_folder.glob("*.eml"), key=lambda file: file.stat().st_mtime_ns)
+    mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+    return [mail for mail in mails if address in str(mail["To"])]
+
+
+def test_password_reset_link_is_good_once(running_service: RunningService) -> None:
+    """The password is that of the only client whose request succeeded."""
+    portal = running_service.portal
+    sub_user = portal.register().add_with_own_password()
+    body = {"account_email": sub_user.company.email, "email": sub_user.email}
+    portal.call(202, "POST", "/v1/password-resets", body)
+    subject = "Reset your password"
+    eventually(lambda: any(subject in mail["Subject"] for mail in mails_to(running_service, sub_user.email)))
+    (mail,) = [mail for mail in mails_to(running_service, sub_user.email) if subject in mail["Subject"]]
+    token = mailed_token(mail)
+
+    def use(number: int) -> int:
+        completion = {"token": token, "new_password": f"the phrase of client {number}"}
+        return portal.post("/v1/password-resets/complete", json=completion).status_code
+
+    results = run_concurrently([partial(use, number) for number in range(CLIENTS)])
+    assert Counter(results) == {204: 1, 410: CLIENTS - 1}
+    winner = list(results).index(204)
+    login = {**sub_user.login_body, "password": f"the phrase of client {winner}"}
+    portal.call(201, "POST", "/v1/sessions", login)
