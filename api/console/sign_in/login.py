@@ -35,29 +35,31 @@ SUB_USER_FIELDS = ("account_email", "email", "password")
 @blueprint.page("/login", audiences=EVERYONE)
 def login_form() -> Response:
     """Show the login form, or the current login if there is one."""
-    return render_page("logged_in.html") if visitor().is_logged_in else _form(Form())
+    if visitor().audience is Audience.STEP_UP:
+        return redirect_to("second_factor")
+    return render_page("logged_in.html") if visitor().is_logged_in else login_page(Form())
 
 
 @blueprint.page("/login", audiences=EVERYONE, methods=("POST",))
 def log_in() -> Response:
     """Log in an account's owner or a sub-user, then redirect to the page they came for."""
     form = Form.from_request()
-    fields = SUB_USER_FIELDS if _as_sub_user() else OWNER_FIELDS
+    fields = SUB_USER_FIELDS if as_sub_user() else OWNER_FIELDS
     values = {name: form.raw(name) if name == "password" else form[name] for name in fields}
     credentials = form.load_with(Login(only=fields), {name: value for name, value in values.items() if value})
     if form.errors:
-        return _form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return login_page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         with uniform_refusals() as on_verified:
             session, audience = _open_session(on_verified, **credentials)
     except LoginRefused:
-        return _form(form, HTTPStatus.UNAUTHORIZED, refused=True)
+        return login_page(form, HTTPStatus.UNAUTHORIZED, refused=True)
     except (TooManyAttempts, TooBusy) as error:
         wait = wait_for(error)
-        return _form(form, wait.status, wait=wait)
+        return login_page(form, wait.status, wait=wait)
     begin_session(session)
     next_url = request.form.get("next", "")
-    return redirect_to_url(next_url) if _is_page_for(audience, next_url) else redirect_to("start")
+    return redirect_to_page(audience, next_url)
 
 
 @blueprint.page("/logout", audiences=LOGGED_IN, methods=("POST",))
@@ -68,7 +70,8 @@ def log_out() -> Response:
     return redirect_to("login_form", message="login.logged_out", **same_tab)
 
 
-def _as_sub_user() -> bool:
+def as_sub_user() -> bool:
+    """Return whether the tab for sub-users is open."""
     return request.args.get("as") == AS_SUB_USER
 
 
@@ -87,6 +90,11 @@ def _open_session(
     return session, Audience.RESTRICTED if session.assurance.is_restricted else Audience.SUB_USER
 
 
+def redirect_to_page(audience: Audience, next_url: str) -> Response:
+    """Redirect to the page that an untrusted URL names if it is one for this audience, otherwise to the start."""
+    return redirect_to_url(next_url) if _is_page_for(audience, next_url) else redirect_to("start")
+
+
 def _is_page_for(audience: Audience, url: str) -> bool:
     """Return whether an untrusted URL is a console page for this audience. Prevents open redirects."""
     path = url.partition("?")[0]
@@ -99,15 +107,22 @@ def _is_page_for(audience: Audience, url: str) -> bool:
     return audience in getattr(current_app.view_functions[endpoint], "audiences", ())
 
 
-def _form(
-    form: Form, status: HTTPStatus = HTTPStatus.OK, *, refused: bool = False, wait: Wait | None = None
+def login_page(
+    form: Form,
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    refused: bool = False,
+    refused_passkey: bool = False,
+    wait: Wait | None = None,
 ) -> Response:
+    """Return the login page."""
     response = render_page(
         "login.html",
         status,
         form=form,
-        as_sub_user=_as_sub_user(),
+        as_sub_user=as_sub_user(),
         refused=refused,
+        refused_passkey=refused_passkey,
         wait=wait,
         notice=request.args.get("why"),
         next_url=request.values.get("next", ""),
