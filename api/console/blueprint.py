@@ -26,6 +26,7 @@ from api.console.sub_users import (
     give_role,
     grants,
     overview,
+    reset_second_factors,
     send_again,
     take_away_role,
 )
