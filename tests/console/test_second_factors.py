@@ -33,7 +33,7 @@ def add_app(browser: Browser) -> tuple[str, list[str]]:
 
 def ceremony(browser: Browser, form: Any, respond: Any, **fields: str) -> Page:
     """Do what the script does: get a challenge, answer it, and send the form."""
-    csrf = str(form.select_one("[name=csrf]")["value"])
+    csrf = str(form["data-csrf"])
     challenge: Any = browser.post(str(form["data-options"]), {"csrf": csrf}).response.json
     passkey = json.dumps(respond(challenge["options"]))
     answer = {"csrf": csrf, "challenge_id": challenge["challenge_id"], "passkey": passkey}
@@ -108,7 +108,7 @@ def test_refused_passkey_at_login(console: AccountConsole) -> None:
     unknown = Authenticator(console.clients.service.settings.public_url)
     page = ceremony(browser, form, unknown.get)
     assert (page.status, "with this passkey" in page.text) == (401, True)
-    csrf = {"csrf": str(form.select_one("[name=csrf]")["value"])}  # type: ignore[index]
+    csrf = {"csrf": str(form["data-csrf"])}
     assert browser.post("/login/passkey", {**csrf, "passkey": "[", "challenge_id": "no"}).status == 422
 
 

@@ -2,20 +2,27 @@
 "use strict";
 
 const ceremonies = {
-  create: async (options) =>
+  create: (options) =>
     navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) }),
-  get: async (options) =>
+  get: (options) =>
     navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) }),
 };
 
+function setValue(form, name, value) {
+  const input = form.elements[name] ?? form.appendChild(document.createElement("input"));
+  Object.assign(input, { type: "hidden", name, value });
+}
+
 async function answer(form) {
-  const body = new URLSearchParams({ csrf: form.elements.csrf.value });
-  const response = await fetch(form.dataset.options, { method: "POST", body });
+  const { csrf, next, options, passkey } = form.dataset;
+  const response = await fetch(options, { method: "POST", body: new URLSearchParams({ csrf }) });
   if (!response.ok) throw new Error(response.statusText);
   const challenge = await response.json();
-  const credential = await ceremonies[form.dataset.passkey](challenge.options);
-  form.elements.challenge_id.value = challenge.challenge_id;
-  form.elements.passkey.value = JSON.stringify(credential.toJSON());
+  const credential = await ceremonies[passkey](challenge.options);
+  setValue(form, "csrf", csrf);
+  setValue(form, "next", next);
+  setValue(form, "challenge_id", challenge.challenge_id);
+  setValue(form, "passkey", JSON.stringify(credential.toJSON()));
 }
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
