@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from domain.event_metadata import ActorType, EventMetadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from application.ports.vault import PersonKey
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 class CommandContext:
     """Actor, client and reason of a command, as plaintext. Events store the encrypted `EventMetadata` instead.
 
-    `person` is the person at the portal who acts for the actor, as the portal names them.
+    `person` is the person at the portal who acts for the actor, as the portal names them. `device_id_of` returns the
+    opaque id of the client's device for a person who signs in; None if devices have no ids.
     """
 
     actor_type: ActorType
@@ -28,6 +30,7 @@ class CommandContext:
     reason: str | None = field(default=None, repr=False)
     api_key_id: str | None = None
     person: str | None = field(default=None, repr=False)
+    device_id_of: Callable[[UUID], str] | None = field(default=None, repr=False)
 
     def encrypted_with(self, key: PersonKey) -> EventMetadata:
         """Return the metadata for events, with the personal fields encrypted."""

@@ -45,8 +45,8 @@ class Mail:
     `message_id` (without angle brackets) is the same for every attempt, so that duplicates can be recognized.
     `password` is the temporary password as plaintext, None if the mail contains none. The repr omits it.
     `date` is the time of the event that caused the mail. `language` is "en" or "it". An owner has the company's name.
-    `ip` and `device` are those of the person themselves, None if someone else caused the mail. `subject_matter` is what
-    the notice is about, such as the name of a second factor.
+    `ip`, `place` and `device` are those of the person themselves, None if someone else caused the mail.
+    `subject_matter` is what the notice is about, such as the name of a second factor.
     """
 
     message_id: str
@@ -64,6 +64,7 @@ class Mail:
     is_to_owner: bool = False
     link: MailedLinkUrl | None = field(default=None, repr=False)
     ip: str | None = field(default=None, repr=False)
+    place: str | None = field(default=None, repr=False)
     device: str | None = field(default=None, repr=False)
     subject_matter: str | None = field(default=None, repr=False)
 

@@ -143,6 +143,7 @@ class MainAccount(Aggregate):
     SecondFactorVerified = events.SecondFactorVerified
     SecondFactorRefused = events.SecondFactorRefused
     SecondFactorPolicySet = events.SecondFactorPolicySet
+    NewDeviceSignedIn = events.NewDeviceSignedIn
 
     def __init__(
         self,
@@ -485,6 +486,14 @@ class MainAccount(Aggregate):
         """End one session of a sub-user, or all of them (None)."""
         self._ensure_exists(sub_user_id)
         self._record(self.SubUserLoggedOut, at, metadata, sub_user_id=sub_user_id, session_id=session_id)
+
+    def record_new_device(
+        self, sub_user_id: UUID | None, session_id: UUID, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Record that a sub-user, or the owner (None), opened a session from a device that was not known."""
+        if sub_user_id is not None:
+            self._ensure_exists(sub_user_id)
+        self._record(self.NewDeviceSignedIn, at, metadata, sub_user_id=sub_user_id, session_id=session_id)
 
     def record_mail_outcome(
         self,

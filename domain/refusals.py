@@ -46,6 +46,12 @@ class SubUserNotFound(Refusal):
     code = "sub-user-not-found"
 
 
+class SessionNotFound(Refusal):
+    """This person has no such session, or it has ended."""
+
+    code = "session-not-found"
+
+
 class SubUserLimitReached(Refusal):
     """The account has reached its sub-user limit: delete a sub-user, or ask support to raise the limit."""
 

@@ -14,3 +14,5 @@ class SecurityNotice(StrEnum):
     """To the owner: a sub-user who may not reset their password asked for it."""
     OWNER_PASSWORD_CHANGED = "owner_password_changed"
     """To the owner: their password changed."""
+    NEW_DEVICE = "new_device"
+    """A person logged in from a device that was not known."""

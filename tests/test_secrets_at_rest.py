@@ -31,7 +31,12 @@ PLAINTEXT_VIEWS = {"account_view", "sub_user_view"}
 """Views that lists search and sort. Their rows are deleted when the person is erased."""
 
 CANARY_CONTEXT = CommandContext(
-    ActorType.MAIN_ACCOUNT, "key 7", ip="203.0.113.213", user_agent="canary-browser/9", reason="canary reason"
+    ActorType.MAIN_ACCOUNT,
+    "key 7",
+    ip="203.0.113.213",
+    user_agent="canary-browser/9",
+    reason="canary reason",
+    device_id_of=lambda _: "canary-device",
 )
 
 
@@ -174,6 +179,7 @@ PERSONAL = [
     "Canaryname",
     "203.0.113.213",
     "canary-browser",
+    "canary-device",
     "canary reason",
     "canary target",
     "canary details",

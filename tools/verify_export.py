@@ -448,6 +448,7 @@ ACTIONS = {
     "SecondFactorVerified": "person.second_factor_verified",
     "SecondFactorRefused": "person.second_factor_refused",
     "SecondFactorPolicySet": "main_account.second_factor_policy_set",
+    "NewDeviceSignedIn": "person.new_device_signed_in",
     "UsageRecorded": "sub_user.usage_recorded",
     "WebhookCreated": "webhook.created",
     "WebhookDisabled": "webhook.disabled",

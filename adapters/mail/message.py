@@ -133,6 +133,7 @@ def _template_variables(mail: Mail) -> dict[str, object]:
         "happened_at": format_timestamp(mail.date, mail.language),
         "is_to_owner": mail.is_to_owner,
         "ip": mail.ip,
+        "place": mail.place,
         "device": one_line(mail.device) if mail.device is not None else None,
         "subject_matter": one_line(mail.subject_matter) if mail.subject_matter is not None else None,
         "link_url": link.url if link is not None else None,

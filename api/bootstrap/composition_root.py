@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from adapters.client_details import UserAgentAndGeoIpDescriber
 from adapters.cursor_cipher import AesCursorCipher
 from adapters.ed25519 import verify as verify_signature
 from adapters.encryption import MasterKeys, UnknownMasterKey
@@ -23,6 +24,7 @@ from adapters.postgres.event_store.lineage import Lineage
 from adapters.postgres.event_store.mapper import EventMapper
 from adapters.postgres.maintenance.master_key_rotation import MasterKeyRotation
 from adapters.postgres.sign_in.console_links import PostgresConsoleLinks
+from adapters.postgres.sign_in.devices import PostgresDevices
 from adapters.postgres.sign_in.mailed_links import PostgresMailedLinks
 from adapters.postgres.sign_in.second_factors import PostgresSecondFactors
 from adapters.postgres.signals import CHANNEL, Signals
@@ -59,6 +61,8 @@ from application.commands.usage import UsageReports
 from application.commands.webhooks import WebhookDisabling, WebhookRecorder, Webhooks
 from application.pagination_cursors import Cursors
 from application.repository import MainAccounts
+from application.sign_in.known_devices import KnownDevices
+from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.owner_sign_in import OwnerSessions
 from application.sign_in.password_resets import PasswordResets
 from application.sign_in.second_factors.challenges import Challenges
@@ -102,6 +106,7 @@ if TYPE_CHECKING:
     from api.bootstrap.transports import Transports
     from application.commands.webhooks import Webhook
     from application.ports.clock import Clock
+    from application.ports.sign_in.client_details import ClientDescriber
 
 
 __all__ = ["UnknownMasterKey", "build", "utc_now"]
@@ -136,6 +141,7 @@ class _Store:
     webhook_cipher: WebhookCipher
     freshness: Freshness
     cursors: Cursors
+    clients: ClientDescriber
 
 
 def build(
@@ -166,6 +172,7 @@ def build(
         account_directory=store.directory,
         keyed_hasher=store.keyed_hasher,
         vault=store.vault,
+        clients=store.clients,
         commands=commands,
         queries=queries,
         workers=_workers(store, commands, queries, transports or build_transports(settings)),
@@ -216,6 +223,7 @@ def _open_store(settings: Settings, clock: Clock | None, limits: Limits, wall_cl
         webhook_cipher=WebhookCipher(master_keys),
         freshness=Freshness(database, long_waits=max(1, settings.read_threads // 2)),
         cursors=Cursors(AesCursorCipher(keyed_hasher), clock, current_reader),
+        clients=UserAgentAndGeoIpDescriber(settings.geoip_database),
     )
 
 
@@ -250,14 +258,15 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     passwords = Argon2Passwords(max(1, settings.cores // settings.server_processes))
     common = (accounts, vault, keyed_hasher, passwords, clock)
     throttle = PostgresThrottle(database)
-    sub_user_sessions = SubUserSessions(*common, sessions=store.sessions, directory=store.directory, throttle=throttle)
-    owner_sessions = OwnerSessions(
-        *common,
-        sessions=store.sessions,
-        directory=store.directory,
-        throttle=throttle,
-        links=PostgresConsoleLinks(database),
-    )
+    sign_in: dict[str, Any] = {
+        "sessions": store.sessions,
+        "directory": store.directory,
+        "throttle": throttle,
+        "clients": store.clients,
+        "devices": KnownDevices(PostgresDevices(database), keyed_hasher),
+    }
+    sub_user_sessions = SubUserSessions(*common, **sign_in)
+    owner_sessions = OwnerSessions(*common, **sign_in, links=PostgresConsoleLinks(database))
     own_factors, verification = _second_factors(store)
     webhook_recorder = WebhookRecorder(accounts, vault, clock)
     webhook_store = PostgresWebhooks(database, store.webhook_cipher, store.cursors)
@@ -265,7 +274,10 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     return Commands(
         accounts=Accounts(*common),
         sub_users=SubUsers(
-            *common, sessions=store.sessions, catalogues=store.catalogues, erasure_delay=settings.erasure_delay
+            *common,
+            open_sessions=OpenSessions(store.sessions, store.clients),
+            catalogues=store.catalogues,
+            erasure_delay=settings.erasure_delay,
         ),
         sub_user_sessions=sub_user_sessions,
         owner_sessions=owner_sessions,
@@ -335,6 +347,7 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
             store.vault,
             mail_queue,
             PostgresMailedLinks(store.database),
+            store.clients,
             clock,
             SignInUrls.of_portal(settings.sign_in_url)
             if settings.sign_in_url is not None

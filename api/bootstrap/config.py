@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+import maxminddb
 import psycopg
 from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
@@ -142,6 +143,7 @@ class Settings:
     sign_in_threads: int = SIGN_IN_THREADS
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
     download_threads: int = DOWNLOAD_THREADS
+    geoip_database: Path | None = None
     deprecated_names: tuple[DeprecatedName, ...] = ()
 
     @property
@@ -288,6 +290,7 @@ def _read(env: Environment) -> Settings:
         watchdog_seconds=_integer(
             "WATCHDOG_SECONDS", env.text("WATCHDOG_SECONDS", None), DEFAULT_WATCHDOG_SECONDS, 2, 600
         ),
+        geoip_database=_geoip_database(env.text("GEOIP_DATABASE", "")),
         deprecated_names=env.deprecated_names,
     )
 
@@ -434,6 +437,19 @@ def _duration(name: str, text: str, maximum: timedelta, minimum: timedelta = tim
 
 def _optional_duration(name: str, text: str) -> timedelta | None:
     return _duration(name, text, MAX_AUDIT_RETENTION, MIN_AUDIT_RETENTION) if text.strip() else None
+
+
+def _geoip_database(text: str) -> Path | None:
+    """Return the absolute path of a readable GeoIP database, None if none is set."""
+    if not text:
+        return None
+    path = Path(text).resolve()
+    try:
+        maxminddb.open_database(path).close()
+    except (OSError, maxminddb.InvalidDatabaseError):
+        msg = "SUBUSERS_GEOIP_DATABASE must be the path of a readable MaxMind DB file (.mmdb)"
+        raise ConfigError(msg) from None
+    return path
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from application.commands.webhooks import WebhookDisabling, Webhooks
     from application.ports.clock import Clock
     from application.ports.idempotent_responses import IdempotentResponses
+    from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.vault import PersonKey
     from application.repository import MainAccounts
     from application.sign_in.owner_sign_in import OwnerSessions
@@ -152,6 +153,7 @@ class Service:
     account_directory: PostgresAccountDirectory
     keyed_hasher: HmacHasher
     vault: PostgresVault
+    clients: ClientDescriber
     commands: Commands
     queries: Queries
     workers: Workers

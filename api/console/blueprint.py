@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, g, request, send_from_directory, url_for
 
 from api.console import demo, error_pages
-from api.console.account import coworkers, mailbox, preferences, profile, settings, usage
+from api.console.account import coworkers, devices, mailbox, preferences, profile, settings, usage
 from api.console.cookies import SESSION
 from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 PAGES = (
     settings,
     coworkers,
+    devices,
     console_link,
     demo,
     error_pages,

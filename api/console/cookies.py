@@ -29,6 +29,9 @@ YEAR_SECONDS = 365 * DAY_SECONDS
 SESSION = Cookie("session", DAY_SECONDS)
 """The session's token. Sessions last a day at most."""
 
+DEVICE = Cookie("device", 400 * DAY_SECONDS)
+"""The browser's ids as a device, see `api.console.device_cookie`. Browsers keep no cookie for longer."""
+
 CSRF = Cookie("form")
 """The random value that CSRF tokens are bound to, see `api.console.csrf`."""
 

@@ -10,6 +10,7 @@ from flask import g, request
 
 from api.bootstrap.current_reader import identify_reader
 from api.console.cookies import SESSION
+from api.console.device_cookie import device_id_of
 from api.http.authentication import client_address, delay_invalid_credentials, service, user_agent
 from application.command_context import CommandContext
 from application.sign_in.new_session import token_hash
@@ -85,9 +86,11 @@ class Visitor:
 
     @property
     def command_context(self) -> CommandContext:
-        """The context of the visitor's commands: actor, request id, IP address and user agent."""
+        """The context of the visitor's commands: actor, request id, IP address, user agent and device."""
         agent = user_agent(request.headers.get("User-Agent"))
-        command_context = CommandContext(ActorType.ANONYMOUS, None, g.request_id, client_address(), agent)
+        command_context = CommandContext(
+            ActorType.ANONYMOUS, None, g.request_id, client_address(), agent, device_id_of=device_id_of
+        )
         if self.sub_user_or_none is not None:
             return command_context.by_sub_user(self.sub_user_or_none.sub_user_id)
         if self.account_or_none is not None:

@@ -15,7 +15,7 @@ from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, TIME_ZONE
 from api.console.csrf import csrf_token
 from api.console.current_user import visitor
 from api.console.flash import flash_message, pop_message
-from api.http.authentication import requires_scopes
+from api.http.authentication import requires_scopes, service
 from api.presentation import times, translations
 from application.display_text import isolate, remove_unprintable_except_layout
 
@@ -178,6 +178,7 @@ def _template_context() -> dict[str, Any]:
         "t": partial(translations.translate_isolated, language),
         "t_count": partial(translations.translate_count, language),
         "time_tag": time_tag,
+        "place_name": partial(service().clients.place_name, language=language),
         "full_day": lambda day: times.format_full_date(day, language),
         "short_date": lambda day: times.format_short_date(day, language),
         "day_and_month": lambda day: times.format_day_and_month(day, language),

@@ -35,6 +35,7 @@ AUTHZEN_PATH = "/access/v1/"
 STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.AccountNotFound: HTTPStatus.NOT_FOUND,
     refusals.SubUserNotFound: HTTPStatus.NOT_FOUND,
+    refusals.SessionNotFound: HTTPStatus.NOT_FOUND,
     refusals.WebhookNotFound: HTTPStatus.NOT_FOUND,
     refusals.RoleNotFound: HTTPStatus.NOT_FOUND,
     refusals.GrantNotFound: HTTPStatus.NOT_FOUND,

@@ -73,6 +73,11 @@ def _session_count(row: AuditRow) -> str:
     return "one" if row.details.get("session_id") else "all"
 
 
+def _ended_session(row: AuditRow) -> str:
+    is_own = row.actor["type"] == ActorType.SUB_USER
+    return "all" if not row.details.get("session_id") else "one" if is_own else "by_other"
+
+
 def _kind_of_person(row: AuditRow) -> str:
     return "owner" if row.sub_user_id is None else "sub_user"
 
@@ -92,13 +97,14 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "sub_user.password_reset": _new_credentials,
     "sub_user.logged_in": lambda row: "temporary" if row.details["with_temporary_password"] else "own",
     "sub_user.login_refused": lambda row: "known" if row.sub_user_id else "unknown",
-    "sub_user.logged_out": _session_count,
+    "sub_user.logged_out": _ended_session,
     "sub_user.credentials_mailed": _mail_kind,
     "sub_user.credentials_mail_failed": _mail_kind,
     "sub_user.personal_data_erased": _kind_of_person,
     "sub_user.role_granted": _scope_of_grant,
     "sub_user.role_revoked": _scope_of_grant,
     "person.password_reset_requested": _kind_of_person,
+    "person.new_device_signed_in": _kind_of_person,
     "person.notice_mailed": _kind_of_person,
     "person.notice_mail_failed": _kind_of_person,
     "main_account.second_factor_policy_set": lambda row: str(row.details["policy"]),

@@ -163,7 +163,8 @@ def _actor(actor: Mapping[str, str | None], account_id: UUID | None) -> dict[str
 def _subject(exported: ExportedEvent) -> dict[str, Any]:
     """Return the user affected by the event: the owner, a sub-user, or an unknown user if no e-mail matched."""
     account_id, sub_user_id = exported.account_id, exported.row.sub_user_id
-    if exported.row.action.startswith("main_account."):
+    is_about_owner = exported.row.action.startswith("person.") and sub_user_id is None
+    if is_about_owner or exported.row.action.startswith("main_account."):
         return _user(account_id, exported.names.get(str(account_id)), ADMIN, account_id)
     if sub_user_id is None:
         return _user(None, None, UNKNOWN_USER, account_id)

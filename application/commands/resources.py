@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from application.ports.sessions import Session
+    from application.ports.sign_in.client_details import ClientDescriber, ClientDetails
     from application.ports.vault import PersonKey
     from domain.assurance_level import AssuranceLevel
     from domain.event_metadata import Ciphertext
@@ -78,6 +79,13 @@ class SessionDetails:
     assurance: AssuranceLevel
     ip: str | None
     user_agent: str | None
+    client: ClientDetails
+    is_current: bool
+
+    @property
+    def must_change_password(self) -> bool:
+        """Whether the session can only replace the temporary password."""
+        return self.assurance.is_restricted
 
 
 @dataclass(frozen=True)
@@ -126,14 +134,20 @@ def _decrypt(key: PersonKey | None, name: str, ciphertext: Ciphertext) -> str:
     return ERASED if key is None else key.decrypt(name, ciphertext)
 
 
-def session_details(session: Session, key: PersonKey) -> SessionDetails:
-    """Return the current details of a session, decrypted with its person's key."""
+def session_details(
+    session: Session, key: PersonKey, clients: ClientDescriber, current_id: UUID | None = None
+) -> SessionDetails:
+    """Return the details of a session, decrypted with its person's key. `current_id` is the reader's session."""
+    ip = key.decrypt("ip", session.ip) if session.ip is not None else None
+    user_agent = key.decrypt("user_agent", session.user_agent) if session.user_agent is not None else None
     return SessionDetails(
         session_id=session.session_id,
         opened_at=session.opened_at,
         last_used_at=session.last_used_at,
         expires_at=session.expires_at,
         assurance=session.assurance,
-        ip=key.decrypt("ip", session.ip) if session.ip is not None else None,
-        user_agent=key.decrypt("user_agent", session.user_agent) if session.user_agent is not None else None,
+        ip=ip,
+        user_agent=user_agent,
+        client=clients.describe(ip, user_agent),
+        is_current=session.session_id == current_id,
     )

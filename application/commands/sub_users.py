@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from application.commands.access_control.grants import GrantChanges
-from application.commands.resources import SessionDetails, SubUserDetails, session_details, sub_user_details
+from application.commands.resources import SubUserDetails, sub_user_details
 from application.contact_history import decrypted_emails
 from application.data_keys import load_owner_and_sub_user_keys, load_owner_key
 from application.email_hashes import email_hashes, owner_email_hash
@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 
     from application.command_context import CommandContext
     from application.commands.access_control import NewGrant, PermissionCatalogues
+    from application.commands.resources import SessionDetails
     from application.ports.clock import Clock
     from application.ports.keyed_hasher import KeyedHasher
     from application.ports.passwords import Passwords
-    from application.ports.sessions import Sessions
     from application.ports.vault import PersonKey, Vault
     from application.repository import MainAccounts, Outcome
+    from application.sign_in.open_sessions import OpenSessions
     from domain.event_metadata import Ciphertext
     from domain.main_account import MainAccount
 
@@ -97,7 +98,7 @@ class SubUsers:
         passwords: Passwords,
         clock: Clock,
         *,
-        sessions: Sessions,
+        open_sessions: OpenSessions,
         catalogues: PermissionCatalogues,
         erasure_delay: timedelta = timedelta(),
     ) -> None:
@@ -106,7 +107,7 @@ class SubUsers:
         self._keyed_hasher = keyed_hasher
         self._passwords = passwords
         self._clock = clock
-        self._sessions = sessions
+        self._open_sessions = open_sessions
         self._catalogues = catalogues
         self._erasure_delay = erasure_delay
         self._creation_locks = KeyedLocks()
@@ -301,13 +302,26 @@ class SubUsers:
 
         return self._accounts.change(account_id, decide)
 
+    def end_session(
+        self, account_id: UUID, sub_user_id: UUID, session_id: UUID, context: CommandContext
+    ) -> Outcome[None]:
+        """End one session of a sub-user. They may log in again. Raises `SubUserNotFound` or `SessionNotFound`."""
+        owner_key, _ = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
+
+        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
+            at = self._clock()
+            account.sub_user(sub_user_id)
+            self._open_sessions.ensure_open(sub_user_id, session_id, at)
+            account.log_out(sub_user_id, session_id, at=at, metadata=context.encrypted_with(owner_key))
+            return None, []
+
+        return self._accounts.change(account_id, decide)
+
     def sessions(self, account_id: UUID, sub_user_id: UUID) -> list[SessionDetails]:
         """Return a sub-user's valid sessions, newest first. Raises `SubUserNotFound`."""
         _, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         self._accounts.load(account_id).sub_user(sub_user_id)
-        return [
-            session_details(session, sub_user_key) for session in self._sessions.of_person(sub_user_id, self._clock())
-        ]
+        return self._open_sessions.details(sub_user_id, sub_user_key, self._clock())
 
     def _reset_attempts(
         self,

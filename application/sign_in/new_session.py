@@ -54,6 +54,11 @@ class NewSession:
         return min(self._lifetime_end, self.access_expires_at or self._lifetime_end)
 
     @property
+    def sub_user_id(self) -> UUID | None:
+        """Id of the session's sub-user, None if it is the owner's."""
+        return self.person_id if self.person_id != self.account_id else None
+
+    @property
     def must_change_password(self) -> bool:
         """Whether the session can only replace the temporary password."""
         return self.assurance.is_restricted

@@ -140,7 +140,8 @@ class OwnerSessions(PasswordSignIn):
                 raise LoginRefused("unknown")
             new_session = identity.log_in_via(Via.LINK, link.assurance, account, at, metadata)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, identity.entry.key), at)
-            return new_session, [DeleteConsoleLink(link_hash), new_session.as_write(metadata), reset]
+            device_writes = self.devices.record_sign_in(account, new_session, context, metadata)
+            return new_session, [DeleteConsoleLink(link_hash), new_session.as_write(metadata), reset, *device_writes]
 
         return self.accounts.change(link.account_id, decide)
 

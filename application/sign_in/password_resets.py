@@ -74,7 +74,8 @@ class PasswordResets:
     ) -> Outcome[UUID | None]:
         """Replace the password of the person to whom a link was mailed, and end all their sessions.
 
-        Return the sub-user's id, None for an account's owner. Raises `LinkInvalid`, and `InvalidValue` for a password that is not allowed, which does not use up the link.
+        Return the sub-user's id, None for the owner. Raises `LinkInvalid`, and `InvalidValue` for a password that is
+        not allowed, which does not use up the link.
         """
         link = find_link(self.links, secret, purpose, self.owner_sessions.clock())
         sign_in: PasswordSignIn = self.owner_sessions if link.sub_user_id is None else self.sub_user_sessions

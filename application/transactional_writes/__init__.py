@@ -64,6 +64,7 @@ from application.transactional_writes.sessions import (
     DeleteConsoleLink,
     LimitSessions,
     OpenSession,
+    RememberDevice,
 )
 from application.transactional_writes.webhooks import (
     AddWebhook,
@@ -108,6 +109,7 @@ __all__ = [
     "PlaceLegalHold",
     "RecordApiKeyUse",
     "RecordSecondFactorUse",
+    "RememberDevice",
     "RemoveAccountFromDirectory",
     "RemoveAccountWebhooks",
     "RemoveGrant",

@@ -1,4 +1,4 @@
-"""Writes of sessions and console links."""
+"""Writes of sessions, devices and console links."""
 
 from __future__ import annotations
 
@@ -58,6 +58,15 @@ class LimitSessions(TransactionalWrite):
 
     person_id: UUID
     access_expires_at: datetime | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RememberDevice(TransactionalWrite):
+    """Store the device of a sign-in, or its last use. Only a keyed hash of its id is stored."""
+
+    person_id: UUID
+    device_hash: bytes = field(repr=False)
     at: datetime
 
 

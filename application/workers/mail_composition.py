@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from application.contact_history import Contact
     from application.ports.clock import Clock
     from application.ports.mailing import MailJob, MailQueue
+    from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.sign_in.mailed_links import MailedLinks
     from application.ports.vault import PersonKey, Vault, VaultEntry
     from application.repository import MainAccounts
@@ -59,6 +60,7 @@ class MailComposer:
     vault: Vault
     queue: MailQueue
     links: MailedLinks
+    clients: ClientDescriber
     clock: Clock
     urls: SignInUrls
     mail_domain: str
@@ -150,11 +152,15 @@ class MailComposer:
                 return None
             mail = self._to_sub_user(job, account, recipient, owner_key, entry)
         is_own_act = _is_own_act(event, entry.person_id)
+        ip = entry.key.decrypt("ip", event.ip) if is_own_act and event.ip else None
+        user_agent = entry.key.decrypt("user_agent", event.user_agent) if is_own_act and event.user_agent else None
+        client = self.clients.describe(ip, user_agent)
         return replace(
             mail,
             link=link,
-            ip=entry.key.decrypt("ip", event.ip) if is_own_act and event.ip else None,
-            device=entry.key.decrypt("user_agent", event.user_agent) if is_own_act and event.user_agent else None,
+            ip=ip,
+            place=self.clients.place_name(client, mail.language),
+            device=client.device_name or user_agent,
             subject_matter=self._subject_matter(event, account),
         )
 

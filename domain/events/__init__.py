@@ -14,6 +14,7 @@ from eventsourcing.utils import register_topic
 from domain.events.api_key import ApiKeyCreated, ApiKeyEvent, ApiKeyFirstUsed, ApiKeyLimitsChanged, ApiKeyRevoked
 from domain.events.audit import AuditEvent, AuditLogExported, AuditLogRead
 from domain.events.base import METADATA_FIELDS, Event
+from domain.events.device import NewDeviceSignedIn
 from domain.events.main_account import (
     MainAccountClosed,
     MainAccountDetailsChanged,

@@ -32,6 +32,7 @@ MAILED_TOPICS = {
         events.MainAccountDetailsChanged,
         events.PasswordResetRequested,
         events.PasswordResetForwarded,
+        events.NewDeviceSignedIn,
     )
 }
 
@@ -72,6 +73,8 @@ def _row(event: object) -> dict[str, Any] | None:  # noqa: PLR0911  # one return
             return _mail(event, event.sub_user_id, SecurityNotice.PASSWORD_RESET)
         case events.PasswordResetForwarded():
             return _mail(event, None, SecurityNotice.PASSWORD_RESET_FORWARDED)
+        case events.NewDeviceSignedIn():
+            return _mail(event, event.sub_user_id, SecurityNotice.NEW_DEVICE)
         case _:
             return None
 

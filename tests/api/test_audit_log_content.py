@@ -149,10 +149,11 @@ def use_webhook(clients: ApiClients, account: Account) -> None:
 
 
 def act_as_sub_user(sub_user: SubUser) -> SubUser:
-    """Set an own password, report an activity, log in, and log out, as the sub-user."""
+    """Set an own password, report an activity, log in from a new device, and log out, as the sub-user."""
     sub_user = sub_user.set_own_password(OWN_PASSWORD)
     activity = {"sub_user_id": sub_user.sub_user_id, "action": "tool.used", "target": "a tool", "details": {"times": 3}}
     sub_user.account.portal.post(f"{sub_user.account.path}/activities", json={"activities": [activity]})
+    assert sub_user.log_in(device_id="a device").status_code == 201
     sub_user.account.portal.delete("/v1/sessions/current", headers={"Session-Token": sub_user.new_token()})
     return sub_user
 
@@ -256,6 +257,7 @@ def test_every_kind_of_event_has_an_entry(story: Story) -> None:
         ("sub_user.credentials_mailed", "mailer", NO_CLIENT, {"notice": "password_changed"}),
         ("sub_user.logged_in", "sub-user", SUB_USER_CLIENT, {"with_temporary_password": True}),
         ("sub_user.password_changed", "sub-user", SUB_USER_CLIENT, {}),
+        ("person.new_device_signed_in", "sub-user", SUB_USER_CLIENT, {}),
         ("tool.used", "sub-user", SUB_USER_CLIENT, {"times": 3}),
         ("sub_user.logged_out", "sub-user", SUB_USER_CLIENT, {}),
         ("sub_user.login_refused", "anonymous", SUB_USER_CLIENT, {"why": "wrong_password", "failures": 1}),

@@ -20,8 +20,7 @@ NEW_SESSION_FIELDS = {"token", "expires_at", "account_id", "sub_user_id", "must_
 }
 LISTED_SESSION_FIELDS = {
     *("session_id", "created_at", "last_used_at", "expires_at", "must_change_password", "ip", "user_agent"),
-    "assurance_level",
-    *("opened_at", "restricted"),
+    *("opened_at", "restricted", "assurance_level", "browser", "device", "country", "city"),
 }
 OPERATIONAL_PERMISSIONS = list(INITIAL_CATALOGUE.grantable)
 
@@ -67,6 +66,29 @@ def test_session_of_a_temporary_password_has_no_permissions(account: Account, po
 def test_login_emails_are_case_insensitive(account: Account) -> None:
     sub_user = account.create_active()
     assert sub_user.log_in(email=sub_user.email.upper(), account_email=account.email.title()).status_code == 201
+
+
+def test_login_from_a_new_device_is_in_the_audit_log(account: Account, portal: ApiClient) -> None:
+    """The password change that replaces a temporary password makes the first one known without an entry."""
+    sub_user = account.create_active()
+    token = sub_user.log_in(device_id="a laptop").json["token"]  # type: ignore[index]
+    body = {"current_password": TEMPORARY_PASSWORD, "new_password": OWN_PASSWORD, "device_id": "a laptop"}
+    response = portal.put("/v1/sessions/current/password", json=body, headers={"Session-Token": token})
+    assert response.status_code == 200
+    statuses = [
+        sub_user.log_in(password=OWN_PASSWORD, device_id=device_id).status_code
+        for device_id in ("a laptop", None, "a phone", "a phone")
+    ]
+    assert statuses == [201] * 4
+    rows = [row for row in account.audit_log_rows() if row["action"] == "person.new_device_signed_in"]
+    assert [row["sub_user_id"] for row in rows] == [sub_user.sub_user_id]
+    assert "phone" not in str(rows)
+
+
+@pytest.mark.parametrize("device_id", ["", "x" * 201, "a\nb", "\0", "\ud800", " ", 7, ["a"]])
+def test_invalid_device_id_is_refused(account: Account, portal: ApiClient, device_id: Any) -> None:
+    body = {**account.create_sub_user().credentials, "device_id": device_id}
+    require_problem(portal.post("/v1/sessions", json=body), 422, "invalid-input", "device_id")
 
 
 @pytest.mark.parametrize("missing", ["account_email", "email", "password"])

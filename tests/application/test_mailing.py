@@ -76,6 +76,7 @@ def mailer_for(service: Service, transport: MailTransport) -> Mailer:
             service.vault,
             PostgresMailQueue(service.database),
             PostgresMailedLinks(service.database),
+            service.clients,
             service.clock,
             SignInUrls.of_console("https://portal.example"),
             "portal.example",

@@ -117,9 +117,11 @@ VIEWS = (
     View("usage", "/usage?hidden=on", OWNER),
     View("no such month of usage", "/usage?month=soon", OWNER, status=422),
     View("account", "/account", OWNER),
+    View("devices", "/devices", OWNER),
     View("owner's password", "/account/password", OWNER),
     View("for sub-users", "/profile", OWNER, status=403),
     View("profile", "/profile", SUB_USER),
+    View("devices of a sub-user", "/devices", SUB_USER),
     View("colleagues", "/colleagues", SUB_USER),
     View("own password", "/password", SUB_USER),
     View(

@@ -77,6 +77,40 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
 
 @pytest.mark.long
 @pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
+def test_session_ends_on_another_device(service: RunningService, visits: Visits, scripts: bool) -> None:
+    """A sub-user logs out their lost laptop from their phone; the owner then logs out the phone."""
+    laptop, owner = (visits.new_page(java_script_enabled=scripts) for _ in range(2))
+    phone = visits.new_page(java_script_enabled=scripts, phone=True)
+    company = service.register_company()
+    ada = company.add_with_own_password(name="Ada", surname="Lovelace")
+    for device in (laptop, phone):
+        log_in_as_sub_user(device, company.email, ada.email, ada.password)
+        require_heading(device, "Ada Lovelace")
+
+    phone.get_by_role("button", name="Your devices").click()
+    require_heading(phone, "Your devices")
+    rows = phone.locator(".table-cards tbody tr")
+    expect(rows.filter(has_text="this device")).to_have_count(1)
+    laptops_row = rows.filter(has_text="Chrome").filter(has_not_text="this device").first
+    laptops_row.get_by_role("button", name="Log out").click()
+    expect(phone.locator(SUCCESS_MESSAGE)).to_have_text("That device is logged out.")
+    laptop.reload()
+    require_heading(laptop, "Log in")
+    expect(laptop.get_by_role("status")).to_have_text("Your session has ended. Log in again.")
+    phone.reload()
+    require_heading(phone, "Your devices")
+
+    log_in(owner, company.email, OWNER_PASSWORD)
+    owner.get_by_role("link", name="Ada Lovelace", exact=True).click()
+    phones_row = owner.locator(".table-cards tbody tr").filter(has_text="Chrome")
+    phones_row.first.get_by_role("button", name="Log out").click()
+    expect(owner.locator(SUCCESS_MESSAGE)).to_have_text("That device is logged out.")
+    phone.reload()
+    require_heading(phone, "Log in")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
 def test_role_on_one_assistant_until_a_date(service: RunningService, visits: Visits, scripts: bool) -> None:
     """The owner creates a role, gives it instead of the default one, and takes it away. The sub-user sees each step."""
     owner, sub_user = (visits.new_page(java_script_enabled=scripts) for _ in range(2))

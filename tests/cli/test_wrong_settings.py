@@ -67,6 +67,8 @@ def settings_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pyt
         ("metrics_token", f"{SECRET} {SECRET}", "SUBUSERS_METRICS_TOKEN"),
         ("trusted_proxies", "10.0.0.0/99", "SUBUSERS_TRUSTED_PROXIES"),
         ("erasure_delay", "a month", "SUBUSERS_ERASURE_DELAY"),
+        ("geoip_database", f"/nowhere/{SECRET}.mmdb", "SUBUSERS_GEOIP_DATABASE must be the path of a readable"),
+        ("geoip_database", __file__, "SUBUSERS_GEOIP_DATABASE"),
         ("audit_retention", "P1D", "SUBUSERS_AUDIT_RETENTION must be a length of time"),
     ],
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.test import TestResponse
 
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 
@@ -70,7 +71,7 @@ class Browser:
         self, app: Flask, language: str = "en", address: str = "198.51.100.7", host: str = "portal.example"
     ) -> None:
         self._client = app.test_client()
-        self._headers = {"Accept": HTML, "Accept-Language": language, "User-Agent": "Mozilla/5.0 (X11) Firefox/140"}
+        self._headers = {"Accept": HTML, "Accept-Language": language, "User-Agent": FIREFOX}
         self._environment = {"REMOTE_ADDR": address}
         self._base_url = f"https://{host}"
 

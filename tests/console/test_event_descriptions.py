@@ -38,10 +38,11 @@ SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "sub_user.password_reset": {"set", "sent", "invitation"},
     "sub_user.logged_in": {"own", "temporary"},
     "sub_user.login_refused": {"known", "unknown"},
-    "sub_user.logged_out": {"one", "all"},
+    "sub_user.logged_out": {"one", "by_other", "all"},
     "sub_user.credentials_mailed": MAIL_VARIANTS,
     "sub_user.credentials_mail_failed": MAIL_VARIANTS,
     "sub_user.personal_data_erased": {"owner", "sub_user"},
+    "person.new_device_signed_in": {"owner", "sub_user"},
     "sub_user.role_granted": {"everything", "everything_until", "resource", "resource_until"},
     "sub_user.role_revoked": {"everything", "resource"},
     **{

@@ -29,6 +29,7 @@ NOT_APPLIED = {
     *("MainAccountLoggedIn", "MainAccountLoginRefused", "MainAccountLoggedOut"),
     *("PasswordResetRequested", "PasswordResetForwarded", "LinkUsed", "NoticeMailed", "NoticeMailFailed"),
     *("RecoveryCodesIssued", "SecondFactorVerified", "SecondFactorRefused"),
+    "NewDeviceSignedIn",
 }
 """Events that `MainAccount` records without an `@event` method, because no decision depends on them."""
 NOT_IN_HISTORY_STATE = {

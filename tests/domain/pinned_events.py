@@ -796,6 +796,16 @@ HISTORY = [
         {**SUPPORT_METADATA, "sub_user_id": None},
         version=55,
     ),
+    PinnedEvent(
+        events.NewDeviceSignedIn,
+        "NewDeviceSignedIn",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
+        ),
+        {**OWNER_METADATA, "sub_user_id": None, "session_id": SESSION},
+        version=56,
+    ),
 ]
 
 STANDALONE_EVENTS = [

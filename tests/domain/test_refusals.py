@@ -11,6 +11,7 @@ CODES = {
     "AccountNotFound": "account-not-found",
     "AccountIsClosed": "account-closed",
     "AccountEmailTaken": "account-email-taken",
+    "SessionNotFound": "session-not-found",
     "SubUserNotFound": "sub-user-not-found",
     "AccountExternalIdTaken": "account-external-id-taken",
     "SubUserLimitReached": "sub-user-limit-reached",

@@ -1,16 +1,15 @@
-"""Account pages for the owner: details, language, password and sessions."""
+"""Account pages for the owner: details, language, password, and logout everywhere."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from api.console.browsers import browser_name
 from api.console.current_user import OWNER, visitor
 from api.console.forms import Form
 from api.console.pages import blueprint, redirect_to, render_page
 from api.console.sign_in.new_password import change_password
-from api.console.sign_in.own_session import end_every_session, own_sessions
+from api.console.sign_in.own_session import end_every_session
 from api.http.authentication import service
 from api.http.resources.accounts.schemas import AccountPatch
 from application.commands.accounts import AccountChanges
@@ -25,7 +24,7 @@ LANGUAGE_PATCH = AccountPatch(only=("language",))
 
 @blueprint.page("/account", audiences=OWNER)
 def account() -> Response:
-    """Show the account's details and sessions."""
+    """Show the account's details."""
     return _page(Form())
 
 
@@ -69,10 +68,7 @@ def log_out_everywhere() -> Response:
 
 
 def _page(form: Form, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    sessions = own_sessions()
-    return render_page(
-        "account.html", status, active="account", form=form, sessions=sessions, browser_name=browser_name
-    )
+    return render_page("account.html", status, active="account", form=form)
 
 
 def _password_form(form: Form, status: HTTPStatus, wait: Wait | None) -> Response:

@@ -28,5 +28,5 @@ def follow_console_link(secret: str) -> Response:
         session = service().commands.owner_sessions.log_in_by_link(secret, visitor().command_context).value
     except LoginRefused:
         return render_page("console_link_gone.html", HTTPStatus.GONE)
-    begin_session(session.token)
+    begin_session(session)
     return redirect_to("start")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flask import Response
 
     from api.console.retry_after import Wait
+    from application.sign_in.new_session import NewSession
 
 AS_SUB_USER = "sub-user"
 OWNER_FIELDS = ("email", "password")
@@ -48,13 +49,13 @@ def log_in() -> Response:
         return _form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         with uniform_refusals() as on_verified:
-            token, audience = _open_session(on_verified, **credentials)
+            session, audience = _open_session(on_verified, **credentials)
     except LoginRefused:
         return _form(form, HTTPStatus.UNAUTHORIZED, refused=True)
     except (TooManyAttempts, TooBusy) as error:
         wait = wait_for(error)
         return _form(form, wait.status, wait=wait)
-    begin_session(token)
+    begin_session(session)
     next_url = request.form.get("next", "")
     return redirect_to_url(next_url) if _is_page_for(audience, next_url) else redirect_to("start")
 
@@ -79,17 +80,17 @@ def same_tab() -> dict[str, Any]:
 
 def _open_session(
     on_verified: Callable[[], None], email: str, password: str, account_email: str | None = None
-) -> tuple[str, Audience]:
-    """Log in, and return the session's token and audience. Raises what the commands raise."""
+) -> tuple[NewSession, Audience]:
+    """Log in, and return the session and its audience. Raises what the commands raise."""
     if account_email is None:
         owner = service().commands.owner_sessions.log_in(email, password, visitor().command_context, on_verified).value
-        return owner.token, Audience.OWNER
+        return owner, Audience.OWNER
     session = (
         service()
         .commands.sub_user_sessions.log_in(account_email, email, password, visitor().command_context, on_verified)
         .value
     )
-    return session.token, Audience.RESTRICTED if session.assurance.is_restricted else Audience.SUB_USER
+    return session, Audience.RESTRICTED if session.assurance.is_restricted else Audience.SUB_USER
 
 
 def _is_page_for(audience: Audience, url: str) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from application.repository import Outcome
     from application.sign_in.new_session import NewSession
 
-OWN_PASSWORD = OwnPassword()
+OWN_PASSWORD = OwnPassword(only=("current_password", "new_password"))
 
 
 def change_password(
@@ -55,5 +55,5 @@ def change_password(
         return response
     except (SessionEnded, LoginRefused):  # another request changed the password or ended the session in the meantime
         return redirect_to_url(url_for("console.login_form", why="ended"))
-    replace_session(session.token)
+    replace_session(session)
     return redirect_to(next_endpoint, message="new_password.set")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.console.browsers import browser_name
 from api.console.current_user import OWNER, visitor
 from api.console.monitoring.charts import day_chart
 from api.console.monitoring.filter import MonitoringFilter
@@ -16,6 +15,7 @@ from api.console.roles.grants import find_grants, shown_grants
 from api.console.sub_users.form import find_sub_user, has_expired, has_expired_password, message_values
 from api.http.authentication import service
 from api.presentation.full_name import full_name
+from domain.refusals import SessionNotFound
 from projections.audit_log.queries import AuditFilter
 
 if TYPE_CHECKING:
@@ -51,12 +51,25 @@ def sub_user(sub_user_id: UUID) -> Response:
         grant_count=len(grants),
         abilities=shown_abilities(sub_user_id, grants),
         sessions=service().commands.sub_users.sessions(sub_user.account_id, sub_user_id),
-        browser_name=browser_name,
         chart=day_chart(service().queries.audit_counts.per_day(sub_user.account_id, zone, first, last, sub_user_id)),
         chart_range=(first, last),
         days=timeline(rows, SubUserNames.from_sub_users([sub_user])),
         has_older=older_cursor is not None,
     )
+
+
+@blueprint.page("/sub-users/<uuid:sub_user_id>/sessions/<uuid:session_id>/end", audiences=OWNER, methods=("POST",))
+def end_session(sub_user_id: UUID, session_id: UUID) -> Response:
+    """End one session of a sub-user. They can log in again."""
+    sub_user = find_sub_user(sub_user_id)
+    message = "own_sessions.ended"
+    try:
+        service().commands.sub_users.end_session(
+            sub_user.account_id, sub_user_id, session_id, visitor().command_context
+        )
+    except SessionNotFound:
+        message = "own_sessions.has_ended"
+    return redirect_to("sub_user", message=message, sub_user_id=sub_user_id)
 
 
 @blueprint.page("/sub-users/<uuid:sub_user_id>/end-sessions", audiences=OWNER, methods=("POST",))

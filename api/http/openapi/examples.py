@@ -189,7 +189,11 @@ SESSION = {
     "must_change_password": False,
     "assurance_level": "password",
     "ip": "203.0.113.7",
-    "user_agent": "Mozilla/5.0",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "browser": "Firefox",
+    "device": "Linux",
+    "country": None,
+    "city": None,
     "opened_at": NOW,
     "restricted": False,
 }
@@ -273,6 +277,7 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
     "SubUserAnswer": SUB_USER_EXAMPLE,
     "SubUserListAnswer": {"items": [SUB_USER_EXAMPLE], "next_cursor": None},
     "SessionListAnswer": {"items": [SESSION], "next_cursor": None},
+    "OwnSessionListAnswer": {"items": [{**SESSION, "current": True}], "next_cursor": None},
     "PersonalDataAnswer": {
         "account_id": ACCOUNT_ID,
         "sub_user_id": SUB_USER_ID,

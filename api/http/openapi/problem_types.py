@@ -53,6 +53,7 @@ PROBLEM_CODES = (
     "second-factor-not-found",
     "second-factor-refused",
     "session-ended",
+    "session-not-found",
     "store-unavailable",
     "store-went-back",
     "sub-user-email-taken",

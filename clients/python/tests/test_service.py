@@ -119,6 +119,23 @@ def test_accounts(caller: Any, client: Any, account: Any, service: Any) -> None:
         caller.call(client.accounts.get(account_id=uuid4()))
 
 
+def require_sessions_end(caller: Any, portal: Any, her: dict[str, Any], login: dict[str, Any], token: str) -> None:
+    """End sessions of a sub-user one by one, then all but that of a token, then all."""
+    others = [caller.call(portal.sessions.log_in(**login, client_ip=IP, device_id="a laptop")) for _ in range(3)]
+    listed = caller.call(portal.sessions.own_sessions(token=token))
+    assert [session.current for session in listed] == [False, False, False, True]
+    assert listed[0].assurance_level == "password"
+    caller.call(portal.sessions.end_own_session(token=token, session_id=listed[0].session_id))
+    with pytest.raises(NotFound):
+        caller.call(portal.sessions.end_own_session(token=token, session_id=listed[0].session_id))
+    caller.call(portal.sub_users.end_session(**her, session_id=listed[1].session_id))
+    assert not any(caller.call(portal.sessions.introspect(token=other.token)).active for other in others[1:])
+    caller.call(portal.sessions.end_other_sessions(token=token))
+    assert not caller.call(portal.sessions.introspect(token=others[0].token)).active
+    caller.call(portal.sub_users.end_sessions(**her))
+    assert not caller.call(portal.sessions.introspect(token=token)).active
+
+
 def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service: Any) -> None:
     account_id = account.account_id
     address = f"grace-{uuid4().hex[:12]}@company.example"
@@ -160,8 +177,7 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     with pytest.raises(LoginRefused):
         caller.call(portal.sessions.log_in(**login, password="wrong", client_ip=IP))
     another = caller.call(portal.sessions.log_in(**login, password=OWN_PASSWORD, client_ip=IP))
-    caller.call(client.sub_users.end_sessions(**her))
-    assert not caller.call(client.sessions.introspect(token=another.token)).active
+    require_sessions_end(caller, portal, her, {**login, "password": OWN_PASSWORD}, another.token)
 
     assert caller.call(client.sub_users.send_credentials(**her)).must_change_password
 
@@ -497,6 +513,7 @@ def test_every_route_for_portals_has_a_method(service: Any) -> None:
         "webhook_id": uuid4(),
         "role_id": uuid4(),
         "grant_id": uuid4(),
+        "session_id": uuid4(),
     }
     http = httpx.Client(transport=httpx.MockTransport(record))
     client = Client(base_url=service.url, api_key="key", http_client=http)

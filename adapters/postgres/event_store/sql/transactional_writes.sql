@@ -13,6 +13,7 @@ WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WH
     deleted_factors AS (DELETE FROM second_factors WHERE person_id = %(person_id)s),
     deleted_codes AS (DELETE FROM recovery_codes WHERE person_id = %(person_id)s),
     deleted_challenges AS (DELETE FROM sign_in_challenges WHERE person_id = %(person_id)s),
+    deleted_devices AS (DELETE FROM devices WHERE person_id = %(person_id)s),
     deleted_hold AS (DELETE FROM legal_holds WHERE person_id = %(person_id)s),
     deleted_links AS (DELETE FROM mailed_links WHERE person_id = %(person_id)s),
     deleted_rows AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s),
@@ -22,10 +23,11 @@ WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WH
 DELETE FROM vault WHERE person_id = %(person_id)s
 
 -- name: PlaceLegalHold
--- Keep only the data key, which decrypts the person's events. Passwords, stored responses and read model rows are
--- erased.
+-- Keep only the data key, which decrypts the person's events. Passwords, devices, stored responses and read model rows
+-- are erased.
 WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WHERE person_id = %(person_id)s),
     credentials AS (UPDATE vault SET password_hash = NULL, sealed_password = NULL WHERE person_id = %(person_id)s),
+    deleted_devices AS (DELETE FROM devices WHERE person_id = %(person_id)s),
     deleted_rows AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s)
 INSERT INTO legal_holds (person_id, account_id, due_at, again_at, sealed_name, sealed_surname)
 VALUES (%(person_id)s, %(account_id)s, %(due_at)s, %(due_at)s, %(encrypted_name)s, %(encrypted_surname)s)
@@ -75,6 +77,12 @@ WITH ended AS (
     DELETE FROM sessions WHERE person_id = %(person_id)s AND least(access_expires_at, %(access_expires_at)s) <= %(at)s)
 UPDATE sessions SET access_expires_at = %(access_expires_at)s
 WHERE person_id = %(person_id)s AND NOT coalesce(least(access_expires_at, %(access_expires_at)s) <= %(at)s, false)
+
+-- name: RememberDevice
+-- Insert a device, or set its last use.
+INSERT INTO devices (person_id, device_hash, first_used_at, last_used_at)
+VALUES (%(person_id)s, %(device_hash)s, %(at)s, %(at)s)
+ON CONFLICT (person_id, device_hash) DO UPDATE SET last_used_at = greatest(devices.last_used_at, excluded.last_used_at)
 
 -- name: DeleteConsoleLink
 -- Delete a used console link. A concurrent request that uses the same link is decided again and no longer finds it.

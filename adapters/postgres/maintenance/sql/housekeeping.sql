@@ -18,6 +18,11 @@ DELETE FROM kept_answers WHERE (api_key_id, idempotency_key) IN (
 DELETE FROM console_links WHERE link_hash IN (
     SELECT link_hash FROM console_links WHERE expires_at <= %(now)s LIMIT 5000)
 
+-- name: devices
+-- Devices that were not used for 400 days, the longest time for which browsers keep a cookie.
+DELETE FROM devices WHERE (person_id, device_hash) IN (
+    SELECT person_id, device_hash FROM devices WHERE last_used_at < %(now)s - interval '400 days' LIMIT 5000)
+
 -- name: mailed_links
 -- Expired links.
 DELETE FROM mailed_links WHERE link_hash IN (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from api.http.authentication import api_key, require_account, service
+from api.http.metrics import count_decisions
 from api.http.problems import AUTHZEN_PATH
 from api.http.resources.authzen.schemas import (
     DEFAULT_RESULTS,
@@ -185,6 +186,7 @@ def _decide(evaluations: Sequence[dict[str, Any]]) -> list[Decision]:
             _question(account_id, evaluations[index]["action"], evaluations[index]["resource"]) for index in indexes
         ]
         decisions |= zip(indexes, access.check_sub_user(account_id, sub_user_id, questions), strict=True)
+    count_decisions(decisions.values())
     return [decisions[index] for index in range(len(evaluations))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from api.http.authentication import (
     require_account,
     service,
 )
+from api.http.metrics import count_decisions
 from api.http.problems import unprocessable
 from api.http.refusal_timing import uniform_refusals
 from api.http.resources.sessions.opened_sessions import opened_session
@@ -23,6 +25,7 @@ from api.http.resources.sessions.schemas import (
     OAuthIntrospectionAnswer,
     OpenedSessionAnswer,
     OwnPassword,
+    OwnSessionListAnswer,
 )
 from api.http.resources.sessions.tokens import session_token
 from api.http.responses import json_response
@@ -34,15 +37,18 @@ from domain.roles import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from flask import Response
 
+    from application.command_context import CommandContext
     from application.commands.access_control.checks import CheckedSession
     from application.commands.resources import SubUserDetails
     from application.ports.sessions import Session
 
 routes = Routes("sessions", "Sessions of sub-users")
 OPENED, INTROSPECTION = OpenedSessionAnswer(), IntrospectionAnswer()
+OWN_SESSIONS = OwnSessionListAnswer()
 OAUTH_INTROSPECTION = OAuthIntrospectionAnswer()
 
 
@@ -64,10 +70,9 @@ def log_in(body: dict[str, Any]) -> Response:
     """
     if api_key().limits.accounts is not None:
         require_account(service().find_account_id(body["account_email"]))
+    context = _context_with_device(body.pop("device_id"))
     with uniform_refusals() as on_verified:
-        outcome = service().commands.sub_user_sessions.log_in(
-            **body, context=command_context(), on_verified=on_verified
-        )
+        outcome = service().commands.sub_user_sessions.log_in(**body, context=context, on_verified=on_verified)
     return json_response(OPENED.to_json(opened_session(outcome.value)), HTTPStatus.CREATED, position=outcome.position)
 
 
@@ -90,6 +95,8 @@ def introspect_session(body: dict[str, Any]) -> Response:
     if body["permission"] is not None:
         questions.append(Question(body["permission"], _resource(body["resource"])))
     checked = _check_session(body["token"], questions)
+    if checked is not None:
+        count_decisions(checked.decisions)
     _require_known_permission(body["permission"], checked)
     holder = _find_holder(checked.session) if checked is not None and body["profile"] else None
     state: dict[str, Any] = {"active": False}
@@ -167,10 +174,10 @@ def change_own_password(body: dict[str, Any]) -> Response:
 
     All sessions of the sub-user end. The response has the token of a new session.
     """
-    token = session_token()
+    token, context = session_token(), _context_with_device(body["device_id"])
     with uniform_refusals() as on_verified:
         outcome = service().commands.sub_user_sessions.change_password(
-            token, body["current_password"], body["new_password"], command_context(), on_verified
+            token, body["current_password"], body["new_password"], context, on_verified
         )
     return json_response(OPENED.to_json(opened_session(outcome.value)), position=outcome.position)
 
@@ -188,6 +195,58 @@ def log_out() -> Response:
     """Log a sub-user out."""
     outcome = service().commands.sub_user_sessions.log_out(session_token(), command_context())
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+@routes.route(
+    "GET",
+    "/v1/sessions",
+    Scope.PORTAL,
+    problems=(HTTPStatus.NOT_FOUND,),
+    headers=(SESSION_TOKEN,),
+    response=(200, OwnSessionListAnswer),
+)
+def list_own_sessions() -> Response:
+    """List the active sessions of a sub-user for themselves, newest first.
+
+    The session of the request is `current`.
+    """
+    sessions = service().commands.sub_user_sessions.own_sessions(session_token())
+    return json_response(OWN_SESSIONS.to_json({"items": sessions, "next_cursor": None}))
+
+
+@routes.route(
+    "DELETE",
+    "/v1/sessions/<uuid:session_id>",
+    Scope.PORTAL,
+    problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
+    headers=(SESSION_TOKEN,),
+    response=(204, None),
+    response_headers=(RECORDED_POSITION,),
+)
+def end_own_session(session_id: UUID) -> Response:
+    """End one of a sub-user's own sessions, for example on a lost device."""
+    outcome = service().commands.sub_user_sessions.end_own_session(session_token(), session_id, command_context())
+    return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+@routes.route(
+    "DELETE",
+    "/v1/sessions/others",
+    Scope.PORTAL,
+    problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
+    headers=(SESSION_TOKEN,),
+    response=(204, None),
+    response_headers=(RECORDED_POSITION,),
+)
+def end_other_sessions() -> Response:
+    """End all of a sub-user's own sessions but the one of the request."""
+    outcome = service().commands.sub_user_sessions.end_other_sessions(session_token(), command_context())
+    return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
+def _context_with_device(device_id: str | None) -> CommandContext:
+    """Return the context of this request, with the portal's id of the device, which is the same for every person."""
+    return replace(command_context(), device_id_of=None if device_id is None else lambda _: device_id)
 
 
 def _check_session(token: str, questions: Sequence[Question]) -> CheckedSession | None:

@@ -8,10 +8,11 @@ from typing import Any
 from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_schema
 
 from api.http.fields.numbers import StrictBoolean
-from api.http.fields.texts import NewPassword, Password, SignInEmail, Text
+from api.http.fields.texts import ExactText, NewPassword, Password, SignInEmail, Text
 from api.http.fields.times import Time
 from api.http.resources.permissions.schemas import PermissionName, is_permission_name, is_resource_type
 from api.http.resources.roles.schemas import MAX_RESOURCE_ID_LENGTH, ResourceReference
+from api.http.resources.sub_users.schemas import SessionRow
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Request
 from domain.access_decision import Missing
@@ -21,6 +22,7 @@ from domain.second_factor import SecondFactorKind
 MAX_TOKEN_LENGTH = 1000
 MAX_CHECKS = 100
 MAX_CHECK_ID_LENGTH = 100
+MAX_DEVICE_ID_LENGTH = 200
 CHECK_FIELDS, RESOURCE_FIELDS = {"id", "permission", "resource"}, {"type", "id"}
 ORDINARY_TEXT = re.compile(r"[\x21-\x7e]+")
 
@@ -36,6 +38,15 @@ class Login(Request):
     account_email = SignInEmail(required=True, validate=validate.Length(1, 1000))
     email = SignInEmail(required=True, validate=validate.Length(1, 1000))
     password = Password(required=True)
+    device_id = ExactText(
+        max_length=MAX_DEVICE_ID_LENGTH,
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "Your opaque id of the device, of which only a keyed hash is stored. "
+            "The sub-user is mailed when they log in from a device that is not known."
+        },
+    )
 
 
 class OpenedSessionAnswer(ResponseBody):
@@ -208,8 +219,31 @@ class OAuthIntrospectionAnswer(ResponseBody):
     step_up_required = fields.Boolean()
 
 
+class OwnSessionRow(SessionRow):
+    """One of a person's own sessions."""
+
+    current = fields.Boolean(
+        required=True,
+        attribute="is_current",
+        metadata={"description": "Whether this is the session of the request's `Session-Token`."},
+    )
+
+
+class OwnSessionListAnswer(ResponseBody):
+    """A person's own sessions."""
+
+    items = fields.List(fields.Nested(OwnSessionRow), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
 class OwnPassword(Request):
     """A password change by the sub-user."""
 
     current_password = Password(required=True)
     new_password = NewPassword(required=True)
+    device_id = ExactText(
+        max_length=MAX_DEVICE_ID_LENGTH,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Your opaque id of the device, as for a login."},
+    )

@@ -217,5 +217,23 @@ def end_sessions(account_id: UUID, sub_user_id: UUID) -> Response:
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
 
 
+@routes.route(
+    "DELETE",
+    f"{ITEM_PATH}/sessions/<uuid:session_id>",
+    Scope.PORTAL,
+    problems=CHANGE_PROBLEMS,
+    response=(204, None),
+    response_headers=(RECORDED_POSITION,),
+)
+def end_session(account_id: UUID, sub_user_id: UUID, session_id: UUID) -> Response:
+    """End one session of a sub-user.
+
+    Their other sessions continue, and they may log in again.
+    """
+    context = command_context(account_id)
+    outcome = service().commands.sub_users.end_session(account_id, sub_user_id, session_id, context)
+    return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
+
+
 def _location_header(sub_user: SubUserDetails) -> dict[str, str]:
     return {"Location": f"/v1/accounts/{sub_user.account_id}/sub-users/{sub_user.sub_user_id}"}

@@ -165,12 +165,40 @@ class SessionRow(ResponseBody):
     expires_at = Time(required=True)
     must_change_password = fields.Boolean(
         required=True,
-        attribute="assurance.is_restricted",
         metadata={"description": "Whether the session, opened with a temporary password, can only set a new one."},
     )
-    assurance_level = fields.Enum(AssuranceLevel, by_value=True, required=True, attribute="assurance")
     ip = fields.String(required=True, allow_none=True)
     user_agent = fields.String(required=True, allow_none=True)
+    assurance_level = fields.String(
+        required=True,
+        attribute="assurance",
+        validate=validate.OneOf([*AssuranceLevel]),
+        metadata={"description": "How the person authenticated for the session."},
+    )
+    browser = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.browser",
+        metadata={"description": "The browser that `user_agent` names, such as `Firefox`."},
+    )
+    device = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.device",
+        metadata={"description": "The device or system that `user_agent` names, such as `iPhone` or `Windows`."},
+    )
+    country = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.country",
+        metadata={"description": "Where `ip` is, by ISO 3166-1, if the operator provides a GeoIP database."},
+    )
+    city = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="client.city",
+        metadata={"description": "Where `ip` is, in English, if the operator provides a GeoIP database."},
+    )
 
 
 class SessionListAnswer(ResponseBody):

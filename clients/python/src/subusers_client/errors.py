@@ -51,7 +51,7 @@ class SessionEnded(SubusersError):
 
 
 class NotFound(SubusersError):
-    """The account, sub-user, role, grant or webhook does not exist."""
+    """The account, sub-user, session, role, grant or webhook does not exist."""
 
 
 class Conflict(SubusersError):

@@ -76,7 +76,7 @@ class SubUser:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionInfo:
-    """A valid session of a sub-user, without its token."""
+    """A valid session of a sub-user, without its token. `current` is only known in the list of one's own sessions."""
 
     session_id: UUID
     created_at: datetime
@@ -85,6 +85,12 @@ class SessionInfo:
     must_change_password: bool
     ip: str | None
     user_agent: str | None
+    assurance_level: str | None = None
+    browser: str | None = None
+    device: str | None = None
+    country: str | None = None
+    city: str | None = None
+    current: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

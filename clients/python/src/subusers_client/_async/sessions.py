@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from subusers_client.decoding import decode, encode
+from subusers_client._async.pagination import page
+from subusers_client.decoding import decode, encode, id_text
 from subusers_client.errors import UnexpectedResponse
-from subusers_client.models import Introspection, NewSession
+from subusers_client.models import Introspection, NewSession, SessionInfo
 from subusers_client.requests import Request, client_headers, could_be_token, not_none, token_header
 from subusers_client.retries import Repeatable
 from subusers_client.role_models import AllowedResources, Because, CheckResult, ResourcePage, reference_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
     from subusers_client._async.transport import AsyncTransport
     from subusers_client.role_models import Check, Resource
 
-CURRENT = "/v1/sessions/current"
+SESSIONS = "/v1/sessions"
+CURRENT = f"{SESSIONS}/current"
 ENDED = frozenset({"session-ended"})
+ENDED_OR_GONE = ENDED | {"session-not-found"}
 
 
 class AsyncSessions:
@@ -35,15 +39,17 @@ class AsyncSessions:
         password: str,
         client_ip: str | None,
         client_user_agent: str | None = None,
+        device_id: str | None = None,
     ) -> NewSession:
         """Log a sub-user in. Raises `LoginRefused`, or `TooManyRequests` while logins are throttled.
 
-        `client_ip` is the address of the browser, for throttling. Without it, all logins count as one client.
+        `client_ip` is the address of the browser, for throttling. Without it, all logins count as one client. The
+        sub-user is mailed about the first login with a `device_id`, your own id of their device.
         """
         request = Request(
             method="POST",
             path="/v1/sessions",
-            body=encode({"account_email": account_email, "email": email, "password": password}),
+            body=encode(not_none(account_email=account_email, email=email, password=password, device_id=device_id)),
             headers=client_headers(client_ip, client_user_agent),
         )
         return decode(NewSession, (await self._transport.send(request)).body)
@@ -115,7 +121,9 @@ class AsyncSessions:
         )
         return decode(ResourcePage, (await self._transport.send(request)).body)
 
-    async def change_password(self, *, token: str, current_password: str, new_password: str) -> NewSession:
+    async def change_password(
+        self, *, token: str, current_password: str, new_password: str, device_id: str | None = None
+    ) -> NewSession:
         """Replace the sub-user's password, and return a new session: all earlier ones end.
 
         Raises `InvalidRequest` with `errors["current_password"]` if that is wrong.
@@ -123,11 +131,27 @@ class AsyncSessions:
         request = Request(
             method="PUT",
             path=f"{CURRENT}/password",
-            body=encode({"current_password": current_password, "new_password": new_password}),
+            body=encode(not_none(current_password=current_password, new_password=new_password, device_id=device_id)),
             headers=token_header(token),
             repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would find the session ended
         )
         return decode(NewSession, (await self._transport.send(request)).body)
+
+    async def own_sessions(self, *, token: str) -> tuple[SessionInfo, ...]:
+        """Return the valid sessions of a token's sub-user, newest first. Raises `SessionEnded`."""
+        request = Request(method="GET", path=SESSIONS, headers=token_header(token))
+        return (await page(self._transport, SessionInfo, request)).items
+
+    async def end_own_session(self, *, token: str, session_id: UUID | str) -> None:
+        """End one session of a token's sub-user. Raises `SessionEnded`, or `NotFound` for a session of others."""
+        path = f"{SESSIONS}/{id_text(session_id)}"
+        await self._transport.send(
+            Request(method="DELETE", path=path, headers=token_header(token), done_if_repeated=ENDED_OR_GONE)
+        )
+
+    async def end_other_sessions(self, *, token: str) -> None:
+        """End all sessions of a token's sub-user but that of the token. Raises `SessionEnded`."""
+        await self._transport.send(Request(method="DELETE", path=f"{SESSIONS}/others", headers=token_header(token)))
 
     async def log_out(self, *, token: str) -> None:
         """End a session. Raises `SessionEnded` if it has ended already."""

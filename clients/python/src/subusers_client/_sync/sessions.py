@@ -5,21 +5,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from subusers_client.decoding import decode, encode
+from subusers_client._sync.pagination import page
+from subusers_client.decoding import decode, encode, id_text
 from subusers_client.errors import UnexpectedResponse
-from subusers_client.models import Introspection, NewSession
+from subusers_client.models import Introspection, NewSession, SessionInfo
 from subusers_client.requests import Request, client_headers, could_be_token, not_none, token_header
 from subusers_client.retries import Repeatable
 from subusers_client.role_models import AllowedResources, Because, CheckResult, ResourcePage, reference_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
     from subusers_client._sync.transport import Transport
     from subusers_client.role_models import Check, Resource
 
-CURRENT = "/v1/sessions/current"
+SESSIONS = "/v1/sessions"
+CURRENT = f"{SESSIONS}/current"
 ENDED = frozenset({"session-ended"})
+ENDED_OR_GONE = ENDED | {"session-not-found"}
 
 
 class Sessions:
@@ -36,15 +40,17 @@ class Sessions:
         password: str,
         client_ip: str | None,
         client_user_agent: str | None = None,
+        device_id: str | None = None,
     ) -> NewSession:
         """Log a sub-user in. Raises `LoginRefused`, or `TooManyRequests` while logins are throttled.
 
-        `client_ip` is the address of the browser, for throttling. Without it, all logins count as one client.
+        `client_ip` is the address of the browser, for throttling. Without it, all logins count as one client. The
+        sub-user is mailed about the first login with a `device_id`, your own id of their device.
         """
         request = Request(
             method="POST",
             path="/v1/sessions",
-            body=encode({"account_email": account_email, "email": email, "password": password}),
+            body=encode(not_none(account_email=account_email, email=email, password=password, device_id=device_id)),
             headers=client_headers(client_ip, client_user_agent),
         )
         return decode(NewSession, (self._transport.send(request)).body)
@@ -116,7 +122,9 @@ class Sessions:
         )
         return decode(ResourcePage, (self._transport.send(request)).body)
 
-    def change_password(self, *, token: str, current_password: str, new_password: str) -> NewSession:
+    def change_password(
+        self, *, token: str, current_password: str, new_password: str, device_id: str | None = None
+    ) -> NewSession:
         """Replace the sub-user's password, and return a new session: all earlier ones end.
 
         Raises `InvalidRequest` with `errors["current_password"]` if that is wrong.
@@ -124,11 +132,27 @@ class Sessions:
         request = Request(
             method="PUT",
             path=f"{CURRENT}/password",
-            body=encode({"current_password": current_password, "new_password": new_password}),
+            body=encode(not_none(current_password=current_password, new_password=new_password, device_id=device_id)),
             headers=token_header(token),
             repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would find the session ended
         )
         return decode(NewSession, (self._transport.send(request)).body)
+
+    def own_sessions(self, *, token: str) -> tuple[SessionInfo, ...]:
+        """Return the valid sessions of a token's sub-user, newest first. Raises `SessionEnded`."""
+        request = Request(method="GET", path=SESSIONS, headers=token_header(token))
+        return (page(self._transport, SessionInfo, request)).items
+
+    def end_own_session(self, *, token: str, session_id: UUID | str) -> None:
+        """End one session of a token's sub-user. Raises `SessionEnded`, or `NotFound` for a session of others."""
+        path = f"{SESSIONS}/{id_text(session_id)}"
+        self._transport.send(
+            Request(method="DELETE", path=path, headers=token_header(token), done_if_repeated=ENDED_OR_GONE)
+        )
+
+    def end_other_sessions(self, *, token: str) -> None:
+        """End all sessions of a token's sub-user but that of the token. Raises `SessionEnded`."""
+        self._transport.send(Request(method="DELETE", path=f"{SESSIONS}/others", headers=token_header(token)))
 
     def log_out(self, *, token: str) -> None:
         """End a session. Raises `SessionEnded` if it has ended already."""

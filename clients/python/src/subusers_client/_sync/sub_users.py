@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from subusers_client.role_models import NewGrant
 
 GONE = frozenset({"sub-user-not-found"})
+NO_SESSION = frozenset({"session-not-found"})
 
 
 class SubUsers:
@@ -182,6 +183,11 @@ class SubUsers:
     def end_sessions(self, *, account_id: UUID | str, sub_user_id: UUID | str) -> None:
         """End all sessions of a sub-user, who may log in again."""
         self._transport.send(Request(method="DELETE", path=f"{path_of(account_id, sub_user_id)}/sessions"))
+
+    def end_session(self, *, account_id: UUID | str, sub_user_id: UUID | str, session_id: UUID | str) -> None:
+        """End one session of a sub-user. Raises `NotFound` if they do not have it any more."""
+        path = f"{path_of(account_id, sub_user_id)}/sessions/{id_text(session_id)}"
+        self._transport.send(Request(method="DELETE", path=path, done_if_repeated=NO_SESSION))
 
     def personal_data(self, *, account_id: UUID | str, sub_user_id: UUID | str) -> dict[str, Any]:
         """Return all personal data of a sub-user, as JSON. The audit log records this."""
