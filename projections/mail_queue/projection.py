@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.sql_files import statements
 from domain import events
+from domain.second_factor import VerificationMethod
 from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
@@ -33,6 +34,10 @@ MAILED_TOPICS = {
         events.PasswordResetRequested,
         events.PasswordResetForwarded,
         events.NewDeviceSignedIn,
+        events.SecondFactorAdded,
+        events.SecondFactorRemoved,
+        events.SecondFactorsReset,
+        events.SecondFactorVerified,
     )
 }
 
@@ -75,6 +80,14 @@ def _row(event: object) -> dict[str, Any] | None:  # noqa: PLR0911  # one return
             return _mail(event, None, SecurityNotice.PASSWORD_RESET_FORWARDED)
         case events.NewDeviceSignedIn():
             return _mail(event, event.sub_user_id, SecurityNotice.NEW_DEVICE)
+        case events.SecondFactorAdded():
+            return _mail(event, event.sub_user_id, SecurityNotice.SECOND_FACTOR_ADDED)
+        case events.SecondFactorRemoved():
+            return _mail(event, event.sub_user_id, SecurityNotice.SECOND_FACTOR_REMOVED)
+        case events.SecondFactorsReset():
+            return _mail(event, event.sub_user_id, SecurityNotice.SECOND_FACTORS_RESET)
+        case events.SecondFactorVerified() if event.method is VerificationMethod.RECOVERY_CODE:
+            return _mail(event, event.sub_user_id, SecurityNotice.RECOVERY_CODE_USED)
         case _:
             return None
 
