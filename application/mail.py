@@ -17,7 +17,9 @@ NOTICES_WITHOUT_CREDENTIALS = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_C
 MAIL_KINDS: tuple[MailKind, ...] = (*(notice for notice in Notice if notice != Notice.NONE), *SecurityNotice)
 """Every kind of mail."""
 
-KINDS_WITH_LINK = frozenset({SecurityNotice.PASSWORD_RESET})
+KINDS_WITH_LINK = frozenset(
+    {SecurityNotice.PASSWORD_RESET, SecurityNotice.EMAIL_CONFIRMATION, SecurityNotice.OWNER_EMAIL_CHANGED}
+)
 
 
 def mail_kind(name: str) -> MailKind:

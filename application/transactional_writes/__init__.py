@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from application.transactional_writes.accounts import (
     AddAccountToDirectory,
+    AddFormerEmail,
+    ReleaseFormerEmail,
     RemoveAccountFromDirectory,
     RequireOpenAccount,
     SetAccountExternalId,
@@ -71,6 +73,7 @@ from application.transactional_writes.webhooks import (
 __all__ = [
     "AddAccountToDirectory",
     "AddApiKey",
+    "AddFormerEmail",
     "AddGrant",
     "AddRole",
     "AddWebhook",
@@ -95,6 +98,7 @@ __all__ = [
     "OpenSession",
     "PlaceLegalHold",
     "RecordApiKeyUse",
+    "ReleaseFormerEmail",
     "RememberDevice",
     "RemoveAccountFromDirectory",
     "RemoveAccountWebhooks",

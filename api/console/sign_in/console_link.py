@@ -16,7 +16,8 @@ from domain.refusals import LoginRefused
 if TYPE_CHECKING:
     from flask import Response
 
-CONSOLE_LINK_ENDPOINTS = frozenset({"console.console_link", "console.follow_console_link"})
+SECRET_LINK_ENDPOINTS = {"console.console_link", "console.follow_console_link"}
+"""Endpoints of pages with a secret in the URL."""
 
 
 @blueprint.page("/console/link/<secret>", audiences=EVERYONE)
@@ -39,6 +40,6 @@ def follow_console_link(secret: str) -> Response:
 @blueprint.after_request
 def _hide_referrer(response: Response) -> Response:
     """Keep URLs with a secret out of Referer headers."""
-    if request.endpoint in CONSOLE_LINK_ENDPOINTS:
+    if request.endpoint in SECRET_LINK_ENDPOINTS:
         response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "NewPasswordReset": {"account_email": "owner@company.example", "email": "grace@company.example"},
     "PasswordResetAnswer": {"link_lifetime_seconds": 1800},
+    "LinkToken": {"token": "the last part of the link"},
     "ChosenPassword": {"token": "the last part of the link", "new_password": "a phrase that nobody knew"},
     "Introspection": {
         "token": "the token of the session",
@@ -146,6 +147,8 @@ ACCOUNT = {
     "closed_at": None,
     "external_id": "customer-42",
     "sub_user_password_reset": True,
+    "pending_email": "new-owner@company.example",
+    "pending_email_expires_at": LATER,
 }
 SESSION = {
     "session_id": SESSION_ID,

@@ -28,6 +28,11 @@ DELETE FROM devices WHERE (person_id, device_hash) IN (
 DELETE FROM mailed_links WHERE link_hash IN (
     SELECT link_hash FROM mailed_links WHERE expires_at <= %(now)s LIMIT 5000)
 
+-- name: former_emails
+-- Former e-mails of accounts that do not work any more.
+DELETE FROM account_directory WHERE email_hash IN (
+    SELECT email_hash FROM account_directory WHERE kept_until <= %(now)s LIMIT 5000)
+
 -- name: throttle
 -- Failed attempts, 30 days after the last one.
 DELETE FROM throttle WHERE key IN (

@@ -90,13 +90,18 @@ def get_account(account_id: UUID) -> Response:
     "PATCH",
     PATH,
     Scope.PORTAL,
-    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
     body=AccountPatch,
     response=(200, AccountAnswer),
     response_headers=(RECORDED_POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
-    """Change a main account's details, or whether its sub-users may reset a forgotten password by mail."""
+    """Change a main account's details, or whether its sub-users may reset a forgotten password by mail.
+
+    A new `email` changes when the link that is mailed there is used, within 24 hours: until then it is `pending_email`.
+    Another one replaces it. With `email_verified`, it changes at once. The former e-mail still works for 7 days, and is
+    mailed a link that undoes the change. Active sub-users are mailed the new e-mail.
+    """
     changes = AccountChanges(**body, changes_external_id="external_id" in body)
     outcome = service().commands.accounts.change(account_id, changes, command_context(account_id))
     return json_response(ACCOUNT.to_json(outcome.value), position=outcome.position)
