@@ -31,12 +31,14 @@ from api.http.resources.email_changes.routes import routes as email_changes
 from api.http.resources.events.routes import routes as events
 from api.http.resources.exports.routes import routes as exports
 from api.http.resources.history.routes import routes as history
+from api.http.resources.invitations.routes import routes as invitations
 from api.http.resources.operations.routes import routes as operations
 from api.http.resources.password_resets.routes import routes as password_resets
 from api.http.resources.permissions.routes import routes as permissions
 from api.http.resources.personal_data.routes import routes as personal_data
 from api.http.resources.proofs.routes import routes as proofs
 from api.http.resources.roles.routes import routes as roles
+from api.http.resources.second_factors.routes import routes as second_factors
 from api.http.resources.sessions.routes import routes as sessions
 from api.http.resources.sub_users.routes import routes as sub_users
 from api.http.resources.usage.routes import routes as usage
@@ -68,6 +70,8 @@ RESOURCES = (
     personal_data,
     sessions,
     password_resets,
+    invitations,
+    second_factors,
     email_changes,
     roles,
     access,

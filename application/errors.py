@@ -95,7 +95,3 @@ class StoreWentBack(Exception):
 
 class SessionEnded(Exception):
     """There is no such session, or it has ended."""
-
-
-class SessionIsRestricted(Exception):
-    """The session can only set a new password and log out."""

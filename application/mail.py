@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
 MailKind: TypeAlias = Notice | SecurityNotice
 
-NOTICES_WITHOUT_CREDENTIALS = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED})
+NOTICES_WITHOUT_PASSWORD = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED, Notice.INVITATION})
 MAIL_KINDS: tuple[MailKind, ...] = (*(notice for notice in Notice if notice != Notice.NONE), *SecurityNotice)
 """Every kind of mail."""
 
-KINDS_WITH_LINK = frozenset(
-    {SecurityNotice.PASSWORD_RESET, SecurityNotice.EMAIL_CONFIRMATION, SecurityNotice.OWNER_EMAIL_CHANGED}
+KINDS_WITH_LINK: frozenset[MailKind] = frozenset(
+    {
+        SecurityNotice.PASSWORD_RESET,
+        SecurityNotice.EMAIL_CONFIRMATION,
+        SecurityNotice.OWNER_EMAIL_CHANGED,
+        Notice.INVITATION,
+    }
 )
 
 
@@ -29,7 +34,7 @@ def mail_kind(name: str) -> MailKind:
 
 def has_password(kind: MailKind) -> bool:
     """Return whether mails of a kind contain a temporary password."""
-    return isinstance(kind, Notice) and kind not in NOTICES_WITHOUT_CREDENTIALS
+    return isinstance(kind, Notice) and kind not in NOTICES_WITHOUT_PASSWORD
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,16 @@ from application.transactional_writes import (
     RemoveGrantsOfSubUser,
     RemoveRole,
     RemoveRolesOfAccount,
+    RemoveSecondFactor,
+    RemoveSecondFactorsOfPerson,
+    RequireSecondFactor,
     SetRolePermissions,
     TransactionalWrite,
 )
 from domain import events
 from domain.link_purpose import LinkPurpose
 from domain.roles import default_grant
+from domain.second_factor import SecondFactorPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +54,7 @@ def side_effects_of(recorded_events: Iterable[object]) -> list[TransactionalWrit
     return [
         write
         for event in recorded_events
-        for side_effects in (_side_effects, _link_side_effects, _role_side_effects)
+        for side_effects in (_side_effects, _link_side_effects, _role_side_effects, _second_factor_side_effects)
         for write in side_effects(event)
     ]
 
@@ -124,6 +128,26 @@ def _role_side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0
             return [RemoveRole(event.role_id)]
         case events.PermissionCatalogueSet():
             return [LockPermissionCatalogue(exclusive=True)]
+        case _:
+            return []
+
+
+def _second_factor_side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  # one for each event
+    """Return the rows by which sessions are restricted, and the deletion of secrets."""
+    match event:
+        case events.SecondFactorPolicySet():
+            return [RequireSecondFactor(event.account_id, event.policy is SecondFactorPolicy.REQUIRED)]
+        case events.SecondFactorVerified() if event.former_session_id is not None:
+            return [CloseSession(event.former_session_id, event.sub_user_id or event.account_id)]
+        case events.SecondFactorRemoved() if event.remaining > 0:
+            return [RemoveSecondFactor(event.factor_id)]
+        case events.SecondFactorRemoved():
+            return [RemoveSecondFactorsOfPerson(event.sub_user_id or event.account_id)]
+        case events.SecondFactorsReset():
+            person_id = event.sub_user_id or event.account_id
+            return [RemoveSecondFactorsOfPerson(person_id), ClosePersonSessions(person_id)]
+        case events.SubUserDeleted():
+            return [RemoveSecondFactorsOfPerson(event.sub_user_id)]
         case _:
             return []
 

@@ -13,13 +13,16 @@ from application.ports.throttle import AttemptKeys, ThrottleKey, ThrottleScope
 from domain.main_account import LOCKING_FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from application.ports.keyed_hasher import KeyedHasher
 
 OWNER = "the owner"
 """Placeholder for the hash of a sub-user's e-mail in the keys of an owner. No hash has this value."""
+
+SECOND_FACTOR = "second factor"
+"""Purpose of the keys of attempts to verify a second factor."""
 
 OWN_NETWORK_LIMIT = 5
 """Consecutive failures on one person from one network before the first wait."""
@@ -51,20 +54,27 @@ PASSWORD_RESETS_PER_HOUR = 5
 
 def sub_user_keys(keyed_hasher: KeyedHasher, account_email_hash: str, email_hash: str, ip: str | None) -> AttemptKeys:
     """Return the keys of a login as a sub-user. The sub-user need not exist."""
-    identity = identity_key(keyed_hasher, account_email_hash, email_hash)
-    counters = [ThrottleKey(identity, ThrottleScope.IDENTITY, LOCKING_FAILURES)]
-    for index, (network, prefix) in enumerate(_networks(ip)):
-        scope = ThrottleScope.NETWORK if index else ThrottleScope.OWN_NETWORK
-        key = keyed_hasher.hash("login from", account_email_hash, email_hash, network)
-        counters.append(ThrottleKey(key, scope, prefix.per_person))
-        if prefix.per_minute is not None:
-            counters.append(ThrottleKey(keyed_hasher.hash("ip", network), ThrottleScope.CLIENT, prefix.per_minute))
-    return AttemptKeys(identity, _sorted_by_key(counters))
+    return _attempt_keys(keyed_hasher, "login", [account_email_hash, email_hash], "ip", ip)
 
 
 def owner_keys(keyed_hasher: KeyedHasher, account_email_hash: str, ip: str | None) -> AttemptKeys:
     """Return the keys of a login as an account's owner. The account need not exist."""
     return sub_user_keys(keyed_hasher, account_email_hash, OWNER, ip)
+
+
+def second_factor_keys(keyed_hasher: KeyedHasher, person_id: UUID, ip: str | None) -> AttemptKeys:
+    """Return the keys of an attempt to verify a second factor. They are counted apart from passwords."""
+    return _attempt_keys(keyed_hasher, SECOND_FACTOR, [str(person_id)], "second factor ip", ip)
+
+
+def passkey_keys(keyed_hasher: KeyedHasher, credential_id: bytes, ip: str | None) -> AttemptKeys:
+    """Return the keys of a login with a passkey. The passkey need not exist."""
+    return _attempt_keys(keyed_hasher, "passkey", [credential_id.hex()], "second factor ip", ip)
+
+
+def second_factor_identity_key(keyed_hasher: KeyedHasher, person_id: UUID) -> bytes:
+    """Return the identity key of a person's second factors."""
+    return keyed_hasher.hash(SECOND_FACTOR, str(person_id))
 
 
 def password_change_keys(keyed_hasher: KeyedHasher, person_id: UUID) -> AttemptKeys:
@@ -112,6 +122,22 @@ def unknown_sub_users_key(keyed_hasher: KeyedHasher, account_email_hash: str) ->
     return ThrottleKey(
         keyed_hasher.hash("login", account_email_hash, "nobody known"), ThrottleScope.TALLY, LOCKING_FAILURES
     )
+
+
+def _attempt_keys(
+    keyed_hasher: KeyedHasher, purpose: str, person: Sequence[str], client_purpose: str, ip: str | None
+) -> AttemptKeys:
+    """Return the keys of an attempt on a person. `client_purpose` is that of the counters of clients."""
+    identity = keyed_hasher.hash(purpose, *person)
+    counters = [ThrottleKey(identity, ThrottleScope.IDENTITY, LOCKING_FAILURES)]
+    for index, (network, prefix) in enumerate(_networks(ip)):
+        scope = ThrottleScope.NETWORK if index else ThrottleScope.OWN_NETWORK
+        key = keyed_hasher.hash(f"{purpose} from", *person, network)
+        counters.append(ThrottleKey(key, scope, prefix.per_person))
+        if prefix.per_minute is not None:
+            client = keyed_hasher.hash(client_purpose, network)
+            counters.append(ThrottleKey(client, ThrottleScope.CLIENT, prefix.per_minute))
+    return AttemptKeys(identity, _sorted_by_key(counters))
 
 
 def _networks(ip: str | None) -> list[tuple[str, Prefix]]:

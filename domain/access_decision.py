@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from domain.assurance_level import AssuranceLevel
 from domain.roles import Grant, Resource, permissions_of_role
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Missing(StrEnum):
     """An open account, and a sub-user who is active and whose access has not expired."""
     OWN_PASSWORD = "own_password"
     """A session that was opened with a password of the sub-user's own choice."""
+    SECOND_FACTOR = "second_factor"
+    """A session that proved a second factor."""
     PERMISSION = "permission"
     """The permission: the catalogue does not have it."""
     OWNER = "owner"
@@ -44,10 +47,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Decision:
-    """Decision on a question: the grant that allows it, or the missing part."""
+    """Decision on a question: the grant that allows it, or the missing part.
+
+    The permission of an allowed question `needs_second_factor` if only sessions that proved one have it.
+    """
 
     grant: Grant | None = None
     missing: Missing | None = None
+    needs_second_factor: bool = False
 
     @property
     def is_allowed(self) -> bool:
@@ -57,10 +64,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class AccessRules:
-    """The catalogue and the permissions of an account's own roles, at one time."""
+    """The catalogue and the permissions of an account's own roles, at one time.
+
+    `level` is the assurance level of the session that asks. A question about a person, rather than a session, is
+    answered as for a session of the highest level.
+    """
 
     catalogue: PermissionCatalogue
     role_permissions: Mapping[UUID, frozenset[str]]
+    level: AssuranceLevel = AssuranceLevel.SECOND_FACTOR
 
     def decide(self, question: Question, grants: Iterable[Grant], at: datetime) -> Decision:
         """Decide by the grants of one sub-user who has access. There are no rules that deny.
@@ -81,7 +93,11 @@ class AccessRules:
             and grant.covers(question.resource)
             and permission.name in self.permissions_of(grant.role_id)
         ]
-        return Decision(min(allowing, key=_by_scope)) if allowing else Decision(missing=Missing.GRANT)
+        if not allowing:
+            return Decision(missing=Missing.GRANT)
+        if not self.level.meets(permission.required_level):
+            return Decision(missing=Missing.SECOND_FACTOR)
+        return Decision(min(allowing, key=_by_scope), needs_second_factor=permission.needs_second_factor)
 
     def decide_each(self, questions: Iterable[Question], grants: Iterable[Grant], at: datetime) -> list[Decision]:
         """Decide several questions about one sub-user, each by the grants on everything and on its resource."""
@@ -99,10 +115,14 @@ class AccessRules:
         ]
 
     def permissions_on_everything(self, grants: Iterable[Grant], at: datetime) -> tuple[str, ...]:
-        """Return the permissions that are allowed on every resource, in display order."""
+        """Return the permissions that are allowed on every resource at this level, in display order."""
         role_ids = {grant.role_id for grant in grants if grant.resource is None and grant.is_in_force(at)}
         allowed: frozenset[str] = frozenset().union(*map(self.permissions_of, role_ids))
-        return tuple(name for name in self.catalogue.grantable if name in allowed)
+        return tuple(
+            name
+            for name in self.catalogue.grantable
+            if name in allowed and self.level.meets(self.catalogue.by_name[name].required_level)
+        )
 
     def permissions_of(self, role_id: UUID) -> frozenset[str]:
         """Return the permissions of a role."""

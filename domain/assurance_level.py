@@ -17,6 +17,10 @@ class AssuranceLevel(StrEnum):
         levels = list(AssuranceLevel)
         return levels.index(self) >= levels.index(required)
 
+    def at_least(self, minimum: AssuranceLevel) -> AssuranceLevel:
+        """Return the level, or `minimum` if that is higher."""
+        return self if self.meets(minimum) else minimum
+
     @property
     def is_restricted(self) -> bool:
         """Whether a session of this level can only set a new password and log out."""

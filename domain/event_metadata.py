@@ -26,6 +26,7 @@ class Via(StrEnum):
 
     PASSWORD = "password"
     LINK = "link"
+    PASSKEY = "passkey"
 
 
 class ReadTarget(StrEnum):

@@ -10,7 +10,8 @@ The rules, with the numbers by which the tests refer to them:
  1. Accounts are independent. An e-mail is unique among the sub-users of one account, not across accounts.
  2. A command applies all of its changes or none.
  3. Activation mails credentials. The first activation mails the current temporary password. Each later one, and
-    "send again", issues and mails a new one.
+    "send again", issues and mails a new one. Instead of a password, each can mail an invitation: a link with which the
+    sub-user chooses their password.
  4. A refused login does not reveal the reason. Only the history has it.
  5. A password that the sub-user did not choose is temporary: it expires after 7 days, and a session opened with it
     can only replace it.
@@ -29,6 +30,10 @@ reported once. A closed account refuses logins and changes, except deletions and
 Failed logins: the first 5 in a row are recorded, then those whose number is a power of two. 100 in a row lock the
 sub-user. A lock refuses nothing here. It means that the throttle of logins (docs/security.md) admits only one attempt
 an hour from networks that the sub-user has not used lately. A login or new credentials end the lock.
+
+Second factors: a person has at most 10. Whoever has one needs it for a session with full rights, and everybody does in
+an account with the policy `required`. A second factor is added or removed with a session that proved one, if the person
+has any.
 
 Legal hold: if the service has an erasure delay (`SUBUSERS_ERASURE_DELAY`), every deletion of a sub-user places a legal
 hold on their personal data. It is erased when the delay is over, instead of at once.
@@ -61,17 +66,19 @@ from domain.account_email import (
 from domain.link_purpose import LinkPurpose
 from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
+from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
 from domain.snapshot import MainAccountSnapshot
-from domain.sub_user import CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
+from domain.sub_user import CredentialsKind, CredentialsMailState, Notice, SubUser, SubUserEdit, has_passed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import date, datetime
     from uuid import UUID
 
     from domain.event_metadata import Ciphertext, EventMetadata, Via
     from domain.plan import Period, Resource, Usage
+    from domain.second_factor import VerificationMethod
     from domain.security_notice import SecurityNotice
 
 INITIAL_SUB_USER_LIMIT = 10
@@ -136,6 +143,13 @@ class MainAccount(Aggregate):
     LinkUsed = events.LinkUsed
     NoticeMailed = events.NoticeMailed
     NoticeMailFailed = events.NoticeMailFailed
+    SecondFactorAdded = events.SecondFactorAdded
+    SecondFactorRemoved = events.SecondFactorRemoved
+    SecondFactorsReset = events.SecondFactorsReset
+    RecoveryCodesIssued = events.RecoveryCodesIssued
+    SecondFactorVerified = events.SecondFactorVerified
+    SecondFactorRefused = events.SecondFactorRefused
+    SecondFactorPolicySet = events.SecondFactorPolicySet
     NewDeviceSignedIn = events.NewDeviceSignedIn
     MainAccountEmailChangeRequested = events.MainAccountEmailChangeRequested
     MainAccountFormerEmailKept = events.MainAccountFormerEmailKept
@@ -166,6 +180,8 @@ class MainAccount(Aggregate):
         self.roles: dict[UUID, Role] = {}
         self.grant_counts: dict[UUID, Counter[UUID]] = {}
         self.sub_user_password_reset = True
+        self.second_factor_policy = SecondFactorPolicy.OPTIONAL
+        self.second_factors: dict[UUID, Mapping[UUID, SecondFactorKind]] = {}
         self.pending_email: PendingEmail | None = None
         self.former_emails: tuple[FormerEmail, ...] = ()
 
@@ -424,19 +440,28 @@ class MainAccount(Aggregate):
             self._activate(sub_user, edit, at, metadata)
         elif edit.mails_new_password(sub_user):
             notice = Notice.RESET if edit.new_password else Notice.SEND_AGAIN
-            self._issue_password(sub_user, notice, at, metadata)
+            self._issue_password(sub_user, _notice_of(edit.credentials_to_mail(sub_user), notice), at, metadata)
         elif edit.new_password:
             self._issue_password(sub_user, Notice.NONE, at, metadata)
 
-    def send_credentials_again(self, sub_user_id: UUID, *, at: datetime, metadata: EventMetadata) -> None:
-        """Issue a new temporary password and mail it.
+    def send_credentials_again(
+        self,
+        sub_user_id: UUID,
+        credentials_kind: CredentialsKind | None = None,
+        *,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Issue new credentials and mail them: of the same kind as the last ones, unless another is requested.
 
         Raises `SubUserIsInactive` or `AccessExpired` if the sub-user could not use it, or `TooManyMails`.
         """
         self._ensure_open()
         self.ensure_can_be_sent_credentials(sub_user_id, at)
         sub_user = self.sub_user(sub_user_id)
-        self._issue_password(sub_user, Notice.SEND_AGAIN, at, metadata)
+        self._issue_password(
+            sub_user, _notice_of(credentials_kind or sub_user.credentials_kind, Notice.SEND_AGAIN), at, metadata
+        )
 
     def delete_sub_user(
         self, sub_user_id: UUID, *, under_legal_hold: bool = False, at: datetime, metadata: EventMetadata
@@ -480,6 +505,25 @@ class MainAccount(Aggregate):
             sub_user_id=sub_user_id,
             session_id=session_id,
             with_temporary_password=sub_user.must_change_password,
+        )
+
+    def log_in_with_passkey(
+        self, sub_user_id: UUID, session_id: UUID, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Open a session for a sub-user who proved a passkey. Raises `LoginRefused` unless they have access.
+
+        A lock continues: it is about the password.
+        """
+        why = self.access_refusal(self.sub_user(sub_user_id), at)
+        if why is not None:
+            raise refusals.LoginRefused(why)
+        self._record(
+            self.SubUserLoggedIn,
+            at,
+            metadata,
+            sub_user_id=sub_user_id,
+            session_id=session_id,
+            with_temporary_password=False,
         )
 
     def record_refused_login(
@@ -560,7 +604,7 @@ class MainAccount(Aggregate):
 
         Record nothing for a person without access.
         """
-        if self.person_refusal(sub_user_id, at) is not None:
+        if self.access_refusal_of(sub_user_id, at) is not None:
             return False
         if sub_user_id is not None and not self.sub_user_password_reset:
             self._record(self.PasswordResetForwarded, at, metadata, sub_user_id=sub_user_id)
@@ -575,7 +619,7 @@ class MainAccount(Aggregate):
 
         Raises `LoginRefused` if they have no access.
         """
-        why = self.person_refusal(sub_user_id, at)
+        why = self.access_refusal_of(sub_user_id, at)
         if why is not None:
             raise refusals.LoginRefused(why)
         self._record(self.LinkUsed, at, metadata, sub_user_id=sub_user_id, purpose=purpose)
@@ -710,7 +754,135 @@ class MainAccount(Aggregate):
             **_grant_fields(grant),
         )
 
+    # Second factors. `sub_user_id` is None for the account's owner.
+
+    def set_second_factor_policy(self, policy: SecondFactorPolicy, *, at: datetime, metadata: EventMetadata) -> None:
+        """Set who needs a second factor. The same policy records nothing."""
+        self._ensure_open()
+        if policy != self.second_factor_policy:
+            self._record(self.SecondFactorPolicySet, at, metadata, policy=policy)
+
+    def add_second_factor(
+        self,
+        sub_user_id: UUID | None,
+        factor_id: UUID,
+        *,
+        kind: SecondFactorKind,
+        name: Ciphertext,
+        signs_in_alone: bool,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Add a second factor of a person. Raises `SecondFactorLimitReached`."""
+        self._ensure_open()
+        if len(self.factors_of(sub_user_id)) >= MAX_SECOND_FACTORS:
+            raise refusals.SecondFactorLimitReached
+        self._record(
+            self.SecondFactorAdded,
+            at,
+            metadata,
+            sub_user_id=sub_user_id,
+            factor_id=factor_id,
+            kind=kind,
+            name=name,
+            signs_in_alone=signs_in_alone,
+        )
+
+    def remove_second_factor(
+        self, sub_user_id: UUID | None, factor_id: UUID, *, at: datetime, metadata: EventMetadata
+    ) -> None:
+        """Remove a second factor of a person.
+
+        Raises `SecondFactorNotFound`, or `LastSecondFactor` if the policy requires one.
+        """
+        self._ensure_open()
+        factors = self.factors_of(sub_user_id)
+        if factor_id not in factors:
+            raise refusals.SecondFactorNotFound
+        remaining = len(factors) - 1
+        if remaining == 0 and self.second_factor_policy is SecondFactorPolicy.REQUIRED:
+            raise refusals.LastSecondFactor
+        self._record(
+            self.SecondFactorRemoved, at, metadata, sub_user_id=sub_user_id, factor_id=factor_id, remaining=remaining
+        )
+
+    def reset_second_factors(self, sub_user_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> None:
+        """Remove all second factors of a person, and end their sessions. Without any, record nothing."""
+        self._ensure_open()
+        if self.factors_of(sub_user_id):
+            self._record(self.SecondFactorsReset, at, metadata, sub_user_id=sub_user_id)
+
+    def issue_recovery_codes(self, sub_user_id: UUID | None, *, at: datetime, metadata: EventMetadata) -> None:
+        """Replace the recovery codes of a person. Raises `NoSecondFactor`."""
+        self._ensure_open()
+        if not self.factors_of(sub_user_id):
+            raise refusals.NoSecondFactor
+        self._record(self.RecoveryCodesIssued, at, metadata, sub_user_id=sub_user_id, count=RECOVERY_CODES)
+
+    def verify_second_factor(  # the fields of the event
+        self,
+        sub_user_id: UUID | None,
+        session_id: UUID,
+        method: VerificationMethod,
+        *,
+        factor_id: UUID | None = None,
+        former_session_id: UUID | None = None,
+        remaining_codes: int | None = None,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Open a session for a person who proved a second factor. Raises `LoginRefused` unless they have access."""
+        why = self.access_refusal_of(sub_user_id, at)
+        if why is not None:
+            raise refusals.LoginRefused(why)
+        self._record(
+            self.SecondFactorVerified,
+            at,
+            metadata,
+            sub_user_id=sub_user_id,
+            method=method,
+            factor_id=factor_id,
+            former_session_id=former_session_id,
+            session_id=session_id,
+            remaining_codes=remaining_codes,
+        )
+
+    def record_refused_second_factor(
+        self,
+        sub_user_id: UUID | None,
+        method: VerificationMethod,
+        why: str,
+        failures: int,
+        *,
+        at: datetime,
+        metadata: EventMetadata,
+    ) -> None:
+        """Record a refused second factor, unless the person has been deleted. Of many in a row, only some."""
+        exists = sub_user_id is None or sub_user_id in self.sub_users
+        if exists and _should_record_failure(failures):
+            self._record(
+                self.SecondFactorRefused,
+                at,
+                metadata,
+                sub_user_id=sub_user_id,
+                method=method,
+                why=why,
+                failures=failures,
+            )
+
     # Queries, and checks that record nothing
+
+    def factors_of(self, sub_user_id: UUID | None) -> Mapping[UUID, SecondFactorKind]:
+        """Return the kinds of a person's second factors by id, oldest first. Raises `SubUserNotFound`."""
+        if sub_user_id is not None:
+            self._ensure_exists(sub_user_id)
+        return self.second_factors.get(sub_user_id or self.id, {})
+
+    def access_refusal_of(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
+        """Return the reason why a person has no access at a time, or None. Raises `SubUserNotFound`."""
+        if sub_user_id is not None:
+            return self.access_refusal(self.sub_user(sub_user_id), as_of)
+        return "account_closed" if self.closed_at is not None else None
 
     def own_role(self, role_id: UUID) -> Role:
         """Return one of the account's own roles. Raises `RoleIsBuiltIn` or `RoleNotFound`."""
@@ -747,12 +919,6 @@ class MainAccount(Aggregate):
             return "inactive"
         return "expired" if sub_user.has_expired(as_of) else None
 
-    def person_refusal(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
-        """Return the reason why a person, the owner if None, has no access at a time, or None if they have access."""
-        if sub_user_id is not None:
-            return self.access_refusal(self.sub_user(sub_user_id), as_of)
-        return "account_closed" if self.closed_at is not None else None
-
     def login_refusal(self, sub_user: SubUser, as_of: datetime) -> str | None:
         """Return the reason why a sub-user cannot log in at a time even with the right password, or None.
 
@@ -778,8 +944,11 @@ class MainAccount(Aggregate):
     def issues_credentials(self, sub_user_id: UUID, edit: SubUserEdit) -> bool:
         """Return whether the edit issues new credentials: those it sets, or others that rule 3 or 11 requires."""
         sub_user = self.sub_user(sub_user_id)
-        is_reactivation = edit.activates(sub_user) and sub_user.was_activated
-        return edit.new_password or is_reactivation or edit.mails_new_password(sub_user)
+        return (
+            edit.new_password
+            or self._activation_issues_credentials(sub_user, edit)
+            or edit.mails_new_password(sub_user)
+        )
 
     def ensure_can_edit(self, sub_user_id: UUID, edit: SubUserEdit, *, at: datetime) -> None:
         """Raise the refusal that `edit_sub_user` would raise, if any."""
@@ -866,17 +1035,23 @@ class MainAccount(Aggregate):
         self._unlock(sub_user, at, metadata)
 
     def _activate(self, sub_user: SubUser, edit: SubUserEdit, at: datetime, metadata: EventMetadata) -> None:
-        is_first = not sub_user.was_activated
-        has_new_password = edit.new_password or not is_first
+        notice = Notice.REACTIVATION if sub_user.was_activated else Notice.ACTIVATION
+        has_new_password = edit.new_password or self._activation_issues_credentials(sub_user, edit)
         self._record(
             self.SubUserActivated,
             at,
             metadata,
             sub_user_id=sub_user.sub_user_id,
             credentials=sub_user.credentials_version + 1 if has_new_password else sub_user.credentials_version,
-            notice=Notice.ACTIVATION if is_first else Notice.REACTIVATION,
+            notice=_notice_of(edit.credentials_to_mail(sub_user), notice),
         )
         self._unlock(sub_user, at, metadata)
+
+    @staticmethod
+    def _activation_issues_credentials(sub_user: SubUser, edit: SubUserEdit) -> bool:
+        """Return whether the edit activates a sub-user with other credentials than the unused temporary password."""
+        is_invitation = edit.credentials_to_mail(sub_user) == CredentialsKind.LINK
+        return edit.activates(sub_user) and (sub_user.was_activated or is_invitation)
 
     def _unlock(self, sub_user: SubUser, at: datetime, metadata: EventMetadata) -> None:
         if sub_user.locked:
@@ -988,11 +1163,11 @@ class MainAccount(Aggregate):
 
     @event(events.SubUserActivated)
     def _sub_user_activated(
-        self, sub_user_id: UUID, credentials: int, originator_version: int, timestamp: datetime
+        self, sub_user_id: UUID, credentials: int, notice: Notice, originator_version: int, timestamp: datetime
     ) -> None:
         self._add_recent_mail(sub_user_id, timestamp)
         sub_user = self.sub_users[sub_user_id]
-        self.sub_users[sub_user_id] = sub_user.activated(credentials, originator_version, timestamp)
+        self.sub_users[sub_user_id] = sub_user.activated(credentials, notice, originator_version, timestamp)
 
     @event(events.SubUserDeactivated)
     def _sub_user_deactivated(self, sub_user_id: UUID) -> None:
@@ -1027,6 +1202,7 @@ class MainAccount(Aggregate):
     def _sub_user_deleted(self, sub_user_id: UUID) -> None:
         del self.sub_users[sub_user_id]
         del self.grant_counts[sub_user_id]
+        self.second_factors.pop(sub_user_id, None)
 
     @event(events.RoleCreated)
     def _role_created(self, role_id: UUID, name: Ciphertext, description: Ciphertext, permissions: str) -> None:
@@ -1056,6 +1232,32 @@ class MainAccount(Aggregate):
     def _role_revoked(self, sub_user_id: UUID, role_id: UUID) -> None:
         self.grant_counts[sub_user_id] = self.grant_counts[sub_user_id] - Counter({role_id: 1})
 
+    @event(events.SecondFactorPolicySet)
+    def _second_factor_policy_set(self, policy: SecondFactorPolicy) -> None:
+        self.second_factor_policy = policy
+
+    @event(events.SecondFactorAdded)
+    def _second_factor_added(self, sub_user_id: UUID | None, factor_id: UUID, kind: SecondFactorKind) -> None:
+        person_id = sub_user_id or self.id
+        self.second_factors[person_id] = {**self.second_factors.get(person_id, {}), factor_id: kind}
+        if sub_user_id is not None:
+            self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factor_added()
+
+    @event(events.SecondFactorRemoved)
+    def _second_factor_removed(self, sub_user_id: UUID | None, factor_id: UUID, remaining: int) -> None:
+        person_id = sub_user_id or self.id
+        factors = self.second_factors.pop(person_id)
+        if remaining:
+            self.second_factors[person_id] = {id_: kind for id_, kind in factors.items() if id_ != factor_id}
+        if sub_user_id is not None:
+            self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factor_removed(remaining)
+
+    @event(events.SecondFactorsReset)
+    def _second_factors_reset(self, sub_user_id: UUID | None) -> None:
+        del self.second_factors[sub_user_id or self.id]
+        if sub_user_id is not None:
+            self.sub_users[sub_user_id] = self.sub_users[sub_user_id].second_factors_reset()
+
     @event(events.CredentialsMailed)
     def _credentials_mailed(self, sub_user_id: UUID, caused_by: int) -> None:
         self._finish_mail(sub_user_id, caused_by, CredentialsMailState.SENT)
@@ -1079,6 +1281,7 @@ class MainAccount(Aggregate):
             "sub_users": dict(self.sub_users),
             "roles": dict(self.roles),
             "grant_counts": dict(self.grant_counts),
+            "second_factors": dict(self.second_factors),
             "_pending_events": list(self.pending_events),
         }
         return copy
@@ -1103,3 +1306,8 @@ def _permission_names(permissions: AbstractSet[str]) -> str:
 def _should_record_failure(failures: int) -> bool:
     """Return whether to record a failed login, given the number of consecutive failures so far."""
     return failures <= RECORDED_FAILURES or failures.bit_count() == 1
+
+
+def _notice_of(credentials_kind: CredentialsKind, notice_of_password: Notice) -> Notice:
+    """Return the mail that announces new credentials, given the one that announces a temporary password."""
+    return Notice.INVITATION if credentials_kind == CredentialsKind.LINK else notice_of_password

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from domain.assurance_level import AssuranceLevel
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,8 +27,8 @@ class Permission:
     """A permission that the portal checks.
 
     It applies to resources of `resource_type`, or to the account as a whole (None). Only the account's owner has a
-    `reserved` permission: no role contains it. A `reading` one changes nothing. `labels` are its names for people, by
-    language.
+    `reserved` permission: no role contains it. A `reading` one changes nothing. A session needs a second factor for one
+    that `needs_second_factor`. `labels` are its names for people, by language.
     """
 
     name: str
@@ -34,6 +36,12 @@ class Permission:
     reserved: bool = False
     reading: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    needs_second_factor: bool = False
+
+    @property
+    def required_level(self) -> AssuranceLevel:
+        """The assurance level that a session needs for it."""
+        return AssuranceLevel.SECOND_FACTOR if self.needs_second_factor else AssuranceLevel.PASSWORD
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,55 @@ class RoleHasChanged(RevisionMismatch):
     """The role has been changed since it was read."""
 
 
+class SecondFactorNotFound(Refusal):
+    """The person has no such second factor."""
+
+    code = "second-factor-not-found"
+
+
+class NoSecondFactor(Refusal):
+    """The person has no second factor: add one first."""
+
+    code = "no-second-factor"
+
+
+class SecondFactorLimitReached(Refusal):
+    """The person has reached the limit of second factors (10): remove one."""
+
+    code = "second-factor-limit-reached"
+
+
+class LastSecondFactor(Refusal):
+    """The account requires a second factor, and this is the person's last one: add another one first."""
+
+    code = "last-second-factor"
+
+
+class SecondFactorNeeded(Refusal):
+    """The session has not proved a second factor: verify one first."""
+
+    code = "second-factor-needed"
+
+
+class OwnPasswordNeeded(Refusal):
+    """The session was opened with a temporary password: set a password of your own first."""
+
+    code = "own-password-needed"
+
+
+class SecondFactorWrong(Refusal):
+    """The code or passkey is wrong, has expired or has already been used.
+
+    The message is the same for every cause. `why` is only recorded.
+    """
+
+    code = "second-factor-refused"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class WebhookNotFound(Refusal):
     """There is no such webhook."""
 

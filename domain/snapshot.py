@@ -14,7 +14,8 @@ from eventsourcing.utils import register_topic, resolve_topic
 from domain.account_email import FormerEmail, PendingEmail
 from domain.plan import Plan, Resource, Threshold
 from domain.roles import OPERATOR, Role
-from domain.sub_user import CredentialsMailState, SubUser
+from domain.second_factor import SecondFactorKind, SecondFactorPolicy
+from domain.sub_user import CredentialsKind, CredentialsMailState, SubUser
 
 if TYPE_CHECKING:
     from domain.main_account import MainAccount
@@ -28,6 +29,12 @@ EMAIL_TIME_FIELDS = frozenset({"expires_at", "kept_until"})
 PASSWORDS_ISSUED = "passwords_issued"
 """Key of `SubUser.password_issued_at` by sub-user. It is outside `sub_users`, because earlier releases pass all that a
 sub-user has there to a constructor that does not know this field."""
+
+INVITED = "invited"
+"""Key of the sub-users whose `SubUser.credentials_kind` is a link, outside `sub_users` for the same reason."""
+
+DERIVED_FIELDS = ("password_issued_at", "credentials_kind", "has_second_factor")
+"""Fields of a sub-user that are outside `sub_users`, for the same reason."""
 
 CREDENTIALS_VERSION = "credentials"
 """Key of `SubUser.credentials_version` in a snapshot."""
@@ -72,11 +79,21 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                     for sub_user_id, counts in aggregate.grant_counts.items()
                     if counts != DEFAULT_GRANTS
                 },
+                "second_factor_policy": aggregate.second_factor_policy,
+                "second_factors": {
+                    str(person_id): {str(factor_id): kind for factor_id, kind in factors.items()}
+                    for person_id, factors in aggregate.second_factors.items()
+                },
                 "sub_users": [_to_state(sub_user) for sub_user in aggregate.sub_users.values()],
                 PASSWORDS_ISSUED: {
                     str(sub_user.sub_user_id): sub_user.password_issued_at and sub_user.password_issued_at.isoformat()
                     for sub_user in aggregate.sub_users.values()
                 },
+                INVITED: [
+                    str(sub_user.sub_user_id)
+                    for sub_user in aggregate.sub_users.values()
+                    if sub_user.credentials_kind == CredentialsKind.LINK
+                ],
             },
         )
 
@@ -107,9 +124,27 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         account.former_emails = tuple(FormerEmail(**former) for former in formers)
         mails = self.state.get("recent_mails", ())  # missing in older snapshots
         account.recent_mails = tuple((datetime.fromisoformat(at), UUID(recipient)) for at, recipient in mails)
+        account.second_factor_policy = SecondFactorPolicy(
+            self.state.get("second_factor_policy", SecondFactorPolicy.OPTIONAL)  # missing in older snapshots
+        )
+        factors_by_person: dict[str, dict[str, str]] = self.state.get("second_factors", {})
+        account.second_factors = {
+            UUID(person_id): {UUID(factor_id): SecondFactorKind(kind) for factor_id, kind in factors.items()}
+            for person_id, factors in factors_by_person.items()
+        }
         issued = self.state.get(PASSWORDS_ISSUED, {})
+        invited = frozenset(self.state.get(INVITED, ()))  # missing in older snapshots
         sub_users = [
-            _from_state({**state, "password_issued_at": issued.get(state["sub_user_id"])})
+            _from_state(
+                {
+                    **state,
+                    "password_issued_at": issued.get(state["sub_user_id"]),
+                    "credentials_kind": CredentialsKind.LINK
+                    if state["sub_user_id"] in invited
+                    else CredentialsKind.PASSWORD,
+                    "has_second_factor": state["sub_user_id"] in factors_by_person,
+                }
+            )
             for state in self.state["sub_users"]
         ]
         account.sub_users = {sub_user.sub_user_id: sub_user for sub_user in sub_users}
@@ -124,7 +159,8 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
 
 def _to_state(sub_user: SubUser) -> dict[str, Any]:
     state = {name: value for name, value in asdict(sub_user).items() if value is not None}
-    state.pop("password_issued_at", None)
+    for name in DERIVED_FIELDS:
+        state.pop(name, None)
     state[CREDENTIALS_VERSION] = state.pop("credentials_version")
     times = {name: state[name].isoformat() for name in TIME_FIELDS if name in state}
     return {**state, **times, "sub_user_id": str(sub_user.sub_user_id)}

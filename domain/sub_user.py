@@ -38,6 +38,22 @@ class Notice(StrEnum):
     RESET = "reset"
     PASSWORD_CHANGED = "password_changed"
     EMAIL_CHANGED = "email_changed"
+    INVITATION = "invitation"
+    """A link with which the sub-user chooses their password. No password is mailed."""
+
+
+class CredentialsKind(StrEnum):
+    """What a credentials mail contains."""
+
+    PASSWORD = "password"
+    """A temporary password."""
+    LINK = "link"
+    """A link to choose a password, an invitation."""
+
+    @classmethod
+    def in_mail(cls, notice: Notice) -> CredentialsKind:
+        """Return what the mail that announces new credentials contains."""
+        return cls.LINK if notice == Notice.INVITATION else cls.PASSWORD
 
 
 def has_passed(expiry: datetime | None, as_of: datetime) -> bool:
@@ -53,7 +69,9 @@ class SubUser:
     field `credentials` of events has it.
     `mail_version` is the version of the account's event that last requested a credentials mail.
     `revision` counts changes by the main account or the sub-user; logins and mail outcomes do not count.
-    `password_issued_at` is the time at which the last temporary password was set or, if later, first mailed.
+    `password_issued_at` is the time at which the last temporary password was set or, if later, first mailed. The
+    password of an invited sub-user is known to nobody. It expires at the same time as their link.
+    `credentials_kind` is what the last credentials mail contained.
 
     The transitions are named after the events that cause them. Each returns the new state, and checks no rule.
     """
@@ -76,6 +94,8 @@ class SubUser:
     mail_version: int = 0
     revision: int = 1
     password_issued_at: datetime | None = None
+    credentials_kind: CredentialsKind = CredentialsKind.PASSWORD
+    has_second_factor: bool = False
 
     # Transitions
 
@@ -97,8 +117,8 @@ class SubUser:
         """Return the state with another expiry of access, or without one."""
         return self._revised(access_expires_at=access_expires_at)
 
-    def activated(self, credentials_version: int, version: int, at: datetime) -> SubUser:
-        """Return the active state. The event of this version requests a mail with the temporary password."""
+    def activated(self, credentials_version: int, notice: Notice, version: int, at: datetime) -> SubUser:
+        """Return the active state. The event of this version requests a mail with the credentials."""
         return self._revised(
             active=True,
             was_activated=True,
@@ -107,6 +127,7 @@ class SubUser:
             credentials_mail=CredentialsMailState.PENDING,
             mail_version=version,
             password_issued_at=at,
+            credentials_kind=CredentialsKind.in_mail(notice),
         )
 
     def deactivated(self) -> SubUser:
@@ -122,6 +143,7 @@ class SubUser:
             credentials_mail=CredentialsMailState.PENDING if is_mailed else self.credentials_mail,
             mail_version=version if is_mailed else self.mail_version,
             password_issued_at=at,
+            credentials_kind=CredentialsKind.in_mail(notice),
         )
 
     def password_changed(self, credentials_version: int) -> SubUser:
@@ -143,6 +165,18 @@ class SubUser:
     def unlocked(self) -> SubUser:
         """Return the unlocked state."""
         return self._with(locked=False)
+
+    def second_factor_added(self) -> SubUser:
+        """Return the state with one more second factor."""
+        return self._revised(has_second_factor=True)
+
+    def second_factor_removed(self, remaining: int) -> SubUser:
+        """Return the state with one second factor less."""
+        return self._revised(has_second_factor=remaining > 0)
+
+    def second_factors_reset(self) -> SubUser:
+        """Return the state without second factors."""
+        return self._revised(has_second_factor=False)
 
     def credentials_mail_finished(self, caused_by: int, outcome: CredentialsMailState) -> SubUser:
         """Return the state after the outcome of a mail. Outcomes of earlier or other mails change nothing."""
@@ -167,7 +201,7 @@ class SubUser:
 
     @property
     def temporary_password_expires_at(self) -> datetime | None:
-        """Return the expiry of the temporary password, or None if there is none in force.
+        """Return the expiry of the temporary password or the invitation, or None if there is none in force.
 
         The password of an inactive sub-user is not in force: its validity starts with the activation.
         """
@@ -202,7 +236,8 @@ class SubUserEdit:
     """Changes of a sub-user that the main account requests, with encrypted texts. None leaves a value unchanged.
 
     `access_expires_at` is applied only if `changes_expiry`, because None removes the expiry.
-    `new_password` sets a new temporary password.
+    `new_password` sets a new temporary password. `credentials_kind` is what a credentials mail contains that the edit
+    causes. By default, an activation mails a temporary password, and a new e-mail the same as the last mail.
     """
 
     email: NewEmail | None = None
@@ -213,6 +248,7 @@ class SubUserEdit:
     changes_expiry: bool = False
     access_expires_at: datetime | None = None
     new_password: bool = False
+    credentials_kind: CredentialsKind | None = None
 
     def activates(self, sub_user: SubUser) -> bool:
         """Return whether the edit activates an inactive sub-user."""
@@ -229,6 +265,12 @@ class SubUserEdit:
         """
         is_needed = self.new_password or self.email is not None
         return is_needed and sub_user.active and not self.deactivates(sub_user)
+
+    def credentials_to_mail(self, sub_user: SubUser) -> CredentialsKind:
+        """Return what the credentials mail contains, if the edit causes one."""
+        if self.credentials_kind is not None:
+            return self.credentials_kind
+        return CredentialsKind.PASSWORD if self.new_password or self.activates(sub_user) else sub_user.credentials_kind
 
     def access_expiry_after(self, sub_user: SubUser) -> datetime | None:
         """Return the expiry of access after the edit."""

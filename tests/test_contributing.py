@@ -54,15 +54,16 @@ USES_OF_THE_EXPIRY = {
 }
 """Files that act on the expiry of access. An ordinary field has no such files."""
 
-RESPONSE_FIELDS = {"active": "status"}
-"""Names in responses of stored fields that have another name there."""
+DETAIL_FIELDS = {"active": "status"}
+RESPONSE_FIELDS = {**DETAIL_FIELDS, "credentials_kind": "credentials"}
+"""Names in the details of a sub-user, and in responses, of stored fields that have another name there."""
 
 NOT_SHOWN = {"revision", "mail_version"}
 """Stored fields of a sub-user that responses do not show, other than as an ETag."""
 
 NOT_SET_AT_CREATION = {"active"}
-INPUT_FIELDS = {"changes_expiry", "new_password"}
-"""Fields of `SubUserEdit` that are not fields of a sub-user."""
+INPUT_FIELDS = {"changes_expiry", "new_password", "credentials_kind"}
+"""Fields of `SubUserEdit` that set no field of a sub-user."""
 
 
 class Section:
@@ -122,6 +123,7 @@ def test_steps_for_a_field_are_its_files() -> None:
 def missing_places(sub_user: type[SubUser], edit: type[SubUserEdit]) -> list[str]:
     """Return the places in which fields of a sub-user, or of an edit, are missing, with instructions."""
     stored = _names(sub_user) - DECISION_FIELDS
+    detailed = {DETAIL_FIELDS.get(name, name) for name in stored - NOT_SHOWN}
     shown = {RESPONSE_FIELDS.get(name, name) for name in stored - NOT_SHOWN}
     edited = _names(edit) - INPUT_FIELDS
     creatable = edited - NOT_SET_AT_CREATION
@@ -136,7 +138,7 @@ def missing_places(sub_user: type[SubUser], edit: type[SubUserEdit]) -> list[str
         ),
         (edited, _names(SubUserChanges), "SubUserChanges has no {}: add it in application/commands/sub_users.py"),
         (creatable, _parameters(SubUsers.create), "create has no {}: add it in application/commands/sub_users.py"),
-        (shown, _names(SubUserDetails), "SubUserDetails has no {}: add it in application/commands/resources.py"),
+        (detailed, _names(SubUserDetails), "SubUserDetails has no {}: add it in application/commands/resources.py"),
         (
             stored,
             _words_in_migrations(),

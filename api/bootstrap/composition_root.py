@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adapters.client_details import UserAgentAndGeoIpDescriber
@@ -25,6 +26,7 @@ from adapters.postgres.maintenance.master_key_rotation import MasterKeyRotation
 from adapters.postgres.sign_in.console_links import PostgresConsoleLinks
 from adapters.postgres.sign_in.devices import PostgresDevices
 from adapters.postgres.sign_in.mailed_links import PostgresMailedLinks
+from adapters.postgres.sign_in.second_factors import PostgresSecondFactors
 from adapters.postgres.signals import CHANNEL, Signals
 from adapters.postgres.tables import installation
 from adapters.postgres.tables.account_directory import PostgresAccountDirectory
@@ -38,6 +40,8 @@ from adapters.postgres.tables.throttle import PostgresThrottle
 from adapters.postgres.tables.vault import PostgresVault
 from adapters.postgres.tables.webhook_queue import PostgresWebhookQueue
 from adapters.postgres.tables.webhooks import PostgresWebhooks, WebhookCipher
+from adapters.second_factors.totp_codes import PyotpCodes
+from adapters.second_factors.web_authn import WebAuthnPasskeys
 from adapters.webhooks.signatures import StandardSignatures
 from api.bootstrap.checkpoint_keys import signers
 from api.bootstrap.config import ConfigError, Settings
@@ -51,6 +55,7 @@ from application.commands.accounts import Accounts
 from application.commands.activities import Activities
 from application.commands.api_keys import ApiKeys
 from application.commands.audit_access import AuditAccessRecorder
+from application.commands.second_factors import SecondFactorResets
 from application.commands.sub_users import SubUsers
 from application.commands.usage import UsageReports
 from application.commands.webhooks import WebhookDisabling, WebhookRecorder, Webhooks
@@ -61,6 +66,9 @@ from application.sign_in.known_devices import KnownDevices
 from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.owner_sign_in import OwnerSessions
 from application.sign_in.password_resets import PasswordResets
+from application.sign_in.second_factors.challenges import Challenges
+from application.sign_in.second_factors.own_second_factors import OwnSecondFactors
+from application.sign_in.second_factors.verification import SecondFactorVerification
 from application.sign_in.sub_user_sign_in import SubUserSessions
 from application.workers.erasure import Erasures
 from application.workers.mail_composition import MailComposer, SignInUrls
@@ -260,6 +268,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     }
     sub_user_sessions = SubUserSessions(*common, **sign_in)
     owner_sessions = OwnerSessions(*common, **sign_in, links=PostgresConsoleLinks(database))
+    own_factors, verification = _second_factors(store)
     webhook_recorder = WebhookRecorder(accounts, vault, clock)
     webhook_store = PostgresWebhooks(database, store.webhook_cipher, store.cursors)
     webhook_disabling = WebhookDisabling(webhook_recorder, webhook_store, clock)
@@ -275,6 +284,11 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         owner_sessions=owner_sessions,
         password_resets=PasswordResets(sub_user_sessions, owner_sessions, links),
         account_email_changes=AccountEmailChanges(accounts, vault, keyed_hasher, links, clock),
+        sub_user_second_factors=own_factors(sub_user_sessions),
+        owner_second_factors=own_factors(owner_sessions),
+        sub_user_verification=verification(sub_user_sessions),
+        owner_verification=verification(owner_sessions),
+        second_factor_resets=SecondFactorResets(accounts, vault, keyed_hasher, clock),
         activities=Activities(accounts, vault, clock),
         usage=UsageReports(accounts, vault, PostgresUsageCounts(database), clock),
         webhooks=Webhooks(
@@ -296,6 +310,20 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         grants=RoleGrants(accounts, vault, store.grants, store.catalogues, clock),
         access=AccessChecks(accounts, vault, store.grants, store.catalogues, clock, store.cursors),
     )
+
+
+def _second_factors(store: _Store) -> tuple[partial[OwnSecondFactors], partial[SecondFactorVerification]]:
+    """Return the commands on second factors, which lack the sessions of one kind of person."""
+    settings = store.settings
+    factors, codes = PostgresSecondFactors(store.database), PyotpCodes(settings.public_host)
+    passkeys = WebAuthnPasskeys(settings.public_host, settings.passkey_origins)
+    tools: dict[str, Any] = {
+        "store": factors,
+        "totp_codes": codes,
+        "passkeys": passkeys,
+        "challenges": Challenges(factors, passkeys, store.clock),
+    }
+    return partial(OwnSecondFactors, **tools), partial(SecondFactorVerification, **tools)
 
 
 def _workers(store: _Store, commands: Commands, queries: Queries, transports: Transports) -> Workers:
@@ -323,7 +351,9 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
             PostgresMailedLinks(store.database),
             store.clients,
             clock,
-            SignInUrls(settings.public_url),
+            SignInUrls.of_portal(settings.sign_in_url)
+            if settings.sign_in_url is not None
+            else SignInUrls.of_console(settings.public_url),
             settings.public_host,
         ),
     )

@@ -106,8 +106,10 @@ class Settings:
 
     `deprecated_names` are the deprecated names of settings that the operator has used.
 
+    `further_passkey_origins` are pages of the portal that may use passkeys.
+
     `source` is the public URL if the operator has set it, and replaces the stored `source` of events. None keeps the
-    stored one.
+    stored one. `sign_in_url` is the base of the portal's own sign-in pages, None if mails link to the console's.
     """
 
     database_url: str | None = field(repr=False)
@@ -122,6 +124,7 @@ class Settings:
     threads: int
     cores: int
     embedded: bool
+    further_passkey_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     broker_url: str | None = field(default=None, repr=False)
     max_streams: int = DEFAULT_MAX_STREAMS
@@ -135,6 +138,7 @@ class Settings:
     connections_per_client: int = DEFAULT_CONNECTIONS_PER_CLIENT
     watchdog_seconds: int = DEFAULT_WATCHDOG_SECONDS
     source: str | None = None
+    sign_in_url: str | None = None
     critical_threads: int = CRITICAL_THREADS
     sign_in_threads: int = SIGN_IN_THREADS
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
@@ -207,6 +211,11 @@ class Settings:
         """Host name of the public URL."""
         return urlsplit(self.public_url).hostname or "localhost"
 
+    @property
+    def passkey_origins(self) -> tuple[str, ...]:
+        """Origins of the pages that may use passkeys: the console, and those that the operator has added."""
+        return (_origin(self.public_url), *self.further_passkey_origins)
+
 
 def load(*, with_master_key: bool = True) -> Settings:
     """Return the settings. Commands that decrypt nothing need no master key. Raises `ConfigError`."""
@@ -257,7 +266,9 @@ def _read(env: Environment) -> Settings:
         host=host,
         port=port,
         public_url=public_url,
+        further_passkey_origins=_passkey_origins(env.text("PASSKEY_ORIGINS", ""), public_url),
         source=None if configured_url is None else public_url,
+        sign_in_url=_sign_in_url(env.text("SIGN_IN_URL", "").rstrip("/")),
         server_processes=_integer("SERVER_PROCESSES", env.text("SERVER_PROCESSES", None), cores, 1, 64),
         threads=_integer("THREADS", env.text("THREADS", None), DEFAULT_THREADS, 2, 128),
         cores=cores,
@@ -357,6 +368,49 @@ def _public_url(url: str) -> str:
         msg = "SUBUSERS_PUBLIC_URL must be of the form https://host or https://host:port"
         raise ConfigError(msg)
     return url
+
+
+def _sign_in_url(url: str) -> str | None:
+    """Return the base of the portal's sign-in pages, None if they are the console's. Links are appended to its path."""
+    if not url:
+        return None
+    parts = _split(url)
+    try:
+        is_valid = parts.scheme in {"https", "http"} and parts.port != 0 and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        is_valid = False
+    if not is_valid or "?" in url or "#" in url or not url.isascii() or any(map(str.isspace, url)):
+        msg = "SUBUSERS_SIGN_IN_URL must be of the form https://host/path, without a query"
+        raise ConfigError(msg)
+    return url
+
+
+def _origin(url: str) -> str:
+    """Return the origin of a URL as browsers write it, without a default port."""
+    parts = urlsplit(url)
+    host = _url_host(parts.hostname or "")
+    is_default = parts.port in {None, {"https": 443, "http": 80}.get(parts.scheme)}
+    return f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{parts.port}"
+
+
+def _passkey_origins(text: str, public_url: str) -> tuple[str, ...]:
+    """Return the origins in a list. Browsers let a page use passkeys of its own host and of those above it."""
+    host = urlsplit(public_url).hostname or ""
+    origins = [origin.strip() for origin in text.split(",") if origin.strip()]
+    for origin in origins:
+        parts = _split(origin)
+        try:
+            is_below = f".{parts.hostname}".endswith(f".{host}")
+            is_valid = parts.scheme in {"https", "http"} and is_below and _origin(origin) == origin
+        except ValueError:
+            is_valid = False
+        if not is_valid:
+            msg = (
+                "SUBUSERS_PASSKEY_ORIGINS must be a comma-separated list of origins such as "
+                "https://portal.example.com, whose hosts are that of SUBUSERS_PUBLIC_URL or below it"
+            )
+            raise ConfigError(msg)
+    return tuple(origins)
 
 
 def _integer(name: str, text: str | None, default: int, minimum: int, maximum: int) -> int:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from application.commands.activities import Activities
     from application.commands.api_keys import ApiKeys
     from application.commands.audit_access import AuditAccessRecorder
+    from application.commands.second_factors import SecondFactorResets
     from application.commands.sub_users import SubUsers
     from application.commands.usage import UsageReports
     from application.commands.webhooks import WebhookDisabling, Webhooks
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from application.sign_in.account_email_changes import AccountEmailChanges
     from application.sign_in.owner_sign_in import OwnerSessions
     from application.sign_in.password_resets import PasswordResets
+    from application.sign_in.second_factors.own_second_factors import OwnSecondFactors
+    from application.sign_in.second_factors.verification import SecondFactorVerification
     from application.sign_in.sub_user_sign_in import SubUserSessions
     from application.workers.erasure import Erasures
     from application.workers.mailer import Mailer
@@ -78,6 +81,11 @@ class Commands:
     sub_user_sessions: SubUserSessions
     owner_sessions: OwnerSessions
     password_resets: PasswordResets
+    sub_user_second_factors: OwnSecondFactors
+    owner_second_factors: OwnSecondFactors
+    sub_user_verification: SecondFactorVerification
+    owner_verification: SecondFactorVerification
+    second_factor_resets: SecondFactorResets
     account_email_changes: AccountEmailChanges
     activities: Activities
     usage: UsageReports

@@ -48,6 +48,7 @@ OAUTH_INTROSPECTION_PATH = "/oauth2/introspect"
 PREFIXES_WITHOUT_ACCOUNT = (
     "/v1/sessions",
     "/v1/password-resets",
+    "/v1/invitations",
     "/v1/email-changes",
     "/v1/webhooks",
     "/v1/api-keys",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flask import Flask, Response
     from prometheus_client import Metric
 
+    from domain.access_decision import Decision
     from projections.runtime.progress import Progress
 
 REQUESTS = Counter(
@@ -32,6 +33,12 @@ SECONDS = Histogram(
     "Seconds from the arrival of a request to its response",
     ["route"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+ACCESS_DECISIONS = Counter(
+    "subusers_access_decisions",
+    "Checks of access, by decision: allowed, or what is missing",
+    ["decision"],
 )
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -135,6 +142,17 @@ class _DatabaseMetrics(Collector):
             "Events returned by the broker because no queue was bound",
             value=state.returned,
         )
+
+
+def count_decisions(decisions: Iterable[Decision]) -> None:
+    """Count checks of access that a portal asked for."""
+    for decision in decisions:
+        _decision_counter(decision.missing or "allowed").inc()
+
+
+@cache
+def _decision_counter(decision: str) -> Counter:
+    return ACCESS_DECISIONS.labels(decision)
 
 
 @cache

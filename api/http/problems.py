@@ -19,7 +19,6 @@ from application.errors import (
     InvalidValue,
     ServiceError,
     SessionEnded,
-    SessionIsRestricted,
     StoreWentBack,
     TooManyAttempts,
 )
@@ -45,6 +44,10 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
     refusals.LinkInvalid: HTTPStatus.GONE,
     refusals.LoginRefused: HTTPStatus.UNAUTHORIZED,
+    refusals.SecondFactorWrong: HTTPStatus.UNAUTHORIZED,
+    refusals.SecondFactorNeeded: HTTPStatus.FORBIDDEN,
+    refusals.OwnPasswordNeeded: HTTPStatus.FORBIDDEN,
+    refusals.SecondFactorNotFound: HTTPStatus.NOT_FOUND,
 }
 """HTTP status of refusals. All others are 409: they conflict with the current state."""
 
@@ -69,6 +72,7 @@ TITLES = {
 
 CHALLENGES = {
     "login-refused": 'Password realm="subusers", error="login_refused"',
+    "second-factor-refused": 'SecondFactor realm="subusers", error="second_factor_refused"',
     "session-ended": 'Session realm="subusers", error="session_ended"',
 }
 """`WWW-Authenticate` of 401 responses that are not about the API key. Those about it use the scheme `Bearer`."""
@@ -158,10 +162,6 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911  # one return for 
             log.warning("request.unavailable", code=error.code, route=request.endpoint, **describe(error))
             headers = {"Retry-After": RETRY_AFTER_SECONDS}
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), headers=headers)
-        case SessionIsRestricted():
-            return Problem(
-                HTTPStatus.FORBIDDEN, "session-restricted", "The session can only set a new password and log out."
-            )
         case InvalidValue() | TooManyAttempts() | SessionEnded() | StoreWentBack() | IdempotentResponseExists():
             return _application_problem(error)
         case HTTPException(code=int(code)) if HTTPStatus(code) in TITLES:

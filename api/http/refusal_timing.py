@@ -11,7 +11,7 @@ from flask.globals import request_ctx
 
 from api.server.response_timing import arrived_at, hold_response_until
 from application.errors import InvalidValue, TooManyAttempts
-from domain.refusals import LoginRefused
+from domain.refusals import LoginRefused, SecondFactorWrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def uniform_refusals() -> Iterator[Callable[[], None]]:
 
     try:
         yield fix_respond_at
-    except (LoginRefused, TooManyAttempts, InvalidValue) as refusal:
+    except (LoginRefused, SecondFactorWrong, TooManyAttempts, InvalidValue) as refusal:
         # Other invalid values, such as a weak new password, reveal nothing about the current one.
         if isinstance(refusal, InvalidValue) and refusal.field != "current_password":
             raise

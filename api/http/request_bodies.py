@@ -91,6 +91,11 @@ def read_body(schema: Schema) -> Any:
     return _load(schema, body)
 
 
+def read_optional_body(schema: Schema) -> Any:
+    """Return the body of this request as `read_body` does. A missing body is the same as an empty object."""
+    return read_body(schema) if request_ctx.request.get_data(cache=True) else _load(schema, {})
+
+
 def read_form(schema: Schema) -> Any:
     """Return the form in the body of this request, loaded by a schema. Raises a `Problem`.
 

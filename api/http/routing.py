@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 
 from api.http.authentication import accepts_basic, requires_scopes
 from api.http.problems import AUTHZEN_PATH, TITLES
-from api.http.request_bodies import BodyParser, read_body, read_form, read_query
+from api.http.request_bodies import BodyParser, read_body, read_form, read_optional_body, read_query
 from api.strict_parsing import MAX_POSITION
 from application.commands.api_keys import Scope
 
@@ -102,6 +102,9 @@ COMMAND_HEADERS = [
 ]
 """Headers that describe a command with a portal or support key."""
 
+REQUIRED_REASON = {**COMMAND_HEADERS[1], "required": True}
+"""The header of the reason, where there must be one."""
+
 LOCATION, ETAG, RECORDED_POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"
 """Names of response headers that a route can declare."""
 
@@ -120,6 +123,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
         path: str,
         *scopes: Scope,
         body: type[Schema] | None = None,
+        is_body_required: bool = True,
         query: type[Schema] | None = None,
         form: type[Schema] | None = None,
         response: tuple[int, type[Schema] | None] = (200, None),
@@ -146,7 +150,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             "x-headers": [
                 *headers,
                 *(PORTAL_HEADERS if Scope.PORTAL in scopes else ()),
-                *(COMMAND_HEADERS if is_command and {Scope.PORTAL, Scope.SUPPORT} & {*scopes} else ()),
+                *(_command_headers(headers) if is_command and {Scope.PORTAL, Scope.SUPPORT} & {*scopes} else ()),
             ],
             "x-response-headers": list(response_headers),
         }
@@ -155,7 +159,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             documented: Any = view
             documentation["operationId"] = view.__name__
             if body is not None:
-                documented = self.arguments(body)(documented)
+                documented = self.arguments(body, required=is_body_required)(documented)
             if query is not None:
                 documented = self.arguments(query, location="query")(documented)
             if form is not None:
@@ -164,7 +168,7 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
             getattr(documented, "_apidoc", {}).get("arguments", {}).pop("responses", None)
             documented = self.response(*response)(documented)
             documented = self.doc(**documentation, description=_description(view, scopes))(documented)
-            routed = requires_scopes(*scopes)(_with_loaded_input(view, body, query, form))
+            routed = requires_scopes(*scopes)(_with_loaded_input(view, body, query, form, is_body_required))
             # Only the documentation is taken from flask-smorest: its decorators would slow every request down.
             routed._apidoc = documented._apidoc  # noqa: SLF001  # flask-smorest reads the documentation from there
             super(Routes, self).route(path, methods=[method])(routed)
@@ -174,11 +178,15 @@ class Routes(Blueprint):  # type: ignore[misc]  # flask-smorest is not typed
 
 
 def _with_loaded_input(
-    view: Any, body: type[Schema] | None, query: type[Schema] | None, form: type[Schema] | None
+    view: Any,
+    body: type[Schema] | None,
+    query: type[Schema] | None,
+    form: type[Schema] | None,
+    is_body_required: bool,  # noqa: FBT001  # passed on, never a literal
 ) -> Any:
     """Return a view that validates the body, query or form, and passes it before the path parameters."""
     if body is not None:
-        read, schema = read_body, body()
+        read, schema = read_body if is_body_required else read_optional_body, body()
     elif query is not None:
         read, schema = read_query, query()
     elif form is not None:
@@ -191,6 +199,12 @@ def _with_loaded_input(
         return view(read(schema), **path)
 
     return wrapper
+
+
+def _command_headers(declared: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    """Return the headers of commands that a route does not declare itself."""
+    names = {header["name"] for header in declared}
+    return [header for header in COMMAND_HEADERS if header["name"] not in names]
 
 
 def _security(path: str) -> list[dict[str, list[str]]]:

@@ -40,8 +40,13 @@ SENTENCE_DETAILS = (
     "expires_at",
     "purpose",
     "notice",
+    "remaining",
+    "remaining_codes",
 )
 """Names of the details that sentences have placeholders for."""
+
+
+MAILS_WITH_OWN_SENTENCE = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED, Notice.INVITATION})
 
 
 class Place(StrEnum):
@@ -56,7 +61,12 @@ class Place(StrEnum):
 
 def _mail_kind(row: AuditRow) -> str:
     notice = row.details["notice"]
-    return str(notice) if notice in {Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED} else "access_data"
+    return str(notice) if notice in MAILS_WITH_OWN_SENTENCE else "access_data"
+
+
+def _new_credentials(row: AuditRow) -> str:
+    notice = row.details["notice"]
+    return {Notice.SEND_AGAIN: "sent", Notice.INVITATION: "invitation"}.get(notice, "set")
 
 
 def _session_count(row: AuditRow) -> str:
@@ -84,7 +94,7 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "sub_user.visibility_changed": lambda row: "visible" if row.details["visible"] else "hidden",
     "sub_user.access_expiry_set": lambda row: "end" if row.details.get("access_expires_at") else "no_end",
     "sub_user.activated": lambda row: str(row.details["notice"]),
-    "sub_user.password_reset": lambda row: "sent" if row.details["notice"] == Notice.SEND_AGAIN else "set",
+    "sub_user.password_reset": _new_credentials,
     "sub_user.logged_in": lambda row: "temporary" if row.details["with_temporary_password"] else "own",
     "sub_user.login_refused": lambda row: "known" if row.sub_user_id else "unknown",
     "sub_user.logged_out": _ended_session,
@@ -97,6 +107,11 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
     "person.new_device_signed_in": _kind_of_person,
     "person.notice_mailed": _kind_of_person,
     "person.notice_mail_failed": _kind_of_person,
+    "main_account.second_factor_policy_set": lambda row: str(row.details["policy"]),
+    "person.second_factor_added": lambda row: str(row.details["kind"]),
+    "person.second_factors_reset": _kind_of_person,
+    "person.second_factor_verified": lambda row: str(row.details["method"]),
+    "person.second_factor_refused": _kind_of_person,
     "audit_log.read": lambda row: str(row.details["what"]),
 }
 """Functions that select the sentence for a row, by action; other actions have one sentence."""

@@ -29,6 +29,8 @@ LANES = {
     ("POST", "/v1/sessions/introspect"): Lane.CRITICAL,
     ("POST", "/oauth2/introspect"): Lane.CRITICAL,
     ("POST", "/v1/sessions"): Lane.PORTAL_SIGN_IN,
+    ("POST", "/v1/sessions/current/second-factor"): Lane.PORTAL_SIGN_IN,
+    ("POST", "/v1/sessions/passkey"): Lane.PORTAL_SIGN_IN,
     ("POST", "/login"): Lane.CONSOLE_SIGN_IN,
     ("GET", "/v1/events/stream"): Lane.EVENTS,
 }

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from application.ports.passwords import Passwords
     from application.ports.vault import PersonKey, Vault
     from application.repository import MainAccounts
+    from domain.second_factor import SecondFactorPolicy
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class AccountChanges:
     changes_external_id: bool = False
     external_id: str | None = field(default=None, repr=False)
     sub_user_password_reset: bool | None = None
+    second_factor_policy: SecondFactorPolicy | None = None
     email_verified: bool = False
 
 
@@ -156,6 +158,10 @@ class Accounts:
                     metadata=context.encrypted_with(owner_key),
                 )
                 writes.append(SetAccountExternalId(account_id, self._external_id_hash(external_id)))
+            if changes.second_factor_policy is not None:
+                account.set_second_factor_policy(
+                    changes.second_factor_policy, at=self._clock(), metadata=context.encrypted_with(owner_key)
+                )
             if password_hash is not None:
                 credentials_version = load_owner_entry(self._vault, account_id).credentials_version + 1
                 identity = owner_identity_key(

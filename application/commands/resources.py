@@ -36,6 +36,7 @@ class AccountDetails:
     closed_at: datetime | None
     external_id: str | None
     sub_user_password_reset: bool
+    second_factor_policy: str
     pending_email: str | None
     pending_email_expires_at: datetime | None
 
@@ -56,9 +57,11 @@ class SubUserDetails:
     access_expires_at: datetime | None
     must_change_password: bool
     temporary_password_expires_at: datetime | None
+    credentials_kind: str
     credentials_mail: str
     locked: bool
     revision: int
+    has_second_factor: bool
 
 
 PERSONAL_FIELDS = ("email", "name", "surname")
@@ -113,6 +116,7 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         closed_at=account.closed_at,
         external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
         sub_user_password_reset=account.sub_user_password_reset,
+        second_factor_policy=account.second_factor_policy,
         pending_email=key.decrypt("email", pending.email) if pending is not None else None,
         pending_email_expires_at=pending.expires_at if pending is not None else None,
     )

@@ -13,7 +13,9 @@ from application.commands.resources import SubUserDetails, sub_user_details
 from application.contact_history import decrypted_emails
 from application.data_keys import load_owner_and_sub_user_keys, load_owner_key
 from application.email_hashes import email_hashes, owner_email_hash
+from application.errors import InvalidValue
 from application.keyed_locks import KeyedLocks
+from application.sign_in.mailed_links import NewLink
 from application.throttle_keys import identity_key, identity_keys
 from application.transactional_writes import (
     ForgetFailedAttempts,
@@ -24,8 +26,9 @@ from application.transactional_writes import (
     StorePassword,
     TransactionalWrite,
 )
+from domain.link_purpose import LinkPurpose
 from domain.refusals import RevisionMismatch
-from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, NewEmail, SubUser, SubUserEdit
+from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, CredentialsKind, NewEmail, SubUser, SubUserEdit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -45,13 +48,18 @@ if TYPE_CHECKING:
     HashesUnderKeys = Callable[[frozenset[UUID]], frozenset[str]]
     """Function that returns the hashes of an e-mail under the keys of these sub-users."""
 
+LINK_WITH_PASSWORD = "must not be link together with a password"
+CREDENTIALS_NOT_MAILED = "is only allowed together with the status active, a new email or a new password"
+"""Reasons to refuse the field `credentials`."""
+
 
 @dataclass(frozen=True)
 class SubUserChanges:
     """Changes of a sub-user, as plaintext. None leaves a value unchanged.
 
     `access_expires_at` is applied only if `changes_expiry`, because None removes the expiry. If `if_revisions` is not
-    None, the changes only apply to a sub-user with one of these revisions.
+    None, the changes only apply to a sub-user with one of these revisions. `credentials_kind` is what the credentials
+    mail contains that the changes cause.
     """
 
     email: str | None = field(default=None, repr=False)
@@ -62,7 +70,17 @@ class SubUserChanges:
     active: bool | None = None
     changes_expiry: bool = False
     access_expires_at: datetime | None = None
+    credentials_kind: CredentialsKind | None = None
     if_revisions: Collection[int] | None = None
+
+    def ensure_consistent(self) -> None:
+        """Raise `InvalidValue` if the changes can mail no credentials of the requested kind."""
+        if self.credentials_kind is None:
+            return
+        if self.credentials_kind == CredentialsKind.LINK and self.password is not None:
+            raise InvalidValue("credentials", LINK_WITH_PASSWORD)
+        if not self.active and self.email is None and self.password is None:
+            raise InvalidValue("credentials", CREDENTIALS_NOT_MAILED)
 
     def allow_revision_of(self, sub_user: SubUser) -> bool:
         """Return whether the sub-user has one of the required revisions."""
@@ -144,12 +162,10 @@ class SubUsers:
                     changes = GrantChanges(account, sub_user_id, sub_user_key, catalogue, at, metadata)
                     changes.replace_default(grants)
                 sub_user = account.sub_user(sub_user_id)
-                store_password = _store_password(
-                    sub_user, temporary_password, password_hash, sub_user_key, to_be_mailed=True
-                )
+                credentials = _store_credentials(account_id, sub_user, temporary_password, password_hash, sub_user_key)
                 reset = self._reset_attempts(owner_key, account, sub_user, sub_user_key, at, is_exempt=password is None)
                 details = sub_user_details(account_id, sub_user, sub_user_key)
-                return details, [store_key, store_password, reset, *also_write(details, sub_user_key)]
+                return details, [store_key, *credentials, reset, *also_write(details, sub_user_key)]
 
             return self._accounts.change(account_id, decide)
 
@@ -160,7 +176,11 @@ class SubUsers:
         changes: SubUserChanges,
         context: CommandContext,
     ) -> Outcome[SubUserDetails]:
-        """Apply all changes of a sub-user, or none. Raises `RevisionMismatch`, and the refusals of `edit_sub_user`."""
+        """Apply all changes of a sub-user, or none.
+
+        Raises `RevisionMismatch`, `InvalidValue`, and the refusals of `edit_sub_user`.
+        """
+        changes.ensure_consistent()
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         get_password = cache(lambda: changes.password or self._passwords.generate())
         get_password_hash = cache(lambda: self._passwords.hash(get_password()))
@@ -191,10 +211,9 @@ class SubUsers:
             changed_sub_user = account.sub_user(sub_user_id)
             writes = self._move_exemption(owner_key, account, sub_user, changed_sub_user, sub_user_key, at)
             if issues_credentials:
-                to_be_mailed = changed_sub_user.active or not changed_sub_user.was_activated
                 writes += [
-                    _store_password(
-                        changed_sub_user, get_password(), get_password_hash(), sub_user_key, to_be_mailed=to_be_mailed
+                    *_store_credentials(
+                        account_id, changed_sub_user, get_password(), get_password_hash(), sub_user_key
                     ),
                     self._reset_attempts(
                         owner_key, account, changed_sub_user, sub_user_key, at, is_exempt=changes.password is None
@@ -216,10 +235,14 @@ class SubUsers:
         account_id: UUID,
         sub_user_id: UUID,
         context: CommandContext,
+        credentials_kind: CredentialsKind | None = None,
         *,
         also_write: Callable[[SubUserDetails, PersonKey], list[TransactionalWrite]] = lambda _details, _key: [],
     ) -> Outcome[SubUserDetails]:
-        """Issue new credentials and mail them. Raises `SubUserIsInactive`, `AccessExpired` or `TooManyMails`."""
+        """Issue new credentials and mail them: of the same kind as the last ones, unless another is requested.
+
+        Raises `SubUserIsInactive`, `AccessExpired` or `TooManyMails`.
+        """
         owner_key, sub_user_key = load_owner_and_sub_user_keys(self._vault, account_id, sub_user_id)
         self._accounts.load(account_id).ensure_can_be_sent_credentials(sub_user_id, self._clock())
         temporary_password = self._passwords.generate()
@@ -227,14 +250,13 @@ class SubUsers:
 
         def decide(account: MainAccount) -> tuple[SubUserDetails, list[TransactionalWrite]]:
             at = self._clock()
-            account.send_credentials_again(sub_user_id, at=at, metadata=context.encrypted_with(owner_key))
+            metadata = context.encrypted_with(owner_key)
+            account.send_credentials_again(sub_user_id, credentials_kind, at=at, metadata=metadata)
             sub_user = account.sub_user(sub_user_id)
-            store_password = _store_password(
-                sub_user, temporary_password, password_hash, sub_user_key, to_be_mailed=True
-            )
+            credentials = _store_credentials(account_id, sub_user, temporary_password, password_hash, sub_user_key)
             details = sub_user_details(account_id, sub_user, sub_user_key)
             reset = self._reset_attempts(owner_key, account, sub_user, sub_user_key, at, is_exempt=True)
-            return details, [store_password, reset, *also_write(details, sub_user_key)]
+            return details, [*credentials, reset, *also_write(details, sub_user_key)]
 
         return self._accounts.change(account_id, decide)
 
@@ -378,6 +400,7 @@ def _edit(
         changes_expiry=changes.changes_expiry,
         access_expires_at=changes.access_expires_at,
         new_password=changes.password is not None,
+        credentials_kind=changes.credentials_kind,
     )
 
 
@@ -401,17 +424,28 @@ def _encrypt_if_changed(field: str, new: str | None, current: Ciphertext, sub_us
     return sub_user_key.encrypt(field, new) if new is not None and new != sub_user_key.decrypt(field, current) else None
 
 
-def _store_password(
-    sub_user: SubUser, password: str, password_hash: str, sub_user_key: PersonKey, *, to_be_mailed: bool
-) -> StorePassword:
-    return StorePassword(
+def _store_credentials(
+    account_id: UUID, sub_user: SubUser, password: str, password_hash: str, sub_user_key: PersonKey
+) -> list[TransactionalWrite]:
+    """Return the writes of a temporary password, and of an invitation link if the sub-user is mailed one.
+
+    The password of an invited sub-user is mailed to nobody. It expires together with the link.
+    """
+    is_invited = sub_user.credentials_kind == CredentialsKind.LINK
+    to_be_mailed = not is_invited and (sub_user.active or not sub_user.was_activated)
+    expires_at = _password_issued_at(sub_user) + TEMPORARY_PASSWORD_LIFETIME
+    store_password = StorePassword(
         person_id=sub_user.sub_user_id,
         password_hash=password_hash,
         must_change=True,
-        expires_at=_password_issued_at(sub_user) + TEMPORARY_PASSWORD_LIFETIME,
+        expires_at=expires_at,
         credentials_version=sub_user.credentials_version,
         encrypted_password=sub_user_key.encrypt("password", password) if to_be_mailed else None,
     )
+    if not is_invited:
+        return [store_password]
+    link = NewLink(LinkPurpose.INVITATION, account_id, sub_user.sub_user_id, sub_user_key, expires_at)
+    return [store_password, link.as_write(sub_user.mail_version)]
 
 
 def _password_issued_at(sub_user: SubUser) -> datetime:

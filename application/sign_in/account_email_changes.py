@@ -105,7 +105,7 @@ def email_change_writes(
     """
     email_hash = keyed_hasher.email(entry.key.decrypt("email", account.email))
     former = account.former_emails[-1]
-    undo_link = NewLink(LinkPurpose.EMAIL_UNDO, entry, former.kept_until)
+    undo_link = NewLink(LinkPurpose.EMAIL_UNDO, entry.account_id, entry.person_id, entry.key, former.kept_until)
     return [
         ReleaseFormerEmail(email_hash, at),
         *directory_writes(keyed_hasher, entry.key, account, at),

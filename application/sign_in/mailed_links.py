@@ -11,9 +11,10 @@ from domain.refusals import LinkInvalid
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+    from uuid import UUID
 
     from application.ports.sign_in.mailed_links import MailedLink, MailedLinks
-    from application.ports.vault import VaultEntry
+    from application.ports.vault import PersonKey, VaultEntry
     from domain.link_purpose import LinkPurpose
 
 SECRET_FIELD = "link"
@@ -22,28 +23,30 @@ SECRET_FIELD = "link"
 
 @dataclass(frozen=True)
 class NewLink:
-    """A new link, to be mailed to the person with this vault entry."""
+    """A new link, to be mailed to a person, with their key."""
 
     purpose: LinkPurpose
-    entry: VaultEntry
+    account_id: UUID
+    person_id: UUID
+    key: PersonKey
     expires_at: datetime
     secret: str = field(default_factory=new_token, repr=False)
 
     @classmethod
     def lasting(cls, lifetime: timedelta, purpose: LinkPurpose, entry: VaultEntry, at: datetime) -> NewLink:
-        """Return a link that is valid from `at` for some time."""
-        return cls(purpose, entry, at + lifetime)
+        """Return a link for the person with a vault entry that is valid from `at` for some time."""
+        return cls(purpose, entry.account_id, entry.person_id, entry.key, at + lifetime)
 
     def as_write(self, caused_by: int) -> StoreLink:
         """Return the write that stores the link for the mail of an event, given its version."""
         return StoreLink(
             link_hash=token_hash(self.secret),
             purpose=self.purpose,
-            account_id=self.entry.account_id,
-            person_id=self.entry.person_id,
+            account_id=self.account_id,
+            person_id=self.person_id,
             caused_by=caused_by,
             expires_at=self.expires_at,
-            encrypted_secret=self.entry.key.encrypt(SECRET_FIELD, self.secret),
+            encrypted_secret=self.key.encrypt(SECRET_FIELD, self.secret),
         )
 
 

@@ -34,21 +34,24 @@ def token_hash(token: str) -> bytes:
 
 @dataclass(frozen=True)
 class NewSession:
-    """New session of a sub-user or of an account's owner, with its token. Only the token's hash is stored."""
+    """New session of a sub-user or of an account's owner, with its token. Only the token's hash is stored.
+
+    A session that replaces one without a new login ends with it, at `former_expires_at`.
+    """
 
     account_id: UUID
     person_id: UUID
     assurance: AssuranceLevel
     opened_at: datetime
     access_expires_at: datetime | None = None
+    former_expires_at: datetime | None = None
     session_id: UUID = field(default_factory=uuid4)
     token: str = field(default_factory=new_token, repr=False)
 
     @property
     def expires_at(self) -> datetime:
         """Time at which a session in constant use ends: after its lifetime, or with the person's access."""
-        end = self.opened_at + SESSION_LIFETIME
-        return min(end, self.access_expires_at or end)
+        return min(self._lifetime_end, self.access_expires_at or self._lifetime_end)
 
     @property
     def sub_user_id(self) -> UUID | None:
@@ -69,8 +72,12 @@ class NewSession:
             person_id=self.person_id,
             assurance=self.assurance,
             opened_at=self.opened_at,
-            expires_at=self.opened_at + SESSION_LIFETIME,  # the end of access can change, and has its own column
+            expires_at=self._lifetime_end,  # the end of access can change, and has its own column
             access_expires_at=self.access_expires_at,
             ip=metadata.ip,
             user_agent=metadata.user_agent,
         )
+
+    @property
+    def _lifetime_end(self) -> datetime:
+        return self.former_expires_at or self.opened_at + SESSION_LIFETIME

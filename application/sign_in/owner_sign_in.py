@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from application.data_keys import load_owner_entry
 from application.email_hashes import owner_email_hash
+from application.ports.sign_in.console_links import ConsoleLink
 from application.sign_in.new_session import NewSession, new_token, token_hash
 from application.sign_in.password_sign_in import UNKNOWN_ID, ClaimedIdentity, Identity, LoginAttempt, PasswordSignIn
 from application.throttle_keys import owner_identity_key, owner_keys
@@ -37,6 +38,7 @@ class OwnerIdentity(Identity):
     """The owner of an account."""
 
     is_owner = True
+    sub_user_id = None
 
     def metadata(self, context: CommandContext) -> EventMetadata:
         """Return the metadata of a command by this owner."""
@@ -50,18 +52,36 @@ class OwnerIdentity(Identity):
         """Return the account's e-mail and company name."""
         return [self.entry.key.decrypt(name, getattr(account, name)) for name in ("email", "company_name")]
 
-    def log_in(
-        self, account: MainAccount, at: datetime, metadata: EventMetadata, via: Via = Via.PASSWORD
+    def email(self, account: MainAccount) -> str:
+        """Return the account's e-mail."""
+        return self.entry.key.decrypt("email", account.email)
+
+    def end_of_access(self, account: MainAccount) -> datetime | None:  # noqa: ARG002  # declared by the base class
+        """Return None: the owner's access does not end."""
+        return None
+
+    def log_in(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+        """Record a login with a password."""
+        return self.log_in_via(Via.PASSWORD, AssuranceLevel.PASSWORD, account, at, metadata)
+
+    def log_in_with_passkey(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+        """Record a login with a passkey."""
+        return self.log_in_via(Via.PASSKEY, AssuranceLevel.SECOND_FACTOR, account, at, metadata)
+
+    def log_in_via(
+        self, via: Via, assurance: AssuranceLevel, account: MainAccount, at: datetime, metadata: EventMetadata
     ) -> NewSession:
-        """Record a login with a password or a link."""
-        session = NewSession(account.id, self.entry.person_id, AssuranceLevel.PASSWORD, at)
+        """Record a login."""
+        session = NewSession(account.id, self.entry.person_id, assurance, at)
         account.log_in_owner(session.session_id, via, at=at, metadata=metadata)
         return session
 
-    def change_password(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+    def change_password(
+        self, account: MainAccount, assurance: AssuranceLevel, at: datetime, metadata: EventMetadata
+    ) -> NewSession:
         """Record a password change and a login."""
         account.change_details(password_changed=True, at=at, metadata=metadata)
-        return self.log_in(account, at, metadata)
+        return self.log_in_via(Via.PASSWORD, assurance, account, at, metadata)
 
     def log_out(self, account: MainAccount, session_id: UUID | None, at: datetime, metadata: EventMetadata) -> None:
         """Record a logout."""
@@ -90,15 +110,15 @@ class OwnerSessions(PasswordSignIn):
         keys = owner_keys(self.keyed_hasher, email_hash, context.ip)
         return self._log_in(LoginAttempt(email_hash, email, password, keys, context), on_verified)
 
-    def create_link(self, account_id: UUID) -> str:
+    def create_link(self, account_id: UUID, assurance: AssuranceLevel = AssuranceLevel.PASSWORD) -> str:
         """Return the secret of a link that opens one session of an account's owner within `LINK_LIFETIME`.
 
-        The portal has authenticated the owner. Raises `AccountNotFound` or `AccountIsClosed`.
+        The portal has authenticated the owner, at the level `assurance`. Raises `AccountNotFound` or `AccountIsClosed`.
         """
         if self.accounts.load(account_id).closed_at is not None:
             raise AccountIsClosed
         secret = new_token()
-        self.links.add(token_hash(secret), account_id, self.clock() + LINK_LIFETIME)
+        self.links.add(token_hash(secret), ConsoleLink(account_id, assurance), self.clock() + LINK_LIFETIME)
         return secret
 
     def log_in_by_link(self, secret: str, context: CommandContext) -> Outcome[NewSession]:
@@ -108,22 +128,22 @@ class OwnerSessions(PasswordSignIn):
         one has a version conflict, decides again, and does not find the link any more.
         """
         link_hash = token_hash(secret)
-        account_id = self.links.find_account_id(link_hash, self.clock())
-        if account_id is None:
+        link = self.links.find(link_hash, self.clock())
+        if link is None:
             raise LoginRefused("unknown")
-        identity = OwnerIdentity(load_owner_entry(self.vault, account_id))
+        identity = OwnerIdentity(load_owner_entry(self.vault, link.account_id))
         metadata = identity.metadata(context)
 
         def decide(account: MainAccount) -> tuple[NewSession, list[TransactionalWrite]]:
             at = self.clock()
-            if self.links.find_account_id(link_hash, at) is None:
+            if self.links.find(link_hash, at) is None:
                 raise LoginRefused("unknown")
-            new_session = identity.log_in(account, at, metadata, Via.LINK)
+            new_session = identity.log_in_via(Via.LINK, link.assurance, account, at, metadata)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, identity.entry.key), at)
             device_writes = self.devices.record_sign_in(account, new_session, context, metadata)
             return new_session, [DeleteConsoleLink(link_hash), new_session.as_write(metadata), reset, *device_writes]
 
-        return self.accounts.change(account_id, decide)
+        return self.accounts.change(link.account_id, decide)
 
     def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:  # noqa: ARG002  # the owner's e-mail is that of the account
         """Return the owner of the account with this e-mail."""

@@ -109,12 +109,11 @@ class PasswordResets:
 
     def _record_request(self, sign_in: PasswordSignIn, identity: Identity, context: CommandContext) -> None:
         entry = identity.entry
-        sub_user_id = None if identity.is_owner else entry.person_id
         metadata = context.by_anonymous().encrypted_with(entry.key)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
             at = sign_in.clock()
-            if not account.request_password_reset(sub_user_id, at=at, metadata=metadata):
+            if not account.request_password_reset(identity.sub_user_id, at=at, metadata=metadata):
                 return None, []
             link = NewLink.lasting(PASSWORD_RESET_LIFETIME, LinkPurpose.PASSWORD_RESET, entry, at)
             return None, [link.as_write(account.version)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from application.email_hashes import sign_in_email_hashes
-from application.errors import SessionEnded, SessionIsRestricted, TooBusy, TooManyAttempts
+from application.errors import SessionEnded, TooBusy, TooManyAttempts
 from application.keyed_locks import KeyedLocks
 from application.sign_in.login_throttling import LoginThrottling
 from application.sign_in.new_session import token_hash
@@ -17,7 +17,8 @@ from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.password_checks import PasswordChecks
 from application.throttle_keys import unknown_sub_users_key
 from application.transactional_writes import ResetFailedAttempts, StorePassword, TransactionalWrite
-from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
+from domain.assurance_level import AssuranceLevel
+from domain.refusals import AccountNotFound, LoginRefused, OwnPasswordNeeded, SecondFactorNeeded, SubUserNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,11 @@ class Identity(ABC):
     is_owner: ClassVar[bool]
     entry: VaultEntry
 
+    @property
+    @abstractmethod
+    def sub_user_id(self) -> UUID | None:
+        """Id of the sub-user, None for the owner."""
+
     @abstractmethod
     def metadata(self, context: CommandContext) -> EventMetadata:
         """Return the metadata of a command by this person."""
@@ -63,12 +69,26 @@ class Identity(ABC):
         """Return the texts that a new password must not contain."""
 
     @abstractmethod
+    def email(self, account: MainAccount) -> str:
+        """Return the person's e-mail."""
+
+    @abstractmethod
+    def end_of_access(self, account: MainAccount) -> datetime | None:
+        """Return the time at which the person's access ends, if any."""
+
+    @abstractmethod
     def log_in(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
         """Record a login, and return its session. Raises `LoginRefused` if the person has no access."""
 
     @abstractmethod
-    def change_password(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
-        """Record a password change and the login that follows it, and return its session."""
+    def log_in_with_passkey(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+        """Record a login with a passkey alone, and return its session. Raises `LoginRefused`."""
+
+    @abstractmethod
+    def change_password(
+        self, account: MainAccount, assurance: AssuranceLevel, at: datetime, metadata: EventMetadata
+    ) -> NewSession:
+        """Record a password change and the login that follows it, and return its session, of the level `assurance`."""
 
     @abstractmethod
     def log_out(self, account: MainAccount, session_id: UUID | None, at: datetime, metadata: EventMetadata) -> None:
@@ -149,7 +169,7 @@ class PasswordSignIn(ABC):
         Raises `SessionEnded`, `InvalidValue`, or `TooManyAttempts` after too many wrong current passwords.
         """
         session = self.current(token)
-        identity, owner_key = self._identity_and_owner_key(session)
+        identity, owner_key = self.identity_and_owner_key(session)
         entry = identity.entry
         self.current(token)  # if a password change ended the session, the entry may have the new password
         forbidden_texts = identity.forbidden_texts(self.accounts.load(session.account_id))
@@ -163,7 +183,8 @@ class PasswordSignIn(ABC):
             current_forbidden_texts = identity.forbidden_texts(account)
             if current_forbidden_texts != forbidden_texts:
                 self.passwords.ensure_strong("new_password", new_password, current_forbidden_texts)
-            new_session = identity.change_password(account, at, metadata)
+            assurance = session.assurance.at_least(AssuranceLevel.PASSWORD)
+            new_session = identity.change_password(account, assurance, at, metadata)
             store_password = StorePassword.chosen(entry.person_id, new_hash, entry.credentials_version + 1)
             reset = ResetFailedAttempts(identity.throttle_key(self.keyed_hasher, account, owner_key), at)
             device_writes = self.devices.record_sign_in(
@@ -176,7 +197,7 @@ class PasswordSignIn(ABC):
     def log_out(self, token: str, context: CommandContext, *, everywhere: bool = False) -> Outcome[None]:
         """End the session of a token, or all sessions of its person. Raises `SessionEnded`."""
         session = self.current(token)
-        identity, _ = self._identity_and_owner_key(session)
+        identity, _ = self.identity_and_owner_key(session)
         metadata = identity.metadata(context)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
@@ -186,19 +207,29 @@ class PasswordSignIn(ABC):
 
         return self.accounts.change(session.account_id, decide)
 
+    def identity_and_owner_key(self, session: Session) -> tuple[Identity, PersonKey]:
+        """Return the identity of a session's person, and the key of their account's owner."""
+        entries = self.vault.entries([session.person_id, session.account_id])
+        if session.person_id not in entries or session.account_id not in entries:
+            raise SessionEnded
+        return self.identity_type(entries[session.person_id]), entries[session.account_id].key
+
     def own_sessions(self, token: str) -> list[SessionDetails]:
-        """Return the sessions of a token's person, newest first. Raises `SessionEnded` or `SessionIsRestricted`."""
+        """Return the sessions of a token's person, newest first.
+
+        Raises `SessionEnded`, `OwnPasswordNeeded` or `SecondFactorNeeded`.
+        """
         session = self._unrestricted(token)
-        identity, _ = self._identity_and_owner_key(session)
+        identity, _ = self.identity_and_owner_key(session)
         return self.open_sessions.details(session.person_id, identity.entry.key, self.clock(), session.session_id)
 
     def end_own_session(self, token: str, session_id: UUID, context: CommandContext) -> Outcome[None]:
         """End one session of a token's person, which can be the token's own.
 
-        Raises `SessionEnded`, `SessionIsRestricted` or `SessionNotFound`.
+        Raises `SessionEnded`, `OwnPasswordNeeded`, `SecondFactorNeeded` or `SessionNotFound`.
         """
         session = self._unrestricted(token)
-        identity, _ = self._identity_and_owner_key(session)
+        identity, _ = self.identity_and_owner_key(session)
         metadata = identity.metadata(context)
 
         def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
@@ -213,10 +244,10 @@ class PasswordSignIn(ABC):
     def end_other_sessions(self, token: str, context: CommandContext) -> Outcome[int]:
         """End all sessions of a token's person but the token's own, and return their number.
 
-        Raises `SessionEnded` or `SessionIsRestricted`.
+        Raises `SessionEnded`, `OwnPasswordNeeded` or `SecondFactorNeeded`.
         """
         session = self._unrestricted(token)
-        identity, _ = self._identity_and_owner_key(session)
+        identity, _ = self.identity_and_owner_key(session)
         metadata = identity.metadata(context)
 
         def decide(account: MainAccount) -> tuple[int, list[TransactionalWrite]]:
@@ -326,15 +357,10 @@ class PasswordSignIn(ABC):
         self.accounts.change(account_id, decide)
 
     def _unrestricted(self, token: str) -> Session:
-        """Return the session of a token. Raises `SessionEnded` or `SessionIsRestricted`."""
+        """Return the session of a token. Raises `SessionEnded`, `OwnPasswordNeeded` or `SecondFactorNeeded`."""
         session = self.current(token)
         if session.assurance.is_restricted:
-            raise SessionIsRestricted
+            raise OwnPasswordNeeded
+        if session.step_up_required:
+            raise SecondFactorNeeded
         return session
-
-    def _identity_and_owner_key(self, session: Session) -> tuple[Identity, PersonKey]:
-        """Return the identity of a session's person, and the key of their account's owner."""
-        entries = self.vault.entries([session.person_id, session.account_id])
-        if session.person_id not in entries or session.account_id not in entries:
-            raise SessionEnded
-        return self.identity_type(entries[session.person_id]), entries[session.account_id].key

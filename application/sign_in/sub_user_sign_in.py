@@ -45,13 +45,21 @@ class SubUserIdentity(Identity):
 
     def throttle_key(self, keyed_hasher: KeyedHasher, account: MainAccount, owner_key: PersonKey) -> bytes:
         """Return the key of the e-mails of the account and the sub-user."""
-        email = self.entry.key.decrypt("email", account.sub_user(self.sub_user_id).email)
-        return identity_key(keyed_hasher, owner_email_hash(keyed_hasher, owner_key, account), keyed_hasher.email(email))
+        account_email_hash = owner_email_hash(keyed_hasher, owner_key, account)
+        return identity_key(keyed_hasher, account_email_hash, keyed_hasher.email(self.email(account)))
 
     def forbidden_texts(self, account: MainAccount) -> list[str]:
         """Return the sub-user's e-mail and names."""
         sub_user = account.sub_user(self.sub_user_id)
         return [self.entry.key.decrypt(name, getattr(sub_user, name)) for name in ("email", "name", "surname")]
+
+    def email(self, account: MainAccount) -> str:
+        """Return the sub-user's e-mail."""
+        return self.entry.key.decrypt("email", account.sub_user(self.sub_user_id).email)
+
+    def end_of_access(self, account: MainAccount) -> datetime | None:
+        """Return the end of the sub-user's access."""
+        return account.sub_user(self.sub_user_id).access_expires_at
 
     def log_in(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
         """Record a login. With a temporary password, the session has the level of one.
@@ -66,10 +74,18 @@ class SubUserIdentity(Identity):
         account.log_in(self.sub_user_id, session.session_id, at=at, metadata=metadata)
         return session
 
-    def change_password(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+    def log_in_with_passkey(self, account: MainAccount, at: datetime, metadata: EventMetadata) -> NewSession:
+        """Record a login with a passkey. It says nothing of the password, and so ends no lock."""
+        expiry = self.end_of_access(account)
+        session = NewSession(account.id, self.sub_user_id, AssuranceLevel.SECOND_FACTOR, at, expiry)
+        account.log_in_with_passkey(self.sub_user_id, session.session_id, at=at, metadata=metadata)
+        return session
+
+    def change_password(
+        self, account: MainAccount, assurance: AssuranceLevel, at: datetime, metadata: EventMetadata
+    ) -> NewSession:
         """Record a password change, which also records the login."""
-        access_expires_at = account.sub_user(self.sub_user_id).access_expires_at
-        session = NewSession(account.id, self.sub_user_id, AssuranceLevel.PASSWORD, at, access_expires_at)
+        session = NewSession(account.id, self.sub_user_id, assurance, at, self.end_of_access(account))
         account.change_own_password(self.sub_user_id, session.session_id, at=at, metadata=metadata)
         return session
 

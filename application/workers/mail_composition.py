@@ -36,19 +36,21 @@ TO_OTHER_ADDRESSES = (MainAccountEmailChangeRequested, MainAccountFormerEmailKep
 
 @dataclass(frozen=True)
 class SignInUrls:
-    """URLs of the pages where people sign in and follow mailed links. `base` has no slash at the end."""
+    """URLs of the pages where people sign in. Those for links are below `base`, which has no slash at the end."""
 
     base: str
+    owner_login: str
+    sub_user_login: str
 
-    @property
-    def sub_user_login(self) -> str:
-        """URL where sub-users log in."""
-        return f"{self.base}/login?as=sub-user"
+    @classmethod
+    def of_console(cls, public_url: str) -> SignInUrls:
+        """Return the URLs of the console's pages."""
+        return cls(public_url, f"{public_url}/login", f"{public_url}/login?as=sub-user")
 
-    @property
-    def owner_login(self) -> str:
-        """URL where owners log in."""
-        return f"{self.base}/login"
+    @classmethod
+    def of_portal(cls, url: str) -> SignInUrls:
+        """Return the URLs of a portal's own pages. Everybody signs in at the same one."""
+        return cls(url, url, url)
 
     def of_link(self, purpose: str, secret: str) -> str:
         """Return the URL of a link."""
@@ -87,14 +89,15 @@ class MailComposer:
         return self._to_sub_user(job, account, recipient, owner_entry.key, entry) if recipient is not None else None
 
     def _credentials(self, job: MailJob, account: MainAccount, owner_key: PersonKey, entry: VaultEntry) -> Mail | None:
-        """Return a mail with the current temporary password, or None if that is not what the event requested."""
+        """Return a mail with the current temporary password or invitation, or None if the event requested another."""
         sub_user = account.sub_users.get(entry.person_id)
-        if (
-            sub_user is None
-            or entry.credentials_version != job.credentials_version
-            or entry.encrypted_password is None
-            or not sub_user.active
-        ):
+        if sub_user is None or entry.credentials_version != job.credentials_version or not sub_user.active:
+            return None
+        if mail_kind(job.notice) in KINDS_WITH_LINK:
+            link = self._link(job, entry.key)
+            mail = self._to_sub_user(job, account, sub_user, owner_key, entry)
+            return replace(mail, link=link) if link is not None else None
+        if entry.encrypted_password is None:
             return None
         password = entry.key.decrypt("password", entry.encrypted_password)
         return self._to_sub_user(job, account, sub_user, owner_key, entry, password)

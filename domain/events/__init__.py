@@ -44,6 +44,15 @@ from domain.events.notice import (
 from domain.events.permission_catalogue import PermissionCatalogueEvent, PermissionCatalogueSet
 from domain.events.reported import ReportedEvent, SubUserActivityRecorded, UsageRecorded
 from domain.events.role import RoleChanged, RoleCreated, RoleDeleted, RoleGranted, RoleRevoked
+from domain.events.second_factor import (
+    RecoveryCodesIssued,
+    SecondFactorAdded,
+    SecondFactorPolicySet,
+    SecondFactorRefused,
+    SecondFactorRemoved,
+    SecondFactorsReset,
+    SecondFactorVerified,
+)
 from domain.events.sub_user import (
     CredentialsMailed,
     CredentialsMailFailed,

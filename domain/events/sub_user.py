@@ -116,12 +116,16 @@ class SubUserDeactivated(Event):
 
 
 class SubUserPasswordReset(Event):
-    """The main account set a new temporary password. `notice` is the mail that announces it, `none` without a mail."""
+    """The main account set a new temporary password. `notice` is the mail that announces it, `none` without a mail.
+
+    With an invitation, nobody knows the password: the mail has a link with which the sub-user chooses their own.
+    """
 
     TOPIC: ClassVar[str] = "SubUserPasswordReset"
     DESCRIPTOR = EventDescriptor(
         "sub_user.password_reset",
-        "The main account replaced a sub-user's password with a temporary one.",
+        "The main account replaced a sub-user's password with a temporary one. With the notice `invitation`, nobody "
+        "knows it: the sub-user is mailed a link to choose their own.",
         facts=("credentials", "notice"),
         ocsf=ocsf.PASSWORD_RESET,
     )

@@ -51,6 +51,7 @@ class AccountState:
     included_tokens: int | None
     period_start: date | None
     external_id: str | None
+    second_factor_policy: str
     with_access: int
     sub_users: Sequence[SubUserState]
 
@@ -87,6 +88,7 @@ def account_state(
         external_id=(
             decrypt_field(owner_entry, "external_id", account.external_id) if account.external_id is not None else None
         ),
+        second_factor_policy=account.second_factor_policy,
         with_access=sum(state.has_access for state in states),
         sub_users=states,
     )

@@ -74,6 +74,7 @@ def _account_fields(account: MainAccount) -> Mapping[str, Any]:
         "included_minutes": plan.included_minutes if plan is not None else None,
         "included_tokens": plan.included_tokens if plan is not None else None,
         "period_start": plan.period_start if plan is not None else None,
+        "second_factor_policy": account.second_factor_policy,
     }
 
 

@@ -18,6 +18,7 @@ from adapters.postgres.sql_files import statements
 from application.commands.resources import ERASED
 from domain import events
 from domain.event_metadata import Ciphertext
+from domain.second_factor import SecondFactorPolicy
 from domain.sub_user import CredentialsMailState, SubUser
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class SubUserProjection:
         ]
         if not account_events:
             return
-        sub_user_ids = {event.state["sub_user_id"] for event in account_events if event.topic in ON_SUB_USERS}
+        sub_user_ids = {event.state["sub_user_id"] for event in account_events if _is_of_sub_user(event)}
         accounts = _load(connection, "find_accounts", {event.account_id for event in account_events})
         loaded_rows = _load(connection, "find_sub_users", sub_user_ids)
         sub_users = {sub_user_id: _sub_user_row(row) for sub_user_id, row in loaded_rows.items()}
@@ -117,6 +118,11 @@ def _account_event(recorded_event: RecordedEvent) -> AccountEvent:
         raise LookupError(stored.topic)
     state = state_of(stored) if stored.topic in ON_SUB_USERS or stored.topic in ON_ACCOUNTS else {}
     return AccountEvent(stored.topic, str(stored.originator_id), stored.originator_version, state)
+
+
+def _is_of_sub_user(event: AccountEvent) -> bool:
+    """Return whether an event changes a sub-user. Those of second factors can be about the owner."""
+    return event.topic in ON_SUB_USERS and "sub_user_id" in event.state
 
 
 def _person_id(event: AccountEvent) -> UUID:
@@ -166,7 +172,7 @@ def _apply_event(event: AccountEvent, accounts: dict[str, Row], sub_users: dict[
         sub_users[state["sub_user_id"]] = SubUserRow(event.account_id, _created(event))
     elif topic == DELETED:
         sub_users.pop(state["sub_user_id"], None)
-    elif topic in ON_SUB_USERS and (row := sub_users.get(state["sub_user_id"])) is not None:
+    elif _is_of_sub_user(event) and (row := sub_users.get(state["sub_user_id"])) is not None:
         sub_users[state["sub_user_id"]] = SubUserRow(row.account_id, ON_SUB_USERS[topic](row.sub_user, event))
 
 
@@ -179,6 +185,7 @@ def _registered(event: AccountEvent) -> Row:
         "closed_at": None,
         "external_id": event.state.get("external_id"),
         "sub_user_password_reset": True,
+        "second_factor_policy": SecondFactorPolicy.OPTIONAL,
         "pending_email": None,
         "pending_email_expires_at": None,
     }
@@ -198,6 +205,10 @@ def _request_email(account: Row, event: AccountEvent) -> None:
 
 def _set_external_id(account: Row, event: AccountEvent) -> None:
     account["external_id"] = event.state.get("external_id")
+
+
+def _set_second_factor_policy(account: Row, event: AccountEvent) -> None:
+    account["second_factor_policy"] = event.state["policy"]
 
 
 def _close(account: Row, event: AccountEvent) -> None:
@@ -240,7 +251,8 @@ def _access_expiry_set(sub_user: SubUser, event: AccountEvent) -> SubUser:
 
 
 def _activated(sub_user: SubUser, event: AccountEvent) -> SubUser:
-    return sub_user.activated(event.state["credentials"], event.version, event.state["timestamp"])
+    state = event.state
+    return sub_user.activated(state["credentials"], state["notice"], event.version, state["timestamp"])
 
 
 def _deactivated(sub_user: SubUser, _: AccountEvent) -> SubUser:
@@ -268,6 +280,18 @@ def _unlocked(sub_user: SubUser, _: AccountEvent) -> SubUser:
     return sub_user.unlocked()
 
 
+def _second_factor_added(sub_user: SubUser, _: AccountEvent) -> SubUser:
+    return sub_user.second_factor_added()
+
+
+def _second_factor_removed(sub_user: SubUser, event: AccountEvent) -> SubUser:
+    return sub_user.second_factor_removed(event.state["remaining"])
+
+
+def _second_factors_reset(sub_user: SubUser, _: AccountEvent) -> SubUser:
+    return sub_user.second_factors_reset()
+
+
 def _credentials_mailed(sub_user: SubUser, event: AccountEvent) -> SubUser:
     return sub_user.credentials_mail_finished(event.state["caused_by"], CredentialsMailState.SENT)
 
@@ -293,6 +317,7 @@ ON_ACCOUNTS: dict[str, Callable[[Row, AccountEvent], None]] = {
     events.MainAccountClosed.TOPIC: _close,
     events.SubUserLimitRaised.TOPIC: _raise_limit,
     events.PasswordResetPolicySet.TOPIC: _set_password_reset_policy,
+    events.SecondFactorPolicySet.TOPIC: _set_second_factor_policy,
     events.PersonalDataErased.TOPIC: _erase_owner,
 }
 ON_SUB_USERS: dict[str, Callable[[SubUser, AccountEvent], SubUser]] = {
@@ -309,6 +334,9 @@ ON_SUB_USERS: dict[str, Callable[[SubUser, AccountEvent], SubUser]] = {
     events.SubUserLockedOut.TOPIC: _locked_out,
     events.SubUserUnlocked.TOPIC: _unlocked,
     events.SubUserDeleted.TOPIC: _unchanged,
+    events.SecondFactorAdded.TOPIC: _second_factor_added,
+    events.SecondFactorRemoved.TOPIC: _second_factor_removed,
+    events.SecondFactorsReset.TOPIC: _second_factors_reset,
     events.CredentialsMailed.TOPIC: _credentials_mailed,
     events.CredentialsMailFailed.TOPIC: _credentials_mail_failed,
 }

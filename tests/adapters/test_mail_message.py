@@ -30,7 +30,7 @@ MAIL = replace(
     login_url="https://portal.example/login?as=sub-user&lang=en",
 )
 ACCESS_KINDS = [kind for kind in MAIL_KINDS if has_password(kind)]
-NOTICE_KINDS = [kind for kind in Notice if kind in MAIL_KINDS and not has_password(kind)]
+NOTICE_KINDS = [Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED]
 LINK_URL = "https://portal.example/password-reset/c2VjcmV0"
 LINK_EXPIRES_AT = MAIL.date + timedelta(minutes=30)
 LANGUAGES = ["en", "it"]
@@ -123,6 +123,18 @@ def test_access_mail_contains_all_access_data(kind: MailKind, language: str) -> 
     assert "correct horse battery" in text.splitlines()
     assert html.code == "correct horse battery"
     assert ("href", MAIL.login_url) in html.attributes
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_invitation_has_a_link_and_no_password(language: str) -> None:
+    """Both parts say until when the link is valid, how to log in afterwards, and whom to ask."""
+    text, html = text_and_html(of_kind(Notice.INVITATION, language))
+    for part in (text, html.text):
+        expires_at = format_timestamp(LINK_EXPIRES_AT, language)
+        for expected in (LINK_URL, expires_at, MAIL.login_url, MAIL.account_email, MAIL.to, "SUB-USER", "Acme S.r.l."):
+            assert expected in part
+    assert LINK_URL in text.splitlines()
+    assert ("href", LINK_URL) in html.attributes
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -119,9 +119,10 @@ def test_what_cannot_be_checked_is_refused(grace: SubUser) -> None:
     assert len(introspect(grace.account, grace.new_token(), checks=CHECKS * 20)["checks"]) == 100
 
 
-def test_answers_without_checks_have_the_fields_of_before(grace: SubUser) -> None:
+def test_answers_without_checks_have_no_fields_of_checks(grace: SubUser) -> None:
     assert set(introspect(grace.account, grace.new_token())) == {
         *("active", "account_id", "sub_user_id", "permissions", "must_change_password", "expires_at"),
+        *("assurance_level", "step_up_required"),
     }
 
 

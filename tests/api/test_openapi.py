@@ -33,8 +33,7 @@ VERBS_BY_METHOD = {
     "GET": {"get", "list", "export", "stream"},
     "POST": {
         *("create", "record", "send", "introspect", "log_in", "enable", "adopt", "replay", "grant"),
-        *("request", "complete"),
-        *("evaluate", "search"),
+        *("request", "complete", "evaluate", "search", "verify"),
     },
     "PUT": {"change", "replace"},
     "PATCH": {"change"},
@@ -232,7 +231,7 @@ def test_document_does_not_depend_on_requests(clients: ApiClients, document: dic
     assert response.json == document
 
 
-def test_only_new_sessions_and_new_webhook_secrets_are_returned(document: dict[str, Any]) -> None:
+def test_only_new_sessions_and_new_secrets_are_returned(document: dict[str, Any]) -> None:
     """No other response has a secret, and none has a password."""
     secret_fields = {
         (schema_name, name)
@@ -244,4 +243,5 @@ def test_only_new_sessions_and_new_webhook_secrets_are_returned(document: dict[s
         ("OpenedSessionAnswer", "token"),
         ("CreatedWebhookAnswer", "secret"),
         ("WebhookKeyAnswer", "secret"),
+        ("TotpOfferAnswer", "secret"),
     }

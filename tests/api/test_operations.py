@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,31 @@ def test_metrics_are_prometheus_text(clients: ApiClients, account: Account) -> N
     assert {"subusers_http_request_seconds", "subusers_mails_queued", "subusers_settled_position"} <= set(families)
     assert account.account_id not in response.text
     assert "Bearer" not in response.text
+
+
+def test_metrics_count_decisions_about_access(clients: ApiClients, account: Account) -> None:
+    """By introspection and AuthZEN, one for each question."""
+
+    def decisions() -> Counter[str]:
+        text = clients.prometheus.get("/metrics").text
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        samples = families["subusers_access_decisions"].samples if "subusers_access_decisions" in families else []
+        return Counter(
+            {sample.labels["decision"]: int(sample.value) for sample in samples if sample.name.endswith("total")}
+        )
+
+    before, sub_user = decisions(), account.create_with_own_password()
+    body = {"token": sub_user.new_token(), "permission": "assistants", "checks": [{"permission": "billing_settings"}]}
+    assert clients.portal.post("/v1/sessions/introspect", json=body).status_code == 200
+    evaluation = {
+        "subject": {"type": "sub_user", "id": sub_user.sub_user_id},
+        "action": {"name": "assistants"},
+        "resource": {"type": "assistant", "id": "a-1"},
+        "context": {"account_id": account.account_id},
+    }
+    assert clients.portal.post("/access/v1/evaluation", json=evaluation).status_code == 200
+    counts = decisions()
+    assert (counts["allowed"] - before["allowed"], counts["owner"] - before["owner"]) == (2, 1)
 
 
 def test_unknown_paths_and_methods_add_few_metrics(clients: ApiClients) -> None:

@@ -128,7 +128,7 @@ def test_temporary_password_does_not_show_or_end_sessions(account: Account, port
     headers = {"Session-Token": sub_user.new_token()}
     requests = [("GET", "/v1/sessions"), ("DELETE", f"/v1/sessions/{uuid4()}"), ("DELETE", "/v1/sessions/others")]
     for method, path in requests:
-        require_problem(portal.request(method, path, headers=headers), 403, "session-restricted")
+        require_problem(portal.request(method, path, headers=headers), 403, "own-password-needed")
         require_problem(portal.request(method, path, headers={"Session-Token": "x"}), 401, "session-ended")
         require_problem(portal.request(method, path), 422, "invalid-input", "Session-Token")
 

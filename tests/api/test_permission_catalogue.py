@@ -65,6 +65,7 @@ def test_it_is_replaced_as_a_whole(own_clients: ApiClients) -> None:
         "resource_type": None,
         "reserved": True,
         "reading": False,
+        "needs_second_factor": False,
         "labels": {},
     }
 

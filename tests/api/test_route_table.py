@@ -66,6 +66,19 @@ SCOPES_BY_ROUTE = {
     "POST /v1/sessions/introspect": {"portal"},
     "POST /v1/password-resets": {"portal"},
     "POST /v1/password-resets/complete": {"portal"},
+    "POST /v1/invitations/complete": {"portal"},
+    "POST /v1/sessions/passkey": {"portal"},
+    "POST /v1/sessions/passkey-challenges": {"portal"},
+    "POST /v1/sessions/current/second-factor": {"portal"},
+    "POST /v1/sessions/current/second-factor/challenges": {"portal"},
+    "GET /v1/sessions/current/second-factors": {"portal"},
+    "POST /v1/sessions/current/second-factors": {"portal"},
+    "POST /v1/sessions/current/second-factors/totp": {"portal"},
+    "POST /v1/sessions/current/second-factors/passkey": {"portal"},
+    "POST /v1/sessions/current/second-factors/recovery-codes": {"portal"},
+    "DELETE /v1/sessions/current/second-factors/{factor_id}": {"portal"},
+    f"DELETE {SUB_USERS}/{{sub_user_id}}/second-factors": {"portal"},
+    "DELETE /v1/accounts/{account_id}/owner/second-factors": {"support"},
     "POST /oauth2/introspect": {"portal"},
     "POST /v1/webhooks/{webhook_id}/test": {"portal", "analytics"},
     "GET /v1/api-keys/current": {"portal", "support", "auditor", "analytics"},
@@ -283,7 +296,8 @@ def test_unknown_account_is_not_found(clients: ApiClients, account: Account, rou
             account_id=uuid4(), **({"sub_user_id": sub_user.sub_user_id} if route in SUB_USER_ROUTES else {})
         )
         body = route.body_about(sub_user.sub_user_id)
-        response = clients.with_scope(scope).request(route.method, path, query_string=route.valid_query, **body)
+        client = clients.with_scope(scope).with_headers(X_Reason="asked by phone")
+        response = client.request(route.method, path, query_string=route.valid_query, **body)
         require_problem(response, 404, "account-not-found")
 
 

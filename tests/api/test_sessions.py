@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tests.api.clients import Account, ApiClient, ApiClients
     from tests.conftest import TravelingClock
 
-NEW_SESSION_FIELDS = {"token", "expires_at", "account_id", "sub_user_id", "must_change_password", "permissions"}
+NEW_SESSION_FIELDS = {"token", "expires_at", "account_id", "sub_user_id", "must_change_password", "permissions"} | {
+    *("assurance_level", "step_up_required", "second_factors"),
+}
 LISTED_SESSION_FIELDS = {
     *("session_id", "created_at", "last_used_at", "expires_at", "must_change_password", "ip", "user_agent"),
     *("opened_at", "restricted", "assurance_level", "browser", "device", "country", "city"),

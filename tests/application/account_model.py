@@ -68,6 +68,7 @@ class ModelSubUser:
             "access_expires_at": self.access_expires_at,
             "must_change_password": self.must_change_password,
             "credentials_mail": self.credentials_mail,
+            "credentials_kind": "password",
             "locked": False,
             "revision": self.revision,
             "temporary_password_expires_at": self.password_issued_at + TEMPORARY_PASSWORD

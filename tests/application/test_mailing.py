@@ -78,7 +78,7 @@ def mailer_for(service: Service, transport: MailTransport) -> Mailer:
             PostgresMailedLinks(service.database),
             service.clients,
             service.clock,
-            SignInUrls("https://portal.example"),
+            SignInUrls.of_console("https://portal.example"),
             "portal.example",
         ),
     )

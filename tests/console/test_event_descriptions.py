@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-MAIL_VARIANTS = {"access_data", "password_changed", "email_changed"}
+MAIL_VARIANTS = {"access_data", "invitation", "password_changed", "email_changed"}
 SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
     "main_account.logged_in": set(Via),
     "main_account.logged_out": {"one", "all"},
     "main_account.usage_threshold_reached": set(Resource),
     "sub_user.visibility_changed": {"visible", "hidden"},
     "sub_user.access_expiry_set": {"end", "no_end"},
-    "sub_user.activated": {Notice.ACTIVATION, Notice.REACTIVATION},
-    "sub_user.password_reset": {"set", "sent"},
+    "sub_user.activated": {Notice.ACTIVATION, Notice.REACTIVATION, Notice.INVITATION},
+    "sub_user.password_reset": {"set", "sent", "invitation"},
     "sub_user.logged_in": {"own", "temporary"},
     "sub_user.login_refused": {"known", "unknown"},
     "sub_user.logged_out": {"one", "by_other", "all"},

@@ -28,6 +28,7 @@ NOT_APPLIED = {
     *("SubUserLoginRefused", "SubUserLoggedOut", "PersonalDataErased"),
     *("MainAccountLoggedIn", "MainAccountLoginRefused", "MainAccountLoggedOut"),
     *("PasswordResetRequested", "PasswordResetForwarded", "LinkUsed", "NoticeMailed", "NoticeMailFailed"),
+    *("RecoveryCodesIssued", "SecondFactorVerified", "SecondFactorRefused"),
     *("NewDeviceSignedIn", "SignInEmailAnnounced"),
 }
 """Events that `MainAccount` records without an `@event` method, because no decision depends on them."""

@@ -15,6 +15,7 @@ from domain.main_account import MainAccount
 from domain.plan import Period, Plan, Usage
 from domain.refusals import Refusal
 from domain.roles import OPERATOR, VIEWER, Grant, Resource, Role
+from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
 from domain.sub_user import NewEmail, Notice, SubUserEdit
 from tests.domain.event_builders import sub_user_fields
 from tests.domain.given_when_then import BY_OWNER, NOW
@@ -45,7 +46,7 @@ class Command:
         getattr(account, self.name)(**self.arguments, at=NOW + minute * MINUTE, metadata=self.metadata)
 
 
-def command(method: Callable[..., object], **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Command]:
+def command(method: Callable[..., object], /, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Command]:
     return st.builds(Command, st.just(method.__name__), st.fixed_dictionaries(arguments), metadata_choices)
 
 
@@ -90,6 +91,7 @@ grants = st.builds(
     resource=st.none() | st.just(Resource("assistant", "a-1")),
     expires_at=st.none() | times,
 )
+factor_ids = st.sampled_from([UUID(int=11), UUID(int=12), UUID(int=13)])
 commands = st.one_of(
     creations,
     command(MainAccount.create_role, role=roles, has_unique_name=st.just(True)),
@@ -127,6 +129,36 @@ commands = st.one_of(
     command(MainAccount.log_in_owner, session_id=st.uuids(), via=st.sampled_from(Via)),
     command(MainAccount.log_out_owner, session_id=st.none() | st.uuids()),
     command(MainAccount.record_refused_owner_login, why=st.just("wrong_password"), failures=st.sampled_from([1, 6, 8])),
+    command(
+        MainAccount.add_second_factor,
+        sub_user_id=st.none() | sub_user_ids,
+        factor_id=factor_ids,
+        kind=st.sampled_from(SecondFactorKind),
+        name=ciphertexts,
+        signs_in_alone=st.booleans(),
+    ),
+    command(
+        MainAccount.remove_second_factor,
+        sub_user_id=st.none() | sub_user_ids,
+        factor_id=factor_ids,
+    ),
+    command(MainAccount.reset_second_factors, sub_user_id=st.none() | sub_user_ids),
+    command(MainAccount.issue_recovery_codes, sub_user_id=st.none() | sub_user_ids),
+    command(
+        MainAccount.verify_second_factor,
+        sub_user_id=st.none() | sub_user_ids,
+        session_id=st.uuids(),
+        method=st.sampled_from(VerificationMethod),
+    ),
+    command(
+        MainAccount.record_refused_second_factor,
+        sub_user_id=st.none() | sub_user_ids,
+        method=st.sampled_from(VerificationMethod),
+        why=st.just("wrong_code"),
+        failures=st.sampled_from([1, 6, 8]),
+    ),
+    command(MainAccount.set_second_factor_policy, policy=st.sampled_from(SecondFactorPolicy)),
+    command(MainAccount.log_in_with_passkey, sub_user_id=sub_user_ids, session_id=st.uuids()),
     command(MainAccount.delete_sub_user, sub_user_id=sub_user_ids),
     command(MainAccount.raise_sub_user_limit, limit=st.integers(9, 13)),
     command(MainAccount.set_plan, plan=plans),

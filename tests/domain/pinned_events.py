@@ -19,6 +19,7 @@ from domain import events
 from domain.event_metadata import ActorType, Ciphertext, ReadTarget, Via
 from domain.link_purpose import LinkPurpose
 from domain.plan import Resource
+from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
 from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
@@ -33,6 +34,7 @@ WEBHOOK = UUID("5d2c1b0a-9f8e-4d7c-8b6a-594837261504")
 API_KEY = UUID("0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0")
 ROLE = UUID("2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837")
 GRANT = UUID("6b3f0e9d-8c7a-4b5e-a1d2-f3e4d5c6b7a8")
+FACTOR = UUID("4e1f7a2b-9c3d-4a5e-8b6f-7c8d9e0f1a2b")
 CATALOGUE = UUID("5b5e9ac4-3c3b-5d0e-9a55-7b6a4b0f0a00")
 ACCESS = UUID("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
 TIME = datetime(2026, 3, 2, 9, 30, 0, 125000, tzinfo=UTC)
@@ -687,6 +689,114 @@ HISTORY = [
         version=47,
     ),
     PinnedEvent(
+        events.SecondFactorPolicySet,
+        "SecondFactorPolicySet",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"policy":"required"}'
+        ),
+        {**OWNER_METADATA, "policy": SecondFactorPolicy.REQUIRED},
+        version=48,
+    ),
+    PinnedEvent(
+        events.SecondFactorAdded,
+        "SecondFactorAdded",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"factor_id":"4e1f7a2b-9c3d-4a5e-8b6f-7c8d9e0f1a2b","kind":"totp","name":"c2VhbGVkIG5hbWU",'
+            '"signs_in_alone":false}'
+        ),
+        {
+            **OWNER_METADATA,
+            "sub_user_id": None,
+            "factor_id": FACTOR,
+            "kind": SecondFactorKind.TOTP,
+            "name": Ciphertext("c2VhbGVkIG5hbWU"),
+            "signs_in_alone": False,
+        },
+        version=49,
+    ),
+    PinnedEvent(
+        events.RecoveryCodesIssued,
+        "RecoveryCodesIssued",
+        ('{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal","count":10}'),
+        {**OWNER_METADATA, "sub_user_id": None, "count": 10},
+        version=50,
+    ),
+    PinnedEvent(
+        events.SecondFactorVerified,
+        "SecondFactorVerified",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"method":"recovery_code","former_session_id":"e0a1b2c3-d4e5-4f60-8a7b-9c0d1e2f3a4b",'
+            '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b","remaining_codes":9}'
+        ),
+        {
+            **OWNER_METADATA,
+            "sub_user_id": None,
+            "method": VerificationMethod.RECOVERY_CODE,
+            "factor_id": None,
+            "former_session_id": ACTIVITY,
+            "session_id": SESSION,
+            "remaining_codes": 9,
+        },
+        version=51,
+    ),
+    PinnedEvent(
+        events.SecondFactorRefused,
+        "SecondFactorRefused",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"method":"totp","why":"wrong_code","failures":1}'
+        ),
+        {
+            **OWNER_METADATA,
+            "sub_user_id": None,
+            "method": VerificationMethod.TOTP,
+            "why": "wrong_code",
+            "failures": 1,
+        },
+        version=52,
+    ),
+    PinnedEvent(
+        events.SecondFactorRemoved,
+        "SecondFactorRemoved",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"factor_id":"4e1f7a2b-9c3d-4a5e-8b6f-7c8d9e0f1a2b","remaining":0}'
+        ),
+        {**OWNER_METADATA, "sub_user_id": None, "factor_id": FACTOR, "remaining": 0},
+        version=53,
+    ),
+    PinnedEvent(
+        events.SecondFactorAdded,
+        "SecondFactorAdded",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"factor_id":"4e1f7a2b-9c3d-4a5e-8b6f-7c8d9e0f1a2b","kind":"passkey","name":"c2VhbGVkIG5hbWU",'
+            '"signs_in_alone":true}'
+        ),
+        {
+            **OWNER_METADATA,
+            "sub_user_id": None,
+            "factor_id": FACTOR,
+            "kind": SecondFactorKind.PASSKEY,
+            "name": Ciphertext("c2VhbGVkIG5hbWU"),
+            "signs_in_alone": True,
+        },
+        version=54,
+    ),
+    PinnedEvent(
+        events.SecondFactorsReset,
+        "SecondFactorsReset",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"support","actor_id":"desk",'
+            '"reason":"c2VhbGVkIHJlYXNvbg"}'
+        ),
+        {**SUPPORT_METADATA, "sub_user_id": None},
+        version=55,
+    ),
+    PinnedEvent(
         events.NewDeviceSignedIn,
         "NewDeviceSignedIn",
         (
@@ -694,7 +804,7 @@ HISTORY = [
             '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
         ),
         {**OWNER_METADATA, "sub_user_id": None, "session_id": SESSION},
-        version=48,
+        version=56,
     ),
     PinnedEvent(
         events.MainAccountEmailChangeRequested,
@@ -709,7 +819,7 @@ HISTORY = [
             "email_hash": "new hash",
             "expires_at": EXPIRY,
         },
-        version=49,
+        version=57,
     ),
     PinnedEvent(
         events.MainAccountFormerEmailKept,
@@ -724,17 +834,17 @@ HISTORY = [
             "email_hash": "old hash",
             "kept_until": EXPIRY,
         },
-        version=50,
+        version=58,
     ),
     PinnedEvent(
         events.MainAccountEmailChangeUndone,
         "MainAccountEmailChangeUndone",
         (
             '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
-            '"kept_by":50}'
+            '"kept_by":58}'
         ),
-        {**OWNER_METADATA, "kept_by": 50},
-        version=51,
+        {**OWNER_METADATA, "kept_by": 58},
+        version=59,
     ),
     PinnedEvent(
         events.SignInEmailAnnounced,
@@ -744,11 +854,31 @@ HISTORY = [
             '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
         ),
         {**OWNER_METADATA, "sub_user_id": SUB_USER},
-        version=52,
+        version=60,
     ),
 ]
 
 STANDALONE_EVENTS = [
+    PinnedEvent(
+        events.SecondFactorVerified,
+        "SecondFactorVerified",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"sub_user",'
+            '"actor_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978","sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978",'
+            '"method":"passkey","factor_id":"4e1f7a2b-9c3d-4a5e-8b6f-7c8d9e0f1a2b",'
+            '"session_id":"c2b4f7de-91a3-4e55-8d0b-6a7f1e2d3c4b"}'
+        ),
+        {
+            **SUB_USER_METADATA,
+            "sub_user_id": SUB_USER,
+            "method": VerificationMethod.PASSKEY,
+            "factor_id": FACTOR,
+            "former_session_id": None,
+            "session_id": SESSION,
+            "remaining_codes": None,
+        },
+        version=2,
+    ),
     PinnedEvent(
         events.SubUserEmailChanged,
         "SubUserEmailChanged",

@@ -10,7 +10,7 @@ import pytest
 from domain.event_metadata import Ciphertext
 from domain.main_account import MainAccount
 from domain.refusals import AccessExpired, AccountIsClosed, SubUserNotFound
-from domain.sub_user import CredentialsMailState, Notice, SubUserEdit
+from domain.sub_user import CredentialsKind, CredentialsMailState, Notice, SubUserEdit
 from tests.domain.event_builders import (
     CLOSED,
     MARIA,
@@ -50,6 +50,25 @@ def test_first_activation_mails_the_latest_password() -> None:
     """A password replaced before the activation has a higher credentials number."""
     account = given(*INACTIVE, password_reset(MARIA, credentials=2, notice=Notice.NONE))
     assert edit_maria(account, ACTIVATE) == [activated(MARIA, credentials=2, notice=Notice.ACTIVATION)]
+
+
+@pytest.mark.parametrize("history", [INACTIVE, DEACTIVATED], ids=["first activation", "later one"])
+def test_invitation_replaces_the_password(history: list[EventSpec]) -> None:
+    """Also the one that was set at the creation, which nobody is mailed."""
+    account = given(*history)
+    edit = SubUserEdit(active=True, credentials_kind=CredentialsKind.LINK)
+    assert account.issues_credentials(MARIA, edit)
+    assert edit_maria(account, edit) == [activated(MARIA, credentials=2, notice=Notice.INVITATION)]
+    maria = account.sub_user(MARIA)
+    assert (maria.credentials_kind, maria.must_change_password) == (CredentialsKind.LINK, True)
+    assert (maria.credentials_mail, maria.mail_version) == (CredentialsMailState.PENDING, account.version)
+
+
+def test_activation_after_an_invitation_mails_a_password() -> None:
+    """The default of an activation is always a password."""
+    account = given(*INACTIVE, activated(MARIA, credentials=2, notice=Notice.INVITATION), deactivated(MARIA))
+    assert edit_maria(account, ACTIVATE) == [activated(MARIA, credentials=3, notice=Notice.REACTIVATION)]
+    assert account.sub_user(MARIA).credentials_kind == CredentialsKind.PASSWORD
 
 
 def test_activation_gives_access_and_requests_a_mail() -> None:

@@ -120,7 +120,7 @@ def test_unregistered_event_is_reported() -> None:
 
 
 def test_history_reads_every_event_that_changes_the_state() -> None:
-    """The index of migration 0023 has the same list."""
+    """The index of migration 0027 has the same list."""
     queries = statements("projections.history", "queries")
     for name in ("state_events", "state_events_about"):
         listed = set(re.findall(r"'(\w+)'", re.findall(r"topic IN \((.*?)\)", queries[name], re.DOTALL)[0]))

@@ -15,6 +15,7 @@ from adapters.postgres.event_store.mapper import COLUMN_FIELDS
 from domain.event_metadata import ActorType, Ciphertext, EventMetadata, ReadTarget, Via
 from domain.events import ApiKeyEvent, PermissionCatalogueEvent, ReportedEvent
 from domain.plan import Resource
+from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
 from domain.sub_user import CredentialsMailState, Notice
 from tests.domain.event_catalog import every_event_class
 
@@ -76,13 +77,26 @@ def nested_fields(event_class: type) -> set[str]:
     ("enum", "stored"),
     [
         (ActorType, "main_account sub_user support system anonymous auditor"),
-        (Notice, "none activation reactivation send_again reset password_changed email_changed"),
+        (Notice, "none activation reactivation send_again reset password_changed email_changed invitation"),
         (CredentialsMailState, "none pending sent failed"),
-        (Via, "password link"),
+        (Via, "password link passkey"),
+        (SecondFactorKind, "totp passkey"),
+        (SecondFactorPolicy, "optional required"),
+        (VerificationMethod, "totp passkey recovery_code"),
         (Resource, "conversation_ms llm_tokens"),
         (ReadTarget, "audit_log history"),
     ],
-    ids=["actor types", "notices", "mail states", "authentication methods", "resources", "readings"],
+    ids=[
+        "actor types",
+        "notices",
+        "mail states",
+        "authentication methods",
+        "factor kinds",
+        "policies",
+        "verification methods",
+        "resources",
+        "readings",
+    ],
 )
 def test_stored_enum_values_never_change(enum: type[StrEnum], stored: str) -> None:
     """Events and snapshots contain them: values may be added, but not changed."""

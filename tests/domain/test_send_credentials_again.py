@@ -8,7 +8,7 @@ import pytest
 
 from domain.main_account import MainAccount
 from domain.refusals import AccessExpired, AccountIsClosed, SubUserIsInactive, SubUserNotFound
-from domain.sub_user import CredentialsMailState, Notice
+from domain.sub_user import CredentialsKind, CredentialsMailState, Notice
 from tests.domain.event_builders import (
     CLOSED,
     MARIA,
@@ -55,6 +55,24 @@ def test_own_password_is_replaced_by_a_temporary_one() -> None:
         password_reset(MARIA, credentials=3, notice=Notice.SEND_AGAIN)
     ]
     assert account.sub_user(MARIA).must_change_password is True
+
+
+@pytest.mark.parametrize(
+    ("last", "kind", "notice"),
+    [
+        (Notice.INVITATION, None, Notice.INVITATION),
+        (Notice.INVITATION, CredentialsKind.PASSWORD, Notice.SEND_AGAIN),
+        (Notice.ACTIVATION, CredentialsKind.LINK, Notice.INVITATION),
+    ],
+)
+def test_credentials_are_of_the_same_kind_as_the_last_ones_unless_requested(
+    last: Notice, kind: CredentialsKind | None, notice: Notice
+) -> None:
+    account = given(REGISTERED, created(MARIA), activated(MARIA, notice=last))
+    assert when(account, MainAccount.send_credentials_again, MARIA, kind) == [
+        password_reset(MARIA, credentials=2, notice=notice)
+    ]
+    assert account.sub_user(MARIA).credentials_kind == CredentialsKind.in_mail(notice)
 
 
 def test_new_credentials_lift_a_lock() -> None:

@@ -75,6 +75,7 @@ INTENDED_DIFFERENCES = [
     IntendedDifference(
         "`temporary_password_expires_at` in the sub-user resource", is_new_field("temporary_password_expires_at")
     ),
+    IntendedDifference("`credentials` in the sub-user resource", is_new_field("credentials")),
     IntendedDifference(
         "Feeds have the header `Store-Epoch`, events the attribute `epoch`", is_new_field("store-epoch", "epoch")
     ),

@@ -43,6 +43,7 @@ CONFLICTS: dict[str, type[Exception]] = {
     "no_active_webhook": VersionConflict,
     "catalogue_revision": VersionConflict,
     "unused_permissions": VersionConflict,
+    "second_factors_credential_key": VersionConflict,
 }
 """Exception for each constraint that concurrent commands can violate."""
 

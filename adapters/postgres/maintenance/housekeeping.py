@@ -1,4 +1,4 @@
-"""Deletion of expired rows: sessions, idempotent responses, links, devices, login failures, webhook deliveries."""
+"""Deletion of expired rows: sessions, responses, links, challenges, devices, login failures, webhook deliveries."""
 
 from __future__ import annotations
 

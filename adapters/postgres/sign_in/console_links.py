@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.postgres.sql_files import statements
+from application.ports.sign_in.console_links import ConsoleLink
+from domain.assurance_level import AssuranceLevel
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
 
@@ -21,14 +22,14 @@ class PostgresConsoleLinks:
     def __init__(self, database: PostgresDatastore) -> None:
         self._database = database
 
-    def add(self, link_hash: bytes, account_id: UUID, expires_at: datetime) -> None:
+    def add(self, link_hash: bytes, link: ConsoleLink, expires_at: datetime) -> None:
         """Store a link that is valid until `expires_at`."""
-        row = {"link_hash": link_hash, "account_id": account_id, "expires_at": expires_at}
+        row = {"link_hash": link_hash, **vars(link), "expires_at": expires_at}
         with self._database.get_connection() as connection:
             connection.execute(SQL["add_link"], row)
 
-    def find_account_id(self, link_hash: bytes, now: datetime) -> UUID | None:
-        """Return the account of a link, if the link is valid."""
+    def find(self, link_hash: bytes, now: datetime) -> ConsoleLink | None:
+        """Return a link, if it is valid."""
         with self._database.get_connection() as connection:
             row = connection.execute(SQL["find_link"], {"link_hash": link_hash, "now": now}).fetchone()
-        return row["account_id"] if row is not None else None
+        return ConsoleLink(row["account_id"], AssuranceLevel(row["assurance"])) if row is not None else None

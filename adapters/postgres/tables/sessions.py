@@ -63,4 +63,5 @@ def session_from(row: Any) -> Session:
         expires_at=row.expires_at,
         ip=row.ip,
         user_agent=row.user_agent,
+        needs_second_factor=row.needs_second_factor,
     )

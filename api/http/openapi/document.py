@@ -22,7 +22,7 @@ from api.http.openapi.examples import (
     STREAM_EXAMPLE,
 )
 from api.http.openapi.problem_types import PROBLEM_TYPES
-from api.http.resources.accounts.schemas import LANGUAGES
+from api.http.resources.accounts.schemas import LANGUAGES, LINK_LEVELS
 from api.http.resources.authzen.schemas import EvaluationsSemantic
 from api.http.resources.exports.lines import ExportFormat
 from application.commands.api_keys import Scope
@@ -32,7 +32,8 @@ from domain.access_decision import Missing
 from domain.assurance_level import AssuranceLevel
 from domain.event_metadata import ActorType
 from domain.roles import BUILT_IN_ROLES
-from domain.sub_user import CredentialsMailState
+from domain.second_factor import SecondFactorKind, SecondFactorPolicy
+from domain.sub_user import CredentialsKind, CredentialsMailState
 from projections.feed.event_catalog import BY_TYPE, CATALOG, Envelopes
 from projections.sub_users.queries import Sort
 from projections.usage.queries import VISIBILITIES
@@ -136,9 +137,11 @@ HEADERS_BY_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503":
 ENUMS: dict[str, tuple[str, ...]] = {
     "AccountStatus": ("open", "closed"),
     "ActorType": tuple(ActorType),
+    "AssuranceLevel": tuple(AssuranceLevel),
+    "ConsoleLinkLevel": tuple(LINK_LEVELS),
     "AccessRefusal": ("account_closed", "locked", "inactive", "expired", "temporary_password_expired"),
     "ApiKeyScope": tuple(Scope),
-    "AssuranceLevel": tuple(AssuranceLevel),
+    "CredentialsKind": tuple(CredentialsKind),
     "CredentialsMailState": tuple(CredentialsMailState),
     "EventType": tuple(BY_TYPE),
     "ExportFormat": tuple(ExportFormat),
@@ -148,6 +151,8 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "MissingForAccess": tuple(Missing),
     "MissingForCheck": (*Missing, "session"),
     "ProblemType": PROBLEM_TYPES,
+    "SecondFactorKind": tuple(SecondFactorKind),
+    "SecondFactorPolicy": tuple(SecondFactorPolicy),
     "SubUserSort": tuple(f"{minus}{sort}" for sort in Sort for minus in ("", "-")),
     "SubUserStatus": ("active", "inactive"),
     "Visibility": VISIBILITIES,

@@ -22,7 +22,36 @@ PERMISSION = {
     "resource_type": "assistant",
     "reserved": False,
     "reading": False,
+    "needs_second_factor": False,
     "labels": {"en": "Work with voice assistants", "it": "Lavorare con gli assistenti vocali"},
+}
+
+RECOVERY_CODES_SHOWN = ["k3v9m-2xw8h-ptq4z-a7bnc-wy5kh", "x3d2m-juq8s-4fbn6-w7cye-5rktz"]
+CHALLENGE_ID = "d41d8cd9-8f00-4204-a980-0998ecf8427e"
+PASSKEY_RESPONSE = {
+    "id": "AQIDBAUGBwg",
+    "rawId": "AQIDBAUGBwg",
+    "type": "public-key",
+    "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA", "userHandle": None},
+}
+SECOND_FACTOR = {
+    "factor_id": "0c5f2b7e-4d3a-4e19-9b86-5a7c1d2e3f40",
+    "kind": "totp",
+    "name": "My phone",
+    "signs_in_alone": False,
+    "created_at": "2026-05-01T08:00:00Z",
+    "last_used_at": None,
+}
+OPENED_SESSION = {
+    "token": "the token of the session",
+    "expires_at": "2026-05-02T08:00:00Z",
+    "account_id": ACCOUNT_ID,
+    "sub_user_id": SUB_USER_ID,
+    "must_change_password": False,
+    "permissions": ["assistants", "tools"],
+    "assurance_level": "second_factor",
+    "step_up_required": False,
+    "second_factors": ["totp"],
 }
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -30,7 +59,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "AccountPatch": {"language": "it"},
     "NewLimit": {"sub_user_limit": 12, "reason": "They opened a second office."},
     "NewSubUser": {"email": "grace@company.example", "name": "Grace", "surname": "Hopper", "grants": [GRANT]},
-    "SubUserPatch": {"status": "active"},
+    "SubUserPatch": {"status": "active", "credentials": "link"},
+    "CredentialsMail": {"credentials": "link"},
     "Login": {
         "account_email": "owner@company.example",
         "email": "grace@company.example",
@@ -48,6 +78,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "OAuthIntrospection": {"token": "the token of the session"},
     "OwnPassword": {"current_password": "the password from the mail", "new_password": "a phrase that is hard to guess"},
+    "SecondFactorProof": {"code": "123456"},
+    "PasskeyLogin": {"challenge_id": CHALLENGE_ID, "passkey": PASSKEY_RESPONSE},
+    "NewSecondFactor": {"challenge_id": CHALLENGE_ID, "name": "My phone", "code": "123456"},
     "NewActivities": {
         "activities": [
             {
@@ -147,6 +180,7 @@ ACCOUNT = {
     "closed_at": None,
     "external_id": "customer-42",
     "sub_user_password_reset": True,
+    "second_factor_policy": "optional",
     "pending_email": "new-owner@company.example",
     "pending_email_expires_at": LATER,
 }
@@ -156,9 +190,9 @@ SESSION = {
     "last_used_at": NOW,
     "expires_at": LATER,
     "must_change_password": False,
+    "assurance_level": "password",
     "ip": "203.0.113.7",
     "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "assurance_level": "password",
     "browser": "Firefox",
     "device": "Linux",
     "country": None,
@@ -266,6 +300,9 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
         "sub_user_id": SUB_USER_ID,
         "must_change_password": False,
         "permissions": ["assistants", "tools"],
+        "assurance_level": "password",
+        "step_up_required": False,
+        "second_factors": [],
     },
     "IntrospectionAnswer": {
         "active": True,
@@ -273,6 +310,8 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
         "sub_user_id": SUB_USER_ID,
         "permissions": ["assistants", "tools"],
         "must_change_password": False,
+        "assurance_level": "password",
+        "step_up_required": False,
         "expires_at": LATER,
         "allowed": True,
         "checks": [
@@ -296,6 +335,27 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
         "token_type": "session",
         "account_id": ACCOUNT_ID,
         "must_change_password": False,
+        "assurance_level": "password",
+        "step_up_required": False,
+    },
+    "SecondFactorListAnswer": {"items": [SECOND_FACTOR], "recovery_codes": 10},
+    "AddedSecondFactorAnswer": {
+        "factor": SECOND_FACTOR,
+        "session": OPENED_SESSION,
+        "recovery_codes": RECOVERY_CODES_SHOWN,
+    },
+    "RecoveryCodesAnswer": {"recovery_codes": RECOVERY_CODES_SHOWN},
+    "PasskeyChallengeAnswer": {
+        "challenge_id": CHALLENGE_ID,
+        "options": {"challenge": "Zm9yIGEgcGFzc2tleSB0byBzaWdu", "rpId": "subusers.example"},
+        "expires_at": LATER,
+    },
+    "TotpOfferAnswer": {
+        "challenge_id": CHALLENGE_ID,
+        "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        "uri": "otpauth://totp/subusers.example:grace%40company.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        "qr_code": "<svg>…</svg>",
+        "expires_at": LATER,
     },
     "RecordedAnswer": {"recorded": 1},
     "UsageAnswer": {

@@ -5,13 +5,14 @@ Everything that decides is read as of one moment, so that no answer mixes two st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from application.errors import TooBusy
 from application.repository import ATTEMPTS
 from domain.access_decision import AccessRules, Decision, Missing, Question
+from domain.assurance_level import AssuranceLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,6 +40,19 @@ class CheckedSession:
     catalogue: PermissionCatalogue
     permissions: tuple[str, ...]
     decisions: Sequence[Decision]
+
+    @property
+    def step_up_required(self) -> bool:
+        """Whether the session, or something that it was asked about, needs a second factor that it has not proved."""
+        return self.session.step_up_required or any(
+            decision.missing is Missing.SECOND_FACTOR for decision in self.decisions
+        )
+
+    def has_level_for(self, permission: str) -> bool:
+        """Return whether the level of the session is enough for a permission."""
+        found = self.catalogue.by_name.get(permission)
+        required_level = AssuranceLevel.PASSWORD if found is None else found.required_level
+        return not self.session.step_up_required and self.session.assurance.meets(required_level)
 
 
 @dataclass(frozen=True)
@@ -117,13 +131,14 @@ class AccessChecks:
         access = self._grants.of_session(token_hash, at, resources)
         if access is None:
             return None
-        rules, grants = self._rules(access.state), access.state.grants
-        if access.session.assurance.is_restricted:
-            refused = [Decision(missing=Missing.OWN_PASSWORD) for _ in questions]
-            return CheckedSession(access.session, rules.catalogue, (), refused)
+        session, grants = access.session, access.state.grants
+        rules = replace(self._rules(access.state), level=session.assurance)
+        if session.assurance.is_restricted or session.step_up_required:
+            missing = Missing.OWN_PASSWORD if session.assurance.is_restricted else Missing.SECOND_FACTOR
+            return CheckedSession(session, rules.catalogue, (), [Decision(missing=missing) for _ in questions])
         permissions = rules.permissions_on_everything(grants, at)
         decisions = rules.decide_each(questions, grants, at)
-        return CheckedSession(access.session, rules.catalogue, permissions, decisions)
+        return CheckedSession(session, rules.catalogue, permissions, decisions)
 
     def check_sub_user(
         self, account_id: UUID | None, sub_user_id: UUID, questions: Sequence[Question]

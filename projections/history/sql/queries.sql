@@ -85,7 +85,8 @@ WHERE originator_id = %(account_id)s AND notification_id > %(after_position)s AN
           'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
           'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
           'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted',
-          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked')
+          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked',
+          'SecondFactorAdded', 'SecondFactorRemoved', 'SecondFactorsReset', 'SecondFactorPolicySet')
 ORDER BY notification_id
 LIMIT %(limit)s
 
@@ -101,7 +102,8 @@ WITH page AS MATERIALIZED (
           'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
           'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
           'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted',
-          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked')
+          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked',
+          'SecondFactorAdded', 'SecondFactorRemoved', 'SecondFactorsReset', 'SecondFactorPolicySet')
      ORDER BY notification_id
      LIMIT %(limit)s)
     UNION
@@ -145,7 +147,8 @@ WHERE originator_id = %(account_id)s AND originator_version <= %(max_version)s
           'SubUserLimitRaised', 'MainAccountPlanSet', 'SubUserCreated', 'SubUserDetailsChanged', 'SubUserEmailChanged',
           'SubUserVisibilityChanged', 'SubUserAccessExpirySet', 'SubUserActivated', 'SubUserDeactivated',
           'SubUserPasswordReset', 'SubUserPasswordChanged', 'SubUserLockedOut', 'SubUserUnlocked', 'SubUserDeleted',
-          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked')
+          'RoleCreated', 'RoleChanged', 'RoleDeleted', 'RoleGranted', 'RoleRevoked',
+          'SecondFactorAdded', 'SecondFactorRemoved', 'SecondFactorsReset', 'SecondFactorPolicySet')
 ORDER BY notification_id
 
 -- name: positions_of

@@ -2,6 +2,7 @@
 -- An account, with its number of sub-users.
 SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at, external_id,
        sub_user_password_reset, pending_email, pending_email_expires_at,
+       second_factor_policy,
        (SELECT count(*) FROM sub_user_view s WHERE s.account_id = a.account_id) AS sub_user_count
 FROM account_view a
 WHERE account_id = %(account_id)s
@@ -10,6 +11,7 @@ WHERE account_id = %(account_id)s
 -- A page of accounts, oldest first, optionally those with an e-mail or with an external id.
 SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at, external_id,
        sub_user_password_reset, pending_email, pending_email_expires_at,
+       second_factor_policy,
        (SELECT count(*) FROM sub_user_view s WHERE s.account_id = a.account_id) AS sub_user_count
 FROM account_view a
 WHERE (%(email)s::text IS NULL OR lower(email) = lower(%(email)s))

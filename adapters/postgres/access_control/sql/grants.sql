@@ -3,6 +3,8 @@
 -- session. The revision of the catalogue is the version of its stream.
 SELECT s.session_id, s.account_id, s.person_id, s.assurance, s.opened_at, s.last_used_at,
        least(s.expires_at, s.access_expires_at) AS expires_at, s.ip, s.user_agent,
+       EXISTS (SELECT FROM accounts_requiring_second_factor a WHERE a.account_id = s.account_id)
+           OR EXISTS (SELECT FROM second_factors f WHERE f.person_id = s.person_id) AS needs_second_factor,
        coalesce((SELECT max(originator_version) FROM stored_events WHERE originator_id = %(catalogue_id)s), 0)
            AS catalogue_revision,
        0::bigint AS account_version,

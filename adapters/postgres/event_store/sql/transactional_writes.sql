@@ -10,6 +10,9 @@ VALUES (%(person_id)s, %(account_id)s, %(wrapped_key)s, %(master_key_id)s)
 -- they existed. Plaintext in read models is deleted in the same transaction, because projections can lag or be stopped.
 WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WHERE person_id = %(person_id)s),
     deleted_sessions AS (DELETE FROM sessions WHERE person_id = %(person_id)s),
+    deleted_factors AS (DELETE FROM second_factors WHERE person_id = %(person_id)s),
+    deleted_codes AS (DELETE FROM recovery_codes WHERE person_id = %(person_id)s),
+    deleted_challenges AS (DELETE FROM sign_in_challenges WHERE person_id = %(person_id)s),
     deleted_devices AS (DELETE FROM devices WHERE person_id = %(person_id)s),
     deleted_hold AS (DELETE FROM legal_holds WHERE person_id = %(person_id)s),
     deleted_links AS (DELETE FROM mailed_links WHERE person_id = %(person_id)s),
@@ -315,3 +318,49 @@ SELECT FROM require_catalogue_revision(%(catalogue_id)s, %(revision)s)
 -- name: RequireUnusedPermissions
 -- Violate unused_permissions if a role has one of these permissions.
 SELECT FROM require_unused_permissions(%(permissions)s::text[])
+
+-- name: AddSecondFactor
+-- Insert a second factor. A concurrent one with the same credential violates second_factors_credential_key; its command
+-- is decided again, and refused.
+INSERT INTO second_factors (factor_id, account_id, person_id, kind, created_at, encrypted_name, encrypted_secret,
+                            last_step, credential_id, public_key, sign_count, transports, is_verifying)
+VALUES (%(factor_id)s, %(account_id)s, %(person_id)s, %(kind)s, %(created_at)s, %(encrypted_name)s,
+        %(encrypted_secret)s, %(last_step)s, %(credential_id)s, %(public_key)s, %(sign_count)s,
+        %(transports)s::text[], %(is_verifying)s)
+
+-- name: RecordSecondFactorUse
+-- Record the use of a second factor: the time step or the sign count, whichever it has.
+UPDATE second_factors
+SET last_used_at = %(at)s, last_step = coalesce(%(last_step)s, last_step),
+    sign_count = coalesce(%(sign_count)s, sign_count)
+WHERE factor_id = %(factor_id)s
+
+-- name: RemoveSecondFactor
+-- Delete a second factor.
+DELETE FROM second_factors WHERE factor_id = %(factor_id)s
+
+-- name: RemoveSecondFactorsOfPerson
+-- Delete all second factors, recovery codes and challenges of a person.
+WITH codes AS (DELETE FROM recovery_codes WHERE person_id = %(person_id)s),
+    challenges AS (DELETE FROM sign_in_challenges WHERE person_id = %(person_id)s)
+DELETE FROM second_factors WHERE person_id = %(person_id)s
+
+-- name: ReplaceRecoveryCodes
+-- Replace the recovery codes of a person. New codes are random, so none equals a former one.
+WITH former AS (DELETE FROM recovery_codes WHERE person_id = %(person_id)s)
+INSERT INTO recovery_codes (person_id, code_hash) SELECT %(person_id)s, unnest(%(hashes)s::bytea[])
+
+-- name: DeleteRecoveryCode
+-- Delete a used recovery code.
+DELETE FROM recovery_codes WHERE person_id = %(person_id)s AND code_hash = %(code_hash)s
+
+-- name: DeleteChallenge
+-- Delete a used challenge. A concurrent request that uses the same one is decided again and no longer finds it.
+DELETE FROM sign_in_challenges WHERE challenge_id = %(challenge_id)s
+
+-- name: RequireSecondFactor
+-- Add an account to those whose policy requires a second factor, or remove it.
+WITH removed AS (
+    DELETE FROM accounts_requiring_second_factor WHERE account_id = %(account_id)s AND NOT %(is_required)s)
+INSERT INTO accounts_requiring_second_factor (account_id) SELECT %(account_id)s WHERE %(is_required)s
+ON CONFLICT (account_id) DO NOTHING

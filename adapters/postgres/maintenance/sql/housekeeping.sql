@@ -27,6 +27,10 @@ DELETE FROM devices WHERE (person_id, device_hash) IN (
 -- Expired links.
 DELETE FROM mailed_links WHERE link_hash IN (
     SELECT link_hash FROM mailed_links WHERE expires_at <= %(now)s LIMIT 5000)
+-- name: sign_in_challenges
+-- Expired challenges.
+DELETE FROM sign_in_challenges WHERE challenge_id IN (
+    SELECT challenge_id FROM sign_in_challenges WHERE expires_at <= %(now)s LIMIT 5000)
 
 -- name: former_emails
 -- Former e-mails of accounts that do not work any more.

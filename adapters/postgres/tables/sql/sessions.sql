@@ -2,7 +2,9 @@
 -- The session of a token, if it is active: used in the last 60 minutes, and past neither its own expiry nor that of the
 -- person's access.
 SELECT session_id, account_id, person_id, assurance, opened_at, last_used_at,
-       least(expires_at, access_expires_at) AS expires_at, ip, user_agent
+       least(expires_at, access_expires_at) AS expires_at, ip, user_agent,
+       EXISTS (SELECT FROM accounts_requiring_second_factor a WHERE a.account_id = sessions.account_id)
+           OR EXISTS (SELECT FROM second_factors f WHERE f.person_id = sessions.person_id) AS needs_second_factor
 FROM sessions
 WHERE token_hash = %(token_hash)s AND expires_at > %(now)s AND (access_expires_at IS NULL OR access_expires_at > %(now)s)
   AND last_used_at > %(now)s - interval '60 minutes'
@@ -20,7 +22,9 @@ WHERE token_hash = (
 -- name: find_sessions_of_person
 -- A person's active sessions, newest first.
 SELECT session_id, account_id, person_id, assurance, opened_at, last_used_at,
-       least(expires_at, access_expires_at) AS expires_at, ip, user_agent
+       least(expires_at, access_expires_at) AS expires_at, ip, user_agent,
+       EXISTS (SELECT FROM accounts_requiring_second_factor a WHERE a.account_id = sessions.account_id)
+           OR EXISTS (SELECT FROM second_factors f WHERE f.person_id = sessions.person_id) AS needs_second_factor
 FROM sessions
 WHERE person_id = %(person_id)s AND expires_at > %(now)s AND (access_expires_at IS NULL OR access_expires_at > %(now)s)
   AND last_used_at > %(now)s - interval '60 minutes'

@@ -15,6 +15,7 @@ from api.http.resources.access.schemas import (
 from api.http.resources.sessions.tokens import session_token
 from api.http.responses import json_response
 from api.http.routing import SESSION_TOKEN, Routes
+from application.commands.access_control.checks import ResourcePage
 from application.commands.api_keys import Scope
 from application.errors import SessionEnded
 from application.sign_in.new_session import token_hash
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 routes = Routes("access", "Checks and reports of access")
 ACCESS, SESSION_RESOURCES = AccessAnswer(), SessionResourcesAnswer()
+NO_RESOURCES = ResourcePage(all=False, resource_type=None, items=(), next_cursor=None)
 
 
 @routes.route(
@@ -48,6 +50,8 @@ def list_session_resources(query: dict[str, Any]) -> Response:
     if checked is None or checked.session.belongs_to_owner:
         raise SessionEnded
     session = checked.session
+    if not checked.has_level_for(query["permission"]):
+        return json_response(SESSION_RESOURCES.to_json(NO_RESOURCES))
     page = access.page_of_resources(
         session.account_id, session.person_id, query["permission"], query["limit"], query["cursor"]
     )

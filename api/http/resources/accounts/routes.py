@@ -12,6 +12,7 @@ from api.http.resources.accounts.schemas import (
     AccountListQuery,
     AccountPatch,
     ConsoleLinkAnswer,
+    ConsoleLinkQuery,
     NewAccount,
     NewLimit,
 )
@@ -20,6 +21,7 @@ from api.http.routing import IDEMPOTENCY_KEY, LOCATION, RECORDED_POSITION, REQUI
 from application.commands.accounts import AccountChanges
 from application.commands.api_keys import Scope
 from application.sign_in.owner_sign_in import LINK_LIFETIME
+from domain.assurance_level import AssuranceLevel
 from projections.sub_users.queries import AccountFilter
 
 if TYPE_CHECKING:
@@ -96,11 +98,13 @@ def get_account(account_id: UUID) -> Response:
     response_headers=(RECORDED_POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
-    """Change a main account's details, or whether its sub-users may reset a forgotten password by mail.
+    """Change a main account's details and policies.
 
     A new `email` changes when the link that is mailed there is used, within 24 hours: until then it is `pending_email`.
     Another one replaces it. With `email_verified`, it changes at once. The former e-mail still works for 7 days, and is
     mailed a link that undoes the change. Active sub-users are mailed the new e-mail.
+
+    With the policy `required`, every session that has not verified a second factor loses its permissions at once.
     """
     changes = AccountChanges(**body, changes_external_id="external_id" in body)
     outcome = service().commands.accounts.change(account_id, changes, command_context(account_id))
@@ -148,15 +152,16 @@ def change_sub_user_limit(body: dict[str, Any], account_id: UUID) -> Response:
     f"{PATH}/console-links",
     Scope.PORTAL,
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    query=ConsoleLinkQuery,
     response=(201, ConsoleLinkAnswer),
 )
-def create_console_link(account_id: UUID) -> Response:
+def create_console_link(query: dict[str, Any], account_id: UUID) -> Response:
     """Create a link that logs the account's owner in to the console.
 
     The link works once, within 60 seconds, for anyone who has it. Redirect the owner's browser to it at once, and do
     not store it.
     """
     expires_at = service().clock() + LINK_LIFETIME  # computed first, so that it is never later than the actual expiry
-    secret = service().commands.owner_sessions.create_link(account_id)
+    secret = service().commands.owner_sessions.create_link(account_id, AssuranceLevel(query["assurance_level"]))
     link = {"url": f"{service().settings.public_url}/console/link/{secret}", "expires_at": expires_at}
     return json_response(CONSOLE_LINK.to_json(link), HTTPStatus.CREATED)

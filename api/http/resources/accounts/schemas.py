@@ -10,12 +10,15 @@ from api.http.fields.numbers import StrictBoolean, StrictInteger
 from api.http.fields.texts import Email, NewPassword, Text
 from api.http.fields.times import Time
 from api.http.response_bodies import ResponseBody
-from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
+from api.http.schemas import MAX_NAME_LENGTH, Paging, Query, Request
+from domain.assurance_level import AssuranceLevel
+from domain.second_factor import SecondFactorPolicy
 
 LANGUAGES = ("en", "it")
 MAX_SUB_USER_LIMIT = 10_000
 MAX_EXTERNAL_ID_LENGTH = 200
 PASSWORD_RESET_POLICY = "Whether sub-users may reset a forgotten password by mail."
+LINK_LEVELS = (AssuranceLevel.PASSWORD, AssuranceLevel.SECOND_FACTOR)
 
 
 def _external_id(**options: Any) -> Text:
@@ -45,6 +48,11 @@ class AccountPatch(Request):
     password = NewPassword()
     external_id = _external_id(allow_none=True)
     sub_user_password_reset = StrictBoolean(metadata={"description": PASSWORD_RESET_POLICY})
+    second_factor_policy = fields.Enum(
+        SecondFactorPolicy,
+        by_value=True,
+        metadata={"description": "Who needs a second factor: those who have one, or everybody."},
+    )
 
 
 class AccountListQuery(Paging):
@@ -69,6 +77,7 @@ class AccountAnswer(ResponseBody):
         required=True, allow_none=True, metadata={"description": "The portal's own id of the account."}
     )
     sub_user_password_reset = fields.Boolean(required=True, metadata={"description": PASSWORD_RESET_POLICY})
+    second_factor_policy = fields.String(required=True, validate=validate.OneOf([*SecondFactorPolicy]))
     pending_email = fields.String(
         required=True, allow_none=True, metadata={"description": "An e-mail that has to be confirmed."}
     )
@@ -82,6 +91,16 @@ class AccountListAnswer(ResponseBody):
 
     items = fields.List(fields.Nested(AccountAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
+
+
+class ConsoleLinkQuery(Query):
+    """The level of the session that a console link opens."""
+
+    assurance_level = fields.String(
+        validate=validate.OneOf(LINK_LEVELS),
+        load_default=AssuranceLevel.PASSWORD,
+        metadata={"description": "`second_factor` if the portal has verified one of the owner."},
+    )
 
 
 class ConsoleLinkAnswer(ResponseBody):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from api.http.authentication import api_key, require_account, service
+from api.http.metrics import count_decisions
 from api.http.problems import AUTHZEN_PATH
 from api.http.resources.authzen.schemas import (
     DEFAULT_RESULTS,
@@ -185,6 +186,7 @@ def _decide(evaluations: Sequence[dict[str, Any]]) -> list[Decision]:
             _question(account_id, evaluations[index]["action"], evaluations[index]["resource"]) for index in indexes
         ]
         decisions |= zip(indexes, access.check_sub_user(account_id, sub_user_id, questions), strict=True)
+    count_decisions(decisions.values())
     return [decisions[index] for index in range(len(evaluations))]
 
 
@@ -204,7 +206,11 @@ def _decision(decision: Decision | EvaluationError) -> dict[str, Any]:
         error = {"status": HTTPStatus.BAD_REQUEST, "message": json.dumps(decision.errors)}
         return {"decision": False, "context": {"error": error}}
     grant = decision.grant
-    context = {"missing": decision.missing} if grant is None else {"role_id": grant.role_id, "grant_id": grant.grant_id}
+    context: dict[str, Any] = {"missing": decision.missing}
+    if grant is not None:
+        context = {"role_id": grant.role_id, "grant_id": grant.grant_id}
+    if decision.needs_second_factor:
+        context["needs_second_factor"] = True
     return {"decision": decision.is_allowed, "context": context}
 
 

@@ -188,6 +188,9 @@ class DecisionContext(ResponseBody):
     grant_id = fields.UUID()
     missing = fields.String(validate=validate.OneOf(list(Missing)))
     error = fields.Nested(ErrorAnswer)
+    needs_second_factor = fields.Boolean(
+        metadata={"description": "True if only a session that has verified a second factor may do it."}
+    )
 
 
 class DecisionAnswer(ResponseBody):

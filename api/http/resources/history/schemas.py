@@ -10,6 +10,7 @@ from api.http.fields.times import Time, TimeOrDay
 from api.http.resources.audit_log.schemas import AuditRowAnswer
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Paging
+from domain.second_factor import SecondFactorPolicy
 
 
 class HistoryQuery(Paging):
@@ -69,6 +70,7 @@ class SubUserStateAnswer(ResponseBody):
     expired = fields.Boolean(required=True)
     visible = fields.Boolean(required=True)
     must_change_password = fields.Boolean(required=True)
+    has_second_factor = fields.Boolean(required=True)
     temporary_password_expires_at = Time(required=True, allow_none=True)
     access_expires_at = Time(required=True, allow_none=True)
     last_login_at = Time(required=True, allow_none=True)
@@ -96,6 +98,7 @@ class AccountStateAnswer(ResponseBody):
     included_tokens = fields.Integer(required=True, allow_none=True)
     period_start = fields.Date(required=True, allow_none=True)
     external_id = fields.String(required=True, allow_none=True)
+    second_factor_policy = fields.String(required=True, validate=validate.OneOf([*SecondFactorPolicy]))
     with_access = fields.Integer(required=True, metadata={"description": "Number of these sub-users with access."})
     sub_users = fields.List(fields.Nested(SubUserStateAnswer), required=True)
 

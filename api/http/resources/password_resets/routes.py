@@ -58,10 +58,11 @@ def complete_password_reset(body: dict[str, Any]) -> Response:
     All sessions of the person end. They are told by mail, and log in with the new password. A password that is not
     allowed does not use up the link.
     """
-    return _choose_password(body, LinkPurpose.PASSWORD_RESET)
+    return choose_password(body, LinkPurpose.PASSWORD_RESET)
 
 
-def _choose_password(body: dict[str, Any], purpose: LinkPurpose) -> Response:
+def choose_password(body: dict[str, Any], purpose: LinkPurpose) -> Response:
+    """Replace the password of the person to whom a link with this purpose was mailed."""
     password_resets = service().commands.password_resets
     if api_key().limits.accounts is not None:
         require_account(password_resets.find_account_id(body["token"], purpose))

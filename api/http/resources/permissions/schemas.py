@@ -64,6 +64,10 @@ class PermissionDefinition(Request):
     reading = StrictBoolean(
         load_default=False, metadata={"description": "Whether it changes nothing: the role Viewer contains it."}
     )
+    needs_second_factor = StrictBoolean(
+        load_default=False,
+        metadata={"description": "Whether only sessions that have verified a second factor have it."},
+    )
     labels = fields.Nested(PermissionLabels, load_default=dict)
 
 
@@ -101,6 +105,7 @@ class PermissionAnswer(ResponseBody):
     resource_type = fields.String(required=True, allow_none=True)
     reserved = fields.Boolean(required=True)
     reading = fields.Boolean(required=True)
+    needs_second_factor = fields.Boolean(required=True)
     labels = fields.Nested(PermissionLabelsAnswer, required=True)
 
 

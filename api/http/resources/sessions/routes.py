@@ -13,8 +13,10 @@ from api.http.authentication import (
     require_account,
     service,
 )
+from api.http.metrics import count_decisions
 from api.http.problems import unprocessable
 from api.http.refusal_timing import uniform_refusals
+from api.http.resources.sessions.opened_sessions import opened_session
 from api.http.resources.sessions.schemas import (
     Introspection,
     IntrospectionAnswer,
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from application.commands.access_control.checks import CheckedSession
     from application.commands.resources import SubUserDetails
     from application.ports.sessions import Session
-    from application.sign_in.new_session import NewSession
 
 routes = Routes("sessions", "Sessions of sub-users")
 OPENED, INTROSPECTION = OpenedSessionAnswer(), IntrospectionAnswer()
@@ -64,14 +65,15 @@ def log_in(body: dict[str, Any]) -> Response:
     """Log a sub-user in.
 
     Every refused login gets the same response after the same time, regardless of the cause. A login with a temporary
-    password opens a restricted session, which can only set a new password and log out.
+    password opens a restricted session, which can only set a new password and log out. With `step_up_required` the
+    session has no permissions until it verifies one of the `second_factors`, or adds the first one if there is none.
     """
     if api_key().limits.accounts is not None:
         require_account(service().find_account_id(body["account_email"]))
     context = _context_with_device(body.pop("device_id"))
     with uniform_refusals() as on_verified:
         outcome = service().commands.sub_user_sessions.log_in(**body, context=context, on_verified=on_verified)
-    return json_response(_opened(outcome.value), HTTPStatus.CREATED, position=outcome.position)
+    return json_response(OPENED.to_json(opened_session(outcome.value)), HTTPStatus.CREATED, position=outcome.position)
 
 
 @routes.route(
@@ -84,14 +86,17 @@ def log_in(body: dict[str, Any]) -> Response:
 def introspect_session(body: dict[str, Any]) -> Response:
     """Check whether a session is active, and what it may do.
 
-    `permissions` are those on everything. The response has `allowed` if the request has `permission`, an answer for
-    each of the `checks`, and the sub-user's name and e-mail if the request has `profile`. Each request counts as a use
-    of the session.
+    `permissions` are those on everything that the level of the session is enough for. `step_up_required` says that the
+    session, or a permission that it was asked about, needs a second factor that the session has not verified. The
+    response has `allowed` if the request has `permission`, an answer for each of the `checks`, and the sub-user's name
+    and e-mail if the request has `profile`. Each request counts as a use of the session.
     """
     questions = [_question(check) for check in body["checks"]]
     if body["permission"] is not None:
         questions.append(Question(body["permission"], _resource(body["resource"])))
     checked = _check_session(body["token"], questions)
+    if checked is not None:
+        count_decisions(checked.decisions)
     _require_known_permission(body["permission"], checked)
     holder = _find_holder(checked.session) if checked is not None and body["profile"] else None
     state: dict[str, Any] = {"active": False}
@@ -104,6 +109,8 @@ def introspect_session(body: dict[str, Any]) -> Response:
             "sub_user_id": session.person_id,
             "permissions": checked.permissions,
             "must_change_password": session.assurance.is_restricted,
+            "assurance_level": session.assurance,
+            "step_up_required": checked.step_up_required,
             "expires_at": session.expires_at,
         }
         if holder is not None:
@@ -145,6 +152,8 @@ def introspect_token(form: dict[str, Any]) -> Response:
                 "token_type": "session",
                 "account_id": session.account_id,
                 "must_change_password": session.assurance.is_restricted,
+                "assurance_level": session.assurance,
+                "step_up_required": checked.step_up_required,
             }
         )
     )
@@ -170,7 +179,7 @@ def change_own_password(body: dict[str, Any]) -> Response:
         outcome = service().commands.sub_user_sessions.change_password(
             token, body["current_password"], body["new_password"], context, on_verified
         )
-    return json_response(_opened(outcome.value), position=outcome.position)
+    return json_response(OPENED.to_json(opened_session(outcome.value)), position=outcome.position)
 
 
 @routes.route(
@@ -246,22 +255,6 @@ def _check_session(token: str, questions: Sequence[Question]) -> CheckedSession 
     if checked is None or checked.session.belongs_to_owner or not api_key().allows_account(checked.session.account_id):
         return None
     return checked
-
-
-def _opened(session: NewSession) -> bytes:
-    """Return the response body for a new session, which can have ended in the meantime."""
-    checked = service().commands.access.check_session(token_hash(session.token), [])
-    permissions = checked.permissions if checked is not None else ()
-    return OPENED.to_json(
-        {
-            "token": session.token,
-            "expires_at": session.expires_at,
-            "account_id": session.account_id,
-            "person_id": session.person_id,
-            "must_change_password": session.must_change_password,
-            "permissions": permissions,
-        }
-    )
 
 
 def _require_known_permission(name: str | None, checked: CheckedSession | None) -> None:

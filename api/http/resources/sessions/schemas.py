@@ -16,6 +16,8 @@ from api.http.resources.sub_users.schemas import SessionRow
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Request
 from domain.access_decision import Missing
+from domain.assurance_level import AssuranceLevel
+from domain.second_factor import SecondFactorKind
 
 MAX_TOKEN_LENGTH = 1000
 MAX_CHECKS = 100
@@ -23,6 +25,11 @@ MAX_CHECK_ID_LENGTH = 100
 MAX_DEVICE_ID_LENGTH = 200
 CHECK_FIELDS, RESOURCE_FIELDS = {"id", "permission", "resource"}, {"type", "id"}
 ORDINARY_TEXT = re.compile(r"[\x21-\x7e]+")
+
+
+def _assurance_level(**options: Any) -> fields.Enum[AssuranceLevel]:
+    description = "How the sub-user authenticated for the session."
+    return fields.Enum(AssuranceLevel, by_value=True, metadata={"description": description}, **options)
 
 
 class Login(Request):
@@ -51,6 +58,16 @@ class OpenedSessionAnswer(ResponseBody):
     sub_user_id = fields.UUID(required=True, attribute="person_id")
     must_change_password = fields.Boolean(required=True)
     permissions = fields.List(fields.String(), required=True)
+    assurance_level = _assurance_level(required=True)
+    step_up_required = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether the session can only verify a second factor, or add the first one."},
+    )
+    second_factors = fields.List(
+        fields.Enum(SecondFactorKind, by_value=True),
+        required=True,
+        metadata={"description": "The kinds of second factor that the sub-user has, of which they choose one."},
+    )
 
 
 class AccessCheck(Request):
@@ -162,6 +179,8 @@ class IntrospectionAnswer(ResponseBody):
     sub_user_id = fields.UUID()
     permissions = fields.List(fields.String())
     must_change_password = fields.Boolean()
+    assurance_level = _assurance_level()
+    step_up_required = fields.Boolean()
     expires_at = Time()
     allowed = fields.Boolean()
     checks = fields.List(fields.Nested(AccessCheckAnswer))
@@ -196,6 +215,8 @@ class OAuthIntrospectionAnswer(ResponseBody):
     token_type = fields.String(metadata={"description": "Always `session`."})
     account_id = fields.UUID()
     must_change_password = fields.Boolean()
+    assurance_level = _assurance_level()
+    step_up_required = fields.Boolean()
 
 
 class OwnSessionRow(SessionRow):

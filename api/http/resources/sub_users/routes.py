@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from api.http.authentication import command_context, service
 from api.http.resources.roles.schemas import new_grant
 from api.http.resources.sub_users.schemas import (
+    CredentialsMail,
     NewSubUser,
     SessionListAnswer,
     SubUserAnswer,
@@ -25,6 +26,7 @@ from api.http.responses import (
 from api.http.routing import ETAG, IDEMPOTENCY_KEY, IF_MATCH, LOCATION, RECORDED_POSITION, REQUIRED_POSITION, Routes
 from application.commands.api_keys import Scope
 from application.commands.sub_users import SubUserChanges
+from domain.sub_user import CredentialsKind
 from projections.sub_users.queries import SubUserFilter, parse_sort
 
 if TYPE_CHECKING:
@@ -127,10 +129,12 @@ def change_sub_user(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -
     `access_expires_at` passes. Activation, and a new password or e-mail address of an active sub-user, mail new
     credentials: up to 5 times an hour for a sub-user and 50 times an hour for an account. Beyond that the whole request
     is refused with 429 `too-many-mails`. The former address is told of the change if credentials were mailed there.
+    With `"credentials": "link"`, the mail has no password but a link that is good once, for seven days.
     """
-    status = body.pop("status", None)
+    status, credentials = body.pop("status", None), body.pop("credentials", None)
     changes = SubUserChanges(
         **body,
+        credentials_kind=CredentialsKind(credentials) if credentials is not None else None,
         active=None if status is None else status == "active",
         changes_expiry="access_expires_at" in body,
         if_revisions=if_match_revisions(),
@@ -164,16 +168,19 @@ def delete_sub_user(account_id: UUID, sub_user_id: UUID) -> Response:
     "POST",
     f"{ITEM_PATH}/credentials-mail",
     Scope.PORTAL,
-    problems=(*CHANGE_PROBLEMS, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
+    problems=(*CHANGE_PROBLEMS, HTTPStatus.TOO_MANY_REQUESTS),
     headers=(IDEMPOTENCY_KEY,),
+    body=CredentialsMail,
+    is_body_required=False,
     response=(202, SubUserAnswer),
     response_headers=(ETAG, RECORDED_POSITION),
 )
-def send_credentials_mail(account_id: UUID, sub_user_id: UUID) -> Response:
+def send_credentials_mail(body: dict[str, Any], account_id: UUID, sub_user_id: UUID) -> Response:
     """Mail new credentials to an active sub-user.
 
-    Their current password stops working, and their sessions end. The mail limits of changes apply.
+    Their current password or invitation stops working, and their sessions end. The mail limits of changes apply.
     """
+    credentials_kind = CredentialsKind(body["credentials"]) if body["credentials"] is not None else None
     idempotent_request: IdempotentRequest[Any] = IdempotentRequest(
         SUB_USER, HTTPStatus.ACCEPTED, lambda sub_user: {"ETag": etag(sub_user.revision)}
     )
@@ -181,7 +188,7 @@ def send_credentials_mail(account_id: UUID, sub_user_id: UUID) -> Response:
     context = command_context(account_id)
     return idempotent_request.run(
         lambda: service().commands.sub_users.send_credentials_again(
-            account_id, sub_user_id, context, also_write=also_write
+            account_id, sub_user_id, context, credentials_kind, also_write=also_write
         )
     )
 

@@ -14,7 +14,7 @@ from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 from domain.assurance_level import AssuranceLevel
 from domain.roles import MAX_GRANTS
-from domain.sub_user import CredentialsMailState
+from domain.sub_user import CredentialsKind, CredentialsMailState
 from projections.sub_users.queries import Sort
 
 SUB_USER_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
@@ -58,6 +58,26 @@ class SubUserPatch(Request):
     active = ActiveStatus()
     visible = StrictBoolean()
     access_expires_at = Expiry(allow_none=True)
+    credentials = fields.String(
+        validate=validate.OneOf(list(CredentialsKind)),
+        metadata={
+            "description": "What the credentials mail contains that the changes cause: a temporary password, or a link "
+            "to choose a password. Default: a temporary password; for a new e-mail address, the same as in the last "
+            "mail. Not allowed without such a change, and `link` not together with `password`."
+        },
+    )
+
+
+class CredentialsMail(Request):
+    """Kind of the credentials to mail."""
+
+    credentials = fields.String(
+        validate=validate.OneOf(list(CredentialsKind)),
+        load_default=None,
+        metadata={
+            "description": "A temporary password, or a link to choose one. Default: the same as in the last mail."
+        },
+    )
 
 
 class SubUserAnswer(ResponseBody):
@@ -77,10 +97,17 @@ class SubUserAnswer(ResponseBody):
     temporary_password_expires_at = Time(
         required=True,
         allow_none=True,
-        metadata={"description": "When the current temporary password expires or expired, else null."},
+        metadata={"description": "When the current temporary password or invitation expires or expired, else null."},
+    )
+    credentials = fields.String(
+        required=True,
+        attribute="credentials_kind",
+        validate=validate.OneOf(list(CredentialsKind)),
+        metadata={"description": "What the last credentials mail contained: a temporary password, or a link."},
     )
     credentials_mail = fields.String(required=True, validate=validate.OneOf(list(CredentialsMailState)))
     locked = fields.Boolean(required=True)
+    has_second_factor = fields.Boolean(required=True)
 
 
 SUB_USER_EXAMPLE = {
@@ -96,8 +123,10 @@ SUB_USER_EXAMPLE = {
     "access_expires_at": None,
     "must_change_password": True,
     "temporary_password_expires_at": "2026-05-08T08:00:00Z",
+    "credentials": "password",
     "credentials_mail": "pending",
     "locked": False,
+    "has_second_factor": False,
 }
 """Example of a sub-user. It is here so that a new field has one place for its schema and its example."""
 
