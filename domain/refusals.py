@@ -34,6 +34,12 @@ class AccountEmailTaken(Refusal):
     code = "account-email-taken"
 
 
+class TooManyEmailChanges(Refusal):
+    """The account's e-mail was changed 5 times within 7 days: wait before the next change."""
+
+    code = "too-many-email-changes"
+
+
 class AccountExternalIdTaken(Refusal):
     """Another open account has this external id."""
 

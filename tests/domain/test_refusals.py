@@ -12,6 +12,7 @@ CODES = {
     "AccountIsClosed": "account-closed",
     "AccountEmailTaken": "account-email-taken",
     "SessionNotFound": "session-not-found",
+    "TooManyEmailChanges": "too-many-email-changes",
     "SubUserNotFound": "sub-user-not-found",
     "AccountExternalIdTaken": "account-external-id-taken",
     "SubUserLimitReached": "sub-user-limit-reached",

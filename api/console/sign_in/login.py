@@ -65,14 +65,19 @@ def log_in() -> Response:
 @blueprint.page("/logout", audiences=LOGGED_IN, methods=("POST",))
 def log_out() -> Response:
     """End the session and show the login tab that the visitor used."""
-    same_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().sub_user_or_none else {}
+    former_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().sub_user_or_none else {}
     end_session()
-    return redirect_to("login_form", message="login.logged_out", **same_tab)
+    return redirect_to("login_form", message="login.logged_out", **former_tab)
 
 
 def as_sub_user() -> bool:
-    """Return whether the tab for sub-users is open."""
+    """Return whether the page is the tab for sub-users."""
     return request.args.get("as") == AS_SUB_USER
+
+
+def same_tab() -> dict[str, Any]:
+    """Return the query parameters of the tab that the page is."""
+    return {"as": AS_SUB_USER} if as_sub_user() else {}
 
 
 def _open_session(
@@ -121,6 +126,7 @@ def login_page(
         status,
         form=form,
         as_sub_user=as_sub_user(),
+        same_tab=same_tab(),
         refused=refused,
         refused_passkey=refused_passkey,
         wait=wait,

@@ -64,6 +64,7 @@ PROBLEM_CODES = (
     "too-busy",
     "too-many-attempts",
     "too-many-downloads",
+    "too-many-email-changes",
     "too-many-mails",
     "too-many-streams",
     "unknown-api-key",
