@@ -20,6 +20,9 @@ PAGES = [route for route in routes() if route.audiences is not None]
 PUBLIC_PAGES = {
     "GET /",
     "GET /assets/{version}/{name}",
+    "GET /forgotten-password",
+    "GET /forgotten-password/requested",
+    "POST /forgotten-password",
     "GET /login",
     "POST /login",
     "GET /mailbox",
@@ -30,8 +33,8 @@ PUBLIC_PAGES = {
 }
 """Pages that need no login. The mailbox checks the client's address instead."""
 
-CONSOLE_LINK_PREFIX = "/console/link/"
-"""Prefix of the login links created by the portal."""
+LINKS = ("/console/link/{secret}", "/invitation/{secret}", "/password-reset/{secret}")
+"""Links that the portal creates or that are mailed. Their secret is checked instead of a login."""
 
 
 def browser_of(console: AccountConsole, audience: Audience) -> Browser:
@@ -48,7 +51,7 @@ def browser_of(console: AccountConsole, audience: Audience) -> Browser:
 def test_public_pages_are_listed() -> None:
     """All other pages require a login."""
     public_pages = {str(route) for route in PAGES if Audience.ANONYMOUS in (route.audiences or ())}
-    assert {name for name in public_pages if CONSOLE_LINK_PREFIX not in name} == PUBLIC_PAGES
+    assert {name for name in public_pages if not name.endswith(LINKS)} == PUBLIC_PAGES
 
 
 @pytest.mark.parametrize("audience", Audience)
