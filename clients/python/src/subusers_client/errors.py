@@ -54,6 +54,10 @@ class NotFound(SubusersError):
     """The account, sub-user, session, role, grant or webhook does not exist."""
 
 
+class LinkInvalid(SubusersError):
+    """The link that was mailed to a person is unknown, expired, used or replaced. Offer them to ask for another."""
+
+
 class Conflict(SubusersError):
     """The request conflicts with the current state. `type` has the reason."""
 
@@ -123,6 +127,7 @@ ERROR_BY_TYPE: dict[str, type[SubusersError]] = {
     "api-key-expired": InvalidApiKey,
     "login-refused": LoginRefused,
     "session-ended": SessionEnded,
+    "link-invalid": LinkInvalid,
     "wrong-scope": ApiKeyNotAllowed,
     "address-not-allowed": ApiKeyNotAllowed,
     "account-not-allowed": ApiKeyNotAllowed,

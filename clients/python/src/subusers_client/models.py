@@ -66,6 +66,7 @@ class SubUser:
     credentials_mail: str
     locked: bool
     temporary_password_expires_at: datetime | None = None
+    credentials: str | None = None
     revision: str | None = None
 
     @property
