@@ -27,6 +27,7 @@ from api.http.resources.activities.routes import routes as activities
 from api.http.resources.api_keys.routes import routes as api_keys
 from api.http.resources.audit_log.routes import routes as audit_log
 from api.http.resources.authzen.routes import routes as authzen
+from api.http.resources.email_changes.routes import routes as email_changes
 from api.http.resources.events.routes import routes as events
 from api.http.resources.exports.routes import routes as exports
 from api.http.resources.history.routes import routes as history
@@ -71,6 +72,7 @@ RESOURCES = (
     password_resets,
     invitations,
     second_factors,
+    email_changes,
     roles,
     access,
     permissions,

@@ -9,8 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from application.transactional_writes import (
+    AddAccountToDirectory,
+    AddFormerEmail,
+    RemoveAccountFromDirectory,
+    TransactionalWrite,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from uuid import UUID
 
     from application.ports.keyed_hasher import KeyedHasher
@@ -30,3 +38,31 @@ def email_hashes(
 def owner_email_hash(keyed_hasher: KeyedHasher, owner_key: PersonKey, account: MainAccount) -> str:
     """Return the hash of the owner's e-mail under the service's key, as used by the directory and the throttle."""
     return keyed_hasher.email(owner_key.decrypt("email", account.email))
+
+
+def sign_in_email_hashes(
+    keyed_hasher: KeyedHasher, owner_key: PersonKey, account: MainAccount, at: datetime
+) -> frozenset[str]:
+    """Return the hashes, under the service's key, of the e-mails with which people name an account at a time.
+
+    These are its e-mail and the former ones that still work.
+    """
+    formers = (owner_key.decrypt("email", former.email) for former in account.valid_former_emails(at))
+    return frozenset({owner_email_hash(keyed_hasher, owner_key, account), *map(keyed_hasher.email, formers)})
+
+
+def directory_writes(
+    keyed_hasher: KeyedHasher, owner_key: PersonKey, account: MainAccount, at: datetime
+) -> list[TransactionalWrite]:
+    """Return the writes that replace all rows of an account in the directory by those of its current e-mails."""
+    external_id = account.external_id and owner_key.decrypt("external_id", account.external_id)
+    external_id_hash = keyed_hasher.external_id(external_id) if external_id is not None else None
+    email_hash = owner_email_hash(keyed_hasher, owner_key, account)
+    return [
+        RemoveAccountFromDirectory(account.id),
+        AddAccountToDirectory(email_hash, account.id, external_id_hash),
+        *(
+            AddFormerEmail(keyed_hasher.email(owner_key.decrypt("email", former.email)), account.id, former.kept_until)
+            for former in account.valid_former_emails(at)
+        ),
+    ]

@@ -17,7 +17,14 @@ NOTICES_WITHOUT_PASSWORD = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_CHAN
 MAIL_KINDS: tuple[MailKind, ...] = (*(notice for notice in Notice if notice != Notice.NONE), *SecurityNotice)
 """Every kind of mail."""
 
-KINDS_WITH_LINK: frozenset[MailKind] = frozenset({SecurityNotice.PASSWORD_RESET, Notice.INVITATION})
+KINDS_WITH_LINK: frozenset[MailKind] = frozenset(
+    {
+        SecurityNotice.PASSWORD_RESET,
+        SecurityNotice.EMAIL_CONFIRMATION,
+        SecurityNotice.OWNER_EMAIL_CHANGED,
+        Notice.INVITATION,
+    }
+)
 
 
 def mail_kind(name: str) -> MailKind:

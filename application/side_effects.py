@@ -71,6 +71,8 @@ def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  
                 RemoveAccountWebhooks(event.account_id),
                 RemoveRolesOfAccount(event.account_id),
             ]
+        case events.MainAccountEmailChangeUndone():
+            return [ClosePersonSessions(event.account_id)]
         case events.MainAccountLoggedOut():
             return [_close_sessions(event.session_id, event.account_id)]
         case events.SubUserAccessExpirySet():
@@ -87,10 +89,12 @@ def _side_effects(event: object) -> list[TransactionalWrite]:  # noqa: PLR0911  
 
 def _link_side_effects(event: object) -> list[TransactionalWrite]:
     match event:
-        case events.MainAccountDetailsChanged() if event.password_changed or event.email is not None:
+        case events.MainAccountDetailsChanged() if event.email is not None:
+            return [DeleteLinks(event.account_id, [*PASSWORD_LINKS, LinkPurpose.EMAIL_CONFIRMATION])]
+        case events.MainAccountDetailsChanged() if event.password_changed:
             return [DeleteLinks(event.account_id, PASSWORD_LINKS)]
         case events.MainAccountClosed():
-            return [DeleteLinks(event.account_id, PASSWORD_LINKS)]
+            return [DeleteLinks(event.account_id, list(LinkPurpose))]
         case events.SubUserEmailChanged():
             return [DeleteLinks(event.sub_user_id, PASSWORD_LINKS)]
         case _ if isinstance(event, SESSION_ENDING_EVENTS):

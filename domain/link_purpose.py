@@ -12,3 +12,7 @@ class LinkPurpose(StrEnum):
     """Choose a new password instead of a forgotten one."""
     INVITATION = "invitation"
     """Choose the first password."""
+    EMAIL_CONFIRMATION = "email_confirmation"
+    """Confirm a new e-mail of the account."""
+    EMAIL_UNDO = "email_undo"
+    """Restore a former e-mail of the account."""

@@ -56,6 +56,14 @@ from typing import TYPE_CHECKING, Any, Self
 from eventsourcing.domain import Aggregate, event
 
 from domain import events, refusals
+from domain.account_email import (
+    CONFIRMATION_LIFETIME,
+    FORMER_EMAIL_LIFETIME,
+    MAX_FORMER_EMAILS,
+    FormerEmail,
+    PendingEmail,
+)
+from domain.link_purpose import LinkPurpose
 from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
 from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
@@ -69,7 +77,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from domain.event_metadata import Ciphertext, EventMetadata, Via
-    from domain.link_purpose import LinkPurpose
     from domain.plan import Period, Resource, Usage
     from domain.second_factor import VerificationMethod
     from domain.security_notice import SecurityNotice
@@ -144,6 +151,10 @@ class MainAccount(Aggregate):
     SecondFactorRefused = events.SecondFactorRefused
     SecondFactorPolicySet = events.SecondFactorPolicySet
     NewDeviceSignedIn = events.NewDeviceSignedIn
+    MainAccountEmailChangeRequested = events.MainAccountEmailChangeRequested
+    MainAccountFormerEmailKept = events.MainAccountFormerEmailKept
+    MainAccountEmailChangeUndone = events.MainAccountEmailChangeUndone
+    SignInEmailAnnounced = events.SignInEmailAnnounced
 
     def __init__(
         self,
@@ -171,6 +182,8 @@ class MainAccount(Aggregate):
         self.sub_user_password_reset = True
         self.second_factor_policy = SecondFactorPolicy.OPTIONAL
         self.second_factors: dict[UUID, Mapping[UUID, SecondFactorKind]] = {}
+        self.pending_email: PendingEmail | None = None
+        self.former_emails: tuple[FormerEmail, ...] = ()
 
     # Commands: check the rules, then raise a refusal or record events
 
@@ -227,6 +240,69 @@ class MainAccount(Aggregate):
             language=new_language,
             password_changed=password_changed,
         )
+
+    def request_email(self, email: Ciphertext, email_hash: str, *, at: datetime, metadata: EventMetadata) -> None:
+        """Request another e-mail for the account. It replaces the one that was requested before.
+
+        Raises `TooManyEmailChanges`, or `TooManyMails` if the link that confirms it cannot be mailed.
+        """
+        self._ensure_open()
+        self._ensure_can_change_email(at)
+        self._ensure_may_mail(self.id, at)
+        expires_at = at + CONFIRMATION_LIFETIME
+        self._record(
+            self.MainAccountEmailChangeRequested,
+            at,
+            metadata,
+            email=email,
+            email_hash=email_hash,
+            expires_at=expires_at,
+        )
+
+    def confirm_email(self, requested_by: int, *, at: datetime, metadata: EventMetadata) -> None:
+        """Change the e-mail to the one that the event of this version requested.
+
+        Raises `LinkInvalid` unless it still waits for confirmation, or `TooManyEmailChanges`.
+        """
+        pending = self.pending_email
+        if self.closed_at is not None or pending is None or pending.version != requested_by or pending.expires_at <= at:
+            raise refusals.LinkInvalid
+        self._ensure_can_change_email(at)
+        purpose = LinkPurpose.EMAIL_CONFIRMATION
+        self._record(self.LinkUsed, at, metadata, sub_user_id=None, purpose=purpose)
+        self.change_email(pending.email, pending.email_hash, at=at, metadata=metadata)
+
+    def change_email(self, email: Ciphertext, email_hash: str, *, at: datetime, metadata: EventMetadata) -> None:
+        """Change the e-mail, keep the former one for `FORMER_EMAIL_LIFETIME`, and announce it to active sub-users.
+
+        Raises `TooManyEmailChanges`.
+        """
+        self._ensure_open()
+        self._ensure_can_change_email(at)
+        former_email, former_hash = self.email, self.email_hash
+        self.change_details(email=email, email_hash=email_hash, at=at, metadata=metadata)
+        self._record(
+            self.MainAccountFormerEmailKept,
+            at,
+            metadata,
+            email=former_email,
+            email_hash=former_hash,
+            kept_until=at + FORMER_EMAIL_LIFETIME,
+        )
+        self._announce_email(at, metadata)
+
+    def undo_email_change(self, kept_by: int, *, at: datetime, metadata: EventMetadata) -> None:
+        """Restore the former e-mail that the event of this version kept. Later e-mails do not work any more.
+
+        Raises `LinkInvalid` unless the e-mail still works.
+        """
+        former = next((former for former in self.valid_former_emails(at) if former.version == kept_by), None)
+        if self.closed_at is not None or former is None:
+            raise refusals.LinkInvalid
+        self._record(self.LinkUsed, at, metadata, sub_user_id=None, purpose=LinkPurpose.EMAIL_UNDO)
+        self.change_details(email=former.email, email_hash=former.email_hash, at=at, metadata=metadata)
+        self._record(self.MainAccountEmailChangeUndone, at, metadata, kept_by=kept_by)
+        self._announce_email(at, metadata)
 
     def set_external_id(self, external_id: Ciphertext | None, *, at: datetime, metadata: EventMetadata) -> None:
         """Set or remove the portal's own id of the account. Removing it from an account without one records nothing."""
@@ -528,7 +604,7 @@ class MainAccount(Aggregate):
 
         Record nothing for a person without access.
         """
-        if self.access_refusal_of(sub_user_id, at) is not None:
+        if self.refusal_of_person(sub_user_id, at) is not None:
             return False
         if sub_user_id is not None and not self.sub_user_password_reset:
             self._record(self.PasswordResetForwarded, at, metadata, sub_user_id=sub_user_id)
@@ -543,7 +619,7 @@ class MainAccount(Aggregate):
 
         Raises `LoginRefused` if they have no access.
         """
-        why = self.access_refusal_of(sub_user_id, at)
+        why = self.refusal_of_person(sub_user_id, at)
         if why is not None:
             raise refusals.LoginRefused(why)
         self._record(self.LinkUsed, at, metadata, sub_user_id=sub_user_id, purpose=purpose)
@@ -756,7 +832,7 @@ class MainAccount(Aggregate):
         metadata: EventMetadata,
     ) -> None:
         """Open a session for a person who proved a second factor. Raises `LoginRefused` unless they have access."""
-        why = self.access_refusal_of(sub_user_id, at)
+        why = self.refusal_of_person(sub_user_id, at)
         if why is not None:
             raise refusals.LoginRefused(why)
         self._record(
@@ -802,7 +878,7 @@ class MainAccount(Aggregate):
             self._ensure_exists(sub_user_id)
         return self.second_factors.get(sub_user_id or self.id, {})
 
-    def access_refusal_of(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
+    def refusal_of_person(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
         """Return the reason why a person has no access at a time, or None. Raises `SubUserNotFound`."""
         if sub_user_id is not None:
             return self.access_refusal(self.sub_user(sub_user_id), as_of)
@@ -820,6 +896,10 @@ class MainAccount(Aggregate):
     def holders_of(self, role_id: UUID) -> int:
         """Return the number of sub-users who have a role, also on one resource or until a time that has passed."""
         return sum(counts[role_id] > 0 for counts in self.grant_counts.values())
+
+    def valid_former_emails(self, at: datetime) -> list[FormerEmail]:
+        """Return the former e-mails that still work at a time, oldest first."""
+        return [former for former in self.former_emails if former.is_valid(at)]
 
     def sub_user(self, sub_user_id: UUID) -> SubUser:
         """Return an existing sub-user. Raises `SubUserNotFound`, also for a deleted one."""
@@ -904,6 +984,10 @@ class MainAccount(Aggregate):
     def _ensure_exists(self, sub_user_id: UUID) -> None:
         self.sub_user(sub_user_id)
 
+    def _ensure_can_change_email(self, at: datetime) -> None:
+        if len(self.valid_former_emails(at)) >= MAX_FORMER_EMAILS:
+            raise refusals.TooManyEmailChanges
+
     def _ensure_may_mail(self, sub_user_id: UUID, at: datetime) -> None:
         """Raise `TooManyMails` if one more credentials mail would exceed a limit."""
         recent = [(mailed_at, recipient) for mailed_at, recipient in self.recent_mails if mailed_at > at - MAIL_WINDOW]
@@ -922,6 +1006,11 @@ class MainAccount(Aggregate):
     def _record(self, event_class: type[events.Event], at: datetime, metadata: EventMetadata, **fields: Any) -> None:
         # Hosts' clocks differ, but queries as of a time need timestamps that never decrease within a stream.
         self.trigger_event(event_class, timestamp=max(at, self.modified_on), **fields, **vars(metadata))
+
+    def _announce_email(self, at: datetime, metadata: EventMetadata) -> None:
+        for sub_user in list(self.sub_users.values()):
+            if self.access_refusal(sub_user, at) is None:
+                self._record(self.SignInEmailAnnounced, at, metadata, sub_user_id=sub_user.sub_user_id)
 
     def _issue_password(self, sub_user: SubUser, notice: Notice, at: datetime, metadata: EventMetadata) -> None:
         self._record(
@@ -974,10 +1063,30 @@ class MainAccount(Aggregate):
     def _details_changed(
         self, email: Ciphertext | None, email_hash: str | None, company_name: Ciphertext | None, language: str | None
     ) -> None:
-        self.email = email or self.email
-        self.email_hash = email_hash or self.email_hash
+        if email is not None and email_hash is not None:
+            self.email, self.email_hash = email, email_hash
+            self.pending_email = None
+            self.former_emails = tuple(former for former in self.former_emails if former.email_hash != email_hash)
         self.company_name = company_name or self.company_name
         self.language = language or self.language
+
+    @event(events.MainAccountEmailChangeRequested)
+    def _email_change_requested(
+        self, email: Ciphertext, email_hash: str, expires_at: datetime, originator_version: int, timestamp: datetime
+    ) -> None:
+        self._add_recent_mail(self.id, timestamp)
+        self.pending_email = PendingEmail(email, email_hash, originator_version, expires_at)
+
+    @event(events.MainAccountFormerEmailKept)
+    def _former_email_kept(
+        self, email: Ciphertext, email_hash: str, kept_until: datetime, originator_version: int, timestamp: datetime
+    ) -> None:
+        former = FormerEmail(email, email_hash, originator_version, kept_until)
+        self.former_emails = (*self.valid_former_emails(timestamp), former)
+
+    @event(events.MainAccountEmailChangeUndone)
+    def _email_change_undone(self, kept_by: int) -> None:
+        self.former_emails = tuple(former for former in self.former_emails if former.version < kept_by)
 
     @event(events.MainAccountExternalIdSet)
     def _external_id_set(self, external_id: Ciphertext | None) -> None:
@@ -986,6 +1095,8 @@ class MainAccount(Aggregate):
     @event(events.MainAccountClosed)
     def _closed(self, timestamp: datetime) -> None:
         self.closed_at = timestamp
+        self.pending_email = None
+        self.former_emails = ()
 
     @event(events.SubUserLimitRaised)
     def _limit_raised(self, sub_user_limit: int) -> None:

@@ -34,6 +34,12 @@ class AccountEmailTaken(Refusal):
     code = "account-email-taken"
 
 
+class TooManyEmailChanges(Refusal):
+    """The account's e-mail was changed 5 times within 7 days: wait before the next change."""
+
+    code = "too-many-email-changes"
+
+
 class AccountExternalIdTaken(Refusal):
     """Another open account has this external id."""
 
@@ -195,6 +201,12 @@ class OwnPasswordNeeded(Refusal):
     """The session was opened with a temporary password: set a password of your own first."""
 
     code = "own-password-needed"
+
+
+class ChallengeNotFound(Refusal):
+    """There is no such challenge, or it has been used or has expired: request another one."""
+
+    code = "challenge-not-found"
 
 
 class SecondFactorWrong(Refusal):

@@ -11,6 +11,7 @@ from uuid import UUID
 from eventsourcing.domain import CanSnapshotAggregate, DomainEvent
 from eventsourcing.utils import register_topic, resolve_topic
 
+from domain.account_email import FormerEmail, PendingEmail
 from domain.plan import Plan, Resource, Threshold
 from domain.roles import OPERATOR, Role
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 TIME_FIELDS = tuple(field.name for field in fields(SubUser) if "datetime" in str(field.type))
 """Fields of a sub-user that a snapshot stores as ISO 8601 text."""
+
+EMAIL_TIME_FIELDS = frozenset({"expires_at", "kept_until"})
+"""Fields of a pending or former e-mail that a snapshot stores as ISO 8601 text."""
 
 PASSWORDS_ISSUED = "passwords_issued"
 """Key of `SubUser.password_issued_at` by sub-user. It is outside `sub_users`, because earlier releases pass all that a
@@ -66,6 +70,8 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
                 "thresholds_told": sorted(map(_threshold_to_state, aggregate.notified_thresholds)),
                 "sub_user_password_reset": aggregate.sub_user_password_reset,
+                "pending_email": aggregate.pending_email and _email_to_state(aggregate.pending_email),
+                "former_emails": [_email_to_state(former) for former in aggregate.former_emails],
                 "recent_mails": [[at.isoformat(), str(recipient)] for at, recipient in aggregate.recent_mails],
                 "roles": [_role_to_state(role) for role in aggregate.roles.values()],
                 "grant_counts": {
@@ -112,6 +118,10 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
         account.plan = _plan(self.state.get("plan"))  # missing in older snapshots
         account.notified_thresholds = frozenset(map(_threshold_from_state, self.state.get("thresholds_told", ())))
         account.sub_user_password_reset = self.state.get("sub_user_password_reset", True)  # missing in older snapshots
+        pending = self.state.get("pending_email")  # missing in older snapshots, as `former_emails`
+        account.pending_email = PendingEmail(**_email_from_state(pending)) if pending is not None else None
+        formers = map(_email_from_state, self.state.get("former_emails", ()))
+        account.former_emails = tuple(FormerEmail(**former) for former in formers)
         mails = self.state.get("recent_mails", ())  # missing in older snapshots
         account.recent_mails = tuple((datetime.fromisoformat(at), UUID(recipient)) for at, recipient in mails)
         account.second_factor_policy = SecondFactorPolicy(
@@ -175,6 +185,16 @@ def _role_to_state(role: Role) -> dict[str, Any]:
 
 def _role_from_state(state: dict[str, Any]) -> Role:
     return Role(**{**state, "role_id": UUID(state["role_id"]), "permissions": frozenset(state["permissions"])})
+
+
+def _email_to_state(email: PendingEmail | FormerEmail) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in vars(email).items()}
+
+
+def _email_from_state(state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: datetime.fromisoformat(value) if name in EMAIL_TIME_FIELDS else value for name, value in state.items()
+    }
 
 
 def _plan(state: dict[str, Any] | None) -> Plan | None:

@@ -34,7 +34,7 @@ SUPPORT = CommandContext(ActorType.SUPPORT, "a support key", reason="asked by ph
 
 GENERATED_PASSWORD = re.compile(r"^\s*([a-z2-9]{5}(?:-[a-z2-9]{5}){4})\s*$", re.MULTILINE)
 
-MAILED_LINK = re.compile(r"/(?:password-reset|invitation)/([\w-]+)\s")
+MAILED_LINK = re.compile(r"/(?:password-reset|invitation|email-confirmation|email-undo)/([\w-]+)\s")
 
 email_numbers = count(1)
 

@@ -61,6 +61,7 @@ from application.commands.usage import UsageReports
 from application.commands.webhooks import WebhookDisabling, WebhookRecorder, Webhooks
 from application.pagination_cursors import Cursors
 from application.repository import MainAccounts
+from application.sign_in.account_email_changes import AccountEmailChanges
 from application.sign_in.known_devices import KnownDevices
 from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.owner_sign_in import OwnerSessions
@@ -257,7 +258,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     accounts, vault, keyed_hasher = store.main_accounts, store.vault, store.keyed_hasher
     passwords = Argon2Passwords(max(1, settings.cores // settings.server_processes))
     common = (accounts, vault, keyed_hasher, passwords, clock)
-    throttle = PostgresThrottle(database)
+    throttle, links = PostgresThrottle(database), PostgresMailedLinks(database)
     sign_in: dict[str, Any] = {
         "sessions": store.sessions,
         "directory": store.directory,
@@ -272,7 +273,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
     webhook_store = PostgresWebhooks(database, store.webhook_cipher, store.cursors)
     webhook_disabling = WebhookDisabling(webhook_recorder, webhook_store, clock)
     return Commands(
-        accounts=Accounts(*common),
+        accounts=Accounts(*common, directory=store.directory),
         sub_users=SubUsers(
             *common,
             open_sessions=OpenSessions(store.sessions, store.clients),
@@ -281,7 +282,8 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         ),
         sub_user_sessions=sub_user_sessions,
         owner_sessions=owner_sessions,
-        password_resets=PasswordResets(sub_user_sessions, owner_sessions, PostgresMailedLinks(database)),
+        password_resets=PasswordResets(sub_user_sessions, owner_sessions, links),
+        account_email_changes=AccountEmailChanges(accounts, vault, keyed_hasher, links, clock),
         sub_user_second_factors=own_factors(sub_user_sessions),
         owner_second_factors=own_factors(owner_sessions),
         sub_user_verification=verification(sub_user_sessions),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.vault import PersonKey
     from application.repository import MainAccounts
+    from application.sign_in.account_email_changes import AccountEmailChanges
     from application.sign_in.owner_sign_in import OwnerSessions
     from application.sign_in.password_resets import PasswordResets
     from application.sign_in.second_factors.own_second_factors import OwnSecondFactors
@@ -85,6 +86,7 @@ class Commands:
     sub_user_verification: SecondFactorVerification
     owner_verification: SecondFactorVerification
     second_factor_resets: SecondFactorResets
+    account_email_changes: AccountEmailChanges
     activities: Activities
     usage: UsageReports
     webhooks: Webhooks
@@ -220,8 +222,8 @@ class Service:
         return entry.key if entry is not None else None
 
     def find_account_id(self, email: str) -> UUID | None:
-        """Return the id of the open account with this e-mail, None if there is none."""
-        return self.account_directory.find_account_id(self.keyed_hasher.email(email))
+        """Return the id of the open account with this e-mail, which can be a former one; None if there is none."""
+        return self.account_directory.find_account_id(self.keyed_hasher.email(email), self.clock())
 
     def close(self) -> None:
         """Close every connection."""

@@ -17,7 +17,7 @@ from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
 from api.console.roles import editor
 from api.console.roles import overview as role_overview
-from api.console.sign_in import console_link, forgotten_password, login, mailed_link, own_password
+from api.console.sign_in import console_link, email_links, forgotten_password, login, mailed_link, own_password
 from api.console.sub_users import (
     add,
     delete,
@@ -39,6 +39,7 @@ PAGES = (
     coworkers,
     devices,
     console_link,
+    email_links,
     demo,
     error_pages,
     forgotten_password,

@@ -49,6 +49,7 @@ PREFIXES_WITHOUT_ACCOUNT = (
     "/v1/sessions",
     "/v1/password-resets",
     "/v1/invitations",
+    "/v1/email-changes",
     "/v1/webhooks",
     "/v1/api-keys",
     "/v1/permissions",

@@ -10,21 +10,27 @@ from application.commands.resources import AccountDetails, account_details
 from application.data_keys import load_owner_entry, load_owner_key
 from application.email_hashes import owner_email_hash
 from application.repository import Outcome
+from application.sign_in.account_email_changes import email_change_writes
+from application.sign_in.mailed_links import NewLink
 from application.throttle_keys import owner_identity_key
 from application.transactional_writes import (
     AddAccountToDirectory,
-    RemoveAccountFromDirectory,
+    ReleaseFormerEmail,
     ResetFailedAttempts,
     SetAccountExternalId,
     StorePassword,
     TransactionalWrite,
 )
+from domain.account_email import CONFIRMATION_LIFETIME
+from domain.link_purpose import LinkPurpose
 from domain.main_account import MainAccount
+from domain.refusals import AccountEmailTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from application.command_context import CommandContext
+    from application.ports.account_directory import AccountDirectory
     from application.ports.clock import Clock
     from application.ports.keyed_hasher import KeyedHasher
     from application.ports.passwords import Passwords
@@ -37,7 +43,8 @@ if TYPE_CHECKING:
 class AccountChanges:
     """Changes of an account's own details. None leaves a value unchanged.
 
-    `external_id` is applied only if `changes_external_id`, because None removes it.
+    `external_id` is applied only if `changes_external_id`, because None removes it. An e-mail has to be confirmed,
+    unless it is `email_verified`: the portal has verified that the owner receives mail there.
     """
 
     email: str | None = field(default=None, repr=False)
@@ -48,19 +55,27 @@ class AccountChanges:
     external_id: str | None = field(default=None, repr=False)
     sub_user_password_reset: bool | None = None
     second_factor_policy: SecondFactorPolicy | None = None
+    email_verified: bool = False
 
 
 class Accounts:
     """Commands on main accounts."""
 
     def __init__(
-        self, accounts: MainAccounts, vault: Vault, keyed_hasher: KeyedHasher, passwords: Passwords, clock: Clock
+        self,
+        accounts: MainAccounts,
+        vault: Vault,
+        keyed_hasher: KeyedHasher,
+        passwords: Passwords,
+        clock: Clock,
+        directory: AccountDirectory,
     ) -> None:
         self._accounts = accounts
         self._vault = vault
         self._keyed_hasher = keyed_hasher
         self._passwords = passwords
         self._clock = clock
+        self._directory = directory
 
     def register(
         self,
@@ -90,13 +105,15 @@ class Accounts:
             metadata=context.for_account(account_id).encrypted_with(owner_key),
         )
         details = account_details(account, owner_key)
+        email_hash = self._keyed_hasher.email(email)
         writes: list[TransactionalWrite] = [
             store_key,
-            AddAccountToDirectory(self._keyed_hasher.email(email), account_id, self._external_id_hash(external_id)),
+            ReleaseFormerEmail(email_hash, self._clock()),
+            AddAccountToDirectory(email_hash, account_id, self._external_id_hash(external_id)),
         ]
         if password is not None:
             password_hash = self._check_and_hash(password, [email, company_name])
-            identity = owner_identity_key(self._keyed_hasher, self._keyed_hasher.email(email))
+            identity = owner_identity_key(self._keyed_hasher, email_hash)
             writes += [
                 StorePassword.chosen(account_id, password_hash, credentials_version=1),
                 ResetFailedAttempts(identity, self._clock()),
@@ -105,9 +122,9 @@ class Accounts:
         return Outcome(details, position)
 
     def change(self, account_id: UUID, changes: AccountChanges, context: CommandContext) -> Outcome[AccountDetails]:
-        """Change an account's details. A new password ends the owner's sessions.
+        """Change an account's details. A new password ends the owner's sessions. A new e-mail has to be confirmed.
 
-        Raises `AccountEmailTaken` or `AccountExternalIdTaken`.
+        Raises `AccountEmailTaken`, `TooManyEmailChanges`, `TooManyMails` or `AccountExternalIdTaken`.
         """
         owner_key = load_owner_key(self._vault, account_id)
         forbidden_texts = _forbidden_texts(self._accounts.load(account_id), changes, owner_key)
@@ -118,11 +135,9 @@ class Accounts:
             if changes.password is not None and current_forbidden_texts != forbidden_texts:
                 self._passwords.ensure_strong("password", changes.password, current_forbidden_texts)
             current = account_details(account, owner_key)
-            new_email = changes.email if changes.email != current.email else None
             new_company_name = changes.company_name if changes.company_name != current.company_name else None
+            writes = self._email_writes(account, changes, current.email, context)
             account.change_details(
-                email=owner_key.encrypt("email", new_email) if new_email else None,
-                email_hash=owner_key.email_hash(new_email) if new_email else None,
                 company_name=owner_key.encrypt("company_name", new_company_name) if new_company_name else None,
                 language=changes.language,
                 password_changed=password_hash is not None,
@@ -135,13 +150,6 @@ class Accounts:
                     at=self._clock(),
                     metadata=context.encrypted_with(owner_key),
                 )
-            writes: list[TransactionalWrite] = []
-            if new_email is not None:
-                external_id_hash = self._external_id_hash(current.external_id)
-                writes += [
-                    RemoveAccountFromDirectory(account_id),
-                    AddAccountToDirectory(self._keyed_hasher.email(new_email), account_id, external_id_hash),
-                ]
             if changes.changes_external_id and changes.external_id != current.external_id:
                 external_id = changes.external_id
                 account.set_external_id(
@@ -166,6 +174,28 @@ class Accounts:
             return account_details(account, owner_key), writes
 
         return self._accounts.change(account_id, decide)
+
+    def _email_writes(
+        self, account: MainAccount, changes: AccountChanges, current_email: str, context: CommandContext
+    ) -> list[TransactionalWrite]:
+        """Change or request another e-mail, if it differs, and return the writes of that."""
+        new_email = changes.email
+        if new_email is None or new_email == current_email:
+            return []
+        entry, at = load_owner_entry(self._vault, account.id), self._clock()
+        metadata = context.encrypted_with(entry.key)
+        email, email_hash = entry.key.encrypt("email", new_email), entry.key.email_hash(new_email)
+        if email_hash == account.email_hash:  # only its capitalization differs
+            account.change_details(email=email, email_hash=email_hash, at=at, metadata=metadata)
+            return []
+        if changes.email_verified:
+            account.change_email(email, email_hash, at=at, metadata=metadata)
+            return email_change_writes(self._keyed_hasher, account, entry, at)
+        if self._directory.find_account_id(self._keyed_hasher.email(new_email), at) not in {None, account.id}:
+            raise AccountEmailTaken
+        account.request_email(email, email_hash, at=at, metadata=metadata)
+        link = NewLink.lasting(CONFIRMATION_LIFETIME, LinkPurpose.EMAIL_CONFIRMATION, entry, at)
+        return [link.as_write(account.version)]
 
     def close(self, account_id: UUID, context: CommandContext) -> Outcome[None]:
         """Close an account. All sessions in it end, and logins are refused from then on."""

@@ -37,6 +37,8 @@ class AccountDetails:
     external_id: str | None
     sub_user_password_reset: bool
     second_factor_policy: str
+    pending_email: str | None
+    pending_email_expires_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class RecordedReports:
 
 def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
     """Return the current details of an account, decrypted with its owner's key."""
+    pending = account.pending_email
     return AccountDetails(
         account_id=account.id,
         email=key.decrypt("email", account.email),
@@ -114,6 +117,8 @@ def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
         external_id=key.decrypt("external_id", account.external_id) if account.external_id is not None else None,
         sub_user_password_reset=account.sub_user_password_reset,
         second_factor_policy=account.second_factor_policy,
+        pending_email=key.decrypt("email", pending.email) if pending is not None else None,
+        pending_email_expires_at=pending.expires_at if pending is not None else None,
     )
 
 

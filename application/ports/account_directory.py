@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
 
 class AccountDirectory(Protocol):
     """Directory of open accounts by e-mail."""
 
-    def find_account_id(self, email_hash: str) -> UUID | None:
-        """Return the id of the account with this e-mail, if any."""
+    def find_account_id(self, email_hash: str, now: datetime) -> UUID | None:
+        """Return the id of the account with this e-mail, or with a former one that still works, if any."""

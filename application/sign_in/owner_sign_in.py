@@ -147,6 +147,6 @@ class OwnerSessions(PasswordSignIn):
 
     def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:  # noqa: ARG002  # the owner's e-mail is that of the account
         """Return the owner of the account with this e-mail."""
-        account_id = self.directory.find_account_id(account_email_hash) or UNKNOWN_ID
+        account_id = self.directory.find_account_id(account_email_hash, self.clock()) or UNKNOWN_ID
         entry = self.vault.entries([account_id]).get(account_id)
-        return ClaimedIdentity(account_id, OwnerIdentity(entry)) if entry is not None else ClaimedIdentity()
+        return ClaimedIdentity(account_id, OwnerIdentity(entry), entry.key) if entry is not None else ClaimedIdentity()

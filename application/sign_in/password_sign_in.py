@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
+from application.email_hashes import sign_in_email_hashes
 from application.errors import SessionEnded, TooBusy, TooManyAttempts
 from application.keyed_locks import KeyedLocks
 from application.sign_in.login_throttling import LoginThrottling
@@ -121,6 +122,7 @@ class ClaimedIdentity:
 
     account_id: UUID | None = None
     identity: Identity | None = None
+    owner_key: PersonKey | None = field(default=None, repr=False)
     account: MainAccount | None = None
 
 
@@ -298,7 +300,8 @@ class PasswordSignIn(ABC):
     ) -> Outcome[NewSession]:
         """Open a session if the password is right and not locked, and the person has access."""
         identity = claimed.identity
-        if identity is None:
+        owner_key = claimed.owner_key
+        if identity is None or owner_key is None:
             raise LoginRefused("unknown")
         if admission.is_locked:
             raise LoginRefused("locked")
@@ -311,6 +314,9 @@ class PasswordSignIn(ABC):
 
         def decide(account: MainAccount) -> tuple[NewSession, list[TransactionalWrite]]:
             at = self.clock()
+            # The e-mail may have stopped working, for example because its change was undone.
+            if attempt.account_email_hash not in sign_in_email_hashes(self.keyed_hasher, owner_key, account, at):
+                raise LoginRefused("unknown")
             if entry.must_change and entry.password_expires_at is not None and entry.password_expires_at <= at:
                 raise LoginRefused("temporary_password_expired")
             if account.version != verified_version:

@@ -129,16 +129,18 @@ class SubUserSessions(PasswordSignIn):
 
     def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:
         """Return the sub-user with this e-mail in the account with the other e-mail."""
-        account_id = self.directory.find_account_id(account_email_hash)
+        account_id = self.directory.find_account_id(account_email_hash, self.clock())
         account = None
         with suppress(AccountNotFound):
             account = self.accounts.load(account_id or UNKNOWN_ID)
-        entries = self.vault.entries(list(account.sub_users) if account is not None else [UNKNOWN_ID])
-        if account is None:
+        entries = dict(self.vault.entries([account.id, *account.sub_users] if account is not None else [UNKNOWN_ID]))
+        owner_entry = entries.pop(account.id, None) if account is not None else None
+        if account is None or owner_entry is None:
             return ClaimedIdentity()
         hashes = email_hashes(self.keyed_hasher, account.id, entries.values(), email)
         sub_user = account.sub_user_with_email(hashes)
         entry = entries.get(sub_user.sub_user_id) if sub_user is not None else None
         if sub_user is None or entry is None:
-            return ClaimedIdentity(account.id, None, account)
-        return ClaimedIdentity(account.id, SubUserIdentity(entry, sub_user.email_hash), account)
+            return ClaimedIdentity(account.id, None, owner_entry.key, account)
+        identity = SubUserIdentity(entry, sub_user.email_hash)
+        return ClaimedIdentity(account.id, identity, owner_entry.key, account)

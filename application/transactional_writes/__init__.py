@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from application.transactional_writes.accounts import (
     AddAccountToDirectory,
+    AddFormerEmail,
+    ReleaseFormerEmail,
     RemoveAccountFromDirectory,
     RequireOpenAccount,
     SetAccountExternalId,
@@ -81,6 +83,7 @@ from application.transactional_writes.webhooks import (
 __all__ = [
     "AddAccountToDirectory",
     "AddApiKey",
+    "AddFormerEmail",
     "AddGrant",
     "AddRole",
     "AddSecondFactor",
@@ -109,6 +112,7 @@ __all__ = [
     "PlaceLegalHold",
     "RecordApiKeyUse",
     "RecordSecondFactorUse",
+    "ReleaseFormerEmail",
     "RememberDevice",
     "RemoveAccountFromDirectory",
     "RemoveAccountWebhooks",

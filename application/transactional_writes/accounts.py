@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from application.transactional_writes.base import TransactionalWrite
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
 
@@ -21,6 +22,23 @@ class AddAccountToDirectory(TransactionalWrite):
 
 
 @dataclass(frozen=True)
+class AddFormerEmail(TransactionalWrite):
+    """Let a former e-mail find its account until `kept_until`. No other account can have it until then."""
+
+    email_hash: str
+    account_id: UUID
+    kept_until: datetime
+
+
+@dataclass(frozen=True)
+class ReleaseFormerEmail(TransactionalWrite):
+    """Remove a former e-mail that does not work any more from the directory, so that an account can have it."""
+
+    email_hash: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class SetAccountExternalId(TransactionalWrite):
     """Set or remove the external id of an account in the directory, where it must be unique."""
 
@@ -30,7 +48,7 @@ class SetAccountExternalId(TransactionalWrite):
 
 @dataclass(frozen=True)
 class RemoveAccountFromDirectory(TransactionalWrite):
-    """Remove an account from the directory."""
+    """Remove an account from the directory, with its former e-mails."""
 
     account_id: UUID
 

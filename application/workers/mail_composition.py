@@ -9,7 +9,7 @@ from application.contact_history import contact_at
 from application.mail import KINDS_WITH_LINK, Mail, MailedLinkUrl, mail_kind
 from application.sign_in.mailed_links import SECRET_FIELD
 from domain.event_metadata import ActorType
-from domain.events import PasswordResetForwarded
+from domain.events import MainAccountEmailChangeRequested, MainAccountFormerEmailKept, PasswordResetForwarded
 from domain.refusals import AccountNotFound
 from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from application.ports.sign_in.mailed_links import MailedLinks
     from application.ports.vault import PersonKey, Vault, VaultEntry
     from application.repository import MainAccounts
+    from domain.event_metadata import Ciphertext
     from domain.events import Event
     from domain.main_account import MainAccount
     from domain.sub_user import SubUser
+
+
+TO_OTHER_ADDRESSES = (MainAccountEmailChangeRequested, MainAccountFormerEmailKept)
+"""Events whose mail goes to the e-mail that they contain: a new or a former one of the owner."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,8 @@ class MailComposer:
             if link is None:
                 return None
         event = self.accounts.event(job.account_id, job.caused_by)
-        mail = self._to_owner(job, account, owner_key)
+        to = event.email if isinstance(event, TO_OTHER_ADDRESSES) else None
+        mail = self._to_owner(job, account, owner_key, to)
         if job.sub_user_id is not None:
             recipient = contact_at(self.accounts.contacts(job.account_id, job.sub_user_id), job.caused_by)
             if recipient is None or job.sub_user_id not in account.sub_users:
@@ -164,14 +170,15 @@ class MailComposer:
             subject_matter=self._subject_matter(event, account),
         )
 
-    def _to_owner(self, job: MailJob, account: MainAccount, owner_key: PersonKey) -> Mail:
+    def _to_owner(self, job: MailJob, account: MainAccount, owner_key: PersonKey, to: Ciphertext | None = None) -> Mail:
+        """Return a mail to the owner, by default to the account's e-mail."""
         email = owner_key.decrypt("email", account.email)
         company_name = owner_key.decrypt("company_name", account.company_name)
         return Mail(
             message_id=self._message_id(job),
             kind=mail_kind(job.notice),
             language=account.language,
-            to=email,
+            to=owner_key.decrypt("email", to) if to is not None else email,
             name=company_name,
             surname="",
             account_email=email,

@@ -11,6 +11,12 @@ from typing import TypeAlias
 
 from eventsourcing.utils import register_topic
 
+from domain.events.account_email import (
+    MainAccountEmailChangeRequested,
+    MainAccountEmailChangeUndone,
+    MainAccountFormerEmailKept,
+    SignInEmailAnnounced,
+)
 from domain.events.api_key import ApiKeyCreated, ApiKeyEvent, ApiKeyFirstUsed, ApiKeyLimitsChanged, ApiKeyRevoked
 from domain.events.audit import AuditEvent, AuditLogExported, AuditLogRead
 from domain.events.base import METADATA_FIELDS, Event

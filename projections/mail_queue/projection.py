@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.sql_files import statements
 from domain import events
+from domain.second_factor import VerificationMethod
 from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
@@ -22,7 +23,20 @@ if TYPE_CHECKING:
     from adapters.postgres.event_store.settled_reads import RecordedEvent
 
 SQL = statements("projections.mail_queue", "projection")
-MAILED_TOPICS = {
+SECURITY_NOTICES = {
+    events.PasswordResetRequested.TOPIC: SecurityNotice.PASSWORD_RESET,
+    events.NewDeviceSignedIn.TOPIC: SecurityNotice.NEW_DEVICE,
+    events.SecondFactorAdded.TOPIC: SecurityNotice.SECOND_FACTOR_ADDED,
+    events.SecondFactorRemoved.TOPIC: SecurityNotice.SECOND_FACTOR_REMOVED,
+    events.SecondFactorsReset.TOPIC: SecurityNotice.SECOND_FACTORS_RESET,
+    events.MainAccountEmailChangeRequested.TOPIC: SecurityNotice.EMAIL_CONFIRMATION,
+    events.MainAccountFormerEmailKept.TOPIC: SecurityNotice.OWNER_EMAIL_CHANGED,
+    events.MainAccountEmailChangeUndone.TOPIC: SecurityNotice.OWNER_EMAIL_RESTORED,
+    events.SignInEmailAnnounced.TOPIC: SecurityNotice.SIGN_IN_EMAIL,
+}
+"""Notices to the person that an event is about: its sub-user, or the account's owner."""
+
+MAILED_TOPICS = SECURITY_NOTICES.keys() | {
     event.TOPIC
     for event in (
         events.SubUserActivated,
@@ -30,9 +44,8 @@ MAILED_TOPICS = {
         events.SubUserPasswordChanged,
         events.SubUserEmailChanged,
         events.MainAccountDetailsChanged,
-        events.PasswordResetRequested,
         events.PasswordResetForwarded,
-        events.NewDeviceSignedIn,
+        events.SecondFactorVerified,
     )
 }
 
@@ -69,12 +82,12 @@ def _row(event: object) -> dict[str, Any] | None:  # noqa: PLR0911  # one return
             return _mail(event, event.sub_user_id, event.notice, event.credentials)
         case events.MainAccountDetailsChanged() if event.password_changed:
             return _mail(event, None, SecurityNotice.OWNER_PASSWORD_CHANGED)
-        case events.PasswordResetRequested():
-            return _mail(event, event.sub_user_id, SecurityNotice.PASSWORD_RESET)
         case events.PasswordResetForwarded():
             return _mail(event, None, SecurityNotice.PASSWORD_RESET_FORWARDED)
-        case events.NewDeviceSignedIn():
-            return _mail(event, event.sub_user_id, SecurityNotice.NEW_DEVICE)
+        case events.SecondFactorVerified() if event.method is VerificationMethod.RECOVERY_CODE:
+            return _mail(event, event.sub_user_id, SecurityNotice.RECOVERY_CODE_USED)
+        case events.Event() if event.TOPIC in SECURITY_NOTICES:
+            return _mail(event, event.subject_id, SECURITY_NOTICES[event.TOPIC])
         case _:
             return None
 

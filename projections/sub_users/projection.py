@@ -41,6 +41,7 @@ REGISTERED, CREATED, DELETED = (
 )
 NAMING_TOPICS = {
     *(REGISTERED, events.MainAccountDetailsChanged.TOPIC, events.MainAccountExternalIdSet.TOPIC),
+    events.MainAccountEmailChangeRequested.TOPIC,
     *(CREATED, events.SubUserDetailsChanged.TOPIC, events.SubUserEmailChanged.TOPIC),
 }
 """Events with personal data that the view holds in plain text."""
@@ -185,6 +186,8 @@ def _registered(event: AccountEvent) -> Row:
         "external_id": event.state.get("external_id"),
         "sub_user_password_reset": True,
         "second_factor_policy": SecondFactorPolicy.OPTIONAL,
+        "pending_email": None,
+        "pending_email_expires_at": None,
     }
 
 
@@ -192,6 +195,12 @@ def _change_account(account: Row, event: AccountEvent) -> None:
     account.update(
         {field: event.state[field] for field in ("email", "company_name", "language") if field in event.state}
     )
+    if "email" in event.state:
+        account.update(pending_email=None, pending_email_expires_at=None)
+
+
+def _request_email(account: Row, event: AccountEvent) -> None:
+    account.update(pending_email=event.state["email"], pending_email_expires_at=event.state["expires_at"])
 
 
 def _set_external_id(account: Row, event: AccountEvent) -> None:
@@ -203,13 +212,13 @@ def _set_second_factor_policy(account: Row, event: AccountEvent) -> None:
 
 
 def _close(account: Row, event: AccountEvent) -> None:
-    account["closed_at"] = event.state["timestamp"]
+    account.update(closed_at=event.state["timestamp"], pending_email=None, pending_email_expires_at=None)
 
 
 def _erase_owner(account: Row, event: AccountEvent) -> None:
     """Erase the owner's data. An erased sub-user has no row any more."""
     if "sub_user_id" not in event.state:
-        account.update(email=ERASED, company_name=ERASED, external_id=None)
+        account.update(email=ERASED, company_name=ERASED, external_id=None, pending_email=None)
 
 
 def _raise_limit(account: Row, event: AccountEvent) -> None:
@@ -304,6 +313,7 @@ ON_ACCOUNTS: dict[str, Callable[[Row, AccountEvent], None]] = {
     events.MainAccountRegistered.TOPIC: _no_change,
     events.MainAccountDetailsChanged.TOPIC: _change_account,
     events.MainAccountExternalIdSet.TOPIC: _set_external_id,
+    events.MainAccountEmailChangeRequested.TOPIC: _request_email,
     events.MainAccountClosed.TOPIC: _close,
     events.SubUserLimitRaised.TOPIC: _raise_limit,
     events.PasswordResetPolicySet.TOPIC: _set_password_reset_policy,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FIELDS = {
     *("account_id", "email", "company_name", "language", "sub_user_limit", "sub_user_count"),
-    *("created_at", "closed_at", "external_id"),
+    *("created_at", "closed_at", "external_id", "second_factor_policy"),
     "sub_user_password_reset",
 }
 

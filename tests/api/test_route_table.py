@@ -60,6 +60,8 @@ SCOPES_BY_ROUTE = {
     "POST /access/v1/search/action": {"portal"},
     "GET /.well-known/authzen-configuration": set(),
     "GET /v1/sessions/current/resources": {"portal"},
+    "POST /v1/email-changes/confirm": {"portal"},
+    "POST /v1/email-changes/undo": {"portal"},
     "POST /v1/sessions": {"portal"},
     "POST /v1/sessions/introspect": {"portal"},
     "POST /v1/password-resets": {"portal"},

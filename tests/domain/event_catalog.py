@@ -29,12 +29,13 @@ NOT_APPLIED = {
     *("MainAccountLoggedIn", "MainAccountLoginRefused", "MainAccountLoggedOut"),
     *("PasswordResetRequested", "PasswordResetForwarded", "LinkUsed", "NoticeMailed", "NoticeMailFailed"),
     *("RecoveryCodesIssued", "SecondFactorVerified", "SecondFactorRefused"),
-    "NewDeviceSignedIn",
+    *("NewDeviceSignedIn", "SignInEmailAnnounced"),
 }
 """Events that `MainAccount` records without an `@event` method, because no decision depends on them."""
 NOT_IN_HISTORY_STATE = {
     *("SubUserLoggedIn", "CredentialsMailed", "CredentialsMailFailed"),
     *("UsageThresholdReached", "PasswordResetPolicySet"),
+    *("MainAccountEmailChangeRequested", "MainAccountFormerEmailKept", "MainAccountEmailChangeUndone"),
 }
 """Applied events that the query `state_events` leaves out: logins and mails, of which a history has many, and what its
 state does not show."""

@@ -806,6 +806,56 @@ HISTORY = [
         {**OWNER_METADATA, "sub_user_id": None, "session_id": SESSION},
         version=56,
     ),
+    PinnedEvent(
+        events.MainAccountEmailChangeRequested,
+        "MainAccountEmailChangeRequested",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"email":"c2VhbGVkIG5ldyBlbWFpbA==","email_hash":"new hash","expires_at":"2026-12-31T23:00:00+00:00"}'
+        ),
+        {
+            **OWNER_METADATA,
+            "email": Ciphertext("c2VhbGVkIG5ldyBlbWFpbA=="),
+            "email_hash": "new hash",
+            "expires_at": EXPIRY,
+        },
+        version=57,
+    ),
+    PinnedEvent(
+        events.MainAccountFormerEmailKept,
+        "MainAccountFormerEmailKept",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"email":"c2VhbGVkIG9sZCBlbWFpbA==","email_hash":"old hash","kept_until":"2026-12-31T23:00:00+00:00"}'
+        ),
+        {
+            **OWNER_METADATA,
+            "email": Ciphertext("c2VhbGVkIG9sZCBlbWFpbA=="),
+            "email_hash": "old hash",
+            "kept_until": EXPIRY,
+        },
+        version=58,
+    ),
+    PinnedEvent(
+        events.MainAccountEmailChangeUndone,
+        "MainAccountEmailChangeUndone",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"kept_by":58}'
+        ),
+        {**OWNER_METADATA, "kept_by": 58},
+        version=59,
+    ),
+    PinnedEvent(
+        events.SignInEmailAnnounced,
+        "SignInEmailAnnounced",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"main_account","actor_id":"portal",'
+            '"sub_user_id":"7c1d9a52-0b1e-4b7f-8f1a-2d3c4b5a6978"}'
+        ),
+        {**OWNER_METADATA, "sub_user_id": SUB_USER},
+        version=60,
+    ),
 ]
 
 STANDALONE_EVENTS = [

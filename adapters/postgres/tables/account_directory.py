@@ -8,6 +8,7 @@ from adapters.postgres.prepared_statements import fetch_all
 from adapters.postgres.sql_files import statements
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
@@ -21,8 +22,8 @@ class PostgresAccountDirectory:
     def __init__(self, database: PostgresDatastore) -> None:
         self._database = database
 
-    def find_account_id(self, email_hash: str) -> UUID | None:
-        """Return the account registered under an e-mail's hash, if any."""
+    def find_account_id(self, email_hash: str, now: datetime) -> UUID | None:
+        """Return the account with this e-mail, or with a former one that still works, if any."""
         with self._database.get_connection() as connection:
-            rows = fetch_all(connection, SQL["find_account"], {"email_hash": email_hash})
+            rows = fetch_all(connection, SQL["find_account"], {"email_hash": email_hash, "now": now})
         return next((account_id for (account_id,) in rows), None)

@@ -68,6 +68,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "NewPasswordReset": {"account_email": "owner@company.example", "email": "grace@company.example"},
     "PasswordResetAnswer": {"link_lifetime_seconds": 1800},
+    "LinkToken": {"token": "the last part of the link"},
     "ChosenPassword": {"token": "the last part of the link", "new_password": "a phrase that nobody knew"},
     "Introspection": {
         "token": "the token of the session",
@@ -180,6 +181,8 @@ ACCOUNT = {
     "external_id": "customer-42",
     "sub_user_password_reset": True,
     "second_factor_policy": "optional",
+    "pending_email": "new-owner@company.example",
+    "pending_email_expires_at": LATER,
 }
 SESSION = {
     "session_id": SESSION_ID,

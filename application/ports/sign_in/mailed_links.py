@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MailedLink:
-    """A valid link. `encrypted_secret` is encrypted with the person's key, and None after the mail was sent."""
+    """A valid link. The event of version `caused_by` requested its mail.
+
+    `encrypted_secret` is encrypted with the person's key, and None after the mail was sent.
+    """
 
     link_hash: bytes = field(repr=False)
     purpose: LinkPurpose
     account_id: UUID
     person_id: UUID
+    caused_by: int
     expires_at: datetime
     encrypted_secret: Ciphertext | None = field(repr=False)
 
@@ -31,7 +35,10 @@ class MailedLink:
 
 
 class MailedLinks(Protocol):
-    """Links that are mailed to people. A person has at most one for each purpose. `StoreLink` replaces it."""
+    """Links that are mailed to people. A person has at most one for each purpose, which `StoreLink` replaces.
+
+    Of those that undo changes of the e-mail, an owner can have several.
+    """
 
     def find(self, link_hash: bytes, now: datetime) -> MailedLink | None:
         """Return a link by the hash of its secret, if it is valid."""

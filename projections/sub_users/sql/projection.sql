@@ -20,6 +20,7 @@ ON CONFLICT (account_id) DO UPDATE
 SET version = excluded.version, email = excluded.email, company_name = excluded.company_name,
     language = excluded.language, sub_user_limit = excluded.sub_user_limit, closed_at = excluded.closed_at,
     external_id = excluded.external_id, sub_user_password_reset = excluded.sub_user_password_reset,
+    pending_email = excluded.pending_email, pending_email_expires_at = excluded.pending_email_expires_at,
     second_factor_policy = excluded.second_factor_policy
 
 -- name: upsert_sub_users

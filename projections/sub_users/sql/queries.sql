@@ -1,7 +1,7 @@
 -- name: find_account
 -- An account, with its number of sub-users.
 SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at, external_id,
-       sub_user_password_reset,
+       sub_user_password_reset, pending_email, pending_email_expires_at,
        second_factor_policy,
        (SELECT count(*) FROM sub_user_view s WHERE s.account_id = a.account_id) AS sub_user_count
 FROM account_view a
@@ -10,7 +10,7 @@ WHERE account_id = %(account_id)s
 -- name: list_accounts
 -- A page of accounts, oldest first, optionally those with an e-mail or with an external id.
 SELECT account_id, email, company_name, language, sub_user_limit, created_at, closed_at, external_id,
-       sub_user_password_reset,
+       sub_user_password_reset, pending_email, pending_email_expires_at,
        second_factor_policy,
        (SELECT count(*) FROM sub_user_view s WHERE s.account_id = a.account_id) AS sub_user_count
 FROM account_view a

@@ -18,7 +18,7 @@ WITH responses AS (UPDATE kept_answers SET sealed_body = '', fingerprint = '' WH
     deleted_links AS (DELETE FROM mailed_links WHERE person_id = %(person_id)s),
     deleted_rows AS (DELETE FROM sub_user_view WHERE sub_user_id = %(person_id)s),
     erased_names AS (
-        UPDATE account_view SET email = '[erased]', company_name = '[erased]', external_id = NULL
+        UPDATE account_view SET email = '[erased]', company_name = '[erased]', external_id = NULL, pending_email = NULL
         WHERE account_id = %(person_id)s)
 DELETE FROM vault WHERE person_id = %(person_id)s
 
@@ -89,10 +89,10 @@ ON CONFLICT (person_id, device_hash) DO UPDATE SET last_used_at = greatest(devic
 DELETE FROM console_links WHERE link_hash = %(link_hash)s
 
 -- name: StoreLink
--- Insert or replace a person's link for a purpose. Only the hash of its secret stays after it was mailed.
+-- Insert or replace a person's link for a purpose. Links that undo changes of the e-mail are all kept. Only the hash of its secret stays after it was mailed.
 INSERT INTO mailed_links (link_hash, purpose, account_id, person_id, caused_by, expires_at, encrypted_secret)
 VALUES (%(link_hash)s, %(purpose)s, %(account_id)s, %(person_id)s, %(caused_by)s, %(expires_at)s, %(encrypted_secret)s)
-ON CONFLICT (person_id, purpose) DO UPDATE
+ON CONFLICT (person_id, purpose) WHERE purpose <> 'email_undo' DO UPDATE
 SET link_hash = excluded.link_hash, caused_by = excluded.caused_by, expires_at = excluded.expires_at,
     encrypted_secret = excluded.encrypted_secret
 
@@ -110,12 +110,22 @@ UPDATE mailed_links SET encrypted_secret = NULL WHERE account_id = %(account_id)
 INSERT INTO account_directory (email_hash, account_id, external_id_hash)
 VALUES (%(email_hash)s, %(account_id)s, %(external_id_hash)s)
 
+-- name: AddFormerEmail
+-- Keep a former e-mail of an account in the directory.
+INSERT INTO account_directory (email_hash, account_id, kept_until)
+VALUES (%(email_hash)s, %(account_id)s, %(kept_until)s)
+
+-- name: ReleaseFormerEmail
+-- Remove a former e-mail that does not work any more.
+DELETE FROM account_directory WHERE email_hash = %(email_hash)s AND kept_until <= %(at)s
+
 -- name: SetAccountExternalId
 -- Set or remove an account's external id.
-UPDATE account_directory SET external_id_hash = %(external_id_hash)s WHERE account_id = %(account_id)s
+UPDATE account_directory SET external_id_hash = %(external_id_hash)s
+WHERE account_id = %(account_id)s AND kept_until IS NULL
 
 -- name: RemoveAccountFromDirectory
--- Release an account's e-mail.
+-- Release an account's e-mail, and its former ones.
 DELETE FROM account_directory WHERE account_id = %(account_id)s
 
 -- name: ForgetAccountPasswords

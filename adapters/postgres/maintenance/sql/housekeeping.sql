@@ -32,6 +32,11 @@ DELETE FROM mailed_links WHERE link_hash IN (
 DELETE FROM sign_in_challenges WHERE challenge_id IN (
     SELECT challenge_id FROM sign_in_challenges WHERE expires_at <= %(now)s LIMIT 5000)
 
+-- name: former_emails
+-- Former e-mails of accounts that do not work any more.
+DELETE FROM account_directory WHERE email_hash IN (
+    SELECT email_hash FROM account_directory WHERE kept_until <= %(now)s LIMIT 5000)
+
 -- name: throttle
 -- Failed attempts, 30 days after the last one.
 DELETE FROM throttle WHERE key IN (

@@ -92,13 +92,17 @@ def get_account(account_id: UUID) -> Response:
     "PATCH",
     PATH,
     Scope.PORTAL,
-    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
     body=AccountPatch,
     response=(200, AccountAnswer),
     response_headers=(RECORDED_POSITION,),
 )
 def change_account(body: dict[str, Any], account_id: UUID) -> Response:
     """Change a main account's details and policies.
+
+    A new `email` changes when the link that is mailed there is used, within 24 hours: until then it is `pending_email`.
+    Another one replaces it. With `email_verified`, it changes at once. The former e-mail still works for 7 days, and is
+    mailed a link that undoes the change. Active sub-users are mailed the new e-mail.
 
     With the policy `required`, every session that has not verified a second factor loses its permissions at once.
     """

@@ -39,7 +39,10 @@ class NewAccount(Request):
 class AccountPatch(Request):
     """Changes to an account."""
 
-    email = Email()
+    email = Email(metadata={"description": "Has to be confirmed with a link that is mailed there."})
+    email_verified = StrictBoolean(
+        metadata={"description": "True if you have verified the `email` yourself: then it changes at once."}
+    )
     company_name = Text(max_length=MAX_NAME_LENGTH)
     language = fields.String(validate=validate.OneOf(LANGUAGES))
     password = NewPassword()
@@ -75,6 +78,12 @@ class AccountAnswer(ResponseBody):
     )
     sub_user_password_reset = fields.Boolean(required=True, metadata={"description": PASSWORD_RESET_POLICY})
     second_factor_policy = fields.String(required=True, validate=validate.OneOf([*SecondFactorPolicy]))
+    pending_email = fields.String(
+        required=True, allow_none=True, metadata={"description": "An e-mail that has to be confirmed."}
+    )
+    pending_email_expires_at = Time(
+        required=True, allow_none=True, metadata={"description": "When the link that confirms it expires."}
+    )
 
 
 class AccountListAnswer(ResponseBody):

@@ -1,0 +1,1 @@
+"""Confirmation and undoing of changes of the account's e-mail."""
