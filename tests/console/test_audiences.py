@@ -33,7 +33,10 @@ PUBLIC_PAGES = {
 }
 """Pages that need no login. The mailbox checks the client's address instead."""
 
-LINKS = ("/console/link/{secret}", "/invitation/{secret}", "/password-reset/{secret}")
+LINKS = (
+    *("/console/link/{secret}", "/invitation/{secret}", "/password-reset/{secret}"),
+    *("/email-confirmation/{secret}", "/email-undo/{secret}"),
+)
 """Links that the portal creates or that are mailed. Their secret is checked instead of a login."""
 
 
