@@ -20,7 +20,6 @@ from domain.events.account_email import (
 from domain.events.api_key import ApiKeyCreated, ApiKeyEvent, ApiKeyFirstUsed, ApiKeyLimitsChanged, ApiKeyRevoked
 from domain.events.audit import AuditEvent, AuditLogExported, AuditLogRead
 from domain.events.base import METADATA_FIELDS, Event
-from domain.events.device import NewDeviceSignedIn
 from domain.events.main_account import (
     MainAccountClosed,
     MainAccountDetailsChanged,
@@ -36,6 +35,7 @@ from domain.events.main_account import (
 )
 from domain.events.notice import (
     LinkUsed,
+    NewDeviceSignedIn,
     NoticeMailed,
     NoticeMailFailed,
     PasswordResetForwarded,

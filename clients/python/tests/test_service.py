@@ -32,6 +32,7 @@ from subusers_client import (
     Evaluation,
     InvalidApiKey,
     InvalidRequest,
+    LinkInvalid,
     LoginRefused,
     NewGrant,
     NotFound,
@@ -66,13 +67,18 @@ def demo_credentials(service: Any) -> Credentials:
 
 
 def mailed_password(service: Any, address: str) -> str:
+    return mailed_text(service, address, r"password \(temporary\):\s+(\S+)")
+
+
+def mailed_text(service: Any, address: str, pattern: str) -> str:
+    """Wait for a mail to an address whose text has a pattern, and return its group."""
     ends_at = time.monotonic() + 30
     while time.monotonic() < ends_at:
         for file in (service.folder / "mails").glob("*.eml"):
             with suppress(FileNotFoundError):
                 mail = message_from_bytes(file.read_bytes(), policy=policy.default)
                 plain: Any = next(iter(mail.iter_parts()))
-                match = re.search(r"password \(temporary\):\s+(\S+)", plain.get_content())
+                match = re.search(pattern, plain.get_content())
                 if match is not None and address in mail["To"]:
                     return match[1]
         time.sleep(0.1)
@@ -482,6 +488,22 @@ def test_an_account_is_found_by_its_external_id(caller: Any, client: Any, accoun
     assert (found.account_id, found.email) == (account_id, account.email)
     assert caller.call(client.accounts.page(email=account.email)).items == (found,)
     assert caller.call(client.accounts.change(account_id=account_id, external_id=None)).external_id is None
+
+
+def test_the_email_of_an_account_changes_in_two_steps(caller: Any, client: Any, account: Any, service: Any) -> None:
+    account_id, new = account.account_id, f"new-{account.email}"
+    changed = caller.call(client.accounts.change(account_id=account_id, email=new))
+    assert (changed.email, changed.pending_email) == (account.email, new)
+    caller.call(client.accounts.confirm_email(token=mailed_text(service, new, r"/email-confirmation/(\S+)")))
+    confirmed = caller.call(client.accounts.get(account_id=account_id))
+    assert (confirmed.email, confirmed.pending_email) == (new, None)
+    token = mailed_text(service, account.email, r"/email-undo/(\S+)")
+    caller.call(client.accounts.undo_email_change(token=token))
+    assert caller.call(client.accounts.get(account_id=account_id)).email == account.email
+    with pytest.raises(LinkInvalid):
+        caller.call(client.accounts.undo_email_change(token=token))
+    verified = caller.call(client.accounts.change(account_id=account_id, email=new, email_verified=True))
+    assert verified.email == new
 
 
 def test_the_current_api_key(caller: Any, client: Any) -> None:

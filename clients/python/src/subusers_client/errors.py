@@ -50,6 +50,10 @@ class SessionEnded(SubusersError):
     """The session does not exist or has ended."""
 
 
+class LinkInvalid(SubusersError):
+    """The token of a mailed link is unknown, has expired, or was used."""
+
+
 class NotFound(SubusersError):
     """The account, sub-user, session, role, grant or webhook does not exist."""
 
@@ -123,6 +127,7 @@ ERROR_BY_TYPE: dict[str, type[SubusersError]] = {
     "api-key-expired": InvalidApiKey,
     "login-refused": LoginRefused,
     "session-ended": SessionEnded,
+    "link-invalid": LinkInvalid,
     "wrong-scope": ApiKeyNotAllowed,
     "address-not-allowed": ApiKeyNotAllowed,
     "account-not-allowed": ApiKeyNotAllowed,
