@@ -604,7 +604,7 @@ class MainAccount(Aggregate):
 
         Record nothing for a person without access.
         """
-        if self.access_refusal_of(sub_user_id, at) is not None:
+        if self.refusal_of_person(sub_user_id, at) is not None:
             return False
         if sub_user_id is not None and not self.sub_user_password_reset:
             self._record(self.PasswordResetForwarded, at, metadata, sub_user_id=sub_user_id)
@@ -619,7 +619,7 @@ class MainAccount(Aggregate):
 
         Raises `LoginRefused` if they have no access.
         """
-        why = self.access_refusal_of(sub_user_id, at)
+        why = self.refusal_of_person(sub_user_id, at)
         if why is not None:
             raise refusals.LoginRefused(why)
         self._record(self.LinkUsed, at, metadata, sub_user_id=sub_user_id, purpose=purpose)
@@ -832,7 +832,7 @@ class MainAccount(Aggregate):
         metadata: EventMetadata,
     ) -> None:
         """Open a session for a person who proved a second factor. Raises `LoginRefused` unless they have access."""
-        why = self.access_refusal_of(sub_user_id, at)
+        why = self.refusal_of_person(sub_user_id, at)
         if why is not None:
             raise refusals.LoginRefused(why)
         self._record(
@@ -878,7 +878,7 @@ class MainAccount(Aggregate):
             self._ensure_exists(sub_user_id)
         return self.second_factors.get(sub_user_id or self.id, {})
 
-    def access_refusal_of(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
+    def refusal_of_person(self, sub_user_id: UUID | None, as_of: datetime) -> str | None:
         """Return the reason why a person has no access at a time, or None. Raises `SubUserNotFound`."""
         if sub_user_id is not None:
             return self.access_refusal(self.sub_user(sub_user_id), as_of)

@@ -203,6 +203,12 @@ class OwnPasswordNeeded(Refusal):
     code = "own-password-needed"
 
 
+class ChallengeNotFound(Refusal):
+    """There is no such challenge, or it has been used or has expired: request another one."""
+
+    code = "challenge-not-found"
+
+
 class SecondFactorWrong(Refusal):
     """The code or passkey is wrong, has expired or has already been used.
 

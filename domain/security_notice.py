@@ -24,3 +24,8 @@ class SecurityNotice(StrEnum):
     """To a sub-user: the account's e-mail with which they log in from now on."""
     NEW_DEVICE = "new_device"
     """A person logged in from a device that was not known."""
+    SECOND_FACTOR_ADDED = "second_factor_added"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    SECOND_FACTORS_RESET = "second_factors_reset"
+    """The owner removed all second factors of a sub-user, or support those of the owner."""
+    RECOVERY_CODE_USED = "recovery_code_used"

@@ -10,18 +10,22 @@ import pytest
 from psycopg import sql
 
 from application.command_context import CommandContext
+from application.commands.accounts import AccountChanges
 from application.commands.activities import Activity
 from application.commands.api_keys import Scope
 from application.commands.usage import UsageReport
 from application.commands.webhooks import NewWebhook
+from application.sign_in.second_factors.verification import RecoveryCodeProof
 from application.transactional_writes import StoreIdempotentResponse
 from domain.event_metadata import ActorType
 from domain.link_purpose import LinkPurpose
 from domain.plan import Plan
 from domain.refusals import LoginRefused
+from domain.second_factor import SecondFactorPolicy
 from tests.api_keys import add_api_key
 from tests.builders import Company, SubUserHandle, catch_up, deliver_mails, mailed_password, mailed_token
 from tests.postgres import fetch
+from tests.second_factors import Person
 from tests.table_contents import contents, tables_containing
 
 if TYPE_CHECKING:
@@ -108,6 +112,7 @@ class Scenario:
         self.sub_user.change(password="canary phrase three")
         self.tokens.append(self.sub_user.log_in("canary phrase three", CANARY_CONTEXT).token)
         self._log_in_as_owner()
+        self._use_second_factors()
         self._deliver_webhook()
         self._reset_passwords()
         catch_up(self.service)
@@ -135,6 +140,22 @@ class Scenario:
         with pytest.raises(LoginRefused):
             owners.log_in(self.company.email, "canary wrong guess", CANARY_CONTEXT)
 
+    def _use_second_factors(self) -> None:
+        """Add an authenticator app and a passkey, use a recovery code, and leave a secret unconfirmed."""
+        require = AccountChanges(second_factor_policy=SecondFactorPolicy.REQUIRED)
+        self.service.commands.accounts.change(self.company.account_id, require, CANARY_CONTEXT)
+        self.passwords.append("canary phrase four")
+        change_password = self.service.commands.sub_user_sessions.change_password
+        temporary = self.sub_user.log_in("canary phrase three", CANARY_CONTEXT).token
+        session = change_password(temporary, "canary phrase three", self.passwords[-1], CANARY_CONTEXT).value
+        person = Person(self.service, session.token)
+        added = person.add_totp()
+        person.add_passkey()
+        person.verify(RecoveryCodeProof(added.recovery_codes[0]), CANARY_CONTEXT)
+        offer = self.service.commands.sub_user_second_factors.offer_totp(person.token)
+        self.factor_secrets = [added.secret, offer.secret, *added.recovery_codes]
+        self.tokens.append(person.token)
+
     def _deliver_webhook(self) -> None:
         """Deliver an event to a receiver whose URL contains a secret; the delivery fails."""
         url = "https://canary-receiver.invalid/canary-path?canary-query"
@@ -156,12 +177,13 @@ def scenario(service: Service) -> Scenario:
 
 
 def test_no_table_contains_a_secret(scenario: Scenario, database_url: str) -> None:
-    """Covers passwords, tokens, links, keys and webhook secrets."""
+    """Covers passwords, tokens, links, second factors, keys and webhook secrets."""
     keys: list[str | bytes] = [scenario.api_key, *scenario.service.settings.master_keys]
     secrets: list[str | bytes] = [
         *scenario.passwords,
         *scenario.tokens,
         *scenario.links,
+        *scenario.factor_secrets,
         *scenario.webhook_secrets,
         *keys,
     ]

@@ -17,7 +17,7 @@ from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
 from api.console.roles import editor
 from api.console.roles import overview as role_overview
-from api.console.sign_in import console_link, email_links, login, own_password
+from api.console.sign_in import console_link, email_links, forgotten_password, login, mailed_link, own_password
 from api.console.sub_users import (
     add,
     delete,
@@ -42,8 +42,10 @@ PAGES = (
     email_links,
     demo,
     error_pages,
+    forgotten_password,
     login,
     mailbox,
+    mailed_link,
     monitoring_page,
     own_password,
     preferences,
@@ -103,6 +105,14 @@ def _check_access() -> AnyResponse | None:
     if visitor().audience is Audience.RESTRICTED:
         return redirect_to_url(url_for("console.own_password"))
     raise wrong_audience()
+
+
+@blueprint.after_request
+def _hide_referrer(response: Response) -> Response:
+    """Keep URLs with the secret of a link out of Referer headers."""
+    if "secret" in (request.view_args or {}):
+        response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 @blueprint.page("/", audiences=EVERYONE)

@@ -48,6 +48,7 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.SecondFactorNeeded: HTTPStatus.FORBIDDEN,
     refusals.OwnPasswordNeeded: HTTPStatus.FORBIDDEN,
     refusals.SecondFactorNotFound: HTTPStatus.NOT_FOUND,
+    refusals.ChallengeNotFound: HTTPStatus.NOT_FOUND,
 }
 """HTTP status of refusals. All others are 409: they conflict with the current state."""
 

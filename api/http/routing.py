@@ -102,7 +102,11 @@ COMMAND_HEADERS = [
 ]
 """Headers that describe a command with a portal or support key."""
 
-REQUIRED_REASON = {**COMMAND_HEADERS[1], "required": True}
+REQUIRED_REASON = {
+    **COMMAND_HEADERS[1],
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[\\x20-\\x7e]*[\\x21-\\x7e][\\x20-\\x7e]*$"},
+}
 """The header of the reason, where there must be one."""
 
 LOCATION, ETAG, RECORDED_POSITION, EXPORT_CURSOR = "Location", "ETag", "Event-Position", "Export-Cursor"

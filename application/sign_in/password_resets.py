@@ -71,10 +71,11 @@ class PasswordResets:
 
     def choose_password(
         self, secret: str, purpose: LinkPurpose, new_password: str, context: CommandContext
-    ) -> Outcome[None]:
+    ) -> Outcome[UUID | None]:
         """Replace the password of the person to whom a link was mailed, and end all their sessions.
 
-        Raises `LinkInvalid`, and `InvalidValue` for a password that is not allowed, which does not use up the link.
+        Return the sub-user's id, None for the owner. Raises `LinkInvalid`, and `InvalidValue` for a password that is
+        not allowed, which does not use up the link.
         """
         link = find_link(self.links, secret, purpose, self.owner_sessions.clock())
         sign_in: PasswordSignIn = self.owner_sessions if link.sub_user_id is None else self.sub_user_sessions
@@ -88,7 +89,7 @@ class PasswordResets:
         password_hash = sign_in.passwords.hash(new_password)
         metadata = identity.metadata(context)
 
-        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
+        def decide(account: MainAccount) -> tuple[UUID | None, list[TransactionalWrite]]:
             at = sign_in.clock()
             find_link(self.links, secret, purpose, at)
             entry = sign_in.vault.entries([link.person_id]).get(link.person_id)
@@ -100,7 +101,7 @@ class PasswordResets:
             account.choose_password_by_link(link.sub_user_id, purpose, at=at, metadata=metadata)
             store_password = StorePassword.chosen(link.person_id, password_hash, entry.credentials_version + 1)
             reset = ResetFailedAttempts(identity.throttle_key(sign_in.keyed_hasher, account, owner_key), at)
-            return None, [store_password, reset]
+            return link.sub_user_id, [store_password, reset]
 
         try:
             return sign_in.accounts.change(link.account_id, decide)

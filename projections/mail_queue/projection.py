@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.sql_files import statements
 from domain import events
+from domain.second_factor import VerificationMethod
 from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
@@ -25,6 +26,9 @@ SQL = statements("projections.mail_queue", "projection")
 SECURITY_NOTICES = {
     events.PasswordResetRequested.TOPIC: SecurityNotice.PASSWORD_RESET,
     events.NewDeviceSignedIn.TOPIC: SecurityNotice.NEW_DEVICE,
+    events.SecondFactorAdded.TOPIC: SecurityNotice.SECOND_FACTOR_ADDED,
+    events.SecondFactorRemoved.TOPIC: SecurityNotice.SECOND_FACTOR_REMOVED,
+    events.SecondFactorsReset.TOPIC: SecurityNotice.SECOND_FACTORS_RESET,
     events.MainAccountEmailChangeRequested.TOPIC: SecurityNotice.EMAIL_CONFIRMATION,
     events.MainAccountFormerEmailKept.TOPIC: SecurityNotice.OWNER_EMAIL_CHANGED,
     events.MainAccountEmailChangeUndone.TOPIC: SecurityNotice.OWNER_EMAIL_RESTORED,
@@ -41,6 +45,7 @@ MAILED_TOPICS = SECURITY_NOTICES.keys() | {
         events.SubUserEmailChanged,
         events.MainAccountDetailsChanged,
         events.PasswordResetForwarded,
+        events.SecondFactorVerified,
     )
 }
 
@@ -79,6 +84,8 @@ def _row(event: object) -> dict[str, Any] | None:  # noqa: PLR0911  # one return
             return _mail(event, None, SecurityNotice.OWNER_PASSWORD_CHANGED)
         case events.PasswordResetForwarded():
             return _mail(event, None, SecurityNotice.PASSWORD_RESET_FORWARDED)
+        case events.SecondFactorVerified() if event.method is VerificationMethod.RECOVERY_CODE:
+            return _mail(event, event.sub_user_id, SecurityNotice.RECOVERY_CODE_USED)
         case events.Event() if event.TOPIC in SECURITY_NOTICES:
             return _mail(event, event.subject_id, SECURITY_NOTICES[event.TOPIC])
         case _:

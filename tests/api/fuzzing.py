@@ -26,6 +26,8 @@ from application.commands.api_keys import Scope
 from domain.permission_catalogue import INITIAL_CATALOGUE, MAX_PERMISSIONS
 from domain.roles import OPERATOR
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
+from tests.api.second_factors import OwnSession, totp_code
+from tests.authenticator import Authenticator
 from tests.builders import PORTAL, deliver_mails, mailed_token
 
 if TYPE_CHECKING:
@@ -45,7 +47,13 @@ WEBHOOK_OPERATIONS = (
     *("get_webhook", "delete_webhook", "create_webhook_secret", "replay_webhook", "enable_webhook", "adopt_webhook"),
     *("list_webhook_deliveries", "send_test_event"),
 )
-USABLE = {"status": "active", "must_change_password": False, "locked": False, "access_expires_at": None}
+USABLE = {
+    "status": "active",
+    "must_change_password": False,
+    "locked": False,
+    "access_expires_at": None,
+    "has_second_factor": False,
+}
 """Fields of a sub-user who can log in with their own password."""
 
 
@@ -155,6 +163,16 @@ class RequestDirector:
             "complete_password_reset": self._with_new_link,
             "introspect_session": self._with_token,
             "list_session_resources": self._with_new_session,
+            "list_second_factors": self._with_new_session,
+            "create_totp_secret": self._with_new_session,
+            "create_passkey_options": self._with_new_session,
+            "create_second_factor": self._with_new_totp,
+            "verify_second_factor": self._with_recovery_code,
+            "create_second_factor_challenge": self._with_passkey,
+            "create_recovery_codes": self._with_verified_session,
+            "log_in_with_passkey": self._with_answer_of_passkey,
+            "delete_second_factor": self._with_own_factor,
+            "delete_second_factors_of_owner": _with_reason,
             "create_sub_user": _with_valid_grants,
             "grant_role": _with_valid_grants,
             "replace_grants": _with_valid_grants,
@@ -228,6 +246,7 @@ class RequestDirector:
             "account_id": self._account.account_id,
             "sub_user_id": self._usable_sub_user().sub_user_id,
             "role_id": self._role_id,
+            "factor_id": str(uuid4()),
         }
 
     def _new_role_parameters(self) -> dict[str, str]:
@@ -256,6 +275,42 @@ class RequestDirector:
         if isinstance(case.body, dict):
             case.body |= {"current_password": OWN_PASSWORD, "new_password": GOOD_PASSWORD}
             self._sub_user = None
+
+    def _new_session(self) -> OwnSession:
+        """Return a session of a new sub-user, whose second factors no other request meets."""
+        return OwnSession(self._clients.portal, self._account.create_with_own_password().new_token())
+
+    def _with_own_factor(self, case: Case[Any]) -> None:
+        session = self._new_session()
+        case.path_parameters = {"factor_id": session.add_totp().response["factor"]["factor_id"]}
+        case.headers["Session-Token"] = session.token
+
+    def _with_new_totp(self, case: Case[Any]) -> None:
+        session = self._new_session()
+        offer = session.offer_totp()
+        case.headers["Session-Token"] = session.token
+        case.body = {"challenge_id": offer["challenge_id"], "name": "My phone", "code": totp_code(offer["secret"])}
+
+    def _with_recovery_code(self, case: Case[Any]) -> None:
+        session = self._new_session()
+        case.body = {"recovery_code": session.add_totp().recovery_codes[0]}
+        case.headers["Session-Token"] = session.token
+
+    def _with_verified_session(self, case: Case[Any]) -> None:
+        session = self._new_session()
+        session.add_totp()
+        case.headers["Session-Token"] = session.token
+
+    def _with_passkey(self, case: Case[Any]) -> None:
+        session = self._new_session()
+        session.add_passkey(Authenticator(self._clients.service.settings.public_url))
+        case.headers["Session-Token"] = session.token
+
+    def _with_answer_of_passkey(self, case: Case[Any]) -> None:
+        authenticator = Authenticator(self._clients.service.settings.public_url)
+        self._new_session().add_passkey(authenticator)
+        challenge: Any = self._clients.portal.post("/v1/sessions/passkey-challenges").json
+        case.body = {"challenge_id": challenge["challenge_id"], "passkey": authenticator.get(challenge["options"])}
 
     def _with_credentials(self, case: Case[Any]) -> None:
         case.body = {**self._usable_sub_user().credentials}
@@ -325,6 +380,10 @@ def _with_initial_permissions(case: Case[Any]) -> None:
     others = {permission["name"]: permission for permission in body["permissions"] if permission["name"] not in names}
     body["permissions"] = [*initial, *others.values()][:MAX_PERMISSIONS]
     body["remove_from_roles"] = True
+
+
+def _with_reason(case: Case[Any]) -> None:
+    case.headers["X-Reason"] = "asked by phone"
 
 
 def _about_whole_resource(case: Case[Any]) -> None:

@@ -16,6 +16,7 @@ from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
 from projections.audit_log.actions import ACTIONS
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
+from tests.api.second_factors import FACTORS, OwnSession
 from tests.api_keys import add_api_key
 from tests.builders import deliver_mails, mailed_token
 from tests.refusing_mail_server import RefusingMailServer
@@ -73,6 +74,7 @@ def story(clients: ApiClients) -> Story:
     use_console(clients, account)
     use_webhook(clients, account)
     logged_in = act_as_sub_user(replace(sub_user, account=sub_user_account))
+    use_second_factors(account, logged_in)
     use_up_plan(clients, logged_in)
     reset_password(clients, logged_in)
     deliver_mails(clients.service)
@@ -156,6 +158,18 @@ def act_as_sub_user(sub_user: SubUser) -> SubUser:
     assert sub_user.log_in(device_id="a device").status_code == 201
     sub_user.account.portal.delete("/v1/sessions/current", headers={"Session-Token": sub_user.new_token()})
     return sub_user
+
+
+def use_second_factors(account: Account, sub_user: SubUser) -> None:
+    """Add an authenticator app, send a wrong code, remove the app, and add another one that the owner resets."""
+    session = OwnSession(sub_user.account.portal, sub_user.new_token())
+    added = session.add_totp()
+    assert session.verify(code="wrong").status_code == 401
+    assert session.client.delete(f"{FACTORS}/{added.response['factor']['factor_id']}").status_code == 204
+    session.add_totp()
+    assert account.portal.delete(f"{sub_user.path}/second-factors").status_code == 204
+    for policy in ("required", "optional"):
+        assert account.portal.patch(account.path, json={"second_factor_policy": policy}).status_code == 200
 
 
 def request_reset(sub_user: SubUser) -> None:
@@ -260,6 +274,13 @@ def test_every_kind_of_event_has_an_entry(story: Story) -> None:
         ("person.new_device_signed_in", "sub-user", SUB_USER_CLIENT, {}),
         ("tool.used", "sub-user", SUB_USER_CLIENT, {"times": 3}),
         ("sub_user.logged_out", "sub-user", SUB_USER_CLIENT, {}),
+        ("main_account.second_factor_policy_set", "owner", OWNER_CLIENT, {"policy": "optional"}),
+        ("person.second_factor_added", "sub-user", SUB_USER_CLIENT, {"kind": "totp", "name": "My phone"}),
+        ("person.second_factor_verified", "sub-user", SUB_USER_CLIENT, {"method": "totp"}),
+        ("person.second_factor_refused", "anonymous", SUB_USER_CLIENT, {"method": "totp", "why": "wrong_code"}),
+        ("person.second_factor_removed", "sub-user", SUB_USER_CLIENT, {"remaining": 0}),
+        ("person.recovery_codes_issued", "sub-user", SUB_USER_CLIENT, {"count": 10}),
+        ("person.second_factors_reset", "owner", OWNER_CLIENT, {}),
         ("sub_user.login_refused", "anonymous", SUB_USER_CLIENT, {"why": "wrong_password", "failures": 1}),
         ("sub_user.locked_out", "anonymous", SUB_USER_CLIENT, {"failures": 100}),
         ("sub_user.password_reset", "owner", OWNER_CLIENT, {"notice": "reset"}),

@@ -13,8 +13,11 @@ from application.commands.webhooks import DisableReason
 from domain.roles import VIEWER
 from tests.api.clients import OWN_PASSWORD, ApiClients, SubUser
 from tests.api.route_table import routes
-from tests.builders import deliver_mails, mailed_token, plain_text
+from tests.api.second_factors import FACTORS, AddedTotp, OwnSession, totp_code
+from tests.authenticator import Authenticator
+from tests.builders import PORTAL, deliver_mails, mailed_token, plain_text
 from tests.postgres import fetch
+from tests.second_factors import Person
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
@@ -52,6 +55,53 @@ def replace_catalogue(clients: ApiClients, _: SubUser) -> TestResponse:
 
 def report(sub_user: SubUser, **fields: Any) -> dict[str, Any]:
     return {"sub_user_id": sub_user.sub_user_id, **fields}
+
+
+def session_of(clients: ApiClients, sub_user: SubUser) -> OwnSession:
+    return OwnSession(clients.portal, sub_user.new_token())
+
+
+def session_with_totp(clients: ApiClients, sub_user: SubUser) -> tuple[OwnSession, AddedTotp]:
+    session = session_of(clients, sub_user)
+    return session, session.add_totp()
+
+
+def verify(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    session, added = session_with_totp(clients, sub_user)
+    return session.verify(recovery_code=added.recovery_codes[0])
+
+
+def add_factor(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    session = session_of(clients, sub_user)
+    offer = session.offer_totp()
+    body = {"challenge_id": offer["challenge_id"], "name": "My phone", "code": totp_code(offer["secret"])}
+    return session.client.post(FACTORS, json=body)
+
+
+def remove_factor(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    session, added = session_with_totp(clients, sub_user)
+    return session.client.delete(f"{FACTORS}/{added.response['factor']['factor_id']}")
+
+
+def log_in_with_passkey(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    authenticator = Authenticator(clients.service.settings.public_url)
+    session_of(clients, sub_user).add_passkey(authenticator)
+    challenge: Any = clients.portal.post("/v1/sessions/passkey-challenges").json
+    answer = {"challenge_id": challenge["challenge_id"], "passkey": authenticator.get(challenge["options"])}
+    return clients.portal.post("/v1/sessions/passkey", json=answer)
+
+
+def reset_factors(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    session_with_totp(clients, sub_user)
+    return clients.portal.delete(f"{sub_user.path}/second-factors")
+
+
+def reset_owners_factors(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    """Add a second factor of the owner in the console's way, and let support reset it."""
+    account, owners = sub_user.account, clients.service.commands.owner_sessions
+    link = owners.create_link(UUID(account.account_id))
+    Person(clients.service, owners.log_in_by_link(link, PORTAL).value.token, is_owner=True).add_totp()
+    return clients.support.with_headers(X_Reason="Lost the phone.").delete(f"{account.path}/owner/second-factors")
 
 
 def complete_reset(clients: ApiClients, sub_user: SubUser) -> TestResponse:
@@ -145,6 +195,15 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
         json={"current_password": OWN_PASSWORD, "new_password": f"{OWN_PASSWORD}, and another"},
         headers={"Session-Token": sub_user.new_token()},
     ),
+    "POST /v1/sessions/passkey": log_in_with_passkey,
+    "POST /v1/sessions/current/second-factor": verify,
+    "POST /v1/sessions/current/second-factors": add_factor,
+    "DELETE /v1/sessions/current/second-factors/{factor_id}": remove_factor,
+    "POST /v1/sessions/current/second-factors/recovery-codes": lambda clients, sub_user: session_with_totp(
+        clients, sub_user
+    )[0].client.post(f"{FACTORS}/recovery-codes"),
+    "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/second-factors": reset_factors,
+    "DELETE /v1/accounts/{account_id}/owner/second-factors": reset_owners_factors,
     "POST /v1/password-resets/complete": complete_reset,
     "POST /v1/email-changes/confirm": confirm_email,
     "POST /v1/email-changes/undo": undo_email,
@@ -178,6 +237,12 @@ ROUTES_WITHOUT_EVENT = {
     "POST /v1/sessions/introspect": "read-only",
     "POST /oauth2/introspect": "read-only",
     "POST /v1/webhooks/{webhook_id}/test": "sends a request, and changes nothing",
+    "POST /v1/sessions/passkey-challenges": "the login with the passkey records an event",
+    "POST /v1/sessions/current/second-factor/challenges": "the verification records an event",
+    **{
+        f"POST /v1/sessions/current/second-factors/{kind}": "the confirmation records an event"
+        for kind in ("totp", "passkey")
+    },
     "POST /v1/password-resets": "records an event if the person exists, which the response does not reveal",
     "POST /v1/accounts/{account_id}/console-links": "the login with the link records an event",
 }

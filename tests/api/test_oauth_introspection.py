@@ -52,6 +52,8 @@ def test_active_session(clients: ApiClients, account: Account) -> None:
         "token_type": "session",
         "account_id": account.account_id,
         "must_change_password": False,
+        "assurance_level": "password",
+        "step_up_required": False,
     }
     assert ours["email"] == sub_user.email
     plain: Any = clients.portal.post("/v1/sessions/introspect", json={"token": token}).json

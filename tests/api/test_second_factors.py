@@ -270,14 +270,14 @@ def test_a_wrong_confirmation_adds_nothing(session: OwnSession) -> None:
     offer = session.offer_totp()
     body = {"challenge_id": offer["challenge_id"], "name": "Mine"}
     require_problem(session.client.post(FACTORS, json={**body, "code": "1"}), 422, "invalid-input", "code")
-    require_problem(session.client.post(FACTORS, json={**body, "passkey": {}}), 422, "invalid-input", "challenge_id")
+    require_problem(session.client.post(FACTORS, json={**body, "passkey": {}}), 404, "challenge-not-found")
     require_problem(session.client.post(FACTORS, json=body), 422, "invalid-input", "code")
     assert session.client.get(FACTORS).json == {"items": [], "recovery_codes": 0}
     code = totp_code(offer["secret"], offset=-1)
     first = session.client.post(FACTORS, json={**body, "code": code})
     session.token = first.json["session"]["token"]  # type: ignore[index]
     again = session.client.post(FACTORS, json={**body, "code": code})
-    require_problem(again, 422, "invalid-input", "challenge_id")
+    require_problem(again, 404, "challenge-not-found")
 
 
 def test_challenges_expire(own_clients: ApiClients, clock: TravelingClock) -> None:
@@ -288,7 +288,7 @@ def test_challenges_expire(own_clients: ApiClients, clock: TravelingClock) -> No
     clock.advance(minutes=10)
     code = totp_code(offer["secret"], clock())
     body = {"challenge_id": offer["challenge_id"], "name": "Mine", "code": code}
-    require_problem(session.client.post(FACTORS, json=body), 422, "invalid-input", "challenge_id")
+    require_problem(session.client.post(FACTORS, json=body), 404, "challenge-not-found")
 
 
 def test_a_temporary_password_comes_first(account: Account, portal: ApiClient) -> None:

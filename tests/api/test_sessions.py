@@ -142,6 +142,8 @@ def test_introspection_of_an_active_session(account: Account, portal: ApiClient)
         "sub_user_id": sub_user.sub_user_id,
         "permissions": OPERATIONAL_PERMISSIONS,
         "must_change_password": False,
+        "assurance_level": "password",
+        "step_up_required": False,
         "allowed": True,
     }
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FIELDS = {
     *("sub_user_id", "account_id", "email", "name", "surname", "status", "visible", "created_at", "last_login_at"),
-    *("access_expires_at", "must_change_password", "credentials_mail", "locked"),
+    *("access_expires_at", "must_change_password", "credentials_mail", "locked", "has_second_factor"),
     *("temporary_password_expires_at", "credentials"),
 }
 GRACE = {"email": "Grace@company.example", "name": "Grace", "surname": "Hopper"}
@@ -46,6 +46,7 @@ def test_creation_returns_the_sub_user_and_their_location(account: Account, port
         "credentials": "password",
         "credentials_mail": "none",
         "locked": False,
+        "has_second_factor": False,
     }
 
 

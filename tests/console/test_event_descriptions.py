@@ -20,6 +20,7 @@ from domain import events
 from domain.event_metadata import ActorType, ReadTarget, Via
 from domain.link_purpose import LinkPurpose
 from domain.plan import Resource
+from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
 from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
@@ -49,6 +50,11 @@ SENTENCE_VARIANTS: Mapping[str, AbstractSet[str]] = {
         action: {"owner", "sub_user"}
         for action in ("person.password_reset_requested", "person.notice_mailed", "person.notice_mail_failed")
     },
+    "main_account.second_factor_policy_set": set(SecondFactorPolicy),
+    "person.second_factor_added": set(SecondFactorKind),
+    "person.second_factors_reset": {"owner", "sub_user"},
+    "person.second_factor_verified": set(VerificationMethod),
+    "person.second_factor_refused": {"owner", "sub_user"},
     "audit_log.read": set(ReadTarget),
 }
 """Variants of the actions that have several sentences."""
@@ -104,6 +110,9 @@ def test_every_enumerated_value_is_translated(language: str) -> None:
     assert keys_below(language, "actions.value.purpose") == set(LinkPurpose)
     assert keys_below(language, "actions.value.via") == set(Via)
     assert keys_below(language, "actions.value.resource") == set(Resource)
+    assert keys_below(language, "actions.value.kind") == set(SecondFactorKind)
+    assert keys_below(language, "actions.value.method") == set(VerificationMethod)
+    assert keys_below(language, "actions.value.policy") == set(SecondFactorPolicy)
     assert keys_below(language, "actions.value.what") == set(ReadTarget)
     assert keys_below(language, "actions.actor") == set(ActorType)
     assert keys_below(language, "actions.person") == keys_below(language, "actions.person_first")
@@ -114,7 +123,9 @@ def login_refusal_reasons() -> set[str]:
     """Return all reasons for refused logins, extracted from the source."""
     sources = (*Path(str(domain.__file__)).parent.rglob("*.py"), *Path(str(application.__file__)).parent.rglob("*.py"))
     raised = {
-        why for source in sources for why in re.findall(r'LoginRefused\("(\w+)"\)', source.read_text(encoding="utf-8"))
+        why
+        for source in sources
+        for why in re.findall(r'(?:LoginRefused|SecondFactorWrong)\("(\w+)"\)', source.read_text(encoding="utf-8"))
     }
     account = Path(str(domain.__file__)).with_name("main_account.py").read_text(encoding="utf-8")
     body = account.split("def access_refusal")[1].split("    def ")[0]

@@ -38,6 +38,7 @@ CODES = {
     "LastSecondFactor": "last-second-factor",
     "SecondFactorNeeded": "second-factor-needed",
     "OwnPasswordNeeded": "own-password-needed",
+    "ChallengeNotFound": "challenge-not-found",
     "SecondFactorWrong": "second-factor-refused",
     "WebhookNotFound": "webhook-not-found",
     "WebhookLimitReached": "webhook-limit-reached",

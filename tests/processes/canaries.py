@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
+
+import pyotp
 
 from tests.processes.portal import Company
 from tests.processes.waiting import eventually
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
 
 TEMPORARY, RESET, OWN = "canary first phrase Qx", "canary second phrase Qx", "canary phrase of my own Qx"
 MISTYPED, OWNERS, REFUSED = "canary mistyped phrase Qx", "canary phrase of the boss Qx", "canary Qx"
-WRONG_KEY, WRONG_TOKEN = "canary-wrong-api-key", "canary-wrong-token"
+WRONG_KEY, WRONG_TOKEN, WRONG_CODE = "canary-wrong-api-key", "canary-wrong-token", "canary-wrong-recovery-code"
+FACTORS, VERIFICATION = "/v1/sessions/current/second-factors", "/v1/sessions/current/second-factor"
 
 EMAIL, OWNERS_EMAIL, DELETED_EMAIL = "canary.sub@example.com", "canary.boss@example.com", "canary.gone@example.com"
 NAME, SURNAME, DELETED_NAME, COMPANY = "Canarianne", "Ó Canary", "Canarygone", "Canary Winds & Wäves"
@@ -37,6 +41,7 @@ def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> d
     company = Company(portal, path, OWNERS_EMAIL)
     support.call(200, "PUT", f"{path}/sub-user-limit", {"sub_user_limit": 11, "reason": REASON})
 
+    factors = use_second_factors(company)
     deleted = company.add(DELETED_EMAIL, TEMPORARY, name=DELETED_NAME, surname=SURNAME)
     sub_user = company.add(EMAIL, TEMPORARY, name=NAME, surname=SURNAME)
     tokens = use_passwords(deployment, sub_user)
@@ -58,7 +63,29 @@ def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> d
     return {
         "generated password": generated,
         "console link": link,
+        **factors,
         **{f"token {number}": token for number, token in enumerate(tokens)},
+    }
+
+
+def use_second_factors(company: Company) -> dict[str, str]:
+    """Add an authenticator app, and use one of the recovery codes, as a sub-user; return the secrets by name."""
+    portal, sub_user = company.portal, company.add_with_own_password()
+    token = sub_user.log_in()
+    offer = portal.call(201, "POST", f"{FACTORS}/totp", Session_Token=token).json()
+    unused = portal.call(201, "POST", f"{FACTORS}/totp", Session_Token=token).json()
+    code = pyotp.TOTP(offer["secret"]).at(datetime.now(UTC))
+    body = {"challenge_id": offer["challenge_id"], "name": NAME, "code": code}
+    added = portal.call(201, "POST", FACTORS, body, Session_Token=token).json()
+    used, *codes = added["recovery_codes"]
+    verified = portal.call(200, "POST", VERIFICATION, {"recovery_code": used}, Session_Token=sub_user.log_in()).json()
+    wrong = {"recovery_code": WRONG_CODE}
+    portal.call(401, "POST", VERIFICATION, wrong, Session_Token=verified["token"])
+    return {
+        "TOTP secret": offer["secret"],
+        "unused TOTP secret": unused["secret"],
+        "token of a second factor": verified["token"],
+        **{f"recovery code {number}": code for number, code in enumerate([used, *codes])},
     }
 
 

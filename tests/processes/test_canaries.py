@@ -32,6 +32,7 @@ PASSWORDS = {
     "refused password": canaries.REFUSED,
     "wrong API key": canaries.WRONG_KEY,
     "wrong token": canaries.WRONG_TOKEN,
+    "wrong recovery code": canaries.WRONG_CODE,
 }
 PERSONAL = {
     "e-mail": canaries.EMAIL,

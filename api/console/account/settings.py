@@ -39,6 +39,15 @@ def change_account_language() -> Response:
     return redirect_to("account", message="account.language_changed")
 
 
+@blueprint.page("/account/password-resets", audiences=OWNER, methods=("POST",))
+def set_password_reset_policy() -> Response:
+    """Allow or forbid sub-users to reset a forgotten password by mail."""
+    allowed = Form.from_request().is_checked("sub_user_password_reset")
+    changes = AccountChanges(sub_user_password_reset=allowed)
+    service().commands.accounts.change(visitor().account_id, changes, visitor().command_context)
+    return redirect_to("account", message="account.resets_allowed" if allowed else "account.resets_forbidden")
+
+
 @blueprint.page("/account/password", audiences=OWNER)
 def account_password() -> Response:
     """Show the password form."""

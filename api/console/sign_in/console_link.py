@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import request
-
 from api.console.current_user import EVERYONE, visitor
 from api.console.pages import blueprint, redirect_to, render_page
 from api.console.sign_in.own_session import begin_session
@@ -15,9 +13,6 @@ from domain.refusals import LoginRefused
 
 if TYPE_CHECKING:
     from flask import Response
-
-SECRET_LINK_ENDPOINTS = {"console.console_link", "console.follow_console_link"}
-"""Endpoints of pages with a secret in the URL."""
 
 
 @blueprint.page("/console/link/<secret>", audiences=EVERYONE)
@@ -35,11 +30,3 @@ def follow_console_link(secret: str) -> Response:
         return render_page("console_link_gone.html", HTTPStatus.GONE)
     begin_session(session)
     return redirect_to("start")
-
-
-@blueprint.after_request
-def _hide_referrer(response: Response) -> Response:
-    """Keep URLs with a secret out of Referer headers."""
-    if request.endpoint in SECRET_LINK_ENDPOINTS:
-        response.headers["Referrer-Policy"] = "no-referrer"
-    return response

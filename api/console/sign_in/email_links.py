@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING
 
 from api.console.current_user import EVERYONE, visitor
 from api.console.pages import blueprint, redirect_to, render_page
-from api.console.sign_in.console_link import SECRET_LINK_ENDPOINTS
 from api.http.authentication import service
 from domain.link_purpose import LinkPurpose
 from domain.refusals import AccountEmailTaken, LinkInvalid, TooManyEmailChanges
 
 if TYPE_CHECKING:
     from flask import Response
-
-SECRET_LINK_ENDPOINTS.update(
-    {"console.email_confirmation", "console.confirm_email", "console.email_undo", "console.undo_email"}
-)
 
 
 @blueprint.page("/email-confirmation/<secret>", audiences=EVERYONE)

@@ -42,7 +42,7 @@ def login_form() -> Response:
 def log_in() -> Response:
     """Log in an account's owner or a sub-user, then redirect to the page they came for."""
     form = Form.from_request()
-    fields = SUB_USER_FIELDS if _as_sub_user() else OWNER_FIELDS
+    fields = SUB_USER_FIELDS if as_sub_user() else OWNER_FIELDS
     values = {name: form.raw(name) if name == "password" else form[name] for name in fields}
     credentials = form.load_with(Login(only=fields), {name: value for name, value in values.items() if value})
     if form.errors:
@@ -63,13 +63,19 @@ def log_in() -> Response:
 @blueprint.page("/logout", audiences=LOGGED_IN, methods=("POST",))
 def log_out() -> Response:
     """End the session and show the login tab that the visitor used."""
-    same_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().sub_user_or_none else {}
+    former_tab: dict[str, Any] = {"as": AS_SUB_USER} if visitor().sub_user_or_none else {}
     end_session()
-    return redirect_to("login_form", message="login.logged_out", **same_tab)
+    return redirect_to("login_form", message="login.logged_out", **former_tab)
 
 
-def _as_sub_user() -> bool:
+def as_sub_user() -> bool:
+    """Return whether the page is the tab for sub-users."""
     return request.args.get("as") == AS_SUB_USER
+
+
+def same_tab() -> dict[str, Any]:
+    """Return the query parameters of the tab that the page is."""
+    return {"as": AS_SUB_USER} if as_sub_user() else {}
 
 
 def _open_session(
@@ -106,7 +112,8 @@ def _form(
         "login.html",
         status,
         form=form,
-        as_sub_user=_as_sub_user(),
+        as_sub_user=as_sub_user(),
+        same_tab=same_tab(),
         refused=refused,
         wait=wait,
         notice=request.args.get("why"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from api.console.sub_users.form import SubUserValues
     from application.commands.resources import SubUserDetails
+    from domain.sub_user import CredentialsKind
 
 NEW = NewSubUser()
 
@@ -65,7 +66,7 @@ def add_sub_user() -> Response:
         return _form(form, HTTPStatus.CONFLICT, is_full=True)
     if not form.is_checked("active"):
         return redirect_to("sub_users", message=_message_key(sub_user), message_values=message_values(sub_user))
-    return _activate(sub_user)
+    return _activate(sub_user, values.credentials_kind)
 
 
 def _create(values: SubUserValues) -> SubUserDetails:
@@ -107,9 +108,9 @@ def _has_values(sub_user: SubUserDetails, values: SubUserValues) -> bool:
     return current == (values.email, values.name, values.surname, values.visible, values.access_expires_at)
 
 
-def _activate(sub_user: SubUserDetails) -> Response:
+def _activate(sub_user: SubUserDetails, credentials_kind: CredentialsKind) -> Response:
     """Activate the new sub-user, unless another request has changed them in the meantime."""
-    changes = SubUserChanges(active=True, if_revisions={INITIAL_REVISION})
+    changes = SubUserChanges(active=True, credentials_kind=credentials_kind, if_revisions={INITIAL_REVISION})
     try:
         updated = (
             service()

@@ -101,6 +101,8 @@ def _changes(values: SubUserValues, current: SubUserDetails, *, active: bool) ->
         changes["active"] = active
     if values.changes_expiry(current.access_expires_at):
         changes |= {"changes_expiry": True, "access_expires_at": values.access_expires_at}
+    if changes.get("active") or "email" in changes:
+        changes["credentials_kind"] = values.credentials_kind
     return changes
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from api.console.current_user import visitor
-from api.console.pages import visitor_time_zone
+from api.console.pages import t, visitor_time_zone
 from api.http.authentication import service
 from api.presentation import times
 from api.presentation.full_name import full_name
-from domain.sub_user import has_passed
+from domain.sub_user import CredentialsKind, has_passed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ class SubUserValues:
     """Validated values of a sub-user form. `zone` is the time zone of its date fields.
 
     Without a password, the service generates one for a new sub-user. An existing sub-user keeps theirs, unless another
-    change needs a new one.
+    change needs a new one. `by_link` mails a link instead of a password, if anything is mailed.
     """
 
     email: str = field(repr=False)
@@ -42,8 +42,14 @@ class SubUserValues:
     surname: str = field(repr=False)
     password: str | None = field(repr=False)
     visible: bool
+    by_link: bool
     access_expires_at: datetime | None
     zone: ZoneInfo
+
+    @property
+    def credentials_kind(self) -> CredentialsKind:
+        """What a credentials mail contains that the form causes."""
+        return CredentialsKind.LINK if self.by_link else CredentialsKind.PASSWORD
 
     def changes_email(self, current: str) -> bool:
         """Return whether the e-mail differs from the current one in more than its spelling."""
@@ -62,6 +68,8 @@ def parse_sub_user(form: Form, schema: Schema) -> SubUserValues | None:
         values["password"] = password
     loaded = form.load_with(schema, values)
     expiry = parse_time(form, "access_expires_at", zone)
+    if password and form.is_checked("by_link"):
+        form.errors["by_link"] = t("sub_user_form.link_or_password")
     if form.errors:
         return None
     return SubUserValues(
@@ -70,6 +78,7 @@ def parse_sub_user(form: Form, schema: Schema) -> SubUserValues | None:
         surname=loaded["surname"],
         password=loaded.get("password"),
         visible=form.is_checked("visible"),
+        by_link=form.is_checked("by_link"),
         access_expires_at=expiry,
         zone=zone,
     )

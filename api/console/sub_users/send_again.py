@@ -6,11 +6,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from api.console.current_user import OWNER, visitor
+from api.console.forms import Form
 from api.console.pages import blueprint, redirect_to, render_page
 from api.console.retry_after import wait_for
 from api.console.sub_users.form import find_sub_user, has_expired, message_values
 from api.http.authentication import service
 from domain.refusals import AccessExpired, SubUserIsInactive, TooManyMails
+from domain.sub_user import CredentialsKind
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,11 +31,17 @@ def confirm_send_again(sub_user_id: UUID) -> Response:
 
 @blueprint.page("/sub-users/<uuid:sub_user_id>/send-again", audiences=OWNER, methods=("POST",))
 def send_again(sub_user_id: UUID) -> Response:
-    """Issue and mail new access data."""
+    """Issue and mail new access data: a temporary password or a link, by default the same as the last time."""
+    kind = Form.from_request()["credentials"]
     try:
         sub_user = (
             service()
-            .commands.sub_users.send_credentials_again(visitor().account_id, sub_user_id, visitor().command_context)
+            .commands.sub_users.send_credentials_again(
+                visitor().account_id,
+                sub_user_id,
+                visitor().command_context,
+                CredentialsKind(kind) if kind in set(CredentialsKind) else None,
+            )
             .value
         )
     except (SubUserIsInactive, AccessExpired):

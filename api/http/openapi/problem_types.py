@@ -14,6 +14,7 @@ PROBLEM_CODES = (
     "address-not-allowed",
     "api-key-expired",
     "bad-request",
+    "challenge-not-found",
     "content-too-large",
     "event-not-found",
     "expectation-failed",

@@ -13,7 +13,7 @@ from application.sign_in.second_factors.codes import new_recovery_codes, recover
 from application.sign_in.second_factors.ports import ChallengePurpose, InvalidPasskey
 from application.transactional_writes import AddSecondFactor, DeleteChallenge, ReplaceRecoveryCodes
 from domain.assurance_level import AssuranceLevel
-from domain.refusals import OwnPasswordNeeded, SecondFactorLimitReached, SecondFactorNeeded
+from domain.refusals import ChallengeNotFound, OwnPasswordNeeded, SecondFactorLimitReached, SecondFactorNeeded
 from domain.second_factor import MAX_SECOND_FACTORS, SecondFactorKind, VerificationMethod
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class OwnSecondFactors:
     def add(self, token: str, confirmation: Confirmation, context: CommandContext) -> Outcome[AddedFactor]:
         """Add a second factor that has been offered, and replace the session by one that has proved it.
 
-        Raises the same as `offer_totp`, or `InvalidValue` for the challenge, the code or the passkey.
+        Raises the same as `offer_totp`, `ChallengeNotFound`, or `InvalidValue` for the code or the passkey.
         """
         session = self.people.current(token)
         identity, _ = self.people.identity_and_owner_key(session)
@@ -218,12 +218,12 @@ class OwnSecondFactors:
     def _confirmed(
         self, factor_id: UUID, confirmation: Confirmation, identity: Identity, at: datetime
     ) -> AddSecondFactor:
-        """Return the confirmed factor. Raises `InvalidValue`."""
+        """Return the confirmed factor. Raises `ChallengeNotFound` or `InvalidValue`."""
         person_id, key = identity.entry.person_id, identity.entry.key
         purpose = ChallengePurpose.ADD_TOTP if confirmation.code is not None else ChallengePurpose.ADD_PASSKEY
         challenge = self.challenges.find(confirmation.challenge_id, purpose, person_id, at)
         if challenge is None:
-            raise InvalidValue("challenge_id", "is unknown, has expired or has been used")
+            raise ChallengeNotFound
         encrypted_name = key.encrypt("name", confirmation.name)
         if confirmation.code is not None and challenge.secret is not None:
             step = self.totp_codes.find_step(key.decrypt("totp_secret", challenge.secret), confirmation.code, at)

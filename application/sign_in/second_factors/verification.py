@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from application.errors import InvalidValue, TooBusy, TooManyAttempts
+from application.errors import TooBusy, TooManyAttempts
 from application.keyed_locks import KeyedLocks
 from application.sign_in.new_session import NewSession
 from application.sign_in.second_factors.challenges import Challenges, OfferedChallenge, offer
@@ -167,13 +167,11 @@ class SecondFactorVerification:
     ) -> Outcome[NewSession]:
         """Open a session with a passkey that verified its user, without a password.
 
-        Raises `LoginRefused`, identical for all causes, `InvalidValue` for a response without a credential id,
-        `TooManyAttempts` or `TooBusy`.
+        Raises `LoginRefused`, identical for all causes, `TooManyAttempts` or `TooBusy`.
         """
-        try:
+        credential_id = b""
+        with suppress(InvalidPasskey):
             credential_id = self.passkeys.credential_id(proof.response)
-        except InvalidPasskey:
-            raise InvalidValue("passkey", "must be the response of a passkey") from None
         keys = passkey_keys(self.people.keyed_hasher, credential_id, context.ip)
         factor = self.store.find_passkey(credential_id)
         entry = self.people.vault.entries([factor.person_id]).get(factor.person_id) if factor is not None else None
@@ -195,7 +193,8 @@ class SecondFactorVerification:
                 at=at,
                 metadata=metadata,
             )
-            return new_session, [*verified.writes, new_session.as_write(metadata)]
+            device_writes = self.people.devices.record_sign_in(account, new_session, context, metadata)
+            return new_session, [*verified.writes, new_session.as_write(metadata), *device_writes]
 
         attempt = Attempt(keys, proof.method, context, identity)
         try:
@@ -270,15 +269,17 @@ class SecondFactorVerification:
                 return self._check_passkey(identity, proof, at, ChallengePurpose.VERIFY_PASSKEY)
 
     def _check_totp(self, identity: Identity, proof: TotpProof, at: datetime) -> Verified:
-        why = "wrong_code"
+        is_used = False
         for factor in self.store.of_person(identity.entry.person_id):
             if factor.secret is None or factor.last_step is None:
                 continue
             step = self.totp_codes.find_step(identity.entry.key.decrypt("totp_secret", factor.secret), proof.code, at)
             if step is not None and step > factor.last_step:
                 return Verified([RecordSecondFactorUse(factor.factor_id, at, last_step=step)], factor.factor_id)
-            why = "used_code" if step is not None else why
-        raise SecondFactorWrong(why)
+            is_used = is_used or step is not None
+        if is_used:
+            raise SecondFactorWrong("used_code")
+        raise SecondFactorWrong("wrong_code")
 
     def _check_recovery_code(self, identity: Identity, proof: RecoveryCodeProof) -> Verified:
         person_id = identity.entry.person_id

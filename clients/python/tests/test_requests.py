@@ -294,7 +294,14 @@ def test_grants_are_sent_with_their_labels(caller: Any, responses: Any) -> None:
 
 
 def test_a_catalogue_is_replaced_at_a_revision(caller: Any, responses: Any) -> None:
-    permission = {"name": "a.b", "resource_type": None, "reserved": False, "reading": True, "labels": {"en": "A"}}
+    permission = {
+        "name": "a.b",
+        "resource_type": None,
+        "reserved": False,
+        "reading": True,
+        "needs_second_factor": False,
+        "labels": {"en": "A"},
+    }
     handler = responses(as_json({"revision": 8, "permissions": [permission]}))
     permissions = [Permission(name="a.b", reading=True, labels={"en": "A"})]
     replaced = caller.call(caller.client(handler).permissions.replace(permissions=permissions, if_revision=7))

@@ -535,6 +535,7 @@ def test_every_route_for_portals_has_a_method(service: Any) -> None:
         "webhook_id": uuid4(),
         "role_id": uuid4(),
         "grant_id": uuid4(),
+        "factor_id": uuid4(),
         "session_id": uuid4(),
     }
     http = httpx.Client(transport=httpx.MockTransport(record))

@@ -46,6 +46,14 @@ class LoginRefused(SubusersError):
     """The login was refused. Show one message, whatever the cause: the service does not reveal it."""
 
 
+class SecondFactorRefused(SubusersError):
+    """The code or passkey is wrong, has expired or has already been used."""
+
+
+class StepUpRequired(SubusersError):
+    """The session must set an own password first, or verify a second factor. `problem_type` says which."""
+
+
 class SessionEnded(SubusersError):
     """The session does not exist or has ended."""
 
@@ -126,6 +134,9 @@ ERROR_BY_TYPE: dict[str, type[SubusersError]] = {
     "unknown-api-key": InvalidApiKey,
     "api-key-expired": InvalidApiKey,
     "login-refused": LoginRefused,
+    "second-factor-refused": SecondFactorRefused,
+    "second-factor-needed": StepUpRequired,
+    "own-password-needed": StepUpRequired,
     "session-ended": SessionEnded,
     "link-invalid": LinkInvalid,
     "wrong-scope": ApiKeyNotAllowed,

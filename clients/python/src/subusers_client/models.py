@@ -26,6 +26,7 @@ class Account:
     created_at: datetime
     closed_at: datetime | None
     external_id: str | None = None
+    second_factor_policy: str = "optional"
     pending_email: str | None = None
     pending_email_expires_at: datetime | None = None
 
@@ -68,6 +69,7 @@ class SubUser:
     credentials_mail: str
     locked: bool
     temporary_password_expires_at: datetime | None = None
+    has_second_factor: bool = False
     revision: str | None = None
 
     @property
@@ -97,7 +99,10 @@ class SessionInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class NewSession:
-    """A session that was just opened. Only this response has its token."""
+    """A session that was just opened. Only this response has its token.
+
+    With `step_up_required` it has no permissions until it verifies one of the `second_factors`, or adds the first one.
+    """
 
     token: str = field(repr=False)
     expires_at: datetime
@@ -105,6 +110,9 @@ class NewSession:
     sub_user_id: UUID
     must_change_password: bool
     permissions: tuple[str, ...]
+    assurance_level: str = "password"
+    step_up_required: bool = False
+    second_factors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +129,8 @@ class Introspection:
     sub_user_id: UUID | None = None
     permissions: tuple[str, ...] = ()
     must_change_password: bool = False
+    assurance_level: str | None = None
+    step_up_required: bool = False
     expires_at: datetime | None = None
     checks: tuple[CheckResult, ...] = ()
     email: str | None = field(default=None, repr=False)

@@ -15,6 +15,7 @@ class Permission:
 
     It applies to resources of `resource_type`, or to the account as a whole (None). No role contains a `reserved` one.
     The built-in role Viewer has those with `reading`. `labels` are names for people, by language (`en`, `it`).
+    Only sessions that have verified a second factor have one that `needs_second_factor`.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Permission:
     reserved: bool = False
     reading: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    needs_second_factor: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from subusers_client._async.api_keys import AsyncApiKeys
 from subusers_client._async.events import AsyncEvents
 from subusers_client._async.reports import AsyncActivities, AsyncAuditLog, AsyncUsageReports
 from subusers_client._async.roles import AsyncGrants, AsyncPermissions, AsyncRoles
+from subusers_client._async.second_factors import AsyncSecondFactors
 from subusers_client._async.sessions import AsyncSessions
 from subusers_client._async.sub_users import AsyncSubUsers
 from subusers_client._async.transport import AsyncTransport
@@ -60,6 +61,7 @@ class AsyncClient:
         self.api_keys = AsyncApiKeys(transport)
         self.sub_users = AsyncSubUsers(transport)
         self.sessions = AsyncSessions(transport)
+        self.second_factors = AsyncSecondFactors(transport)
         self.permissions = AsyncPermissions(transport)
         self.roles = AsyncRoles(transport)
         self.grants = AsyncGrants(transport)

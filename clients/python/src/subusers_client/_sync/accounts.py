@@ -82,11 +82,13 @@ class Accounts:
         language: str | None = None,
         password: str | None = None,
         external_id: str | Unset | None = UNSET,
+        second_factor_policy: str | None = None,
     ) -> Account:
         """Change the given values of an account. Another password ends the owner's sessions in the console.
 
         Another `email` is mailed a link, and changes when that is used. With `email_verified` it changes at once: you
         have verified that the owner receives mail there. `external_id=None` removes the external id.
+        `second_factor_policy` is `optional` or `required`.
         """
         body = not_none(
             email=email,
@@ -94,6 +96,7 @@ class Accounts:
             company_name=company_name,
             language=language,
             password=password,
+            second_factor_policy=second_factor_policy,
         )
         body |= given(external_id=external_id)
         is_safe = password is None and (email is None or email_verified is True)
@@ -144,9 +147,13 @@ class Accounts:
         request = Request(method="PUT", path=f"{path_of(account_id)}/plan", body=encode(body))
         return decode(Plan, (self._transport.send(request)).body)
 
-    def create_console_link(self, *, account_id: UUID | str) -> ConsoleLink:
-        """Create a link that logs the owner in to the console, once, within 60 seconds. Redirect to it at once."""
-        request = Request(method="POST", path=f"{path_of(account_id)}/console-links")
+    def create_console_link(self, *, account_id: UUID | str, assurance_level: str | None = None) -> ConsoleLink:
+        """Create a link that logs the owner in to the console, once, within 60 seconds. Redirect to it at once.
+
+        `assurance_level` is `second_factor` if the portal has verified one of the owner.
+        """
+        path = f"{path_of(account_id)}/console-links"
+        request = Request(method="POST", path=path, query={"assurance_level": assurance_level})
         return decode(ConsoleLink, (self._transport.send(request)).body)
 
 

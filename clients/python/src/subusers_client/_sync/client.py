@@ -13,6 +13,7 @@ from subusers_client._sync.api_keys import ApiKeys
 from subusers_client._sync.events import Events
 from subusers_client._sync.reports import Activities, AuditLog, UsageReports
 from subusers_client._sync.roles import Grants, Permissions, Roles
+from subusers_client._sync.second_factors import SecondFactors
 from subusers_client._sync.sessions import Sessions
 from subusers_client._sync.sub_users import SubUsers
 from subusers_client._sync.transport import Transport
@@ -61,6 +62,7 @@ class Client:
         self.api_keys = ApiKeys(transport)
         self.sub_users = SubUsers(transport)
         self.sessions = Sessions(transport)
+        self.second_factors = SecondFactors(transport)
         self.permissions = Permissions(transport)
         self.roles = Roles(transport)
         self.grants = Grants(transport)
