@@ -27,6 +27,7 @@ from api.bootstrap.testing.followers import running_followers
 from api.http import refusal_timing
 from api.http.authentication import add_request_id
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
+from api.server.response_timing import arrived_at
 from api.server.server_process import ALLOCATIONS_BETWEEN_COLLECTIONS
 from projections.runtime import projection_follower
 from tests.api.clients import METRICS_TOKEN, ApiClients
@@ -43,6 +44,7 @@ from tests.receiver import receiving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from wsgiref.types import WSGIEnvironment
 
     from api.bootstrap.service import Service
     from tests.receiver import Receiver
@@ -139,6 +141,18 @@ def _skip_refusal_delay(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def refusals_delayed() -> None:
     """Delay refused logins as in production."""
+
+
+@pytest.fixture
+def delays(refusals_delayed: None, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Replace the delay of responses by a list of the delays, in seconds after the request's arrival."""
+    delays: list[float] = []
+
+    def record_delay(environ: WSGIEnvironment, respond_at: float) -> None:
+        delays.append(respond_at - arrived_at(environ))
+
+    monkeypatch.setattr(refusal_timing, "hold_response_until", record_delay)
+    return delays
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,7 @@ class Controls:
                 "kind": str(recorded.mail.kind),
                 "to": recorded.mail.to,
                 "temporary_password": recorded.mail.password,
+                "link": recorded.mail.link.url if recorded.mail.link is not None else None,
                 "content": _encode(recorded.content),
             }
             for recorded in self._mails.mails

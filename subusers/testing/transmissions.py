@@ -16,21 +16,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail to a sub-user.
+    """A mail to a sub-user or an owner.
 
-    `kind` is `activation`, `reactivation`, `send_again`, `reset`, `password_changed` or `email_changed`. `content` is
-    the message that a mail server would have received. `temporary_password` is None if the mail has none.
+    `kind` is `activation`, `reactivation`, `send_again`, `reset`, `invitation`, `password_changed`, `email_changed` or
+    that of a security notice, such as `password_reset`. `content` is the message that a mail server would have
+    received. `temporary_password` and `link`, the URL that is good once, are None if the mail has none.
     """
 
     kind: str
     to: str
     temporary_password: str | None = field(repr=False)
+    link: str | None = field(repr=False)
     content: bytes = field(repr=False)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Mail:
         """Return the mail in a response of the service's process."""
-        return cls(value["kind"], value["to"], value["temporary_password"], base64.b64decode(value["content"]))
+        return cls(**{**value, "content": base64.b64decode(value["content"])})
+
+    @property
+    def link_token(self) -> str | None:
+        """The last part of the link, with which a portal completes a password reset or an invitation."""
+        return self.link.rpartition("/")[2] if self.link is not None else None
 
     @cached_property
     def message(self) -> EmailMessage:

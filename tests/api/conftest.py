@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.http import refusal_timing
-from api.server.response_timing import arrived_at
 from projections.feed.tail import EventTail
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
-
     from tests.api.clients import Account, ApiClient, ApiClients
 
 
@@ -32,15 +28,3 @@ def account(clients: ApiClients) -> Account:
 def finite_event_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make event streams end after their first events, for tests that read every response to the end."""
     monkeypatch.setattr(EventTail, "ended", True)
-
-
-@pytest.fixture
-def delays(refusals_delayed: None, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Replace the delay of responses by a list of the delays, in seconds after the request's arrival."""
-    delays: list[float] = []
-
-    def record_delay(environ: WSGIEnvironment, respond_at: float) -> None:
-        delays.append(respond_at - arrived_at(environ))
-
-    monkeypatch.setattr(refusal_timing, "hold_response_until", record_delay)
-    return delays

@@ -18,6 +18,10 @@ GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")
 """Format of the passwords that the service generates."""
 
 
+LINK = re.compile(r"/(?:password-reset|invitation)/[\w-]+")
+"""Path of a mailed link that is good once."""
+
+
 def log_in(page: Page, email: str, password: str) -> None:
     """Log in as an account's owner."""
     page.goto("/login")
@@ -75,14 +79,40 @@ def delete(page: Page, person: str) -> None:
 
 def mailed_password(page: Page, email: str, mailbox_link: str) -> str:
     """Wait for the newest mail to the address in the mailbox and return its password."""
-    row = page.get_by_role("row").filter(has_text=email)
+    match = GENERATED_PASSWORD.search(_newest_mail(page, email, mailbox_link, GENERATED_PASSWORD))
+    assert match
+    return match[0]
+
+
+def mailed_link(page: Page, email: str, mailbox_link: str, subject: str) -> str:
+    """Wait for a mail to the address with a subject in the mailbox, and return the link in it that is good once."""
+    match = LINK.search(_newest_mail(page, email, mailbox_link, LINK, subject))
+    assert match
+    return match[0]
+
+
+def _newest_mail(page: Page, email: str, mailbox_link: str, content: re.Pattern[str], subject: str = "") -> str:
+    """Wait for the newest mail to the address in the mailbox, which has this content, and return its text."""
+    row = page.get_by_role("row").filter(has_text=email).filter(has_text=subject)
     page.goto(mailbox_link)
     while row.count() == 0:
         page.reload()
     row.first.get_by_role("link").click()
     mail = page.frame_locator("iframe").locator("body")
-    expect(mail).to_contain_text(email)
-    match = GENERATED_PASSWORD.search(mail.inner_text())
+    expect(mail).to_contain_text(content)
+    return mail.inner_text()
+
+
+def mailed_link(page: Page, email: str, mailbox_link: str, kind: str) -> str:
+    """Wait for the newest mail to exactly this address in the mailbox, and return the path of its link."""
+    row = page.get_by_role("row").filter(has_text=re.compile(rf"(?<![\w-]){re.escape(email)}"))
+    page.goto(mailbox_link)
+    while row.count() == 0:
+        page.reload()
+    row.first.get_by_role("link").click()
+    mail = page.frame_locator("iframe").locator("body")
+    expect(mail).to_contain_text(f"/{kind}/")
+    match = re.search(rf"/{kind}/[\w-]+", mail.inner_html())
     assert match, mail.inner_text()
     return match[0]
 
@@ -92,6 +122,12 @@ def choose_password(page: Page, temporary: str, own: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Choose your own password")
     page.locator("input[name=current_password]").fill(temporary)
     page.locator("input[name=new_password]").fill(own)
+    page.locator("main form").get_by_role("button", name="SET PASSWORD").click()
+
+
+def set_password(page: Page, password: str) -> None:
+    """Set a password on the page of a mailed link."""
+    page.locator("input[name=new_password]").fill(password)
     page.locator("main form").get_by_role("button", name="SET PASSWORD").click()
 
 

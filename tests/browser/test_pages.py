@@ -39,7 +39,11 @@ def test_gallery_covers_every_page() -> None:
 
     page_paths = {without_names(route.documented_path) for route in routes() if route.audiences}
     post_paths = {without_names(route.documented_path) for route in routes() if route.method == "POST"}
-    covered_paths = {without_names(path) for path in paths()} | {"/console/link/{}"}
+    covered_paths = {without_names(path) for path in paths()} | {
+        "/console/link/{}",
+        "/password-reset/{}",
+        "/invitation/{}",
+    }
     assert page_paths - post_paths - EXCLUDED_PATHS <= covered_paths
 
 

@@ -18,9 +18,11 @@ from tests.browser.actors import (
     give_role_on_assistant,
     log_in,
     log_in_as_sub_user,
+    mailed_link,
     mailed_password,
     open_edit_form,
     set_active,
+    set_password,
 )
 from tests.browser.service import OWNER_PASSWORD
 
@@ -77,6 +79,34 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
 
 @pytest.mark.long
 @pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
+def test_email_of_the_account_changes_and_is_restored(service: RunningService, visits: Visits, scripts: bool) -> None:
+    """The new address confirms it, a sub-user logs in with it, and the owner restores the former one on a phone."""
+    owner, sub_user = (visits.new_page(java_script_enabled=scripts) for _ in range(2))
+    phone = visits.new_page(java_script_enabled=scripts, phone=True)
+    company = service.register_company()
+    ada = company.add_with_own_password(name="Ada", surname="Lovelace")
+    email = f"new-{company.email}"
+    service.portal.call(200, "PATCH", company.path, {"email": email})
+
+    owner.goto(mailed_link(owner, email, service.mailbox_link, "email-confirmation"))
+    require_heading(owner, "Confirm your email address")
+    owner.get_by_role("button", name="CONFIRM THE ADDRESS").click()
+    expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("is confirmed")
+    log_in(owner, email, OWNER_PASSWORD)
+    log_in_as_sub_user(sub_user, email, ada.email, ada.password)
+    require_heading(sub_user, "Ada Lovelace")
+
+    phone.goto(mailed_link(phone, company.email, service.mailbox_link, "email-undo"))
+    require_heading(phone, "Restore your email address")
+    phone.get_by_role("button", name="RESTORE THE ADDRESS").click()
+    expect(phone.locator(SUCCESS_MESSAGE)).to_contain_text("is restored")
+    owner.reload()
+    require_heading(owner, "Log in")
+    log_in(phone, company.email, OWNER_PASSWORD)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
 def test_session_ends_on_another_device(service: RunningService, visits: Visits, scripts: bool) -> None:
     """A sub-user logs out their lost laptop from their phone; the owner then logs out the phone."""
     laptop, owner = (visits.new_page(java_script_enabled=scripts) for _ in range(2))
@@ -107,6 +137,76 @@ def test_session_ends_on_another_device(service: RunningService, visits: Visits,
     expect(owner.locator(SUCCESS_MESSAGE)).to_have_text("That device is logged out.")
     phone.reload()
     require_heading(phone, "Log in")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
+def test_invitation_from_the_mail_to_the_login(service: RunningService, visits: Visits, scripts: bool) -> None:
+    """The owner sends a link instead of a password. It works once."""
+    owner, person = (visits.new_page(java_script_enabled=scripts) for _ in range(2))
+    company = service.register_company()
+    email = f"ada-{uuid4().hex[:8]}@company.example"
+    log_in(owner, company.email, OWNER_PASSWORD)
+    add(owner, email, "Ada", "Lovelace")
+    open_edit_form(owner, "Ada Lovelace")
+    owner.get_by_role("switch", name="Active").check()
+    owner.get_by_label("Send a link instead of a password").check()
+    owner.get_by_role("button", name="SAVE").click()
+    expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("Activated.")
+
+    link = mailed_link(person, email, service.mailbox_link, "Your invitation")
+    person.goto(link)
+    require_heading(person, "Choose your password")
+    set_password(person, "short")
+    expect(person.locator("#new_password-error")).to_have_text("Enter 15 to 128 characters.")
+    set_password(person, OWN_PASSWORD)
+    require_heading(person, "Log in")
+    expect(person.locator(SUCCESS_MESSAGE)).to_have_text("Your password is set. Log in with it.")
+    log_in_as_sub_user(person, company.email, email, OWN_PASSWORD)
+    require_heading(person, "Ada Lovelace")
+
+    person.get_by_role("button", name="Log out").first.click()
+    person.goto(link)
+    set_password(person, "another seven quiet rivers")
+    require_heading(person, "This link no longer works")
+    owner.get_by_role("link", name="Ada Lovelace", exact=True).click()
+    expect(owner.locator("main")).to_contain_text("activated Ada Lovelace and invited them to choose a password")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
+def test_sub_user_forgets_their_password(service: RunningService, visits: Visits, scripts: bool) -> None:
+    page = visits.new_page(java_script_enabled=scripts, phone=True)
+    company = service.register_company()
+    ada = company.add_with_own_password(name="Ada", surname="Lovelace")
+    page.goto("/login")
+    page.get_by_role("link", name="SUB-USER").click()
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("Main account email").fill(company.email)
+    page.get_by_label("Sub-user email").fill(ada.email)
+    page.get_by_role("button", name="SEND THE LINK").click()
+    require_heading(page, "Check your email")
+    page.goto(mailed_link(page, ada.email, service.mailbox_link, "Reset your password"))
+    require_heading(page, "Choose a new password")
+    set_password(page, "eight quiet rivers meet")
+    log_in_as_sub_user(page, company.email, ada.email, "eight quiet rivers meet")
+    require_heading(page, "Ada Lovelace")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
+def test_owner_forgets_their_password(service: RunningService, visits: Visits, scripts: bool) -> None:
+    page = visits.new_page(java_script_enabled=scripts)
+    company = service.register_company()
+    page.goto("/login")
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("Main account email").fill(company.email)
+    page.get_by_role("button", name="SEND THE LINK").click()
+    require_heading(page, "Check your email")
+    page.goto(mailed_link(page, company.email, service.mailbox_link, "Reset your password"))
+    set_password(page, "eight slow barges pass")
+    require_heading(page, "Log in")
+    log_in(page, company.email, "eight slow barges pass")
 
 
 @pytest.mark.long

@@ -71,6 +71,24 @@ def test_adding_and_activating_mails_the_password(own_console: AccountConsole) -
     assert PASSWORD in plain_text(mail)
 
 
+def test_adding_and_activating_by_link_mails_no_password(own_console: AccountConsole) -> None:
+    add(own_console, active=True, by_link=True)
+
+    (sub_user,) = list_sub_users(own_console)
+    assert (sub_user["status"], sub_user["credentials"]) == ("active", "link")
+    mails = [plain_text(mail) for mail in deliver_mails(own_console.clients.service)]
+    assert sum("/invitation/" in mail for mail in mails) == 1
+
+
+def test_link_together_with_a_password_is_refused(console: AccountConsole) -> None:
+    page = add(console, active=True, by_link=True, password=PASSWORD)
+
+    assert page.status == 422
+    assert page.error("by_link") == "Choose one: a link, or the temporary password above."
+    assert page.find("#by_link")["aria-describedby"] == "by_link-error by_link-hint"
+    assert list_sub_users(console) == []
+
+
 def test_adding_and_activating_with_a_past_expiry_is_refused(console: AccountConsole) -> None:
     before = list_sub_users(console)
 

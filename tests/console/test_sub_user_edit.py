@@ -29,6 +29,11 @@ def save(console: AccountConsole, sub_user: SubUser, **fields: Any) -> Page:
     return browser.submit(edit_form(browser, sub_user), **fields)
 
 
+def count_invitations(console: AccountConsole) -> int:
+    """Return the number of mails with an invitation, after all mails have been delivered."""
+    return sum("/invitation/" in plain_text(mail) for mail in deliver_mails(console.clients.service))
+
+
 def sub_user_actions(console: AccountConsole) -> list[str]:
     """Return the actions on sub-users in the audit log without logins and logouts, newest first."""
     actions = (str(row["action"]) for row in console.account.audit_log_rows())
@@ -150,6 +155,21 @@ def test_form_tells_what_a_new_email_causes(console: AccountConsole, language: s
     field = page.find("#email")
     assert field["value"] == sub_user.email
     assert informed in page.find(f"#{field['aria-describedby']}").text
+
+
+def test_activation_by_link_mails_no_password(own_console: AccountConsole) -> None:
+    """Afterwards the form suggests a link for a new e-mail, too."""
+    sub_user = own_console.account.create_sub_user()
+    page = save(own_console, sub_user, active=True, by_link=True)
+    assert page.success_message == f"Activated. We're sending access data to {sub_user.email}."
+    assert count_invitations(own_console) == 1
+
+    form = edit_form(own_console.owner(), sub_user)
+    assert form.find("#by_link").has_attr("checked")
+    save(own_console, sub_user, name="Amazing")
+    assert count_invitations(own_console) == 1
+    save(own_console, sub_user, email="corrected@company.example", by_link=False)
+    assert sub_user.fetch()["credentials"] == "password"
 
 
 def test_new_email_of_an_active_sub_user_is_mailed(own_console: AccountConsole) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.clients import is_session_active
-from tests.builders import deliver_mails, mailed_password
+from tests.builders import deliver_mails, mailed_password, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,24 @@ def test_new_access_data_is_mailed_and_sessions_end(own_console: AccountConsole)
     assert not is_session_active(own_console.clients.portal, token)
     password = mailed_password(deliver_mails(own_console.clients.service)[-1])
     assert sub_user.log_in(password=password).status_code == 201
+
+
+def test_link_is_mailed_instead_of_a_password(own_console: AccountConsole) -> None:
+    """The next time, the page suggests a link again."""
+    sub_user = own_console.account.create_with_own_password()
+    browser = own_console.owner()
+    page = confirmation_page(browser, sub_user)
+    assert page.find("input[name=credentials][checked]")["value"] == "password"
+
+    browser.submit(page, credentials="link")
+
+    mails = [plain_text(mail) for mail in deliver_mails(own_console.clients.service)]
+    assert sum("/invitation/" in mail for mail in mails) == 1
+    assert sub_user.fetch()["credentials"] == "link"
+    page = confirmation_page(browser, sub_user)
+    assert page.find("input[name=credentials][checked]")["value"] == "link"
+    browser.submit(page, credentials="password")
+    assert sub_user.fetch()["credentials"] == "password"
 
 
 def test_access_data_for_an_expired_sub_user_is_refused(console: AccountConsole) -> None:

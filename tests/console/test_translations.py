@@ -48,7 +48,7 @@ SAMPLE_INPUTS = [
 
 NOT_IN_FORMS = {
     *("sort", "cursor", "last", "until", "after", "Event-Position", "Last-Event-ID", "of a list"),
-    *("hand_webhooks_to", "expires", "account", "as_of", "since"),
+    *("hand_webhooks_to", "expires", "account", "as_of", "since", "credentials"),
 }
 """Fields that no form has, or whose values the page limits itself."""
 

@@ -93,6 +93,24 @@ def test_the_mailed_password_logs_a_sub_user_in(subusers_service: SubusersServic
     assert service.request("GET", path)["credentials_mail"] == "sent"
 
 
+def test_the_mailed_link_invites_a_sub_user(subusers_service: SubusersService) -> None:
+    service = subusers_service
+    account = service.request("POST", "/v1/accounts", {"email": "owner@company.example", "company_name": "Company"})
+    sub_users = f"/v1/accounts/{account['account_id']}/sub-users"
+    ada = {"email": "ada@company.example", "name": "Ada", "surname": "Lovelace"}
+    path = f"{sub_users}/{service.request('POST', sub_users, ada)['sub_user_id']}"
+    service.request("PATCH", path, {"status": "active", "credentials": "link"})
+    (mail,) = service.mails
+    assert (mail.kind, mail.temporary_password) == ("invitation", None)
+    assert mail.link is not None
+    assert mail.link in mail.text
+    assert str(mail.link_token) not in repr(mail)
+    password = "seven quiet rivers meet"
+    service.request("POST", "/v1/invitations/complete", {"token": mail.link_token, "new_password": password})
+    login = {"account_email": "owner@company.example", "email": mail.to, "password": password}
+    assert not service.request("POST", "/v1/sessions", login)["must_change_password"]
+
+
 def test_webhook_requests_are_signed_and_in_order(subusers_service: SubusersService, grace: SubUser) -> None:
     webhook = {"url": RECEIVER, "account_id": grace.account_id}
     secret = subusers_service.request("POST", "/v1/webhooks", webhook)["secret"]

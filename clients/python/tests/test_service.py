@@ -32,6 +32,7 @@ from subusers_client import (
     Evaluation,
     InvalidApiKey,
     InvalidRequest,
+    LinkInvalid,
     LoginRefused,
     NewGrant,
     NotFound,
@@ -66,13 +67,22 @@ def demo_credentials(service: Any) -> Credentials:
 
 
 def mailed_password(service: Any, address: str) -> str:
+    return mailed_text(service, address, r"password \(temporary\):\s+(\S+)")
+
+
+def mailed_token(service: Any, address: str, purpose: str) -> str:
+    return mailed_text(service, address, rf"/{purpose}/(\S+)")
+
+
+def mailed_text(service: Any, address: str, pattern: str) -> str:
+    """Return the match of a pattern in a mail to an address."""
     ends_at = time.monotonic() + 30
     while time.monotonic() < ends_at:
         for file in (service.folder / "mails").glob("*.eml"):
             with suppress(FileNotFoundError):
                 mail = message_from_bytes(file.read_bytes(), policy=policy.default)
                 plain: Any = next(iter(mail.iter_parts()))
-                match = re.search(r"password \(temporary\):\s+(\S+)", plain.get_content())
+                match = re.search(pattern, plain.get_content())
                 if match is not None and address in mail["To"]:
                     return match[1]
         time.sleep(0.1)
@@ -194,6 +204,33 @@ def test_the_life_of_a_sub_user(caller: Any, client: Any, account: Any, service:
     with pytest.raises(NotFound) as missing:
         caller.call(client.sub_users.get(**her))
     assert missing.value.problem_type == "sub-user-not-found"
+
+
+def test_links_instead_of_passwords(caller: Any, client: Any, account: Any, service: Any) -> None:
+    """An invited sub-user chooses a password, and later replaces it because they forgot it."""
+    address = f"ada-{uuid4().hex[:12]}@company.example"
+    created = caller.call(
+        client.sub_users.create(account_id=account.account_id, email=address, name="Ada", surname="Lovelace")
+    )
+    her = {"account_id": account.account_id, "sub_user_id": created.sub_user_id}
+    assert caller.call(client.sub_users.change(**her, status="active", credentials="link")).credentials == "link"
+    token = mailed_token(service, address, "invitation")
+    with pytest.raises(InvalidRequest) as invalid:
+        caller.call(client.passwords.complete_invitation(token=token, new_password="short"))
+    assert set(invalid.value.errors) == {"new_password"}
+    caller.call(client.passwords.complete_invitation(token=token, new_password=OWN_PASSWORD))
+    with pytest.raises(LinkInvalid):
+        caller.call(client.passwords.complete_invitation(token=token, new_password=OWN_PASSWORD))
+    login = {"account_email": account.email, "email": address, "client_ip": IP}
+    assert not caller.call(client.sessions.log_in(**login, password=OWN_PASSWORD)).must_change_password
+
+    caller.call(client.passwords.request_password_reset(**login))
+    caller.call(client.passwords.request_password_reset(**{**login, "email": "nobody@company.example"}))
+    token = mailed_token(service, address, "password-reset")
+    caller.call(client.passwords.complete_password_reset(token=token, new_password="another phrase for now"))
+    caller.call(client.sessions.log_in(**login, password="another phrase for now"))
+    assert caller.call(client.sub_users.send_credentials(**her)).credentials == "link"
+    assert caller.call(client.sub_users.send_credentials(**her, credentials="password")).credentials == "password"
 
 
 def test_changes_of_a_revision(caller: Any, client: Any, account: Any) -> None:
@@ -482,6 +519,22 @@ def test_an_account_is_found_by_its_external_id(caller: Any, client: Any, accoun
     assert (found.account_id, found.email) == (account_id, account.email)
     assert caller.call(client.accounts.page(email=account.email)).items == (found,)
     assert caller.call(client.accounts.change(account_id=account_id, external_id=None)).external_id is None
+
+
+def test_the_email_of_an_account_changes_in_two_steps(caller: Any, client: Any, account: Any, service: Any) -> None:
+    account_id, new = account.account_id, f"new-{account.email}"
+    changed = caller.call(client.accounts.change(account_id=account_id, email=new))
+    assert (changed.email, changed.pending_email) == (account.email, new)
+    caller.call(client.accounts.confirm_email(token=mailed_text(service, new, r"/email-confirmation/(\S+)")))
+    confirmed = caller.call(client.accounts.get(account_id=account_id))
+    assert (confirmed.email, confirmed.pending_email) == (new, None)
+    token = mailed_text(service, account.email, r"/email-undo/(\S+)")
+    caller.call(client.accounts.undo_email_change(token=token))
+    assert caller.call(client.accounts.get(account_id=account_id)).email == account.email
+    with pytest.raises(LinkInvalid):
+        caller.call(client.accounts.undo_email_change(token=token))
+    verified = caller.call(client.accounts.change(account_id=account_id, email=new, email_verified=True))
+    assert verified.email == new
 
 
 def test_the_current_api_key(caller: Any, client: Any) -> None:

@@ -58,8 +58,16 @@ class SessionEnded(SubusersError):
     """The session does not exist or has ended."""
 
 
+class LinkInvalid(SubusersError):
+    """The token of a mailed link is unknown, has expired, or was used."""
+
+
 class NotFound(SubusersError):
     """The account, sub-user, session, role, grant or webhook does not exist."""
+
+
+class LinkInvalid(SubusersError):
+    """The link that was mailed to a person is unknown, expired, used or replaced. Offer them to ask for another."""
 
 
 class Conflict(SubusersError):
@@ -134,6 +142,7 @@ ERROR_BY_TYPE: dict[str, type[SubusersError]] = {
     "second-factor-needed": StepUpRequired,
     "own-password-needed": StepUpRequired,
     "session-ended": SessionEnded,
+    "link-invalid": LinkInvalid,
     "wrong-scope": ApiKeyNotAllowed,
     "address-not-allowed": ApiKeyNotAllowed,
     "account-not-allowed": ApiKeyNotAllowed,

@@ -10,6 +10,7 @@ from subusers_client._async.access import AsyncAccess, AsyncAuthzen
 from subusers_client._async.accounts import AsyncAccounts
 from subusers_client._async.api_keys import AsyncApiKeys
 from subusers_client._async.events import AsyncEvents
+from subusers_client._async.passwords import AsyncPasswords
 from subusers_client._async.reports import AsyncActivities, AsyncAuditLog, AsyncUsageReports
 from subusers_client._async.roles import AsyncGrants, AsyncPermissions, AsyncRoles
 from subusers_client._async.second_factors import AsyncSecondFactors
@@ -61,6 +62,7 @@ class AsyncClient:
         self.api_keys = AsyncApiKeys(transport)
         self.sub_users = AsyncSubUsers(transport)
         self.sessions = AsyncSessions(transport)
+        self.passwords = AsyncPasswords(transport)
         self.second_factors = AsyncSecondFactors(transport)
         self.permissions = AsyncPermissions(transport)
         self.roles = AsyncRoles(transport)

@@ -11,6 +11,7 @@ from subusers_client._sync.access import Access, Authzen
 from subusers_client._sync.accounts import Accounts
 from subusers_client._sync.api_keys import ApiKeys
 from subusers_client._sync.events import Events
+from subusers_client._sync.passwords import Passwords
 from subusers_client._sync.reports import Activities, AuditLog, UsageReports
 from subusers_client._sync.roles import Grants, Permissions, Roles
 from subusers_client._sync.second_factors import SecondFactors
@@ -62,6 +63,7 @@ class Client:
         self.api_keys = ApiKeys(transport)
         self.sub_users = SubUsers(transport)
         self.sessions = Sessions(transport)
+        self.passwords = Passwords(transport)
         self.second_factors = SecondFactors(transport)
         self.permissions = Permissions(transport)
         self.roles = Roles(transport)

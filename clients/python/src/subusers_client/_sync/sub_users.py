@@ -130,17 +130,20 @@ class SubUsers:
         status: str | None = None,
         visible: bool | None = None,
         access_expires_at: datetime | Unset | None = UNSET,
+        credentials: str | None = None,
         if_revision: str | None = None,
     ) -> SubUser:
         """Change the given values of a sub-user, all or none. `status` is `active` or `inactive`.
 
-        A new `email` of an active sub-user ends their sessions, and a new temporary password is mailed there.
+        A new `email` of an active sub-user ends their sessions, and new credentials are mailed there. With
+        `credentials="link"`, mails of this change have a link to choose a password, instead of a temporary password.
         `access_expires_at=None` removes the end of access. With `if_revision`, raises `RevisionMismatch` if the
         sub-user has changed since. A change with `password` is not repeated after an unknown outcome, unless
         `if_revision` is given: each repetition would send another mail.
         """
         body = {
             **not_none(email=email, name=name, surname=surname, password=password, status=status, visible=visible),
+            **not_none(credentials=credentials),
             **given(access_expires_at=access_expires_at),
         }
         is_safe = password is None or if_revision is not None
@@ -165,12 +168,18 @@ class SubUsers:
         )
 
     def send_credentials(
-        self, *, account_id: UUID | str, sub_user_id: UUID | str, idempotency_key: str | None = None
+        self,
+        *,
+        account_id: UUID | str,
+        sub_user_id: UUID | str,
+        credentials: str | None = None,
+        idempotency_key: str | None = None,
     ) -> SubUser:
-        """Mail a new temporary password to an active sub-user."""
+        """Mail an active sub-user new credentials: a temporary `password` or a `link`, by default as the last time."""
         request = Request(
             method="POST",
             path=f"{path_of(account_id, sub_user_id)}/credentials-mail",
+            body=encode(not_none(credentials=credentials)),
             headers=idempotency_header(idempotency_key),
         )
         return _sub_user(self._transport.send(request))
