@@ -128,7 +128,7 @@ class EventStory:
         sub_user.delete()
 
     def _second_factors(self, company: Company) -> None:
-        """Add an authenticator app, send a wrong code, remove the app, add another one, reset it, and set the policy."""
+        """Add an app, send a wrong code, remove the app, add another one, reset it, and set the policy."""
         portal, sub_user = company.portal, company.add_with_own_password()
         for ending in ("remove", "reset"):
             token = sub_user.log_in()
