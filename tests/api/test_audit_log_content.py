@@ -191,7 +191,7 @@ def reset_password(clients: ApiClients, sub_user: SubUser) -> None:
 
 def change_email(clients: ApiClients, account: Account) -> None:
     """Change the account's e-mail while it has another active sub-user, and undo the change."""
-    account.create_active(name="Ada", surname="Byron")
+    account.create_active(name="Ada", surname="Byron", email=f"ada-{account.email}")
     for email, path in ((f"new-{account.email}", "confirm"), (account.email, "undo")):
         if path == "confirm":
             assert account.portal.patch(account.path, json={"email": email}).status_code == 200
