@@ -111,6 +111,12 @@ def complete_reset(clients: ApiClients, sub_user: SubUser) -> TestResponse:
     return clients.portal.post("/v1/password-resets/complete", json=body)
 
 
+def accept_invitation(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    clients.portal.post(f"{sub_user.path}/credentials-mail", json={"credentials": "link"})
+    body = {"token": mailed_token(deliver_mails(clients.service)[-1]), "new_password": "a phrase that nobody knew"}
+    return clients.portal.post("/v1/invitations/complete", json=body)
+
+
 REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "POST /v1/accounts": lambda clients, _: clients.register_account().response,
     "PATCH /v1/accounts/{account_id}": lambda clients, sub_user: clients.portal.patch(
@@ -179,6 +185,7 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/second-factors": reset_factors,
     "DELETE /v1/accounts/{account_id}/owner/second-factors": reset_owners_factors,
     "POST /v1/password-resets/complete": complete_reset,
+    "POST /v1/invitations/complete": accept_invitation,
     "POST /v1/webhooks": lambda clients, sub_user: clients.portal.post(
         "/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id}
     ),
