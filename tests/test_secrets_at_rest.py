@@ -116,6 +116,7 @@ class Scenario:
         self._use_second_factors()
         self._deliver_webhook()
         self._reset_passwords()
+        self._change_email()
         catch_up(self.service)
 
     def _reset_passwords(self) -> None:
@@ -137,6 +138,26 @@ class Scenario:
             invited.change(active=active, credentials_kind=CredentialsKind.LINK if active else None)
             if active:
                 self.links.append(mailed_token(deliver_mails(self.service)[-1]))
+
+    def _change_email(self) -> None:
+        """Change the account's e-mail twice, undo both changes, and leave one waiting for its confirmation."""
+        accounts, changes = self.service.commands.accounts, self.service.commands.account_email_changes
+        account_id = self.company.account_id
+        accounts.change(account_id, AccountChanges(email="canary.second@company.example"), CANARY_CONTEXT)
+        self.links.append(self._mailed_token_to("canary.second@company.example"))
+        changes.confirm(self.links[-1], CANARY_CONTEXT)
+        third = AccountChanges(email="canary.third@company.example", email_verified=True)
+        accounts.change(account_id, third, CANARY_CONTEXT)
+        self.links.append(self._mailed_token_to("canary.second@company.example"))
+        self.links.append(self._mailed_token_to(self.company.email))
+        changes.undo(self.links[-1], CANARY_CONTEXT)
+        accounts.change(account_id, AccountChanges(email="canary.fourth@company.example"), CANARY_CONTEXT)
+        owners = self.service.commands.owner_sessions  # undoing ended the owner's sessions
+        self.tokens.append(owners.log_in_by_link(owners.create_link(account_id), CANARY_CONTEXT).value.token)
+
+    def _mailed_token_to(self, email: str) -> str:
+        mails = [mail for mail in deliver_mails(self.service) if mail["To"].addresses[0].addr_spec == email]
+        return mailed_token(mails[-1])
 
     def _log_in_as_owner(self) -> None:
         """Log in as the owner by password and by link, change the password, and leave one link unused."""
@@ -204,6 +225,9 @@ def test_no_table_contains_a_secret(scenario: Scenario, database_url: str) -> No
 
 PERSONAL = [
     "canary.boss@company.example",
+    "canary.second@company.example",
+    "canary.third@company.example",
+    "canary.fourth@company.example",
     "Canary Works",
     "canary.grace@company.example",
     "Canarygrace",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, g, request, send_from_directory, url_for
 
 from api.console import demo, error_pages
-from api.console.account import coworkers, devices, mailbox, preferences, profile, settings, usage
+from api.console.account import coworkers, devices, mailbox, preferences, profile, settings, sign_in_security, usage
 from api.console.cookies import SESSION
 from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
@@ -17,7 +17,16 @@ from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
 from api.console.roles import editor
 from api.console.roles import overview as role_overview
-from api.console.sign_in import console_link, email_links, forgotten_password, login, mailed_link, own_password
+from api.console.sign_in import (
+    console_link,
+    email_links,
+    forgotten_password,
+    login,
+    mailed_link,
+    own_password,
+    passkey_login,
+    second_factor,
+)
 from api.console.sub_users import (
     add,
     delete,
@@ -26,6 +35,7 @@ from api.console.sub_users import (
     give_role,
     grants,
     overview,
+    reset_second_factors,
     send_again,
     take_away_role,
 )
@@ -50,6 +60,9 @@ PAGES = (
     own_password,
     preferences,
     profile,
+    sign_in_security,
+    passkey_login,
+    second_factor,
     add,
     delete,
     delete_role,
@@ -61,6 +74,7 @@ PAGES = (
     role_overview,
     details,
     take_away_role,
+    reset_second_factors,
     send_again,
     usage,
 )
@@ -81,7 +95,8 @@ def add_console(app: Flask) -> None:
 def _check_access() -> AnyResponse | None:
     """Identify the visitor, and admit the request only if the page is for their audience.
 
-    Visitors without a session are redirected to the login, sub-users with a temporary password to the password page.
+    Visitors without a session are redirected to the login, sub-users with a temporary password to the password page,
+    and people who need a second factor to its page.
     Raises `Problem` for other audiences, and for forms without a valid CSRF token.
     """
     g.visitor = ANONYMOUS
@@ -102,6 +117,9 @@ def _check_access() -> AnyResponse | None:
         reason = "ended" if session_ended else "first"
         next_url = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect_to_url(url_for("console.login_form", why=reason, next=next_url))
+    if visitor().audience is Audience.STEP_UP:
+        next_url = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect_to_url(url_for("console.second_factor", next=next_url))
     if visitor().audience is Audience.RESTRICTED:
         return redirect_to_url(url_for("console.own_password"))
     raise wrong_audience()
@@ -118,7 +136,12 @@ def _hide_referrer(response: Response) -> Response:
 @blueprint.page("/", audiences=EVERYONE)
 def start() -> Response:
     """Redirect to the start page of the visitor's audience."""
-    pages = {Audience.OWNER: "sub_users", Audience.SUB_USER: "profile", Audience.RESTRICTED: "own_password"}
+    pages = {
+        Audience.OWNER: "sub_users",
+        Audience.SUB_USER: "profile",
+        Audience.RESTRICTED: "own_password",
+        Audience.STEP_UP: "second_factor",
+    }
     return redirect_to_url(url_for(f"console.{pages.get(visitor().audience, 'login_form')}"))
 
 

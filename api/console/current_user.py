@@ -25,19 +25,25 @@ if TYPE_CHECKING:
 
 
 class Audience(StrEnum):
-    """Kinds of visitors. A restricted visitor is a sub-user who still has a temporary password."""
+    """Kinds of visitors.
+
+    A restricted visitor is a sub-user who still has a temporary password. A visitor of the kind `STEP_UP` is an owner
+    or a sub-user who must first verify a second factor, or add one.
+    """
 
     ANONYMOUS = "anonymous"
     OWNER = "owner"
     SUB_USER = "sub_user"
     RESTRICTED = "restricted"
+    STEP_UP = "step_up"
 
 
 EVERYONE = frozenset(Audience)
 OWNER = frozenset({Audience.OWNER})
 SUB_USER = frozenset({Audience.SUB_USER})
 ANY_SUB_USER = frozenset({Audience.SUB_USER, Audience.RESTRICTED})
-LOGGED_IN = frozenset({Audience.OWNER, Audience.SUB_USER, Audience.RESTRICTED})
+STEP_UP = frozenset({Audience.STEP_UP})
+LOGGED_IN = EVERYONE - {Audience.ANONYMOUS}
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,23 @@ class Visitor:
 
     @property
     def is_owner(self) -> bool:
-        """Whether the visitor is the account's owner."""
+        """Whether the visitor is the account's owner without restriction."""
         return self.audience is Audience.OWNER
+
+    @property
+    def acts_for_account(self) -> bool:
+        """Whether the visitor is the account's owner, also one who must first verify a second factor."""
+        return self.account_or_none is not None and self.sub_user_or_none is None
 
     @property
     def is_sub_user(self) -> bool:
         """Whether the visitor is a sub-user without restriction."""
         return self.audience is Audience.SUB_USER
+
+    @property
+    def must_step_up(self) -> bool:
+        """Whether the visitor must first verify a second factor, or add one."""
+        return self.audience is Audience.STEP_UP
 
     @property
     def is_logged_in(self) -> bool:
@@ -129,9 +145,11 @@ def authenticate_visitor() -> Visitor:
     try:
         account = queries.account(session.account_id)
         if session.person_id == session.account_id:
-            return Visitor(Audience.OWNER, token, session.session_id, account)
+            audience = Audience.STEP_UP if session.step_up_required else Audience.OWNER
+            return Visitor(audience, token, session.session_id, account)
         sub_user = queries.sub_user(session.account_id, session.person_id)
     except (AccountNotFound, SubUserNotFound):
         return ANONYMOUS
-    audience = Audience.RESTRICTED if session.assurance.is_restricted else Audience.SUB_USER
+    audience = Audience.STEP_UP if session.step_up_required else Audience.SUB_USER
+    audience = Audience.RESTRICTED if session.assurance.is_restricted else audience
     return Visitor(audience, token, session.session_id, account, sub_user)

@@ -20,7 +20,6 @@ from domain.events.account_email import (
 from domain.events.api_key import ApiKeyCreated, ApiKeyEvent, ApiKeyFirstUsed, ApiKeyLimitsChanged, ApiKeyRevoked
 from domain.events.audit import AuditEvent, AuditLogExported, AuditLogRead
 from domain.events.base import METADATA_FIELDS, Event
-from domain.events.device import NewDeviceSignedIn
 from domain.events.main_account import (
     MainAccountClosed,
     MainAccountDetailsChanged,
@@ -34,13 +33,6 @@ from domain.events.main_account import (
     SubUserLimitRaised,
     UsageThresholdReached,
 )
-from domain.events.notice import (
-    LinkUsed,
-    NoticeMailed,
-    NoticeMailFailed,
-    PasswordResetForwarded,
-    PasswordResetRequested,
-)
 from domain.events.permission_catalogue import PermissionCatalogueEvent, PermissionCatalogueSet
 from domain.events.reported import ReportedEvent, SubUserActivityRecorded, UsageRecorded
 from domain.events.role import RoleChanged, RoleCreated, RoleDeleted, RoleGranted, RoleRevoked
@@ -52,6 +44,14 @@ from domain.events.second_factor import (
     SecondFactorRemoved,
     SecondFactorsReset,
     SecondFactorVerified,
+)
+from domain.events.sign_in import (
+    LinkUsed,
+    NewDeviceSignedIn,
+    NoticeMailed,
+    NoticeMailFailed,
+    PasswordResetForwarded,
+    PasswordResetRequested,
 )
 from domain.events.sub_user import (
     CredentialsMailed,

@@ -15,7 +15,7 @@ from tests.api.clients import OWN_PASSWORD, ApiClients, SubUser
 from tests.api.route_table import routes
 from tests.api.second_factors import FACTORS, AddedTotp, OwnSession, totp_code
 from tests.authenticator import Authenticator
-from tests.builders import PORTAL, deliver_mails, mailed_token
+from tests.builders import PORTAL, deliver_mails, mailed_token, plain_text
 from tests.postgres import fetch
 from tests.second_factors import Person
 
@@ -117,6 +117,32 @@ def accept_invitation(clients: ApiClients, sub_user: SubUser) -> TestResponse:
     return clients.portal.post("/v1/invitations/complete", json=body)
 
 
+def confirm_email(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    clients.portal.patch(sub_user.account.path, json={"email": f"new-{sub_user.account.email}"})
+    body = {"token": mailed_token(deliver_mails(clients.service)[-1])}
+    return clients.portal.post("/v1/email-changes/confirm", json=body)
+
+
+def undo_email(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    changes = {"email": f"new-{sub_user.account.email}", "email_verified": True}
+    clients.portal.patch(sub_user.account.path, json=changes)
+    mails = [mail for mail in deliver_mails(clients.service) if "/email-undo/" in plain_text(mail)]
+    return clients.portal.post("/v1/email-changes/undo", json={"token": mailed_token(mails[-1])})
+
+
+def other_session(clients: ApiClients, sub_user: SubUser) -> tuple[str, dict[str, str]]:
+    """Log in twice, and return the id of the first session and the headers of the second."""
+    sub_user.new_token()
+    headers = {"Session-Token": sub_user.new_token()}
+    listed: Any = clients.portal.get("/v1/sessions", headers=headers).json
+    return next(row["session_id"] for row in listed["items"] if not row["current"]), headers
+
+
+def end_own_session(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    session_id, headers = other_session(clients, sub_user)
+    return clients.portal.delete(f"/v1/sessions/{session_id}", headers=headers)
+
+
 REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "POST /v1/accounts": lambda clients, _: clients.register_account().response,
     "PATCH /v1/accounts/{account_id}": lambda clients, sub_user: clients.portal.patch(
@@ -186,6 +212,15 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "DELETE /v1/accounts/{account_id}/owner/second-factors": reset_owners_factors,
     "POST /v1/password-resets/complete": complete_reset,
     "POST /v1/invitations/complete": accept_invitation,
+    "POST /v1/email-changes/confirm": confirm_email,
+    "POST /v1/email-changes/undo": undo_email,
+    "DELETE /v1/sessions/{session_id}": end_own_session,
+    "DELETE /v1/sessions/others": lambda clients, sub_user: clients.portal.delete(
+        "/v1/sessions/others", headers=other_session(clients, sub_user)[1]
+    ),
+    "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/sessions/{session_id}": lambda clients, sub_user: (
+        clients.portal.delete(f"{sub_user.path}/sessions/{other_session(clients, sub_user)[0]}")
+    ),
     "POST /v1/webhooks": lambda clients, sub_user: clients.portal.post(
         "/v1/webhooks", json={"url": URL, "account_id": sub_user.account.account_id}
     ),

@@ -32,7 +32,7 @@ API_ROUTES = [route for route in routes() if route.audiences is None and not rou
 VERBS_BY_METHOD = {
     "GET": {"get", "list", "export", "stream"},
     "POST": {
-        *("create", "record", "send", "introspect", "log_in", "enable", "adopt", "replay", "grant"),
+        *("create", "record", "send", "introspect", "log_in", "enable", "adopt", "replay", "grant", "confirm", "undo"),
         *("request", "complete", "evaluate", "search", "verify"),
     },
     "PUT": {"change", "replace"},

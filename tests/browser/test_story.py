@@ -79,6 +79,34 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
 
 @pytest.mark.long
 @pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
+def test_email_of_the_account_changes_and_is_restored(service: RunningService, visits: Visits, scripts: bool) -> None:
+    """The new address confirms it, a sub-user logs in with it, and the owner restores the former one on a phone."""
+    owner, sub_user = (visits.new_page(java_script_enabled=scripts) for _ in range(2))
+    phone = visits.new_page(java_script_enabled=scripts, phone=True)
+    company = service.register_company()
+    ada = company.add_with_own_password(name="Ada", surname="Lovelace")
+    email = f"new-{company.email}"
+    service.portal.call(200, "PATCH", company.path, {"email": email})
+
+    owner.goto(mailed_link(owner, email, service.mailbox_link, "email-confirmation"))
+    require_heading(owner, "Confirm your email address")
+    owner.get_by_role("button", name="CONFIRM THE ADDRESS").click()
+    expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("is confirmed")
+    log_in(owner, email, OWNER_PASSWORD)
+    log_in_as_sub_user(sub_user, email, ada.email, ada.password)
+    require_heading(sub_user, "Ada Lovelace")
+
+    phone.goto(mailed_link(phone, company.email, service.mailbox_link, "email-undo"))
+    require_heading(phone, "Restore your email address")
+    phone.get_by_role("button", name="RESTORE THE ADDRESS").click()
+    expect(phone.locator(SUCCESS_MESSAGE)).to_contain_text("is restored")
+    owner.reload()
+    require_heading(owner, "Log in")
+    log_in(phone, company.email, OWNER_PASSWORD)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scripts", [WITH_SCRIPTS, WITHOUT_SCRIPTS])
 def test_session_ends_on_another_device(service: RunningService, visits: Visits, scripts: bool) -> None:
     """A sub-user logs out their lost laptop from their phone; the owner then logs out the phone."""
     laptop, owner = (visits.new_page(java_script_enabled=scripts) for _ in range(2))

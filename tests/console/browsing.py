@@ -54,10 +54,10 @@ class Page:
         return message.get_text(" ", strip=True) if message else ""
 
     def form(self, action: str | None = None) -> Tag:
-        """Return the only form of the main part, or the form whose action ends with the given path."""
+        """Return the only visible form of the main part, or the form whose action ends with the given path."""
         forms = [
             form
-            for form in self.soup.select("main form, header form" if action else "main form")
+            for form in self.soup.select("main form, header form" if action else "main form:not([hidden])")
             if action is None or urlsplit(str(form.get("action") or self.path)).path.endswith(action)
         ]
         assert len(forms) == 1, (action, [str(form.get("action")) for form in forms], self.text[:500])

@@ -10,6 +10,7 @@ import pytest
 from api.console.current_user import Audience
 from tests.api.clients import TEMPORARY_PASSWORD
 from tests.api.route_table import routes
+from tests.api.second_factors import OwnSession
 
 if TYPE_CHECKING:
     from tests.api.route_table import Route
@@ -25,6 +26,8 @@ PUBLIC_PAGES = {
     "POST /forgotten-password",
     "GET /login",
     "POST /login",
+    "POST /login/passkey",
+    "POST /login/passkey-challenge",
     "GET /mailbox",
     "GET /mailbox/{mail_id}",
     "GET /mailbox/{mail_id}/body",
@@ -48,7 +51,16 @@ def browser_of(console: AccountConsole, audience: Audience) -> Browser:
         return console.owner()
     if audience is Audience.SUB_USER:
         return console.sub_user()
+    if audience is Audience.STEP_UP:
+        return step_up_browser(console)
     return console.sub_user(console.account.create_active(), password=TEMPORARY_PASSWORD)
+
+
+def step_up_browser(console: AccountConsole) -> Browser:
+    """Return the browser of a sub-user who has a second factor, and has only given the password."""
+    sub_user = console.account.create_with_own_password()
+    OwnSession(console.account.portal, sub_user.new_token()).add_totp()
+    return console.sub_user(sub_user)
 
 
 def test_public_pages_are_listed() -> None:
@@ -75,6 +87,8 @@ def require_refused(browser: Browser, audience: Audience, route: Route, csrf_tok
     page = browser.get(path) if route.method == "GET" else browser.post(path, {"csrf": csrf_token})
     if audience is Audience.ANONYMOUS:
         assert (page.status, page.path.partition("?")[0]) == (200, "/login"), route
+    elif audience is Audience.STEP_UP:
+        assert (page.status, page.path.partition("?")[0]) == (200, "/second-factor"), route
     elif audience is Audience.RESTRICTED:
         assert (page.status, page.path) == (200, "/password"), route
     else:

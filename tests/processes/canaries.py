@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TEMPORARY, RESET, OWN = "canary first phrase Qx", "canary second phrase Qx", "canary phrase of my own Qx"
 MISTYPED, OWNERS, REFUSED = "canary mistyped phrase Qx", "canary phrase of the boss Qx", "canary Qx"
 WRONG_KEY, WRONG_TOKEN, WRONG_CODE = "canary-wrong-api-key", "canary-wrong-token", "canary-wrong-recovery-code"
+DEVICE = "canary-device-id"
 FACTORS, VERIFICATION = "/v1/sessions/current/second-factors", "/v1/sessions/current/second-factor"
 
 EMAIL, OWNERS_EMAIL, DELETED_EMAIL = "canary.sub@example.com", "canary.boss@example.com", "canary.gone@example.com"
@@ -44,6 +45,7 @@ def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> d
     support.call(200, "PUT", f"{path}/sub-user-limit", {"sub_user_limit": 11, "reason": REASON})
 
     factors = use_second_factors(company)
+    links = change_email(deployment, portal)
     deleted = company.add(DELETED_EMAIL, TEMPORARY, name=DELETED_NAME, surname=SURNAME)
     sub_user = company.add(EMAIL, TEMPORARY, name=NAME, surname=SURNAME)
     tokens = use_passwords(deployment, sub_user)
@@ -68,6 +70,7 @@ def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> d
         "console link": link,
         "invitation": invitation,
         **factors,
+        **links,
         **{f"token {number}": token for number, token in enumerate(tokens)},
     }
 
@@ -102,6 +105,24 @@ def invite(deployment: Deployment, company: Company) -> str:
     return match[1]
 
 
+def change_email(deployment: Deployment, portal: Portal) -> dict[str, str]:
+    """Change the e-mail of another account, and undo the change; return the tokens of the links by name."""
+    company = portal.register()
+    portal.call(200, "PATCH", company.path, {"email": f"new-{company.email}"})
+    tokens = {}
+    for name, kind, path in (
+        ("confirmation link", "email_confirmation", "/v1/email-changes/confirm"),
+        ("undo link", "owner_email_changed", "/v1/email-changes/undo"),
+    ):
+        match = re.search(r"/email-(?:confirmation|undo)/(\S+)", mails_of(deployment, kind)[0])
+        assert match is not None
+        tokens[name] = match[1]
+        assert portal.get(f"/email-confirmation/{match[1]}").status_code == 200
+        portal.call(204, "POST", path, {"token": match[1]})
+        portal.call(410, "POST", path, {"token": match[1]})
+    return tokens
+
+
 def use_passwords(deployment: Deployment, sub_user: SubUserHandle) -> list[str]:
     """Activate a sub-user, mistype, change and reset their password; return the session tokens."""
     portal = sub_user.company.portal
@@ -109,7 +130,7 @@ def use_passwords(deployment: Deployment, sub_user: SubUserHandle) -> list[str]:
     portal.call(401, "POST", "/v1/sessions", {**sub_user.login_body, "password": MISTYPED})
     temporary = sub_user.log_in()
     sub_user = sub_user.choose_password(OWN)
-    own = sub_user.log_in()
+    own = portal.call(201, "POST", "/v1/sessions", {**sub_user.login_body, "device_id": DEVICE}).json()["token"]
     portal.introspect(own)
     wrong = {"current_password": MISTYPED, "new_password": TEMPORARY}
     portal.call(422, "PUT", "/v1/sessions/current/password", wrong, Session_Token=own)

@@ -33,6 +33,7 @@ PASSWORDS = {
     "wrong API key": canaries.WRONG_KEY,
     "wrong token": canaries.WRONG_TOKEN,
     "wrong recovery code": canaries.WRONG_CODE,
+    "device id": canaries.DEVICE,
 }
 PERSONAL = {
     "e-mail": canaries.EMAIL,
@@ -53,6 +54,8 @@ MAIL_KIND_BY_SECRET = {
     "reset password": "reset",
     "generated password": "send_again",
     "invitation": "invitation",
+    "confirmation link": "email_confirmation",
+    "undo link": "owner_email_changed",
 }
 """The only kind of mail that may contain each password or link."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.processes.portal import SubUserHandle
 
 CLIENTS = 64
+CONFIRM, UNDO = "/v1/email-changes/confirm", "/v1/email-changes/undo"
 
 
 def mails_to(running_service: RunningService, address: str) -> list[EmailMessage]:
@@ -67,3 +68,20 @@ def test_link_is_good_once(
     winner = list(results).index(204)
     login = {**sub_user.login_body, "password": f"the phrase of client {winner}"}
     portal.call(201, "POST", "/v1/sessions", login)
+
+
+def mailed_token_to(running_service: RunningService, address: str) -> str:
+    """Wait for a mail with a link to an address, and return its token."""
+    return mailed_token(eventually(lambda: mails_to(running_service, address))[-1])
+
+
+def test_links_of_an_email_change_are_good_once(running_service: RunningService) -> None:
+    """The one that confirms the new e-mail, and the one that restores the former one."""
+    portal, company = running_service.portal, running_service.portal.register()
+    email = f"new-{company.email}"
+    portal.call(200, "PATCH", company.path, {"email": email})
+    for path, address, expected in ((CONFIRM, email, email), (UNDO, company.email, company.email)):
+        body = {"token": mailed_token_to(running_service, f"<{address}>")}
+        statuses = run_concurrently([lambda path=path, body=body: portal.post(path, json=body).status_code] * CLIENTS)  # type: ignore[misc]
+        assert Counter(statuses) == {204: 1, 410: CLIENTS - 1}
+        assert portal.call(200, "GET", company.path).json()["email"] == expected

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from api.console.retry_after import Wait
 
+POLICY_PATCH = AccountPatch(only=("second_factor_policy",))
 LANGUAGE_PATCH = AccountPatch(only=("language",))
 
 
@@ -37,6 +38,17 @@ def change_account_language() -> Response:
         return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     service().commands.accounts.change(visitor().account_id, AccountChanges(**values), visitor().command_context)
     return redirect_to("account", message="account.language_changed")
+
+
+@blueprint.page("/account/second-factor-policy", audiences=OWNER, methods=("POST",))
+def change_second_factor_policy() -> Response:
+    """Set who in the account needs a second factor. The owner may need one, too, from now on."""
+    form = Form.from_request()
+    values = form.load_with(POLICY_PATCH, {"second_factor_policy": form["second_factor_policy"]})
+    if form.errors:
+        return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+    service().commands.accounts.change(visitor().account_id, AccountChanges(**values), visitor().command_context)
+    return redirect_to("account", message="account.policy_changed")
 
 
 @blueprint.page("/account/password-resets", audiences=OWNER, methods=("POST",))

@@ -35,7 +35,9 @@ SUB_USER_FIELDS = ("account_email", "email", "password")
 @blueprint.page("/login", audiences=EVERYONE)
 def login_form() -> Response:
     """Show the login form, or the current login if there is one."""
-    return render_page("logged_in.html") if visitor().is_logged_in else _form(Form())
+    if visitor().audience is Audience.STEP_UP:
+        return redirect_to("second_factor")
+    return render_page("logged_in.html") if visitor().is_logged_in else login_page(Form())
 
 
 @blueprint.page("/login", audiences=EVERYONE, methods=("POST",))
@@ -46,18 +48,18 @@ def log_in() -> Response:
     values = {name: form.raw(name) if name == "password" else form[name] for name in fields}
     credentials = form.load_with(Login(only=fields), {name: value for name, value in values.items() if value})
     if form.errors:
-        return _form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return login_page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         with uniform_refusals() as on_verified:
             session, audience = _open_session(on_verified, **credentials)
     except LoginRefused:
-        return _form(form, HTTPStatus.UNAUTHORIZED, refused=True)
+        return login_page(form, HTTPStatus.UNAUTHORIZED, refused=True)
     except (TooManyAttempts, TooBusy) as error:
         wait = wait_for(error)
-        return _form(form, wait.status, wait=wait)
+        return login_page(form, wait.status, wait=wait)
     begin_session(session)
     next_url = request.form.get("next", "")
-    return redirect_to_url(next_url) if _is_page_for(audience, next_url) else redirect_to("start")
+    return redirect_to_page(audience, next_url)
 
 
 @blueprint.page("/logout", audiences=LOGGED_IN, methods=("POST",))
@@ -93,6 +95,11 @@ def _open_session(
     return session, Audience.RESTRICTED if session.assurance.is_restricted else Audience.SUB_USER
 
 
+def redirect_to_page(audience: Audience, next_url: str) -> Response:
+    """Redirect to the page that an untrusted URL names if it is one for this audience, otherwise to the start."""
+    return redirect_to_url(next_url) if _is_page_for(audience, next_url) else redirect_to("start")
+
+
 def _is_page_for(audience: Audience, url: str) -> bool:
     """Return whether an untrusted URL is a console page for this audience. Prevents open redirects."""
     path = url.partition("?")[0]
@@ -105,9 +112,15 @@ def _is_page_for(audience: Audience, url: str) -> bool:
     return audience in getattr(current_app.view_functions[endpoint], "audiences", ())
 
 
-def _form(
-    form: Form, status: HTTPStatus = HTTPStatus.OK, *, refused: bool = False, wait: Wait | None = None
+def login_page(
+    form: Form,
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    refused: bool = False,
+    refused_passkey: bool = False,
+    wait: Wait | None = None,
 ) -> Response:
+    """Return the login page."""
     response = render_page(
         "login.html",
         status,
@@ -115,6 +128,7 @@ def _form(
         as_sub_user=as_sub_user(),
         same_tab=same_tab(),
         refused=refused,
+        refused_passkey=refused_passkey,
         wait=wait,
         notice=request.args.get("why"),
         next_url=request.values.get("next", ""),

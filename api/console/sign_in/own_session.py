@@ -14,6 +14,8 @@ from application.errors import ServiceError, SessionEnded
 if TYPE_CHECKING:
     from application.sign_in.new_session import NewSession
     from application.sign_in.password_sign_in import PasswordSignIn
+    from application.sign_in.second_factors.own_second_factors import OwnSecondFactors
+    from application.sign_in.second_factors.verification import SecondFactorVerification
 
 
 def begin_session(session: NewSession) -> None:
@@ -50,7 +52,19 @@ def delete_session_cookie() -> None:
 def own_session_commands() -> PasswordSignIn:
     """Return the commands on the visitor's own sessions."""
     commands = service().commands
-    return commands.owner_sessions if visitor().is_owner else commands.sub_user_sessions
+    return commands.owner_sessions if visitor().acts_for_account else commands.sub_user_sessions
+
+
+def own_second_factors() -> OwnSecondFactors:
+    """Return the commands on the visitor's own second factors."""
+    commands = service().commands
+    return commands.owner_second_factors if visitor().acts_for_account else commands.sub_user_second_factors
+
+
+def own_verification() -> SecondFactorVerification:
+    """Return the commands that verify the visitor's second factors."""
+    commands = service().commands
+    return commands.owner_verification if visitor().acts_for_account else commands.sub_user_verification
 
 
 def _log_out() -> None:

@@ -115,6 +115,19 @@ class OwnSecondFactors:
         challenge = self.challenges.add(ChallengePurpose.ADD_TOTP, session.person_id, encrypted_secret)
         return OfferedTotp(challenge.challenge_id, secret, self.totp_codes.uri(secret, email), challenge.expires_at)
 
+    def find_offer(self, token: str, challenge_id: UUID) -> OfferedTotp:
+        """Return a secret that was offered. Raises the same as `offer_totp`, or `ChallengeNotFound`."""
+        session, _ = self._session_that_may_add(token)
+        identity, _ = self.people.identity_and_owner_key(session)
+        challenge = self.challenges.find(
+            challenge_id, ChallengePurpose.ADD_TOTP, session.person_id, self.people.clock()
+        )
+        if challenge is None or challenge.secret is None:
+            raise ChallengeNotFound
+        secret = identity.entry.key.decrypt("totp_secret", challenge.secret)
+        email = identity.email(self.people.accounts.load(session.account_id))
+        return OfferedTotp(challenge_id, secret, self.totp_codes.uri(secret, email), challenge.expires_at)
+
     def offer_passkey(self, token: str) -> OfferedChallenge:
         """Return the options to create a passkey. Raises the same as `offer_totp`."""
         session, factors = self._session_that_may_add(token)

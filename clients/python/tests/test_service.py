@@ -521,6 +521,22 @@ def test_an_account_is_found_by_its_external_id(caller: Any, client: Any, accoun
     assert caller.call(client.accounts.change(account_id=account_id, external_id=None)).external_id is None
 
 
+def test_the_email_of_an_account_changes_in_two_steps(caller: Any, client: Any, account: Any, service: Any) -> None:
+    account_id, new = account.account_id, f"new-{account.email}"
+    changed = caller.call(client.accounts.change(account_id=account_id, email=new))
+    assert (changed.email, changed.pending_email) == (account.email, new)
+    caller.call(client.accounts.confirm_email(token=mailed_text(service, new, r"/email-confirmation/(\S+)")))
+    confirmed = caller.call(client.accounts.get(account_id=account_id))
+    assert (confirmed.email, confirmed.pending_email) == (new, None)
+    token = mailed_text(service, account.email, r"/email-undo/(\S+)")
+    caller.call(client.accounts.undo_email_change(token=token))
+    assert caller.call(client.accounts.get(account_id=account_id)).email == account.email
+    with pytest.raises(LinkInvalid):
+        caller.call(client.accounts.undo_email_change(token=token))
+    verified = caller.call(client.accounts.change(account_id=account_id, email=new, email_verified=True))
+    assert verified.email == new
+
+
 def test_the_current_api_key(caller: Any, client: Any) -> None:
     key = caller.call(client.api_keys.current())
     assert (key.scope, key.expires_at, key.accounts) == ("portal", None, None)

@@ -54,13 +54,18 @@ class PasskeyLogin(Request):
     passkey = PasskeyResponse(required=True)
 
 
-class NewSecondFactor(Request):
-    """What confirms a new second factor: a code of the authenticator app, or the response of the new passkey."""
+class SecondFactorName(Request):
+    """The name of a second factor."""
 
-    challenge_id = fields.UUID(required=True)
     name = Text(
         max_length=MAX_NAME_LENGTH, required=True, metadata={"description": "A name by which the person knows it."}
     )
+
+
+class NewSecondFactor(SecondFactorName):
+    """What confirms a new second factor: a code of the authenticator app, or the response of the new passkey."""
+
+    challenge_id = fields.UUID(required=True)
     code = Code()
     passkey = PasskeyResponse()
 

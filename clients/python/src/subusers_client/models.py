@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A main account."""
+    """A main account. `pending_email` has to be confirmed with the link that was mailed there."""
 
     account_id: UUID
     email: str
@@ -27,6 +27,8 @@ class Account:
     closed_at: datetime | None
     external_id: str | None = None
     second_factor_policy: str = "optional"
+    pending_email: str | None = None
+    pending_email_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from subusers_client._sync.transport import Transport
 
 
+LINK_USED = frozenset({"link-invalid"})
+
+
 class Accounts:
     """Main accounts."""
 
@@ -74,6 +77,7 @@ class Accounts:
         *,
         account_id: UUID | str,
         email: str | None = None,
+        email_verified: bool | None = None,
         company_name: str | None = None,
         language: str | None = None,
         password: str | None = None,
@@ -82,14 +86,31 @@ class Accounts:
     ) -> Account:
         """Change the given values of an account. Another password ends the owner's sessions in the console.
 
-        `external_id=None` removes the external id. `second_factor_policy` is `optional` or `required`.
+        Another `email` is mailed a link, and changes when that is used. With `email_verified` it changes at once: you
+        have verified that the owner receives mail there. `external_id=None` removes the external id.
+        `second_factor_policy` is `optional` or `required`.
         """
-        body = not_none(email=email, company_name=company_name, language=language, password=password)
-        body |= not_none(second_factor_policy=second_factor_policy)
+        body = not_none(
+            email=email,
+            email_verified=email_verified,
+            company_name=company_name,
+            language=language,
+            password=password,
+            second_factor_policy=second_factor_policy,
+        )
         body |= given(external_id=external_id)
-        repeatable = Repeatable.ALWAYS if password is None else Repeatable.UNLESS_EXECUTED
+        is_safe = password is None and (email is None or email_verified is True)
+        repeatable = Repeatable.ALWAYS if is_safe else Repeatable.UNLESS_EXECUTED  # each repetition mails a new link
         request = Request(method="PATCH", path=path_of(account_id), body=encode(body), repeatable=repeatable)
         return decode(Account, (self._transport.send(request)).body)
+
+    def confirm_email(self, *, token: str) -> None:
+        """Confirm a new e-mail with the token of the mailed link. Raises `LinkInvalid`."""
+        self._use_link("confirm", token)
+
+    def undo_email_change(self, *, token: str) -> None:
+        """Restore a former e-mail with the token of the link that was mailed there. Raises `LinkInvalid`."""
+        self._use_link("undo", token)
 
     def close(self, *, account_id: UUID | str) -> None:
         """Close an account: all its sessions end, and its e-mail is free."""
@@ -104,6 +125,15 @@ class Accounts:
             repeatable=Repeatable.UNLESS_EXECUTED,  # a repetition would be refused: limit-not-raised
         )
         return decode(Account, (self._transport.send(request)).body)
+
+    def _use_link(self, what: str, token: str) -> None:
+        request = Request(
+            method="POST",
+            path=f"/v1/email-changes/{what}",
+            body=encode({"token": token}),
+            done_if_repeated=LINK_USED,
+        )
+        self._transport.send(request)
 
     def set_plan(
         self, *, account_id: UUID | str, included_minutes: int, included_tokens: int, period_start: date

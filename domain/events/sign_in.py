@@ -1,4 +1,4 @@
-"""Events of mailed links and of the mails that tell a person about the security of their sign-in."""
+"""Events of mailed links, of new devices, and of the mails that tell a person about the security of their sign-in."""
 
 from __future__ import annotations
 
@@ -85,3 +85,17 @@ class NoticeMailFailed(Event):
     notice: SecurityNotice
     caused_by: int
     reply: Ciphertext
+
+
+class NewDeviceSignedIn(Event):
+    """A person, the owner if `sub_user_id` is None, opened a session from a device that was not known."""
+
+    TOPIC: ClassVar[str] = "NewDeviceSignedIn"
+    DESCRIPTOR = EventDescriptor(
+        "person.new_device_signed_in",
+        "A sub-user, or without a subject the account's owner, logged in from a device that was not known.",
+        facts=("session_id",),
+        ocsf=ocsf.NEW_DEVICE,
+    )
+    sub_user_id: UUID | None
+    session_id: UUID
