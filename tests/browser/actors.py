@@ -18,10 +18,6 @@ GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")
 """Format of the passwords that the service generates."""
 
 
-LINK = re.compile(r"/(?:password-reset|invitation)/[\w-]+")
-"""Path of a mailed link that is good once."""
-
-
 def log_in(page: Page, email: str, password: str) -> None:
     """Log in as an account's owner."""
     page.goto("/login")
@@ -84,16 +80,17 @@ def mailed_password(page: Page, email: str, mailbox_link: str) -> str:
     return match[0]
 
 
-def mailed_link(page: Page, email: str, mailbox_link: str, subject: str) -> str:
-    """Wait for a mail to the address with a subject in the mailbox, and return the link in it that is good once."""
-    match = LINK.search(_newest_mail(page, email, mailbox_link, LINK, subject))
+def mailed_link(page: Page, email: str, mailbox_link: str, kind: str, subject: str = "") -> str:
+    """Wait for a mail to exactly this address with this subject in the mailbox, and return the path of its link."""
+    match = re.search(rf"/{kind}/[\w-]+", _newest_mail(page, email, mailbox_link, re.compile(f"/{kind}/"), subject))
     assert match
     return match[0]
 
 
 def _newest_mail(page: Page, email: str, mailbox_link: str, content: re.Pattern[str], subject: str = "") -> str:
     """Wait for the newest mail to the address in the mailbox, which has this content, and return its text."""
-    row = page.get_by_role("row").filter(has_text=email).filter(has_text=subject)
+    is_to_address = re.compile(rf"(?<![\w-]){re.escape(email)}")
+    row = page.get_by_role("row").filter(has_text=is_to_address).filter(has_text=subject)
     page.goto(mailbox_link)
     while row.count() == 0:
         page.reload()
@@ -101,20 +98,6 @@ def _newest_mail(page: Page, email: str, mailbox_link: str, content: re.Pattern[
     mail = page.frame_locator("iframe").locator("body")
     expect(mail).to_contain_text(content)
     return mail.inner_text()
-
-
-def mailed_link(page: Page, email: str, mailbox_link: str, kind: str) -> str:
-    """Wait for the newest mail to exactly this address in the mailbox, and return the path of its link."""
-    row = page.get_by_role("row").filter(has_text=re.compile(rf"(?<![\w-]){re.escape(email)}"))
-    page.goto(mailbox_link)
-    while row.count() == 0:
-        page.reload()
-    row.first.get_by_role("link").click()
-    mail = page.frame_locator("iframe").locator("body")
-    expect(mail).to_contain_text(f"/{kind}/")
-    match = re.search(rf"/{kind}/[\w-]+", mail.inner_html())
-    assert match, mail.inner_text()
-    return match[0]
 
 
 def choose_password(page: Page, temporary: str, own: str) -> None:
