@@ -23,7 +23,7 @@ def log_in(page: Page, email: str, password: str) -> None:
     page.goto("/login")
     page.get_by_label("Main account email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="LOG IN").click()
+    page.get_by_role("button", name="LOG IN", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sub-User Management")
 
 
