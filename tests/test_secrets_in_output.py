@@ -48,7 +48,10 @@ CANARY_TEXT = "c4nary-s3cret"
 PACKAGES = (domain, application, projections, adapters, api)
 
 SECRET = re.compile(r"password|secret|token|private|seed|(^|_)url$|^key$|wrapped_key|master_keys|_key$")
-NO_SECRET = {"public_key", "verifier_key", "public_url", "login_url", "tree_key", "idempotency_key", "routing_key"}
+NO_SECRET = {
+    *("public_key", "verifier_key", "tree_key", "idempotency_key", "routing_key"),
+    *("public_url", "login_url", "sign_in_url"),
+}
 """Field names that match `SECRET` but hold no secret."""
 
 CUSTOM_REPRESENTATIONS = {

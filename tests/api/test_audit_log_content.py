@@ -64,6 +64,7 @@ def story(clients: ApiClients) -> Story:
     began = clients.service.clock()
     owner = clients.portal.with_headers(X_Client_IP=OWNER_CLIENT[0], X_Client_User_Agent=OWNER_CLIENT[1])
     account = replace(clients, portal=owner).register_account(password=OWNER_PASSWORD)
+    change_email(clients, account)
     sub_user = account.create_sub_user()
     sub_user_account = replace(
         account,
@@ -186,6 +187,17 @@ def reset_password(clients: ApiClients, sub_user: SubUser) -> None:
         request_reset(sub_user)
     completion = {"token": mailed_token(deliver_mails(clients.service)[-1]), "new_password": "a phrase by a link"}
     assert portal.post("/v1/password-resets/complete", json=completion).status_code == 204
+
+
+def change_email(clients: ApiClients, account: Account) -> None:
+    """Change the account's e-mail while it has another active sub-user, and undo the change."""
+    account.create_active(name="Ada", surname="Byron", email=f"ada-{account.email}")
+    for email, path in ((f"new-{account.email}", "confirm"), (account.email, "undo")):
+        if path == "confirm":
+            assert account.portal.patch(account.path, json={"email": email}).status_code == 200
+        (*_, mail) = [mail for mail in deliver_mails(clients.service) if mail["To"].addresses[0].addr_spec == email]
+        body = {"token": mailed_token(mail)}
+        assert account.portal.post(f"/v1/email-changes/{path}", json=body).status_code == 204
 
 
 def use_up_plan(clients: ApiClients, sub_user: SubUser) -> None:

@@ -18,6 +18,10 @@ GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")
 """Format of the passwords that the service generates."""
 
 
+LINK = re.compile(r"/(?:password-reset|invitation|email-confirmation|email-undo)/[\w-]+")
+"""Path of a mailed link that is good once."""
+
+
 def log_in(page: Page, email: str, password: str) -> None:
     """Log in as an account's owner."""
     page.goto("/login")
@@ -80,9 +84,9 @@ def mailed_password(page: Page, email: str, mailbox_link: str) -> str:
     return match[0]
 
 
-def mailed_link(page: Page, email: str, mailbox_link: str, kind: str, subject: str = "") -> str:
-    """Wait for a mail to exactly this address with this subject in the mailbox, and return the path of its link."""
-    match = re.search(rf"/{kind}/[\w-]+", _newest_mail(page, email, mailbox_link, re.compile(f"/{kind}/"), subject))
+def mailed_link(page: Page, email: str, mailbox_link: str, subject: str) -> str:
+    """Wait for a mail to the address with a subject in the mailbox, and return the link in it that is good once."""
+    match = LINK.search(_newest_mail(page, email, mailbox_link, LINK, subject))
     assert match
     return match[0]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from api.http.fields.numbers import Id
 from api.http.fields.texts import Password, Text
 from api.http.fields.times import Time
 from api.http.resources.sessions.schemas import OpenedSessionAnswer
@@ -38,7 +39,7 @@ class SecondFactorProof(Request):
     code = Code()
     recovery_code = Code()
     passkey = PasskeyResponse()
-    challenge_id = fields.UUID(metadata={"description": "The challenge that the passkey answers."})
+    challenge_id = Id(metadata={"description": "The challenge that the passkey answers."})
 
     @validates_schema
     def require_one_proof(self, data: Any, **_: Any) -> None:
@@ -50,7 +51,7 @@ class SecondFactorProof(Request):
 class PasskeyLogin(Request):
     """The response of a passkey to a challenge."""
 
-    challenge_id = fields.UUID(required=True)
+    challenge_id = Id(required=True)
     passkey = PasskeyResponse(required=True)
 
 
@@ -65,7 +66,7 @@ class SecondFactorName(Request):
 class NewSecondFactor(SecondFactorName):
     """What confirms a new second factor: a code of the authenticator app, or the response of the new passkey."""
 
-    challenge_id = fields.UUID(required=True)
+    challenge_id = Id(required=True)
     code = Code()
     passkey = PasskeyResponse()
 
