@@ -18,7 +18,7 @@ GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")
 """Format of the passwords that the service generates."""
 
 
-LINK = re.compile(r"/(?:password-reset|invitation)/[\w-]+")
+LINK = re.compile(r"/(?:password-reset|invitation|email-confirmation|email-undo)/[\w-]+")
 """Path of a mailed link that is good once."""
 
 
@@ -101,20 +101,6 @@ def _newest_mail(page: Page, email: str, mailbox_link: str, content: re.Pattern[
     mail = page.frame_locator("iframe").locator("body")
     expect(mail).to_contain_text(content)
     return mail.inner_text()
-
-
-def mailed_link(page: Page, email: str, mailbox_link: str, kind: str) -> str:
-    """Wait for the newest mail to exactly this address in the mailbox, and return the path of its link."""
-    row = page.get_by_role("row").filter(has_text=re.compile(rf"(?<![\w-]){re.escape(email)}"))
-    page.goto(mailbox_link)
-    while row.count() == 0:
-        page.reload()
-    row.first.get_by_role("link").click()
-    mail = page.frame_locator("iframe").locator("body")
-    expect(mail).to_contain_text(f"/{kind}/")
-    match = re.search(rf"/{kind}/[\w-]+", mail.inner_html())
-    assert match, mail.inner_text()
-    return match[0]
 
 
 def choose_password(page: Page, temporary: str, own: str) -> None:

@@ -88,7 +88,7 @@ def test_email_of_the_account_changes_and_is_restored(service: RunningService, v
     email = f"new-{company.email}"
     service.portal.call(200, "PATCH", company.path, {"email": email})
 
-    owner.goto(mailed_link(owner, email, service.mailbox_link, "email-confirmation"))
+    owner.goto(mailed_link(owner, email, service.mailbox_link, "Confirm your email address"))
     require_heading(owner, "Confirm your email address")
     owner.get_by_role("button", name="CONFIRM THE ADDRESS").click()
     expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("is confirmed")
@@ -96,7 +96,7 @@ def test_email_of_the_account_changes_and_is_restored(service: RunningService, v
     log_in_as_sub_user(sub_user, email, ada.email, ada.password)
     require_heading(sub_user, "Ada Lovelace")
 
-    phone.goto(mailed_link(phone, company.email, service.mailbox_link, "email-undo"))
+    phone.goto(mailed_link(phone, company.email, service.mailbox_link, "has been changed"))
     require_heading(phone, "Restore your email address")
     phone.get_by_role("button", name="RESTORE THE ADDRESS").click()
     expect(phone.locator(SUCCESS_MESSAGE)).to_contain_text("is restored")

@@ -58,10 +58,6 @@ class SessionEnded(SubusersError):
     """The session does not exist or has ended."""
 
 
-class LinkInvalid(SubusersError):
-    """The token of a mailed link is unknown, has expired, or was used."""
-
-
 class NotFound(SubusersError):
     """The account, sub-user, session, role, grant or webhook does not exist."""
 
