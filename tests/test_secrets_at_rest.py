@@ -22,6 +22,7 @@ from domain.link_purpose import LinkPurpose
 from domain.plan import Plan
 from domain.refusals import LoginRefused
 from domain.second_factor import SecondFactorPolicy
+from domain.sub_user import CredentialsKind
 from tests.api_keys import add_api_key
 from tests.builders import Company, SubUserHandle, catch_up, deliver_mails, mailed_password, mailed_token
 from tests.postgres import fetch
@@ -128,6 +129,15 @@ class Scenario:
         resets.request(self.company.email, self.sub_user.email, CANARY_CONTEXT)
         self.links.append(mailed_token(deliver_mails(self.service)[-1]))
         resets.request(self.company.email, None, CANARY_CONTEXT)
+        self._invite()
+
+    def _invite(self) -> None:
+        """Invite another sub-user, then once more after a deactivation. They do not use the links."""
+        invited = self.company.create_sub_user()
+        for active in (True, False, True):
+            invited.change(active=active, credentials_kind=CredentialsKind.LINK if active else None)
+            if active:
+                self.links.append(mailed_token(deliver_mails(self.service)[-1]))
 
     def _change_email(self) -> None:
         """Change the account's e-mail twice, undo both changes, and leave one waiting for its confirmation."""

@@ -111,6 +111,12 @@ def complete_reset(clients: ApiClients, sub_user: SubUser) -> TestResponse:
     return clients.portal.post("/v1/password-resets/complete", json=body)
 
 
+def accept_invitation(clients: ApiClients, sub_user: SubUser) -> TestResponse:
+    clients.portal.post(f"{sub_user.path}/credentials-mail", json={"credentials": "link"})
+    body = {"token": mailed_token(deliver_mails(clients.service)[-1]), "new_password": "a phrase that nobody knew"}
+    return clients.portal.post("/v1/invitations/complete", json=body)
+
+
 def confirm_email(clients: ApiClients, sub_user: SubUser) -> TestResponse:
     clients.portal.patch(sub_user.account.path, json={"email": f"new-{sub_user.account.email}"})
     body = {"token": mailed_token(deliver_mails(clients.service)[-1])}
@@ -205,6 +211,7 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
     "DELETE /v1/accounts/{account_id}/sub-users/{sub_user_id}/second-factors": reset_factors,
     "DELETE /v1/accounts/{account_id}/owner/second-factors": reset_owners_factors,
     "POST /v1/password-resets/complete": complete_reset,
+    "POST /v1/invitations/complete": accept_invitation,
     "POST /v1/email-changes/confirm": confirm_email,
     "POST /v1/email-changes/undo": undo_email,
     "DELETE /v1/sessions/{session_id}": end_own_session,

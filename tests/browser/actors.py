@@ -27,7 +27,7 @@ def log_in(page: Page, email: str, password: str) -> None:
     page.goto("/login")
     page.get_by_label("Main account email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="LOG IN").click()
+    page.get_by_role("button", name="LOG IN", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sub-User Management")
 
 
@@ -93,7 +93,8 @@ def mailed_link(page: Page, email: str, mailbox_link: str, subject: str) -> str:
 
 def _newest_mail(page: Page, email: str, mailbox_link: str, content: re.Pattern[str], subject: str = "") -> str:
     """Wait for the newest mail to the address in the mailbox, which has this content, and return its text."""
-    row = page.get_by_role("row").filter(has_text=email).filter(has_text=subject)
+    is_to_address = re.compile(rf"(?<![\w-]){re.escape(email)}")
+    row = page.get_by_role("row").filter(has_text=is_to_address).filter(has_text=subject)
     page.goto(mailbox_link)
     while row.count() == 0:
         page.reload()

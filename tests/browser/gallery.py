@@ -62,14 +62,14 @@ VIEWS = (
     View(
         "forgotten password refused",
         "/forgotten-password?as=sub-user",
-        form_values={"account_email": "owner@company.example"},
+        form_values={"account_email": "owner@company.example", "email": f"{'x' * 1000}@company.example"},
         status_after=422,
     ),
     View("password reset requested", "/forgotten-password/requested"),
     View("password reset requested by a sub-user", "/forgotten-password/requested?as=sub-user"),
     View("link to reset a password", "/password-reset/no-such-link"),
     View("invitation", "/invitation/no-such-link"),
-    View("invitation refused", "/invitation/no-such-link", form_values={"new_password": "short"}, status_after=422),
+    View("invitation refused", "/invitation/no-such-link", form_values={"new_password": "x" * 1001}, status_after=422),
     View(
         "link that no longer works",
         "/password-reset/no-such-link",

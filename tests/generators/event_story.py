@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyotp
 
 from projections.feed.event_catalog import CATALOG
+from tests.processes.canaries import mails_of
 from tests.processes.portal import Portal
 from tests.waiting import eventually
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tests.receiver import ReceivedRequest, Receiver
 
 FACTORS, VERIFICATION = "/v1/sessions/current/second-factors", "/v1/sessions/current/second-factor"
+MAILED_LINK = re.compile(r"/email-(?:confirmation|undo)/(\S+)")
 UNUSED_URL = "https://receiver.example/"
 OTHER_PASSWORD = "eight calm oceans rest"
 
@@ -53,6 +56,7 @@ class EventStory:
             company = portal.register()
             self._account(company, support)
             self._sub_users(company)
+            self._email(portal)
             self._roles(company)
             self._second_factors(company)
             self._webhooks(company)
@@ -144,6 +148,17 @@ class EventStory:
         portal.call(204, "DELETE", f"{sub_user.path}/second-factors")
         for policy in ("required", "optional"):
             portal.call(200, "PATCH", company.path, {"second_factor_policy": policy})
+
+    def _email(self, portal: Portal) -> None:
+        """Log in from a new device, change the e-mail of an account, and undo the change."""
+        company = portal.register()
+        sub_user = company.add_with_own_password()
+        portal.call(201, "POST", "/v1/sessions", {**sub_user.login_body, "device_id": "a laptop"})
+        portal.call(200, "PATCH", company.path, {"email": f"new-{company.email}"})
+        for path, kind in (("confirm", "email_confirmation"), ("undo", "owner_email_changed")):
+            link = MAILED_LINK.search(mails_of(self.deployment, kind)[0])
+            assert link is not None
+            portal.call(204, "POST", f"/v1/email-changes/{path}", {"token": link[1]})
 
     def _roles(self, company: Company) -> None:
         """Create a role, grant it and revoke it, delete it, and show the permissions of the portal in another order."""

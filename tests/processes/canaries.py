@@ -32,6 +32,8 @@ TARGET, DETAIL, REASON = "Canary assistant", "canary note", "canary reason"
 
 EDITS_UNTIL_SNAPSHOT = 100
 GENERATED_PASSWORD = re.compile(r"password \(temporary\):\s+(\S+)")
+INVITATION = re.compile(r"/invitation/(\S+)")
+INVITED_EMAIL = "invited-canary@company.example"
 
 
 def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> dict[str, str]:
@@ -61,10 +63,12 @@ def plant_canaries(deployment: Deployment, portal: Portal, support: Portal) -> d
     generated = request_credentials_mail(deployment, sub_user)
     tokens.append(replace(sub_user, password=generated).log_in())
     deleted.delete()
+    invitation = invite(deployment, company)
     link = portal.call(201, "POST", f"{path}/console-links").json()["url"].rpartition("/")[2]
     return {
         "generated password": generated,
         "console link": link,
+        "invitation": invitation,
         **factors,
         **links,
         **{f"token {number}": token for number, token in enumerate(tokens)},
@@ -90,6 +94,15 @@ def use_second_factors(company: Company) -> dict[str, str]:
         "token of a second factor": verified["token"],
         **{f"recovery code {number}": code for number, code in enumerate([used, *codes])},
     }
+
+
+def invite(deployment: Deployment, company: Company) -> str:
+    """Invite a sub-user, who does not use the link; return its secret."""
+    company.add(INVITED_EMAIL, TEMPORARY).change(status="active", credentials="link")
+    (mail,) = mails_of(deployment, "invitation")
+    match = INVITATION.search(mail)
+    assert match is not None, mail
+    return match[1]
 
 
 def change_email(deployment: Deployment, portal: Portal) -> dict[str, str]:

@@ -49,14 +49,15 @@ PERSONAL = {
 }
 OF_DELETED_SUB_USER = {"e-mail of a deleted sub-user": canaries.DELETED_EMAIL, "their name": canaries.DELETED_NAME}
 
-MAIL_KIND_BY_PASSWORD = {
+MAIL_KIND_BY_SECRET = {
     "temporary password": "activation",
     "reset password": "reset",
     "generated password": "send_again",
+    "invitation": "invitation",
     "confirmation link": "email_confirmation",
     "undo link": "owner_email_changed",
 }
-"""The only kind of mail that may contain each password."""
+"""The only kind of mail that may contain each password or link."""
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
 
@@ -89,16 +90,16 @@ def test_secrets_and_personal_data_are_not_leaked(open_folder: Path) -> None:
         assert b"POST" in logs[0][1]
         assert leaks({**secrets, **PERSONAL, **OF_DELETED_SUB_USER}, logs) == []
         assert leaks(secrets, files_of(deployment)) == []
-        require_passwords_only_in_own_mails(deployment, secrets)
+        require_secrets_only_in_own_mails(deployment, secrets)
 
 
-def require_passwords_only_in_own_mails(deployment: Deployment, secrets: Canaries) -> None:
-    """Require each password in its own kind of mail, and no secret in any other mail."""
-    for name, kind in MAIL_KIND_BY_PASSWORD.items():
+def require_secrets_only_in_own_mails(deployment: Deployment, secrets: Canaries) -> None:
+    """Require each password and link in its own kind of mail, and no secret in any other mail."""
+    for name, kind in MAIL_KIND_BY_SECRET.items():
         assert any(str(secrets[name]) in text for text in mails_of(deployment, kind)), name
     for file in deployment.mail_folder.iterdir():
         foreign = {
-            name: secret for name, secret in secrets.items() if f"-{MAIL_KIND_BY_PASSWORD.get(name)}-" not in file.name
+            name: secret for name, secret in secrets.items() if f"-{MAIL_KIND_BY_SECRET.get(name)}-" not in file.name
         }
         assert leaks(foreign, [(file.name, decoded_text(file).encode())]) == []
 

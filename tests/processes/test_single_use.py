@@ -7,14 +7,18 @@ from email import message_from_bytes, policy
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.builders import mailed_token
 from tests.processes.waiting import eventually
 from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from email.message import EmailMessage
 
     from tests.processes.conftest import RunningService
+    from tests.processes.portal import SubUserHandle
 
 CLIENTS = 64
 CONFIRM, UNDO = "/v1/email-changes/confirm", "/v1/email-changes/undo"
@@ -27,20 +31,37 @@ def mails_to(running_service: RunningService, address: str) -> list[EmailMessage
     return [mail for mail in mails if address in str(mail["To"])]
 
 
-def test_password_reset_link_is_good_once(running_service: RunningService) -> None:
+def request_reset(sub_user: SubUserHandle) -> None:
+    body = {"account_email": sub_user.company.email, "email": sub_user.email}
+    sub_user.company.portal.call(202, "POST", "/v1/password-resets", body)
+
+
+def invite(sub_user: SubUserHandle) -> None:
+    sub_user.company.portal.call(202, "POST", f"{sub_user.path}/credentials-mail", {"credentials": "link"})
+
+
+@pytest.mark.parametrize(
+    ("mail_link", "subject", "path"),
+    [
+        (request_reset, "Reset your password", "/v1/password-resets/complete"),
+        (invite, "Your invitation", "/v1/invitations/complete"),
+    ],
+    ids=["password reset", "invitation"],
+)
+def test_link_is_good_once(
+    running_service: RunningService, mail_link: Callable[[SubUserHandle], None], subject: str, path: str
+) -> None:
     """The password is that of the only client whose request succeeded."""
     portal = running_service.portal
     sub_user = portal.register().add_with_own_password()
-    body = {"account_email": sub_user.company.email, "email": sub_user.email}
-    portal.call(202, "POST", "/v1/password-resets", body)
-    subject = "Reset your password"
+    mail_link(sub_user)
     eventually(lambda: any(subject in mail["Subject"] for mail in mails_to(running_service, sub_user.email)))
     (mail,) = [mail for mail in mails_to(running_service, sub_user.email) if subject in mail["Subject"]]
     token = mailed_token(mail)
 
     def use(number: int) -> int:
         completion = {"token": token, "new_password": f"the phrase of client {number}"}
-        return portal.post("/v1/password-resets/complete", json=completion).status_code
+        return portal.post(path, json=completion).status_code
 
     results = run_concurrently([partial(use, number) for number in range(CLIENTS)])
     assert Counter(results) == {204: 1, 410: CLIENTS - 1}
