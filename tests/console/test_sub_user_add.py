@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from application.errors import TooBusy
-from tests.builders import deliver_mails, plain_text
+from tests.builders import deliver_mails, deliver_mails_to, plain_text
 
 if TYPE_CHECKING:
     from tests.console.browsing import Page
@@ -67,7 +67,7 @@ def test_adding_and_activating_mails_the_password(own_console: AccountConsole) -
     assert page.success_message == "Added and activated. We're sending access data to colleague@example.com."
     (sub_user,) = list_sub_users(own_console)
     assert (sub_user["status"], sub_user["credentials_mail"]) == ("active", "pending")
-    (mail,) = deliver_mails(own_console.clients.service)
+    (mail,) = deliver_mails_to(own_console.clients.service, "colleague@example.com")
     assert PASSWORD in plain_text(mail)
 
 
