@@ -12,7 +12,7 @@ from application.commands.access_control.grants import GrantChanges
 from application.commands.resources import SubUserDetails, sub_user_details
 from application.contact_history import decrypted_emails
 from application.data_keys import load_owner_and_sub_user_keys, load_owner_key
-from application.email_hashes import email_hashes, owner_email_hash
+from application.email_hashes import email_hashes, owner_email_hash, sign_in_email_hashes
 from application.errors import InvalidValue
 from application.keyed_locks import KeyedLocks
 from application.sign_in.mailed_links import NewLink
@@ -282,8 +282,12 @@ class SubUsers:
             metadata = context.encrypted_with(owner_key)
             account.delete_sub_user(sub_user_id, under_legal_hold=under_legal_hold, at=at, metadata=metadata)
             emails = decrypted_emails(self._accounts.contacts(account_id, sub_user_id), sub_user_key)
-            account_email_hash = owner_email_hash(self._keyed_hasher, owner_key, account)
-            identities = identity_keys(self._keyed_hasher, account_email_hash, emails)
+            account_email_hashes = sign_in_email_hashes(self._keyed_hasher, owner_key, account, at)
+            identities = sorted(
+                identity
+                for account_email_hash in account_email_hashes
+                for identity in identity_keys(self._keyed_hasher, account_email_hash, emails)
+            )
             writes: list[TransactionalWrite] = [ForgetFailedAttempts(identity) for identity in identities]
             if under_legal_hold:
                 due_at = at + self._erasure_delay

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from application.contact_history import decrypted_emails
-from application.email_hashes import owner_email_hash
+from application.email_hashes import sign_in_email_hashes
 from application.throttle_keys import identity_keys, owner_identity_key, unknown_sub_users_key
 from application.transactional_writes import ForgetFailedAttempts
 from domain.event_metadata import ActorType, EventMetadata
@@ -79,22 +79,24 @@ class Erasures:
     ) -> list[TransactionalWrite]:
         """Return the writes that delete the counters of failed logins, whose keys are hashes of e-mails.
 
-        They cover every e-mail that these sub-users have had. The keys depend on the owner's e-mail: without the
-        owner's data key, they cannot be computed.
+        They cover every e-mail that these sub-users have had, and the owner's e-mails that work for sign-in. Without
+        the owner's data key, they cannot be computed.
         """
         entries = self._vault.entries([account.id, *sub_user_ids])
         owner_entry = entries.get(account.id)
         if owner_entry is None:
             return []
-        account_email_hash = owner_email_hash(self._keyed_hasher, owner_entry.key, account)
+        account_email_hashes = sign_in_email_hashes(self._keyed_hasher, owner_entry.key, account, self._clock())
         emails: set[str] = set()
         for sub_user_id in sub_user_ids:
             if (entry := entries.get(sub_user_id)) is not None:
                 emails |= decrypted_emails(self._accounts.contacts(account.id, sub_user_id), entry.key)
-        keys = identity_keys(self._keyed_hasher, account_email_hash, emails)
-        if with_owner:
-            keys.append(owner_identity_key(self._keyed_hasher, account_email_hash))
-            keys.append(unknown_sub_users_key(self._keyed_hasher, account_email_hash).key)
+        keys: list[bytes] = []
+        for account_email_hash in account_email_hashes:
+            keys += identity_keys(self._keyed_hasher, account_email_hash, emails)
+            if with_owner:
+                keys.append(owner_identity_key(self._keyed_hasher, account_email_hash))
+                keys.append(unknown_sub_users_key(self._keyed_hasher, account_email_hash).key)
         return [ForgetFailedAttempts(key) for key in sorted(keys)]
 
     def reapply(self, erasure: Erasure) -> bool:

@@ -163,6 +163,12 @@ class RequestDirector:
             "complete_password_reset": self._with_new_link,
             "complete_invitation": self._with_new_invitation,
             "change_sub_user": _with_possible_credentials,
+            "confirm_email_change": self._with_link_to_confirm,
+            "undo_email_change": self._with_link_to_undo,
+            "list_own_sessions": self._with_new_session,
+            "end_other_sessions": self._with_new_session,
+            "end_own_session": self._with_own_session,
+            "end_session": self._with_own_session,
             "introspect_session": self._with_token,
             "list_session_resources": self._with_new_session,
             "list_second_factors": self._with_new_session,
@@ -250,12 +256,40 @@ class RequestDirector:
         token = mailed_token(deliver_mails(self._clients.service)[-1])
         case.body = {"token": token, "new_password": GOOD_PASSWORD}
 
+    def _with_link_to_confirm(self, case: Case[Any]) -> None:
+        """Use a link that was just mailed to the new e-mail of a new account."""
+        account = self._clients.register_account()
+        assert account.portal.patch(account.path, json={"email": f"new-{account.email}"}).status_code == 200
+        case.body = {"token": mailed_token(deliver_mails(self._clients.service)[-1])}
+
+    def _with_link_to_undo(self, case: Case[Any]) -> None:
+        """Use a link that was just mailed to the former e-mail of a new account."""
+        account = self._clients.register_account()
+        changes = {"email": f"new-{account.email}", "email_verified": True}
+        assert account.portal.patch(account.path, json=changes).status_code == 200
+        case.body = {"token": mailed_token(deliver_mails(self._clients.service)[-1])}
+
+    def _with_own_session(self, case: Case[Any]) -> None:
+        """End a new session of the sub-user, as themselves or as the owner."""
+        sub_user = self._usable_sub_user()
+        token = sub_user.new_token()
+        listed: Any = self._clients.portal.get("/v1/sessions", headers={"Session-Token": token}).json
+        session_id = listed["items"][0]["session_id"]
+        if "sub_user_id" in case.path_parameters:
+            case.path_parameters = {**self._shared_parameters(), "session_id": session_id}
+            case.path_parameters.pop("role_id")
+            case.path_parameters.pop("factor_id")
+        else:
+            case.path_parameters = {"session_id": session_id}
+            case.headers["Session-Token"] = token
+
     def _shared_parameters(self) -> dict[str, str]:
         return {
             "account_id": self._account.account_id,
             "sub_user_id": self._usable_sub_user().sub_user_id,
             "role_id": self._role_id,
             "factor_id": str(uuid4()),
+            "session_id": str(uuid4()),
         }
 
     def _new_role_parameters(self) -> dict[str, str]:

@@ -17,11 +17,14 @@ from http.client import HTTPConnection
 from itertools import chain, combinations, count
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
 from application.throttle_keys import PASSWORD_RESETS_PER_HOUR
+from tests.api.second_factors import FACTORS, VERIFICATION
+from tests.authenticator import Authenticator
 from tests.postgres import connect
 from tests.processes.portal import Portal
 
@@ -52,10 +55,12 @@ Timings = dict[str, dict[str, list[float]]]
 class Attempt(NamedTuple):
     """A request with the response status that it gets. Without an address, it is sent from a new one each time."""
 
-    credentials: dict[str, str]
+    credentials: dict[str, Any]
     address: str | None
     status: int
     path: str = "/v1/sessions"
+    token: str = ""
+    """Session token, for requests of a session."""
 
 
 def measure(deployment: Deployment, database_url: str, *, rounds: int, load: int) -> Timings:
@@ -70,6 +75,16 @@ def measure_resets(deployment: Deployment, database_url: str, *, rounds: int, lo
     with Portal(deployment.url, deployment.api_key()) as portal:
         attempts = _resets_by_kind(portal)
         return _measure(deployment, portal, database_url, attempts, rounds, PASSWORD_RESETS_PER_HOUR, load)
+
+
+def measure_second_factors(deployment: Deployment, database_url: str, *, rounds: int, load: int) -> Timings:
+    """Time `rounds` refused second factors and refused logins with a passkey, as for logins."""
+    timings: Timings = {}
+    with Portal(deployment.url, deployment.api_key()) as portal:
+        for name, attempts in _second_factors_by_kind(portal, deployment.url, database_url).items():
+            measured = _measure(deployment, portal, database_url, attempts, rounds, ROUNDS_UNTIL_RESET, load)
+            timings[name] = measured["401"]
+    return timings
 
 
 def _measure(  # one argument for each dimension of a measurement
@@ -164,6 +179,8 @@ class _Client:
         """Send a login at monotonic time `start`, and return the seconds until its response."""
         address = attempt.address or str(ipaddress.IPv6Address(next(addresses)))
         body, headers = json.dumps(attempt.credentials), {**self._headers, "X-Client-IP": address}
+        if attempt.token:
+            headers["Session-Token"] = attempt.token
         connection = self._connection()
         time.sleep(max(0.0, start - time.monotonic()))
         began = time.perf_counter()
@@ -250,6 +267,55 @@ def _resets_by_kind(portal: Portal) -> dict[str, Attempt]:
         )
         for kind, (account_email, email) in people.items()
     }
+
+
+def _second_factors_by_kind(portal: Portal, origin: str, database_url: str) -> dict[str, dict[str, Attempt]]:
+    account = portal.register()
+    sub_user, inactive = account.add_with_own_password(), account.add_with_own_password()
+    passkey, inactive_passkey = Authenticator(origin), Authenticator(origin)
+    weak = Authenticator(origin, verifies_user=False)
+    codes = add_passkey(portal, sub_user.log_in(), passkey)["recovery_codes"]
+    add_passkey(portal, inactive.log_in(), inactive_passkey)
+    add_passkey(portal, account.add_with_own_password().log_in(), weak)
+    inactive.change(status="inactive")
+    used = {"recovery_code": codes[0]}
+    portal.call(200, "POST", VERIFICATION, used, Session_Token=sub_user.log_in())
+    token = sub_user.log_in()
+    wrong_answers = {
+        "unknown passkey": Authenticator(origin),
+        "wrong signature": Authenticator(origin, credential_id=passkey.credential_id),
+        "inactive": inactive_passkey,
+        "without verification": weak,
+    }
+    proofs = {
+        "wrong code": {"code": "wrong"},
+        "wrong recovery code": {"recovery_code": "wrong"},
+        "used recovery code": used,
+        "outdated answer": {"passkey": passkey.get({"challenge": "old", "rpId": "x"}), "challenge_id": str(uuid4())},
+    }
+    attempts = {
+        "second factors": {kind: Attempt(proof, None, 401, VERIFICATION, token) for kind, proof in proofs.items()},
+        "logins with a passkey": {
+            kind: Attempt(sign_in_answer(portal, authenticator), None, 401, "/v1/sessions/passkey")
+            for kind, authenticator in wrong_answers.items()
+        },
+    }
+    with connect(database_url) as connection:
+        connection.execute("UPDATE sign_in_challenges SET expires_at = now() + interval '1 day'")
+    return attempts
+
+
+def add_passkey(portal: Portal, token: str, authenticator: Authenticator) -> Any:
+    """Add a passkey in a session; return the response."""
+    offer = portal.call(201, "POST", f"{FACTORS}/passkey", Session_Token=token).json()
+    body = {"challenge_id": offer["challenge_id"], "name": "My key", "passkey": authenticator.create(offer["options"])}
+    return portal.call(201, "POST", FACTORS, body, Session_Token=token).json()
+
+
+def sign_in_answer(portal: Portal, authenticator: Authenticator) -> dict[str, Any]:
+    """Return the body of a login with a passkey."""
+    challenge = portal.call(201, "POST", "/v1/sessions/passkey-challenges").json()
+    return {"challenge_id": challenge["challenge_id"], "passkey": authenticator.get(challenge["options"])}
 
 
 def _lock(portal: Portal, credentials: dict[str, Any], database_url: str) -> None:

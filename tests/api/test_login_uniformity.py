@@ -16,7 +16,13 @@ from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
 from application.throttle_keys import sub_user_keys
 from domain.main_account import MainAccount
 from tests.api.clients import require_problem
-from tests.api.login_timing import measure, most_distinguishable, require_multiples_of_the_interval, table
+from tests.api.login_timing import (
+    measure,
+    measure_second_factors,
+    most_distinguishable,
+    require_multiples_of_the_interval,
+    table,
+)
 from tests.api.round_trips import counting_round_trips
 from tests.postgres import database_copy, service_role_url
 from tests.processes.deployment import deployed, master_key
@@ -35,6 +41,9 @@ THROTTLED_ADDRESS = "203.0.113.7"
 
 addresses = count(int(ipaddress.ip_address("2001:db8::1")), 2**80)
 """Each login comes from its own network, so that none is throttled."""
+
+ROUNDS = 2000
+"""Timings of each kind in a measurement."""
 
 Credentials = dict[str, str]
 
@@ -234,6 +243,24 @@ def test_thousands_of_timings_are_indistinguishable(
         deployed(tmp_path, database_url=service_role_url(url), admin_database_url=url, **settings) as deployment,
     ):
         deployment.serve("api", "work")
-        timings = measure(deployment, url, rounds=2000, load=load)
+        timings = measure(deployment, url, rounds=ROUNDS, load=load)
+    print(table(timings))  # the result of the measurement
+    assert max(most_distinguishable(kinds)[0] for kinds in timings.values()) <= 0.53
+
+
+@pytest.mark.long
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize("load", [0, 8], ids=["load 0", "load 8"])
+def test_thousands_of_refused_second_factors_are_indistinguishable(
+    server_url: str, migrated_template: str, tmp_path: Path, load: int
+) -> None:
+    """The same for codes and passkeys after the password, and for logins with a passkey alone."""
+    settings: dict[str, str | int] = {"master_key": master_key(), "processes": 2}
+    with (
+        database_copy(server_url, migrated_template) as url,
+        deployed(tmp_path, database_url=service_role_url(url), admin_database_url=url, **settings) as deployment,
+    ):
+        deployment.serve("api", "work")
+        timings = measure_second_factors(deployment, url, rounds=ROUNDS, load=load)
     print(table(timings))  # the result of the measurement
     assert max(most_distinguishable(kinds)[0] for kinds in timings.values()) <= 0.53

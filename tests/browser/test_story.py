@@ -88,7 +88,7 @@ def test_email_of_the_account_changes_and_is_restored(service: RunningService, v
     email = f"new-{company.email}"
     service.portal.call(200, "PATCH", company.path, {"email": email})
 
-    owner.goto(mailed_link(owner, email, service.mailbox_link, "Confirm"))
+    owner.goto(mailed_link(owner, email, service.mailbox_link, "Confirm your email address"))
     require_heading(owner, "Confirm your email address")
     owner.get_by_role("button", name="CONFIRM THE ADDRESS").click()
     expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("is confirmed")

@@ -54,6 +54,17 @@ def test_link_confirms_and_another_one_restores(console: AccountConsole) -> None
     assert console.owner().get("/account").status == 200
 
 
+def test_account_page_shows_the_email_that_waits(console: AccountConsole) -> None:
+    email = new_email()
+    path = request_email(console, email)
+    owner = console.owner()
+    assert f"{email} has to be confirmed" in owner.get("/account").text.replace("\u2068", "").replace("\u2069", "")
+    console.browser().get(path)
+    browser = console.browser()
+    browser.submit(browser.get(path))
+    assert "has to be confirmed" not in owner.get("/account").text
+
+
 def test_opening_the_pages_spends_nothing(console: AccountConsole) -> None:
     """1,000 GET and HEAD requests, as mail scanners send them."""
     email, browser = new_email(), console.browser()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import pyotp
+
 from projections.feed.event_catalog import CATALOG
+from tests.processes.canaries import mails_of
 from tests.processes.portal import Portal
 from tests.waiting import eventually
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from tests.processes.portal import Company
     from tests.receiver import ReceivedRequest, Receiver
 
+FACTORS, VERIFICATION = "/v1/sessions/current/second-factors", "/v1/sessions/current/second-factor"
+MAILED_LINK = re.compile(r"/email-(?:confirmation|undo)/(\S+)")
 UNUSED_URL = "https://receiver.example/"
 OTHER_PASSWORD = "eight calm oceans rest"
 
@@ -50,7 +56,9 @@ class EventStory:
             company = portal.register()
             self._account(company, support)
             self._sub_users(company)
+            self._email(portal)
             self._roles(company)
+            self._second_factors(company)
             self._webhooks(company)
             self._audits(company, auditor)
             portal.call(204, "DELETE", portal.register().path)
@@ -122,6 +130,35 @@ class EventStory:
         sub_user.change(password=OTHER_PASSWORD)
         sub_user.change(active=False)
         sub_user.delete()
+
+    def _second_factors(self, company: Company) -> None:
+        """Add an app, send a wrong code, remove the app, add another one, reset it, and set the policy."""
+        portal, sub_user = company.portal, company.add_with_own_password()
+        for ending in ("remove", "reset"):
+            token = sub_user.log_in()
+            offer = portal.call(201, "POST", f"{FACTORS}/totp", Session_Token=token).json()
+            code = pyotp.TOTP(offer["secret"]).at(datetime.now(UTC))
+            body = {"challenge_id": offer["challenge_id"], "name": "My phone", "code": code}
+            added = portal.call(201, "POST", FACTORS, body, Session_Token=token).json()
+            token = added["session"]["token"]
+            if ending == "remove":
+                portal.call(401, "POST", VERIFICATION, {"code": "wrong"}, Session_Token=token)
+                path = f"{FACTORS}/{added['factor']['factor_id']}"
+                portal.call(204, "DELETE", path, Session_Token=token)
+        portal.call(204, "DELETE", f"{sub_user.path}/second-factors")
+        for policy in ("required", "optional"):
+            portal.call(200, "PATCH", company.path, {"second_factor_policy": policy})
+
+    def _email(self, portal: Portal) -> None:
+        """Log in from a new device, change the e-mail of an account, and undo the change."""
+        company = portal.register()
+        sub_user = company.add_with_own_password()
+        portal.call(201, "POST", "/v1/sessions", {**sub_user.login_body, "device_id": "a laptop"})
+        portal.call(200, "PATCH", company.path, {"email": f"new-{company.email}"})
+        for path, kind in (("confirm", "email_confirmation"), ("undo", "owner_email_changed")):
+            link = MAILED_LINK.search(mails_of(self.deployment, kind)[0])
+            assert link is not None
+            portal.call(204, "POST", f"/v1/email-changes/{path}", {"token": link[1]})
 
     def _roles(self, company: Company) -> None:
         """Create a role, grant it and revoke it, delete it, and show the permissions of the portal in another order."""
