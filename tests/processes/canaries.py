@@ -97,11 +97,12 @@ def use_second_factors(company: Company) -> dict[str, str]:
 
 
 def invite(deployment: Deployment, company: Company) -> str:
-    """Invite a sub-user, who does not use the link; return its secret."""
+    """Invite a sub-user, who opens the link and does not use it; return its secret."""
     company.add(INVITED_EMAIL, TEMPORARY).change(status="active", credentials="link")
     (mail,) = mails_of(deployment, "invitation")
     match = INVITATION.search(mail)
     assert match is not None, mail
+    assert company.portal.get(f"/invitation/{match[1]}").status_code == 200
     return match[1]
 
 
