@@ -154,6 +154,11 @@ def deliver_mails(service: Service) -> list[EmailMessage]:
     return mails_in_folder(service)
 
 
+def deliver_mails_to(service: Service, address: str) -> list[EmailMessage]:
+    """Send every mail that is due; return all mails to an address written so far, oldest first."""
+    return [mail for mail in deliver_mails(service) if mail["To"].addresses[0].addr_spec == address]
+
+
 def mails_in_folder(service: Service) -> list[EmailMessage]:
     """Return the mails in the mail folder, oldest first."""
     files = sorted(service.settings.mail_folder.glob("*.eml"), key=lambda file: file.stat().st_mtime_ns)

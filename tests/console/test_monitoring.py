@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.console.browsing import FIREFOX
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,6 +64,7 @@ def test_timeline_has_one_sentence_per_event_newest_first(console: AccountConsol
 
     assert page.status == 200
     assert timeline(page) == [
+        "Winds & Waves logged in from a new device",
         "Winds & Waves logged in",
         "Grace Hopper: tool.used · Front desk",
         "Winds & Waves deactivated Grace Hopper",
@@ -81,14 +84,14 @@ def test_timeline_entry_includes_all_details(console: AccountConsole) -> None:
 
     page = console.owner().get("/monitoring")
     login, activity, creation = (
-        entry_details(page, "logged in"),
+        entry_details(page, "Owner login"),
         entry_details(page, "tool.used"),
         entry_details(page, "added"),
     )
 
     assert login["Who"] == "Winds & Waves (main account)"
     assert login["IP address"] == "198.51.100.7"
-    assert login["Browser"] == "Mozilla/5.0 (X11) Firefox/140"
+    assert login["Browser"] == FIREFOX
     assert login["Action"] == "Owner login (main_account.logged_in)"
     assert login["Login method"] == "password"
     assert login["Position in the log"].isdigit()
@@ -138,7 +141,7 @@ def test_erased_sub_user_is_shown_without_personal_data(console: AccountConsole)
 
     page = console.owner().get("/monitoring")
 
-    assert timeline(page)[1:5] == [
+    assert timeline(page)[2:6] == [
         "The personal data of a deleted person was erased",
         "Winds & Waves deleted a sub-user",
         "A deleted person: tool.used · [erased]",
@@ -205,6 +208,7 @@ def test_filter_options_are_the_actions_and_people_of_the_account(console: Accou
     assert groups == {
         "Main account": ["Account registered", "Owner login"],
         "Sub-users": ["Sub-user added"],
+        "Sign-in security": ["Login from a new device"],
         "Portal activities": ["tool.used"],
     }
     assert [option.get_text() for option in page.soup.select("#sub_user_id option")] == ["Everyone", "Grace Hopper"]

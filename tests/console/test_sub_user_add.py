@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from application.errors import TooBusy
-from tests.builders import plain_text
+from tests.builders import deliver_mails, deliver_mails_to, plain_text
 
 if TYPE_CHECKING:
     from tests.console.browsing import Page
@@ -67,7 +67,7 @@ def test_adding_and_activating_mails_the_password(own_console: AccountConsole) -
     assert page.success_message == "Added and activated. We're sending access data to colleague@example.com."
     (sub_user,) = list_sub_users(own_console)
     assert (sub_user["status"], sub_user["credentials_mail"]) == ("active", "pending")
-    (mail,) = own_console.mails_to_sub_users()
+    (mail,) = deliver_mails_to(own_console.clients.service, "colleague@example.com")
     assert PASSWORD in plain_text(mail)
 
 
@@ -76,7 +76,7 @@ def test_adding_and_activating_by_link_mails_no_password(own_console: AccountCon
 
     (sub_user,) = list_sub_users(own_console)
     assert (sub_user["status"], sub_user["credentials"]) == ("active", "link")
-    mails = [plain_text(mail) for mail in own_console.mails_to_sub_users()]
+    mails = [plain_text(mail) for mail in deliver_mails(own_console.clients.service)]
     assert sum("/invitation/" in mail for mail in mails) == 1
 
 
