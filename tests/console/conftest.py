@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.clients import OWN_PASSWORD, Account, ApiClients, SubUser
-from tests.builders import deliver_mails
 from tests.console.browsing import Browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from email.message import EmailMessage
 
 OWNER_PASSWORD = "the owner keeps this one"
 
@@ -40,11 +38,6 @@ class AccountConsole:
         page = browser.log_in(self.account.email, OWNER_PASSWORD)
         assert page.status == 200, page.text
         return browser
-
-    def mails_to_sub_users(self) -> list[EmailMessage]:
-        """Deliver all mails, and return those that are not to the owner, who is told of their own logins."""
-        mails = deliver_mails(self.clients.service)
-        return [mail for mail in mails if self.account.email not in str(mail["To"])]
 
     def sub_user(self, sub_user: SubUser | None = None, password: str = OWN_PASSWORD, **options: Any) -> Browser:
         """Return the browser of a sub-user, logged in: by default a new one who has chosen their own password."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from application.errors import TooBusy
-from tests.builders import deliver_mails_to, plain_text
+from tests.builders import deliver_mails, deliver_mails_to, plain_text
 
 if TYPE_CHECKING:
     from tests.console.browsing import Page
@@ -76,7 +76,7 @@ def test_adding_and_activating_by_link_mails_no_password(own_console: AccountCon
 
     (sub_user,) = list_sub_users(own_console)
     assert (sub_user["status"], sub_user["credentials"]) == ("active", "link")
-    mails = [plain_text(mail) for mail in own_console.mails_to_sub_users()]
+    mails = [plain_text(mail) for mail in deliver_mails(own_console.clients.service)]
     assert sum("/invitation/" in mail for mail in mails) == 1
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.clients import TEMPORARY_PASSWORD, is_session_active
-from tests.builders import deliver_mails_to, mailed_password, plain_text
+from tests.builders import deliver_mails, deliver_mails_to, mailed_password, plain_text
 
 if TYPE_CHECKING:
     from tests.api.clients import SubUser
@@ -31,7 +31,7 @@ def save(console: AccountConsole, sub_user: SubUser, **fields: Any) -> Page:
 
 def count_invitations(console: AccountConsole) -> int:
     """Return the number of mails with an invitation, after all mails have been delivered."""
-    return sum("/invitation/" in plain_text(mail) for mail in console.mails_to_sub_users())
+    return sum("/invitation/" in plain_text(mail) for mail in deliver_mails(console.clients.service))
 
 
 def sub_user_actions(console: AccountConsole) -> list[str]:
@@ -128,7 +128,7 @@ def test_reactivation_mails_a_new_temporary_password(own_console: AccountConsole
     page = save(own_console, sub_user, active=True)
 
     assert page.success_message.startswith("Activated.")
-    assert mailed_password(own_console.mails_to_sub_users()[-1]) not in {
+    assert mailed_password(deliver_mails(own_console.clients.service)[-1]) not in {
         TEMPORARY_PASSWORD,
         sub_user.password,
     }
@@ -175,7 +175,7 @@ def test_activation_by_link_mails_no_password(own_console: AccountConsole) -> No
 def test_new_email_of_an_active_sub_user_is_mailed(own_console: AccountConsole) -> None:
     """Their sessions end, and the old e-mail is informed."""
     sub_user = own_console.account.create_active()
-    own_console.mails_to_sub_users()
+    deliver_mails(own_console.clients.service)
     token = sub_user.new_token()
     email = "corrected@company.example"
 
@@ -246,7 +246,7 @@ def test_new_password_of_an_active_sub_user_is_mailed(own_console: AccountConsol
     page = save(own_console, sub_user, password=PASSWORD)
 
     assert page.success_message.startswith(f"New password set. We're sending access data to {sub_user.email}.")
-    assert PASSWORD in plain_text(own_console.mails_to_sub_users()[-1])
+    assert PASSWORD in plain_text(deliver_mails(own_console.clients.service)[-1])
     assert not is_session_active(own_console.clients.portal, token)
 
 
@@ -270,7 +270,7 @@ def test_reactivation_with_a_password_mails_that_password(own_console: AccountCo
 
     save(own_console, sub_user, active=True, password=PASSWORD)
 
-    assert PASSWORD in plain_text(own_console.mails_to_sub_users()[-1])
+    assert PASSWORD in plain_text(deliver_mails(own_console.clients.service)[-1])
 
 
 def test_setting_a_past_expiry_ends_all_sessions(console: AccountConsole) -> None:
