@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from application.transactional_writes import (
     AddAccountToDirectory,
     AddFormerEmail,
+    LockAccountInDirectory,
     RemoveAccountFromDirectory,
     TransactionalWrite,
 )
@@ -59,6 +60,7 @@ def directory_writes(
     external_id_hash = keyed_hasher.external_id(external_id) if external_id is not None else None
     email_hash = owner_email_hash(keyed_hasher, owner_key, account)
     return [
+        LockAccountInDirectory(account.id),
         RemoveAccountFromDirectory(account.id),
         AddAccountToDirectory(email_hash, account.id, external_id_hash),
         *(

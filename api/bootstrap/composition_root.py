@@ -316,7 +316,7 @@ def _second_factors(store: _Store) -> tuple[partial[OwnSecondFactors], partial[S
     """Return the commands on second factors, which lack the sessions of one kind of person."""
     settings = store.settings
     factors, codes = PostgresSecondFactors(store.database), PyotpCodes(settings.public_host)
-    passkeys = WebAuthnPasskeys(settings.public_host, settings.passkey_origins)
+    passkeys = WebAuthnPasskeys(settings.passkey_host, settings.passkey_origins)
     tools: dict[str, Any] = {
         "store": factors,
         "totp_codes": codes,

@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -212,9 +212,17 @@ class Settings:
         return urlsplit(self.public_url).hostname or "localhost"
 
     @property
+    def passkey_host(self) -> str:
+        """Host that passkeys belong to: that of the public URL. Browsers accept no address, but `localhost`."""
+        return "localhost" if _is_loopback(self.public_host) else self.public_host
+
+    @property
     def passkey_origins(self) -> tuple[str, ...]:
         """Origins of the pages that may use passkeys: the console, and those that the operator has added."""
-        return (_origin(self.public_url), *self.further_passkey_origins)
+        console = _origin(self.public_url)
+        if _is_loopback(self.public_host):
+            console = console.replace(_url_host(self.public_host), self.passkey_host, 1)
+        return (console, *self.further_passkey_origins)
 
 
 def load(*, with_master_key: bool = True) -> Settings:
@@ -391,6 +399,14 @@ def _origin(url: str) -> str:
     host = _url_host(parts.hostname or "")
     is_default = parts.port in {None, {"https": 443, "http": 80}.get(parts.scheme)}
     return f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{parts.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether a host is an address of this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _passkey_origins(text: str, public_url: str) -> tuple[str, ...]:

@@ -186,5 +186,6 @@ def _template_context() -> dict[str, Any]:
         "number": lambda number: times.format_number(number, language),
         "asset": asset,
         "csrf_token": csrf_token,
+        "passkey_host": service().settings.passkey_host,
         "pop_message": _pop_message_text,
     }

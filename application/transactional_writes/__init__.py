@@ -9,6 +9,7 @@ from __future__ import annotations
 from application.transactional_writes.accounts import (
     AddAccountToDirectory,
     AddFormerEmail,
+    LockAccountInDirectory,
     ReleaseFormerEmail,
     RemoveAccountFromDirectory,
     RequireOpenAccount,
@@ -106,6 +107,7 @@ __all__ = [
     "ForgetMailedPassword",
     "ForgetMailedSecret",
     "LimitSessions",
+    "LockAccountInDirectory",
     "LockPermissionCatalogue",
     "MoveAttemptExemption",
     "OpenSession",

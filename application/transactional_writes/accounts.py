@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class LockAccountInDirectory(TransactionalWrite):
+    """Lock an account in the directory until the transaction ends, before its rows are replaced.
+
+    Without the lock, of two concurrent commands that replace them, the second would find the e-mail taken by the first.
+    """
+
+    account_id: UUID
+
+
+@dataclass(frozen=True)
 class AddAccountToDirectory(TransactionalWrite):
     """Add an account to the directory under its e-mail and its external id, which must be unique there."""
 

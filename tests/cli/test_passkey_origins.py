@@ -12,10 +12,12 @@ from api.bootstrap.config import ConfigError, load
     [
         ("https://Example.com:443", ("https://example.com",)),
         ("http://localhost:8000", ("http://localhost:8000",)),
+        ("http://127.0.0.1:8000", ("http://localhost:8000",)),
+        ("http://[::1]:8000", ("http://localhost:8000",)),
     ],
 )
 def test_origin_of_the_console(monkeypatch: pytest.MonkeyPatch, public_url: str, origins: tuple[str, ...]) -> None:
-    """As browsers write it: in lower case, without a default port."""
+    """As browsers write it: in lower case, without a default port. This machine is `localhost`."""
     monkeypatch.setenv("SUBUSERS_PUBLIC_URL", public_url)
     assert load(with_master_key=False).passkey_origins == origins
 

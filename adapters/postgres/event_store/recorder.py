@@ -44,6 +44,8 @@ CONFLICTS: dict[str, type[Exception]] = {
     "catalogue_revision": VersionConflict,
     "unused_permissions": VersionConflict,
     "second_factors_credential_key": VersionConflict,
+    "mailed_links_event_idx": VersionConflict,
+    "legal_holds_pkey": VersionConflict,
 }
 """Exception for each constraint that concurrent commands can violate."""
 

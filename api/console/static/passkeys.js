@@ -25,8 +25,11 @@ async function answer(form) {
   setValue(form, "passkey", JSON.stringify(credential.toJSON()));
 }
 
+// Browsers let a page use the passkeys of its own host and of those above it, but not of an address.
+const belongsTo = (host) => `.${location.hostname}`.endsWith(`.${host}`);
+
 for (const form of document.querySelectorAll("form[data-passkey]")) {
-  form.hidden = !window.PublicKeyCredential?.parseRequestOptionsFromJSON;
+  form.hidden = !window.PublicKeyCredential?.parseRequestOptionsFromJSON || !belongsTo(form.dataset.host);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const failed = form.querySelector("[data-failed]");

@@ -89,7 +89,8 @@ ON CONFLICT (person_id, device_hash) DO UPDATE SET last_used_at = greatest(devic
 DELETE FROM console_links WHERE link_hash = %(link_hash)s
 
 -- name: StoreLink
--- Insert or replace a person's link for a purpose. Links that undo changes of the e-mail are all kept. Only the hash of its secret stays after it was mailed.
+-- Insert or replace a person's link for a purpose. Links that undo changes of the e-mail are all kept. Only the hash of a
+-- secret stays after it was mailed. A concurrent link of the same event violates mailed_links_event_idx.
 INSERT INTO mailed_links (link_hash, purpose, account_id, person_id, caused_by, expires_at, encrypted_secret)
 VALUES (%(link_hash)s, %(purpose)s, %(account_id)s, %(person_id)s, %(caused_by)s, %(expires_at)s, %(encrypted_secret)s)
 ON CONFLICT (person_id, purpose) WHERE purpose <> 'email_undo' DO UPDATE
@@ -103,6 +104,11 @@ DELETE FROM mailed_links WHERE person_id = %(person_id)s AND purpose = ANY(%(pur
 -- name: ForgetMailedSecret
 -- Delete the secret of a link whose mail was sent or abandoned.
 UPDATE mailed_links SET encrypted_secret = NULL WHERE account_id = %(account_id)s AND caused_by = %(caused_by)s
+
+-- name: LockAccountInDirectory
+-- Lock an account's row. A statement after the lock sees the rows that a concurrent transaction has put in its place. It is
+-- an update, because only the statement that appends events may return rows.
+UPDATE account_directory SET email_hash = email_hash WHERE account_id = %(account_id)s AND kept_until IS NULL
 
 -- name: AddAccountToDirectory
 -- Register an account's e-mail and external id. A second account with the same e-mail violates
