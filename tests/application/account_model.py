@@ -69,6 +69,7 @@ class ModelSubUser:
             "must_change_password": self.must_change_password,
             "credentials_mail": self.credentials_mail,
             "credentials_kind": "password",
+            "has_second_factor": False,
             "locked": False,
             "revision": self.revision,
             "temporary_password_expires_at": self.password_issued_at + TEMPORARY_PASSWORD

@@ -144,6 +144,8 @@ VIEWS = (
     View("no such month of usage", "/usage?month=soon", OWNER, status=422),
     View("account", "/account", OWNER),
     View("devices", "/devices", OWNER),
+    View("sign-in security", "/sign-in-security", OWNER),
+    View("sign-in security of a sub-user", "/sign-in-security", SUB_USER),
     View("owner's password", "/account/password", OWNER),
     View("for sub-users", "/profile", OWNER, status=403),
     View("profile", "/profile", SUB_USER),

@@ -93,6 +93,8 @@ def write(path: Path, files: Mapping[str, bytes], comment: bytes = b"", **proper
         signed_at = datetime.fromisoformat(time[1].decode()) if time else ZIP_EPOCH
     except ValueError:  # the text was edited
         signed_at = ZIP_EPOCH
+    if not ZIP_EPOCH.year <= signed_at.year < 2108:  # the year was edited to one that ZIP cannot express
+        signed_at = ZIP_EPOCH
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name, signed_at.timetuple()[:6])

@@ -12,7 +12,7 @@ from api.http.fields.texts import ExactText, NewPassword, Password, SignInEmail,
 from api.http.fields.times import Time
 from api.http.resources.permissions.schemas import PermissionName, is_permission_name, is_resource_type
 from api.http.resources.roles.schemas import MAX_RESOURCE_ID_LENGTH, ResourceReference
-from api.http.resources.sub_users.schemas import SessionRow
+from api.http.resources.sub_users.schemas import SessionFields
 from api.http.response_bodies import ResponseBody
 from api.http.schemas import Request
 from domain.access_decision import Missing
@@ -219,7 +219,7 @@ class OAuthIntrospectionAnswer(ResponseBody):
     step_up_required = fields.Boolean()
 
 
-class OwnSessionRow(SessionRow):
+class OwnSessionRow(SessionFields):
     """One of a person's own sessions."""
 
     current = fields.Boolean(

@@ -156,8 +156,8 @@ class SubUserListAnswer(ResponseBody):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class SessionRow(ResponseBody):
-    """A session without its token."""
+class SessionFields(ResponseBody):
+    """Fields of a session in lists."""
 
     session_id = fields.UUID(required=True)
     created_at = Time(required=True, attribute="opened_at")
@@ -199,6 +199,10 @@ class SessionRow(ResponseBody):
         attribute="client.city",
         metadata={"description": "Where `ip` is, in English, if the operator provides a GeoIP database."},
     )
+
+
+class SessionRow(SessionFields):
+    """A session without its token."""
 
 
 class SessionListAnswer(ResponseBody):
