@@ -238,8 +238,8 @@ class RequestDirector:
     def _usable_sub_user(self) -> SubUser:
         """Return a sub-user who can log in; create one if an earlier request disabled the last one.
 
-        Each one is mailed credentials, some of them several times. Before the limit of the account's mails, the next one
-        has a new account.
+        Each one is mailed credentials, some of them several times. Before the limit of the account's mails, the next
+        one has a new account.
         """
         sub_user = self._sub_user
         if sub_user is None or not USABLE.items() <= sub_user.fetch().items():
