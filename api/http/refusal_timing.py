@@ -38,21 +38,9 @@ def uniform_refusals() -> Iterator[Callable[[], None]]:
 
     Yields a function that fixes when to respond. Call it as soon as the password has been checked, right or wrong.
     """
-    environ = request_ctx.request.environ
-    respond_at: float | None = None
-
-    def fix_respond_at() -> None:
-        nonlocal respond_at
-        respond_at = _respond_at_after_recording(environ)
-
-    try:
-        yield fix_respond_at
-    except (LoginRefused, SecondFactorWrong, TooManyAttempts, InvalidValue) as refusal:
-        # Other invalid values, such as a weak new password, reveal nothing about the current one.
-        if isinstance(refusal, InvalidValue) and refusal.field != "current_password":
-            raise
-        _hold_response(environ, respond_at)
-        raise
+    response_time = _ResponseTime(request_ctx.request.environ)
+    with _held_refusals(response_time):
+        yield response_time.fix
 
 
 @contextmanager
@@ -61,24 +49,41 @@ def uniform_responses() -> Iterator[Callable[[], None]]:
 
     Yields a function that fixes when to respond. Call it before the work whose duration depends on the person.
     """
-    environ = request_ctx.request.environ
-    with uniform_refusals() as fix_refusal:
-        respond_at: float | None = None
-
-        def fix_respond_at() -> None:
-            nonlocal respond_at
-            respond_at = _respond_at_after_recording(environ)
-            fix_refusal()
-
-        yield fix_respond_at
-        _hold_response(environ, respond_at)
+    response_time = _ResponseTime(request_ctx.request.environ)
+    with _held_refusals(response_time):
+        yield response_time.fix
+    response_time.hold()
 
 
-def _hold_response(environ: WSGIEnvironment, respond_at: float | None) -> None:
-    """Hold the response until the fixed time, or until a later multiple if that has passed."""
-    if respond_at is None:
-        respond_at = _respond_at_after_recording(environ)
-    hold_response_until(environ, max(respond_at, _next_respond_at(environ, _elapsed(environ))))
+@contextmanager
+def _held_refusals(response_time: _ResponseTime) -> Iterator[None]:
+    try:
+        yield
+    except (LoginRefused, SecondFactorWrong, TooManyAttempts, InvalidValue) as refusal:
+        # Other invalid values, such as a weak new password, reveal nothing about the current one.
+        if isinstance(refusal, InvalidValue) and refusal.field != "current_password":
+            raise
+        response_time.hold()
+        raise
+
+
+class _ResponseTime:
+    """Time at which to respond to a request."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self._environ = environ
+        self._respond_at: float | None = None
+
+    def fix(self) -> None:
+        """Fix the time, before work whose duration depends on the person."""
+        self._respond_at = _respond_at_after_recording(self._environ)
+
+    def hold(self) -> None:
+        """Hold the response until the fixed time, or until a later multiple if that has passed."""
+        respond_at = self._respond_at
+        if respond_at is None:
+            respond_at = _respond_at_after_recording(self._environ)
+        hold_response_until(self._environ, max(respond_at, _next_respond_at(self._environ, _elapsed(self._environ))))
 
 
 def _respond_at_after_recording(environ: WSGIEnvironment) -> float:
