@@ -6,13 +6,14 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
 from application.transactional_writes import OpenSession
+from domain.assurance_level import AssuranceLevel
 
 if TYPE_CHECKING:
-    from domain.assurance_level import AssuranceLevel
+    from application.ports.sessions import Session
     from domain.event_metadata import EventMetadata
 
 SESSION_LIFETIME = timedelta(hours=24)
@@ -47,6 +48,12 @@ class NewSession:
     former_expires_at: datetime | None = None
     session_id: UUID = field(default_factory=uuid4)
     token: str = field(default_factory=new_token, repr=False)
+
+    @classmethod
+    def stepped_up(cls, former: Session, access_expires_at: datetime | None, at: datetime) -> Self:
+        """Return the session that replaces one whose person has proved a second factor."""
+        level = AssuranceLevel.SECOND_FACTOR
+        return cls(former.account_id, former.person_id, level, at, access_expires_at, former.expires_at)
 
     @property
     def expires_at(self) -> datetime:

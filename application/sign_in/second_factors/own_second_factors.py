@@ -165,14 +165,7 @@ class OwnSecondFactors:
             )
             if is_first:
                 account.issue_recovery_codes(identity.sub_user_id, at=at, metadata=metadata)
-            new_session = NewSession(
-                account.id,
-                current.person_id,
-                AssuranceLevel.SECOND_FACTOR,
-                at,
-                identity.end_of_access(account),
-                current.expires_at,
-            )
+            new_session = NewSession.stepped_up(current, identity.end_of_access(account), at)
             account.verify_second_factor(
                 identity.sub_user_id,
                 new_session.session_id,

@@ -14,7 +14,6 @@ from application.sign_in.second_factors.codes import recovery_code_hash
 from application.sign_in.second_factors.ports import ChallengePurpose, InvalidPasskey
 from application.throttle_keys import passkey_keys, second_factor_keys
 from application.transactional_writes import DeleteChallenge, DeleteRecoveryCode, RecordSecondFactorUse
-from domain.assurance_level import AssuranceLevel
 from domain.refusals import (
     AccountNotFound,
     LoginRefused,
@@ -138,14 +137,7 @@ class SecondFactorVerification:
             at = self.people.clock()
             current = self.people.current(token)
             verified = self._check(identity, proof, at)
-            new_session = NewSession(
-                account.id,
-                current.person_id,
-                AssuranceLevel.SECOND_FACTOR,
-                at,
-                identity.end_of_access(account),
-                current.expires_at,
-            )
+            new_session = NewSession.stepped_up(current, identity.end_of_access(account), at)
             account.verify_second_factor(
                 identity.sub_user_id,
                 new_session.session_id,
