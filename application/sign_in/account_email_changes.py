@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from application.data_keys import load_owner_entry
 from application.email_hashes import directory_writes
-from application.sign_in.mailed_links import NewLink, find_link
+from application.sign_in.mailed_links import NewLink, find_link, find_link_account
 from application.transactional_writes import ReleaseFormerEmail, TransactionalWrite
 from domain.link_purpose import LinkPurpose
 from domain.refusals import AccountNotFound, LinkInvalid
@@ -43,10 +43,7 @@ class AccountEmailChanges:
 
     def find_account_id(self, secret: str, purpose: LinkPurpose) -> UUID | None:
         """Return the account of a link, if the link is valid."""
-        try:
-            return find_link(self.links, secret, purpose, self.clock()).account_id
-        except LinkInvalid:
-            return None
+        return find_link_account(self.links, secret, purpose, self.clock())
 
     def confirm(self, secret: str, context: CommandContext) -> Outcome[None]:
         """Change the e-mail of the account to the address to which the link was mailed.

@@ -60,3 +60,11 @@ def find_link(links: MailedLinks, secret: str, purpose: LinkPurpose, now: dateti
     if link is None or link.purpose != purpose:
         raise LinkInvalid
     return link
+
+
+def find_link_account(links: MailedLinks, secret: str, purpose: LinkPurpose, now: datetime) -> UUID | None:
+    """Return the account of the person to whom a link was mailed, if the link is valid."""
+    try:
+        return find_link(links, secret, purpose, now).account_id
+    except LinkInvalid:
+        return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from application.sign_in.login_throttling import LoginThrottling
-from application.sign_in.mailed_links import NewLink, find_link
+from application.sign_in.mailed_links import NewLink, find_link, find_link_account
 from application.throttle_keys import OWNER, password_reset_keys
 from application.transactional_writes import ResetFailedAttempts, StorePassword, TransactionalWrite
 from domain.link_purpose import LinkPurpose
@@ -65,9 +64,7 @@ class PasswordResets:
 
     def find_account_id(self, secret: str, purpose: LinkPurpose) -> UUID | None:
         """Return the account of the person to whom a link was mailed, if the link is valid."""
-        with suppress(LinkInvalid):
-            return find_link(self.links, secret, purpose, self.owner_sessions.clock()).account_id
-        return None
+        return find_link_account(self.links, secret, purpose, self.owner_sessions.clock())
 
     def choose_password(
         self, secret: str, purpose: LinkPurpose, new_password: str, context: CommandContext
