@@ -54,7 +54,7 @@ def request_password_reset() -> Response:
 
 @blueprint.page("/forgotten-password/requested", audiences=EVERYONE)
 def password_reset_requested() -> Response:
-    """Say what happens next, whoever was named."""
+    """Show what happens next: the same page for every person that was named."""
     return render_page("forgotten_password_requested.html", as_sub_user=as_sub_user(), same_tab=same_tab())
 
 
