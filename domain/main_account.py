@@ -31,8 +31,8 @@ Failed logins: the first 5 in a row are recorded, then those whose number is a p
 sub-user. A lock refuses nothing here. It means that the throttle of logins (docs/security.md) admits only one attempt
 an hour from networks that the sub-user has not used lately. A login or new credentials end the lock.
 
-Second factors: a person has at most 10. A session has full rights only after it proved one, if its person has any or the
-account has the policy `required`. Only such a session adds or removes further ones.
+Second factors: a person has at most 10. If they have any, or the account has the policy `required`, a session has full
+rights only after it proved one. Only such a session adds or removes further ones.
 
 Legal hold: if the service has an erasure delay (`SUBUSERS_ERASURE_DELAY`), every deletion of a sub-user places a legal
 hold on their personal data. It is erased when the delay is over, instead of at once.
