@@ -72,7 +72,7 @@ def position_of_leaf(connection: Connection[Any], index: int) -> int:
 
 
 def leaves_at(connection: Connection[Any], positions: Sequence[int]) -> dict[int, int]:
-    """Return leaf indexes by position. Positions without a leaf are left out."""
+    """Return leaf indexes by position, in ascending order. Positions without a leaf are left out."""
     rows = connection.cursor(row_factory=named_row).execute(SQL["leaves_at"], {"positions": list(positions)})
     return {row.position: row.leaf_index for row in rows}
 
