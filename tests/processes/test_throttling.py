@@ -16,8 +16,6 @@ from tests.processes.test_second_factors import FACTORS, add_totp
 from tests.waiting import run_concurrently
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.processes.conftest import RunningService
     from tests.processes.portal import Portal, SubUserHandle
 
@@ -44,24 +42,22 @@ def passkey_answer(portal: Portal, forged: Authenticator, token: str) -> dict[st
     return {"challenge_id": challenge["challenge_id"], "passkey": forged.get(challenge["options"])}
 
 
-def wrong_proofs(running_service: RunningService, sub_user: SubUserHandle, kind: str) -> list[Callable[[], int]]:
+def wrong_proofs(running_service: RunningService, sub_user: SubUserHandle, kind: str) -> list[partial[int]]:
     """Return guesses at a second factor, each in a session of its own, which return the status of the response."""
     portal = running_service.portal
-    first_token = sub_user.log_in()
+    tokens = [sub_user.log_in() for _ in range(GUESSES + 1)]
+    proofs: list[dict[str, Any]]
     if kind == "passkey":
-        forged = add_passkey(running_service, first_token)
+        forged = add_passkey(running_service, tokens.pop())
+        proofs = [passkey_answer(portal, forged, token) for token in tokens]
     else:
-        add_totp(portal, first_token)
-    guesses = []
-    for _ in range(GUESSES):
-        token = sub_user.log_in()
-        proof = passkey_answer(portal, forged, token) if kind == "passkey" else {kind: "0000-0000-0000-0000"}
-        headers = {"Session-Token": token, "X-Client-IP": "10.0.0.1"}
-        guesses.append(partial(status_of, portal, VERIFICATION, proof, headers))
-    return guesses
+        add_totp(portal, tokens.pop())
+        proofs = [{kind: "0000-0000-0000-0000"}] * GUESSES
+    headers = [{"Session-Token": token, "X-Client-IP": "10.0.0.1"} for token in tokens]
+    return [partial(status_of, portal, VERIFICATION, *guess) for guess in zip(proofs, headers, strict=True)]
 
 
-def wrong_passwords(running_service: RunningService, sub_user: SubUserHandle) -> list[Callable[[], int]]:
+def wrong_passwords(running_service: RunningService, sub_user: SubUserHandle) -> list[partial[int]]:
     """Return logins with a wrong password, which return the status of the response."""
     body = replace(sub_user, password="a wrong guess").login_body
     return [partial(status_of, running_service.portal, "/v1/sessions", body, {"X-Client-IP": "10.0.0.1"})] * GUESSES
