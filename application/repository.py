@@ -22,6 +22,7 @@ from domain.snapshot import MainAccountSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from eventsourcing.application import ProcessingEvent
     from eventsourcing.domain import DomainEventProtocol
@@ -97,12 +98,19 @@ class MainAccounts(Application[UUID]):
 
     def load(self, account_id: UUID) -> MainAccount:
         """Return the current version of an account. Raises `AccountNotFound`."""
-        events = self._read(self._streams.read(account_id))
+        return self._account_of(self._streams.read(account_id))
+
+    def load_by_email(self, email_hash: str, now: datetime) -> MainAccount:
+        """Return the account with an e-mail, or with a former one that still works. Raises `AccountNotFound`."""
+        return self._account_of(self._streams.read_by_email(email_hash, now))
+
+    def _account_of(self, stored_events: Sequence[StoredEvent]) -> MainAccount:
+        events = self._read(stored_events)
         first = next(events, None)
         if first is None:
             raise AccountNotFound
         if isinstance(first, MainAccountSnapshot) and first.is_outdated:
-            events = self._read(self._streams.read_from_beginning(account_id))
+            events = self._read(self._streams.read_from_beginning(first.originator_id))
             first = next(events)
         account = cast("MainAccount", first.mutate(None))
         for event in events:

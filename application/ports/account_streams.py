@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.persistence import StoredEvent
@@ -16,6 +17,9 @@ class AccountStreams(Protocol):
 
     def read(self, account_id: UUID) -> Sequence[StoredEvent]:
         """Return the latest snapshot, if any, and all later events, as of one moment after the call."""
+
+    def read_by_email(self, email_hash: str, now: datetime) -> Sequence[StoredEvent]:
+        """Return the same for the account with an e-mail, or with a former one that still works. Empty without one."""
 
     def read_from_beginning(self, account_id: UUID) -> Sequence[StoredEvent]:
         """Return all events of the account."""

@@ -129,10 +129,9 @@ class SubUserSessions(PasswordSignIn):
 
     def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:
         """Return the sub-user with this e-mail in the account with the other e-mail."""
-        account_id = self.directory.find_account_id(account_email_hash, self.clock())
         account = None
         with suppress(AccountNotFound):
-            account = self.accounts.load(account_id or UNKNOWN_ID)
+            account = self.accounts.load_by_email(account_email_hash, self.clock())
         entries = dict(self.vault.entries([account.id, *account.sub_users] if account is not None else [UNKNOWN_ID]))
         owner_entry = entries.pop(account.id, None) if account is not None else None
         if account is None or owner_entry is None:

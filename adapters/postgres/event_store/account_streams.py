@@ -11,6 +11,7 @@ from adapters.postgres.sql_files import statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.postgres import PostgresDatastore
@@ -29,6 +30,12 @@ class PostgresAccountStreams:
         with self._database.get_connection() as connection:
             rows = fetch_all(connection, SQL["read_account_stream"], {"account_id": account_id})
         return [StoredEvent(account_id, row.originator_version, row.topic, row.state) for row in rows]
+
+    def read_by_email(self, email_hash: str, now: datetime) -> Sequence[StoredEvent]:
+        """Return the same for the account with an e-mail, in one round trip. Return nothing if there is no account."""
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, SQL["read_account_stream_by_email"], {"email_hash": email_hash, "now": now})
+        return [StoredEvent(row.originator_id, row.originator_version, row.topic, row.state) for row in rows]
 
     def read_from_beginning(self, account_id: UUID) -> Sequence[StoredEvent]:
         """Return every event of the account, without snapshots."""

@@ -15,6 +15,26 @@ UNION ALL (
     ORDER BY originator_version
 )
 
+-- name: read_account_stream_by_email
+-- The same for the account with an e-mail, or with a former one that still works.
+WITH account AS MATERIALIZED (
+    SELECT account_id FROM account_directory
+    WHERE email_hash = %(email_hash)s AND (kept_until IS NULL OR kept_until > %(now)s)
+),
+latest AS MATERIALIZED (
+    SELECT originator_id, originator_version, topic, state FROM stored_snapshots
+    WHERE originator_id = (SELECT account_id FROM account)
+    ORDER BY originator_version DESC
+    LIMIT 1
+)
+SELECT originator_id, originator_version, topic, state FROM latest
+UNION ALL (
+    SELECT originator_id, originator_version, topic, state FROM stored_events
+    WHERE originator_id = (SELECT account_id FROM account)
+      AND originator_version > coalesce((SELECT originator_version FROM latest), 0)
+    ORDER BY originator_version
+)
+
 -- name: read_whole_account_stream
 -- Every event of an account.
 SELECT originator_version, topic, state FROM stored_events
