@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import random
+import re
 import threading
 import time
 from bisect import bisect_left, bisect_right
@@ -17,8 +18,10 @@ from http.client import HTTPConnection
 from itertools import chain, combinations, count
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from api.http.refusal_timing import REFUSAL_INTERVAL_SECONDS
@@ -43,6 +46,7 @@ ROUNDS_UNTIL_RESET = 80
 """Fewer than the 100 consecutive failures that lock a sub-user."""
 
 THROTTLED_ADDRESS = "203.0.113.7"
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 WRONG_PASSWORD = "not what it is at all"
 
 addresses = count(int(ipaddress.ip_address("2001:db8::1")), 2**80)
@@ -61,6 +65,8 @@ class Attempt(NamedTuple):
     path: str = "/v1/sessions"
     token: str = ""
     """Session token, for requests of a session."""
+    cookie: str = ""
+    """Cookie of the form, for pages of the console."""
 
 
 def measure(deployment: Deployment, database_url: str, *, rounds: int, load: int) -> Timings:
@@ -178,9 +184,12 @@ class _Client:
     def time(self, attempt: Attempt, start: float) -> float:
         """Send a login at monotonic time `start`, and return the seconds until its response."""
         address = attempt.address or str(ipaddress.IPv6Address(next(addresses)))
-        body, headers = json.dumps(attempt.credentials), {**self._headers, "X-Client-IP": address}
-        if attempt.token:
-            headers["Session-Token"] = attempt.token
+        if attempt.cookie:
+            body = urlencode(attempt.credentials)
+            headers = {**FORM_HEADERS, "Cookie": attempt.cookie, "X-Forwarded-For": address}
+        else:
+            body = json.dumps(attempt.credentials)
+            headers = {**self._headers, "X-Client-IP": address, "Session-Token": attempt.token}
         connection = self._connection()
         time.sleep(max(0.0, start - time.monotonic()))
         began = time.perf_counter()
@@ -222,6 +231,9 @@ def _attempts_by_kind(portal: Portal, database_url: str) -> dict[str, Attempt]:
         for _ in range(5):
             portal.call(401, "POST", "/v1/sessions", credentials, X_Client_IP=THROTTLED_ADDRESS)
         _block_for_a_day(database_url, "blocked_until IS NOT NULL")
+    renamed = portal.register()
+    renamed_login = renamed.add_with_own_password().login_body
+    portal.call(200, "PATCH", renamed.path, {"email": f"new-{renamed.email}", "email_verified": True})
     refused_credentials = {
         "unknown account": unknown_account,
         "unknown sub-user": unknown,
@@ -229,6 +241,7 @@ def _attempts_by_kind(portal: Portal, database_url: str) -> dict[str, Attempt]:
         "inactive": inactive.login_body,
         "expired": expired.login_body,
         "locked": locked.login_body,
+        "former e-mail": {**renamed_login, "password": WRONG_PASSWORD},
     }
     attempts = {kind: Attempt(credentials, None, 401) for kind, credentials in refused_credentials.items()}
     return attempts | {
@@ -258,13 +271,36 @@ def _resets_by_kind(portal: Portal) -> dict[str, Attempt]:
         "owner without a password": (forbidding.email, None),
         "unknown owner": (nobody, None),
     }
-    return {
+    attempts = {
         kind: Attempt(
             {"account_email": account_email, **({"email": email} if email is not None else {})},
             None,
             202,
             "/v1/password-resets",
         )
+        for kind, (account_email, email) in people.items()
+    }
+    return attempts | _console_resets_by_kind(portal)
+
+
+def _console_resets_by_kind(portal: Portal) -> dict[str, Attempt]:
+    """Return posts of the console's form. The people are others, because each has a limit of requests."""
+    account = portal.register()
+    sub_user, inactive = account.add_with_own_password(), account.add_with_own_password()
+    inactive.change(status="inactive")
+    stranger = "stranger@company.example"
+    people = {
+        "console: sub-user": (account.email, sub_user.email),
+        "console: inactive": (account.email, inactive.email),
+        "console: unknown sub-user": (account.email, stranger),
+        "console: unknown account": (stranger, stranger),
+    }
+    path = "/forgotten-password?as=sub-user"
+    page = httpx.get(portal.base_url.join(path))
+    cookie = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
+    (token,) = set(re.findall(r'name="csrf" value="([^"]+)"', page.text))
+    return {
+        kind: Attempt({"csrf": token, "account_email": account_email, "email": email}, None, 303, path, cookie=cookie)
         for kind, (account_email, email) in people.items()
     }
 
