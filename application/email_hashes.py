@@ -38,7 +38,7 @@ def email_hashes(
 
 def owner_email_hash(keyed_hasher: KeyedHasher, owner_key: PersonKey, account: MainAccount) -> str:
     """Return the hash of the owner's e-mail under the service's key, as used by the directory and the throttle."""
-    return keyed_hasher.email(owner_key.decrypt("email", account.email))
+    return keyed_hasher.email(owner_key.decrypt("email", account.owner_email.current))
 
 
 def sign_in_email_hashes(
@@ -48,7 +48,7 @@ def sign_in_email_hashes(
 
     These are its e-mail and the former ones that still work.
     """
-    formers = (owner_key.decrypt("email", former.email) for former in account.valid_former_emails(at))
+    formers = (owner_key.decrypt("email", former.email) for former in account.owner_email.valid_former(at))
     return frozenset({owner_email_hash(keyed_hasher, owner_key, account), *map(keyed_hasher.email, formers)})
 
 
@@ -65,6 +65,6 @@ def directory_writes(
         AddAccountToDirectory(email_hash, account.id, external_id_hash),
         *(
             AddFormerEmail(keyed_hasher.email(owner_key.decrypt("email", former.email)), account.id, former.kept_until)
-            for former in account.valid_former_emails(at)
+            for former in account.owner_email.valid_former(at)
         ),
     ]

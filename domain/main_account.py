@@ -49,21 +49,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from eventsourcing.domain import Aggregate, event
 
 from domain import events, refusals
-from domain.account_email import (
-    CONFIRMATION_LIFETIME,
-    FORMER_EMAIL_LIFETIME,
-    MAX_FORMER_EMAILS,
-    FormerEmail,
-    PendingEmail,
-)
 from domain.link_purpose import LinkPurpose
+from domain.owner_email import CONFIRMATION_LIFETIME, FORMER_EMAIL_LIFETIME, FormerEmail, OwnerEmail, PendingEmail
 from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
+from domain.recent_mails import RecentMails
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
 from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
 from domain.snapshot import MainAccountSnapshot
@@ -85,12 +79,6 @@ INITIAL_SUB_USER_LIMIT = 10
 
 LOCKING_FAILURES = 100
 """Consecutive failed logins that lock a sub-user, or an owner's password (NIST SP 800-63B-4, 3.2.2)."""
-
-MAIL_WINDOW = timedelta(hours=1)
-MAILS_PER_SUB_USER = 5
-MAILS_PER_ACCOUNT = 50
-"""Maximum credentials mails within `MAIL_WINDOW`. The owner chooses the recipient and part of the text, so mails can
-be abused for spam."""
 
 RECORDED_FAILURES = 5
 """Consecutive failed logins that are all recorded. Of the later ones, each power of two is recorded."""
@@ -165,8 +153,7 @@ class MainAccount(Aggregate):
         sub_user_limit: int,
         external_id: Ciphertext | None,
     ) -> None:
-        self.email = email
-        self.email_hash = email_hash
+        self.owner_email = OwnerEmail(email, email_hash)
         self.company_name = company_name
         self.language = language
         self.sub_user_limit = sub_user_limit
@@ -174,15 +161,13 @@ class MainAccount(Aggregate):
         self.closed_at: datetime | None = None
         self.plan: Plan | None = None
         self.notified_thresholds: frozenset[Threshold] = frozenset()
-        self.recent_mails: tuple[tuple[datetime, UUID], ...] = ()
+        self.recent_mails = RecentMails()
         self.sub_users: dict[UUID, SubUser] = {}
         self.roles: dict[UUID, Role] = {}
         self.grant_counts: dict[UUID, Counter[UUID]] = {}
         self.sub_user_password_reset = True
         self.second_factor_policy = SecondFactorPolicy.OPTIONAL
         self.second_factors: dict[UUID, Mapping[UUID, SecondFactorKind]] = {}
-        self.pending_email: PendingEmail | None = None
-        self.former_emails: tuple[FormerEmail, ...] = ()
 
     # Commands: check the rules, then raise a refusal or record events
 
@@ -246,8 +231,8 @@ class MainAccount(Aggregate):
         Raises `TooManyEmailChanges`, or `TooManyMails` if the link that confirms it cannot be mailed.
         """
         self._ensure_open()
-        self._ensure_can_change_email(at)
-        self._ensure_may_mail(self.id, at)
+        self.owner_email.ensure_can_change(at)
+        self.recent_mails.ensure_may_mail(self.id, at)
         expires_at = at + CONFIRMATION_LIFETIME
         self._record(
             self.MainAccountEmailChangeRequested,
@@ -263,10 +248,8 @@ class MainAccount(Aggregate):
 
         Raises `LinkInvalid` unless it still waits for confirmation, or `TooManyEmailChanges`.
         """
-        pending = self.pending_email
-        if self.closed_at is not None or pending is None or pending.version != requested_by or pending.expires_at <= at:
-            raise refusals.LinkInvalid
-        self._ensure_can_change_email(at)
+        pending = self.owner_email.requested_by(requested_by, at)
+        self.owner_email.ensure_can_change(at)
         purpose = LinkPurpose.EMAIL_CONFIRMATION
         self._record(self.LinkUsed, at, metadata, sub_user_id=None, purpose=purpose)
         self.change_email(pending.email, pending.email_hash, at=at, metadata=metadata)
@@ -277,15 +260,15 @@ class MainAccount(Aggregate):
         Raises `TooManyEmailChanges`.
         """
         self._ensure_open()
-        self._ensure_can_change_email(at)
-        former_email, former_hash = self.email, self.email_hash
+        self.owner_email.ensure_can_change(at)
+        former = self.owner_email
         self.change_details(email=email, email_hash=email_hash, at=at, metadata=metadata)
         self._record(
             self.MainAccountFormerEmailKept,
             at,
             metadata,
-            email=former_email,
-            email_hash=former_hash,
+            email=former.current,
+            email_hash=former.email_hash,
             kept_until=at + FORMER_EMAIL_LIFETIME,
         )
         self._announce_email(at, metadata)
@@ -295,9 +278,7 @@ class MainAccount(Aggregate):
 
         Raises `LinkInvalid` unless the e-mail still works.
         """
-        former = next((former for former in self.valid_former_emails(at) if former.version == kept_by), None)
-        if self.closed_at is not None or former is None:
-            raise refusals.LinkInvalid
+        former = self.owner_email.kept_by(kept_by, at)
         self._record(self.LinkUsed, at, metadata, sub_user_id=None, purpose=LinkPurpose.EMAIL_UNDO)
         self.change_details(email=former.email, email_hash=former.email_hash, at=at, metadata=metadata)
         self._record(self.MainAccountEmailChangeUndone, at, metadata, kept_by=kept_by)
@@ -896,10 +877,6 @@ class MainAccount(Aggregate):
         """Return the number of sub-users who have a role, also on one resource or until a time that has passed."""
         return sum(counts[role_id] > 0 for counts in self.grant_counts.values())
 
-    def valid_former_emails(self, at: datetime) -> list[FormerEmail]:
-        """Return the former e-mails that still work at a time, oldest first."""
-        return [former for former in self.former_emails if former.is_valid(at)]
-
     def sub_user(self, sub_user_id: UUID) -> SubUser:
         """Return an existing sub-user. Raises `SubUserNotFound`, also for a deleted one."""
         try:
@@ -961,7 +938,7 @@ class MainAccount(Aggregate):
         if (edit.active is True or mails_password) and has_passed(edit.access_expiry_after(sub_user), at):
             raise refusals.AccessExpired
         if edit.activates(sub_user) or mails_password:
-            self._ensure_may_mail(sub_user_id, at)
+            self.recent_mails.ensure_may_mail(sub_user_id, at)
 
     def ensure_can_be_sent_credentials(self, sub_user_id: UUID, at: datetime) -> None:
         """Raise `SubUserIsInactive` or `AccessExpired` if new credentials could not be used, or `TooManyMails`."""
@@ -970,7 +947,7 @@ class MainAccount(Aggregate):
             raise refusals.SubUserIsInactive
         if sub_user.has_expired(at):
             raise refusals.AccessExpired
-        self._ensure_may_mail(sub_user_id, at)
+        self.recent_mails.ensure_may_mail(sub_user_id, at)
 
     def sub_user_with_email(self, email_hashes: AbstractSet[str]) -> SubUser | None:
         """Return the sub-user whose e-mail has one of these hashes, if any."""
@@ -982,23 +959,6 @@ class MainAccount(Aggregate):
 
     def _ensure_exists(self, sub_user_id: UUID) -> None:
         self.sub_user(sub_user_id)
-
-    def _ensure_can_change_email(self, at: datetime) -> None:
-        if len(self.valid_former_emails(at)) >= MAX_FORMER_EMAILS:
-            raise refusals.TooManyEmailChanges
-
-    def _ensure_may_mail(self, sub_user_id: UUID, at: datetime) -> None:
-        """Raise `TooManyMails` if one more credentials mail would exceed a limit."""
-        recent = [(mailed_at, recipient) for mailed_at, recipient in self.recent_mails if mailed_at > at - MAIL_WINDOW]
-        times_to_sub_user = [mailed_at for mailed_at, recipient in recent if recipient == sub_user_id]
-        times_to_all = [mailed_at for mailed_at, _ in recent]
-        blocking_times = [  # the last `limit` mails reach the limit until the first of them leaves the window
-            times[-limit]
-            for times, limit in ((times_to_sub_user, MAILS_PER_SUB_USER), (times_to_all, MAILS_PER_ACCOUNT))
-            if len(times) >= limit
-        ]
-        if blocking_times:
-            raise refusals.TooManyMails((max(blocking_times) + MAIL_WINDOW - at).total_seconds())
 
     # Recording events
 
@@ -1063,9 +1023,7 @@ class MainAccount(Aggregate):
         self, email: Ciphertext | None, email_hash: str | None, company_name: Ciphertext | None, language: str | None
     ) -> None:
         if email is not None and email_hash is not None:
-            self.email, self.email_hash = email, email_hash
-            self.pending_email = None
-            self.former_emails = tuple(former for former in self.former_emails if former.email_hash != email_hash)
+            self.owner_email = self.owner_email.changed(email, email_hash)
         self.company_name = company_name or self.company_name
         self.language = language or self.language
 
@@ -1073,19 +1031,20 @@ class MainAccount(Aggregate):
     def _email_change_requested(
         self, email: Ciphertext, email_hash: str, expires_at: datetime, originator_version: int, timestamp: datetime
     ) -> None:
-        self._add_recent_mail(self.id, timestamp)
-        self.pending_email = PendingEmail(email, email_hash, originator_version, expires_at)
+        self.recent_mails = self.recent_mails.mailed(self.id, timestamp)
+        pending = PendingEmail(email, email_hash, originator_version, expires_at)
+        self.owner_email = self.owner_email.change_requested(pending)
 
     @event(events.MainAccountFormerEmailKept)
     def _former_email_kept(
         self, email: Ciphertext, email_hash: str, kept_until: datetime, originator_version: int, timestamp: datetime
     ) -> None:
         former = FormerEmail(email, email_hash, originator_version, kept_until)
-        self.former_emails = (*self.valid_former_emails(timestamp), former)
+        self.owner_email = self.owner_email.former_kept(former, timestamp)
 
     @event(events.MainAccountEmailChangeUndone)
     def _email_change_undone(self, kept_by: int) -> None:
-        self.former_emails = tuple(former for former in self.former_emails if former.version < kept_by)
+        self.owner_email = self.owner_email.change_undone(kept_by)
 
     @event(events.MainAccountExternalIdSet)
     def _external_id_set(self, external_id: Ciphertext | None) -> None:
@@ -1094,8 +1053,7 @@ class MainAccount(Aggregate):
     @event(events.MainAccountClosed)
     def _closed(self, timestamp: datetime) -> None:
         self.closed_at = timestamp
-        self.pending_email = None
-        self.former_emails = ()
+        self.owner_email = self.owner_email.account_closed()
 
     @event(events.SubUserLimitRaised)
     def _limit_raised(self, sub_user_limit: int) -> None:
@@ -1164,7 +1122,7 @@ class MainAccount(Aggregate):
     def _sub_user_activated(
         self, sub_user_id: UUID, credentials: int, notice: Notice, originator_version: int, timestamp: datetime
     ) -> None:
-        self._add_recent_mail(sub_user_id, timestamp)
+        self.recent_mails = self.recent_mails.mailed(sub_user_id, timestamp)
         sub_user = self.sub_users[sub_user_id]
         self.sub_users[sub_user_id] = sub_user.activated(credentials, notice, originator_version, timestamp)
 
@@ -1177,7 +1135,7 @@ class MainAccount(Aggregate):
         self, sub_user_id: UUID, credentials: int, notice: Notice, originator_version: int, timestamp: datetime
     ) -> None:
         if notice != Notice.NONE:
-            self._add_recent_mail(sub_user_id, timestamp)
+            self.recent_mails = self.recent_mails.mailed(sub_user_id, timestamp)
         sub_user = self.sub_users[sub_user_id]
         self.sub_users[sub_user_id] = sub_user.password_reset(credentials, notice, originator_version, timestamp)
 
@@ -1267,10 +1225,6 @@ class MainAccount(Aggregate):
 
     def _finish_mail(self, sub_user_id: UUID, caused_by: int, outcome: CredentialsMailState) -> None:
         self.sub_users[sub_user_id] = self.sub_users[sub_user_id].credentials_mail_finished(caused_by, outcome)
-
-    def _add_recent_mail(self, sub_user_id: UUID, at: datetime) -> None:
-        recent = ((mailed_at, recipient) for mailed_at, recipient in self.recent_mails if mailed_at > at - MAIL_WINDOW)
-        self.recent_mails = (*recent, (at, sub_user_id))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy to decide on. The values are immutable, so it is enough to copy the containers."""

@@ -11,8 +11,9 @@ from uuid import UUID
 from eventsourcing.domain import CanSnapshotAggregate, DomainEvent
 from eventsourcing.utils import register_topic, resolve_topic
 
-from domain.account_email import FormerEmail, PendingEmail
+from domain.owner_email import FormerEmail, OwnerEmail, PendingEmail
 from domain.plan import Plan, Resource, Threshold
+from domain.recent_mails import RecentMails
 from domain.roles import OPERATOR, Role
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy
 from domain.sub_user import CredentialsKind, CredentialsMailState, SubUser
@@ -60,8 +61,8 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
             timestamp=aggregate.modified_on,
             state={
                 "created_on": aggregate.created_on.isoformat(),
-                "email": aggregate.email,
-                "email_hash": aggregate.email_hash,
+                "email": aggregate.owner_email.current,
+                "email_hash": aggregate.owner_email.email_hash,
                 "company_name": aggregate.company_name,
                 "language": aggregate.language,
                 "sub_user_limit": aggregate.sub_user_limit,
@@ -70,9 +71,9 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
                 "plan": aggregate.plan and {**vars(aggregate.plan), "period_start": str(aggregate.plan.period_start)},
                 "thresholds_told": sorted(map(_threshold_to_state, aggregate.notified_thresholds)),
                 "sub_user_password_reset": aggregate.sub_user_password_reset,
-                "pending_email": aggregate.pending_email and _email_to_state(aggregate.pending_email),
-                "former_emails": [_email_to_state(former) for former in aggregate.former_emails],
-                "recent_mails": [[at.isoformat(), str(recipient)] for at, recipient in aggregate.recent_mails],
+                "pending_email": aggregate.owner_email.pending and _email_to_state(aggregate.owner_email.pending),
+                "former_emails": [_email_to_state(former) for former in aggregate.owner_email.former],
+                "recent_mails": [[at.isoformat(), str(recipient)] for at, recipient in aggregate.recent_mails.mails],
                 "roles": [_role_to_state(role) for role in aggregate.roles.values()],
                 "grant_counts": {
                     str(sub_user_id): {str(role_id): count for role_id, count in counts.items()}
@@ -110,20 +111,16 @@ class MainAccountSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
             self.originator_id, self.originator_version, datetime.fromisoformat(self.state["created_on"])
         )
         account.modified_on = self.timestamp
-        for name in ("email", "company_name", "language", "sub_user_limit"):
+        for name in ("company_name", "language", "sub_user_limit"):
             setattr(account, name, self.state[name])
-        account.email_hash = self.state["email_hash"]
+        account.owner_email = _owner_email(self.state)
         account.external_id = self.state.get("external_id")  # missing in older snapshots
         account.closed_at = _time(self.state["closed_at"])
         account.plan = _plan(self.state.get("plan"))  # missing in older snapshots
         account.notified_thresholds = frozenset(map(_threshold_from_state, self.state.get("thresholds_told", ())))
         account.sub_user_password_reset = self.state.get("sub_user_password_reset", True)  # missing in older snapshots
-        pending = self.state.get("pending_email")  # missing in older snapshots, as `former_emails`
-        account.pending_email = PendingEmail(**_email_from_state(pending)) if pending is not None else None
-        formers = map(_email_from_state, self.state.get("former_emails", ()))
-        account.former_emails = tuple(FormerEmail(**former) for former in formers)
         mails = self.state.get("recent_mails", ())  # missing in older snapshots
-        account.recent_mails = tuple((datetime.fromisoformat(at), UUID(recipient)) for at, recipient in mails)
+        account.recent_mails = RecentMails(tuple((datetime.fromisoformat(at), UUID(to)) for at, to in mails))
         account.second_factor_policy = SecondFactorPolicy(
             self.state.get("second_factor_policy", SecondFactorPolicy.OPTIONAL)  # missing in older snapshots
         )
@@ -185,6 +182,17 @@ def _role_to_state(role: Role) -> dict[str, Any]:
 
 def _role_from_state(state: dict[str, Any]) -> Role:
     return Role(**{**state, "role_id": UUID(state["role_id"]), "permissions": frozenset(state["permissions"])})
+
+
+def _owner_email(state: dict[str, Any]) -> OwnerEmail:
+    pending = state.get("pending_email")  # missing in older snapshots, as `former_emails`
+    former = map(_email_from_state, state.get("former_emails", ()))
+    return OwnerEmail(
+        state["email"],
+        state["email_hash"],
+        PendingEmail(**_email_from_state(pending)) if pending is not None else None,
+        tuple(FormerEmail(**former) for former in former),
+    )
 
 
 def _email_to_state(email: PendingEmail | FormerEmail) -> dict[str, Any]:

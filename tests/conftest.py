@@ -41,6 +41,7 @@ from tests.postgres import (
     template_database,
 )
 from tests.receiver import receiving
+from tests.row_order import rows_in_random_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -120,6 +121,13 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
         gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
         gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _random_order_of_rows() -> Iterator[None]:
+    """Let no test depend on the order of rows that a statement does not order."""
+    with rows_in_random_order():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

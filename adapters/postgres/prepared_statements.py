@@ -1,4 +1,4 @@
-"""PreparedNames statements without psycopg's cursors, and transactions of several statements in one round trip.
+"""Prepared statements without psycopg's cursors, and transactions of several statements in one round trip.
 
 A cursor costs as much CPU time as PostgreSQL needs to execute a short statement. This module prepares each statement
 when a connection first executes it. Every exchange goes through `Connection.wait`, which enforces deadlines.
@@ -70,8 +70,7 @@ def fetch_all(connection: Connection[Any], query: str, parameters: Mapping[str, 
     transformer = Transformer(connection)
     bound = _bind(transformer, (query, parameters))
     result = _retry_if_deallocated(connection, lambda: _execute_one(connection, bound, BINARY))
-    transformer.set_pgresult(result)
-    return transformer.load_rows(0, result.ntuples, _row_factory(query, result))
+    return _load_rows(query, transformer, result)
 
 
 def dataclass_factory(row_type: type[R]) -> Callable[[Any], R]:
@@ -92,6 +91,11 @@ def execute_transaction(connection: Connection[Any], statements: Sequence[Statem
     if len(bound) == 1:
         return [_retry_if_deallocated(connection, lambda: _execute_one(connection, bound[0], TEXT))]
     return _retry_if_deallocated(connection, lambda: _execute_pipeline(connection, bound))
+
+
+def _load_rows(query: str, transformer: abc.Transformer, result: PGresult) -> list[Any]:
+    transformer.set_pgresult(result)
+    return transformer.load_rows(0, result.ntuples, _row_factory(query, result))
 
 
 def _row_factory(query: str, result: PGresult) -> Callable[[Sequence[Any]], Any]:

@@ -21,9 +21,9 @@ from application.transactional_writes import (
     StorePassword,
     TransactionalWrite,
 )
-from domain.account_email import CONFIRMATION_LIFETIME
 from domain.link_purpose import LinkPurpose
 from domain.main_account import MainAccount
+from domain.owner_email import CONFIRMATION_LIFETIME
 from domain.refusals import AccountEmailTaken
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Accounts:
         entry, at = load_owner_entry(self._vault, account.id), self._clock()
         metadata = context.encrypted_with(entry.key)
         email, email_hash = entry.key.encrypt("email", new_email), entry.key.email_hash(new_email)
-        if email_hash == account.email_hash:  # only its capitalization differs
+        if email_hash == account.owner_email.email_hash:  # only its capitalization differs
             account.change_details(email=email, email_hash=email_hash, at=at, metadata=metadata)
             return []
         if changes.email_verified:
@@ -228,6 +228,6 @@ class Accounts:
 def _forbidden_texts(account: MainAccount, changes: AccountChanges, owner_key: PersonKey) -> list[str]:
     """Return the texts that a new password must not contain."""
     return [
-        changes.email or owner_key.decrypt("email", account.email),
+        changes.email or owner_key.decrypt("email", account.owner_email.current),
         changes.company_name or owner_key.decrypt("company_name", account.company_name),
     ]

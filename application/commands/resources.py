@@ -104,10 +104,10 @@ class RecordedReports:
 
 def account_details(account: MainAccount, key: PersonKey) -> AccountDetails:
     """Return the current details of an account, decrypted with its owner's key."""
-    pending = account.pending_email
+    pending = account.owner_email.pending
     return AccountDetails(
         account_id=account.id,
-        email=key.decrypt("email", account.email),
+        email=key.decrypt("email", account.owner_email.current),
         company_name=key.decrypt("company_name", account.company_name),
         language=account.language,
         sub_user_limit=account.sub_user_limit,

@@ -100,8 +100,8 @@ def email_change_writes(
 
     They update the directory, and store the link that is mailed to the former address. `entry` is that of the owner.
     """
-    email_hash = keyed_hasher.email(entry.key.decrypt("email", account.email))
-    former = account.former_emails[-1]
+    email_hash = keyed_hasher.email(entry.key.decrypt("email", account.owner_email.current))
+    former = account.owner_email.former[-1]
     undo_link = NewLink(LinkPurpose.EMAIL_UNDO, entry.account_id, entry.person_id, entry.key, former.kept_until)
     return [
         ReleaseFormerEmail(email_hash, at),

@@ -50,11 +50,12 @@ class OwnerIdentity(Identity):
 
     def forbidden_texts(self, account: MainAccount) -> list[str]:
         """Return the account's e-mail and company name."""
-        return [self.entry.key.decrypt(name, getattr(account, name)) for name in ("email", "company_name")]
+        key = self.entry.key
+        return [key.decrypt("email", account.owner_email.current), key.decrypt("company_name", account.company_name)]
 
     def email(self, account: MainAccount) -> str:
         """Return the account's e-mail."""
-        return self.entry.key.decrypt("email", account.email)
+        return self.entry.key.decrypt("email", account.owner_email.current)
 
     def end_of_access(self, account: MainAccount) -> datetime | None:  # noqa: ARG002  # declared by the base class
         """Return None: the owner's access does not end."""

@@ -132,7 +132,7 @@ class MailComposer:
             to=entry.key.decrypt("email", recipient.email),
             name=entry.key.decrypt("name", recipient.name),
             surname=entry.key.decrypt("surname", recipient.surname),
-            account_email=owner_key.decrypt("email", account.email),
+            account_email=owner_key.decrypt("email", account.owner_email.current),
             company_name=owner_key.decrypt("company_name", account.company_name),
             login_url=self.urls.sub_user_login,
             date=job.requested_at,
@@ -172,7 +172,7 @@ class MailComposer:
 
     def _to_owner(self, job: MailJob, account: MainAccount, owner_key: PersonKey, to: Ciphertext | None = None) -> Mail:
         """Return a mail to the owner, by default to the account's e-mail."""
-        email = owner_key.decrypt("email", account.email)
+        email = owner_key.decrypt("email", account.owner_email.current)
         company_name = owner_key.decrypt("company_name", account.company_name)
         return Mail(
             message_id=self._message_id(job),

@@ -75,7 +75,7 @@ def account_state(
         account_id=account.id,
         as_of=as_of,
         version=account.version,
-        email=decrypt_field(owner_entry, "email", account.email),
+        email=decrypt_field(owner_entry, "email", account.owner_email.current),
         company_name=decrypt_field(owner_entry, "company_name", account.company_name),
         language=account.language,
         status=status_of(account),

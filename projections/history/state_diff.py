@@ -65,7 +65,7 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any], entry: V
 def _account_fields(account: MainAccount) -> Mapping[str, Any]:
     plan = account.plan
     return {
-        "email": account.email,
+        "email": account.owner_email.current,
         "company_name": account.company_name,
         "external_id": account.external_id,
         "language": account.language,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -12,9 +11,9 @@ import pytest
 
 from application.commands.accounts import AccountChanges
 from application.errors import SessionEnded
-from domain.account_email import MAX_FORMER_EMAILS
 from domain.link_purpose import LinkPurpose
-from domain.main_account import MAILS_PER_SUB_USER
+from domain.owner_email import MAX_FORMER_EMAILS
+from domain.recent_mails import MAILS_PER_RECIPIENT
 from domain.refusals import (
     AccountEmailTaken,
     AccountIsClosed,
@@ -91,7 +90,7 @@ def with_email(sub_user: SubUserHandle, email: str) -> SubUserHandle:
 def current_email(company: Company) -> str:
     key = company.service.person_key(company.account_id)
     assert key is not None
-    return key.decrypt("email", company.state().email)
+    return key.decrypt("email", company.state().owner_email.current)
 
 
 def directory_rows(company: Company) -> int:
@@ -120,7 +119,7 @@ def test_confirmation_changes_the_email(owner: Company) -> None:
     confirm(owner, request(owner, email))
     assert current_email(owner) == email
     state = owner.state()
-    assert (state.pending_email, len(state.former_emails)) == (None, 1)
+    assert (state.owner_email.pending, len(state.owner_email.former)) == (None, 1)
     for works in (email, owner.email):
         log_in_owner(owner, works)
         with_email(sub_user, works).log_in()
@@ -205,7 +204,7 @@ def test_undoing_restores_the_former_email_at_once(owner: Company) -> None:
     undo(owner, token)
 
     assert current_email(owner) == owner.email
-    assert owner.state().former_emails == ()
+    assert owner.state().owner_email.former == ()
     assert directory_rows(owner) == 1
     with pytest.raises(SessionEnded):
         owner.service.commands.owner_sessions.current(intruder)
@@ -304,7 +303,7 @@ def test_second_request_replaces_the_first(owner: Company) -> None:
     change(owner, third, verified=True)
     with pytest.raises(LinkInvalid):
         confirm(owner, tokens[1])
-    assert (current_email(owner), owner.state().pending_email) == (third, None)
+    assert (current_email(owner), owner.state().owner_email.pending) == (third, None)
 
 
 def test_link_to_confirm_is_good_for_a_day(owner: Company, clock: TravelingClock) -> None:
@@ -377,7 +376,7 @@ def test_erasing_ends_pending_changes(owner: Company) -> None:
 
 def test_requests_are_limited_like_other_mails(owner: Company) -> None:
     """They could be abused for spam."""
-    for _ in range(MAILS_PER_SUB_USER):
+    for _ in range(MAILS_PER_RECIPIENT):
         change(owner, new_email())
     with pytest.raises(TooManyMails):
         change(owner, new_email())
@@ -396,7 +395,7 @@ def test_changes_are_limited(owner: Company, clock: TravelingClock) -> None:
             change(owner, new_email(), verified=verified)
     clock.advance(days=8)
     change(owner, new_email(), verified=True)
-    assert len(owner.state().former_emails) == 1
+    assert len(owner.state().owner_email.former) == 1
 
 
 def require_one_winner(outcomes: list[Any]) -> None:
@@ -451,6 +450,8 @@ def test_email_changes_survive_a_snapshot(owner: Company) -> None:
     sub_user = owner.create_sub_user()
     for number in range(25):
         sub_user.change(name=f"Name {number}")
-    assert (owner.state().pending_email, owner.state().former_emails) == (state.pending_email, state.former_emails)
+    assert owner.state().owner_email == state.owner_email
     confirm(owner, token)
-    assert [former.kept_until - former.kept_until for former in owner.state().former_emails] == [timedelta()] * 2
+    (former, _) = owner.state().owner_email.former
+    assert (former,) == state.owner_email.former
+    assert current_email(owner) == second

@@ -12,7 +12,7 @@ import pytest
 
 from application.errors import InvalidValue, TooManyAttempts
 from domain.link_purpose import LinkPurpose
-from domain.main_account import MAILS_PER_SUB_USER
+from domain.recent_mails import MAILS_PER_RECIPIENT
 from domain.refusals import LinkInvalid, LoginRefused, TooManyMails
 from domain.sub_user import CredentialsKind, CredentialsMailState
 from tests.builders import (
@@ -279,7 +279,7 @@ def test_invitation_is_good_once(service: Service, company: Company, sub_user: S
 
 def test_invitations_count_as_credentials_mails(service: Service, sub_user: SubUserHandle) -> None:
     invite(sub_user)
-    for _ in range(MAILS_PER_SUB_USER - 1):
+    for _ in range(MAILS_PER_RECIPIENT - 1):
         send_again(sub_user)
     with pytest.raises(TooManyMails):
         send_again(sub_user)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.main_account import MAILS_PER_ACCOUNT, MAILS_PER_SUB_USER, MainAccount
+from domain.main_account import MainAccount
+from domain.recent_mails import MAILS_PER_ACCOUNT, MAILS_PER_RECIPIENT
 from domain.refusals import TooManyMails
 from domain.sub_user import SubUserEdit
 from tests.domain.event_builders import MARIA, REGISTERED, activated, created
@@ -26,7 +27,7 @@ def test_mails_to_one_sub_user_are_limited_per_hour() -> None:
     """The refusal has the remaining time; an hour after the first mail, another one is sent."""
     account = given(REGISTERED, created(MARIA))
     when(account, MainAccount.edit_sub_user, MARIA, ACTIVATE, at=NOW)
-    send_again(account, MAILS_PER_SUB_USER - 1, at_minute=10)
+    send_again(account, MAILS_PER_RECIPIENT - 1, at_minute=10)
 
     refusal = then_refused(
         TooManyMails, account, MainAccount.send_credentials_again, MARIA, at=NOW + timedelta(hours=0.5)
@@ -39,7 +40,7 @@ def test_mails_to_one_sub_user_are_limited_per_hour() -> None:
 def test_activations_count_towards_the_mail_limit() -> None:
     """Each activation mails credentials."""
     account = given(REGISTERED, created(MARIA))
-    for _ in range(MAILS_PER_SUB_USER):
+    for _ in range(MAILS_PER_RECIPIENT):
         when(account, MainAccount.edit_sub_user, MARIA, ACTIVATE, at=NOW)
         when(account, MainAccount.edit_sub_user, MARIA, DEACTIVATE, at=NOW)
 
@@ -49,7 +50,7 @@ def test_activations_count_towards_the_mail_limit() -> None:
 def test_change_beyond_the_mail_limit_is_refused_entirely() -> None:
     """An edit with a new password and another change applies neither."""
     account = given(*ACTIVE)
-    send_again(account, MAILS_PER_SUB_USER)
+    send_again(account, MAILS_PER_RECIPIENT)
 
     edit = SubUserEdit(visible=False, new_password=True)
     then_refused(TooManyMails, account, MainAccount.edit_sub_user, MARIA, edit, at=NOW)
@@ -61,7 +62,7 @@ def test_change_beyond_the_mail_limit_is_refused_entirely() -> None:
 def test_changes_without_a_mail_are_not_limited(edit: SubUserEdit) -> None:
     """Deactivation, in particular, is always possible."""
     account = given(*ACTIVE)
-    send_again(account, MAILS_PER_SUB_USER)
+    send_again(account, MAILS_PER_RECIPIENT)
 
     assert when(account, MainAccount.edit_sub_user, MARIA, edit, at=NOW + timedelta(minutes=1))
 

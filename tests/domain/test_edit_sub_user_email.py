@@ -9,7 +9,8 @@ import pytest
 
 from domain.event_metadata import Ciphertext
 from domain.events import SubUserDetailsChanged
-from domain.main_account import MAILS_PER_SUB_USER, MainAccount
+from domain.main_account import MainAccount
+from domain.recent_mails import MAILS_PER_RECIPIENT
 from domain.refusals import AccessExpired, AccountIsClosed, SubUserEmailTaken, SubUserNotFound, TooManyMails
 from domain.sub_user import CredentialsMailState, NewEmail, Notice, SubUserEdit
 from tests.domain.event_builders import (
@@ -154,7 +155,7 @@ def test_new_email_is_reserved() -> None:
 def test_mails_to_new_emails_are_limited() -> None:
     """The owner chooses the recipient, so the limit of credentials mails applies."""
     account = given(*ACTIVE)
-    for number in range(MAILS_PER_SUB_USER):  # the activation was a day earlier
+    for number in range(MAILS_PER_RECIPIENT):  # the activation was a day earlier
         edit_maria(account, email=NewEmail(Ciphertext(f"new {number}"), f"hash {number}"))
     then_refused(TooManyMails, account, MainAccount.edit_sub_user, MARIA, NEW_EMAIL)
     assert edit_maria(account, active=False) == [email_changed(MARIA, "new"), deactivated(MARIA)]  # needs no mail

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.postgres.event_store.mapper import EventMapper
 from domain.main_account import MainAccount
+from domain.recent_mails import RecentMails
 from domain.snapshot import MainAccountSnapshot
 from tests.domain import pinned_events
 from tests.domain.event_builders import MARIA, REGISTERED, created, registered
@@ -150,5 +151,5 @@ def test_pinned_snapshot_restores_the_account(version: int) -> None:
             for sub_user_id, sub_user in history.sub_users.items()
         }
     if "recent_mails" not in PINNED[version]:
-        history.recent_mails = ()
+        history.recent_mails = RecentMails()
     assert state(rebuild([snapshot])) == state(history)

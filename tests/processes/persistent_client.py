@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from domain.main_account import MAILS_PER_SUB_USER
+from domain.recent_mails import MAILS_PER_RECIPIENT
 from tests.processes.portal import Portal
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class PersistentClient:
             self._send("PATCH", path, {"status": "active"})
             account.sub_users[sub_user_id]["status"] = "active"
             account.action_counts["sub_user.activated"] += 1
-        elif account.mail_counts[sub_user_id] < MAILS_PER_SUB_USER:
+        elif account.mail_counts[sub_user_id] < MAILS_PER_RECIPIENT:
             self._send("POST", f"{path}/credentials-mail", None, idempotent=True)
             account.action_counts["sub_user.password_reset"] += 1
         else:

@@ -9,10 +9,11 @@ FROM pg_class c, pg_options_to_table(c.reloptions) o
 WHERE c.oid = to_regclass('public.' || quote_ident(%(table)s))
 
 -- name: grants
--- Privileges of roles other than the owner on a live table.
+-- Privileges of roles other than the owner on a live table, in the order in which it lists them.
 SELECT a.privilege_type, pg_get_userbyid(a.grantee) AS role
-FROM pg_class c, aclexplode(c.relacl) a
+FROM pg_class c, aclexplode(c.relacl) WITH ORDINALITY a
 WHERE c.oid = to_regclass('public.' || quote_ident(%(table)s)) AND a.grantee NOT IN (0, c.relowner)
+ORDER BY a.ordinality
 
 -- name: lock_live_position
 -- Lock and read the position of the live view. Its follower waits for this lock, and then reads the new position.

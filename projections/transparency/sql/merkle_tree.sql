@@ -23,8 +23,8 @@ INSERT INTO merkle_nodes (level, node_index, hash)
 SELECT * FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[], %(hashes)s::bytea[])
 
 -- name: leaves_at
--- Leaf index by position.
-SELECT position, leaf_index FROM merkle_leaves WHERE position = ANY(%(positions)s)
+-- Leaf index by position, in ascending order.
+SELECT position, leaf_index FROM merkle_leaves WHERE position = ANY(%(positions)s) ORDER BY position
 
 -- name: position_of_leaf
 -- Position of the event of a leaf.
