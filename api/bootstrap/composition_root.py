@@ -64,6 +64,7 @@ from application.repository import MainAccounts
 from application.sign_in.account_email_changes import AccountEmailChanges
 from application.sign_in.known_devices import KnownDevices
 from application.sign_in.open_sessions import OpenSessions
+from application.sign_in.own_sessions import OwnSessions
 from application.sign_in.owner_sign_in import OwnerSessions
 from application.sign_in.password_resets import PasswordResets
 from application.sign_in.second_factors.challenges import Challenges
@@ -263,11 +264,11 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         "sessions": store.sessions,
         "directory": store.directory,
         "throttle": throttle,
-        "clients": store.clients,
         "devices": KnownDevices(PostgresDevices(database), keyed_hasher),
     }
     sub_user_sessions = SubUserSessions(*common, **sign_in)
     owner_sessions = OwnerSessions(*common, **sign_in, links=PostgresConsoleLinks(database))
+    open_sessions = OpenSessions(store.sessions, store.clients)
     own_factors, verification = _second_factors(store)
     webhook_recorder = WebhookRecorder(accounts, vault, clock)
     webhook_store = PostgresWebhooks(database, store.webhook_cipher, store.cursors)
@@ -276,12 +277,14 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         accounts=Accounts(*common, directory=store.directory),
         sub_users=SubUsers(
             *common,
-            open_sessions=OpenSessions(store.sessions, store.clients),
+            open_sessions=open_sessions,
             catalogues=store.catalogues,
             erasure_delay=settings.erasure_delay,
         ),
         sub_user_sessions=sub_user_sessions,
         owner_sessions=owner_sessions,
+        own_sub_user_sessions=OwnSessions(sub_user_sessions, open_sessions),
+        own_owner_sessions=OwnSessions(owner_sessions, open_sessions),
         password_resets=PasswordResets(sub_user_sessions, owner_sessions, links),
         account_email_changes=AccountEmailChanges(accounts, vault, keyed_hasher, links, clock),
         sub_user_second_factors=own_factors(sub_user_sessions),

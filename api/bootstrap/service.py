@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from application.ports.vault import PersonKey
     from application.repository import MainAccounts
     from application.sign_in.account_email_changes import AccountEmailChanges
+    from application.sign_in.own_sessions import OwnSessions
     from application.sign_in.owner_sign_in import OwnerSessions
     from application.sign_in.password_resets import PasswordResets
     from application.sign_in.second_factors.own_second_factors import OwnSecondFactors
@@ -80,6 +81,8 @@ class Commands:
     sub_users: SubUsers
     sub_user_sessions: SubUserSessions
     owner_sessions: OwnerSessions
+    own_sub_user_sessions: OwnSessions
+    own_owner_sessions: OwnSessions
     password_resets: PasswordResets
     sub_user_second_factors: OwnSecondFactors
     owner_second_factors: OwnSecondFactors

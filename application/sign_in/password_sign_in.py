@@ -13,7 +13,6 @@ from application.errors import SessionEnded, TooBusy, TooManyAttempts
 from application.keyed_locks import KeyedLocks
 from application.sign_in.login_throttling import LoginThrottling
 from application.sign_in.new_session import token_hash
-from application.sign_in.open_sessions import OpenSessions
 from application.sign_in.password_checks import PasswordChecks
 from application.throttle_keys import unknown_sub_users_key
 from application.transactional_writes import ResetFailedAttempts, StorePassword, TransactionalWrite
@@ -25,13 +24,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from application.command_context import CommandContext
-    from application.commands.resources import SessionDetails
     from application.ports.account_directory import AccountDirectory
     from application.ports.clock import Clock
     from application.ports.keyed_hasher import KeyedHasher
     from application.ports.passwords import Passwords
     from application.ports.sessions import Session, Sessions
-    from application.ports.sign_in.client_details import ClientDescriber
     from application.ports.throttle import Admission, AttemptKeys, Throttle
     from application.ports.vault import PersonKey, Vault, VaultEntry
     from application.repository import MainAccounts, Outcome
@@ -140,14 +137,12 @@ class PasswordSignIn(ABC):
     sessions: Sessions
     directory: AccountDirectory
     throttle: Throttle
-    clients: ClientDescriber
     devices: KnownDevices
 
     def __post_init__(self) -> None:
         self.throttling = LoginThrottling(self.throttle, self.clock)
         self.checks = PasswordChecks(self.vault, self.keyed_hasher, self.passwords, self.throttling)
         self.locks = KeyedLocks()
-        self.open_sessions = OpenSessions(self.sessions, self.clients)
 
     def current(self, token: str) -> Session:
         """Return the session of a token. Raises `SessionEnded`, also for a token of the other kind of person."""
@@ -194,6 +189,15 @@ class PasswordSignIn(ABC):
 
         return self.accounts.change(session.account_id, decide)
 
+    def unrestricted(self, token: str) -> Session:
+        """Return the session of a token. Raises `SessionEnded`, `OwnPasswordNeeded` or `SecondFactorNeeded`."""
+        session = self.current(token)
+        if session.assurance.is_restricted:
+            raise OwnPasswordNeeded
+        if session.step_up_required:
+            raise SecondFactorNeeded
+        return session
+
     def log_out(self, token: str, context: CommandContext, *, everywhere: bool = False) -> Outcome[None]:
         """End the session of a token, or all sessions of its person. Raises `SessionEnded`."""
         session = self.current(token)
@@ -213,56 +217,6 @@ class PasswordSignIn(ABC):
         if session.person_id not in entries or session.account_id not in entries:
             raise SessionEnded
         return self.identity_type(entries[session.person_id]), entries[session.account_id].key
-
-    def own_sessions(self, token: str) -> list[SessionDetails]:
-        """Return the sessions of a token's person, newest first.
-
-        Raises `SessionEnded`, `OwnPasswordNeeded` or `SecondFactorNeeded`.
-        """
-        session = self._unrestricted(token)
-        identity, _ = self.identity_and_owner_key(session)
-        return self.open_sessions.details(session.person_id, identity.entry.key, self.clock(), session.session_id)
-
-    def end_own_session(self, token: str, session_id: UUID, context: CommandContext) -> Outcome[None]:
-        """End one session of a token's person, which can be the token's own.
-
-        Raises `SessionEnded`, `OwnPasswordNeeded`, `SecondFactorNeeded` or `SessionNotFound`.
-        """
-        session = self._unrestricted(token)
-        identity, _ = self.identity_and_owner_key(session)
-        metadata = identity.metadata(context)
-
-        def decide(account: MainAccount) -> tuple[None, list[TransactionalWrite]]:
-            at = self.clock()
-            self.current(token)
-            self.open_sessions.ensure_open(session.person_id, session_id, at)
-            identity.log_out(account, session_id, at, metadata)
-            return None, []
-
-        return self.accounts.change(session.account_id, decide)
-
-    def end_other_sessions(self, token: str, context: CommandContext) -> Outcome[int]:
-        """End all sessions of a token's person but the token's own, and return their number.
-
-        Raises `SessionEnded`, `OwnPasswordNeeded` or `SecondFactorNeeded`.
-        """
-        session = self._unrestricted(token)
-        identity, _ = self.identity_and_owner_key(session)
-        metadata = identity.metadata(context)
-
-        def decide(account: MainAccount) -> tuple[int, list[TransactionalWrite]]:
-            at = self.clock()
-            self.current(token)
-            other_ids = [
-                session_id
-                for session_id in self.open_sessions.ids(session.person_id, at)
-                if session_id != session.session_id
-            ]
-            for session_id in other_ids:
-                identity.log_out(account, session_id, at, metadata)
-            return len(other_ids), []
-
-        return self.accounts.change(session.account_id, decide)
 
     @abstractmethod
     def find_claimed(self, account_email_hash: str, email: str) -> ClaimedIdentity:
@@ -355,12 +309,3 @@ class PasswordSignIn(ABC):
             return None, []
 
         self.accounts.change(account_id, decide)
-
-    def _unrestricted(self, token: str) -> Session:
-        """Return the session of a token. Raises `SessionEnded`, `OwnPasswordNeeded` or `SecondFactorNeeded`."""
-        session = self.current(token)
-        if session.assurance.is_restricted:
-            raise OwnPasswordNeeded
-        if session.step_up_required:
-            raise SecondFactorNeeded
-        return session

@@ -152,11 +152,14 @@ def test_owner_ends_one_session_of_a_sub_user(console: AccountConsole) -> None:
     assert owner.submit(page, action).success_message == "That device was logged out already."
 
 
-def test_place_is_shown_with_a_geoip_database(own_console: AccountConsole, tmp_path: Path) -> None:
+def test_place_is_shown_with_a_geoip_database(
+    own_console: AccountConsole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the visitor's language."""
-    sessions = own_console.clients.service.commands.owner_sessions
+    own_sessions = own_console.clients.service.commands.own_owner_sessions
     database = write_geoip_database(tmp_path / "places.mmdb", {"203.0.113.0/24": MILAN})
-    sessions.open_sessions = OpenSessions(sessions.sessions, UserAgentAndGeoIpDescriber(database))
+    open_sessions = OpenSessions(own_sessions.open_sessions.sessions, UserAgentAndGeoIpDescriber(database))
+    monkeypatch.setitem(vars(own_sessions), "open_sessions", open_sessions)
     for language, place in (("en", "Milan, Italy"), ("it", "Milan, Italia")):
         own_console.account.portal.patch(own_console.account.path, json={"language": language})
         browser = own_console.owner(address="203.0.113.9")

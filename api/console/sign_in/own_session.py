@@ -13,6 +13,7 @@ from application.errors import ServiceError, SessionEnded
 
 if TYPE_CHECKING:
     from application.sign_in.new_session import NewSession
+    from application.sign_in.own_sessions import OwnSessions
     from application.sign_in.password_sign_in import PasswordSignIn
     from application.sign_in.second_factors.own_second_factors import OwnSecondFactors
     from application.sign_in.second_factors.verification import SecondFactorVerification
@@ -49,10 +50,16 @@ def delete_session_cookie() -> None:
     delete_cookie(SESSION)
 
 
-def own_session_commands() -> PasswordSignIn:
-    """Return the commands on the visitor's own sessions."""
+def own_sign_in() -> PasswordSignIn:
+    """Return the commands with which the visitor signed in."""
     commands = service().commands
     return commands.owner_sessions if visitor().acts_for_account else commands.sub_user_sessions
+
+
+def own_sessions() -> OwnSessions:
+    """Return the commands on the visitor's own sessions."""
+    commands = service().commands
+    return commands.own_owner_sessions if visitor().acts_for_account else commands.own_sub_user_sessions
 
 
 def own_second_factors() -> OwnSecondFactors:
@@ -69,4 +76,4 @@ def own_verification() -> SecondFactorVerification:
 
 def _log_out() -> None:
     with suppress(SessionEnded):
-        own_session_commands().log_out(visitor().token or "", visitor().command_context)
+        own_sign_in().log_out(visitor().token or "", visitor().command_context)

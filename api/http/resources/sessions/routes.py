@@ -210,7 +210,7 @@ def list_own_sessions() -> Response:
 
     The session of the request is `current`.
     """
-    sessions = service().commands.sub_user_sessions.own_sessions(session_token())
+    sessions = service().commands.own_sub_user_sessions.list(session_token())
     return json_response(OWN_SESSIONS.to_json({"items": sessions, "next_cursor": None}))
 
 
@@ -225,7 +225,7 @@ def list_own_sessions() -> Response:
 )
 def end_own_session(session_id: UUID) -> Response:
     """End one of a sub-user's own sessions, for example on a lost device."""
-    outcome = service().commands.sub_user_sessions.end_own_session(session_token(), session_id, command_context())
+    outcome = service().commands.own_sub_user_sessions.end(session_token(), session_id, command_context())
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
 
 
@@ -240,7 +240,7 @@ def end_own_session(session_id: UUID) -> Response:
 )
 def end_other_sessions() -> Response:
     """End all of a sub-user's own sessions but the one of the request."""
-    outcome = service().commands.sub_user_sessions.end_other_sessions(session_token(), command_context())
+    outcome = service().commands.own_sub_user_sessions.end_others(session_token(), command_context())
     return json_response(None, HTTPStatus.NO_CONTENT, position=outcome.position)
 
 
