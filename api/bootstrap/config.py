@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
@@ -62,6 +63,13 @@ BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 class ConfigError(Exception):
     """A setting is missing or wrong. The message is one line with its name and the expected value."""
+
+
+class LogFormat(StrEnum):
+    """Formats of log lines: for programs, or for a person at a terminal."""
+
+    JSON = "json"
+    TEXT = "text"
 
 
 class Environment:
@@ -240,6 +248,18 @@ def load(*, with_master_key: bool = True) -> Settings:
 def colors_are_disabled() -> bool:
     """Return whether the user wants neither colors nor other styles in the output (https://no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def log_format() -> LogFormat | None:
+    """Return the format of log lines that the operator asked for, if any. Raises `ConfigError`."""
+    value = os.environ.get(f"{PREFIX}LOG_FORMAT")
+    if not value:
+        return None
+    try:
+        return LogFormat(value)
+    except ValueError:
+        msg = f"{PREFIX}LOG_FORMAT must be {' or '.join(LogFormat)}"
+        raise ConfigError(msg) from None
 
 
 def share_metrics_in(folder: Path) -> None:

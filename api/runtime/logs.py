@@ -1,4 +1,4 @@
-"""Structured logs on stderr, without personal data: JSON lines, or aligned columns on a terminal."""
+"""Structured logs on stderr, without personal data: JSON lines, or text for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import logging
 import re
 import sys
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 
-from api.bootstrap.config import colors_are_disabled
+from api.bootstrap.config import LogFormat, colors_are_disabled, log_format
 from application.display_text import escape_unprintable
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
+
+ROUTINE_EVENTS = frozenset({"database.used", "follower.leads", "checkpoint.signed"})
+ROUTINE_ROUTES = ("/assets/", "/healthz", "/readyz", "/metrics")
+"""What text leaves out: events of a service that works, and requests that succeeded on these routes."""
 
 MAX_MESSAGE_LENGTH = 1000
 DETAIL = re.compile(r"\n(?:DETAIL|HINT|CONTEXT|STATEMENT|QUERY)\b")
@@ -72,24 +77,21 @@ def without_personal_data(message: str) -> str:
 def configure(*processors: Processor, cached: bool = False) -> None:
     """Configure logging for this process.
 
-    `processors` run before the standard ones. If `cached`, loggers keep this configuration.
+    Lines are text on a terminal and JSON elsewhere, unless `SUBUSERS_LOG_FORMAT` says otherwise. `processors` run
+    before the standard ones. If `cached`, loggers keep this configuration. Raises `ConfigError`.
     """
-    on_terminal = sys.stderr.isatty()
-    renderer = (
-        structlog.dev.ConsoleRenderer(
-            colors=not colors_are_disabled(), exception_formatter=structlog.dev.plain_traceback
-        )
-        if on_terminal
-        else structlog.processors.JSONRenderer()
-    )
-    exception_formatters = [] if on_terminal else [structlog.processors.format_exc_info]
+    rendering: list[Processor]
+    if (log_format() or _default_format()) is LogFormat.JSON:
+        utc_time = structlog.processors.TimeStamper(fmt="iso", utc=True)
+        rendering = [utc_time, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        local_time = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+        rendering = [_without_routine, _with_request_as_phrase, local_time, _text_renderer()]
     structlog.configure(
         processors=[
             *processors,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *exception_formatters,
-            renderer,
+            *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", LogStream(sys.stderr))),
@@ -106,6 +108,36 @@ def configure_for_command() -> None:
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", LogStream(sys.stderr))),
     )
     logging.basicConfig(level=logging.WARNING, handlers=[LibraryHandler()], force=True)
+
+
+def _default_format() -> LogFormat:
+    return LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON
+
+
+def _text_renderer() -> Processor:
+    colors = sys.stderr.isatty() and not colors_are_disabled()
+    return structlog.dev.ConsoleRenderer(
+        colors=colors, pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def _without_routine(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out what only says that the service works."""
+    is_routine_request = (
+        event.get("route", "").startswith(ROUTINE_ROUTES) and event.get("status", 0) < HTTPStatus.BAD_REQUEST
+    )
+    if event["event"] in ROUTINE_EVENTS or is_routine_request:
+        raise structlog.DropEvent
+    return event
+
+
+def _with_request_as_phrase(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write a request as `GET /v1/accounts 200 12.3 ms`."""
+    if event["event"] == "request":
+        parts = [event.pop(name) for name in ("method", "route", "status", "milliseconds")]
+        event.pop("api_key", None)
+        event["event"] = " ".join(map(str, parts)) + " ms"
+    return event
 
 
 def _as_message(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

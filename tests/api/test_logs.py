@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -54,3 +55,41 @@ def test_library_messages_are_structured_and_redacted() -> None:
     assert first["event"] == "error connecting in 'pool-1': connection refused"
     assert (first["logger"], first["level"]) == ("psycopg.pool", "warning")
     assert second["event"] == "no login for [e-mail] at amqp://host/, password=[secret]"
+
+
+LOG_REQUESTS = """
+import structlog
+from api.runtime import logs
+logs.configure()
+log = structlog.get_logger()
+log.info("follower.leads", follower="usage")
+for route, status in (("/v1/accounts", 200), ("/assets/<version>/<path:name>", 200), ("/readyz", 503)):
+    log.info("request", method="GET", route=route, status=status, milliseconds=12.3, api_key="an id")
+"""
+
+
+def run_with_log_format(log_format: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SUBUSERS_LOG_FORMAT": log_format}
+    program = [sys.executable, "-c", LOG_REQUESTS]
+    return subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_text_has_requests_as_phrases_and_no_routine() -> None:
+    lines = run_with_log_format("text").stderr.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines] == [
+        "[info] GET /v1/accounts 200 12.3 ms",
+        "[info] GET /readyz 503 12.3 ms",
+    ]
+
+
+def test_json_has_everything() -> None:
+    lines = [json.loads(line) for line in run_with_log_format("json").stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["follower.leads", "request", "request", "request"]
+    assert lines[1] | {"timestamp": None} == {
+        **{"event": "request", "level": "info", "timestamp": None},
+        **{"method": "GET", "route": "/v1/accounts", "status": 200, "milliseconds": 12.3, "api_key": "an id"},
+    }
+
+
+def test_another_format_is_refused() -> None:
+    assert "ConfigError: SUBUSERS_LOG_FORMAT must be json or text" in run_with_log_format("xml").stderr

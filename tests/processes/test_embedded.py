@@ -29,7 +29,7 @@ def test_data_survives_restarts_and_kills(deployment: Deployment) -> None:
     """API keys are printed only at the first start; a killed database is started again."""
     (first,) = deployment.serve()
     assert "owner@example.com" in first.output
-    assert "made up" in first.output
+    assert "invented" in first.output
     key = printed_key(first)
     company = register_with_sub_user(deployment, key)
     assert (deployment.folder / "master.key").stat().st_mode & 0o777 == 0o600

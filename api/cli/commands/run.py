@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
+from rich.markup import escape
+from rich.panel import Panel
 
 from api.bootstrap import checkpoint_keys, composition_root, config, embedded_database, maintenance
 from api.bootstrap.config import ConfigError
@@ -135,16 +137,14 @@ def _work(settings: Settings, listener: socket.socket) -> int:
 def _prepare(settings: Settings) -> None:
     """Check the keys. With embedded PostgreSQL, create the demo account at the first start."""
     service = composition_root.build(settings)
-    _welcome(settings, service.mailbox)
     try:
         checkpoint_keys.require_key_of_store(service)
         demo = create_demo(service) if settings.embedded else None
         is_incomplete = demo is None and is_incomplete_demo(service)
     finally:
         service.close()
-    if demo is not None:
-        _show_demo(demo)
-    elif is_incomplete:
+    _greet(settings, service.mailbox, demo)
+    if is_incomplete:
         _report_incomplete_demo(settings)
 
 
@@ -181,33 +181,30 @@ def _log_settings(settings: Settings) -> None:
         log.warning("setting.deprecated", setting=deprecated.name, replacement=deprecated.replacement)
 
 
-def _welcome(settings: Settings, mailbox: Mailbox | None) -> None:
-    terminal = console()
-    terminal.print(f"[bold]subusers[/bold] is starting on {settings.public_url}", style="green")
-    terminal.print(f"  console {settings.public_url}")
-    terminal.print(f"  docs    {settings.public_url}/docs")
+def _greet(settings: Settings, mailbox: Mailbox | None, demo: Demo | None) -> None:
+    """Print where everything is, and the logins and API keys of a new demo account."""
+    url, terminal = settings.public_url, console()
+    sections = [[("console", url), ("API", f"{url}/docs")]]
     if settings.smtp_url is None:
-        terminal.print(f"  mails   are written to {settings.mail_folder}")
-    if mailbox is not None:
-        terminal.print(f"          and shown at {settings.public_url}/mailbox?token={mailbox.token.read()}")
+        mails = f"{url}/mailbox?token={mailbox.token.read()}" if mailbox is not None else str(settings.mail_folder)
+        sections[0].append(("mails", mails))
     if settings.embedded:
-        terminal.print(f"  data    is in {settings.data_dir}")
+        sections[0].append(("data", str(settings.data_dir)))
+    if demo is not None:
+        sections += _logins_and_keys(demo)
+    lines = ["\n".join(f"[dim]{name:<10}[/dim] {escape(value)}" for name, value in section) for section in sections]
+    title = "[bold green]subusers[/bold green] is starting. Ctrl-C ends it."
+    if demo is not None:
+        lines.append("The demo's people and activity are invented. Its passwords and keys are shown only once.")
+    text = "\n\n".join(lines)
+    terminal.print(Panel.fit(text, title=title, padding=(1, 2)) if terminal.is_terminal else f"{title}\n{text}\n")
 
 
-def _show_demo(demo: Demo) -> None:
-    terminal = console()
-    terminal.print("\n[bold]A demo account for the console, and API keys. They are shown only once.[/bold]")
+def _logins_and_keys(demo: Demo) -> list[list[tuple[str, str]]]:
+    account = [("account", str(demo.account_id)), ("e-mail", demo.email), ("password", demo.password)]
     if demo.sub_user is not None:
-        terminal.print("Its sub-users and their month of activity are made up.")
-    terminal.print(f"  account    {demo.account_id}")
-    terminal.print(f"  e-mail     {demo.email}")
-    terminal.print(f"  password   {demo.password}")
-    if demo.sub_user is not None:
-        terminal.print(f"  sub-user   {demo.sub_user.email}")
-        terminal.print(f"  password   {demo.sub_user.password}")
-    for scope, key in demo.keys.items():
-        terminal.print(f"  {scope:<10} {key}")
-    terminal.print()
+        account += [("sub-user", demo.sub_user.email), ("password", demo.sub_user.password)]
+    return [account, [(str(scope), key) for scope, key in demo.keys.items()]]
 
 
 def _report_incomplete_demo(settings: Settings) -> None:
