@@ -86,8 +86,14 @@ def test_json_has_everything() -> None:
     lines = [json.loads(line) for line in run_with_log_format("json").stderr.splitlines()]
     assert [line["event"] for line in lines] == ["follower.leads", "request", "request", "request"]
     assert lines[1] | {"timestamp": None} == {
-        "event": "request", "level": "info", "timestamp": None,
-        "method": "GET", "route": "/v1/accounts", "status": 200, "milliseconds": 12.3, "api_key": "an id",
+        "event": "request",
+        "level": "info",
+        "timestamp": None,
+        "method": "GET",
+        "route": "/v1/accounts",
+        "status": 200,
+        "milliseconds": 12.3,
+        "api_key": "an id",
     }
 
 
