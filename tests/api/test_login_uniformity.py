@@ -17,7 +17,9 @@ from application.throttle_keys import sub_user_keys
 from domain.main_account import MainAccount
 from tests.api.clients import require_problem
 from tests.api.login_timing import (
+    Timings,
     measure,
+    measure_resets,
     measure_second_factors,
     most_distinguishable,
     require_multiples_of_the_interval,
@@ -29,7 +31,7 @@ from tests.processes.deployment import deployed, master_key
 from tests.throttling import count_failures, fail_as_sub_user
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from werkzeug.test import TestResponse
@@ -229,6 +231,21 @@ def test_classifier_detects_small_differences() -> None:
     assert most_distinguishable({"a": same, "b": [random.gauss(250, 1) for _ in range(1000)]})[0] < 0.56
 
 
+@pytest.mark.parametrize("measurement", [measure, measure_resets, measure_second_factors])
+def test_measurements_time_every_kind(
+    server_url: str, migrated_template: str, tmp_path: Path, measurement: Callable[..., Timings]
+) -> None:
+    """Two timings of each kind say nothing of their distribution, but show that each kind gets its response."""
+    settings: dict[str, str | int] = {"master_key": master_key(), "trusted_proxies": "127.0.0.1", "server_processes": 1}
+    with (
+        database_copy(server_url, migrated_template) as url,
+        deployed(tmp_path, database_url=service_role_url(url), admin_database_url=url, **settings) as deployment,
+    ):
+        deployment.serve("api", "work")
+        timings = measurement(deployment, url, rounds=2, load=8)
+    assert {len(values) for kinds in timings.values() for values in kinds.values()} == {2}
+
+
 @pytest.mark.long
 @pytest.mark.timeout(10800)
 @pytest.mark.parametrize("load", [0, 8], ids=["load 0", "load 8"])
@@ -240,7 +257,7 @@ def test_thousands_of_timings_are_indistinguishable(
     The test runs against a real server, and compares 401s with 401s and 429s with 429s. It needs an otherwise idle
     machine: `.venv/bin/python -m pytest -m long -s tests/api/test_login_uniformity.py`.
     """
-    settings: dict[str, str | int] = {"master_key": master_key(), "processes": 2}
+    settings: dict[str, str | int] = {"master_key": master_key(), "server_processes": 2}
     with (
         database_copy(server_url, migrated_template) as url,
         deployed(tmp_path, database_url=service_role_url(url), admin_database_url=url, **settings) as deployment,
@@ -258,7 +275,7 @@ def test_thousands_of_refused_second_factors_are_indistinguishable(
     server_url: str, migrated_template: str, tmp_path: Path, load: int
 ) -> None:
     """The same for codes and passkeys after the password, and for logins with a passkey alone."""
-    settings: dict[str, str | int] = {"master_key": master_key(), "processes": 2}
+    settings: dict[str, str | int] = {"master_key": master_key(), "server_processes": 2}
     with (
         database_copy(server_url, migrated_template) as url,
         deployed(tmp_path, database_url=service_role_url(url), admin_database_url=url, **settings) as deployment,

@@ -215,7 +215,7 @@ def test_thousands_of_timings_are_indistinguishable(
 
     It needs an otherwise idle machine, as the test of the same name in `tests/api/test_login_uniformity.py`.
     """
-    settings: dict[str, str | int] = {"master_key": master_key(), "processes": 2, "trusted_proxies": "127.0.0.1"}
+    settings: dict[str, str | int] = {"master_key": master_key(), "server_processes": 2, "trusted_proxies": "127.0.0.1"}
     with (
         database_copy(server_url, migrated_template) as url,
         deployed(tmp_path, database_url=service_role_url(url), admin_database_url=url, **settings) as deployment,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.api.login_timing import passkey_origin
 from tests.authenticator import Authenticator
 from tests.processes.test_second_factors import FACTORS, add_totp
 from tests.waiting import run_concurrently
@@ -29,7 +30,7 @@ VERIFICATION = "/v1/sessions/current/second-factor"
 def add_passkey(running_service: RunningService, token: str) -> Authenticator:
     """Add a passkey, and return one of another key that has the same id."""
     portal = running_service.portal
-    authenticator = Authenticator(running_service.deployment.url.replace("127.0.0.1", "localhost"))
+    authenticator = Authenticator(passkey_origin(running_service.deployment))
     offer = portal.call(201, "POST", f"{FACTORS}/passkey", Session_Token=token).json()
     passkey = authenticator.create(offer["options"])
     body = {"challenge_id": offer["challenge_id"], "name": "My key", "passkey": passkey}
