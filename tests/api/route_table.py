@@ -125,4 +125,4 @@ def _example(document: dict[str, Any], route: Route) -> Any:
     if not content:
         return None
     (media_type,) = content.values()
-    return media_type["example"]
+    return media_type["examples"]["Example"]["value"]

@@ -150,8 +150,8 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
         assert ("content" in success) == ("204" not in operation["responses"]), route
         for content in (operation.get("requestBody", {}).get("content", {}), success.get("content", {})):
             for media_type, description in content.items():
-                assert "example" in description, (route, media_type)
-                validate(document, description["schema"], description["example"])
+                assert "examples" in description, (route, media_type)
+                validate(document, description["schema"], description["examples"]["Example"]["value"])
 
 
 def test_list_of_problem_types_is_complete(document: dict[str, Any]) -> None:
@@ -173,8 +173,8 @@ def test_webhooks_describe_every_published_event(document: dict[str, Any]) -> No
         assert media_type == "application/cloudevents+json"
         _, _, schema_name = content["schema"]["$ref"].rpartition("/")
         assert document["components"]["schemas"][schema_name]["properties"]["type"] == {"const": event_type}
-    example = document["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
-    (event,) = example["items"]
+    response = document["paths"]["/v1/events"]["get"]["responses"]["200"]
+    (event,) = response["content"]["application/json"]["examples"]["Example"]["value"]["items"]
     webhook = webhooks[event["type"]]
     validate(document, webhook["post"]["requestBody"]["content"]["application/cloudevents+json"]["schema"], event)
 

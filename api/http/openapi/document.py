@@ -56,7 +56,7 @@ With a `portal` key, send the headers `X-Client-IP`, `X-Client-User-Agent` and `
 whom the portal makes the request. With other keys they are ignored. With a `portal` or `support` key, `X-Actor` names
 the person at the portal who sends a command, and `X-Reason` says why.
 
-To try out requests on this page, enter an API key under *Authorize*. The page does not store the key.
+To try out requests on this page, enter an API key under *Authentication*. The page does not store the key.
 
 ## Deprecated names
 
@@ -181,15 +181,15 @@ ONLY_ACTIVE_SESSIONS_HAVE_FIELDS: dict[str, Any] = {
 EVENTS_TAG = {"name": "published-events", "description": "Requests that webhooks send to your own endpoints"}
 
 TEXT: dict[str, Any] = {"schema": {"type": "string"}}
-LINES: dict[str, Any] = {"application/x-ndjson": {**TEXT, "example": LINES_EXAMPLE}}
-DOWNLOAD: dict[str, Any] = {"text/csv": {**TEXT, "example": CSV_EXAMPLE}, **LINES}
+LINES: dict[str, Any] = {"application/x-ndjson": {**TEXT, "examples": {"Example": {"value": LINES_EXAMPLE}}}}
+DOWNLOAD: dict[str, Any] = {"text/csv": {**TEXT, "examples": {"Example": {"value": CSV_EXAMPLE}}}, **LINES}
 OTHER_CONTENT: dict[str, dict[str, Any]] = {
     "/v1/accounts/{account_id}/audit-log": DOWNLOAD,
     "/v1/accounts/{account_id}/history": LINES,
     "/v1/accounts/{account_id}/export": DOWNLOAD,
     "/v1/audit/export": DOWNLOAD,
-    "/v1/audit/checkpoints/latest": {"text/plain": {**TEXT, "example": CHECKPOINT_EXAMPLE}},
-    "/v1/events/stream": {"text/event-stream": {**TEXT, "example": STREAM_EXAMPLE}},
+    "/v1/audit/checkpoints/latest": {"text/plain": {**TEXT, "examples": {"Example": {"value": CHECKPOINT_EXAMPLE}}}},
+    "/v1/events/stream": {"text/event-stream": {**TEXT, "examples": {"Example": {"value": STREAM_EXAMPLE}}}},
 }
 """Response content without a marshmallow schema, by path and media type."""
 
@@ -258,7 +258,8 @@ def _complete_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> N
     for media_type in _media_types([*contents, operation.get("requestBody", {}).get("content", {})]):
         _, _, schema_name = media_type["schema"]["$ref"].rpartition("/")
         if schema_name != "Problem":
-            media_type["example"] = {**EXAMPLES, **RESPONSE_EXAMPLES}[schema_name]
+            # RapiDoc does not show a single `example` of a request that is an object.
+            media_type["examples"] = {"Example": {"value": {**EXAMPLES, **RESPONSE_EXAMPLES}[schema_name]}}
 
 
 def _media_types(contents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

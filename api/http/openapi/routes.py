@@ -15,7 +15,7 @@ STATIC = Path(__file__).parents[1] / "static"
 MEDIA_TYPE_BY_SUFFIX = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; "  # Swagger UI embeds its icons in the style sheet
+    "img-src 'self' data:; "  # RapiDoc embeds icons in its style sheets
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 CACHE_FOREVER = "public, max-age=31536000, immutable"
