@@ -53,6 +53,7 @@ from api.bootstrap.transports import build_message_broker, build_transports
 from application.commands.access_control import AccessChecks, PermissionCatalogues, RoleGrants, Roles
 from application.commands.accounts import Accounts
 from application.commands.activities import Activities
+from application.commands.activity_types import ActivityTypeRegistry
 from application.commands.api_keys import ApiKeys
 from application.commands.audit_access import AuditAccessRecorder
 from application.commands.second_factors import SecondFactorResets
@@ -306,6 +307,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         erasures=Erasures(accounts, vault, store.legal_holds, keyed_hasher, clock),
         legal_holds=store.legal_holds,
         catalogues=store.catalogues,
+        activity_types=ActivityTypeRegistry(accounts, clock),
         roles=Roles(accounts, vault, store.catalogues, clock),
         grants=RoleGrants(accounts, vault, store.grants, store.catalogues, clock),
         access=AccessChecks(accounts, vault, store.grants, store.catalogues, clock, store.cursors),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from application.commands.access_control import AccessChecks, PermissionCatalogues, RoleGrants, Roles
     from application.commands.accounts import Accounts
     from application.commands.activities import Activities
+    from application.commands.activity_types import ActivityTypeRegistry
     from application.commands.api_keys import ApiKeys
     from application.commands.audit_access import AuditAccessRecorder
     from application.commands.second_factors import SecondFactorResets
@@ -96,6 +97,7 @@ class Commands:
     erasures: Erasures
     legal_holds: PostgresLegalHolds
     catalogues: PermissionCatalogues
+    activity_types: ActivityTypeRegistry
     roles: Roles
     grants: RoleGrants
     access: AccessChecks

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from api.presentation import times, translations
+from application.commands.activity_types import NO_ACTIVITY_TYPES
 from application.commands.audit_access import OPERATOR
 from application.commands.resources import ERASED
 from domain.event_metadata import ActorType
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from uuid import UUID
 
+    from application.commands.activity_types import ActivityTypes
     from projections.audit_log.rows import AuditRow
 
 SERVICE_ACTIONS = frozenset(ACTIONS.values())
@@ -47,6 +49,10 @@ SENTENCE_DETAILS = (
 
 
 MAILS_WITH_OWN_SENTENCE = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED, Notice.INVITATION})
+
+
+TARGET = "{target}"
+"""Placeholder in the sentences of activity types."""
 
 
 class Place(StrEnum):
@@ -119,10 +125,11 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
 
 @dataclass(frozen=True)
 class EventDescriptions:
-    """Event descriptions in one reader's language and time zone."""
+    """Event descriptions in one reader's language and time zone, with the portal's names of its activities."""
 
     language: str = "en"
     zone: tzinfo = UTC
+    activity_types: ActivityTypes = NO_ACTIVITY_TYPES
 
     def describe(self, row: AuditRow, name_by_id: Mapping[str, str]) -> str:
         """Return a one-sentence description. `name_by_id` has sub-users' names by id as text.
@@ -164,8 +171,11 @@ class EventDescriptions:
         return self.translate(f"actions.{place}.erased") if name == ERASED else name
 
     def label(self, action: str) -> str:
-        """Return the label of an action. The portal's activities keep their own names."""
-        return self.translate(f"actions.label.{action}") if action in SERVICE_ACTIONS else action
+        """Return the label of an action. An activity that the portal has not registered keeps its code."""
+        if action in SERVICE_ACTIONS:
+            return self.translate(f"actions.label.{action}")
+        activity_type = self.activity_types.by_action.get(action)
+        return activity_type.labels[self.language] if activity_type is not None else action
 
     def detail_label(self, name: str) -> str:
         """Return the label of a detail; its name if it has none."""
@@ -188,10 +198,25 @@ class EventDescriptions:
         return self.translate(key) if translations.has_text(self.language, key) else str(value)
 
     def _activity(self, row: AuditRow, actor: str) -> str:
-        if row.target is None:
-            return self.translate("actions.activity.alone", Actor=actor, action=row.action)
         target = self.translate("actions.erased_data") if row.target == ERASED else row.target
-        return self.translate("actions.activity.with_target", Actor=actor, action=row.action, target=target)
+        if sentence := self._activity_sentence(row.action, target):
+            return self.translate("actions.activity.sentence", Actor=actor, sentence=sentence)
+        action = self.label(row.action)
+        if target is None:
+            return self.translate("actions.activity.alone", Actor=actor, action=action)
+        return self.translate("actions.activity.with_target", Actor=actor, action=action, target=target)
+
+    def _activity_sentence(self, action: str, target: str | None) -> str | None:
+        """Return the portal's sentence for an activity. None if it has none, or mentions a target that is missing."""
+        activity_type = self.activity_types.by_action.get(action)
+        if activity_type is None or activity_type.sentences is None:
+            return None
+        sentence = activity_type.sentences[self.language]
+        if target is None and TARGET in sentence:
+            return None
+        if target is not None and TARGET not in sentence:
+            return self.translate("actions.activity.sentence_with_target", sentence=sentence, target=target)
+        return sentence.replace(TARGET, target or "")
 
     def _placeholders(self, details: Mapping[str, Any]) -> dict[str, str]:
         """Return the values of the placeholders for details."""

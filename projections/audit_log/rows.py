@@ -64,7 +64,7 @@ def index_entry_of(event: events.AnyEvent) -> AuditIndexEntry:
             | events.WebhookEvent()
             | events.AuditEvent()
             | events.ApiKeyEvent()
-            | events.PermissionCatalogueEvent()
+            | events.InstallationEvent()
         ):
             return AuditIndexEntry(event.account_id, ACTIONS[event.TOPIC], event.subject_id, event.timestamp)
         case _:

@@ -81,7 +81,7 @@ def test_every_action_has_a_sentence_and_a_label(language: str) -> None:
 
 def test_every_action_of_an_account_has_a_group_in_the_filter() -> None:
     """The page could not show an action without a group."""
-    without_account = (events.ApiKeyEvent, events.PermissionCatalogueEvent)
+    without_account = (events.ApiKeyEvent, events.InstallationEvent)
     subjects = {
         event_class.DESCRIPTOR.name.partition(".")[0]
         for event_class in events.EVENT_CLASSES

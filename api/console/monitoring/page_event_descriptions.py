@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import g
 
 from api.console.pages import visitor_language, visitor_time_zone
+from api.http.authentication import service
 from api.presentation import translations
 from api.presentation.event_descriptions import EventDescriptions, Place
 from api.presentation.full_name import full_name
@@ -55,7 +56,7 @@ def describe(row: AuditRow, names: SubUserNames) -> str:
 
 
 def label(action: str) -> str:
-    """Return the label of an action. The portal's activities keep their own names."""
+    """Return the label of an action. An activity that the portal has not registered keeps its code."""
     return _descriptions().label(action)
 
 
@@ -72,5 +73,7 @@ def detail_value(name: str, value: Any) -> str:
 def _descriptions() -> EventDescriptions:
     """Return the request's descriptions. They are created once, because a page uses them hundreds of times."""
     if "event_descriptions" not in g:
-        g.event_descriptions = PageEventDescriptions(visitor_language(), visitor_time_zone())
+        g.event_descriptions = PageEventDescriptions(
+            visitor_language(), visitor_time_zone(), service().commands.activity_types.current()
+        )
     return cast("EventDescriptions", g.event_descriptions)
