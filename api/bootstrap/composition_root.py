@@ -335,7 +335,7 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
     mail_queue = PostgresMailQueue(store.database)
     views: tuple[Projection, ...] = (
         SubUserProjection(store.vault),
-        AuditLogProjection(audit_retention),
+        AuditLogProjection(audit_retention, store.vault),
         UsageProjection(store.mapper),
         MailQueueProjection(store.mapper),
         MerkleLeafProjection(),

@@ -5,6 +5,7 @@ The texts are in `api/presentation/texts/<language>/actions.toml`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -20,7 +21,7 @@ from domain.sub_user import Notice
 from projections.audit_log.actions import ACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import tzinfo
     from uuid import UUID
 
@@ -196,6 +197,22 @@ class EventDescriptions:
             return self.translate("actions.erased_data")
         key = f"actions.value.{name}.{value}"
         return self.translate(key) if translations.has_text(self.language, key) else str(value)
+
+    def action_details(self, row: AuditRow) -> Iterator[tuple[str, str]]:
+        """Yield label and value of each detail specific to the action. The portal's activities have arbitrary ones."""
+        if row.action in SERVICE_ACTIONS:
+            yield from (
+                (self.detail_label(name), self.detail_value(name, value)) for name, value in row.details.items()
+            )
+        elif isinstance(row.details, dict):
+            yield from ((name, self._json_text(value)) for name, value in row.details.items())
+        elif row.details is not None:
+            yield self.detail_label("details"), self._json_text(row.details)
+
+    def _json_text(self, value: Any) -> str:
+        if isinstance(value, str):
+            return self.translate("actions.erased_data") if value == ERASED else value
+        return json.dumps(value, ensure_ascii=False)
 
     def _activity(self, row: AuditRow, actor: str) -> str:
         target = self.translate("actions.erased_data") if row.target == ERASED else row.target

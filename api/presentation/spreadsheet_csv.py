@@ -35,10 +35,10 @@ class JsonText(str):
         return cls(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def csv_line(values: tuple[Any, ...]) -> bytes:
-    """Return a comma-separated line, encoded as UTF-8 and ending with CRLF."""
+def csv_line(values: tuple[Any, ...], separator: str = ",") -> bytes:
+    """Return a line of a CSV file, encoded as UTF-8 and ending with CRLF."""
     line = io.StringIO()
-    csv.writer(line).writerow([_neutralize(value) for value in values])
+    csv.writer(line, delimiter=separator).writerow([_neutralize(value) for value in values])
     return line.getvalue().encode()
 
 

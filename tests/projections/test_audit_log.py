@@ -16,7 +16,7 @@ from application.errors import InvalidValue
 from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
 from projections.audit_log import queries
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from tests.api_keys import add_api_key
 from tests.builders import PORTAL, SUPPORT, Company, catch_up, context_from, deliver_mails
 from tests.postgres import fetch

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from application.commands.activities import Activity
 from application.errors import StoreUnavailable
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.runtime.rebuild import NotRebuildable, drop_abandoned, rebuild
 from projections.sub_users.queries import SubUserFilter
 from tests.builders import PORTAL, Company, catch_up

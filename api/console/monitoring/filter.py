@@ -13,7 +13,7 @@ from api.console.forms import Form
 from api.http.fields.numbers import Id
 from api.http.fields.texts import Text
 from api.http.schemas import Query
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 
 if TYPE_CHECKING:
     from uuid import UUID

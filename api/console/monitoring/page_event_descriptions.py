@@ -14,7 +14,7 @@ from api.presentation.event_descriptions import EventDescriptions, Place
 from api.presentation.full_name import full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from application.commands.resources import SubUserDetails
     from projections.audit_log.rows import AuditRow
@@ -68,6 +68,11 @@ def detail_label(name: str) -> str:
 def detail_value(name: str, value: Any) -> str:
     """Return the formatted value of a detail."""
     return _descriptions().detail_value(name, value)
+
+
+def action_details(row: AuditRow) -> Iterator[tuple[str, str]]:
+    """Yield label and value of each detail specific to the action."""
+    return _descriptions().action_details(row)
 
 
 def _descriptions() -> EventDescriptions:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from api.console.monitoring.page_event_descriptions import actor, describe, detail_label, detail_value, label
+from api.console.monitoring.page_event_descriptions import (
+    action_details,
+    actor,
+    describe,
+    detail_label,
+    detail_value,
+    label,
+)
 from api.console.pages import t, visitor_language, visitor_time_zone
 from api.presentation import times
 from api.presentation.event_descriptions import SERVICE_ACTIONS
-from application.commands.resources import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,25 +91,9 @@ def _details(row: AuditRow) -> Iterator[tuple[str, str]]:
     for name, value in common_details.items():
         if value is not None:
             yield detail_label(name), detail_value(name, value)
-    yield from _action_details(row)
+    yield from action_details(row)
     yield detail_label("action"), f"{label(row.action)} ({row.action})" if row.action in SERVICE_ACTIONS else row.action
     yield detail_label("position"), str(row.position)
-
-
-def _action_details(row: AuditRow) -> Iterator[tuple[str, str]]:
-    """Yield label and value of the details specific to the action. The portal's activities have arbitrary details."""
-    if row.action in SERVICE_ACTIONS:
-        yield from ((detail_label(name), detail_value(name, value)) for name, value in row.details.items())
-    elif isinstance(row.details, dict):
-        yield from ((name, _as_text(value)) for name, value in row.details.items())
-    elif row.details is not None:
-        yield detail_label("details"), _as_text(row.details)
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return t("actions.erased_data") if value == ERASED else value
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _exact(moment: datetime) -> str:

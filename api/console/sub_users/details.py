@@ -16,7 +16,7 @@ from api.console.sub_users.form import find_sub_user, has_expired, has_expired_p
 from api.http.authentication import service
 from api.presentation.full_name import full_name
 from domain.refusals import SessionNotFound
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -1,14 +1,14 @@
 -- name: list_rows
--- A page of an account's audit log, newest first. An index-only scan finds the positions; only the rows of the page are
--- joined. The part in braces is chosen from a fixed set, never from input.
+-- A page of an account's audit log, newest first. Only the rows of the page are joined. The parts in braces are chosen
+-- from a fixed set, never from input.
 WITH page AS MATERIALIZED (
-    SELECT position FROM audit_view a WHERE {where} ORDER BY position DESC LIMIT %(limit)s
+    SELECT a.position FROM audit_view a WHERE {where} ORDER BY {order} LIMIT %(limit)s
 )
 SELECT a.position, a.occurred_at, a.action, a.sub_user_id, e.originator_id, e.originator_version, e.topic, e.state
 FROM page
 JOIN audit_view a USING (position)
 JOIN stored_events e ON e.notification_id = a.position
-ORDER BY a.position DESC
+ORDER BY {order}
 
 -- name: list_older
 -- Rows about a sub-user that have left the log, newest first.
