@@ -70,7 +70,7 @@ class DataKey:
     def __init__(self, person_id: UUID, key: bytes) -> None:
         self._cipher = AESGCM(key)
         self._email_hasher = hmac.new(key, b"email hash", "sha256")
-        self._person_id = person_id
+        self._person_id, self._id_bytes = person_id, person_id.bytes
         self._search_key = hmac.digest(key, b"search", "sha256")
 
     def email_hash(self, address: str) -> str:
@@ -110,4 +110,4 @@ class DataKey:
             raise ValueError(msg) from None
 
     def _associated_data(self, field: str) -> bytes:
-        return self._person_id.bytes + field.encode()
+        return self._id_bytes + field.encode()

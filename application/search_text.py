@@ -14,6 +14,9 @@ LETTERS_WITHOUT_ACCENT = str.maketrans(
 )
 """Letters that NFKD does not split, and typographic apostrophes."""
 
+INVISIBLE_CATEGORIES = frozenset({"Mn", "Cf"})
+"""Accents, and formatting such as the isolates of right-to-left text."""
+
 GRAM_LENGTH = 3
 
 
@@ -22,9 +25,8 @@ def search_text(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character)).translate(
-        LETTERS_WITHOUT_ACCENT
-    )
+    characters = (character for character in decomposed if unicodedata.category(character) not in INVISIBLE_CATEGORIES)
+    return "".join(characters).translate(LETTERS_WITHOUT_ACCENT)
 
 
 def grams(searched: str) -> set[str]:

@@ -11,7 +11,7 @@ from api.console.account import coworkers, devices, mailbox, preferences, profil
 from api.console.cookies import SESSION
 from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
-from api.console.monitoring import monitoring_page
+from api.console.monitoring import export, monitoring_page
 from api.console.pages import STATIC, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
@@ -56,6 +56,7 @@ PAGES = (
     login,
     mailbox,
     mailed_link,
+    export,
     monitoring_page,
     own_password,
     preferences,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from api.presentation.event_descriptions import EventDescriptions
     from api.presentation.spreadsheets import Cell
+    from application.ports.sign_in.client_details import ClientDetails
     from projections.audit_log.rows import AuditRow
 
 COLUMNS = (
@@ -24,11 +25,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class AuditLogSheet:
-    """Cells of audit log rows. `device_of` describes a user agent."""
+    """Cells of audit log rows. `client_of` describes a user agent."""
 
     descriptions: EventDescriptions
     name_by_id: Mapping[str, str]
-    device_of: Callable[[str], str]
+    client_of: Callable[[str], ClientDetails]
     devices: dict[str, str] = field(default_factory=dict)
     """Devices by user agent: most rows have one of a few, and parsing one takes long."""
 
@@ -63,5 +64,6 @@ class AuditLogSheet:
         if user_agent is None or user_agent == ERASED:
             return None
         if user_agent not in self.devices:
-            self.devices[user_agent] = self.device_of(user_agent)
+            client = self.client_of(user_agent)
+            self.devices[user_agent] = " · ".join(part for part in (client.browser, client.device) if part)
         return self.devices[user_agent]

@@ -38,7 +38,6 @@ SENTENCE_DETAILS = (
     "access_expires_at",
     "included_minutes",
     "included_tokens",
-    "threshold",
     "llm_tokens",
     "expires_at",
     "purpose",
@@ -138,10 +137,10 @@ class EventDescriptions:
         Texts name people with the placeholders `{actor}` and `{subject}`, capitalized at the beginning of a sentence.
         """
         persons = {
-            "Actor": self.actor(row, Place.FIRST),
-            "actor": self.actor(row),
-            "Subject": self.subject(row, name_by_id, Place.FIRST),
-            "subject": self.subject(row, name_by_id),
+            "Actor": self.emphasized(self.actor(row, Place.FIRST)),
+            "actor": self.emphasized(self.actor(row)),
+            "Subject": self.emphasized(self.subject(row, name_by_id, Place.FIRST)),
+            "subject": self.emphasized(self.subject(row, name_by_id)),
         }
         if row.action not in SERVICE_ACTIONS:
             return self._activity(row, persons["Actor"])
@@ -149,6 +148,15 @@ class EventDescriptions:
         if row.action in VARIANTS:
             key = f"{key}.{VARIANTS[row.action](row)}"
         return self.translate(key, **persons, **self._placeholders(row.details), **self._role_placeholders(row))
+
+    def describe_repeated(self, row: AuditRow, name_by_id: Mapping[str, str], count: int) -> str:
+        """Return a one-sentence description of `count` rows in a row that have the same description."""
+        key = f"actions.repeated.{row.action}.{row.details.get('why')}" if row.action in SERVICE_ACTIONS else ""
+        number = times.format_number(count, self.language)
+        if translations.has_text(self.language, key):
+            subject = self.emphasized(self.subject(row, name_by_id, Place.FIRST))
+            return self.translate(key, Subject=subject, count=number)
+        return self.translate("actions.repeated.other", sentence=self.describe(row, name_by_id), count=number)
 
     def subject(self, row: AuditRow, name_by_id: Mapping[str, str], place: Place = Place.WITHIN) -> str:
         """Return the name of the row's sub-user, or "a deleted person"."""
@@ -216,6 +224,7 @@ class EventDescriptions:
 
     def _activity(self, row: AuditRow, actor: str) -> str:
         target = self.translate("actions.erased_data") if row.target == ERASED else row.target
+        target = self.emphasized(target) if target is not None else None
         if sentence := self._activity_sentence(row.action, target):
             return self.translate("actions.activity.sentence", Actor=actor, sentence=sentence)
         action = self.label(row.action)
@@ -233,11 +242,16 @@ class EventDescriptions:
             return None
         if target is not None and TARGET not in sentence:
             return self.translate("actions.activity.sentence_with_target", sentence=sentence, target=target)
-        return sentence.replace(TARGET, target or "")
+        before, _, after = sentence.partition(TARGET)
+        return self.translate("actions.activity.around_target", before=before, target=target or "", after=after)
 
     def _placeholders(self, details: Mapping[str, Any]) -> dict[str, str]:
         """Return the values of the placeholders for details."""
         values = {name: self.detail_value(name, details[name]) for name in SENTENCE_DETAILS if name in details}
+        if "threshold" in details:
+            number = str(details["threshold"])
+            form = "before_vowel" if number == "11" or number.startswith("8") else "other"  # Italian: l'80%, il 100%
+            values["share"] = self.translate(f"actions.share.{form}", number=number)
         if "conversation_ms" in details:
             values["minutes"] = times.format_number(times.minutes(details["conversation_ms"]), self.language)
         return values
@@ -265,6 +279,10 @@ class EventDescriptions:
         if label is None or label == ERASED:
             return self.translate("actions.resource.unnamed", type=kind, id=resource_id)
         return self.translate("actions.resource.named", type=kind, id=resource_id, label=label)
+
+    def emphasized(self, name: str) -> str:
+        """Return a name as sentences contain it."""
+        return name
 
     def translate(self, key: str, /, **values: Any) -> str:
         """Return a text in this language."""

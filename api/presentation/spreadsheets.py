@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import xlsxwriter
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from xlsxwriter import Workbook
     from xlsxwriter.worksheet import Worksheet
 
+CSV = "text/csv; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 SEPARATORS = {"en": ",", "it": ";"}
@@ -32,19 +34,22 @@ MAX_ROWS_PER_SHEET = 1_000_000
 MAX_CELL_LENGTH = 32_767
 """Characters that Excel allows in a cell."""
 
+ROWS_PER_BLOCK = 20
+
 COLUMN_WIDTH = 24
 
 Cell = str | int | float | datetime | None
 """Value of a cell. Times are local, without a zone."""
 
 
-def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]], language: str) -> Iterator[bytes]:
-    """Yield the lines of a CSV file for spreadsheets in a language, with a byte order mark."""
-    separator = SEPARATORS[language]
+def csv_blocks(header: Sequence[str], rows: Iterable[Sequence[Cell]], language: str) -> Iterator[bytes]:
+    """Yield the lines of a CSV file for spreadsheets in a language, several at a time, with a byte order mark."""
+    separator, time_format = SEPARATORS[language], TIME_FORMATS[language]
     yield BYTE_ORDER_MARK + csv_line(tuple(header), separator)
-    time_format = TIME_FORMATS[language]
-    for row in rows:
-        yield csv_line(tuple([_csv_value(cell, language, time_format) for cell in row]), separator)
+    remaining = iter(rows)
+    while block := list(islice(remaining, ROWS_PER_BLOCK)):
+        lines = ([_csv_value(cell, language, time_format) for cell in row] for row in block)
+        yield b"".join([csv_line(tuple(line), separator) for line in lines])
 
 
 def write_xlsx(

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
 
 from api.presentation.expiry_bounds import EARLIEST_EXPIRY, LATEST_EXPIRY
 from domain.plan import MS_PER_MINUTE
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from datetime import timedelta, tzinfo
 
 LOCALES = {"en": Locale("en", "GB"), "it": Locale("it", "IT")}
 """British English has dates with the day first and a 24-hour clock, which most countries use."""
@@ -93,6 +93,11 @@ def format_day_and_month(day: date, language: str) -> str:
 def format_month(month: date, language: str) -> str:
     """Return month and year of a date, such as "May 2026"."""
     return format_date(month, "LLLL y", locale=LOCALES[language])
+
+
+def format_duration(duration: timedelta, language: str) -> str:
+    """Return a duration in its largest unit, such as "20 seconds"."""
+    return format_timedelta(duration, locale=LOCALES[language])
 
 
 def minutes(milliseconds: int) -> float:

@@ -41,10 +41,12 @@ class AuditFilter:
     excluded_actions: tuple[str, ...] = ()
     text: str | None = None
     order: Order = Order.POSITION
+    matches: TextMatches | None = None
+    """What the text was found in. The queries find it themselves unless it is set."""
 
     def cursor_scope(self, account_id: UUID) -> list[str]:
         """Return the values that a cursor of this list is bound to."""
-        return [str(part) for part in (account_id, *vars(self).values())]
+        return [str(account_id), *(str(value) for name, value in vars(self).items() if name != "matches")]
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ class Conditions:
         return Conditions(where, {**self.parameters, **parameters})
 
 
-def conditions(account_id: UUID, audit_filter: AuditFilter, matches: TextMatches | None) -> Conditions:
-    """Return the conditions of a filter. `matches` are those of its text, if it has one."""
+def conditions(account_id: UUID, audit_filter: AuditFilter) -> Conditions:
+    """Return the conditions of a filter whose text has been searched for."""
+    matches = audit_filter.matches
     where = [sql.SQL("a.account_id = %(account_id)s")]
     if audit_filter.sub_user_id is not None:
         where.append(sql.SQL("a.sub_user_id = %(sub_user_id)s"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.persistence import StoredEvent
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.audit_log", "queries")
 
-STREAM_BATCH = 500
+STREAM_BATCH = 2000
+"""Rows read at a time: a few megabytes. Each batch also reads the names and the data keys of the account."""
 
 MAX_ACTIONS = 500
 """Limit of the list of actions. An account has dozens, unless its portal puts numbers into the names of activities."""
@@ -72,7 +74,8 @@ class AuditQueries:
         scope, order = audit_filter.cursor_scope(account_id), audit_filter.order
         before = self._cursors.read(scope, cursor) if cursor else None
         self._require_fresh(account_id, min_position)
-        rows = self._rows(self.conditions(account_id, audit_filter), order, limit + 1, before)
+        selected = conditions(account_id, self.with_matches(account_id, audit_filter))
+        rows = self._rows(selected, order, limit + 1, before)
         items = self._audit_rows(account_id, rows[:limit])
         has_more = len(rows) > limit
         return items, self._cursors.write(scope, _sort_values(rows[limit - 1], order)) if has_more else None
@@ -90,15 +93,17 @@ class AuditQueries:
         event: the event and all later ones are left out.
         """
         self._require_fresh(account_id, min_position)
-        selected = self.conditions(account_id, audit_filter)
+        selected = conditions(account_id, self.with_matches(account_id, audit_filter))
         if record_access is not None:
             selected = selected.and_also("a.position < %(access_position)s", access_position=record_access())
         return self._stream_rows(account_id, selected, audit_filter.order)
 
-    def conditions(self, account_id: UUID, audit_filter: AuditFilter) -> Conditions:
-        """Return the conditions of a filter, with what its text was found in."""
-        matches = self._target_search.find(account_id, audit_filter.text) if audit_filter.text is not None else None
-        return conditions(account_id, audit_filter, matches)
+    def with_matches(self, account_id: UUID, audit_filter: AuditFilter) -> AuditFilter:
+        """Return a filter with what its text is found in, so that several queries search for it once."""
+        if audit_filter.text is None or audit_filter.matches is not None:
+            return audit_filter
+        self._require_fresh(account_id, None)
+        return replace(audit_filter, matches=self._target_search.find(account_id, audit_filter.text))
 
     def rows_past_retention(self, account_id: UUID, sub_user_id: UUID, before: int | None = None) -> Iterator[AuditRow]:
         """Yield the rows about a sub-user that are older than the log's retention, newest first."""

@@ -10,6 +10,7 @@ import pytest
 
 from application.commands.webhooks import DisableReason
 from domain.plan import MS_PER_MINUTE
+from tests.console.test_monitoring import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -216,11 +217,12 @@ def test_timeline_shows_usage_plans_and_webhooks(console: AccountConsole) -> Non
 
     page = console.owner().get("/monitoring")
 
+    text = "\n".join(timeline(page))
     for sentence in (
         "Winds & Waves set the monthly plan (minutes: 1,000, tokens: 5)",
         "Grace Hopper used 1.5 min of conversation and 1,234 LLM tokens",
         "Winds & Waves added a webhook",
         "A webhook was disabled (its receiver answered 410 Gone)",
     ):
-        assert sentence in page.text
-    assert page.find('optgroup[label="Webhooks"]').select('option[value="webhook.disabled"]')
+        assert sentence in text
+    assert page.find('optgroup[label="Log and webhooks"]').select('option[value="webhook.disabled"]')

@@ -16,7 +16,7 @@ from api.console.sub_users.form import find_sub_user, has_expired, has_expired_p
 from api.http.authentication import service
 from api.presentation.full_name import full_name
 from domain.refusals import SessionNotFound
-from projections.audit_log.conditions import AuditFilter
+from projections.audit_log.conditions import AuditFilter, Order
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -35,7 +35,7 @@ def sub_user(sub_user_id: UUID) -> Response:
     """Show a sub-user's details, roles, what they can do, sessions and recent activity."""
     sub_user = find_sub_user(sub_user_id)
     rows, older_cursor = service().queries.audit_log.page(
-        sub_user.account_id, AuditFilter(sub_user_id), RECENT_EVENTS, None
+        sub_user.account_id, AuditFilter(sub_user_id, order=Order.OCCURRED_AT), RECENT_EVENTS, None
     )
     grants = find_grants(sub_user_id)
     zone, now = visitor_time_zone(), service().clock()
