@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, g, request, send_from_directory, url_for
 
 from api.console import demo, error_pages
 from api.console.account import coworkers, devices, mailbox, preferences, profile, settings, sign_in_security, usage
+from api.console.compression import compress_page, compressed_file
 from api.console.cookies import SESSION
 from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
 from api.console.monitoring import export, monitoring_page
-from api.console.pages import STATIC, blueprint, redirect_to_url
+from api.console.pages import STATIC, asset_versions, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
 from api.console.roles import editor
@@ -39,6 +41,7 @@ from api.console.sub_users import (
     send_again,
     take_away_role,
 )
+from application.request_deadlines import database_seconds
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -100,6 +103,7 @@ def _check_access() -> AnyResponse | None:
     and people who need a second factor to its page.
     Raises `Problem` for other audiences, and for forms without a valid CSRF token.
     """
+    g.started_at, g.database_seconds = time.perf_counter(), database_seconds()
     g.visitor = ANONYMOUS
     if request.endpoint == ASSET_ENDPOINT:
         return None
@@ -127,6 +131,23 @@ def _check_access() -> AnyResponse | None:
 
 
 @blueprint.after_request
+def _compress(response: AnyResponse) -> AnyResponse:
+    return compress_page(response)
+
+
+@blueprint.after_request
+def _add_server_timing(response: Response) -> Response:
+    """Tell how long a page of a logged-in visitor took, and how long the database.
+
+    Other responses have no such header: the time of a refused login depends on why it was refused.
+    """
+    if request.method == "GET" and "visitor" in g and visitor().is_logged_in:
+        total, in_database = time.perf_counter() - g.started_at, database_seconds() - g.database_seconds
+        response.headers["Server-Timing"] = f"total;dur={1000 * total:.1f}, db;dur={1000 * in_database:.1f}"
+    return response
+
+
+@blueprint.after_request
 def _hide_referrer(response: Response) -> Response:
     """Keep URLs with the secret of a link out of Referer headers."""
     if "secret" in (request.view_args or {}):
@@ -147,10 +168,13 @@ def start() -> Response:
 
 
 @blueprint.page("/assets/<version>/<path:name>", audiences=EVERYONE)
-def asset_file(version: str, name: str) -> Response:  # noqa: ARG001  # changes the URL when the file changes
-    """Return a static file: a style sheet, a script or an icon."""
-    response = send_from_directory(STATIC, name)
-    response.headers["Cache-Control"] = CACHE_FOREVER
+def asset_file(version: str, name: str) -> Response:
+    """Return a static file: a style sheet, a script, a font or an icon. Browsers cache each version forever."""
+    response = compressed_file(name) or send_from_directory(STATIC, name)
+    # During an update, a process of the other release can be asked for a version that it does not have.
+    is_current = asset_versions().get(name) == version
+    response.headers["Cache-Control"] = CACHE_FOREVER if is_current else "no-cache"
+    response.vary.add("Accept-Encoding")
     return response
 
 

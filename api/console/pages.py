@@ -134,7 +134,7 @@ def time_tag(moment: datetime) -> Markup:
 
 def asset(name: str) -> str:
     """Return a static file's URL. It changes with the file's contents, so browsers can cache the file forever."""
-    return url_for("console.asset_file", version=_versions()[name], name=name)
+    return url_for("console.asset_file", version=asset_versions()[name], name=name)
 
 
 @cache
@@ -144,7 +144,7 @@ def icon(name: str) -> Markup:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def asset_versions() -> dict[str, str]:
     """Return short digests of the static files, by path."""
     return {
         str(file.relative_to(STATIC)): hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from adapters.postgres.event_store.stored_events import account_of, state_of
 from adapters.postgres.sql_files import statements
-from application.search_text import grams, search_text
 from domain import events
 from domain.event_metadata import ActorType, Ciphertext
 from projections.audit_log.actions import ACTIONS
+from projections.audit_log.search_text import grams, search_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +45,12 @@ class IndexRow(NamedTuple):
     actor_id: str | None
     encrypted_target: str | None
     recorded_at: str
+
+    def columns(self, target: Target | None) -> tuple[object, ...]:
+        """Return the view's columns, in the order of `add_rows`."""
+        target_key = None if target is None else target.target_key
+        who = (self.actor_type, self.actor_id)
+        return (self.position, self.account_id, self.action, self.sub_user_id, self.occurred_at, *who, target_key)
 
     def is_recorded_since(self, moment: datetime) -> bool:
         """Return whether the event was recorded at a moment or later."""
@@ -77,10 +83,9 @@ class AuditLogProjection:
         rows = [row for event in batch if (row := index_row_of(event)) is not None]
         current = [row for row in rows if row.is_recorded_since(retained_since)]
         targets = self._targets(current) if any(row.encrypted_target for row in current) else {}
-        _copy(connection, "add_rows", [(*row[:-2], _target_key(targets.get(row.position))) for row in current])
+        _copy(connection, "add_rows", [row.columns(targets.get(row.position)) for row in current])
         if targets:
-            unique_targets = {target.target_key: target._asdict() for target in targets.values()}
-            rows_json = json.dumps(list(unique_targets.values()), default=str)
+            rows_json = json.dumps([target._asdict() for target in targets.values()])
             connection.execute(SQL["add_targets"], {"rows": rows_json}, prepare=True)
         if len(current) < len(rows):
             older = [row for row in rows if not row.is_recorded_since(retained_since)]
@@ -110,10 +115,6 @@ def _target(account_id: str, sub_user_id: str, key: PersonKey, encrypted_target:
     searched = search_text(key.decrypt("target", encrypted_target))
     signature = f"{key.search_signature(grams(searched)):0256b}"
     return Target(account_id, key.target_key(searched), sub_user_id, signature, encrypted_target)
-
-
-def _target_key(target: Target | None) -> int | None:
-    return None if target is None else target.target_key
 
 
 def _copy(connection: Connection[Any], statement: str, rows: Sequence[tuple[object, ...]]) -> None:

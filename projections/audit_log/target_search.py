@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.postgres.sql_files import statements
-from application.search_text import grams, search_text
 from domain.event_metadata import Ciphertext
+from projections.audit_log.search_text import grams, search_text
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -119,9 +119,19 @@ class Browser:
         form = self.get("/login?as=sub-user")
         return self.submit(form, account_email=account_email, email=email, password=password)
 
+    def download(self, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:
+        """Open a URL that does not have to be a page, and return the response."""
+        return self._respond(path, headers)
+
     def _open(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> Page:
+        response = self._respond(path, headers, **request)
+        query = response.request.query_string.decode()
+        final_path = response.request.path + (f"?{query}" if query else "")
+        return Page(response, final_path, BeautifulSoup(response.text, "html.parser"))
+
+    def _respond(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> TestResponse:
         all_headers = {**self._headers, **(headers or {})}
-        response = self._client.open(
+        return self._client.open(
             path,
             base_url=self._base_url,
             headers=all_headers,
@@ -130,9 +140,6 @@ class Browser:
             buffered=True,
             **request,
         )
-        query = response.request.query_string.decode()
-        final_path = response.request.path + (f"?{query}" if query else "")
-        return Page(response, final_path, BeautifulSoup(response.text, "html.parser"))
 
 
 def _values(form: Tag) -> dict[str, str]:

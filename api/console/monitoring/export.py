@@ -19,7 +19,7 @@ from api.presentation.audit_log_sheet import AuditLogSheet
 from api.presentation.event_descriptions import EventDescriptions
 from api.presentation.spreadsheets import CSV, XLSX, csv_blocks, write_xlsx
 from application.commands.audit_access import AuditAccess
-from application.search_text import search_text
+from projections.audit_log.search_text import search_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

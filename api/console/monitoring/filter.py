@@ -16,8 +16,8 @@ from api.http.schemas import Query
 from api.presentation.event_kinds import actions_of_group, grouped_actions
 from api.presentation.full_name import full_name
 from application.display_text import isolate
-from application.search_text import search_text
 from projections.audit_log.conditions import AuditFilter, Order
+from projections.audit_log.search_text import search_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
