@@ -10,11 +10,12 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from adapters.mail.branding import Branding
 from adapters.mail.headers import address_field, machine_field, text_field
 from adapters.mail.sender import header_address
 from application.display_text import one_line
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from email.headerregistry import Address
 
+    from adapters.mail.branding import Logo
     from application.mail import Mail
 
 _MONTHS = {
@@ -35,6 +37,11 @@ _MONTHS = {
     }.items()
 }
 
+
+DEFAULT_BRANDING = Branding()
+DEFAULT_ACCENT_COLOR = "#2f54eb"
+LOGO_CONTENT_ID = "logo"
+"""The HTML part refers to the logo in the mail as `cid:logo`."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,14 +55,14 @@ class Message:
     content: bytes = field(repr=False)
 
 
-def compose(mail: Mail, sender: Address) -> Message:
+def compose(mail: Mail, sender: Address, branding: Branding = DEFAULT_BRANDING) -> Message:
     """Return the message of a mail.
 
     Raises `MailRefused` if the mail cannot be composed for any reason, because every attempt would fail. The error's
     text is not logged, because it can quote the mail.
     """
     try:
-        return render(mail, sender)
+        return render(mail, sender, branding)
     except MailRefused:
         raise
     except Exception as error:  # noqa: BLE001  # the libraries raise many exceptions, and new versions more
@@ -63,13 +70,13 @@ def compose(mail: Mail, sender: Address) -> Message:
         raise MailRefused("the mail could not be composed") from None
 
 
-def render(mail: Mail, sender: Address) -> Message:
+def render(mail: Mail, sender: Address, branding: Branding = DEFAULT_BRANDING) -> Message:
     """Return the message of a mail, as `compose` does, but let errors through.
 
     Raises `MailRefused` if the recipient's address is invalid, and `ValueError` if the mail is inconsistent (unknown
     language, access data without a password).
     """
-    subject, text, html = _contents(mail)
+    subject, text, html = _contents(mail, branding)
     recipient = _recipient(mail)
     header = (
         address_field("From", sender),
@@ -79,16 +86,27 @@ def render(mail: Mail, sender: Address) -> Message:
         machine_field("Message-ID", f"<{mail.message_id}>"),
         machine_field("Auto-Submitted", "auto-generated"),
     )
-    return Message(sender.addr_spec, recipient.addr_spec, b"".join(header) + _body(text, html))
+    return Message(sender.addr_spec, recipient.addr_spec, b"".join(header) + _body(text, html, _mailed_logo(branding)))
 
 
-def _body(text: str, html: str) -> bytes:
-    """Return the MIME header fields and the body with both parts."""
+def _mailed_logo(branding: Branding) -> Logo | None:
+    """Return the logo if mail programs show it. Most show no SVG."""
+    return None if branding.logo is None or branding.logo.media_type == "image/svg+xml" else branding.logo
+
+
+def _body(text: str, html: str, logo: Logo | None) -> bytes:
+    """Return the MIME header fields and the body with both parts, and the logo that the HTML part shows."""
     body = EmailMessage(policy=policy.SMTP)
     body.set_content(text, cte="quoted-printable")
     body.add_alternative(html, subtype="html", cte="quoted-printable")
-    for part in body.iter_parts():
+    text_part, html_part = body.iter_parts()
+    for part in (text_part, html_part):
         part.set_payload(_escape_fragile_lines(str(part.get_payload())))
+    if logo is not None:
+        maintype, _, subtype = logo.media_type.partition("/")
+        cast("EmailMessage", html_part).add_related(
+            logo.content, maintype, subtype, cid=f"<{LOGO_CONTENT_ID}>", disposition="inline"
+        )
     return body.as_bytes()
 
 
@@ -105,14 +123,25 @@ def _recipient(mail: Mail) -> Address:
         raise MailRefused(f"the recipient's address is {error}") from None
 
 
-def _contents(mail: Mail) -> tuple[str, str, str]:
+def _contents(mail: Mail, branding: Branding) -> tuple[str, str, str]:
     """Return subject, text part and HTML part."""
-    variables = _template_variables(mail)
+    variables = _template_variables(mail) | _branding_variables(branding)
     text = _templates().get_template(f"{mail.language}/{mail.kind}.txt")
     html = _templates().get_template(f"{mail.language}/{mail.kind}.html")
     # The subject is a block of the text template, which the layout does not render.
     subject = one_line("".join(text.blocks["subject"](text.new_context(variables))))
     return subject, text.render(variables), html.render(variables, subject=subject)
+
+
+def _branding_variables(branding: Branding) -> dict[str, object]:
+    return {
+        "product_name": branding.product_name,
+        "accent_color": branding.accent_color or DEFAULT_ACCENT_COLOR,
+        "has_logo": _mailed_logo(branding) is not None,
+        "portal_url": branding.portal_url,
+        "support_address": branding.support_address,
+        "support_url": branding.support_url,
+    }
 
 
 def _template_variables(mail: Mail) -> dict[str, object]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, g, request, send_from_directory, url_for
 
-from api.console import demo, error_pages
+from api.console import branding, demo, error_pages
 from api.console.account import coworkers, devices, mailbox, preferences, profile, settings, sign_in_security, usage
 from api.console.cookies import SESSION
 from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
 from api.console.monitoring import monitoring_page
-from api.console.pages import STATIC, blueprint, redirect_to_url
+from api.console.pages import CACHE_FOREVER, STATIC, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
 from api.console.roles import editor
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 PAGES = (
+    branding,
     settings,
     coworkers,
     devices,
@@ -81,7 +82,6 @@ PAGES = (
 """The modules whose import registers pages."""
 
 ASSET_ENDPOINT = "console.asset_file"
-CACHE_FOREVER = "public, max-age=31536000, immutable"
 MAX_FORM_BYTES = 256 * 1024
 """Several times the size of the largest form, and small enough to read into memory."""
 

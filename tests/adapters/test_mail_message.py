@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.mail.branding import Branding, Logo
 from adapters.mail.message import format_timestamp, render
 from adapters.mail.sender import parse_sender
 from application.mail import KINDS_WITH_LINK, MAIL_KINDS, Mail, MailedLinkUrl, has_password
@@ -85,6 +86,37 @@ def text_and_html(mail: Mail) -> tuple[str, HtmlContent]:
     text, html = parsed_mail(mail).iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     return text.get_content(), HtmlContent(html.get_content())
+
+
+def test_mails_show_the_branding() -> None:
+    """The logo is in the mail itself, so that no program has to load it. Text parts have the links."""
+    logo = Logo(b"\x89PNG\r\n", "image/png")
+    branding = Branding("AI4CALL <b>", logo, "#0b6b3a", "https://portal.example/", "help@portal.example")
+    message = message_from_bytes(render(MAIL, SENDER, branding).content, policy=policy.default)
+    text, related = message.iter_parts()
+    html, picture = related.iter_parts()
+    assert "AI4CALL <b> · https://portal.example/ · help@portal.example" in text.get_content()
+    content = HtmlContent(html.get_content())
+    assert "AI4CALL <b> · https://portal.example/ · help@portal.example" in content.text
+    assert {("href", "mailto:help@portal.example"), ("src", "cid:logo"), ("alt", "AI4CALL <b>")} <= set(
+        content.attributes
+    )
+    assert "background-color:#0b6b3a" in html.get_content()
+    assert (picture.get_content_type(), picture["Content-ID"], picture.get_content()) == (
+        "image/png",
+        "<logo>",
+        logo.content,
+    )
+
+
+def test_logos_that_mail_programs_do_not_show_are_left_out() -> None:
+    branding = Branding("AI4CALL", Logo(b"<svg/>", "image/svg+xml"))
+    message = message_from_bytes(render(MAIL, SENDER, branding).content, policy=policy.default)
+    text, html = message.iter_parts()
+    content = HtmlContent(html.get_content())
+    assert "AI4CALL" in content.text
+    assert "AI4CALL" not in text.get_content()
+    assert ("src", "cid:logo") not in content.attributes
 
 
 def of_kind(kind: MailKind, language: str) -> Mail:
