@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Logo:
 class Branding:
     """Name, logo and accent color (#rrggbb) of the product, and where people find the portal and support.
 
-    `support_address` is an e-mail address or the URL of a page.
+    `support_address` is an e-mail address or the URL of a page. Times in mails are in `time_zone`.
     """
 
     product_name: str = "subusers"
@@ -25,6 +26,7 @@ class Branding:
     accent_color: str | None = None
     portal_url: str | None = None
     support_address: str | None = None
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
     @property
     def support_url(self) -> str | None:

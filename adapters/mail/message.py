@@ -11,8 +11,10 @@ from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
 
 import structlog
+from babel.dates import get_timezone_location
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from adapters.mail.branding import Branding
@@ -38,6 +40,7 @@ _MONTHS = {
 }
 
 
+UTC_ZONE = ZoneInfo("UTC")
 DEFAULT_BRANDING = Branding()
 DEFAULT_ACCENT_COLOR = "#2f54eb"
 LOGO_CONTENT_ID = "logo"
@@ -110,10 +113,23 @@ def _body(text: str, html: str, logo: Logo | None) -> bytes:
     return body.as_bytes()
 
 
-def format_timestamp(moment: datetime, language: str) -> str:
-    """Return a time in a language, such as "23 November 2026, 20:15 UTC"."""
-    utc = moment.astimezone(UTC)
-    return f"{utc.day} {_MONTHS[language][utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
+def format_timestamp(moment: datetime, language: str, zone: ZoneInfo = UTC_ZONE) -> str:
+    """Return a time in a language, such as "23 November 2026, 20:15 UTC" or "23 November 2026, 21:15 (Rome)"."""
+    local = moment.astimezone(zone)
+    is_italian = language == "it"
+    day = "1º" if is_italian and local.day == 1 else local.day
+    date = f"{day} {_MONTHS[language][local.month - 1]} {local.year}"
+    if zone.key == UTC_ZONE.key:
+        return f"{date}, {local:%H:%M} UTC"
+    city = get_timezone_location(zone, locale=language, return_city=True)
+    return f"{date}, {'ore ' if is_italian else ''}{local:%H:%M} ({city})"
+
+
+def with_article(date: str, article: str = "il") -> str:
+    """Return an Italian date after an article, which is elided before the 8th and the 11th."""
+    if not re.match(r"(8|11)\b", date):
+        return f"{article} {date}"
+    return f"l'{date}" if article == "il" else f"{article}l'{date}"
 
 
 def _recipient(mail: Mail) -> Address:
@@ -125,7 +141,7 @@ def _recipient(mail: Mail) -> Address:
 
 def _contents(mail: Mail, branding: Branding) -> tuple[str, str, str]:
     """Return subject, text part and HTML part."""
-    variables = _template_variables(mail) | _branding_variables(branding)
+    variables = _template_variables(mail, branding.time_zone) | _branding_variables(branding)
     text = _templates().get_template(f"{mail.language}/{mail.kind}.txt")
     html = _templates().get_template(f"{mail.language}/{mail.kind}.html")
     # The subject is a block of the text template, which the layout does not render.
@@ -144,7 +160,7 @@ def _branding_variables(branding: Branding) -> dict[str, object]:
     }
 
 
-def _template_variables(mail: Mail) -> dict[str, object]:
+def _template_variables(mail: Mail, zone: ZoneInfo) -> dict[str, object]:
     """Return the template variables. Only mails with access data have the password.
 
     Text chosen by people is reduced to one line, so that a name cannot look like a paragraph of the mail. A password is
@@ -159,23 +175,24 @@ def _template_variables(mail: Mail) -> dict[str, object]:
         "account_email": one_line(mail.account_email),
         "sub_user_email": mail.to,
         "login_url": one_line(mail.login_url),
-        "happened_at": format_timestamp(mail.date, mail.language),
+        "happened_at": format_timestamp(mail.date, mail.language, zone),
         "is_to_owner": mail.is_to_owner,
         "ip": mail.ip,
         "place": mail.place,
         "device": one_line(mail.device) if mail.device is not None else None,
         "subject_matter": one_line(mail.subject_matter) if mail.subject_matter is not None else None,
         "link_url": link.url if link is not None else None,
-        "link_expires_at": format_timestamp(link.expires_at, mail.language) if link is not None else None,
+        "link_expires_at": format_timestamp(link.expires_at, mail.language, zone) if link is not None else None,
     }
     if mail.kind in KINDS_WITH_LINK and link is None:
         raise ValueError(f"a mail of kind {mail.kind} needs a link")
     if has_password(mail.kind):
         if mail.password is None:
             raise ValueError(f"a mail of kind {mail.kind} needs a password")
-        expiry = mail.password_expires_at
+        ends = [end for end in (mail.password_expires_at, mail.access_expires_at) if end is not None]
         variables["password"] = mail.password
-        variables["expires_at"] = format_timestamp(expiry, mail.language) if expiry else None
+        variables["expires_at"] = format_timestamp(min(ends), mail.language, zone) if ends else None
+        variables["ends_with_access"] = bool(ends) and min(ends) == mail.access_expires_at
     return variables
 
 
@@ -189,7 +206,7 @@ def _escape_fragile_lines(payload: str) -> str:
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(enabled_extensions=("html",)),
         undefined=StrictUndefined,
@@ -198,3 +215,5 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
+    environment.filters["with_article"] = with_article
+    return environment

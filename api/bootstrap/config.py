@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 import maxminddb
 import psycopg
@@ -25,6 +26,7 @@ from api.bootstrap.signing_keys import SigningKeys
 from api.deprecated_names import DeprecatedName, Kind, deprecated_names
 from api.presentation.accent_colors import MIN_CONTRAST, contrast_with_white, is_hex_color
 from api.presentation.durations import parse_duration
+from api.presentation.times import UTC_NAME, time_zone_names
 from api.strict_parsing import parse_integer
 from application.display_text import one_line
 from application.webhook_url_policy import HOST, WebhookUrlPolicy
@@ -417,7 +419,15 @@ def _branding(env: Environment) -> Branding:
         accent_color=_accent_color(env.text("ACCENT_COLOR", "")),
         portal_url=_url("PORTAL_URL", env.text("PORTAL_URL", None), "https", "http"),
         support_address=_support_address(env.text("SUPPORT_ADDRESS", "")),
+        time_zone=_mail_time_zone(env.text("MAIL_TIME_ZONE", "")),
     )
+
+
+def _mail_time_zone(name: str) -> ZoneInfo:
+    if name and name not in time_zone_names():
+        msg = "SUBUSERS_MAIL_TIME_ZONE must be the name of a time zone, such as Europe/Rome"
+        raise ConfigError(msg)
+    return ZoneInfo(name or UTC_NAME)
 
 
 def _logo(path: str) -> Logo | None:

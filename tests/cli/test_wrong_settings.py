@@ -76,6 +76,7 @@ def settings_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pyt
         ("accent_color", "#ffcc00", "SUBUSERS_ACCENT_COLOR #ffcc00 has a contrast of 1.51:1 with the white text on it"),
         ("accent_color", "#777777", "at least 4.5:1"),
         ("portal_url", f"javascript:{SECRET}", "SUBUSERS_PORTAL_URL must be a URL that begins with https://"),
+        ("mail_time_zone", "Rome", "SUBUSERS_MAIL_TIME_ZONE must be the name of a time zone"),
         ("support_address", "support", "SUBUSERS_SUPPORT_ADDRESS must be an e-mail address or a URL"),
         ("support_address", f"javascript://{SECRET}@x y", "SUBUSERS_SUPPORT_ADDRESS"),
         ("audit_retention", "P1D", "SUBUSERS_AUDIT_RETENTION must be a length of time"),
