@@ -32,6 +32,7 @@ from api.console.sub_users import (
     delete,
     details,
     edit,
+    end_sessions,
     give_role,
     grants,
     overview,
@@ -68,6 +69,7 @@ PAGES = (
     delete,
     delete_role,
     edit,
+    end_sessions,
     editor,
     give_role,
     grants,
@@ -107,14 +109,15 @@ def _check_access() -> AnyResponse | None:
     view = current_app.view_functions[request.endpoint or ""]
     audiences: frozenset[Audience] = getattr(view, "audiences", frozenset())
     is_allowed = visitor().audience in audiences
-    session_ended = not visitor().is_logged_in and SESSION.name in request.cookies
-    # CSRF tokens are bound to the session. After its end they never match, but the visitor should get the login page.
-    if request.method not in {"GET", "HEAD"} and (is_allowed or not session_ended):
+    is_form = request.method not in {"GET", "HEAD"}
+    # A form that is not for the visitor has no effect. After the end of the session, of which browsers may keep no
+    # cookie, it leads to the login instead of a refused CSRF token.
+    if is_form and (is_allowed or visitor().audience is not Audience.ANONYMOUS):
         require_csrf_token()
     if is_allowed:
         return None
     if visitor().audience is Audience.ANONYMOUS:
-        reason = "ended" if session_ended else "first"
+        reason = "ended" if is_form or SESSION.name in request.cookies else "first"
         next_url = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect_to_url(url_for("console.login_form", why=reason, next=next_url))
     if visitor().audience is Audience.STEP_UP:
