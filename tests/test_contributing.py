@@ -50,6 +50,7 @@ USES_OF_THE_EXPIRY = {
     "application/sign_in/new_session.py",
     "application/sign_in/sub_user_sign_in.py",
     "application/transactional_writes/sessions.py",
+    "application/workers/mail_composition.py",
     "domain/refusals.py",
 }
 """Files that act on the expiry of access. An ordinary field has no such files."""

@@ -154,7 +154,7 @@ def test_page_of_a_sub_user_without_roles(console: AccountConsole) -> None:
     ("language", "chip", "on_resources", "nothing"),
     [
         ("en", "Account manager Assistant Front desk asst-1041 until 31 Jan 2099, 12:00", "Only on single", "Ask the"),
-        ("it", "Account manager Assistente Front desk asst-1041 fino al 31 gen 2099, 12:00", "Solo su", "Rivolgiti al"),
+        ("it", "Account manager Assistente Front desk asst-1041 scade: 31 gen 2099, 12:00", "Solo su", "Rivolgiti al"),
     ],
 )
 def test_sub_user_sees_their_own_roles_and_permissions(
