@@ -40,10 +40,17 @@ WITH account AS MATERIALIZED (
            ) AS stream_version,
            (SELECT v.version FROM account_view v WHERE v.account_id = %(account_id)s) AS view_version
 ), page AS MATERIALIZED (
-    SELECT * FROM sub_user_view WHERE {where} ORDER BY {key} {order}, sub_user_id {order} LIMIT %(limit)s
+    SELECT * FROM sub_user_view WHERE {where} ORDER BY {order} LIMIT %(limit)s
 )
 SELECT stream_version, view_version, {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
        (SELECT v.password_expires_at FROM vault v WHERE v.person_id = sub_user_id AND v.must_change AND active)
-           AS temporary_password_expires_at, ({key})::text AS sort_key
+           AS temporary_password_expires_at, array[{keys}]::text[] AS sort_key
 FROM account LEFT JOIN page ON true
-ORDER BY {key} {order}, sub_user_id {order}
+ORDER BY {order}
+
+-- name: count_by_facts
+-- The number of sub-users for each combination of the facts that decide their access status.
+SELECT {facts}, count(*) AS sub_users
+FROM sub_user_view
+WHERE {where}
+GROUP BY {positions}
