@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
 
-from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, TIME_ZONE
+from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, THEME, TIME_ZONE
 from api.console.csrf import csrf_token
 from api.console.current_user import visitor
 from api.console.flash import flash_message, pop_message
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
 View = TypeVar("View", bound="Callable[..., Any]")
 
 STATIC = Path(__file__).parent / "static"
+ICONS = "vendor/lucide-1.62.0/icons.svg"
+"""The sprite of icons. `tools/icon_sprite.py` adds others."""
+
+THEMES = ("light", "dark")
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; "  # icons are data URLs in the style sheet
+    "img-src 'self'; font-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Forbids inline scripts and styles (ASVS 3.4.3)."""
@@ -116,6 +120,12 @@ def t_count(key: str, count: int, /, **values: Any) -> str:
     return translations.translate_count(visitor_language(), key, count, **values)
 
 
+def visitor_theme() -> str | None:
+    """Return the theme that the visitor has chosen for this browser; None if pages follow the system's."""
+    theme = request.cookies.get(THEME.name)
+    return theme if theme in THEMES else None
+
+
 def time_tag(moment: datetime) -> Markup:
     """Return a `<time>` element that shows a time in the visitor's language and time zone."""
     text = times.format_date_and_time(moment, visitor_language(), visitor_time_zone())
@@ -125,6 +135,12 @@ def time_tag(moment: datetime) -> Markup:
 def asset(name: str) -> str:
     """Return a static file's URL. It changes with the file's contents, so browsers can cache the file forever."""
     return url_for("console.asset_file", version=_versions()[name], name=name)
+
+
+@cache
+def icon(name: str) -> Markup:
+    """Return an icon of the sprite. It is decorative: the text beside it, or a label, says what it means."""
+    return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset(ICONS), name)
 
 
 @cache
@@ -177,6 +193,9 @@ def _template_context() -> dict[str, Any]:
         "time_zone": visitor_time_zone(),
         "t": partial(translations.translate_isolated, language),
         "t_count": partial(translations.translate_count, language),
+        "theme": visitor_theme(),
+        "product_name": "subusers",
+        "icon": icon,
         "time_tag": time_tag,
         "place_name": partial(service().clients.place_name, language=language),
         "full_day": lambda day: times.format_full_date(day, language),

@@ -45,7 +45,7 @@ def test_all_cookies_are_host_only_secure_and_http_only(console: AccountConsole)
     cookies = [cookie for page in pages for cookie in cookies_of(page).values()]
 
     names = {cookie.key.removeprefix("__Host-subusers-") for cookie in cookies}
-    assert names == {"session", "device", "form", "notice", "language", "time-zone"}
+    assert names == {"session", "device", "form", "notice", "language", "time-zone", "theme"}
     for cookie in cookies:
         assert cookie.key.startswith("__Host-"), cookie
         assert cookie["secure"] is cookie["httponly"] is True, cookie

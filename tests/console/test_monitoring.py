@@ -36,7 +36,7 @@ def timeline(page: Page) -> list[str]:
 
 
 def timeline_days(page: Page) -> list[str]:
-    return [str(time["datetime"]) for time in page.soup.select(".day h3 time")]
+    return [str(time["datetime"]) for time in page.soup.select("h3.day time")]
 
 
 def entry_details(page: Page, sentence: str) -> dict[str, str]:

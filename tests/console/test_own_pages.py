@@ -141,7 +141,7 @@ def test_profile_shows_account_details_and_permissions(console: AccountConsole) 
     assert page.find("header a[aria-current=page]").text == "Profile"
     labels = [item.text for item in page.soup.select("main ul:not(.grants) li")]
     assert labels == [permission.labels["en"] for permission in INITIAL_CATALOGUE.permissions]
-    assert labels[-4:] == [item.text for item in page.soup.select("main ul.quiet li")]
+    assert labels[-4:] == [item.text for item in page.soup.select("main ul.muted li")]
 
 
 def test_profile_is_translated_into_italian(console: AccountConsole) -> None:

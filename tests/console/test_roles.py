@@ -231,7 +231,7 @@ def test_limit_of_roles_is_shown_and_enforced(
 
     page = browser.get("/roles")
     assert page.find(".notice.warning").text == notice
-    assert page.find(".list-head button").has_attr("disabled")
+    assert page.find(".head button").has_attr("disabled")
     assert len(cards(page)) == MAX_ROLES + 2
     page = browser.get("/roles/new")
     assert (page.status, page.find("[role=alert]").text) == (409, notice)

@@ -142,7 +142,7 @@ def test_deactivation_ends_all_sessions(console: AccountConsole) -> None:
 
     assert page.success_message == "Deactivated. Grace Hopper no longer has access, and all sessions have ended."
     assert not is_session_active(console.clients.portal, token)
-    assert page.find("#list .badge.bad").text == "Inactive"
+    assert page.find("#list .chip.bad").text == "Inactive"
 
 
 @pytest.mark.parametrize(("language", "informed"), [("en", "the old address"), ("it", "vecchio indirizzo")])
@@ -378,7 +378,7 @@ def test_conflict_can_be_resolved_with_the_stored_values(console: AccountConsole
     browser = console.owner()
     page = submit_after_conflicting_change(console, sub_user, browser, name="Gracie")
 
-    form = browser.get(str(page.find("main .actions a[role=button]")["href"]))
+    form = browser.get(str(page.find("main .actions a.btn")["href"]))
 
     assert (form.find("#name")["value"], form.find("#surname")["value"]) == ("Grace", "Murray")
     assert browser.submit(form).success_message == "Nothing was changed."

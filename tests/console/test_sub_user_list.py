@@ -25,8 +25,9 @@ HOSTILE = "<script>alert(1)</script>"
 def cells_by_name_and_column(page: Page) -> dict[str, dict[str, str]]:
     """Return the cells of each row, by the sub-user's name and the column."""
     return {
-        row.select_one("th[scope=row]").get_text(" ", strip=True): {  # type: ignore[union-attr]
-            str(cell["data-label"]): " ".join(cell.get_text(" ").split()) for cell in row.select("td[data-label]")
+        row.select_one("th[scope=row] a").get_text(" ", strip=True): {  # type: ignore[union-attr]
+            "Email": row.select_one("small.email").get_text(),  # type: ignore[union-attr]
+            **{str(cell["data-label"]): " ".join(cell.get_text(" ").split()) for cell in row.select("td[data-label]")},
         }
         for row in table_rows(page)
     }
@@ -79,7 +80,7 @@ def test_active_status_has_a_text_besides_its_color(console: AccountConsole) -> 
 
     page = console.owner().get("/sub-users")
 
-    assert page.find(".badge.good").text == "Active"
+    assert page.find(".chip.ok").text == "Active"
     assert cells_by_name_and_column(page)["Grace Hopper"]["Access data"] == "Sending"
 
 
@@ -139,7 +140,7 @@ def test_names_in_the_list_are_escaped(console: AccountConsole) -> None:
 
     assert names(page) == [f'{HOSTILE} "><img src=x>']
     assert not page.soup.select("main script, main img")
-    assert page.find(".icon.trash")["aria-label"] == f'Delete {HOSTILE} "><img src=x>'
+    assert page.find(".c-more .dan")["aria-label"] == f'Delete {HOSTILE} "><img src=x>'
     assert str(page.find("tbody th a")["href"]) == f"/sub-users/{sub_user.sub_user_id}"
 
 
@@ -148,7 +149,7 @@ def test_each_row_links_to_its_actions(console: AccountConsole) -> None:
 
     page = console.owner().get("/sub-users")
 
-    assert {(icon["aria-label"], icon["href"]) for icon in page.soup.select(".icons a")} == {
+    assert {(icon["aria-label"], icon["href"]) for icon in page.soup.select(".c-more a")} == {
         ("Edit Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/edit"),
         ("Send new access data to Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/send-again"),
         ("Delete Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/delete"),
@@ -160,7 +161,7 @@ def test_empty_account_shows_the_first_steps(console: AccountConsole) -> None:
     page = console.owner().get("/sub-users")
 
     assert "first steps" in page.find("h2").text
-    assert not page.soup.select("#list, .filters")
+    assert not page.soup.select("#list, form.bar")
 
 
 def test_search_matches_parts_of_names_and_emails(console: AccountConsole) -> None:
@@ -208,14 +209,14 @@ def test_column_header_sorts_and_then_reverses(console: AccountConsole) -> None:
     browser = create_three_sub_users(console)
     page = browser.submit(browser.get("/sub-users"), visibility="visible")
 
-    by_email = browser.get(column_link(page, "Email"))
-    by_email_descending = browser.get(column_link(by_email, "Email"))
+    by_status = browser.get(column_link(page, "Status"))
+    by_status_descending = browser.get(column_link(by_status, "Status"))
 
-    assert names(by_email) == ["Grace Hopper", "Ada Lovelace"]
-    assert by_email.find("th[aria-sort]")["aria-sort"] == "ascending"
-    assert names(by_email_descending) == ["Ada Lovelace", "Grace Hopper"]
-    assert by_email_descending.find("th[aria-sort]")["aria-sort"] == "descending"
-    assert by_email_descending.find("#sort option[selected]")["value"] == "-email"
+    assert names(by_status) == ["Grace Hopper", "Ada Lovelace"]
+    assert by_status.find("th[aria-sort]")["aria-sort"] == "ascending"
+    assert names(by_status_descending) == ["Ada Lovelace", "Grace Hopper"]
+    assert by_status_descending.find("th[aria-sort]")["aria-sort"] == "descending"
+    assert by_status_descending.find("#sort option[selected]")["value"] == "-status"
 
 
 def column_link(page: Page, name: str) -> str:
@@ -304,7 +305,7 @@ def test_add_button_is_disabled_at_the_limit(console: AccountConsole) -> None:
 
     page = console.owner().get("/sub-users")
 
-    button = page.find(".list-head button")
+    button = page.find(".head button")
     assert button.has_attr("disabled")
     assert page.find(f"#{button['aria-describedby']}").text.startswith("You've used all your places.")
     assert not page.soup.select('main a[href="/sub-users/new"]')
@@ -316,7 +317,7 @@ def test_htmx_requests_receive_the_whole_page(console: AccountConsole) -> None:
     page = create_three_sub_users(console).get("/sub-users?q=ada", headers={"HX-Request": "true"})
 
     assert names(page) == ["Ada Lovelace"]
-    form = page.find("form.filters")
+    form = page.find("form.bar")
     assert form["hx-select"] == form["hx-target"] == "#list"
     assert form["hx-select-oob"] == "#found:innerHTML"
     assert page.find("#found")["role"] == "status"
