@@ -51,6 +51,7 @@ USES_OF_THE_EXPIRY = {
     "application/sign_in/sub_user_sign_in.py",
     "application/transactional_writes/sessions.py",
     "domain/refusals.py",
+    "projections/sub_users/queries.py",
 }
 """Files that act on the expiry of access. An ordinary field has no such files."""
 

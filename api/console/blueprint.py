@@ -15,7 +15,7 @@ from api.console.monitoring import monitoring_page
 from api.console.pages import STATIC, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
-from api.console.roles import editor
+from api.console.roles import editor, give_role, grant_list, take_away_role
 from api.console.roles import overview as role_overview
 from api.console.sign_in import (
     console_link,
@@ -28,16 +28,16 @@ from api.console.sign_in import (
     second_factor,
 )
 from api.console.sub_users import (
+    activation,
     add,
+    bulk,
     delete,
     details,
     edit,
-    give_role,
-    grants,
+    import_people,
     overview,
     reset_second_factors,
     send_again,
-    take_away_role,
 )
 
 if TYPE_CHECKING:
@@ -63,13 +63,16 @@ PAGES = (
     sign_in_security,
     passkey_login,
     second_factor,
+    activation,
     add,
+    bulk,
     delete,
     delete_role,
     edit,
     editor,
     give_role,
-    grants,
+    grant_list,
+    import_people,
     overview,
     role_overview,
     details,

@@ -33,6 +33,7 @@ COMPUTED_FIELDS = frozenset({"status", "temporary_password_expires_at"})
 COLUMNS = sql.SQL(", ").join(
     sql.Identifier(field.name) for field in fields(SubUserDetails) if field.name not in COMPUTED_FIELDS
 )
+FIND_CHOSEN = sql.SQL(SQL["find_chosen"]).format(columns=COLUMNS).as_string()
 FIND_SUB_USER = sql.SQL(SQL["find_sub_user"]).format(columns=COLUMNS).as_string()
 
 
@@ -163,6 +164,20 @@ class SubUserQueries:
         if not rows:
             raise SubUserNotFound
         return to_details(rows[0])
+
+    def chosen(self, account_id: UUID, sub_user_ids: Sequence[UUID]) -> Sequence[SubUserDetails]:
+        """Return these sub-users by name, without those that the account does not have. Raises `AccountNotFound`."""
+        self._freshness.wait_for_account(account_id, None)
+        parameters = {"account_id": account_id, "ids": sub_user_ids}
+        with self._database.get_connection() as connection:
+            return [to_details(row) for row in fetch_all(connection, FIND_CHOSEN, parameters)]
+
+    def emails(self, account_id: UUID) -> set[str]:
+        """Return the e-mails of all sub-users, case-folded. Raises `AccountNotFound`."""
+        self._freshness.wait_for_account(account_id, None)
+        with self._database.get_connection() as connection:
+            rows = fetch_all(connection, SQL["find_emails"], {"account_id": account_id})
+        return {row.email.casefold() for row in rows}
 
     def list(
         self,

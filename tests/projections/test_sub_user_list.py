@@ -94,7 +94,7 @@ FILTERS: list[tuple[dict[str, Any], set[str]]] = [
     ({"q": "ÅNGSTRÖM"}, {"Zoë"}),
     ({"q": "zoe ang"}, {"Zoë"}),
     ({"q": "edśger"}, {"Edsger"}),
-    ({"q": "O’BRIEN"}, {"100%"}),
+    ({"q": "O\u2019BRIEN"}, {"100%"}),
     ({"q": "%"}, {"100%"}),
     ({"q": "_"}, {"100%"}),
     ({"q": "'"}, {"100%"}),
