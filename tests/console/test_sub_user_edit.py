@@ -434,7 +434,8 @@ def test_each_field_can_be_in_conflict(
 
     assert [radio["value"] for radio in page.soup.select("input[type=radio]")] == choices
     (name,) = change
-    browser.submit(page, **{name: choices[1]})
+    choice: dict[str, Any] = {name: choices[1]}
+    browser.submit(page, **choice)
     assert str(sub_user.fetch()[name]).startswith(choices[1])
 
 
@@ -508,7 +509,7 @@ def test_change_between_merge_and_append_is_merged_too(
 def test_identical_concurrent_changes_do_not_conflict(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
 
-    page = submit_after_change(console, sub_user, console.owner(), SURNAME, **SURNAME)
+    page = submit_after_change(console, sub_user, console.owner(), SURNAME, surname="Murray")
 
     assert page.success_message == "Nothing was changed."
 

@@ -70,10 +70,13 @@ def confirm_bulk_action() -> Response:
     return _confirmation(Form(), BulkAction(action), sub_users)
 
 
-@blueprint.page(f"/sub-users/chosen/<any({', '.join(BulkAction)}):name>", audiences=OWNER, methods=("POST",))
-def run_bulk_action(name: str) -> Response:
+@blueprint.page("/sub-users/chosen/run", audiences=OWNER, methods=("POST",))
+def run_bulk_action() -> Response:
     """Run the action for one person after the other. A refusal for one does not stop it for the others."""
-    action, form, sub_users = BulkAction(name), Form.from_request(), _chosen()
+    form, sub_users = Form.from_request(), _chosen()
+    if form["action"] not in set(BulkAction):
+        return redirect_back("bulk.nobody_chosen", is_done=False)
+    action = BulkAction(form["action"])
     expires_at = parse_expiry(form, form_zone(form)) if action == BulkAction.EXPIRY else None
     if has_passed(expires_at, service().clock()):
         form.errors["access_expires_at"] = t("sub_user_form.expiry_has_passed")
