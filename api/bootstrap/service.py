@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from adapters.mail.branding import Branding
 from adapters.mail.mailbox import FiledMail, Mailbox
 from adapters.postgres.maintenance import database_role
 from adapters.postgres.maintenance.housekeeping import delete_expired
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from projections.usage.queries import UsageQueries
 
 
-__all__ = ["Commands", "FiledMail", "Mailbox", "Queries", "Service", "Workers"]
+__all__ = ["Branding", "Commands", "FiledMail", "Mailbox", "Queries", "Service", "Workers"]
 
 
 @dataclass(frozen=True)

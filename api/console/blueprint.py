@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, g, request, send_from_directory, url_for
 
-from api.console import demo, error_pages
+from api.console import branding, demo, error_pages
 from api.console.account import coworkers, devices, mailbox, preferences, profile, settings, sign_in_security, usage
+from api.console.batches import bulk, import_people
 from api.console.cookies import SESSION
 from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
+from api.console.grants import give_role, take_away_role
+from api.console.grants import overview as grant_overview
 from api.console.monitoring import monitoring_page
-from api.console.pages import STATIC, blueprint, redirect_to_url
+from api.console.pages import CACHE_FOREVER, STATIC, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
 from api.console.roles import delete as delete_role
-from api.console.roles import editor, give_role, grant_list, take_away_role
+from api.console.roles import editor
 from api.console.roles import overview as role_overview
 from api.console.sign_in import (
     console_link,
@@ -30,11 +33,10 @@ from api.console.sign_in import (
 from api.console.sub_users import (
     activation,
     add,
-    bulk,
     delete,
     details,
     edit,
-    import_people,
+    end_sessions,
     overview,
     reset_second_factors,
     send_again,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 PAGES = (
+    branding,
     settings,
     coworkers,
     devices,
@@ -69,9 +72,10 @@ PAGES = (
     delete,
     delete_role,
     edit,
+    end_sessions,
     editor,
     give_role,
-    grant_list,
+    grant_overview,
     import_people,
     overview,
     role_overview,
@@ -84,7 +88,6 @@ PAGES = (
 """The modules whose import registers pages."""
 
 ASSET_ENDPOINT = "console.asset_file"
-CACHE_FOREVER = "public, max-age=31536000, immutable"
 MAX_FORM_BYTES = 256 * 1024
 """Several times the size of the largest form, and small enough to read into memory."""
 
@@ -110,14 +113,15 @@ def _check_access() -> AnyResponse | None:
     view = current_app.view_functions[request.endpoint or ""]
     audiences: frozenset[Audience] = getattr(view, "audiences", frozenset())
     is_allowed = visitor().audience in audiences
-    session_ended = not visitor().is_logged_in and SESSION.name in request.cookies
-    # CSRF tokens are bound to the session. After its end they never match, but the visitor should get the login page.
-    if request.method not in {"GET", "HEAD"} and (is_allowed or not session_ended):
+    is_form = request.method not in {"GET", "HEAD"}
+    # A form that is not for the visitor has no effect. After the end of the session, of which browsers may keep no
+    # cookie, it leads to the login instead of a refused CSRF token.
+    if is_form and (is_allowed or visitor().audience is not Audience.ANONYMOUS):
         require_csrf_token()
     if is_allowed:
         return None
     if visitor().audience is Audience.ANONYMOUS:
-        reason = "ended" if session_ended else "first"
+        reason = "ended" if is_form or SESSION.name in request.cookies else "first"
         next_url = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect_to_url(url_for("console.login_form", why=reason, next=next_url))
     if visitor().audience is Audience.STEP_UP:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from flask.blueprints import BlueprintSetupState
 
+    from api.bootstrap.service import Branding
     from api.console.current_user import Audience
 
 View = TypeVar("View", bound="Callable[..., Any]")
@@ -38,6 +39,8 @@ ICONS = "vendor/lucide-1.62.0/icons.svg"
 
 THEMES = ("light", "dark")
 ONE_DAY = timedelta(days=1)
+
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -93,6 +96,11 @@ def redirect_to_url(url: str) -> Response:
     if "HX-Request" in request.headers:
         return Response(status=HTTPStatus.NO_CONTENT.value, headers={"HX-Redirect": url})
     return cast("Response", redirect(url, HTTPStatus.SEE_OTHER.value))
+
+
+def branding() -> Branding:
+    """Return how the operator's product presents itself."""
+    return service().settings.branding
 
 
 def visitor_language() -> str:
@@ -219,7 +227,6 @@ def _template_context() -> dict[str, Any]:
         "t": partial(translations.translate_isolated, language),
         "t_count": partial(translations.translate_count, language),
         "theme": visitor_theme(),
-        "product_name": "subusers",
         "icon": icon,
         "time_tag": time_tag,
         "short_time_tag": short_time_tag,

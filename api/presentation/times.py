@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -56,9 +57,17 @@ def _valid_names() -> frozenset[str]:
     return frozenset(available_timezones() - NOT_TIME_ZONES)
 
 
+FIRST_OF_MONTH = re.compile(r"\b1 (?=[^\W\d])")
+
+
+def _in_words_of(language: str, date_text: str) -> str:
+    """Return a date as people of the language write it: Italian has an ordinal for the first of a month."""
+    return FIRST_OF_MONTH.sub("1º ", date_text, count=1) if language == "it" else date_text
+
+
 def format_date_and_time(moment: datetime, language: str, zone: tzinfo) -> str:
     """Return date and time to the minute, such as "1 May 2026, 10:00"."""
-    return format_datetime(to_zone(moment, zone), "d MMM y, HH:mm", locale=LOCALES[language])
+    return _in_words_of(language, format_datetime(to_zone(moment, zone), "d MMM y, HH:mm", locale=LOCALES[language]))
 
 
 def format_time_with_seconds(moment: datetime, language: str, zone: tzinfo) -> str:
@@ -74,7 +83,7 @@ def format_time_of_day(moment: datetime, language: str, zone: tzinfo) -> str:
 @lru_cache(CACHE_SIZE)
 def format_full_date(day: date, language: str) -> str:
     """Return a date in full, such as "Friday, 1 May 2026"."""
-    return format_date(day, "full", locale=LOCALES[language])
+    return _in_words_of(language, format_date(day, "full", locale=LOCALES[language]))
 
 
 @lru_cache(CACHE_SIZE)
@@ -86,13 +95,13 @@ def format_weekday(day: date, language: str) -> str:
 @lru_cache(CACHE_SIZE)
 def format_short_date(day: date, language: str) -> str:
     """Return a short date, such as "1 May 2026"."""
-    return format_date(day, "d MMM y", locale=LOCALES[language])
+    return _in_words_of(language, format_date(day, "d MMM y", locale=LOCALES[language]))
 
 
 @lru_cache(CACHE_SIZE)
 def format_day_and_month(day: date, language: str) -> str:
     """Return a short date without the year, such as "1 May"."""
-    return format_date(day, "d MMM", locale=LOCALES[language])
+    return _in_words_of(language, format_date(day, "d MMM", locale=LOCALES[language]))
 
 
 @lru_cache(CACHE_SIZE)

@@ -111,6 +111,7 @@ VIEWS = (
         status_after=409,
     ),
     View("delete", "/sub-users/{sub_user_id}/delete", OWNER),
+    View("end all sessions", "/sub-users/{sub_user_id}/end-sessions", OWNER),
     View("send again", "/sub-users/{sub_user_id}/send-again", OWNER),
     View("send again to somebody inactive", "/sub-users/{inactive_id}/send-again", OWNER, status=409),
     View("no roles of one's own", "/roles", NEW_OWNER),

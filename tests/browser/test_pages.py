@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from tests.browser.chromium import Visits
     from tests.browser.service import RunningService
 
-EXCLUDED_PATHS = {"/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"}
+EXCLUDED_PATHS = {
+    *("/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"),
+    *("/branding/{}/logo", "/branding/{}/accent.css"),
+}
 """Redirects and files. The sender determines the body of a mail."""
 
 

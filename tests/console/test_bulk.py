@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.console.sub_users import bulk
+from api.console.batches import bulk
 from domain.main_account import MAILS_PER_SUB_USER
 from domain.refusals import SubUserLimitReached
 from tests.api.clients import is_session_active

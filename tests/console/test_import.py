@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.console.sub_users import import_people
+from api.console.batches import import_people
 from application.errors import TooBusy
 from tests.builders import deliver_mails_to
 

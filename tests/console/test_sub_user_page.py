@@ -13,7 +13,7 @@ from tests.console.test_monitoring import report_activities, timeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.console.browsing import Page
+    from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
 
 
@@ -68,6 +68,11 @@ def test_page_links_to_the_actions(console: AccountConsole) -> None:
     assert [link.get_text() for link in page.soup.select(".actions a")] == ["Edit", "Send new access data", "Delete"]
 
 
+def confirmation(owner: Browser, page: Page) -> Page:
+    """Return the page that asks before all sessions end."""
+    return owner.get(str(page.find("a[href$='/end-sessions']")["href"]))
+
+
 def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
     tokens = [sub_user.new_token(), sub_user.new_token()]
@@ -75,7 +80,7 @@ def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
     assert len(page.soup.select(".table-cards tbody tr")) >= 2
 
-    ended_page = owner.submit(page, "/end-sessions")
+    ended_page = owner.submit(confirmation(owner, page))
 
     assert ended_page.success_message == "All sessions of Grace Hopper have ended."
     assert ended_page.path == f"/sub-users/{sub_user.sub_user_id}"
@@ -91,7 +96,7 @@ def test_ending_sessions_requires_the_csrf_token(console: AccountConsole) -> Non
     owner = console.owner()
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
-    assert owner.submit(page, "/end-sessions", csrf="made up").status == 403
+    assert owner.submit(confirmation(owner, page), csrf="made up").status == 403
     assert owner.post(f"/sub-users/{sub_user.sub_user_id}/end-sessions", {}).status == 403
     assert is_session_active(console.account.portal, token)
 
@@ -136,7 +141,7 @@ def test_names_on_the_sub_user_page_are_escaped(console: AccountConsole) -> None
     owner = console.owner()
     sub_user.new_token()
 
-    page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
+    page = owner.submit(confirmation(owner, owner.get(f"/sub-users/{sub_user.sub_user_id}")))
 
     assert page.success_message == "All sessions of <b>Grace {person}</b> have ended."
     assert not page.soup.select("main b")
@@ -148,7 +153,7 @@ def test_sub_user_page_is_translated_into_italian(console: AccountConsole) -> No
     owner = console.owner()
     owner.set_cookie("__Host-subusers-language", "it")
 
-    page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
+    page = owner.submit(confirmation(owner, owner.get(f"/sub-users/{sub_user.sub_user_id}")))
 
     assert page.success_message == "Tutte le sessioni di Grace Hopper sono chiuse."
     assert details(page)["Password"] == "Personale"

@@ -51,3 +51,13 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+// Parts of a page that htmx loads: say that they are being loaded, and if they could not be.
+const failure = Object.assign(document.createElement("p"), { className: "notice wrong", role: "alert" });
+failure.append(document.querySelector("[data-request-failed]").content);
+addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
+addEventListener("htmx:afterRequest", (event) => {
+  event.detail.target.removeAttribute("aria-busy");
+  if (event.detail.successful) failure.remove();
+  else document.querySelector("main").prepend(failure);
+});
