@@ -236,7 +236,7 @@ def _queries(store: _Store) -> Queries:
     proofs = Proofs(database, checkpoints)
     source = EventSource(database, store.mapper, store.vault)
     return Queries(
-        sub_users=SubUserQueries(*common, store.cursors),
+        sub_users=SubUserQueries(*common, store.cursors, store.clock),
         audit_log=AuditQueries(*common, store.cursors, store.mapper, store.vault),
         audit_counts=AuditCounts(*common),
         history=History(source, store.freshness, store.cursors, store.clock),

@@ -9,10 +9,13 @@ from flask import Response, current_app, g, request, send_from_directory, url_fo
 
 from api.console import branding, demo, error_pages
 from api.console.account import coworkers, devices, mailbox, preferences, profile, settings, sign_in_security, usage
+from api.console.batches import bulk, import_people
 from api.console.compression import compress_page, compressed_file
 from api.console.cookies import SESSION
 from api.console.csrf import require_csrf_token
 from api.console.current_user import ANONYMOUS, EVERYONE, Audience, authenticate_visitor, visitor
+from api.console.grants import give_role, take_away_role
+from api.console.grants import overview as grant_overview
 from api.console.monitoring import export, monitoring_page
 from api.console.pages import CACHE_FOREVER, STATIC, asset_versions, blueprint, redirect_to_url
 from api.console.problems import wrong_audience
@@ -30,17 +33,15 @@ from api.console.sign_in import (
     second_factor,
 )
 from api.console.sub_users import (
+    activation,
     add,
     delete,
     details,
     edit,
     end_sessions,
-    give_role,
-    grants,
     overview,
     reset_second_factors,
     send_again,
-    take_away_role,
 )
 from application.request_deadlines import database_seconds
 
@@ -69,14 +70,17 @@ PAGES = (
     sign_in_security,
     passkey_login,
     second_factor,
+    activation,
     add,
+    bulk,
     delete,
     delete_role,
     edit,
     end_sessions,
     editor,
     give_role,
-    grants,
+    grant_overview,
+    import_people,
     overview,
     role_overview,
     details,

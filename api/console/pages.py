@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
@@ -36,6 +38,7 @@ ICONS = "vendor/lucide-1.62.0/icons.svg"
 """The sprite of icons. `tools/icon_sprite.py` adds others."""
 
 THEMES = ("light", "dark")
+ONE_DAY = timedelta(days=1)
 
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 
@@ -84,7 +87,7 @@ def redirect_to(
 ) -> Response:
     """Redirect to a console page, which shows `message` (the key of a text) with `message_values` in it."""
     if message is not None:
-        flash_message(message, **(message_values or {}))
+        flash_message(message, message_values)
     return redirect_to_url(url_for(f"console.{endpoint}", **values))
 
 
@@ -140,6 +143,20 @@ def time_tag(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), text)
 
 
+def short_time_tag(moment: datetime) -> Markup:
+    """Return a `<time>` element like `time_tag`, with a shorter text for times near today."""
+    language, zone = visitor_language(), visitor_time_zone()
+    day, today = times.to_zone(moment, zone).date(), service().clock().astimezone(zone).date()
+    time_of_day = times.format_time_of_day(moment, language, zone)
+    if day in {today, today - ONE_DAY}:
+        text = t("layout.today" if day == today else "layout.yesterday", time=time_of_day)
+    elif day.year == today.year:
+        text = f"{times.format_day_and_month(day, language)}, {time_of_day}"
+    else:
+        text = times.format_short_date(day, language)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), text)
+
+
 def asset(name: str) -> str:
     """Return a static file's URL. It changes with the file's contents, so browsers can cache the file forever."""
     return url_for("console.asset_file", version=asset_versions()[name], name=name)
@@ -161,13 +178,21 @@ def asset_versions() -> dict[str, str]:
     }
 
 
-def _pop_message_text() -> str | None:
+@dataclass(frozen=True)
+class ShownMessage:
+    """The message about the last command, with the class of its notice."""
+
+    text: str
+    look: str
+
+
+def _pop_shown_message() -> ShownMessage | None:
     message = pop_message()
     if message is None:
         return None
-    key, values = message
+    key, values, is_done = message
     try:
-        return t(key, **values)
+        return ShownMessage(t(key, **values), "done" if is_done else "warning")
     except KeyError:  # another release set the cookie
         return None
 
@@ -204,6 +229,7 @@ def _template_context() -> dict[str, Any]:
         "theme": visitor_theme(),
         "icon": icon,
         "time_tag": time_tag,
+        "short_time_tag": short_time_tag,
         "place_name": partial(service().clients.place_name, language=language),
         "full_day": lambda day: times.format_full_date(day, language),
         "short_date": lambda day: times.format_short_date(day, language),
@@ -213,5 +239,5 @@ def _template_context() -> dict[str, Any]:
         "asset": asset,
         "csrf_token": csrf_token,
         "passkey_host": service().settings.passkey_host,
-        "pop_message": _pop_message_text,
+        "pop_message": _pop_shown_message,
     }

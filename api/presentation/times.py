@@ -87,6 +87,12 @@ def format_full_date(day: date, language: str) -> str:
 
 
 @lru_cache(CACHE_SIZE)
+def format_weekday(day: date, language: str) -> str:
+    """Return the weekday of a date."""
+    return format_date(day, "EEEE", locale=LOCALES[language])
+
+
+@lru_cache(CACHE_SIZE)
 def format_short_date(day: date, language: str) -> str:
     """Return a short date, such as "1 May 2026"."""
     return _in_words_of(language, format_date(day, "d MMM y", locale=LOCALES[language]))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-SUCCESS_MESSAGE = "main > .notice.done"
+SUCCESS_MESSAGE = "#messages > .notice"
 """Selector of the message that the last command succeeded."""
 
 GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXCLUDED_PATHS = {
     *("/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"),
-    *("/branding/{}/logo", "/branding/{}/accent.css"),
+    *("/branding/{}/logo", "/branding/{}/accent.css", "/sub-users/chosen"),
 }
 """Redirects and files. The sender determines the body of a mail."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -39,7 +40,7 @@ class Page:
     @property
     def success_message(self) -> str:
         """Message that the last command succeeded, or an empty string."""
-        message = self.soup.select_one("main > .notice.done")
+        message = self.soup.select_one("#messages > .notice")
         return " ".join(message.get_text(" ").split()) if message else ""
 
     def find(self, selector: str) -> Tag:
@@ -96,7 +97,13 @@ class Browser:
             return self._open(target.partition("?")[0], query_string=values)
         return self._open(target, method="POST", data=values)
 
-    def post(self, path: str, data: Mapping[str, str] | bytes, headers: Mapping[str, str] | None = None) -> Page:
+    def submit_file(self, page: Page, content: bytes, name: str = "people.csv") -> Page:
+        """Submit the form of the page with a file in its field `file`."""
+        form = page.form()
+        assert form["enctype"] == "multipart/form-data"
+        return self._open(str(form["action"]), method="POST", data={**_values(form), "file": (BytesIO(content), name)})
+
+    def post(self, path: str, data: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> Page:
         """Post form data, or raw bytes, that come from no page."""
         content_type = "application/x-www-form-urlencoded"
         return self._open(path, method="POST", data=data, headers=headers, content_type=content_type)
@@ -142,9 +149,9 @@ class Browser:
         )
 
 
-def _values(form: Tag) -> dict[str, str]:
-    """Return the values that a browser submits for an untouched form."""
-    values: dict[str, str] = {}
+def _values(form: Tag) -> dict[str, Any]:
+    """Return the values that a browser submits for an untouched form: a list for a name that occurs more than once."""
+    values: dict[str, Any] = {}
     for field in form.select("input[name], textarea[name], select[name]"):
         name = str(field["name"])
         if field.has_attr("disabled"):
@@ -158,6 +165,9 @@ def _values(form: Tag) -> dict[str, str]:
         elif field.get("type") in {"checkbox", "radio"}:
             if field.has_attr("checked"):
                 values[name] = str(field.get("value", "on"))
+        elif name in values:
+            earlier = values[name] if isinstance(values[name], list) else [values[name]]
+            values[name] = [*earlier, str(field.get("value", ""))]
         else:
             values[name] = str(field.get("value", ""))
     return values

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.console.grants import overview
 from api.console.roles import abilities
-from api.console.sub_users import details, grants
+from api.console.sub_users import details
 from domain.roles import OPERATOR, VIEWER
 from tests.api.clients import OWN_PASSWORD
 from tests.console.conftest import AccountConsole
@@ -121,7 +122,7 @@ def test_expired_role_is_marked_and_allows_nothing(own_clients: ApiClients, cloc
 
 def test_many_roles_are_on_pages_of_their_own(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(details, "SHOWN_GRANTS", 2)
-    monkeypatch.setattr(grants, "PAGE_SIZE", 2)
+    monkeypatch.setattr(overview, "PAGE_SIZE", 2)
     monkeypatch.setattr(abilities, "SHOWN_RESOURCES", 2)
     sub_user = console.account.create_with_own_password()
     editor = create_role(console.account)

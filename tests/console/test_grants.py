@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.console.sub_users import give_role
+from api.console.grants import give_role
 from domain.roles import OPERATOR, VIEWER
 from tests.console.roles import FRONT_DESK, abilities_on, chips, create_role, grants_of, page_of, set_grants
 from tests.console.test_monitoring import entry_details, timeline
