@@ -43,6 +43,7 @@ from api.console.sub_users import (
     reset_second_factors,
     send_again,
 )
+from api.console.sub_users import export as export_sub_users
 from application.request_deadlines import database_seconds
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 PAGES = (
     branding,
+    export_sub_users,
     settings,
     coworkers,
     devices,

@@ -175,3 +175,22 @@ def test_a_workbook_continues_on_further_sheets(console: AccountConsole, monkeyp
     report_activities(console.account.create_sub_user(), *[{"target": str(number)} for number in range(7)])
     rows = sheet_rows(console.owner(), "/monitoring/export.xlsx?action=tool.used")
     assert [row["Target"] for row in rows] == [str(number) for number in reversed(range(7))]
+
+
+def test_the_list_of_sub_users_is_exported_as_it_is_shown(console: AccountConsole) -> None:
+    """With its search and status, for Italian and English spreadsheets, and hidden people too."""
+    console.account.create_with_own_password(name="Zoë", surname="Già", access_expires_at="2027-05-01T22:30:00Z")
+    console.account.create_sub_user(name="=Ada", surname="Lovelace", visible=False)
+    italian, english = in_italian(console), owner_in_rome(console)
+
+    (row,) = csv_rows(italian, "/sub-users/export.csv?q=gia", ";")
+    assert (row["Cognome"], row["Nome"], row["Stato"]) == ("Già", "Zoë", "Attivo")
+    assert row["Accesso fino a (Europe/Rome)"] == "02/05/2027 00:30:00"
+    (row,) = csv_rows(english, "/sub-users/export.csv?status=inactive")
+    assert (row["Name"], row["Visibility"], row["Last login (Europe/Rome)"]) == ("'=Ada", "Hidden", "")
+    rows = sheet_rows(english, "/sub-users/export.xlsx?sort=surname")
+    assert [(row["Surname"], row["Name"]) for row in rows] == [("Già", "Zoë"), ("Lovelace", "=Ada")]
+    link = english.get("/sub-users?q=zoe").soup.select_one("main a[href*='export.xlsx']")
+    assert link is not None
+    assert [row["Name"] for row in sheet_rows(english, str(link["href"]))] == ["Zoë"]
+    assert console.sub_user().download("/sub-users/export.csv").status_code == 403

@@ -46,13 +46,12 @@ SORTS = tuple(f"{minus}{sort}" for sort in Sort for minus in ("", "-"))
 @blueprint.page("/sub-users", audiences=OWNER)
 def sub_users() -> Response:
     """Show one page of the list."""
-    query = _list_query()
-    sort, descending = parse_sort(query["sort"])
-    status = AccessStatus(query["status"]) if query["status"] else None
-    everyone = SubUserFilter(visibility=query["visibility"], q=query["q"], sort=sort, descending=descending)
+    query = list_query()
+    shown = list_filter(query)
+    status = shown.access_status
     queries, account_id = service().queries.sub_users, visitor().account_id
-    page = queries.list(account_id, replace(everyone, access_status=status), query["limit"], query["cursor"])
-    counts = queries.count_by_access_status(account_id, everyone)
+    page = queries.list(account_id, shown, query["limit"], query["cursor"])
+    counts = queries.count_by_access_status(account_id, replace(shown, access_status=None))
     now = service().clock()
     return render_page(
         "sub_user_list.html",
@@ -65,11 +64,21 @@ def sub_users() -> Response:
         shown_status=shown_status,
         has_expired_password=lambda sub_user: has_expired_password(sub_user, now),
         list_url=lambda **changes: _list_url(query, **changes),
+        export_url=lambda endpoint: _list_url(query, endpoint, limit=DEFAULT_PAGE_SIZE),
         back=request.full_path if request.query_string else None,
     )
 
 
-def _list_query() -> dict[str, Any]:
+def list_filter(query: dict[str, Any]) -> SubUserFilter:
+    """Return the filter of a validated query."""
+    sort, descending = parse_sort(query["sort"])
+    status = AccessStatus(query["status"]) if query["status"] else None
+    return SubUserFilter(
+        visibility=query["visibility"], q=query["q"], sort=sort, descending=descending, access_status=status
+    )
+
+
+def list_query() -> dict[str, Any]:
     """Return the validated query. Ignore empty parameters: without scripts, the form sends them. Raises `Problem`."""
     parameters = {name: value for name, value in request.args.items() if value}
     try:
@@ -79,7 +88,7 @@ def _list_query() -> dict[str, Any]:
     return query
 
 
-def _list_url(query: dict[str, Any], **changes: Any) -> str:
-    """Return the URL of the first page of the same list, with these parameters changed."""
+def _list_url(query: dict[str, Any], endpoint: str = "console.sub_users", **changes: Any) -> str:
+    """Return the URL of the first page of the same list, or of its export, with these parameters changed."""
     values = {**query, "cursor": None, **changes}
-    return url_for("console.sub_users", **{name: values[name] for name in values if values[name] != DEFAULTS.get(name)})
+    return url_for(endpoint, **{name: values[name] for name in values if values[name] != DEFAULTS.get(name)})
