@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bs4 import BeautifulSoup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from bs4 import Tag
     from flask import Flask
@@ -129,6 +129,14 @@ class Browser:
     def download(self, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:
         """Open a URL that does not have to be a page, and return the response."""
         return self._respond(path, headers)
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Open a URL, and yield the chunks of the response as they are sent."""
+        response = self._client.open(
+            path, base_url=self._base_url, headers=self._headers, environ_overrides=self._environment
+        )
+        assert response.status_code == 200
+        return iter(response.iter_encoded())
 
     def _open(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> Page:
         response = self._respond(path, headers, **request)
