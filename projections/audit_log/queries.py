@@ -18,6 +18,7 @@ from projections.audit_log.target_search import TargetSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.persistence import Mapper
@@ -133,6 +134,19 @@ class AuditQueries:
         with self._database.get_connection() as connection:
             rows = connection.execute(SQL["actions"], parameters, prepare=True).fetchall()
         return sorted(row["action"] for row in rows)
+
+    def beginning(self, account_id: UUID) -> datetime:
+        """Return when the account was registered, or the time of its first event if that is earlier.
+
+        Raises `AccountNotFound`.
+        """
+        self._require_fresh(account_id, None)
+        with self._database.get_connection() as connection:
+            row = connection.execute(SQL["beginning"], {"account_id": account_id}, prepare=True).fetchone()
+        if row is None:
+            raise AccountNotFound
+        beginning: datetime = row["beginning"]
+        return beginning
 
     def _stream_rows(self, account_id: UUID, selected: Conditions, order: Order) -> Iterator[AuditRow]:
         before: list[Any] | None = None

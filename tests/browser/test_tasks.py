@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tests.processes.portal import Company
 
 pytestmark = pytest.mark.long
+
+TUESDAY = 1
 
 COUNT_CLICKS = """addEventListener("pointerdown", () => {
     sessionStorage.clicks = Number(sessionStorage.clicks ?? 0) + 1;
@@ -121,6 +124,54 @@ def test_a_consultant_gets_access_until_friday_with_eight_clicks(
     listed = service.portal.call(200, "GET", f"{company.path}/sub-users?q=consultant").json()["items"]
     assert listed[0]["access_expires_at"] is not None
     assert listed[0]["status"] == "active"
+
+
+def test_who_changed_an_assistant_last_tuesday_takes_four_clicks(
+    service: RunningService, visits: Visits, axe: Callable[..., None]
+) -> None:
+    """With the names that the portal has registered."""
+    types = {
+        "groups": [{"name": "assistants", "labels": {"en": "Assistants", "it": "Assistenti"}}],
+        "activity_types": [
+            {
+                "action": "assistant.edited",
+                "labels": {"en": "Assistant changed", "it": "Assistente modificato"},
+                "sentences": {"en": "changed the assistant {target}", "it": "ha modificato l'assistente {target}"},
+                "group": "assistants",
+                "effect": "change",
+            }
+        ],
+    }
+    service.portal.call(200, "PUT", "/v1/activity-types", types)
+    page, company = open_list(service, visits)
+    sub_user_id = service.portal.call(200, "GET", f"{company.path}/sub-users").json()["items"][0]["sub_user_id"]
+    now = datetime.now(UTC)
+    days_ago = (now.weekday() - TUESDAY) % 7 or 7
+    days = [now.replace(hour=12) - timedelta(days=days_ago + difference) for difference in (0, 1)]
+    activities = [
+        {
+            "sub_user_id": sub_user_id,
+            "action": "assistant.edited",
+            "target": f"Front desk {number}",
+            "occurred_at": day.isoformat(),
+        }
+        for number, day in enumerate(days)
+    ]
+    service.portal.call(201, "POST", f"{company.path}/activities", {"activities": activities})
+
+    page.get_by_role("link", name="Activity").click()
+    if days_ago == 1:
+        page.get_by_role("link", name="Yesterday").click()
+    else:
+        page.get_by_text("A day of the last week").click()
+        page.get_by_role("link", name="Tuesday").click()
+    page.get_by_role("link", name="Assistants").click()
+
+    sentences = page.locator(".tl summary")
+    expect(sentences).to_have_count(1)
+    expect(sentences).to_contain_text("Ada 0 Lovelace changed the assistant Front desk 0")
+    assert clicks(page) <= 4
+    require_accessible_everywhere(page, axe)
 
 
 @SCRIPTS

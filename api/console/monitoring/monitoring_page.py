@@ -66,7 +66,7 @@ class FilterChoices:
             service().commands.activity_types.current(),
             service().queries.audit_log.actions(account.account_id),
             service().clock().astimezone(zone).date(),
-            account.created_at.astimezone(zone).date(),
+            service().queries.audit_log.beginning(account.account_id).astimezone(zone).date(),
         )
 
     @property

@@ -32,6 +32,12 @@ WITH RECURSIVE found AS (
 )
 SELECT action FROM found WHERE action IS NOT NULL LIMIT %(limit)s
 
+-- name: beginning
+-- When the account was registered, or when the first event of its log occurred: the portal may report earlier ones.
+SELECT least(v.created_at, (SELECT a.occurred_at FROM audit_view a WHERE a.account_id = %(account_id)s
+                            ORDER BY a.occurred_at, a.position LIMIT 1)) AS beginning
+FROM account_view v WHERE v.account_id = %(account_id)s
+
 -- name: find_names
 -- Names of the actors that may appear in an account.
 SELECT account_id::text AS id, company_name AS name FROM account_view WHERE account_id = %(account_id)s
