@@ -163,7 +163,7 @@ def test_who_changed_an_assistant_last_tuesday_takes_four_clicks(
     if days_ago == 1:
         page.get_by_role("link", name="Yesterday").click()
     else:
-        page.get_by_text("A day of the last week").click()
+        page.get_by_text("Dates…").click()
         page.get_by_role("link", name="Tuesday").click()
     page.get_by_role("link", name="Assistants").click()
 

@@ -199,7 +199,7 @@ def test_timeline_filters_by_person_action_and_date(console: AccountConsole) -> 
     by_action = owner.submit(by_person, person="", action="tool.used")
     assert timeline(by_action) == ["Ada Lovelace: tool.used", "Grace Hopper: tool.used"]
 
-    empty_page = owner.submit(by_action, until="1999-12-31")
+    empty_page = owner.get("/monitoring?action=tool.used&until=1999-12-31")
     assert timeline(empty_page) == []
     assert "No events match." in empty_page.text
 
@@ -375,16 +375,16 @@ def test_presets_are_periods_since_the_account_exists(own_console: AccountConsol
         return [link.get_text(strip=True) for link in page.soup.select("nav[aria-label=Period] a")]
 
     assert offered(owner.get("/monitoring")) == ["All", "Today", "7 days", "This month"]
-    assert not owner.get("/monitoring").soup.select(".bar .pop")
+    assert not owner.get("/monitoring").soup.select(".dates a")
     clock.advance(days=40)
     page = console.owner().get("/monitoring")
     assert offered(page) == ["All", "Today", "Yesterday", "7 days", "This month", "Last month"]
-    days = [link.get_text(strip=True) for link in page.soup.select(".bar .pop a")]
+    days = [link.get_text(strip=True) for link in page.soup.select(".dates a")]
     assert len(days) == 6
     today = clock().date()
     assert [day.split(",")[0] for day in days] == [f"{today - timedelta(days=number):%A}" for number in range(2, 8)]
 
-    link = next(link for link in page.soup.select(".bar .pop a") if "Tuesday" in link.get_text())
+    link = next(link for link in page.soup.select(".dates a") if "Tuesday" in link.get_text())
     tuesday = console.owner().get(str(link["href"]))
     assert tuesday.find("#from")["value"] == tuesday.find("#until")["value"]
     yesterday = console.owner().get(str(page.soup.select("nav[aria-label=Period] a")[2]["href"]))
@@ -418,7 +418,7 @@ def test_invalid_filter_value_is_reported_at_its_field(
         assert page.error(field) == error
         if field != "sub_user_id":  # only links have it
             assert page.find(f"#{field}")["aria-invalid"] == "true"
-        assert page.find("[role=alert]").get_text() == "Check the marked field."
+        assert error in page.find("[role=alert]").get_text()
         assert page.find("#from")["value"] == query["from"]
         assert not page.soup.select(".tl, .chart")
 

@@ -19,6 +19,7 @@ from api.console.pages import blueprint, render_page, t, visitor_language, visit
 from api.http.authentication import service
 from api.http.resources.accounts.schemas import MAX_SUB_USER_LIMIT
 from api.http.schemas import DEFAULT_PAGE_SIZE
+from api.presentation import times
 from api.presentation.event_descriptions import SERVICE_ACTIONS, Place
 from api.presentation.event_kinds import ACTIVITY_GROUP, KINDS_BY_GROUP, actions_by_group
 from api.presentation.full_name import full_name
@@ -179,6 +180,18 @@ def _charts(monitoring_filter: MonitoringFilter, audit_filter: AuditFilter, toda
     }
 
 
+def _chosen_dates(choices: FilterChoices, monitoring_filter: MonitoringFilter | None) -> str | None:
+    """Return the period of the filter in words; None if it has none, or one of the presets."""
+    if monitoring_filter is None or not (monitoring_filter.first or monitoring_filter.last):
+        return None
+    first, last = monitoring_filter.first, monitoring_filter.last
+    if (first, last) in {(preset.first, preset.last) for preset in choices.presets}:
+        return None
+    if first is not None and first == last:
+        return times.format_full_date(first, visitor_language())
+    return " \u2013 ".join(times.format_short_date(day, visitor_language()) if day else "…" for day in (first, last))
+
+
 def _name_of(sub_user_id: UUID, name_by_id: Mapping[UUID, str]) -> str:
     """Return a name from the mapping, or the name of a deleted sub-user under a legal hold, or "a deleted person"."""
     if sub_user_id in name_by_id:
@@ -209,6 +222,7 @@ def _page(
         typed_person=person_option(filtered_sub_user) if filtered_sub_user is not None else form["person"],
         unlisted_sub_user_id=sub_user_id if filtered_sub_user is None else None,
         person_option=person_option,
+        chosen_dates=_chosen_dates(choices, monitoring_filter),
         label=label,
         display_name=lambda name: person(name, Place.FIRST),
         **values,
