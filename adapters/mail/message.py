@@ -189,10 +189,10 @@ def _template_variables(mail: Mail, zone: ZoneInfo) -> dict[str, object]:
     if has_password(mail.kind):
         if mail.password is None:
             raise ValueError(f"a mail of kind {mail.kind} needs a password")
-        ends = [end for end in (mail.password_expires_at, mail.access_expires_at) if end is not None]
+        ends = [end for end in (mail.password_expires_at, mail.access_ends_at) if end is not None]
         variables["password"] = mail.password
         variables["expires_at"] = format_timestamp(min(ends), mail.language, zone) if ends else None
-        variables["ends_with_access"] = bool(ends) and min(ends) == mail.access_expires_at
+        variables["ends_with_access"] = bool(ends) and min(ends) == mail.access_ends_at
     return variables
 
 

@@ -110,7 +110,7 @@ class MailComposer:
             return None
         password = entry.key.decrypt("password", entry.encrypted_password)
         mail = self._to_sub_user(job, account, sub_user, owner_key, entry, password)
-        return replace(mail, access_expires_at=sub_user.access_expires_at)
+        return replace(mail, access_ends_at=sub_user.access_expires_at)
 
     def _recipient_of_notice(self, job: MailJob, sub_user_id: UUID) -> Contact | None:
         """Return the recipient of a mail without credentials, or None if the mail is not needed.

@@ -101,14 +101,14 @@ def text_and_html(mail: Mail) -> tuple[str, HtmlContent]:
 )
 def test_access_that_ends_before_the_password_is_told(language: str, expected: str) -> None:
     """The mail names the earlier one of both ends, in the operator's time zone."""
-    mail = replace(of_kind(Notice.ACTIVATION, language), access_expires_at=datetime(2026, 11, 20, 17, tzinfo=UTC))
+    mail = replace(of_kind(Notice.ACTIVATION, language), access_ends_at=datetime(2026, 11, 20, 17, tzinfo=UTC))
     message = message_from_bytes(
         render(mail, SENDER, Branding(time_zone=ZoneInfo("Europe/Rome"))).content, policy=policy.default
     )
     text, html = message.iter_parts()
     for part in (text.get_content(), HtmlContent(html.get_content()).text):
         assert expected in part
-    later = replace(mail, access_expires_at=datetime(2026, 12, 20, 17, tzinfo=UTC))
+    later = replace(mail, access_ends_at=datetime(2026, 12, 20, 17, tzinfo=UTC))
     assert {"en": "until 23 November 2026", "it": "fino al 23 novembre 2026"}[language] in text_and_html(later)[0]
     assert expected.rpartition(", ")[2] not in text_and_html(later)[0]
 
