@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import request
@@ -14,25 +15,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def flash_message(key: str, values: Mapping[str, Any] | None = None, *, is_done: bool = True) -> None:
-    """Show the text `key` on the next page, with these JSON values in its placeholders.
+@dataclass(frozen=True)
+class Message:
+    """A message about the last command: the key of its text, and JSON values for its placeholders.
 
-    `is_done` tells whether the last command was executed.
+    `is_done` tells whether the command was executed. `next_url` is a page for what may come next, whose text is the
+    message's with the suffix `_next`.
     """
-    set_cookie(FLASH, _signer().dumps([key, values or {}, is_done]))
+
+    key: str
+    values: Mapping[str, Any]
+    is_done: bool = True
+    next_url: str | None = None
 
 
-def pop_message() -> tuple[str, dict[str, Any], bool] | None:
-    """Return the key and the values of the pending message and whether a command was executed, and delete it."""
+def flash_message(
+    key: str, values: Mapping[str, Any] | None = None, *, is_done: bool = True, next_url: str | None = None
+) -> None:
+    """Show a message on the next page."""
+    set_cookie(FLASH, _signer().dumps([key, values or {}, is_done, next_url]))
+
+
+def pop_message() -> Message | None:
+    """Return the pending message, if any, and delete it."""
     signed_message = request.cookies.get(FLASH.name)
     if not signed_message:
         return None
     delete_cookie(FLASH)
     try:
-        key, values, is_done = _signer().loads(signed_message, max_age=FLASH.max_age_seconds)
-    except (BadData, ValueError):  # altered, or of another release
+        return Message(*_signer().loads(signed_message, max_age=FLASH.max_age_seconds))
+    except (BadData, TypeError):  # altered, or of another release
         return None
-    return key, values, is_done
 
 
 def _signer() -> URLSafeTimedSerializer:

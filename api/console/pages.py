@@ -180,19 +180,25 @@ def asset_versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class ShownMessage:
-    """The message about the last command, with the class of its notice."""
+    """A message as the page shows it: with the class of its notice, and the text of its link, if it has one."""
 
     text: str
     look: str
+    next_url: str | None
+    next_text: str
 
 
 def _pop_shown_message() -> ShownMessage | None:
     message = pop_message()
     if message is None:
         return None
-    key, values, is_done = message
     try:
-        return ShownMessage(t(key, **values), "done" if is_done else "warning")
+        return ShownMessage(
+            t(message.key, **message.values),
+            "done" if message.is_done else "warning",
+            message.next_url,
+            t(f"{message.key}_next") if message.next_url else "",
+        )
     except KeyError:  # another release set the cookie
         return None
 

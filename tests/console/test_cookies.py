@@ -91,7 +91,7 @@ def test_notice_without_valid_signature_is_ignored(console: AccountConsole, valu
 def signed_notice(console: AccountConsole, key: str, **values: str) -> str:
     """Return a notice signed by the service."""
     with console.clients.app.app_context():
-        return str(flash._signer().dumps([key, values, True]))  # noqa: SLF001  # only commands create notices
+        return str(flash._signer().dumps([key, values, True, None]))  # noqa: SLF001  # only commands create notices
 
 
 def test_notice_values_are_escaped_and_fit_into_a_cookie(console: AccountConsole) -> None:

@@ -36,10 +36,9 @@ def test_sub_user_is_added_inactive_by_default(console: AccountConsole) -> None:
     page = add(console)
 
     assert (page.status, page.path) == (200, "/sub-users")
-    assert page.success_message == (
-        "Grace Hopper added. They can't log in yet: activate them to send access data to colleague@example.com."
-    )
+    assert page.success_message == "Grace Hopper added. They can't log in yet. Activate now"
     (sub_user,) = list_sub_users(console)
+    assert page.find("#messages a")["href"] == f"/sub-users/{sub_user['sub_user_id']}/activate"
     assert {name: sub_user[name] for name in FIELDS} == FIELDS
     assert (sub_user["status"], sub_user["visible"], sub_user["access_expires_at"]) == ("inactive", True, None)
 
@@ -365,4 +364,4 @@ def test_add_form_is_translated_into_italian(new_console: Any) -> None:
     page = add(new_console(language="it"))
 
     assert page.find("html")["lang"] == "it"
-    assert page.success_message.startswith("Grace Hopper: aggiunto, ma non può ancora accedere.")
+    assert page.success_message.startswith("Grace Hopper: aggiunto. Non può ancora accedere.")

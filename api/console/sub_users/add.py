@@ -6,6 +6,8 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from flask import url_for
+
 from api.console.current_user import OWNER, visitor
 from api.console.forms import Form
 from api.console.pages import blueprint, redirect_to, render_page, t
@@ -73,7 +75,10 @@ def add_sub_user() -> Response:
     except SubUserLimitReached:
         return _form(form, HTTPStatus.CONFLICT, is_full=True)
     if not form.is_checked("active"):
-        return redirect_back(_message_key(sub_user), message_values(sub_user))
+        key = _message_key(sub_user)
+        activation = url_for("console.confirm_activation", sub_user_id=sub_user.sub_user_id)
+        next_url = activation if key == "sub_users.added" else None
+        return redirect_back(key, message_values(sub_user), next_url=next_url)
     return _activate(sub_user, values.credentials_kind)
 
 

@@ -155,7 +155,9 @@ def list_url() -> str:
     return url if "/" not in url.removeprefix("/") else url_for("console.sub_users")
 
 
-def redirect_back(message: str, message_values: dict[str, Any] | None = None, *, is_done: bool = True) -> Response:
+def redirect_back(
+    message: str, message_values: dict[str, Any] | None = None, *, is_done: bool = True, next_url: str | None = None
+) -> Response:
     """Redirect to the page that the visitor came from, with a message. htmx takes the changed row from that page."""
-    flash_message(message, message_values, is_done=is_done)
+    flash_message(message, message_values, is_done=is_done, next_url=next_url)
     return cast("Response", redirect(return_url(), HTTPStatus.SEE_OTHER.value))

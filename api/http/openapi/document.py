@@ -34,7 +34,7 @@ from domain.assurance_level import AssuranceLevel
 from domain.event_metadata import ActorType
 from domain.roles import BUILT_IN_ROLES
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy
-from domain.sub_user import CredentialsKind, CredentialsMailState
+from domain.sub_user import AccessStatus, CredentialsKind, CredentialsMailState
 from projections.feed.event_catalog import BY_TYPE, CATALOG, Envelopes
 from projections.sub_users.queries import Sort
 from projections.usage.queries import VISIBILITIES
@@ -136,6 +136,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 HEADERS_BY_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
 
 ENUMS: dict[str, tuple[str, ...]] = {
+    "AccessStatus": tuple(AccessStatus),
     "AccountStatus": ("open", "closed"),
     "ActivityEffect": tuple(ActivityEffect),
     "ActorType": tuple(ActorType),
