@@ -7,11 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from application.commands.activity_types import ActivityEffect
+from domain.events import EVENT_CLASSES
+from domain.events.ocsf import AUTHENTICATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from application.commands.activity_types import ActivityTypes
+    from domain.events.descriptor import EventDescriptor
 
 
 class Tone(StrEnum):
@@ -112,12 +115,32 @@ KINDS_BY_GROUP: Mapping[str, Mapping[str, tuple[str, Tone]]] = {
         "webhook.adopted": ("send", Tone.NEUTRAL),
     },
 }
-"""Icon and tone of the actions in an account's log, by group, in display order."""
+"""Icon and tone of actions of the service, by group, in display order. Other actions get them from `_derived_kind`."""
+
+GROUPS_BY_SUBJECT = {"main_account": "account", "sub_user": "people", "person": "security"}
+ICONS_BY_OCSF_ACTIVITY = {1: ("plus", Tone.GOOD), 3: ("pencil", Tone.ACCENT), 4: ("trash-2", Tone.BAD)}
+"""Icons of the activities Create, Update and Delete of OCSF."""
+
+
+def _derived_kind(descriptor: EventDescriptor) -> EventKind:
+    subject = descriptor.name.partition(".")[0]
+    if descriptor.ocsf.class_uid == AUTHENTICATION:
+        return EventKind("sign_in", "log-in")
+    icon, tone = ICONS_BY_OCSF_ACTIVITY.get(descriptor.ocsf.activity_id, ("activity", Tone.NEUTRAL))
+    return EventKind(GROUPS_BY_SUBJECT.get(subject, "records"), icon, tone)
+
 
 KINDS: Mapping[str, EventKind] = {
-    action: EventKind(group, icon, tone)
-    for group, kinds in KINDS_BY_GROUP.items()
-    for action, (icon, tone) in kinds.items()
+    **{
+        event_class.DESCRIPTOR.name: _derived_kind(event_class.DESCRIPTOR)
+        for event_class in EVENT_CLASSES
+        if event_class.DESCRIPTOR.has_own_action
+    },
+    **{
+        action: EventKind(group, icon, tone)
+        for group, kinds in KINDS_BY_GROUP.items()
+        for action, (icon, tone) in kinds.items()
+    },
 }
 
 ICONS_BY_EFFECT: Mapping[ActivityEffect, tuple[str, Tone]] = {
@@ -157,7 +180,7 @@ def actions_of_group(group: str, activity_types: ActivityTypes) -> tuple[str, ..
     if group == ACTIVITY_GROUP:
         return None
     if group in KINDS_BY_GROUP:
-        return tuple(KINDS_BY_GROUP[group])
+        return tuple(action for action, kind in KINDS.items() if kind.group == group)
     known = {f"{ACTIVITY_GROUP}.{activity_group.name}" for activity_group in activity_types.groups}
     if group not in known:
         raise KeyError(group)
