@@ -66,6 +66,30 @@ def test_a_leaver_is_deactivated_with_two_clicks(service: RunningService, visits
         assert clicks(page) <= 2
 
 
+def test_questions_open_over_the_page(service: RunningService, visits: Visits, axe: Callable[..., None]) -> None:
+    """Cancel and Escape close them, and the focus returns to the button. Nothing happens before the answer."""
+    page, company = open_list(service, visits)
+    switch = page.get_by_role("switch", name="Access of Ada 0 Lovelace")
+
+    switch.click()
+    question = page.get_by_role("dialog", name="Deactivate Ada 0 Lovelace?")
+    expect(question).to_contain_text("Reactivating sends a new password.")
+    require_accessible_everywhere(page, axe)
+    question.get_by_role("link", name="Cancel").click()
+    expect(question).to_be_hidden()
+    expect(switch).to_be_focused()
+
+    page.get_by_role("link", name="Delete Ada 0 Lovelace").click()
+    expect(page.get_by_role("dialog", name="Delete Ada 0 Lovelace?")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Ada 0 Lovelace", exact=True).click()
+    page.get_by_role("button", name="Deactivate").click()
+    page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
+
+    expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("Deactivated.")
+    assert [sub_user["status"] for sub_user in company.sub_users()] == ["inactive"]
+
+
 def test_switch_activates_in_its_row(service: RunningService, visits: Visits) -> None:
     """The rest of the page stays, with what is chosen in it, and the focus stays on the switch."""
     page, company = open_list(service, visits)
