@@ -15,7 +15,7 @@ from adapters.keyed_hashes import canonical_address
 from domain.event_metadata import Ciphertext
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
 KEY_BYTES = 32
@@ -70,13 +70,28 @@ class DataKey:
     def __init__(self, person_id: UUID, key: bytes) -> None:
         self._cipher = AESGCM(key)
         self._email_hasher = hmac.new(key, b"email hash", "sha256")
-        self._person_id = person_id
+        self._person_id, self._id_bytes = person_id, person_id.bytes
+        self._search_key = hmac.digest(key, b"search", "sha256")
 
     def email_hash(self, address: str) -> str:
         """Return the hash of an e-mail address under the person's key: 128 bits in hex."""
         hasher = self._email_hasher.copy()
         hasher.update(canonical_address(address).encode("utf-8", "surrogatepass"))
         return hasher.hexdigest()[:32]
+
+    def target_key(self, searched: str) -> int:
+        """Return a number of 63 bits that identifies the target of an activity, under the person's key."""
+        return int.from_bytes(self._search_hash(searched, 8), "big") >> 1
+
+    def search_signature(self, grams: Iterable[str]) -> int:
+        """Return a number of 256 bits, of which each gram sets one, under the person's key."""
+        signature = 0
+        for gram in grams:
+            signature |= 1 << self._search_hash(gram, 1)[0]
+        return signature
+
+    def _search_hash(self, text: str, size: int) -> bytes:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._search_key, digest_size=size).digest()
 
     def encrypt(self, field: str, text: str) -> Ciphertext:
         """Encrypt the text of a field."""
@@ -95,4 +110,4 @@ class DataKey:
             raise ValueError(msg) from None
 
     def _associated_data(self, field: str) -> bytes:
-        return self._person_id.bytes + field.encode()
+        return self._id_bytes + field.encode()

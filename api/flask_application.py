@@ -24,6 +24,7 @@ from api.http.problems import register_error_handlers
 from api.http.resources.access.routes import routes as access
 from api.http.resources.accounts.routes import routes as accounts
 from api.http.resources.activities.routes import routes as activities
+from api.http.resources.activity_types.routes import routes as activity_types
 from api.http.resources.api_keys.routes import routes as api_keys
 from api.http.resources.audit_log.routes import routes as audit_log
 from api.http.resources.authzen.routes import routes as authzen
@@ -76,6 +77,7 @@ RESOURCES = (
     roles,
     access,
     permissions,
+    activity_types,
     authzen,
     activities,
     usage,

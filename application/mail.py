@@ -51,6 +51,7 @@ class Mail:
 
     `message_id` (without angle brackets) is the same for every attempt, so that duplicates can be recognized.
     `password` is the temporary password as plaintext, None if the mail contains none. The repr omits it.
+    `access_ends_at` is the end of the recipient's access, None if it has none or the mail is about something else.
     `date` is the time of the event that caused the mail. `language` is "en" or "it". An owner has the company's name.
     `ip`, `place` and `device` are those of the person themselves, None if someone else caused the mail.
     `subject_matter` is what the notice is about, such as the name of a second factor.
@@ -68,6 +69,7 @@ class Mail:
     date: datetime
     password: str | None = field(default=None, repr=False)
     password_expires_at: datetime | None = None
+    access_ends_at: datetime | None = None
     is_to_owner: bool = False
     link: MailedLinkUrl | None = field(default=None, repr=False)
     ip: str | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""Deadline for all waits of the request that the current thread processes.
+"""Deadline for all waits of the request that the current thread processes, and their total time.
 
 Each wait has its own limit. If the database does not respond, a client would otherwise wait for the sum of the limits:
 for the lock on the account, for a connection, and for the response.
@@ -26,6 +26,7 @@ MIN_WAIT_SECONDS = 0.05
 
 class _Current(threading.local):
     deadline: float | None = None
+    database_seconds: float = 0.0
 
 
 _current = _Current()
@@ -39,6 +40,16 @@ def request_deadline(arrived_at: float) -> Iterator[None]:
         yield
     finally:
         _current.deadline = None
+
+
+def add_database_time(seconds: float) -> None:
+    """Add the time of a database exchange of this thread."""
+    _current.database_seconds += seconds
+
+
+def database_seconds() -> float:
+    """Return how long this thread has waited for the database so far. The difference of two values is a request's."""
+    return _current.database_seconds
 
 
 def within_deadline(seconds: float) -> float:

@@ -24,7 +24,7 @@ from benchmarks.lines import Line, median_of
 from benchmarks.load import Target, request_file
 from benchmarks.sample_accounts import catch_up_views, create_accounts
 from domain.event_metadata import ActorType
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 
 if TYPE_CHECKING:
     from uuid import UUID

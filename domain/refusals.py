@@ -163,6 +163,10 @@ class CatalogueChanged(RevisionMismatch):
     """The permission catalogue has been changed since it was read."""
 
 
+class ActivityTypesChanged(RevisionMismatch):
+    """The types of activities have been changed since they were read."""
+
+
 class RoleHasChanged(RevisionMismatch):
     """The role has been changed since it was read."""
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TEMPORARY_PASSWORD_LIFETIME = timedelta(days=7)
 """Validity of a temporary password (rule 5 of `domain.main_account`; ASVS 6.4.1 requires a short one)."""
 
+EXPIRING_PERIOD = timedelta(days=7)
+"""How long before its expiry access counts as expiring."""
+
 
 class CredentialsMailState(StrEnum):
     """State of the last credentials mail to a sub-user."""
@@ -59,6 +62,43 @@ class CredentialsKind(StrEnum):
 def has_passed(expiry: datetime | None, as_of: datetime) -> bool:
     """Return whether an expiry, if there is one, has passed at a time."""
     return expiry is not None and expiry <= as_of
+
+
+class AccessStatus(StrEnum):
+    """Access statuses of a sub-user."""
+
+    ACTIVE = "active"
+    INVITED = "invited"
+    """Active, but they have never signed in."""
+    EXPIRING = "expiring"
+    """Active, and their access expires within `EXPIRING_PERIOD`."""
+    LOCKED = "locked"
+    EXPIRED = "expired"
+    INACTIVE = "inactive"
+
+
+@dataclass(frozen=True)
+class AccessFacts:
+    """Facts that decide the access status. Lists compute them in SQL, so that they can filter and count by status."""
+
+    active: bool
+    has_expired: bool
+    locked: bool
+    has_logged_in: bool
+    expires_soon: bool
+
+    @property
+    def status(self) -> AccessStatus:
+        """The access status: of those that apply, the one that the owner should know first."""
+        if not self.active:
+            return AccessStatus.INACTIVE
+        if self.has_expired:
+            return AccessStatus.EXPIRED
+        if self.locked:
+            return AccessStatus.LOCKED
+        if not self.has_logged_in:
+            return AccessStatus.INVITED
+        return AccessStatus.EXPIRING if self.expires_soon else AccessStatus.ACTIVE
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,18 @@ USES_OF_THE_EXPIRY = {
     "adapters/postgres/event_store/sql/transactional_writes.sql",
     "adapters/postgres/maintenance/sql/housekeeping.sql",
     "adapters/postgres/tables/sql/sessions.sql",
+    "api/console/batches/bulk.py",
+    "api/console/sub_users/expiry.py",
+    "api/console/batches/import_people.py",
+    "api/console/sub_users/status.py",
     "api/demo/company.py",
     "application/side_effects.py",
     "application/sign_in/new_session.py",
     "application/sign_in/sub_user_sign_in.py",
     "application/transactional_writes/sessions.py",
+    "application/workers/mail_composition.py",
     "domain/refusals.py",
+    "projections/sub_users/queries.py",
 }
 """Files that act on the expiry of access. An ordinary field has no such files."""
 

@@ -50,7 +50,7 @@ PACKAGES = (domain, application, projections, adapters, api)
 SECRET = re.compile(r"password|secret|token|private|seed|(^|_)url$|^key$|wrapped_key|master_keys|_key$")
 NO_SECRET = {
     *("public_key", "verifier_key", "tree_key", "idempotency_key", "routing_key"),
-    *("public_url", "login_url", "sign_in_url"),
+    *("public_url", "login_url", "sign_in_url", "portal_url"),
 }
 """Field names that match `SECRET` but hold no secret."""
 

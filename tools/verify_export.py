@@ -395,6 +395,7 @@ SEPARATE = {
     *("WebhookCreated", "WebhookDisabled", "WebhookEnabled", "WebhookDeleted"),
     *("WebhookSecretRotated", "WebhookReplayed", "WebhookAdopted"),
     *("ApiKeyCreated", "ApiKeyLimitsChanged", "ApiKeyFirstUsed", "ApiKeyRevoked", "PermissionCatalogueSet"),
+    "ActivityTypesSet",
 }
 """Topics of events outside the streams of accounts. Those of an account have its id in `account_id`."""
 
@@ -466,6 +467,7 @@ ACTIONS = {
     "ApiKeyFirstUsed": "api_key.first_used",
     "ApiKeyRevoked": "api_key.revoked",
     "PermissionCatalogueSet": "permission_catalogue.set",
+    "ActivityTypesSet": "activity_types.set",
     "AuditLogRead": "audit_log.read",
     "AuditLogExported": "audit_log.exported",
 }

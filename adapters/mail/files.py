@@ -10,11 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.mail.message import compose
+from adapters.mail.message import DEFAULT_BRANDING, compose
 from adapters.mail.sender import DEFAULT_SENDER, parse_sender
 from application.ports.mailing import MailDelayed
 
 if TYPE_CHECKING:
+    from adapters.mail.branding import Branding
     from application.mail import Mail
 
 
@@ -24,16 +25,17 @@ class FileTransport:
     The folder is created when the first mail is sent. Raises `ValueError` if `sender` is not a mail address.
     """
 
-    def __init__(self, folder: Path, *, sender: str = DEFAULT_SENDER) -> None:
+    def __init__(self, folder: Path, *, sender: str = DEFAULT_SENDER, branding: Branding = DEFAULT_BRANDING) -> None:
         self._folder = folder
         self._sender = parse_sender(sender)
+        self._branding = branding
 
     def send(self, mail: Mail) -> str:
         """Write the file, and return the text "written to <name>".
 
         Raises `MailDelayed` if the file cannot be written, `MailRefused` if the message cannot be composed.
         """
-        content = compose(mail, self._sender).content
+        content = compose(mail, self._sender, self._branding).content
         name = _file_name(mail)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from adapters.mail.message import compose
+from adapters.mail.message import DEFAULT_BRANDING, compose
 from adapters.mail.sender import parse_sender
 from adapters.mail.smtp_url import StartTls, parse_smtp_url
 from application.display_text import one_line
@@ -17,6 +17,7 @@ from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from adapters.mail.branding import Branding
     from adapters.mail.message import Message
     from application.mail import Mail
 
@@ -51,9 +52,10 @@ class SmtpTransport:
     Raises `ValueError` for an invalid URL or sender, with a single line that contains no secret.
     """
 
-    def __init__(self, url: str, *, sender: str, timeout: float = 20.0) -> None:
+    def __init__(self, url: str, *, sender: str, timeout: float = 20.0, branding: Branding = DEFAULT_BRANDING) -> None:
         self._server = parse_smtp_url(url)
         self._sender = parse_sender(sender)
+        self._branding = branding
         self._timeout = timeout
 
     def __repr__(self) -> str:
@@ -68,7 +70,7 @@ class SmtpTransport:
         If the connection breaks before the final reply, the mail may have been accepted. It counts as delayed, and the
         next attempt has the same Message-ID.
         """
-        message = compose(mail, self._sender)
+        message = compose(mail, self._sender, self._branding)
         try:
             with self._connection() as connection:
                 return _transmit(connection, message, self._timeout * _DATA_TIMEOUT_FACTOR)

@@ -8,6 +8,7 @@ those of `adapters.postgres.prepared_statements`, go through `Connection.wait`, 
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +21,7 @@ from psycopg.rows import Row
 from psycopg.waiting import wait_conn
 
 from adapters.postgres.sqlstates import outage_of
-from application.request_deadlines import within_deadline
+from application.request_deadlines import add_database_time, within_deadline
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -109,6 +110,7 @@ class BoundedConnection(psycopg.Connection[Row]):
         A `timeout` limits a wait for notifications. When it passes, the connection stays usable.
         """
         seconds = within_deadline(self.exchange_seconds) if timeout is None else timeout
+        started_at = time.perf_counter()
         try:
             return super().wait(gen, interval, seconds)
         except psycopg.OperationalError as error:
@@ -123,6 +125,8 @@ class BoundedConnection(psycopg.Connection[Row]):
             if outage.is_fatal:
                 self.pgconn.finish()
             raise Unavailable(str(error)) from error
+        finally:
+            add_database_time(time.perf_counter() - started_at)
 
     def _cancel(self) -> None:
         """Request cancellation of the running statement, in a background thread.

@@ -53,6 +53,7 @@ from api.bootstrap.transports import build_message_broker, build_transports
 from application.commands.access_control import AccessChecks, PermissionCatalogues, RoleGrants, Roles
 from application.commands.accounts import Accounts
 from application.commands.activities import Activities
+from application.commands.activity_types import ActivityTypeRegistry
 from application.commands.api_keys import ApiKeys
 from application.commands.audit_access import AuditAccessRecorder
 from application.commands.second_factors import SecondFactorResets
@@ -236,7 +237,7 @@ def _queries(store: _Store) -> Queries:
     proofs = Proofs(database, checkpoints)
     source = EventSource(database, store.mapper, store.vault)
     return Queries(
-        sub_users=SubUserQueries(*common, store.cursors),
+        sub_users=SubUserQueries(*common, store.cursors, store.clock),
         audit_log=AuditQueries(*common, store.cursors, store.mapper, store.vault),
         audit_counts=AuditCounts(*common),
         history=History(source, store.freshness, store.cursors, store.clock),
@@ -309,6 +310,7 @@ def _commands(store: _Store, queries: Queries) -> Commands:
         erasures=Erasures(accounts, vault, store.legal_holds, keyed_hasher, clock),
         legal_holds=store.legal_holds,
         catalogues=store.catalogues,
+        activity_types=ActivityTypeRegistry(accounts, clock),
         roles=Roles(accounts, vault, store.catalogues, clock),
         grants=RoleGrants(accounts, vault, store.grants, store.catalogues, clock),
         access=AccessChecks(accounts, vault, store.grants, store.catalogues, clock, store.cursors),
@@ -336,7 +338,7 @@ def _workers(store: _Store, commands: Commands, queries: Queries, transports: Tr
     mail_queue = PostgresMailQueue(store.database)
     views: tuple[Projection, ...] = (
         SubUserProjection(store.vault),
-        AuditLogProjection(audit_retention),
+        AuditLogProjection(audit_retention, store.vault),
         UsageProjection(store.mapper),
         MailQueueProjection(store.mapper),
         MerkleLeafProjection(),

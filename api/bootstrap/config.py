@@ -13,18 +13,23 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 import maxminddb
 import psycopg
 from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
 
+from adapters.mail.branding import Branding, Logo
 from adapters.postgres.database_name import without_password
 from api.bootstrap.cores import available_cores
 from api.bootstrap.signing_keys import SigningKeys
 from api.deprecated_names import DeprecatedName, Kind, deprecated_names
+from api.presentation.accent_colors import MIN_CONTRAST, contrast_with_white, is_hex_color
 from api.presentation.durations import parse_duration
+from api.presentation.times import UTC_NAME, time_zone_names
 from api.strict_parsing import parse_integer
+from application.display_text import one_line
 from application.webhook_url_policy import HOST, WebhookUrlPolicy
 
 D = TypeVar("D")
@@ -59,6 +64,12 @@ PORTS = range(1, 65536)
 MIN_METRICS_TOKEN_LENGTH = 16
 BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 """Syntax of a bearer token (RFC 6750, 2.1)."""
+
+
+MAX_PRODUCT_NAME_LENGTH = 40
+MAX_LOGO_BYTES = 256 * 1024
+LOGO_MEDIA_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+EMAIL_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 
 
 class ConfigError(Exception):
@@ -114,6 +125,8 @@ class Settings:
 
     `deprecated_names` are the deprecated names of settings that the operator has used.
 
+    `branding` is the name and look of the product in the console and in mails.
+
     `further_passkey_origins` are pages of the portal that may use passkeys.
 
     `source` is the public URL if the operator has set it, and replaces the stored `source` of events. None keeps the
@@ -152,6 +165,7 @@ class Settings:
     console_sign_in_threads: int = CONSOLE_SIGN_IN_THREADS
     download_threads: int = DOWNLOAD_THREADS
     geoip_database: Path | None = None
+    branding: Branding = field(default_factory=Branding)
     deprecated_names: tuple[DeprecatedName, ...] = ()
 
     @property
@@ -319,6 +333,7 @@ def _read(env: Environment) -> Settings:
             "WATCHDOG_SECONDS", env.text("WATCHDOG_SECONDS", None), DEFAULT_WATCHDOG_SECONDS, 2, 600
         ),
         geoip_database=_geoip_database(env.text("GEOIP_DATABASE", "")),
+        branding=_branding(env),
         deprecated_names=env.deprecated_names,
     )
 
@@ -411,6 +426,75 @@ def _sign_in_url(url: str) -> str | None:
         msg = "SUBUSERS_SIGN_IN_URL must be of the form https://host/path, without a query"
         raise ConfigError(msg)
     return url
+
+
+def _branding(env: Environment) -> Branding:
+    name = one_line(env.text("PRODUCT_NAME", ""))
+    if len(name) > MAX_PRODUCT_NAME_LENGTH:
+        msg = f"SUBUSERS_PRODUCT_NAME must have at most {MAX_PRODUCT_NAME_LENGTH} characters"
+        raise ConfigError(msg)
+    return Branding(
+        product_name=name or Branding.product_name,
+        logo=_logo(env.text("LOGO", "")),
+        accent_color=_accent_color(env.text("ACCENT_COLOR", "")),
+        portal_url=_url("PORTAL_URL", env.text("PORTAL_URL", None), "https", "http"),
+        support_address=_support_address(env.text("SUPPORT_ADDRESS", "")),
+        time_zone=_mail_time_zone(env.text("MAIL_TIME_ZONE", "")),
+    )
+
+
+def _mail_time_zone(name: str) -> ZoneInfo:
+    if name and name not in time_zone_names():
+        msg = "SUBUSERS_MAIL_TIME_ZONE must be the name of a time zone, such as Europe/Rome"
+        raise ConfigError(msg)
+    return ZoneInfo(name or UTC_NAME)
+
+
+def _logo(path: str) -> Logo | None:
+    """Return the picture, None without one."""
+    if not path:
+        return None
+    file = Path(path)
+    media_type = LOGO_MEDIA_TYPES.get(file.suffix.lower())
+    if media_type is None:
+        msg = f"SUBUSERS_LOGO must be a file with the extension {', '.join(LOGO_MEDIA_TYPES)}"
+        raise ConfigError(msg)
+    try:
+        content = file.read_bytes()
+    except OSError:
+        content = b""
+    if not 0 < len(content) <= MAX_LOGO_BYTES:
+        msg = f"SUBUSERS_LOGO must be the path of a readable file of 1 to {MAX_LOGO_BYTES} bytes"
+        raise ConfigError(msg)
+    return Logo(content, media_type)
+
+
+def _accent_color(color: str) -> str | None:
+    """Return the color, None without one."""
+    if not color:
+        return None
+    if not is_hex_color(color):
+        msg = "SUBUSERS_ACCENT_COLOR must be a color of the form #rrggbb, such as #2f54eb"
+        raise ConfigError(msg)
+    contrast = contrast_with_white(color)
+    if contrast < MIN_CONTRAST:
+        msg = (
+            f"SUBUSERS_ACCENT_COLOR {color} has a contrast of {contrast:.2f}:1 with the white text on it: "
+            f"choose a darker color, with at least {MIN_CONTRAST}:1"
+        )
+        raise ConfigError(msg)
+    return color.lower()
+
+
+def _support_address(text: str) -> str | None:
+    """Return the e-mail address or URL, None without one."""
+    if not text:
+        return None
+    is_url = _split(text).scheme in {"https", "http"} and bool(_split(text).netloc)
+    if any(map(str.isspace, text)) or not (is_url or EMAIL_ADDRESS.fullmatch(text)):
+        msg = "SUBUSERS_SUPPORT_ADDRESS must be an e-mail address or a URL that begins with https://"
+        raise ConfigError(msg)
+    return text
 
 
 def _origin(url: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from adapters.mail.branding import Branding
 from adapters.mail.mailbox import FiledMail, Mailbox
 from adapters.postgres.maintenance import database_role
 from adapters.postgres.maintenance.housekeeping import delete_expired
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from application.commands.access_control import AccessChecks, PermissionCatalogues, RoleGrants, Roles
     from application.commands.accounts import Accounts
     from application.commands.activities import Activities
+    from application.commands.activity_types import ActivityTypeRegistry
     from application.commands.api_keys import ApiKeys
     from application.commands.audit_access import AuditAccessRecorder
     from application.commands.second_factors import SecondFactorResets
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
     from projections.usage.queries import UsageQueries
 
 
-__all__ = ["Commands", "FiledMail", "Mailbox", "Queries", "Service", "Workers"]
+__all__ = ["Branding", "Commands", "FiledMail", "Mailbox", "Queries", "Service", "Workers"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Commands:
     erasures: Erasures
     legal_holds: PostgresLegalHolds
     catalogues: PermissionCatalogues
+    activity_types: ActivityTypeRegistry
     roles: Roles
     grants: RoleGrants
     access: AccessChecks

@@ -39,9 +39,9 @@ def build_mail_transport(settings: Settings) -> MailTransport:
         msg = f"SUBUSERS_MAIL_FROM: {error}"
         raise ConfigError(msg) from None
     if settings.smtp_url is None:
-        return FileTransport(settings.mail_folder, sender=sender)
+        return FileTransport(settings.mail_folder, sender=sender, branding=settings.branding)
     try:
-        return SmtpTransport(settings.smtp_url, sender=sender)
+        return SmtpTransport(settings.smtp_url, sender=sender, branding=settings.branding)
     except ValueError as error:
         msg = f"SUBUSERS_SMTP_URL: {error}"
         raise ConfigError(msg) from None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from application.commands.activity_types import ActivityTypes
     from projections.history.account_state import AccountState, SubUserState
     from projections.history.reader import HistoryEntry
 
@@ -31,13 +32,13 @@ NO_ACCESS_REASONS = {
 }
 
 
-def show_entry(console: Console, entry: HistoryEntry, day: date | None) -> date:
+def show_entry(console: Console, entry: HistoryEntry, activity_types: ActivityTypes, day: date | None) -> date:
     """Print an event and return its day. Print a heading first, unless the day is `day`."""
     at = entry.row.recorded_at.astimezone(UTC)
     if at.date() != day:
         console.print(Text(f"\n{at:%A, %-d %B %Y}", style="bold"))
     color = EVENT_COLORS.get(entry.row.action.partition(".")[2], "default")
-    console.print(Text.assemble((f"  {at:%H:%M:%S}  ", "cyan"), (describe_entry(entry), color)))
+    console.print(Text.assemble((f"  {at:%H:%M:%S}  ", "cyan"), (describe_entry(entry, activity_types), color)))
     console.print(Text(f"            {' · '.join(_circumstances(entry))}", style="dim"))
     for name, change in entry.changes.items():
         before = () if change.before is None else ((_value(change.before), "red"), " → ")

@@ -43,6 +43,7 @@ MAILBOX = Cookie("mailbox", 30 * DAY_SECONDS)
 
 LANGUAGE = Cookie("language", YEAR_SECONDS)
 TIME_ZONE = Cookie("time-zone", YEAR_SECONDS)
+THEME = Cookie("theme", YEAR_SECONDS)
 """The visitor's preferences."""
 
 BROWSER_TIME_ZONE = "subusers-browser-time-zone"

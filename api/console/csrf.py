@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from http import HTTPStatus
+from typing import cast
 
 from flask import g, request
 
@@ -14,16 +15,23 @@ from api.http.problems import Problem
 
 FIELD = "csrf"
 COOKIE_BYTES = 16
+TOKEN_BYTES = 32
 
 
 def csrf_token() -> str:
-    """Return the token for forms on the current page, and set the CSRF cookie if there is none."""
+    """Return the token for forms on the current page, and set the CSRF cookie if there is none.
+
+    It is masked with random bytes, so that the length of compressed pages tells nothing about it (BREACH).
+    """
     if "csrf_cookie" not in g:
         g.csrf_cookie = request.cookies.get(CSRF.name)
         if not g.csrf_cookie:
             g.csrf_cookie = secrets.token_urlsafe(COOKIE_BYTES)
             set_cookie(CSRF, g.csrf_cookie)
-    return _token(g.csrf_cookie)
+    if "masked_csrf_token" not in g:
+        mask = secrets.token_bytes(TOKEN_BYTES)
+        g.masked_csrf_token = (mask + _xor(mask, _token(g.csrf_cookie))).hex()
+    return cast("str", g.masked_csrf_token)
 
 
 def require_csrf_token() -> None:
@@ -35,10 +43,20 @@ def require_csrf_token() -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "form-expired", "The form is not from this session.")
 
 
-def _token(cookie: str) -> str:
+def _token(cookie: str) -> bytes:
     session_token = g.visitor.token or ""
-    return service().keyed_hasher.hash("console form", cookie, session_token).hex()
+    return service().keyed_hasher.hash("console form", cookie, session_token)
 
 
-def _tokens_match(submitted: str, expected: str) -> bool:
-    return hmac.compare_digest(submitted.encode("utf-8", "surrogatepass"), expected.encode())
+def _tokens_match(submitted: str, expected: bytes) -> bool:
+    try:
+        masked = bytes.fromhex(submitted)
+    except ValueError:
+        return False
+    return len(masked) == 2 * TOKEN_BYTES and hmac.compare_digest(
+        _xor(masked[:TOKEN_BYTES], masked[TOKEN_BYTES:]), expected
+    )
+
+
+def _xor(first: bytes, second: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(first, second, strict=True))

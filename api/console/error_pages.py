@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from api.http.problems import Problem
 
-API_PATHS = ("/v1/", "/assets/", "/openapi.json", "/healthz", "/readyz", "/metrics", "/docs")
+API_PATHS = ("/v1/", "/assets/", "/branding/", "/openapi.json", "/healthz", "/readyz", "/metrics", "/docs")
 """Path prefixes without pages. Errors below them are JSON problems."""
 
 MAX_SHOWN_SECONDS = 100

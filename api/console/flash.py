@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from flask import request
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -10,23 +11,41 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from api.console.cookies import FLASH, delete_cookie, set_cookie
 from api.http.authentication import service
 
-
-def flash_message(key: str, **values: Any) -> None:
-    """Show the text `key` on the next page, with these JSON values in its placeholders."""
-    set_cookie(FLASH, _signer().dumps([key, values]))
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def pop_message() -> tuple[str, dict[str, Any]] | None:
-    """Return the key and the values of the pending message, if any, and delete it."""
+@dataclass(frozen=True)
+class Message:
+    """A message about the last command: the key of its text, and JSON values for its placeholders.
+
+    `is_done` tells whether the command was executed. `next_url` is a page for what may come next, whose text is the
+    message's with the suffix `_next`.
+    """
+
+    key: str
+    values: Mapping[str, Any]
+    is_done: bool = True
+    next_url: str | None = None
+
+
+def flash_message(
+    key: str, values: Mapping[str, Any] | None = None, *, is_done: bool = True, next_url: str | None = None
+) -> None:
+    """Show a message on the next page."""
+    set_cookie(FLASH, _signer().dumps([key, values or {}, is_done, next_url]))
+
+
+def pop_message() -> Message | None:
+    """Return the pending message, if any, and delete it."""
     signed_message = request.cookies.get(FLASH.name)
     if not signed_message:
         return None
     delete_cookie(FLASH)
     try:
-        key, values = _signer().loads(signed_message, max_age=FLASH.max_age_seconds)
-    except BadData:
+        return Message(*_signer().loads(signed_message, max_age=FLASH.max_age_seconds))
+    except (BadData, TypeError):  # altered, or of another release
         return None
-    return key, values
 
 
 def _signer() -> URLSafeTimedSerializer:

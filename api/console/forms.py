@@ -40,8 +40,8 @@ class Form:
         return self.values.get(name, "")
 
     def is_checked(self, name: str) -> bool:
-        """Return whether a checkbox is checked."""
-        return name in self.values
+        """Return whether a checkbox is checked. Radio buttons can have the value "off"."""
+        return self.values.get(name, "off") != "off"
 
     def load_with(self, schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
         """Return the values loaded by a schema. Invalid fields are left out, and get an error."""

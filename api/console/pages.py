@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
 
-from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, TIME_ZONE
+from api.console.cookies import BROWSER_TIME_ZONE, LANGUAGE, THEME, TIME_ZONE
 from api.console.csrf import csrf_token
 from api.console.current_user import visitor
 from api.console.flash import flash_message, pop_message
@@ -26,15 +28,23 @@ if TYPE_CHECKING:
 
     from flask.blueprints import BlueprintSetupState
 
+    from api.bootstrap.service import Branding
     from api.console.current_user import Audience
 
 View = TypeVar("View", bound="Callable[..., Any]")
 
 STATIC = Path(__file__).parent / "static"
+ICONS = "vendor/lucide-1.62.0/icons.svg"
+"""The sprite of icons. `tools/icon_sprite.py` adds others."""
+
+THEMES = ("light", "dark")
+ONE_DAY = timedelta(days=1)
+
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; "  # icons are data URLs in the style sheet
+    "img-src 'self'; font-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Forbids inline scripts and styles (ASVS 3.4.3)."""
@@ -77,7 +87,7 @@ def redirect_to(
 ) -> Response:
     """Redirect to a console page, which shows `message` (the key of a text) with `message_values` in it."""
     if message is not None:
-        flash_message(message, **(message_values or {}))
+        flash_message(message, message_values)
     return redirect_to_url(url_for(f"console.{endpoint}", **values))
 
 
@@ -86,6 +96,11 @@ def redirect_to_url(url: str) -> Response:
     if "HX-Request" in request.headers:
         return Response(status=HTTPStatus.NO_CONTENT.value, headers={"HX-Redirect": url})
     return cast("Response", redirect(url, HTTPStatus.SEE_OTHER.value))
+
+
+def branding() -> Branding:
+    """Return how the operator's product presents itself."""
+    return service().settings.branding
 
 
 def visitor_language() -> str:
@@ -116,19 +131,45 @@ def t_count(key: str, count: int, /, **values: Any) -> str:
     return translations.translate_count(visitor_language(), key, count, **values)
 
 
+def visitor_theme() -> str | None:
+    """Return the theme that the visitor has chosen for this browser; None if pages follow the system's."""
+    theme = request.cookies.get(THEME.name)
+    return theme if theme in THEMES else None
+
+
 def time_tag(moment: datetime) -> Markup:
     """Return a `<time>` element that shows a time in the visitor's language and time zone."""
     text = times.format_date_and_time(moment, visitor_language(), visitor_time_zone())
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), text)
 
 
+def short_time_tag(moment: datetime) -> Markup:
+    """Return a `<time>` element like `time_tag`, with a shorter text for times near today."""
+    language, zone = visitor_language(), visitor_time_zone()
+    day, today = times.to_zone(moment, zone).date(), service().clock().astimezone(zone).date()
+    time_of_day = times.format_time_of_day(moment, language, zone)
+    if day in {today, today - ONE_DAY}:
+        text = t("layout.today" if day == today else "layout.yesterday", time=time_of_day)
+    elif day.year == today.year:
+        text = f"{times.format_day_and_month(day, language)}, {time_of_day}"
+    else:
+        text = times.format_short_date(day, language)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), text)
+
+
 def asset(name: str) -> str:
     """Return a static file's URL. It changes with the file's contents, so browsers can cache the file forever."""
-    return url_for("console.asset_file", version=_versions()[name], name=name)
+    return url_for("console.asset_file", version=asset_versions()[name], name=name)
 
 
 @cache
-def _versions() -> dict[str, str]:
+def icon(name: str) -> Markup:
+    """Return an icon of the sprite. It is decorative: the text beside it, or a label, says what it means."""
+    return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset(ICONS), name)
+
+
+@cache
+def asset_versions() -> dict[str, str]:
     """Return short digests of the static files, by path."""
     return {
         str(file.relative_to(STATIC)): hashlib.sha256(file.read_bytes()).hexdigest()[:12]
@@ -137,13 +178,27 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _pop_message_text() -> str | None:
+@dataclass(frozen=True)
+class ShownMessage:
+    """A message as the page shows it: with the class of its notice, and the text of its link, if it has one."""
+
+    text: str
+    look: str
+    next_url: str | None
+    next_text: str
+
+
+def _pop_shown_message() -> ShownMessage | None:
     message = pop_message()
     if message is None:
         return None
-    key, values = message
     try:
-        return t(key, **values)
+        return ShownMessage(
+            t(message.key, **message.values),
+            "done" if message.is_done else "warning",
+            message.next_url,
+            t(f"{message.key}_next") if message.next_url else "",
+        )
     except KeyError:  # another release set the cookie
         return None
 
@@ -177,7 +232,10 @@ def _template_context() -> dict[str, Any]:
         "time_zone": visitor_time_zone(),
         "t": partial(translations.translate_isolated, language),
         "t_count": partial(translations.translate_count, language),
+        "theme": visitor_theme(),
+        "icon": icon,
         "time_tag": time_tag,
+        "short_time_tag": short_time_tag,
         "place_name": partial(service().clients.place_name, language=language),
         "full_day": lambda day: times.format_full_date(day, language),
         "short_date": lambda day: times.format_short_date(day, language),
@@ -187,5 +245,5 @@ def _template_context() -> dict[str, Any]:
         "asset": asset,
         "csrf_token": csrf_token,
         "passkey_host": service().settings.passkey_host,
-        "pop_message": _pop_message_text,
+        "pop_message": _pop_shown_message,
     }

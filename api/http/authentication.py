@@ -53,6 +53,7 @@ PREFIXES_WITHOUT_ACCOUNT = (
     "/v1/webhooks",
     "/v1/api-keys",
     "/v1/permissions",
+    "/v1/activity-types",
     "/access",
     OAUTH_INTROSPECTION_PATH,
 )

@@ -40,6 +40,7 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], HTTPStatus] = {
     refusals.RoleNotFound: HTTPStatus.NOT_FOUND,
     refusals.GrantNotFound: HTTPStatus.NOT_FOUND,
     refusals.CatalogueChanged: HTTPStatus.PRECONDITION_FAILED,
+    refusals.ActivityTypesChanged: HTTPStatus.PRECONDITION_FAILED,
     refusals.RoleHasChanged: HTTPStatus.PRECONDITION_FAILED,
     refusals.RevisionMismatch: HTTPStatus.PRECONDITION_FAILED,
     refusals.LinkInvalid: HTTPStatus.GONE,

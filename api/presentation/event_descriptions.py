@@ -5,12 +5,14 @@ The texts are in `api/presentation/texts/<language>/actions.toml`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from api.presentation import times, translations
+from application.commands.activity_types import NO_ACTIVITY_TYPES
 from application.commands.audit_access import OPERATOR
 from application.commands.resources import ERASED
 from domain.event_metadata import ActorType
@@ -19,10 +21,11 @@ from domain.sub_user import Notice
 from projections.audit_log.actions import ACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import tzinfo
     from uuid import UUID
 
+    from application.commands.activity_types import ActivityTypes
     from projections.audit_log.rows import AuditRow
 
 SERVICE_ACTIONS = frozenset(ACTIONS.values())
@@ -35,7 +38,6 @@ SENTENCE_DETAILS = (
     "access_expires_at",
     "included_minutes",
     "included_tokens",
-    "threshold",
     "llm_tokens",
     "expires_at",
     "purpose",
@@ -47,6 +49,10 @@ SENTENCE_DETAILS = (
 
 
 MAILS_WITH_OWN_SENTENCE = frozenset({Notice.PASSWORD_CHANGED, Notice.EMAIL_CHANGED, Notice.INVITATION})
+
+
+TARGET = "{target}"
+"""Placeholder in the sentences of activity types."""
 
 
 class Place(StrEnum):
@@ -119,10 +125,11 @@ VARIANTS: Mapping[str, Callable[[AuditRow], str]] = {
 
 @dataclass(frozen=True)
 class EventDescriptions:
-    """Event descriptions in one reader's language and time zone."""
+    """Event descriptions in one reader's language and time zone, with the portal's names of its activities."""
 
     language: str = "en"
     zone: tzinfo = UTC
+    activity_types: ActivityTypes = NO_ACTIVITY_TYPES
 
     def describe(self, row: AuditRow, name_by_id: Mapping[str, str]) -> str:
         """Return a one-sentence description. `name_by_id` has sub-users' names by id as text.
@@ -130,10 +137,10 @@ class EventDescriptions:
         Texts name people with the placeholders `{actor}` and `{subject}`, capitalized at the beginning of a sentence.
         """
         persons = {
-            "Actor": self.actor(row, Place.FIRST),
-            "actor": self.actor(row),
-            "Subject": self.subject(row, name_by_id, Place.FIRST),
-            "subject": self.subject(row, name_by_id),
+            "Actor": self.emphasized(self.actor(row, Place.FIRST)),
+            "actor": self.emphasized(self.actor(row)),
+            "Subject": self.emphasized(self.subject(row, name_by_id, Place.FIRST)),
+            "subject": self.emphasized(self.subject(row, name_by_id)),
         }
         if row.action not in SERVICE_ACTIONS:
             return self._activity(row, persons["Actor"])
@@ -141,6 +148,15 @@ class EventDescriptions:
         if row.action in VARIANTS:
             key = f"{key}.{VARIANTS[row.action](row)}"
         return self.translate(key, **persons, **self._placeholders(row.details), **self._role_placeholders(row))
+
+    def describe_repeated(self, row: AuditRow, name_by_id: Mapping[str, str], count: int) -> str:
+        """Return a one-sentence description of `count` rows in a row that have the same description."""
+        key = f"actions.repeated.{row.action}.{row.details.get('why')}" if row.action in SERVICE_ACTIONS else ""
+        number = times.format_number(count, self.language)
+        if translations.has_text(self.language, key):
+            subject = self.emphasized(self.subject(row, name_by_id, Place.FIRST))
+            return self.translate(key, Subject=subject, count=number)
+        return self.translate("actions.repeated.other", sentence=self.describe(row, name_by_id), count=number)
 
     def subject(self, row: AuditRow, name_by_id: Mapping[str, str], place: Place = Place.WITHIN) -> str:
         """Return the name of the row's sub-user, or "a deleted person"."""
@@ -164,8 +180,11 @@ class EventDescriptions:
         return self.translate(f"actions.{place}.erased") if name == ERASED else name
 
     def label(self, action: str) -> str:
-        """Return the label of an action. The portal's activities keep their own names."""
-        return self.translate(f"actions.label.{action}") if action in SERVICE_ACTIONS else action
+        """Return the label of an action. An activity that the portal has not registered keeps its code."""
+        if action in SERVICE_ACTIONS:
+            return self.translate(f"actions.label.{action}")
+        activity_type = self.activity_types.by_action.get(action)
+        return activity_type.labels[self.language] if activity_type is not None else action
 
     def detail_label(self, name: str) -> str:
         """Return the label of a detail; its name if it has none."""
@@ -187,15 +206,52 @@ class EventDescriptions:
         key = f"actions.value.{name}.{value}"
         return self.translate(key) if translations.has_text(self.language, key) else str(value)
 
+    def action_details(self, row: AuditRow) -> Iterator[tuple[str, str]]:
+        """Yield label and value of each detail specific to the action. The portal's activities have arbitrary ones."""
+        if row.action in SERVICE_ACTIONS:
+            yield from (
+                (self.detail_label(name), self.detail_value(name, value)) for name, value in row.details.items()
+            )
+        elif isinstance(row.details, dict):
+            yield from ((name, self._json_text(value)) for name, value in row.details.items())
+        elif row.details is not None:
+            yield self.detail_label("details"), self._json_text(row.details)
+
+    def _json_text(self, value: Any) -> str:
+        if isinstance(value, str):
+            return self.translate("actions.erased_data") if value == ERASED else value
+        return json.dumps(value, ensure_ascii=False)
+
     def _activity(self, row: AuditRow, actor: str) -> str:
-        if row.target is None:
-            return self.translate("actions.activity.alone", Actor=actor, action=row.action)
         target = self.translate("actions.erased_data") if row.target == ERASED else row.target
-        return self.translate("actions.activity.with_target", Actor=actor, action=row.action, target=target)
+        target = self.emphasized(target) if target is not None else None
+        if sentence := self._activity_sentence(row.action, target):
+            return self.translate("actions.activity.sentence", Actor=actor, sentence=sentence)
+        action = self.label(row.action)
+        if target is None:
+            return self.translate("actions.activity.alone", Actor=actor, action=action)
+        return self.translate("actions.activity.with_target", Actor=actor, action=action, target=target)
+
+    def _activity_sentence(self, action: str, target: str | None) -> str | None:
+        """Return the portal's sentence for an activity. None if it has none, or mentions a target that is missing."""
+        activity_type = self.activity_types.by_action.get(action)
+        if activity_type is None or activity_type.sentences is None:
+            return None
+        sentence = activity_type.sentences[self.language]
+        if target is None and TARGET in sentence:
+            return None
+        if target is not None and TARGET not in sentence:
+            return self.translate("actions.activity.sentence_with_target", sentence=sentence, target=target)
+        before, _, after = sentence.partition(TARGET)
+        return self.translate("actions.activity.around_target", before=before, target=target or "", after=after)
 
     def _placeholders(self, details: Mapping[str, Any]) -> dict[str, str]:
         """Return the values of the placeholders for details."""
         values = {name: self.detail_value(name, details[name]) for name in SENTENCE_DETAILS if name in details}
+        if "threshold" in details:
+            number = str(details["threshold"])
+            form = "before_vowel" if number == "11" or number.startswith("8") else "other"  # Italian: l'80%, il 100%
+            values["share"] = self.translate(f"actions.share.{form}", number=number)
         if "conversation_ms" in details:
             values["minutes"] = times.format_number(times.minutes(details["conversation_ms"]), self.language)
         return values
@@ -223,6 +279,10 @@ class EventDescriptions:
         if label is None or label == ERASED:
             return self.translate("actions.resource.unnamed", type=kind, id=resource_id)
         return self.translate("actions.resource.named", type=kind, id=resource_id, label=label)
+
+    def emphasized(self, name: str) -> str:
+        """Return a name as sentences contain it."""
+        return name
 
     def translate(self, key: str, /, **values: Any) -> str:
         """Return a text in this language."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
 
 from api.presentation.expiry_bounds import EARLIEST_EXPIRY, LATEST_EXPIRY
 from domain.plan import MS_PER_MINUTE
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from datetime import timedelta, tzinfo
 
 LOCALES = {"en": Locale("en", "GB"), "it": Locale("it", "IT")}
 """British English has dates with the day first and a 24-hour clock, which most countries use."""
@@ -56,9 +57,17 @@ def _valid_names() -> frozenset[str]:
     return frozenset(available_timezones() - NOT_TIME_ZONES)
 
 
+FIRST_OF_MONTH = re.compile(r"\b1 (?=[^\W\d])")
+
+
+def _in_words_of(language: str, date_text: str) -> str:
+    """Return a date as people of the language write it: Italian has an ordinal for the first of a month."""
+    return FIRST_OF_MONTH.sub("1º ", date_text, count=1) if language == "it" else date_text
+
+
 def format_date_and_time(moment: datetime, language: str, zone: tzinfo) -> str:
     """Return date and time to the minute, such as "1 May 2026, 10:00"."""
-    return format_datetime(to_zone(moment, zone), "d MMM y, HH:mm", locale=LOCALES[language])
+    return _in_words_of(language, format_datetime(to_zone(moment, zone), "d MMM y, HH:mm", locale=LOCALES[language]))
 
 
 def format_time_with_seconds(moment: datetime, language: str, zone: tzinfo) -> str:
@@ -74,25 +83,36 @@ def format_time_of_day(moment: datetime, language: str, zone: tzinfo) -> str:
 @lru_cache(CACHE_SIZE)
 def format_full_date(day: date, language: str) -> str:
     """Return a date in full, such as "Friday, 1 May 2026"."""
-    return format_date(day, "full", locale=LOCALES[language])
+    return _in_words_of(language, format_date(day, "full", locale=LOCALES[language]))
+
+
+@lru_cache(CACHE_SIZE)
+def format_weekday(day: date, language: str) -> str:
+    """Return the weekday of a date."""
+    return format_date(day, "EEEE", locale=LOCALES[language])
 
 
 @lru_cache(CACHE_SIZE)
 def format_short_date(day: date, language: str) -> str:
     """Return a short date, such as "1 May 2026"."""
-    return format_date(day, "d MMM y", locale=LOCALES[language])
+    return _in_words_of(language, format_date(day, "d MMM y", locale=LOCALES[language]))
 
 
 @lru_cache(CACHE_SIZE)
 def format_day_and_month(day: date, language: str) -> str:
     """Return a short date without the year, such as "1 May"."""
-    return format_date(day, "d MMM", locale=LOCALES[language])
+    return _in_words_of(language, format_date(day, "d MMM", locale=LOCALES[language]))
 
 
 @lru_cache(CACHE_SIZE)
 def format_month(month: date, language: str) -> str:
     """Return month and year of a date, such as "May 2026"."""
     return format_date(month, "LLLL y", locale=LOCALES[language])
+
+
+def format_duration(duration: timedelta, language: str) -> str:
+    """Return a duration in its largest unit, such as "20 seconds"."""
+    return format_timedelta(duration, locale=LOCALES[language])
 
 
 def minutes(milliseconds: int) -> float:

@@ -6,8 +6,9 @@ forms, `one` and `other`.
 
 from __future__ import annotations
 
+import re
 import tomllib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,42 @@ if TYPE_CHECKING:
 LANGUAGES = {"en": "English", "it": "Italiano"}
 """Native names by language code. The first language is the default."""
 
+ARTICLE = re.compile(r"\b(il|al|dal|del|nel|sul|a) \{(\w+)\}", re.IGNORECASE)
+"""An Italian article or preposition before a placeholder."""
+
+FULL_STOP = re.compile(r"\{(\w+)\}\.")
+"""A full stop after a placeholder."""
+
+VOWEL_NUMBER = re.compile(r"8|11(?!\d)")
+"""Beginning of a number whose Italian word begins with a vowel: otto, ottanta, undici."""
+
 FOLDER = Path(__file__).parent / "texts"
 
 
 def translate(language: str, key: str, /, **values: Any) -> str:
     """Return a text with its placeholders filled in. Raises KeyError for an unknown key."""
-    return load_texts(language)[key].format(**values)
+    text = load_texts(language)[key]
+    if values:
+        text = FULL_STOP.sub(partial(_end_sentence, values), text)
+    if values and language == "it":
+        text = ARTICLE.sub(partial(_elide, values), text)
+    return text.format(**values)
+
+
+def _end_sentence(values: Mapping[str, Any], match: re.Match[str]) -> str:
+    """Leave out the full stop after a value that ends with one, such as "S.r.l."."""
+    return match[0][:-1] if str(values.get(match[1], "")).endswith(".") else match[0]
+
+
+def _elide(values: Mapping[str, Any], match: re.Match[str]) -> str:
+    """Write "l'8", "dall'80%" and "ad Anna" instead of "il 8", "dal 80%" and "a Anna"."""
+    article, value = match[1], str(values.get(match[2], ""))
+    if len(article) == 1:
+        return f"{article}{'d' if value[:1] in {'a', 'A', 'à', 'À'} else ''} {{{match[2]}}}"
+    if not VOWEL_NUMBER.match(value):
+        return match[0]
+    elided = {"il": "l'", "Il": "L'"}.get(article, f"{article}l'")
+    return f"{elided}{{{match[2]}}}"
 
 
 def translate_isolated(language: str, key: str, /, **values: Any) -> str:

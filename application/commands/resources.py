@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from domain.sub_user import SubUser
+from domain.sub_user import EXPIRING_PERIOD, AccessFacts, SubUser, has_passed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from domain.assurance_level import AssuranceLevel
     from domain.event_metadata import Ciphertext
     from domain.main_account import MainAccount
+    from domain.sub_user import AccessStatus
 
 ERASED = "[erased]"
 """Placeholder for text whose key has been deleted."""
@@ -62,6 +63,16 @@ class SubUserDetails:
     locked: bool
     revision: int
     has_second_factor: bool
+
+    def access_status(self, as_of: datetime) -> AccessStatus:
+        """Return the access status at a time."""
+        return AccessFacts(
+            active=self.status == "active",
+            has_expired=has_passed(self.access_expires_at, as_of),
+            locked=self.locked,
+            has_logged_in=self.last_login_at is not None,
+            expires_soon=has_passed(self.access_expires_at, as_of + EXPIRING_PERIOD),
+        ).status
 
 
 PERSONAL_FIELDS = ("email", "name", "surname")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -25,6 +25,12 @@ class PersonKey(Protocol):
 
     def email_hash(self, address: str) -> str:
         """Return the case-insensitive hash of an e-mail under this key. Deleting the key makes it useless."""
+
+    def target_key(self, searched: str) -> int:
+        """Return a number of 63 bits that identifies the target of an activity, under this key."""
+
+    def search_signature(self, grams: Iterable[str]) -> int:
+        """Return a number of 256 bits, of which each gram sets one, under this key."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from application.contact_history import contact_at
 from application.mail import KINDS_WITH_LINK, Mail, MailedLinkUrl, mail_kind
+from application.ports.mailing import MailRefused
 from application.sign_in.mailed_links import SECRET_FIELD
 from domain.event_metadata import ActorType
 from domain.events import MainAccountEmailChangeRequested, MainAccountFormerEmailKept, PasswordResetForwarded
@@ -89,18 +90,27 @@ class MailComposer:
         return self._to_sub_user(job, account, recipient, owner_entry.key, entry) if recipient is not None else None
 
     def _credentials(self, job: MailJob, account: MainAccount, owner_key: PersonKey, entry: VaultEntry) -> Mail | None:
-        """Return a mail with the current temporary password or invitation, or None if the event requested another."""
+        """Return a mail with the current temporary password or invitation, or None if the event requested another.
+
+        Raises `MailRefused` if access has expired since the event: the mail would say that it is active.
+        """
         sub_user = account.sub_users.get(entry.person_id)
         if sub_user is None or entry.credentials_version != job.credentials_version or not sub_user.active:
             return None
+        if sub_user.has_expired(self.clock()):
+            raise MailRefused("the sub-user's access has expired")
         if mail_kind(job.notice) in KINDS_WITH_LINK:
             link = self._link(job, entry.key)
+            if link is None:
+                return None
+            ends = [end for end in (link.expires_at, sub_user.access_expires_at) if end is not None]
             mail = self._to_sub_user(job, account, sub_user, owner_key, entry)
-            return replace(mail, link=link) if link is not None else None
+            return replace(mail, link=replace(link, expires_at=min(ends)))
         if entry.encrypted_password is None:
             return None
         password = entry.key.decrypt("password", entry.encrypted_password)
-        return self._to_sub_user(job, account, sub_user, owner_key, entry, password)
+        mail = self._to_sub_user(job, account, sub_user, owner_key, entry, password)
+        return replace(mail, access_ends_at=sub_user.access_expires_at)
 
     def _recipient_of_notice(self, job: MailJob, sub_user_id: UUID) -> Contact | None:
         """Return the recipient of a mail without credentials, or None if the mail is not needed.

@@ -6,7 +6,7 @@
 DROP SCHEMA IF EXISTS peer CASCADE;
 CREATE SCHEMA peer;
 CREATE TABLE peer.account_view (LIKE account_view INCLUDING ALL);
-CREATE TABLE peer.sub_user_view (LIKE sub_user_view INCLUDING ALL);
+CREATE TABLE peer.sub_user_view (LIKE sub_user_view INCLUDING ALL EXCLUDING GENERATED);
 CREATE TABLE peer.audit_view (LIKE audit_view INCLUDING ALL);
 CREATE TABLE peer.audit_counts (LIKE audit_counts INCLUDING ALL);
 CREATE TABLE peer.audit_day_counts (LIKE audit_day_counts INCLUDING ALL);

@@ -20,6 +20,7 @@ from domain.events.account_email import (
 from domain.events.api_key import ApiKeyCreated, ApiKeyEvent, ApiKeyFirstUsed, ApiKeyLimitsChanged, ApiKeyRevoked
 from domain.events.audit import AuditEvent, AuditLogExported, AuditLogRead
 from domain.events.base import METADATA_FIELDS, Event
+from domain.events.installation import ActivityTypesSet, InstallationEvent, PermissionCatalogueSet
 from domain.events.main_account import (
     MainAccountClosed,
     MainAccountDetailsChanged,
@@ -33,7 +34,6 @@ from domain.events.main_account import (
     SubUserLimitRaised,
     UsageThresholdReached,
 )
-from domain.events.permission_catalogue import PermissionCatalogueEvent, PermissionCatalogueSet
 from domain.events.reported import ReportedEvent, SubUserActivityRecorded, UsageRecorded
 from domain.events.role import RoleChanged, RoleCreated, RoleDeleted, RoleGranted, RoleRevoked
 from domain.events.second_factor import (
@@ -84,7 +84,7 @@ from domain.events.webhook import (
     WebhookSecretRotated,
 )
 
-AnyEvent: TypeAlias = Event | ReportedEvent | WebhookEvent | ApiKeyEvent | AuditEvent | PermissionCatalogueEvent
+AnyEvent: TypeAlias = Event | ReportedEvent | WebhookEvent | ApiKeyEvent | AuditEvent | InstallationEvent
 """Any event of the store."""
 
 
@@ -97,7 +97,7 @@ def _topics(*bases: type[AnyEvent]) -> frozenset[str]:
     return frozenset(event_class.TOPIC for event_class in _classes(*bases))
 
 
-EVENT_CLASSES = _classes(Event, ReportedEvent, WebhookEvent, ApiKeyEvent, PermissionCatalogueEvent, AuditEvent)
+EVENT_CLASSES = _classes(Event, ReportedEvent, WebhookEvent, ApiKeyEvent, InstallationEvent, AuditEvent)
 """Every class of events, in the order in which documents list them."""
 
 ACCOUNT_TOPICS = _topics(Event)
@@ -106,8 +106,8 @@ ACCOUNT_TOPICS = _topics(Event)
 REPORTED_TOPICS = _topics(ReportedEvent)
 """Topics of events that the portal reports. Each has its own stream and its own time of occurrence."""
 
-OTHER_STREAM_TOPICS = _topics(WebhookEvent, ApiKeyEvent, PermissionCatalogueEvent, AuditEvent)
-"""Topics in streams of webhooks, API keys, the permission catalogue and accesses. Their account, if any, is in the
+OTHER_STREAM_TOPICS = _topics(WebhookEvent, ApiKeyEvent, InstallationEvent, AuditEvent)
+"""Topics in streams of webhooks, API keys, the installation and accesses. Their account, if any, is in the
 field `account_id`."""
 
 NON_ACCOUNT_TOPICS = REPORTED_TOPICS | OTHER_STREAM_TOPICS

@@ -11,5 +11,8 @@ ACTIONS = {
 }
 """Action by topic. An activity is not listed: its action is the name that the portal reports."""
 
-RESERVED = ("sub_user.", "main_account.", "webhook.", "api_key.", "permission_catalogue.", "person.", "audit_log.")
+RESERVED = (
+    *("activity_types.", "sub_user.", "main_account.", "webhook.", "api_key.", "permission_catalogue.", "person."),
+    "audit_log.",
+)
 """Prefixes that an activity's action must not have, because it would look like an event of this service."""

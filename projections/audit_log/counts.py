@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from adapters.postgres.sql_files import statements
 from application.commands.resources import ERASED
 from application.errors import InvalidValue
+from projections.audit_log.conditions import conditions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
     from psycopg.rows import DictRow
 
+    from projections.audit_log.conditions import AuditFilter
     from projections.runtime.freshness import Database, Freshness
 
 SQL = statements("projections.audit_log", "counts")
@@ -80,8 +85,41 @@ class AuditCounts:
         day_starts = _day_starts(time_zone, first, last)
         whole_days = {"whole_since": _first_utc_midnight(day_starts[0]), "whole_until": _utc_midnight(day_starts[-1])}
         rows = self._rows("per_person", account_id, day_starts, whole_days)
-        counts = [PersonCount(**{**row, "name": row["name"] or ERASED}) for row in rows]
-        return sorted(counts, key=lambda count: (-count.logins - count.activities, count.name, count.sub_user_id))
+        return _sorted_person_counts(rows)
+
+    def matching_per_day(
+        self, account_id: UUID, audit_filter: AuditFilter, time_zone: ZoneInfo, first: date, last: date
+    ) -> list[tuple[date, int]]:
+        """Return every day with its number of events that match a filter, in order.
+
+        Raises `AccountNotFound`, and `InvalidValue` unless there are 1 to 366 days.
+        """
+        day_starts = _day_starts(time_zone, first, last)
+        rows = self._matching_rows("matching_per_day", account_id, audit_filter, day_starts)
+        counts = {row["day"]: row["events"] for row in rows}
+        return [(first + timedelta(days=number - 1), counts.get(number, 0)) for number in range(1, len(day_starts))]
+
+    def matching_per_person(
+        self, account_id: UUID, audit_filter: AuditFilter, time_zone: ZoneInfo, first: date, last: date
+    ) -> list[PersonCount]:
+        """Return the sub-users with their numbers of events that match a filter, as activities, the largest first.
+
+        Raises `AccountNotFound`, and `InvalidValue` unless there are 1 to 366 days.
+        """
+        day_starts = _day_starts(time_zone, first, last)
+        rows = self._matching_rows("matching_per_person", account_id, audit_filter, day_starts)
+        return _sorted_person_counts(rows)
+
+    def _matching_rows(
+        self, statement: str, account_id: UUID, audit_filter: AuditFilter, day_starts: list[datetime]
+    ) -> list[DictRow]:
+        self._freshness.wait_for_account(account_id, None)
+        self._freshness.wait_for_view("audit-log")
+        selected = conditions(account_id, audit_filter)
+        query = sql.SQL(SQL[statement]).format(where=selected.where)
+        bounds = {"day_starts": day_starts, "first_start": day_starts[0], "last_end": day_starts[-1]}
+        with self._database.get_connection() as connection:
+            return connection.execute(query, {**selected.parameters, **bounds}, prepare=False).fetchall()
 
     def _rows(
         self, statement: str, account_id: UUID, day_starts: list[datetime], parameters: dict[str, Any]
@@ -92,6 +130,11 @@ class AuditCounts:
         with self._database.get_connection() as connection:
             # Not prepared: one day and one year need different plans.
             return connection.execute(SQL[statement], {**common, **parameters}, prepare=False).fetchall()
+
+
+def _sorted_person_counts(rows: Sequence[DictRow]) -> list[PersonCount]:
+    counts = [PersonCount(**{**row, "name": row["name"] or ERASED}) for row in rows]
+    return sorted(counts, key=lambda count: (-count.logins - count.activities, count.name, count.sub_user_id))
 
 
 def _day_starts(time_zone: ZoneInfo, first: date, last: date) -> list[datetime]:

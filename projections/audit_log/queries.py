@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
 from adapters.postgres.sql_files import statements
 from domain.refusals import AccountNotFound
+from projections.audit_log.conditions import Order, conditions
 from projections.audit_log.held_names import held_names
 from projections.audit_log.role_names import role_names
 from projections.audit_log.rows import audit_row, index_entry_of, person_ids_of
+from projections.audit_log.target_search import TargetSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,33 +26,28 @@ if TYPE_CHECKING:
 
     from application.pagination_cursors import Cursors
     from application.ports.vault import Vault
-    from domain.event_metadata import ActorType
     from domain.events import AnyEvent
+    from projections.audit_log.conditions import AuditFilter, Conditions
     from projections.audit_log.rows import AuditRow
     from projections.runtime.freshness import Database, Freshness
 
 SQL = statements("projections.audit_log", "queries")
 
-STREAM_BATCH = 500
+STREAM_BATCH = 2000
+"""Rows read at a time: a few megabytes. Each batch also reads the names and the data keys of the account."""
 
 MAX_ACTIONS = 500
 """Limit of the list of actions. An account has dozens, unless its portal puts numbers into the names of activities."""
 
 
-@dataclass(frozen=True)
-class AuditFilter:
-    """Which rows to read, from `since` on and before `until`. None, or no actions, means no limit."""
-
-    sub_user_id: UUID | None = None
-    actions: tuple[str, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    actor_type: ActorType | None = None
-    actor_id: str | None = None
-
-    def cursor_scope(self, account_id: UUID) -> list[str]:
-        """Return the values that a cursor of this list is bound to."""
-        return [str(part) for part in (account_id, *vars(self).values())]
+ORDER_BY = {
+    Order.POSITION: sql.SQL("a.position DESC"),
+    Order.OCCURRED_AT: sql.SQL("a.occurred_at DESC, a.position DESC"),
+}
+BEFORE = {
+    Order.POSITION: "a.position < %(before)s",
+    Order.OCCURRED_AT: "(a.occurred_at, a.position) < (%(before_time)s::timestamptz, %(before)s)",
+}
 
 
 class AuditQueries:
@@ -64,6 +61,7 @@ class AuditQueries:
         self._cursors = cursors
         self._mapper = mapper
         self._vault = vault
+        self._target_search = TargetSearch(database, vault)
 
     def page(
         self,
@@ -74,14 +72,14 @@ class AuditQueries:
         min_position: int | None = None,
     ) -> tuple[list[AuditRow], str | None]:
         """Return a page, and the cursor of the next one, if any. Raises `AccountNotFound`, `InvalidValue`."""
-        before = self._cursors.read(audit_filter.cursor_scope(account_id), cursor)[0] if cursor else None
+        scope, order = audit_filter.cursor_scope(account_id), audit_filter.order
+        before = self._cursors.read(scope, cursor) if cursor else None
         self._require_fresh(account_id, min_position)
-        rows = self._rows(account_id, audit_filter, limit + 1, before)
+        selected = conditions(account_id, self.with_matches(account_id, audit_filter))
+        rows = self._rows(selected, order, limit + 1, before)
         items = self._audit_rows(account_id, rows[:limit])
         has_more = len(rows) > limit
-        return items, self._cursors.write(
-            audit_filter.cursor_scope(account_id), [items[-1].position]
-        ) if has_more else None
+        return items, self._cursors.write(scope, _sort_values(rows[limit - 1], order)) if has_more else None
 
     def stream(
         self,
@@ -96,7 +94,17 @@ class AuditQueries:
         event: the event and all later ones are left out.
         """
         self._require_fresh(account_id, min_position)
-        return self._stream_rows(account_id, audit_filter, record_access() if record_access is not None else None)
+        selected = conditions(account_id, self.with_matches(account_id, audit_filter))
+        if record_access is not None:
+            selected = selected.and_also("a.position < %(access_position)s", access_position=record_access())
+        return self._stream_rows(account_id, selected, audit_filter.order)
+
+    def with_matches(self, account_id: UUID, audit_filter: AuditFilter) -> AuditFilter:
+        """Return a filter with what its text is found in, so that several queries search for it once."""
+        if audit_filter.text is None or audit_filter.matches is not None:
+            return audit_filter
+        self._require_fresh(account_id, None)
+        return replace(audit_filter, matches=self._target_search.find(account_id, audit_filter.text))
 
     def rows_past_retention(self, account_id: UUID, sub_user_id: UUID, before: int | None = None) -> Iterator[AuditRow]:
         """Yield the rows about a sub-user that are older than the log's retention, newest first."""
@@ -127,10 +135,24 @@ class AuditQueries:
             rows = connection.execute(SQL["actions"], parameters, prepare=True).fetchall()
         return sorted(row["action"] for row in rows)
 
-    def _stream_rows(self, account_id: UUID, audit_filter: AuditFilter, before: int | None) -> Iterator[AuditRow]:
-        while rows := self._rows(account_id, audit_filter, STREAM_BATCH, before):
+    def beginning(self, account_id: UUID) -> datetime:
+        """Return when the account was registered, or the time of its first event if that is earlier.
+
+        Raises `AccountNotFound`.
+        """
+        self._require_fresh(account_id, None)
+        with self._database.get_connection() as connection:
+            row = connection.execute(SQL["beginning"], {"account_id": account_id}, prepare=True).fetchone()
+        if row is None:
+            raise AccountNotFound
+        beginning: datetime = row["beginning"]
+        return beginning
+
+    def _stream_rows(self, account_id: UUID, selected: Conditions, order: Order) -> Iterator[AuditRow]:
+        before: list[Any] | None = None
+        while rows := self._rows(selected, order, STREAM_BATCH, before):
             yield from self._audit_rows(account_id, rows)
-            before = rows[-1]["position"]
+            before = _sort_values(rows[-1], order)
 
     def _require_fresh(self, account_id: UUID, min_position: int | None) -> None:
         self._freshness.wait_for_account(account_id, min_position)
@@ -138,37 +160,17 @@ class AuditQueries:
         if min_position is not None:
             self._freshness.wait_for_view("audit-log", min_position)
 
-    def _rows(self, account_id: UUID, audit_filter: AuditFilter, limit: int, before: int | None) -> list[DictRow]:
-        where = [sql.SQL("a.account_id = %(account_id)s")]
-        if audit_filter.sub_user_id is not None:
-            where.append(sql.SQL("a.sub_user_id = %(sub_user_id)s"))
-        if len(audit_filter.actions) == 1:
-            where.append(sql.SQL("a.action = %(action)s"))  # the index has the rows of one action in their order
-        elif audit_filter.actions:
-            where.append(sql.SQL("a.action = ANY(%(actions)s)"))
-        if audit_filter.actor_type is not None:
-            where.append(sql.SQL("a.actor_type = %(actor_type)s"))
-        if audit_filter.actor_id is not None:
-            where.append(sql.SQL("a.actor_id = %(actor_id)s"))
-        if audit_filter.since is not None:
-            where.append(sql.SQL("a.occurred_at >= %(since)s"))
-        if audit_filter.until is not None:
-            where.append(sql.SQL("a.occurred_at < %(until)s"))
+    def _rows(self, selected: Conditions, order: Order, limit: int, before: list[Any] | None) -> list[DictRow]:
+        """Return rows after the one with these sort values."""
         if before is not None:
-            where.append(sql.SQL("a.position < %(before)s"))
-        parameters = {
-            **vars(audit_filter),
-            "actions": list(audit_filter.actions),
-            "action": next(iter(audit_filter.actions), None),
-            "account_id": account_id,
-            "before": before,
-            "limit": limit,
-        }
-        query = sql.SQL(SQL["list_rows"]).format(where=sql.SQL(" AND ").join(where))
-        is_time_unbounded = audit_filter.since is None and audit_filter.until is None
+            names = ("before_time", "before") if order is Order.OCCURRED_AT else ("before",)
+            selected = selected.and_also(BEFORE[order], **dict(zip(names, before, strict=True)))
+        query = sql.SQL(SQL["list_rows"]).format(where=selected.where, order=ORDER_BY[order])
+        is_time_unbounded = selected.parameters["since"] is None and selected.parameters["until"] is None
+        # The best plan depends on the length of the period, so statements with a period are planned each time.
+        is_prepared = order is Order.POSITION and is_time_unbounded
         with self._database.get_connection() as connection:
-            # The best plan depends on the length of the period, so statements with a period are planned each time.
-            return connection.execute(query, parameters, prepare=is_time_unbounded).fetchall()
+            return connection.execute(query, {**selected.parameters, "limit": limit}, prepare=is_prepared).fetchall()
 
     def _audit_rows(self, account_id: UUID, rows: Sequence[DictRow]) -> list[AuditRow]:
         events = [(row["position"], self._event(row)) for row in rows]
@@ -191,3 +193,10 @@ class AuditQueries:
         if not rows:
             raise AccountNotFound
         return {row["id"]: row["name"] for row in rows}
+
+
+def _sort_values(row: DictRow, order: Order) -> list[Any]:
+    """Return what a cursor after a row contains."""
+    if order is Order.OCCURRED_AT:
+        return [row["occurred_at"].isoformat(), row["position"]]
+    return [row["position"]]

@@ -64,7 +64,7 @@ def index_entry_of(event: events.AnyEvent) -> AuditIndexEntry:
             | events.WebhookEvent()
             | events.AuditEvent()
             | events.ApiKeyEvent()
-            | events.PermissionCatalogueEvent()
+            | events.InstallationEvent()
         ):
             return AuditIndexEntry(event.account_id, ACTIONS[event.TOPIC], event.subject_id, event.timestamp)
         case _:
@@ -82,12 +82,17 @@ def audit_row(
 
     `names` are those of people and roles, by id.
     """
-    decrypted = {name: decrypt_event_field(event, name, entries) for name in encrypted_fields(type(event))}
+    values = vars(event)
+    decrypted = {
+        name: decrypt_event_field(event, name, entries)
+        for name in encrypted_fields(type(event))
+        if values[name] is not None
+    }
     is_activity = isinstance(event, events.SubUserActivityRecorded)
     details = (
-        _parse_activity_details(decrypted["details"])
+        _parse_activity_details(decrypted.get("details"))
         if is_activity
-        else {name: decrypted.get(name, value) for name, value in vars(event).items() if _is_detail(name, value)}
+        else {name: decrypted.get(name, value) for name, value in values.items() if _is_detail(name, value)}
     )
     return AuditRow(
         position=position,

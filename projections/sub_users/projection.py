@@ -55,7 +55,8 @@ CONSTANT_FIELDS = frozenset({"sub_user_id", "created_at"})
 SUB_USER_FIELDS = tuple(field.name for field in fields(SubUser))
 COLUMNS = tuple(name for name in SUB_USER_FIELDS if name not in DECISION_FIELDS)
 UPSERT_SUB_USERS = SQL["upsert_sub_users"].format(
-    updates=", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in CONSTANT_FIELDS)
+    columns=", ".join(COLUMNS),
+    updates=", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in CONSTANT_FIELDS),
 )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from adapters.mail.branding import Branding, Logo
 from adapters.mail.message import format_timestamp, render
 from adapters.mail.sender import parse_sender
 from application.mail import KINDS_WITH_LINK, MAIL_KINDS, Mail, MailedLinkUrl, has_password
@@ -85,6 +87,70 @@ def text_and_html(mail: Mail) -> tuple[str, HtmlContent]:
     text, html = parsed_mail(mail).iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     return text.get_content(), HtmlContent(html.get_content())
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "The temporary password works until 20 November 2026, 18:00 (Rome), when your access ends."),
+        (
+            "it",
+            "La password temporanea vale fino al 20 novembre 2026, ore 18:00 (Roma), quando termina",
+        ),
+    ],
+)
+def test_access_that_ends_before_the_password_is_told(language: str, expected: str) -> None:
+    """The mail names the earlier one of both ends, in the operator's time zone."""
+    mail = replace(of_kind(Notice.ACTIVATION, language), access_ends_at=datetime(2026, 11, 20, 17, tzinfo=UTC))
+    message = message_from_bytes(
+        render(mail, SENDER, Branding(time_zone=ZoneInfo("Europe/Rome"))).content, policy=policy.default
+    )
+    text, html = message.iter_parts()
+    for part in (text.get_content(), HtmlContent(html.get_content()).text):
+        assert expected in part
+    later = replace(mail, access_ends_at=datetime(2026, 12, 20, 17, tzinfo=UTC))
+    assert {"en": "until 23 November 2026", "it": "fino al 23 novembre 2026"}[language] in text_and_html(later)[0]
+    assert expected.rpartition(", ")[2] not in text_and_html(later)[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [(1, "il 1º marzo 2026, 20:15 UTC"), (8, "l'8 marzo 2026, 20:15 UTC"), (11, "l'11 marzo 2026, 20:15 UTC")],
+)
+def test_italian_dates_have_the_right_article(day: int, expected: str) -> None:
+    mail = replace(MAIL, kind=Notice.PASSWORD_CHANGED, language="it", date=datetime(2026, 3, day, 20, 15, tzinfo=UTC))
+    assert expected in text_and_html(mail)[0]
+
+
+def test_mails_show_the_branding() -> None:
+    """The logo is in the mail itself, so that no program has to load it. Text parts have the links."""
+    logo = Logo(b"\x89PNG\r\n", "image/png")
+    branding = Branding("AI4CALL <b>", logo, "#0b6b3a", "https://portal.example/", "help@portal.example")
+    message = message_from_bytes(render(MAIL, SENDER, branding).content, policy=policy.default)
+    text, related = message.iter_parts()
+    html, picture = related.iter_parts()
+    assert "AI4CALL <b> · https://portal.example/ · help@portal.example" in text.get_content()
+    content = HtmlContent(html.get_content())
+    assert "AI4CALL <b> · https://portal.example/ · help@portal.example" in content.text
+    assert {("href", "mailto:help@portal.example"), ("src", "cid:logo"), ("alt", "AI4CALL <b>")} <= set(
+        content.attributes
+    )
+    assert "background-color:#0b6b3a" in html.get_content()
+    assert (picture.get_content_type(), picture["Content-ID"], picture.get_content()) == (
+        "image/png",
+        "<logo>",
+        logo.content,
+    )
+
+
+def test_logos_that_mail_programs_do_not_show_are_left_out() -> None:
+    branding = Branding("AI4CALL", Logo(b"<svg/>", "image/svg+xml"))
+    message = message_from_bytes(render(MAIL, SENDER, branding).content, policy=policy.default)
+    text, html = message.iter_parts()
+    content = HtmlContent(html.get_content())
+    assert "AI4CALL" in content.text
+    assert "AI4CALL" not in text.get_content()
+    assert ("src", "cid:logo") not in content.attributes
 
 
 def of_kind(kind: MailKind, language: str) -> Mail:

@@ -246,6 +246,8 @@ def is_session_active(portal: ApiClient, token: str) -> bool:
 
 
 NESTED_FIELDS = {
+    "activity_types",
+    "groups",
     *("activities", "usage", "permissions", "grants", "checks", "evaluations"),
     *("subject", "action", "resource", "context", "page", "options"),
 }

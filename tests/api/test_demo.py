@@ -15,7 +15,7 @@ from api.demo.first_start import create_demo, is_incomplete_demo
 from application.command_context import CommandContext
 from application.commands.api_keys import Scope
 from domain.event_metadata import ActorType
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.sub_users.queries import SubUserFilter
 from tests.builders import Company
 

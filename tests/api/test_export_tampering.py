@@ -15,6 +15,7 @@ from adapters.ed25519 import Ed25519Signer, verify
 from api.http.resources.exports.lines import ExportFormat, lines
 from application.command_context import CommandContext
 from application.commands.activities import Activity
+from application.commands.activity_types import NO_ACTIVITY_TYPES
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
 from application.commands.usage import UsageReport
@@ -102,7 +103,7 @@ def export_lines(service: Service, export_filter: ExportFilter, after: int = 0) 
     catch_up(service)
     service.workers.checkpointer.sign_now()
     export = service.queries.exports.begin(export_filter, ExportFormat.JSONL, has_proofs=True, after=after)
-    return [json.loads(line) for line in lines(export, ExportFormat.JSONL)]
+    return [json.loads(line) for line in lines(export, ExportFormat.JSONL, NO_ACTIVITY_TYPES)]
 
 
 def signed_by_other_store(file: Export) -> Export:

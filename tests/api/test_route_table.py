@@ -53,6 +53,8 @@ SCOPES_BY_ROUTE = {
     "GET /v1/accounts/{account_id}/access": {"portal", "auditor"},
     "GET /v1/permissions": {"portal", "support", "auditor", "analytics"},
     "PUT /v1/permissions": {"portal"},
+    "GET /v1/activity-types": {"portal", "support", "auditor", "analytics"},
+    "PUT /v1/activity-types": {"portal"},
     "POST /access/v1/evaluation": {"portal"},
     "POST /access/v1/evaluations": {"portal"},
     "POST /access/v1/search/subject": {"portal"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap.service import Service
     from tests.api.clients import Account, ApiClient
+    from tests.conftest import TravelingClock
 
 SUB_USERS: list[dict[str, Any]] = [
     {"name": "Ada", "surname": "Lovelace", "email": "ada@engines.example", "visible": True},
@@ -264,3 +266,24 @@ def test_invalid_event_position_is_refused(account: Account, portal: ApiClient, 
     for path in (f"{account.path}/sub-users", account.path, f"{account.path}/audit-log"):
         response = portal.get(path, headers={"Event-Position": position})
         require_problem(response, 422, "invalid-input", "Event-Position")
+
+
+def test_list_filters_by_access_status(own_clients: ApiClients, clock: TravelingClock) -> None:
+    """The status follows the clock, without an event."""
+    account = own_clients.register_account()
+    account.create_sub_user(name="Inactive")
+    account.create_active(name="Invited")
+    account.create_with_own_password(name="Active")
+    ends_at = (clock() + timedelta(days=8)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    account.create_with_own_password(name="Expiring", access_expires_at=ends_at)
+
+    def with_status(status: str) -> list[str]:
+        return names(own_clients.portal.get(f"{account.path}/sub-users?access_status={status}&sort=name"))
+
+    assert with_status("active") == ["Active", "Expiring"]
+    assert [with_status(status) for status in ("invited", "inactive", "expiring")] == [["Invited"], ["Inactive"], []]
+    clock.advance(days=2)
+    assert (with_status("active"), with_status("expiring")) == (["Active"], ["Expiring"])
+    clock.advance(days=6)
+    assert (with_status("active"), with_status("expired")) == (["Active"], ["Expiring"])
+    assert own_clients.portal.get(f"{account.path}/sub-users?access_status=asleep").status_code == 422

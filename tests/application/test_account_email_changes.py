@@ -157,7 +157,7 @@ def test_mails_are_in_the_language_of_the_account(owner: Company, language: str)
     email = new_email()
     confirm(owner, request(owner, email))
     undo(owner, undo_token(owner, owner.email))
-    greeting = "Hello" if language == "en" else "Gentile"
+    greeting = "Hello" if language == "en" else "Ciao"
     mails = [mail for to in (email, owner.email, sub_user.email) for mail in mails_to(owner.service, to)]
     assert len(mails) >= 6
     assert all(plain_text(mail).lstrip().startswith(greeting) for mail in mails)

@@ -13,7 +13,7 @@ from adapters.postgres.tables.webhooks import PostgresWebhooks
 from application.commands.api_keys import ApiKey, Limits, Scope
 from application.commands.webhooks import DisableReason
 from application.errors import InvalidValue
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.feed.pages import FeedFilter
 from projections.history.exports import ExportFilter
 from tests.api_keys import BY_OPERATOR, add_api_key

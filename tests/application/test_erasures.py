@@ -11,7 +11,7 @@ import pytest
 
 from application.workers.erasure import Erasure
 from domain.refusals import AccountNotFound, LoginRefused, SubUserNotFound
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from tests.builders import Company, catch_up, deliver_mails, event_types, mails_in_folder
 from tests.postgres import fetch
 from tests.table_contents import contents, tables_containing

@@ -20,7 +20,7 @@ from application.ports.mailing import MailDelayed, MailRefused, MailThrottled
 from application.workers.mail_composition import MailComposer, SignInUrls
 from application.workers.mail_pacing import MailPacing
 from application.workers.mailer import Mailer, delay_after
-from domain.sub_user import Notice
+from domain.sub_user import CredentialsKind, Notice
 from tests.builders import PORTAL, Company, catch_up
 from tests.postgres import fetch, terminate_connections
 from tests.waiting import run_concurrently
@@ -326,6 +326,42 @@ def test_rejected_mail_is_not_retried(
     catch_up(service)
     assert send_due_mails(mailer) == 1
     assert sub_user.state().credentials_mail == "sent"
+
+
+def test_access_data_is_not_sent_once_access_has_expired(
+    service: Service, company: Company, mailer: Mailer, transport: FakeTransport, clock: TravelingClock
+) -> None:
+    """The mail would say that access is active. The owner sees that it failed, and the password is deleted."""
+    sub_user = company.create_active(access_expires_at=clock() + timedelta(hours=1))
+    catch_up(service)
+    clock.advance(hours=1)
+
+    send_due_mails(mailer)
+
+    assert transport.mails == []
+    assert sub_user.state().credentials_mail == "failed"
+    assert not password_is_stored(sub_user)
+
+
+@pytest.mark.parametrize(("hours", "ends_with_access"), [(1, True), (24 * 30, False)])
+def test_invitation_names_the_earlier_end(  # fixtures
+    service: Service,
+    company: Company,
+    mailer: Mailer,
+    transport: FakeTransport,
+    clock: TravelingClock,
+    hours: int,
+    ends_with_access: bool,
+) -> None:
+    ends_at = clock() + timedelta(hours=hours)
+    company.create_sub_user(access_expires_at=ends_at).change(active=True, credentials_kind=CredentialsKind.LINK)
+    catch_up(service)
+
+    send_due_mails(mailer)
+
+    (mail,) = transport.mails
+    assert mail.link is not None
+    assert (mail.link.expires_at == ends_at) is ends_with_access
 
 
 def test_superseded_mail_is_not_sent(

@@ -9,7 +9,7 @@ import pytest
 from application.sign_in.new_session import token_hash
 from domain.permission_catalogue import INITIAL_CATALOGUE
 from domain.refusals import LoginRefused, SubUserNotFound
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.sub_users.queries import SubUserFilter
 from tests.builders import PORTAL, Company, SubUserHandle, deliver_mails, event_types, mailed_password, plain_text
 

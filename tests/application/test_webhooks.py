@@ -21,7 +21,7 @@ from application.commands.webhooks import (
 )
 from application.errors import InvalidValue, MasterKeyMissing, StoreUnavailable
 from domain.refusals import AccountIsClosed, AccountNotFound, WebhookLimitReached, WebhookNotFound
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from tests.builders import PORTAL, Company, catch_up
 from tests.postgres import LOCK_WAITERS, connect, fetch
 from tests.receiver import status

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-SUCCESS_MESSAGE = "main > .notice.done"
+SUCCESS_MESSAGE = "#messages > .notice"
 """Selector of the message that the last command succeeded."""
 
 GENERATED_PASSWORD = re.compile(r"[a-z2-9]{5}(?:-[a-z2-9]{5}){4}")
@@ -41,10 +41,16 @@ def log_in_as_sub_user(page: Page, account_email: str, email: str, password: str
     page.get_by_role("button", name="LOGIN AS SUB-USER").click()
 
 
+def log_out(page: Page) -> None:
+    """Log out with the button in the visitor's menu."""
+    page.locator("header summary").click()
+    page.locator("header").get_by_role("button", name="Log out").click()
+
+
 def add(page: Page, email: str, name: str, surname: str) -> None:
     """Add an inactive sub-user with a generated password."""
     page.goto("/sub-users")
-    page.get_by_role("button", name="+ ADD SUB-USER").click()
+    page.get_by_role("link", name="+ ADD SUB-USER").click()
     page.get_by_label("Email").fill(email)
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Surname").fill(surname)
@@ -121,7 +127,7 @@ def set_password(page: Page, password: str) -> None:
 def create_role(page: Page, name: str, permission: str, *, scripts: bool) -> None:
     """Create a role with one permission, and read in words what it allows before saving it."""
     page.get_by_role("link", name="Roles").click()
-    page.get_by_role("button", name="+ ADD ROLE").click()
+    page.get_by_role("link", name="+ ADD ROLE").click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label(permission).check()
     if not scripts:
@@ -136,7 +142,7 @@ def give_role_on_assistant(page: Page, person: str, role: str, assistant_id: str
     """Give a sub-user a role on one assistant until a time, instead of all other roles."""
     page.goto("/sub-users")
     page.get_by_role("link", name=person, exact=True).click()
-    page.get_by_role("button", name="Give a role").click()
+    page.get_by_role("link", name="Give a role").click()
     page.get_by_label("Role", exact=True).select_option(role)
     page.get_by_label("Only these").check()
     page.get_by_label("Type of resource").select_option("Assistant")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import chromium
 from tests.browser.actors import SUCCESS_MESSAGE, log_in, open_edit_form
 from tests.browser.service import OWNER_PASSWORD
 
@@ -74,6 +75,27 @@ def test_sub_user_is_edited_with_the_keyboard(service: RunningService, visits: V
     page.keyboard.press("Enter")
     expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("Activated.")
     expect(page.get_by_role("row").filter(has_text="Amazing Hopper")).to_have_count(1)
+
+
+def test_every_tab_stop_of_the_list_is_visible_on_a_phone(service: RunningService, visits: Visits) -> None:
+    """Elements that are hidden on narrow screens take no focus."""
+    page, company = visits.new_page(phone=True), service.register_company()
+    company.add(name="Grace", surname="Hopper")
+    log_in(page, company.email, OWNER_PASSWORD)
+    seen = 0
+    for _ in range(MAX_TABS):
+        page.keyboard.press("Tab")
+        box = page.evaluate(
+            "(({x, y, width, height}) => [x, y, width, height])(document.activeElement.getBoundingClientRect())"
+        )
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        seen += 1
+        assert min(box[2:]) > 1, page.evaluate("document.activeElement.outerHTML")
+        assert 0 <= box[0] <= box[0] + box[2] <= chromium.PHONE["width"], page.evaluate(
+            "document.activeElement.outerHTML"
+        )
+    assert seen > 5
 
 
 def test_skip_link_leads_past_the_menu(service: RunningService, visits: Visits) -> None:

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from tests.browser.chromium import Visits
     from tests.browser.service import RunningService
 
-EXCLUDED_PATHS = {"/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"}
+EXCLUDED_PATHS = {
+    *("/", "/assets/{}/{}", "/mailbox/{}/body", "/monitoring/export.csv"),
+    *("/branding/{}/logo", "/branding/{}/accent.css", "/sub-users/chosen"),
+}
 """Redirects and files. The sender determines the body of a mail."""
+
+
+WIDTHS = (320, 768, 1024, 1440)
+"""The smallest phone, a tablet, and the narrowest and a common window with the sidebar, in pixels."""
 
 
 @pytest.fixture(scope="session")
@@ -50,16 +57,15 @@ def test_gallery_covers_every_page() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_page_is_accessible(view: View, gallery: Gallery, visits: Visits, axe: Callable[..., None]) -> None:
-    """It is checked in light and dark, wide and on a phone. Its language is Italian, whose words are longer."""
+    """It is checked in both themes and all layouts. Its language is Italian, whose words are longer."""
     page = gallery.show(view, visits, language="it")
     axe(page)
-    page.emulate_media(color_scheme="dark")
-    axe(page, appearance_only=True)
-    page.set_viewport_size(chromium.PHONE)  # type: ignore[arg-type]  # the library's own TypedDict
-    require_no_horizontal_scrolling(page)
-    axe(page, appearance_only=True)
-    page.emulate_media(color_scheme="light")
-    axe(page, appearance_only=True)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": chromium.WIDE["height"]})
+        require_no_horizontal_scrolling(page)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            axe(page, appearance_only=True)
 
 
 @pytest.mark.long
@@ -76,6 +82,30 @@ def test_longest_names_fit_into_the_window(service: RunningService, visits: Visi
     delete_link = page.locator("a[href$='/delete']").bounding_box()
     assert delete_link
     assert delete_link["x"] + delete_link["width"] <= chromium.WIDE["width"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", WIDTHS)
+def test_actions_of_a_row_are_in_the_window(service: RunningService, visits: Visits, width: int) -> None:
+    """No part of a row is cut off, however long the e-mail is."""
+    page, company = visits.new_page(), service.register_company()
+    company.add(name="Grace", surname="Hopper", email=f"{'a' * 64}@company.example")
+    log_in(page, company.email, OWNER_PASSWORD)
+    page.set_viewport_size({"width": width, "height": 800})
+    box = page.locator("tbody .c-more").bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
+
+
+@pytest.mark.long
+def test_switch_shows_its_state_in_forced_colors(gallery: Gallery, visits: Visits) -> None:
+    view = next(view for view in VIEWS if view.name == "edit")
+    switch = gallery.show(view, visits, forced_colors="active").get_by_role("switch")
+    background = "element => getComputedStyle(element).backgroundColor"
+    switch.check()
+    checked = switch.evaluate(background)
+    switch.uncheck()
+    assert switch.evaluate(background) != checked
 
 
 @pytest.mark.long

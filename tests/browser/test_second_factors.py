@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.actors import SUCCESS_MESSAGE, log_in, log_in_as_sub_user
+from tests.browser.actors import SUCCESS_MESSAGE, log_in, log_in_as_sub_user, log_out
 from tests.browser.chromium import Visits
 from tests.browser.service import OWNER_PASSWORD, run_service
 from tests.processes.deployment import traversable_folder
@@ -112,11 +112,11 @@ def test_story_of_a_second_factor(named_service: RunningService, pages: Visits, 
     expect(page.locator(SUCCESS_MESSAGE)).to_have_text("The second factor is added.")
     expect(page.get_by_role("row", name="This browser")).to_contain_text("instead of the password")
 
-    page.get_by_role("button", name="Log out").click()
+    log_out(page)
     give_password(page, company, sub_user)
     page.get_by_role("button", name="Use a passkey").click()
     require_start(page, sub_user)
-    page.get_by_role("button", name="Log out").click()
+    log_out(page)
     page.goto("/login" if is_owner else "/login?as=sub-user")
     page.get_by_role("button", name="Use a passkey").click()
     require_start(page, sub_user)
@@ -125,7 +125,7 @@ def test_story_of_a_second_factor(named_service: RunningService, pages: Visits, 
         owner = pages.new_page()
         log_in(owner, company.email, OWNER_PASSWORD)
         owner.goto(f"/sub-users/{sub_user.sub_user_id}")
-        owner.get_by_role("button", name="Reset second factor").click()
+        owner.get_by_role("link", name="Reset second factor").click()
         owner.get_by_role("button", name="Reset second factor").click()
         expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("are removed")
         give_password(page, company, sub_user)

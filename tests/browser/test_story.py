@@ -18,6 +18,7 @@ from tests.browser.actors import (
     give_role_on_assistant,
     log_in,
     log_in_as_sub_user,
+    log_out,
     mailed_link,
     mailed_password,
     open_edit_form,
@@ -73,7 +74,7 @@ def test_story_of_a_sub_user(service: RunningService, visits: Visits, scripts: b
     expect(sub_user.get_by_role("alert")).to_contain_text("We couldn't log you in")
 
     delete(owner, person)
-    owner.get_by_role("button", name="Log out").click()
+    log_out(owner)
     require_heading(owner, "Log in")
 
 
@@ -117,7 +118,7 @@ def test_session_ends_on_another_device(service: RunningService, visits: Visits,
         log_in_as_sub_user(device, company.email, ada.email, ada.password)
         require_heading(device, "Ada Lovelace")
 
-    phone.get_by_role("button", name="Your devices").click()
+    phone.get_by_role("link", name="Your devices").click()
     require_heading(phone, "Your devices")
     rows = phone.locator(".table-cards tbody tr")
     expect(rows.filter(has_text="this device")).to_have_count(1)
@@ -165,7 +166,7 @@ def test_invitation_from_the_mail_to_the_login(service: RunningService, visits: 
     log_in_as_sub_user(person, company.email, email, OWN_PASSWORD)
     require_heading(person, "Ada Lovelace")
 
-    person.get_by_role("button", name="Log out").first.click()
+    log_out(person)
     person.goto(link)
     set_password(person, "another seven quiet rivers")
     require_heading(person, "This link no longer works")
@@ -230,7 +231,7 @@ def test_role_on_one_assistant_until_a_date(service: RunningService, visits: Vis
     expect(sub_user.locator(".abilities")).to_contain_text("Work with voice assistants")
     expect(sub_user.locator("main")).not_to_contain_text("See statistics")
 
-    owner.get_by_role("button", name="Take away the role Account manager").click()
+    owner.get_by_role("link", name="Take away the role Account manager").click()
     owner.get_by_role("button", name="Take away").click()
     expect(owner.locator(SUCCESS_MESSAGE)).to_contain_text("no longer has this role")
     sub_user.reload()

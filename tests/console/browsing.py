@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from bs4 import Tag
     from flask import Flask
@@ -39,7 +40,7 @@ class Page:
     @property
     def success_message(self) -> str:
         """Message that the last command succeeded, or an empty string."""
-        message = self.soup.select_one("main > .notice.done")
+        message = self.soup.select_one("#messages > .notice")
         return " ".join(message.get_text(" ").split()) if message else ""
 
     def find(self, selector: str) -> Tag:
@@ -96,7 +97,13 @@ class Browser:
             return self._open(target.partition("?")[0], query_string=values)
         return self._open(target, method="POST", data=values)
 
-    def post(self, path: str, data: Mapping[str, str] | bytes, headers: Mapping[str, str] | None = None) -> Page:
+    def submit_file(self, page: Page, content: bytes, name: str = "people.csv") -> Page:
+        """Submit the form of the page with a file in its field `file`."""
+        form = page.form()
+        assert form["enctype"] == "multipart/form-data"
+        return self._open(str(form["action"]), method="POST", data={**_values(form), "file": (BytesIO(content), name)})
+
+    def post(self, path: str, data: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> Page:
         """Post form data, or raw bytes, that come from no page."""
         content_type = "application/x-www-form-urlencoded"
         return self._open(path, method="POST", data=data, headers=headers, content_type=content_type)
@@ -119,9 +126,27 @@ class Browser:
         form = self.get("/login?as=sub-user")
         return self.submit(form, account_email=account_email, email=email, password=password)
 
-    def _open(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> Page:
-        all_headers = {**self._headers, **(headers or {})}
+    def download(self, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:
+        """Open a URL that does not have to be a page, and return the response."""
+        return self._respond(path, headers)
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Open a URL, and yield the chunks of the response as they are sent."""
         response = self._client.open(
+            path, base_url=self._base_url, headers=self._headers, environ_overrides=self._environment
+        )
+        assert response.status_code == 200
+        return iter(response.iter_encoded())
+
+    def _open(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> Page:
+        response = self._respond(path, headers, **request)
+        query = response.request.query_string.decode()
+        final_path = response.request.path + (f"?{query}" if query else "")
+        return Page(response, final_path, BeautifulSoup(response.text, "html.parser"))
+
+    def _respond(self, path: str, headers: Mapping[str, str] | None = None, **request: Any) -> TestResponse:
+        all_headers = {**self._headers, **(headers or {})}
+        return self._client.open(
             path,
             base_url=self._base_url,
             headers=all_headers,
@@ -130,14 +155,11 @@ class Browser:
             buffered=True,
             **request,
         )
-        query = response.request.query_string.decode()
-        final_path = response.request.path + (f"?{query}" if query else "")
-        return Page(response, final_path, BeautifulSoup(response.text, "html.parser"))
 
 
-def _values(form: Tag) -> dict[str, str]:
-    """Return the values that a browser submits for an untouched form."""
-    values: dict[str, str] = {}
+def _values(form: Tag) -> dict[str, Any]:
+    """Return the values that a browser submits for an untouched form: a list for a name that occurs more than once."""
+    values: dict[str, Any] = {}
     for field in form.select("input[name], textarea[name], select[name]"):
         name = str(field["name"])
         if field.has_attr("disabled"):
@@ -151,6 +173,9 @@ def _values(form: Tag) -> dict[str, str]:
         elif field.get("type") in {"checkbox", "radio"}:
             if field.has_attr("checked"):
                 values[name] = str(field.get("value", "on"))
+        elif name in values:
+            earlier = values[name] if isinstance(values[name], list) else [values[name]]
+            values[name] = [*earlier, str(field.get("value", ""))]
         else:
             values[name] = str(field.get("value", ""))
     return values

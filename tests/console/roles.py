@@ -56,7 +56,7 @@ def chips(page: Page) -> list[str]:
 def abilities_on(page: Page) -> tuple[list[str], dict[str, str]]:
     """Return what the sub-user can do on everything, and on single resources."""
     card = page.find(".card:has(> .abilities), .card:has(> .grants):not(:has(> .abilities))")
-    on_everything = [item.get_text(strip=True) for item in card.select("ul:not(.grants):not(.quiet) li")]
+    on_everything = [item.get_text(strip=True) for item in card.select("ul:not(.grants):not(.muted) li")]
     on_resources = {
         " ".join(row.select("dt")[0].get_text(" ").split()): row.select("dd")[0].get_text(strip=True)
         for row in card.select(".abilities > div")

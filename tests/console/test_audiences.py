@@ -28,6 +28,8 @@ PUBLIC_PAGES = {
     "POST /login",
     "POST /login/passkey",
     "POST /login/passkey-challenge",
+    "GET /branding/{version}/accent.css",
+    "GET /branding/{version}/logo",
     "GET /mailbox",
     "GET /mailbox/{mail_id}",
     "GET /mailbox/{mail_id}/body",
@@ -104,4 +106,7 @@ def test_every_form_requires_a_valid_csrf_token(console: AccountConsole, audienc
         path = route.path(**{name: uuid4() for name in route.parameters})
         for data in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": "\u00e9"}):
             page = browser.post(path, data)
-            assert (page.status, page.find("h1").text) == (403, "This form has expired"), route
+            expected = (403, "This form has expired")
+            if audience is Audience.ANONYMOUS and audience not in (route.audiences or ()):
+                expected = (200, "Log in")  # the form has no effect, and the session may have ended
+            assert (page.status, page.find("h1").text) == expected, route

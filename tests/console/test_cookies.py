@@ -45,7 +45,7 @@ def test_all_cookies_are_host_only_secure_and_http_only(console: AccountConsole)
     cookies = [cookie for page in pages for cookie in cookies_of(page).values()]
 
     names = {cookie.key.removeprefix("__Host-subusers-") for cookie in cookies}
-    assert names == {"session", "device", "form", "notice", "language", "time-zone"}
+    assert names == {"session", "device", "form", "notice", "language", "time-zone", "theme"}
     for cookie in cookies:
         assert cookie.key.startswith("__Host-"), cookie
         assert cookie["secure"] is cookie["httponly"] is True, cookie
@@ -91,7 +91,7 @@ def test_notice_without_valid_signature_is_ignored(console: AccountConsole, valu
 def signed_notice(console: AccountConsole, key: str, **values: str) -> str:
     """Return a notice signed by the service."""
     with console.clients.app.app_context():
-        return str(flash._signer().dumps([key, values]))  # noqa: SLF001  # only commands create notices
+        return str(flash._signer().dumps([key, values, True, None]))  # noqa: SLF001  # only commands create notices
 
 
 def test_notice_values_are_escaped_and_fit_into_a_cookie(console: AccountConsole) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.console.browsing import Browser
 
-WORD_OF_BANNER = {"en": "invented", "it": "inventati"}
+WORD_OF_BANNER = {"en": "invented", "it": "inventate"}
 
 
 def with_demo(console: AccountConsole, demo: AccountConsole) -> AccountConsole:
@@ -28,7 +28,7 @@ def with_demo(console: AccountConsole, demo: AccountConsole) -> AccountConsole:
 
 def banner(browser: Browser, path: str) -> str:
     """Return the text of the page's demo banner, or an empty string."""
-    banner_element = browser.get(path).soup.select_one("header .demo")
+    banner_element = browser.get(path).soup.select_one("main > .demo")
     return banner_element.get_text(" ", strip=True) if banner_element else ""
 
 
@@ -51,5 +51,5 @@ def test_demo_banner_is_absent_for_other_accounts(
     assert not banner(with_demo(console, new_console()).owner(), "/sub-users")
     assert not banner(console.owner(), "/sub-users")
     page = console.browser().get("/login")
-    assert not page.soup.select_one("header .demo")
+    assert not page.soup.select_one("main > .demo")
     assert "terminal" not in page.text

@@ -26,7 +26,7 @@ def rows(page: Page) -> list[str]:
 def end_actions(page: Page, *, current: bool) -> list[str]:
     """Return the actions that end the visitor's current session, or each of the others."""
     table_rows = page.soup.select(".table-cards tbody tr")
-    return [str(row.select("form")[0]["action"]) for row in table_rows if bool(row.select(".badge")) is current]
+    return [str(row.select("form")[0]["action"]) for row in table_rows if bool(row.select(".chip")) is current]
 
 
 def owner_of(console: AccountConsole) -> Callable[..., Browser]:

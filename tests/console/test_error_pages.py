@@ -206,7 +206,7 @@ def test_malformed_cookies_are_ignored(console: AccountConsole) -> None:
 
 def test_error_page_uses_the_browser_language(console: AccountConsole) -> None:
     page = console.browser(language="it-IT,it;q=0.9").get("/no-such-page")
-    require_error_page(page, 404, "Qui non c'è nulla")
+    require_error_page(page, 404, "Pagina non trovata")
     assert page.find("html")["lang"] == "it"
 
 

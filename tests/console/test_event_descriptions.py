@@ -11,8 +11,9 @@ import pytest
 
 import application
 import domain
-from api.console.monitoring.monitoring_page import SUBJECTS
+from api.console.pages import ICONS, STATIC
 from api.presentation.event_descriptions import SERVICE_ACTIONS, VARIANTS
+from api.presentation.event_kinds import ICONS_BY_EFFECT, KINDS, KINDS_BY_GROUP
 from api.presentation.translations import LANGUAGES, load_texts
 from application.commands.webhooks import DisableReason
 from application.transparency.export_claims import NON_DETAIL_FIELDS
@@ -81,13 +82,24 @@ def test_every_action_has_a_sentence_and_a_label(language: str) -> None:
 
 def test_every_action_of_an_account_has_a_group_in_the_filter() -> None:
     """The page could not show an action without a group."""
-    without_account = (events.ApiKeyEvent, events.PermissionCatalogueEvent)
-    subjects = {
-        event_class.DESCRIPTOR.name.partition(".")[0]
+    without_account = (events.ApiKeyEvent, events.InstallationEvent)
+    actions = {
+        event_class.DESCRIPTOR.name
         for event_class in events.EVENT_CLASSES
         if event_class.DESCRIPTOR.has_own_action and not issubclass(event_class, without_account)
     }
-    assert subjects == set(SUBJECTS) - {"activity"}
+    assert {KINDS[action].group for action in actions} == set(KINDS_BY_GROUP)
+
+
+def test_icons_are_in_the_sprite() -> None:
+    sprite = (STATIC / ICONS).read_text()
+    icons = {kind.icon for kind in KINDS.values()} | {icon for icon, _ in ICONS_BY_EFFECT.values()}
+    assert {icon for icon in icons if f'id="{icon}"' not in sprite} == set()
+
+
+@for_each_language
+def test_every_group_has_a_label(language: str) -> None:
+    assert keys_below(language, "monitoring.groups") == {*KINDS_BY_GROUP, "activity"}
 
 
 EVENTS_WITH_DETAILS = events.Event, events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.UsageRecorded

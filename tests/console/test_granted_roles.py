@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.console.grants import overview
 from api.console.roles import abilities
-from api.console.sub_users import details, grants
+from api.console.sub_users import details
 from domain.roles import OPERATOR, VIEWER
 from tests.api.clients import OWN_PASSWORD
 from tests.console.conftest import AccountConsole
@@ -121,7 +122,7 @@ def test_expired_role_is_marked_and_allows_nothing(own_clients: ApiClients, cloc
 
 def test_many_roles_are_on_pages_of_their_own(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(details, "SHOWN_GRANTS", 2)
-    monkeypatch.setattr(grants, "PAGE_SIZE", 2)
+    monkeypatch.setattr(overview, "PAGE_SIZE", 2)
     monkeypatch.setattr(abilities, "SHOWN_RESOURCES", 2)
     sub_user = console.account.create_with_own_password()
     editor = create_role(console.account)
@@ -154,7 +155,7 @@ def test_page_of_a_sub_user_without_roles(console: AccountConsole) -> None:
     ("language", "chip", "on_resources", "nothing"),
     [
         ("en", "Account manager Assistant Front desk asst-1041 until 31 Jan 2099, 12:00", "Only on single", "Ask the"),
-        ("it", "Account manager Assistente Front desk asst-1041 fino al 31 gen 2099, 12:00", "Solo su", "Rivolgiti al"),
+        ("it", "Account manager Assistente Front desk asst-1041 scade: 31 gen 2099, 12:00", "Solo su", "Rivolgiti al"),
     ],
 )
 def test_sub_user_sees_their_own_roles_and_permissions(

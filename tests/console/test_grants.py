@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.console.sub_users import give_role
+from api.console.grants import give_role
 from domain.roles import OPERATOR, VIEWER
 from tests.console.roles import FRONT_DESK, abilities_on, chips, create_role, grants_of, page_of, set_grants
 from tests.console.test_monitoring import entry_details, timeline
@@ -166,7 +166,12 @@ def test_all_errors_are_reported_at_once(console: AccountConsole) -> None:
     assert {str(error["id"]) for error in page.soup.select(".error")} == {
         f"{field}-error" for field in ("role_id", "expires_at", "reason", "resource_id_1", "resource_type")
     }
-    assert "Check the 5 marked fields." in page.text
+    summary = page.find("[role=alert]")
+    assert summary.has_attr("autofocus")
+    links = [str(link["href"]) for link in summary.select("a")]
+    assert sorted(links) == sorted(f"#{error['id']}".removesuffix("-error") for error in page.soup.select(".error"))
+    assert all(page.find(link) for link in links)
+    assert "Why: Enter 1 to 500 characters." in summary.get_text()
 
 
 def test_form_gets_more_lines_without_losing_values(console: AccountConsole) -> None:

@@ -60,6 +60,15 @@ def test_owner_form_is_ignored_after_the_session_ended(console: AccountConsole) 
     assert console.account.audit_log_rows() == rows
 
 
+def test_form_without_session_cookie_leads_to_the_login(console: AccountConsole) -> None:
+    """Browsers delete the cookie when the longest session has ended. The form is ignored."""
+    form = console.owner().get("/account")
+    rows = console.account.audit_log_rows()
+
+    require_sent_to_login(console.browser().submit(form, "/account", language="it"))
+    assert console.account.audit_log_rows() == rows
+
+
 def test_owner_session_ends_after_an_hour_of_inactivity(own_console: AccountConsole, clock: TravelingClock) -> None:
     browser = own_console.owner()
     clock.advance(minutes=59)

@@ -9,6 +9,7 @@ import pytest
 from api.console.account import coworkers
 from domain.permission_catalogue import INITIAL_CATALOGUE
 from tests.api.clients import OWN_PASSWORD, TEMPORARY_PASSWORD, is_session_active
+from tests.console.test_monitoring import report_activities, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +142,7 @@ def test_profile_shows_account_details_and_permissions(console: AccountConsole) 
     assert page.find("header a[aria-current=page]").text == "Profile"
     labels = [item.text for item in page.soup.select("main ul:not(.grants) li")]
     assert labels == [permission.labels["en"] for permission in INITIAL_CATALOGUE.permissions]
-    assert labels[-4:] == [item.text for item in page.soup.select("main ul.quiet li")]
+    assert labels[-4:] == [item.text for item in page.soup.select("main ul.muted li")]
 
 
 def test_profile_is_translated_into_italian(console: AccountConsole) -> None:
@@ -162,9 +163,8 @@ def test_coworkers_are_the_visible_sub_users_of_the_account(console: AccountCons
     rows = [" ".join(row.get_text(" ").split()) for row in page.soup.select("tbody tr")]
     assert [row.split()[0] for row in rows] == ["Ada", "Zoë"]
     assert "you" in rows[0]
-    assert rows[0].endswith("Active")
     assert "<b>Bold</b>" in rows[1]
-    assert rows[1].endswith("Inactive")
+    assert "ctive" not in page.text  # that is for the owner
     for absent in (hidden.email, "Secret", foreign_sub_user.email):
         assert absent not in page.response.text
     assert "Ada" in console.sub_user(hidden).get("/colleagues").text
@@ -196,3 +196,49 @@ def test_coworkers_cursor_of_another_account_is_refused(
     href = str(console.sub_user().get("/colleagues").find("main nav a")["href"])
 
     assert new_console().sub_user().get(href).status == 422
+
+
+def test_sub_users_see_their_own_activity(console: AccountConsole) -> None:
+    """Their sign-ins, passwords and activities, without what the owner does and without notes of the portal."""
+    sub_user = console.account.create_with_own_password()
+    other = console.account.create_sub_user(name="Ada", surname="Lovelace")
+    sub_user.change(visible=False)
+    report_activities(sub_user, {"target": "Front desk"})
+    report_activities(other, {"target": "Back office"})
+    portal = console.account.portal.with_headers(X_Reason="Left the laptop on a train", X_Actor="anna@portal.example")
+    assert portal.patch(sub_user.path, json={"password": TEMPORARY_PASSWORD}).status_code == 200
+    browser = console.sub_user(sub_user, TEMPORARY_PASSWORD)
+    assert browser.get("/activity").path == "/password"
+    set_password(browser, TEMPORARY_PASSWORD, NEW_PASSWORD)
+
+    page = browser.get("/activity")
+
+    sentences = timeline(page)
+    assert "Grace Hopper: tool.used · Front desk" in sentences
+    assert "Grace Hopper logged in" in sentences
+    assert any("password" in sentence for sentence in sentences)
+    for hidden in ("added", "activated", "Lovelace", "Back office", "visible", "hidden"):
+        assert not [sentence for sentence in sentences if hidden in sentence], hidden
+    assert "train" not in page.text
+    assert "anna@portal.example" not in page.text
+    assert not page.soup.select('main a[href*="/sub-users"], main a[href*="export"]')
+    assert page.find("nav a[aria-current=page]").get_text(strip=True) == "Activity"
+
+
+def test_own_activity_has_pages(console: AccountConsole) -> None:
+    sub_user = console.account.create_with_own_password()
+    report_activities(sub_user, *[{"target": f"{number}."} for number in range(60)])
+    browser = console.sub_user(sub_user)
+    page = browser.get("/activity")
+    older = browser.get(str(page.find('.pages a[rel="next"]')["href"]))
+    assert {f"{number}." for number in range(60)} <= {
+        sentence.rpartition(" ")[2] for sentence in (*timeline(page), *timeline(older))
+    }
+    gone = browser.get("/activity?cursor=AAAA")
+    assert gone.status == 422
+    assert gone.find("[role=alert] a")["href"] == "/activity"
+
+
+def test_own_activity_is_for_sub_users(console: AccountConsole) -> None:
+    assert console.owner().get("/activity").status == 403
+    assert console.browser().get("/activity").path.startswith("/login")

@@ -24,7 +24,7 @@ def test_preferences_are_stored_in_the_browser(console: AccountConsole) -> None:
     assert (page.path, page.success_message) == ("/preferences", "Salvato.")
     assert page.find("html")["lang"] == "it"
     assert page.find("#time_zone option[selected]").text == "Asia/Tokyo"
-    assert page.find("footer a").text == "Italiano · Asia/Tokyo"
+    assert page.find("a[href='/preferences'] small").text == "Italiano · Asia/Tokyo"
     assert browser.log_in(console.account.email, "the owner keeps this one").find("html")["lang"] == "it"
 
 
@@ -33,7 +33,7 @@ def test_reset_preferences_fall_back_to_the_browser(console: AccountConsole) -> 
     browser.submit(browser.get("/preferences"), language="it", time_zone="Asia/Tokyo")
     page = browser.submit(browser.get("/preferences"), language="", time_zone="")
 
-    assert page.find("footer a").text == "English · UTC"
+    assert page.find("a[href='/preferences'] small").text == "English · UTC"
     assert browser.cookie("language") is browser.cookie("time-zone") is None
 
 
@@ -44,7 +44,7 @@ def test_invalid_preferences_are_ignored(console: AccountConsole, value: str) ->
     browser.submit(browser.get("/preferences"), language="it", time_zone="Asia/Tokyo")
     page = browser.submit(browser.get("/preferences"), language=value, time_zone=value)
 
-    assert page.find("footer a").text == "Italiano · Asia/Tokyo"
+    assert page.find("a[href='/preferences'] small").text == "Italiano · Asia/Tokyo"
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_invalid_preference_cookies_are_ignored(console: AccountConsole, value: 
     for name in (LANGUAGE, TIME_ZONE, BROWSER_TIME_ZONE):
         browser.set_cookie(name, value)
     page = browser.get("/account")
-    assert (page.status, page.find("footer a").text) == (200, "English · UTC")
+    assert (page.status, page.find("a[href='/preferences'] small").text) == (200, "English · UTC")
 
     browser.set_cookie(BROWSER_TIME_ZONE, "America/Bogota")
-    assert browser.get("/account").find("footer a").text == "English · America/Bogota"
+    assert browser.get("/account").find("a[href='/preferences'] small").text == "English · America/Bogota"
 
 
 def test_accept_language_applies_before_login(console: AccountConsole) -> None:

@@ -231,7 +231,7 @@ def test_limit_of_roles_is_shown_and_enforced(
 
     page = browser.get("/roles")
     assert page.find(".notice.warning").text == notice
-    assert page.find(".list-head button").has_attr("disabled")
+    assert page.find(".head button").has_attr("disabled")
     assert len(cards(page)) == MAX_ROLES + 2
     page = browser.get("/roles/new")
     assert (page.status, page.find("[role=alert]").text) == (409, notice)
@@ -373,7 +373,7 @@ def test_built_in_roles_cannot_be_changed_or_deleted(
                 assert (page.status, page.find("h1").text) == (409, heading)
 
 
-@pytest.mark.parametrize(("language", "heading"), [("en", "Role not found"), ("it", "Questo ruolo non c'è")])
+@pytest.mark.parametrize(("language", "heading"), [("en", "Role not found"), ("it", "Ruolo non trovato")])
 def test_unknown_roles_return_404(new_console: Callable[..., AccountConsole], language: str, heading: str) -> None:
     """Also those of other accounts."""
     console = new_console(language=language)

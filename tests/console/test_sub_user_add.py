@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from api.console.sub_users import expiry
 from application.errors import TooBusy
 from tests.builders import deliver_mails, deliver_mails_to, plain_text
 
@@ -33,10 +36,9 @@ def test_sub_user_is_added_inactive_by_default(console: AccountConsole) -> None:
     page = add(console)
 
     assert (page.status, page.path) == (200, "/sub-users")
-    assert page.success_message == (
-        "Grace Hopper added. They can't log in yet: activate them to send access data to colleague@example.com."
-    )
+    assert page.success_message == "Grace Hopper added. They can't log in yet. Activate now"
     (sub_user,) = list_sub_users(console)
+    assert page.find("#messages a")["href"] == f"/sub-users/{sub_user['sub_user_id']}/activate"
     assert {name: sub_user[name] for name in FIELDS} == FIELDS
     assert (sub_user["status"], sub_user["visible"], sub_user["access_expires_at"]) == ("inactive", True, None)
 
@@ -53,9 +55,9 @@ def test_visibility_and_expiry_are_stored(console: AccountConsole) -> None:
     browser = console.owner()
     browser.set_cookie("__Host-subusers-time-zone", "Europe/Rome")
     form = browser.get("/sub-users/new")
-    assert "Europe/Rome" in form.find("#access_expires_at-hint").text
+    assert "Europe/Rome" in form.find("#expiry-hint").text
 
-    browser.submit(form, **FIELDS, visible=False, access_expires_at="2090-07-01T12:00")
+    browser.submit(form, **FIELDS, visible=False, expiry="other", access_expires_at="2090-07-01T12:00")
 
     (sub_user,) = list_sub_users(console)
     assert (sub_user["visible"], sub_user["access_expires_at"]) == (False, "2090-07-01T10:00:00Z")
@@ -89,14 +91,13 @@ def test_link_together_with_a_password_is_refused(console: AccountConsole) -> No
     assert list_sub_users(console) == []
 
 
-def test_adding_and_activating_with_a_past_expiry_is_refused(console: AccountConsole) -> None:
-    before = list_sub_users(console)
-
-    page = add(console, active=True, access_expires_at="2020-01-01T00:00")
+@pytest.mark.parametrize("active", [True, False])
+def test_past_expiry_is_refused(console: AccountConsole, active: bool) -> None:
+    page = add(console, active=active, expiry="other", access_expires_at="2020-01-01T00:00")
 
     assert page.status == 422
-    assert "This time has passed, so they couldn't log in." in page.text
-    assert list_sub_users(console) == before
+    assert page.error("access_expires_at").startswith("This time has passed.")
+    assert list_sub_users(console) == []
 
 
 def test_failed_activation_leads_to_the_edit_form(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,12 +139,14 @@ def test_failed_activation_leads_to_the_edit_form(console: AccountConsole, monke
 def test_invalid_field_is_reported_at_the_field(
     console: AccountConsole, fields: dict[str, str], field: str, reason: str
 ) -> None:
-    page = add(console, **{"access_expires_at": "2090-07-01T12:00", "visible": False, **fields})
+    page = add(console, **{"expiry": "other", "access_expires_at": "2090-07-01T12:00", "visible": False, **fields})
 
     assert page.status == 422
     assert page.error(field).startswith(reason)
     assert page.find(f"#{field}")["aria-invalid"] == "true"
-    assert page.find("main > article > .notice.wrong").text == "Check the marked field."
+    link = page.find(".notice.wrong[autofocus] a")
+    assert link["href"] == f"#{field}"
+    assert reason in link.text
     assert list_sub_users(console) == []
 
 
@@ -158,10 +161,85 @@ def test_refused_form_keeps_the_values_but_not_the_password(console: AccountCons
     assert PASSWORD not in page.response.text
 
 
-def test_invalid_fields_are_counted(console: AccountConsole) -> None:
-    page = add(console, email="nobody", name="", access_expires_at="soon")
+def test_summary_names_every_invalid_field_and_takes_the_focus(console: AccountConsole) -> None:
+    page = add(console, email="nobody", name="", expiry="other", access_expires_at="soon")
 
-    assert page.find("main > article > .notice.wrong").text == "Check the 3 marked fields."
+    summary = page.find("main > article > .notice.wrong")
+    assert {str(link["href"]) for link in summary.select("a")} == {"#email", "#name", "#access_expires_at"}
+    assert all(page.find(str(link["href"]))["aria-invalid"] == "true" for link in summary.select("a"))
+    assert summary["tabindex"] == "-1"
+    assert [element.name for element in page.soup.select("[autofocus]")] == ["div"]
+
+
+@pytest.mark.parametrize("password", ["short", "passwordpassword"])
+def test_taken_email_is_reported_together_with_other_errors(console: AccountConsole, password: str) -> None:
+    """A password can be refused by the form or by the command."""
+    console.account.create_sub_user(email=FIELDS["email"])
+
+    page = add(console, email=FIELDS["email"].upper(), password=password)
+
+    assert page.status == 422
+    assert page.error("password")
+    assert page.error("email") == "One of your sub-users already has this email."
+
+
+ENDS = {
+    # now in Rome: the ends of access that the form offers, in UTC
+    "2093-11-30T12:00": {
+        "friday": "2093-12-04T17:00",
+        "thirty_days": "2093-12-30T17:00",
+        "end_of_month": "2093-11-30T17:00",
+    },
+    "2093-12-04T17:59": {
+        "friday": "2093-12-04T17:00",
+        "thirty_days": "2094-01-03T17:00",
+        "end_of_month": "2093-12-31T17:00",
+    },
+    "2093-12-04T18:00": {
+        "friday": "2093-12-11T17:00",
+        "thirty_days": "2094-01-03T17:00",
+        "end_of_month": "2093-12-31T17:00",
+    },
+    "2094-02-28T19:00": {
+        "friday": "2094-03-05T17:00",
+        "thirty_days": "2094-03-30T16:00",
+        "end_of_month": "2094-03-31T16:00",
+    },
+}
+
+
+@pytest.mark.parametrize("now", ENDS)
+def test_common_ends_of_access_are_one_choice(
+    own_console: AccountConsole, monkeypatch: pytest.MonkeyPatch, now: str
+) -> None:
+    """They are in the future and in the visitor's time zone. The form shows which time each of them means."""
+    rome = ZoneInfo("Europe/Rome")
+    browser = own_console.owner()
+    browser.set_cookie("__Host-subusers-time-zone", "Europe/Rome")
+    moment = datetime.fromisoformat(now).replace(tzinfo=rome)
+    monkeypatch.setattr(expiry, "now", lambda: moment)
+    form = browser.get("/sub-users/new")
+
+    for number, (choice, end) in enumerate(ENDS[now].items()):
+        local = datetime.fromisoformat(end).replace(tzinfo=UTC).astimezone(rome)
+        label = form.find(f"input[name=expiry][value={choice}]").parent
+        assert label is not None
+        assert label.text.endswith(f"{local.day} {local:%b} {local.year}, 18:00")
+        browser.submit(form, **{**FIELDS, "email": f"{number}@company.example", "expiry": choice})
+
+    stored = [sub_user["access_expires_at"] for sub_user in list_sub_users(own_console)]
+    assert stored == [f"{end}:00Z" for end in ENDS[now].values()]
+
+
+@pytest.mark.parametrize("choice", ["none", "other", ""])
+def test_access_without_an_end_can_be_chosen(console: AccountConsole, choice: str) -> None:
+    add(console, expiry=choice)
+
+    assert list_sub_users(console)[0]["access_expires_at"] is None
+
+
+def test_unknown_end_of_access_is_refused(console: AccountConsole) -> None:
+    assert add(console, expiry="whenever").status == 422
 
 
 def test_invalid_utf_8_in_a_name_stays_percent_encoded(console: AccountConsole) -> None:
@@ -260,7 +338,7 @@ def test_adding_beyond_the_limit_is_refused_with_an_explanation(console: Account
 
     assert (refused.status, new_form.status) == (409, 409)
     for page in (refused, new_form):
-        assert page.find("main .notice.wrong").text.startswith("You've used all your places.")
+        assert page.find("main .notice.wrong").text.startswith("You've used all 10 places.")
     assert refused.find("#name")["value"] == "Grace"
     assert not new_form.soup.select("main form")
     assert len(list_sub_users(console)) == 10
@@ -286,4 +364,4 @@ def test_add_form_is_translated_into_italian(new_console: Any) -> None:
     page = add(new_console(language="it"))
 
     assert page.find("html")["lang"] == "it"
-    assert page.success_message.startswith("Aggiunto. Grace Hopper non ha ancora accesso")
+    assert page.success_message.startswith("Grace Hopper: aggiunto. Non può ancora accedere.")

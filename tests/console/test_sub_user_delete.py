@@ -39,7 +39,7 @@ def test_confirmed_deletion_removes_the_sub_user_and_ends_all_sessions(console: 
 
     assert page.path == "/sub-users"
     assert page.success_message.startswith("Deleted. Grace Hopper no longer has access")
-    assert "0 of 10 sub-users" in page.text
+    assert "0 of 10 places" in page.text
     assert console.clients.portal.get(sub_user.path).status_code == 404
     assert not is_session_active(console.clients.portal, token)
 

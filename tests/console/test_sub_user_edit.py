@@ -82,7 +82,16 @@ def test_only_changed_fields_are_recorded(console: AccountConsole) -> None:
 def test_all_fields_can_be_changed_in_one_form(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
 
-    save(console, sub_user, name="A", surname="B", visible=False, active=True, access_expires_at="2090-07-01T12:00")
+    save(
+        console,
+        sub_user,
+        name="A",
+        surname="B",
+        visible=False,
+        active=True,
+        expiry="other",
+        access_expires_at="2090-07-01T12:00",
+    )
 
     stored = sub_user.fetch()
     assert (stored["name"], stored["surname"], stored["visible"], stored["status"]) == ("A", "B", False, "active")
@@ -118,7 +127,7 @@ def test_first_activation_mails_the_initial_password(own_console: AccountConsole
     assert "Sending" in page.find("#list tbody").text
     (mail,) = deliver_mails_to(own_console.clients.service, sub_user.email)
     assert TEMPORARY_PASSWORD in plain_text(mail)
-    assert "Sent" in own_console.owner().get("/sub-users").find("#list tbody").text
+    assert "Sent" in own_console.owner().get(f"/sub-users/{sub_user.sub_user_id}").find(".facts").text
 
 
 def test_reactivation_mails_a_new_temporary_password(own_console: AccountConsole) -> None:
@@ -142,7 +151,7 @@ def test_deactivation_ends_all_sessions(console: AccountConsole) -> None:
 
     assert page.success_message == "Deactivated. Grace Hopper no longer has access, and all sessions have ended."
     assert not is_session_active(console.clients.portal, token)
-    assert page.find("#list .badge.bad").text == "Inactive"
+    assert page.find("#list .chip.bad").text == "Inactive"
 
 
 @pytest.mark.parametrize(("language", "informed"), [("en", "the old address"), ("it", "vecchio indirizzo")])
@@ -223,22 +232,6 @@ def test_email_of_another_sub_user_is_refused(console: AccountConsole) -> None:
     assert sub_user.fetch()["name"] == "Grace"
 
 
-def test_conflict_keeps_the_submitted_email(console: AccountConsole) -> None:
-    """Both versions are shown, and the submitted one can be saved."""
-    sub_user = console.account.create_sub_user()
-    email = f"corrected-{sub_user.email}"
-    browser = console.owner()
-    form = edit_form(browser, sub_user)
-    sub_user.change(name="Ada")
-
-    page = browser.submit(form, email=email)
-
-    assert page.status == 409
-    assert {sub_user.email, email} <= {cell.text for cell in page.soup.select("tr.differs td bdi")}
-    browser.submit(page)
-    assert (sub_user.fetch()["email"], sub_user.fetch()["name"]) == (email, "Grace")
-
-
 def test_new_password_of_an_active_sub_user_is_mailed(own_console: AccountConsole) -> None:
     sub_user = own_console.account.create_with_own_password()
     token = sub_user.new_token()
@@ -273,14 +266,16 @@ def test_reactivation_with_a_password_mails_that_password(own_console: AccountCo
     assert PASSWORD in plain_text(deliver_mails(own_console.clients.service)[-1])
 
 
-def test_setting_a_past_expiry_ends_all_sessions(console: AccountConsole) -> None:
+def test_past_expiry_is_refused(console: AccountConsole) -> None:
+    """Whoever wants to end access at once deactivates the person, and is told so."""
     sub_user = console.account.create_with_own_password()
     token = sub_user.new_token()
 
-    page = save(console, sub_user, access_expires_at="2020-01-01T00:00")
+    page = save(console, sub_user, expiry="other", access_expires_at="2020-01-01T00:00")
 
-    assert page.success_message == "Saved. The access of Grace Hopper has expired, and all sessions have ended."
-    assert not is_session_active(console.clients.portal, token)
+    assert page.status == 422
+    assert "deactivate them" in page.error("access_expires_at")
+    assert is_session_active(console.clients.portal, token)
 
 
 def test_expired_sub_user_cannot_be_activated(console: AccountConsole) -> None:
@@ -289,22 +284,20 @@ def test_expired_sub_user_cannot_be_activated(console: AccountConsole) -> None:
     page = save(console, sub_user, active=True)
 
     assert page.status == 409
-    assert "This time has passed, so they couldn't log in." in page.text
+    assert page.error("access_expires_at").startswith("This time has passed.")
     assert sub_user.fetch()["status"] == "inactive"
 
 
 def test_new_password_of_an_expired_sub_user_is_refused(console: AccountConsole) -> None:
-    """The access expired earlier, or the same form sets the expiry."""
-    expired, expiring = console.account.create_active(), console.account.create_active()
-    expired.change(access_expires_at="2020-01-01T00:00:00Z")
+    sub_user = console.account.create_active()
+    sub_user.change(access_expires_at="2020-01-01T00:00:00Z")
+    before = sub_user.fetch()
 
-    for sub_user in (expired, expiring):
-        before = sub_user.fetch()
-        page = save(console, sub_user, password=PASSWORD, access_expires_at="2020-01-01T00:00")
+    page = save(console, sub_user, password=PASSWORD)
 
-        assert page.status == 409
-        assert "This time has passed, so they couldn't log in." in page.text
-        assert sub_user.fetch() == before
+    assert page.status == 409
+    assert page.error("access_expires_at").startswith("This time has passed.")
+    assert sub_user.fetch() == before
 
 
 @pytest.mark.parametrize(
@@ -324,7 +317,7 @@ def test_new_password_of_an_expired_sub_user_is_refused(console: AccountConsole)
 def test_invalid_field_is_reported_and_nothing_changes(console: AccountConsole, field: str, value: str) -> None:
     sub_user = console.account.create_sub_user()
 
-    page = save(console, sub_user, **{"visible": False, "active": True, field: value})
+    page = save(console, sub_user, **{"visible": False, "active": True, "expiry": "other", field: value})
 
     assert page.status == 422
     assert page.error(field)
@@ -342,94 +335,156 @@ def test_corrected_form_is_saved(console: AccountConsole) -> None:
     assert browser.submit(refused, name="Gracie").success_message.startswith("Activated.")
 
 
-def submit_after_conflicting_change(
-    console: AccountConsole, sub_user: SubUser, browser: Browser, **fields: Any
+def submit_after_change(
+    console: AccountConsole, sub_user: SubUser, browser: Browser, change: dict[str, Any], **fields: Any
 ) -> Page:
-    """Submit the form after the portal has changed the surname."""
+    """Submit the form after the portal has changed the sub-user."""
     form = edit_form(browser, sub_user)
-    sub_user.change(surname="Murray")
+    sub_user.change(**change)
     return browser.submit(form, **fields)
 
 
-def test_conflict_page_shows_both_versions(console: AccountConsole) -> None:
+SURNAME = {"surname": "Murray"}
+
+
+def conflict_rows(page: Page) -> list[list[str]]:
+    return [[cell.get_text(" ", strip=True) for cell in row.select("th, td")] for row in page.soup.select("tbody tr")]
+
+
+def test_changes_of_different_fields_are_merged(console: AccountConsole) -> None:
+    """What the other one changed is kept, and is not taken for a change of the visitor."""
     sub_user = console.account.create_sub_user()
 
-    page = submit_after_conflicting_change(
-        console, sub_user, console.owner(), name="Gracie <b>", active=True, access_expires_at="2090-07-01T12:00"
+    page = submit_after_change(console, sub_user, console.owner(), {**SURNAME, "visible": False}, name="Gracie")
+
+    assert page.success_message == "Saved. Changes made elsewhere in the meantime were kept."
+    stored = sub_user.fetch()
+    assert (stored["name"], stored["surname"], stored["visible"]) == ("Gracie", "Murray", False)
+
+
+def test_switch_that_was_left_alone_does_not_undo_a_deactivation(console: AccountConsole) -> None:
+    sub_user = console.account.create_active()
+
+    submit_after_change(console, sub_user, console.owner(), {"status": "inactive"}, name="Gracie")
+
+    assert (sub_user.fetch()["status"], sub_user.fetch()["name"]) == ("inactive", "Gracie")
+
+
+def test_conflict_page_tells_who_changed_what(console: AccountConsole) -> None:
+    """Only the field that both changed needs a choice. The stored version is chosen at first."""
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    form = edit_form(browser, sub_user)
+    console.clients.portal.with_headers(X_Actor="Mario of the portal").patch(
+        sub_user.path, json={**SURNAME, "visible": False}
     )
 
+    page = browser.submit(form, surname="Brewster <b>", name="Gracie", active=True)
+
     assert page.status == 409
-    rows = [[cell.get_text(" ", strip=True) for cell in row.select("th, td")] for row in page.soup.select("tbody tr")]
+    assert page.find("h1").text == "Grace Murray changed while you were editing"
+    rows = conflict_rows(page)
+    at = page.soup.select("tbody time")[0].text
     assert rows == [
-        ["Email", sub_user.email, sub_user.email, ""],
-        ["Name", "Grace", "Gracie <b>", "Different"],
-        ["Surname", "Murray", "Hopper", "Different"],
-        ["Visibility", "Visible", "Visible", ""],
-        ["Status", "Inactive", "Active", "Different"],
-        ["Access expires", "Never", "1 Jul 2090, 12:00", "Different"],
+        ["Name", "Grace", "Not changed", "Gracie"],
+        ["Surname", "Hopper", f"Murray Mario of the portal · {at}", "Brewster <b>"],
+        ["Visibility", "Visible", f"Hidden Mario of the portal · {at}", "Not changed"],
+        ["Status", "Inactive", "Not changed", "Active"],
     ]
-    assert len(page.soup.select("tr.differs")) == 4
+    assert [radio["value"] for radio in page.soup.select("input[type=radio][checked]")] == ["Murray"]
     assert not page.soup.select("#password")
     assert sub_user.fetch()["name"] == "Grace"
 
 
-def test_conflict_can_be_resolved_with_the_stored_values(console: AccountConsole) -> None:
+@pytest.mark.parametrize("choice", ["Murray", "Brewster"])
+def test_conflict_is_resolved_by_a_choice(console: AccountConsole, choice: str) -> None:
+    """Everything else is merged."""
     sub_user = console.account.create_sub_user()
     browser = console.owner()
-    page = submit_after_conflicting_change(console, sub_user, browser, name="Gracie")
+    page = submit_after_change(
+        console, sub_user, browser, {**SURNAME, "visible": False}, surname="Brewster", name="Gracie", active=True
+    )
 
-    form = browser.get(str(page.find("main .actions a[role=button]")["href"]))
-
-    assert (form.find("#name")["value"], form.find("#surname")["value"]) == ("Grace", "Murray")
-    assert browser.submit(form).success_message == "Nothing was changed."
-
-
-def test_conflict_can_be_resolved_with_the_submitted_values(console: AccountConsole) -> None:
-    sub_user = console.account.create_sub_user()
-    browser = console.owner()
-    page = submit_after_conflicting_change(console, sub_user, browser, name="Gracie", visible=False, active=True)
-
-    saved = browser.submit(page)
+    saved = browser.submit(page, surname=choice)
 
     assert saved.success_message.startswith("Activated.")
     stored = sub_user.fetch()
-    assert (stored["name"], stored["surname"], stored["visible"]) == ("Gracie", "Hopper", False)
+    assert (stored["name"], stored["surname"], stored["visible"]) == ("Gracie", choice, False)
     assert stored["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "choices"),
+    [
+        ({"email": "a@company.example"}, {"email": "b@company.example"}, ["a@company.example", "b@company.example"]),
+        (
+            {"access_expires_at": "2090-07-01T12:00:00Z"},
+            {"expiry": "other", "access_expires_at": "2091-07-01T12:00"},
+            ["2090-07-01T12:00", "2091-07-01T12:00"],
+        ),
+    ],
+)
+def test_each_field_can_be_in_conflict(
+    console: AccountConsole, change: dict[str, Any], fields: dict[str, Any], choices: list[str]
+) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+
+    page = submit_after_change(console, sub_user, browser, change, **fields)
+
+    assert [radio["value"] for radio in page.soup.select("input[type=radio]")] == choices
+    (name,) = change
+    choice: dict[str, Any] = {name: choices[1]}
+    browser.submit(page, **choice)
+    assert str(sub_user.fetch()[name]).startswith(choices[1])
+
+
+def test_changes_can_be_discarded(console: AccountConsole) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    page = submit_after_change(console, sub_user, browser, SURNAME, surname="Brewster", name="Gracie")
+
+    (discard,) = (link for link in page.soup.select("main .actions a") if link.text == "Discard my changes")
+    form = browser.get(str(discard["href"]))
+
+    assert (form.find("#name")["value"], form.find("#surname")["value"]) == ("Grace", "Murray")
+    assert browser.submit(form).success_message == "Nothing was changed."
 
 
 def test_conflict_page_requires_the_password_again(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
     browser = console.owner()
 
-    page = submit_after_conflicting_change(console, sub_user, browser, password=PASSWORD)
+    page = submit_after_change(console, sub_user, browser, SURNAME, surname="Brewster", password=PASSWORD)
 
     assert PASSWORD not in page.response.text
     assert "Enter it again" in page.find("#password-hint").text
-    assert browser.submit(page, password=PASSWORD).success_message.startswith("Saved. Grace Hopper is inactive")
+    assert browser.submit(page, password=PASSWORD).success_message.startswith("Saved. Grace Murray is inactive")
 
 
 def test_conflict_during_conflict_resolution_is_shown(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
     browser = console.owner()
-    page = submit_after_conflicting_change(console, sub_user, browser, name="Gracie")
-    sub_user.change(surname="Brewster")
+    page = submit_after_change(console, sub_user, browser, SURNAME, surname="Brewster")
+    sub_user.change(surname="Hopper-Murray")
 
-    second_page = browser.submit(page)
+    second_page = browser.submit(page, surname="Brewster")
 
     assert second_page.status == 409
-    assert "Brewster" in second_page.text
+    assert conflict_rows(second_page)[0][:2] == ["Surname", "Murray"]
+    assert "Hopper-Murray" in second_page.text
 
 
-def test_refused_form_keeps_the_revision(console: AccountConsole) -> None:
+def test_refused_form_keeps_the_values_that_it_was_opened_with(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
     browser = console.owner()
-    refused = submit_after_conflicting_change(console, sub_user, browser, name="")
+    refused = submit_after_change(console, sub_user, browser, SURNAME, name="", surname="Brewster")
 
     assert refused.status == 422
     assert browser.submit(refused, name="Gracie").status == 409
 
 
-def test_change_between_revision_check_and_append_is_a_conflict(
+def test_change_between_merge_and_append_is_merged_too(
     console: AccountConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sub_user = console.account.create_sub_user()
@@ -439,31 +494,38 @@ def test_change_between_revision_check_and_append_is_a_conflict(
 
     def change_after_conflicting_write(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.undo()
-        sub_user.change(surname="Murray")
+        sub_user.change(**SURNAME)
         return change(*args, **kwargs)
 
     monkeypatch.setattr(console.clients.service.commands.sub_users, "change", change_after_conflicting_write)
 
-    page = browser.submit(form, name="Gracie")
+    page = browser.submit(form, surname="Brewster", name="Gracie")
 
     assert page.status == 409
     assert "Murray" in page.text
+    assert sub_user.fetch()["name"] == "Grace"
 
 
 def test_identical_concurrent_changes_do_not_conflict(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
 
-    assert (
-        submit_after_conflicting_change(console, sub_user, console.owner(), surname="Murray").success_message
-        == "Nothing was changed."
-    )
+    page = submit_after_change(console, sub_user, console.owner(), SURNAME, surname="Murray")
+
+    assert page.success_message == "Nothing was changed."
 
 
 @pytest.mark.parametrize("revision", ["", "x", "-1", "\u0661", "9" * 400, "99"])
-def test_unknown_revision_is_a_conflict(console: AccountConsole, revision: str) -> None:
+def test_form_without_the_values_that_it_was_opened_with_overwrites_nothing(
+    console: AccountConsole, revision: str
+) -> None:
+    """A form of an earlier release, or one that was altered."""
     sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    form = edit_form(browser, sub_user)
 
-    assert save(console, sub_user, revision=revision, name="Gracie").status == 409
+    page = browser.submit(form, leave_out=("base_name",), revision=revision, name="Gracie")
+
+    assert page.status == 409
     assert sub_user.fetch()["name"] == "Grace"
 
 

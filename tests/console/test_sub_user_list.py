@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from api.presentation.translations import LANGUAGES, translate
+from domain.main_account import MAILS_PER_ACCOUNT
 from tests.api.round_trips import counting_round_trips
+from tests.builders import deliver_mails
 from tests.throttling import fail_as_sub_user
 
 if TYPE_CHECKING:
@@ -25,8 +28,9 @@ HOSTILE = "<script>alert(1)</script>"
 def cells_by_name_and_column(page: Page) -> dict[str, dict[str, str]]:
     """Return the cells of each row, by the sub-user's name and the column."""
     return {
-        row.select_one("th[scope=row]").get_text(" ", strip=True): {  # type: ignore[union-attr]
-            str(cell["data-label"]): " ".join(cell.get_text(" ").split()) for cell in row.select("td[data-label]")
+        row.select_one("th[scope=row] a").get_text(" ", strip=True): {  # type: ignore[union-attr]
+            "Email": row.select_one("small.email").get_text(),  # type: ignore[union-attr]
+            **{str(cell["data-label"]): " ".join(cell.get_text(" ").split()) for cell in row.select("td[data-label]")},
         }
         for row in table_rows(page)
     }
@@ -59,28 +63,26 @@ def test_list_shows_all_columns(console: AccountConsole) -> None:
     page = console.owner().get("/sub-users")
 
     row = cells_by_name_and_column(page)["Ada Lovelace"]
-    created = row.pop("Created")
-    assert created.endswith(tuple("0123456789"))
+    assert row.pop("Created").startswith("today, ")
     assert row == {
         "Email": "ada@company.example",
         "Status": "Inactive",
         "Visibility": "Hidden",
-        "Last login": "Not yet",
-        "Access data": "Not sent",
-        "Access expires": "Never",
+        "Last login": "Never",
+        "Access until": "No end date",
     }
     assert page.find("#list tbody time")["datetime"]
-    assert "1 of 10 sub-users" in page.text
+    assert "1 of 10 places" in page.text
     assert page.find("progress")["value"] == "1"
 
 
-def test_active_status_has_a_text_besides_its_color(console: AccountConsole) -> None:
+def test_status_has_a_text_besides_its_color(console: AccountConsole) -> None:
     console.account.create_active()
 
     page = console.owner().get("/sub-users")
 
-    assert page.find(".badge.good").text == "Active"
-    assert cells_by_name_and_column(page)["Grace Hopper"]["Access data"] == "Sending"
+    assert page.find(".chip.idle").text == "Invited"
+    assert cells_by_name_and_column(page)["Grace Hopper"]["Status"] == "Invited Sending"
 
 
 def test_list_shows_last_login_and_expiry(console: AccountConsole) -> None:
@@ -88,9 +90,9 @@ def test_list_shows_last_login_and_expiry(console: AccountConsole) -> None:
 
     row = cells_by_name_and_column(console.owner().get("/sub-users"))["Grace Hopper"]
 
-    assert row["Access expires"] == "1 May 2090, 12:00"
-    assert row["Last login"] != "Not yet"
-    assert row["Status"] == "Active"
+    assert row["Access until"] == "1 May 2090"
+    assert row["Last login"].startswith("today, ")
+    assert row["Status"] == "Active Sending"
 
 
 @pytest.mark.parametrize("moment", ["1970-01-01T00:00:00Z", "9999-12-30T23:59:59Z"])
@@ -104,7 +106,7 @@ def test_earliest_and_latest_expiry_are_rendered(console: AccountConsole, moment
     assert browser.get(f"/sub-users/{sub_user.sub_user_id}/edit").status == 200
 
 
-def test_expired_and_locked_sub_users_are_marked(console: AccountConsole) -> None:
+def test_expired_and_locked_sub_users_are_not_shown_as_active(console: AccountConsole) -> None:
     console.account.create_active(name="Ada").change(access_expires_at="2020-01-01T00:00:00Z")
     grace = console.account.create_active(name="Grace")
     fail_as_sub_user(console.clients.service, console.account.email, grace.email, 99)
@@ -113,8 +115,8 @@ def test_expired_and_locked_sub_users_are_marked(console: AccountConsole) -> Non
 
     cells_by_name = cells_by_name_and_column(browser.get("/sub-users"))
 
-    assert cells_by_name["Ada Hopper"]["Status"] == "Active Expired"
-    assert cells_by_name["Grace Hopper"]["Status"] == "Active Locked"
+    assert cells_by_name["Ada Hopper"]["Status"] == "Expired Sending"
+    assert cells_by_name["Grace Hopper"]["Status"] == "Locked Sending"
     assert "unlocks" in browser.get(f"/sub-users/{grace.sub_user_id}/edit").find("main .notice.warning").text
 
 
@@ -127,7 +129,7 @@ def test_expired_temporary_password_is_marked(own_console: AccountConsole, clock
 
     cells_by_name = cells_by_name_and_column(browser.get("/sub-users"))
 
-    assert cells_by_name["Ada Hopper"]["Status"] == "Active Temporary password expired"
+    assert cells_by_name["Ada Hopper"]["Status"].startswith("Invited Temporary password expired")
     assert cells_by_name["Grace Hopper"]["Status"] == "Active"
     assert "Temporary password expired" in browser.get(f"/sub-users/{ada.sub_user_id}").text
 
@@ -139,7 +141,7 @@ def test_names_in_the_list_are_escaped(console: AccountConsole) -> None:
 
     assert names(page) == [f'{HOSTILE} "><img src=x>']
     assert not page.soup.select("main script, main img")
-    assert page.find(".icon.trash")["aria-label"] == f'Delete {HOSTILE} "><img src=x>'
+    assert page.find(".c-more .btn.dan")["aria-label"] == f'Delete {HOSTILE} "><img src=x>'
     assert str(page.find("tbody th a")["href"]) == f"/sub-users/{sub_user.sub_user_id}"
 
 
@@ -148,11 +150,16 @@ def test_each_row_links_to_its_actions(console: AccountConsole) -> None:
 
     page = console.owner().get("/sub-users")
 
-    assert {(icon["aria-label"], icon["href"]) for icon in page.soup.select(".icons a")} == {
-        ("Edit Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/edit"),
-        ("Send new access data to Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/send-again"),
-        ("Delete Grace Hopper", f"/sub-users/{sub_user.sub_user_id}/delete"),
+    path = f"/sub-users/{sub_user.sub_user_id}"
+    assert {(icon["aria-label"], icon["href"]) for icon in page.soup.select(".c-more a.btn")} == {
+        ("Edit Grace Hopper", f"{path}/edit"),
+        ("Delete Grace Hopper", f"{path}/delete"),
     }
+    assert {(link.text, link["href"]) for link in page.soup.select(".c-more .pop a")} == {
+        ("Send new access data", f"{path}/send-again"),
+        ("End all sessions", f"{path}/end-sessions"),
+    }
+    assert page.find(".c-more summary")["aria-label"] == "More actions for Grace Hopper"
     assert all(svg["aria-hidden"] == "true" for svg in page.soup.select("main svg"))
 
 
@@ -160,22 +167,22 @@ def test_empty_account_shows_the_first_steps(console: AccountConsole) -> None:
     page = console.owner().get("/sub-users")
 
     assert "first steps" in page.find("h2").text
-    assert not page.soup.select("#list, .filters")
+    assert not page.soup.select("#list, form.bar")
 
 
 def test_search_matches_parts_of_names_and_emails(console: AccountConsole) -> None:
     browser = create_three_sub_users(console)
     page = browser.get("/sub-users")
 
-    assert names(browser.submit(page, q="HOPP")) == ["Grace Hopper"]
-    assert names(browser.submit(page, q="b@comp")) == ["Alan Turing"]
-    assert len(cells_by_name_and_column(browser.submit(page, q="  "))) == 3
+    assert names(browser.submit(page, "/sub-users", q="HOPP")) == ["Grace Hopper"]
+    assert names(browser.submit(page, "/sub-users", q="b@comp")) == ["Alan Turing"]
+    assert len(cells_by_name_and_column(browser.submit(page, "/sub-users", q="  "))) == 3
 
 
 def test_search_without_matches_links_to_the_full_list(console: AccountConsole) -> None:
     browser = create_three_sub_users(console)
 
-    page = browser.submit(browser.get("/sub-users"), q="<b>nobody")
+    page = browser.submit(browser.get("/sub-users"), "/sub-users", q="<b>nobody")
 
     assert page.status == 200
     assert page.find("#found").text == "No sub-users match."
@@ -187,12 +194,14 @@ def test_filters_apply_and_stay_selected(console: AccountConsole) -> None:
     browser = create_three_sub_users(console)
     page = browser.get("/sub-users")
 
-    inactive = browser.submit(page, status="inactive")
+    tabs = {" ".join(tab.get_text(" ").split()): str(tab["href"]) for tab in page.soup.select("#tabs a")}
+    assert list(tabs) == ["All 3", "Invited 2", "Inactive 1"]
+    inactive = browser.get(tabs["Inactive 1"])
 
     assert names(inactive) == ["Ada Lovelace"]
-    assert inactive.find("#status option[selected]")["value"] == "inactive"
-    assert names(browser.submit(page, visibility="hidden")) == ["Alan Turing"]
-    assert names(browser.submit(inactive, visibility="hidden")) == []
+    assert inactive.find("#tabs [aria-current]").get_text(" ") == "Inactive 1"
+    assert names(browser.submit(page, "/sub-users", visibility="hidden")) == ["Alan Turing"]
+    assert names(browser.submit(inactive, "/sub-users", visibility="hidden")) == []
 
 
 def test_list_is_sorted_by_name_by_default(console: AccountConsole) -> None:
@@ -201,21 +210,21 @@ def test_list_is_sorted_by_name_by_default(console: AccountConsole) -> None:
 
     assert names(page) == ["Ada Lovelace", "Alan Turing", "Grace Hopper"]
     assert page.find("th[aria-sort]").get_text(strip=True).startswith("Name")
-    assert names(browser.submit(page, sort="email")) == ["Grace Hopper", "Alan Turing", "Ada Lovelace"]
+    assert names(browser.submit(page, "/sub-users", sort="email")) == ["Grace Hopper", "Alan Turing", "Ada Lovelace"]
 
 
 def test_column_header_sorts_and_then_reverses(console: AccountConsole) -> None:
     browser = create_three_sub_users(console)
-    page = browser.submit(browser.get("/sub-users"), visibility="visible")
+    page = browser.submit(browser.get("/sub-users"), "/sub-users", visibility="visible")
 
-    by_email = browser.get(column_link(page, "Email"))
-    by_email_descending = browser.get(column_link(by_email, "Email"))
+    by_status = browser.get(column_link(page, "Status"))
+    by_status_descending = browser.get(column_link(by_status, "Status"))
 
-    assert names(by_email) == ["Grace Hopper", "Ada Lovelace"]
-    assert by_email.find("th[aria-sort]")["aria-sort"] == "ascending"
-    assert names(by_email_descending) == ["Ada Lovelace", "Grace Hopper"]
-    assert by_email_descending.find("th[aria-sort]")["aria-sort"] == "descending"
-    assert by_email_descending.find("#sort option[selected]")["value"] == "-email"
+    assert names(by_status) == ["Grace Hopper", "Ada Lovelace"]
+    assert by_status.find("th[aria-sort]")["aria-sort"] == "ascending"
+    assert names(by_status_descending) == ["Ada Lovelace", "Grace Hopper"]
+    assert by_status_descending.find("th[aria-sort]")["aria-sort"] == "descending"
+    assert by_status_descending.find("#sort option[selected]")["value"] == "-status"
 
 
 def column_link(page: Page, name: str) -> str:
@@ -236,7 +245,7 @@ def test_every_sort_order_is_translated_and_works(console: AccountConsole, langu
     assert len(orders) == 12  # six columns in both directions
     assert page.find("h1").text == translate(language, "sub_users.title")
     for order in orders:
-        assert len(cells_by_name_and_column(browser.submit(page, sort=order))) == 3, order
+        assert len(cells_by_name_and_column(browser.submit(page, "/sub-users", sort=order))) == 3, order
 
 
 def test_pagination_links_forward_and_back(console: AccountConsole) -> None:
@@ -292,6 +301,41 @@ def test_list_cursor_of_another_account_is_refused(console: AccountConsole, new_
     assert new_console().owner().get(next_page).status == 422
 
 
+def test_pages_that_the_list_leads_to_return_to_it_with_its_filters(console: AccountConsole) -> None:
+    create_three_sub_users(console)
+    browser = console.owner()
+    listed = browser.get("/sub-users?q=ada&visibility=visible")
+    edit = browser.get(str(listed.find(".c-more a.btn[href*=edit]")["href"]))
+    delete = browser.get(str(listed.find(".c-more a.btn[href*=delete]")["href"]))
+
+    for page in (edit, delete):
+        (cancel,) = (link for link in page.soup.select("main .actions a") if link.text == "Cancel")
+        assert cancel["href"] == "/sub-users?q=ada&visibility=visible"
+    assert browser.submit(edit, name="Adah").path == "/sub-users?q=ada&visibility=visible"
+    assert names(browser.submit(delete)) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/",
+        "//evil.example/sub-users",
+        "/sub-users\\evil",
+        "/logout",
+        "/sub-users?q=a b",
+        "javascript:0",
+    ],
+)
+def test_pages_return_only_to_the_list_and_to_sub_users(console: AccountConsole, url: str) -> None:
+    sub_user = console.account.create_sub_user()
+    browser = console.owner()
+    form = browser.get(f"/sub-users/{sub_user.sub_user_id}/edit")
+
+    page = browser.submit(form, back=url, name="Ada")
+
+    assert (page.path, page.success_message) == ("/sub-users", "Saved.")
+
+
 def test_list_excludes_sub_users_of_other_accounts(console: AccountConsole, new_console: Any) -> None:
     create_three_sub_users(console)
 
@@ -304,11 +348,11 @@ def test_add_button_is_disabled_at_the_limit(console: AccountConsole) -> None:
 
     page = console.owner().get("/sub-users")
 
-    button = page.find(".list-head button")
+    button = page.find(".head button")
     assert button.has_attr("disabled")
-    assert page.find(f"#{button['aria-describedby']}").text.startswith("You've used all your places.")
+    assert page.find(f"#{button['aria-describedby']}").text.startswith("You've used all 10 places.")
     assert not page.soup.select('main a[href="/sub-users/new"]')
-    assert "10 of 10 sub-users" in page.text
+    assert "10 of 10 places" in page.text
 
 
 def test_htmx_requests_receive_the_whole_page(console: AccountConsole) -> None:
@@ -316,9 +360,9 @@ def test_htmx_requests_receive_the_whole_page(console: AccountConsole) -> None:
     page = create_three_sub_users(console).get("/sub-users?q=ada", headers={"HX-Request": "true"})
 
     assert names(page) == ["Ada Lovelace"]
-    form = page.find("form.filters")
+    form = page.find("form.bar")
     assert form["hx-select"] == form["hx-target"] == "#list"
-    assert form["hx-select-oob"] == "#found:innerHTML"
+    assert form["hx-select-oob"] == "#found:innerHTML,#tabs"
     assert page.find("#found")["role"] == "status"
 
 
@@ -334,3 +378,20 @@ def test_list_takes_as_many_queries_for_any_length(own_console: AccountConsole) 
         return round_trips.count
 
     assert count_queries("?limit=1", 1) == count_queries("", 50) == count_queries("?limit=200", 55)
+
+
+@pytest.mark.long
+def test_list_of_200_people_is_small(own_console: AccountConsole, clock: TravelingClock) -> None:
+    """At most 25 kB are sent, compressed."""
+    raise_limit(own_console, 200)
+    for number in range(200):
+        name, surname = f"Giulia{number % 17}", f"Bianchi{number}"
+        own_console.account.create_active(name=name, surname=surname, email=f"{name}.{surname}@rossi.example".lower())
+        if number % MAILS_PER_ACCOUNT == MAILS_PER_ACCOUNT - 1:
+            deliver_mails(own_console.clients.service)
+            clock.advance(hours=2)
+
+    page = own_console.owner().get("/sub-users?limit=200")
+
+    assert len(table_rows(page)) == 200
+    assert len(gzip.compress(page.response.data, 6)) <= 25_000

@@ -13,7 +13,7 @@ from tests.console.test_monitoring import report_activities, timeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.console.browsing import Page
+    from tests.console.browsing import Browser, Page
     from tests.console.conftest import AccountConsole
 
 
@@ -36,9 +36,9 @@ def test_page_shows_all_details(console: AccountConsole) -> None:
     assert details_on_page["Email"] == sub_user.email
     assert details_on_page["Status"] == "Active"
     assert details_on_page["Visibility"] == "Hidden"
-    assert details_on_page["Access expires"] == "31 Jan 2099, 12:00"
+    assert details_on_page["Access until"] == "31 Jan 2099, 12:00"
     assert details_on_page["Password"] == "Their own"
-    assert details_on_page["Last login"] != "Not yet"
+    assert details_on_page["Last login"] != "Never"
     assert details_on_page["ID"] == sub_user.sub_user_id
 
 
@@ -48,12 +48,12 @@ def test_page_of_a_new_sub_user_describes_missing_details(console: AccountConsol
     details_on_page = details(page)
 
     assert details_on_page["Status"] == "Inactive"
-    assert details_on_page["Last login"] == "Not yet"
-    assert details_on_page["Access expires"] == "Never"
+    assert details_on_page["Last login"] == "Never"
+    assert details_on_page["Access until"] == "No end date"
     assert details_on_page["Password"] == "Temporary: they haven't chosen their own yet"
     assert "Grace Hopper is not logged in anywhere." in page.text
-    assert not page.soup.select("main form")
-    assert "No logins or activities on these days." in page.text
+    assert not page.soup.select("main form[action*=session]")
+    assert "Nothing on these days." in page.text
 
 
 def test_page_links_to_the_actions(console: AccountConsole) -> None:
@@ -68,6 +68,11 @@ def test_page_links_to_the_actions(console: AccountConsole) -> None:
     assert [link.get_text() for link in page.soup.select(".actions a")] == ["Edit", "Send new access data", "Delete"]
 
 
+def confirmation(owner: Browser, page: Page) -> Page:
+    """Return the page that asks before all sessions end."""
+    return owner.get(str(page.find("a[href$='/end-sessions']")["href"]))
+
+
 def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
     sub_user = console.account.create_with_own_password()
     tokens = [sub_user.new_token(), sub_user.new_token()]
@@ -75,7 +80,7 @@ def test_owner_ends_all_sessions_of_a_sub_user(console: AccountConsole) -> None:
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
     assert len(page.soup.select(".table-cards tbody tr")) >= 2
 
-    ended_page = owner.submit(page, "/end-sessions")
+    ended_page = owner.submit(confirmation(owner, page))
 
     assert ended_page.success_message == "All sessions of Grace Hopper have ended."
     assert ended_page.path == f"/sub-users/{sub_user.sub_user_id}"
@@ -91,7 +96,7 @@ def test_ending_sessions_requires_the_csrf_token(console: AccountConsole) -> Non
     owner = console.owner()
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
-    assert owner.submit(page, "/end-sessions", csrf="made up").status == 403
+    assert owner.submit(confirmation(owner, page), csrf="made up").status == 403
     assert owner.post(f"/sub-users/{sub_user.sub_user_id}/end-sessions", {}).status == 403
     assert is_session_active(console.account.portal, token)
 
@@ -105,7 +110,7 @@ def test_page_shows_the_last_twenty_events_and_links_to_all(console: AccountCons
     page = owner.get(f"/sub-users/{sub_user.sub_user_id}")
 
     assert timeline(page) == [f"Grace Hopper: tool.used · {number}" for number in range(24, 4, -1)]
-    assert page.soup.select(".day-chart g title")[-1].get_text().endswith("logins: 0, activities: 25")
+    assert page.soup.select(".day-chart g title")[-1].get_text().endswith("sign-ins: 0, activities: 25")
     everything = owner.get(str(page.find(".pages a")["href"]))
     assert len(timeline(everything)) == 26
     assert not owner.get(f"/sub-users/{other.sub_user_id}").soup.select(".pages")
@@ -136,10 +141,10 @@ def test_names_on_the_sub_user_page_are_escaped(console: AccountConsole) -> None
     owner = console.owner()
     sub_user.new_token()
 
-    page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
+    page = owner.submit(confirmation(owner, owner.get(f"/sub-users/{sub_user.sub_user_id}")))
 
     assert page.success_message == "All sessions of <b>Grace {person}</b> have ended."
-    assert not page.soup.select("main b")
+    assert "<b>Grace {person}</b>" in {bold.get_text() for bold in page.soup.select("main b")}
 
 
 def test_sub_user_page_is_translated_into_italian(console: AccountConsole) -> None:
@@ -148,7 +153,7 @@ def test_sub_user_page_is_translated_into_italian(console: AccountConsole) -> No
     owner = console.owner()
     owner.set_cookie("__Host-subusers-language", "it")
 
-    page = owner.submit(owner.get(f"/sub-users/{sub_user.sub_user_id}"), "/end-sessions")
+    page = owner.submit(confirmation(owner, owner.get(f"/sub-users/{sub_user.sub_user_id}")))
 
     assert page.success_message == "Tutte le sessioni di Grace Hopper sono chiuse."
     assert details(page)["Password"] == "Personale"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -19,8 +21,8 @@ import api.console
 from api.http.fields.times import Time
 from api.http.problems import STATUS_BY_REFUSAL, TITLES
 from api.http.schemas import Query
-from api.presentation import event_descriptions
-from api.presentation.translations import FOLDER, LANGUAGES, load_texts
+from api.presentation import event_descriptions, times
+from api.presentation.translations import FOLDER, LANGUAGES, load_texts, translate
 from application.errors import ServiceError
 from domain.permission_catalogue import INITIAL_CATALOGUE
 from domain.refusals import Refusal
@@ -303,3 +305,46 @@ def test_placeholders_in_values_are_not_expanded() -> None:
         Time().deserialize("{0.__class__}")
     text = load_texts("en")["login.already_owner"].format(email="{company}", company="{0.__class__}")
     assert text == "As the main account {company} of {0.__class__}."
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "expected"),
+    [
+        (
+            "usage.nothing",
+            {"first": "8 nov", "last": "11 nov"},
+            "Nessun consumo dall'8 nov all'11 nov.",
+        ),
+        (
+            "usage.nothing",
+            {"first": "1º nov", "last": "18 nov"},
+            "Nessun consumo dal 1º nov al 18 nov.",
+        ),
+        ("grants.back", {"person": "Anna Greco"}, "Torna ad Anna Greco"),
+        ("grants.back", {"person": "Marco"}, "Torna a Marco"),
+        (
+            "login.already_owner",
+            {"email": "a@b", "company": "Rossi S.r.l."},
+            "Come account principale a@b di Rossi S.r.l.",
+        ),
+    ],
+)
+def test_italian_words_fit_the_values(key: str, values: dict[str, str], expected: str) -> None:
+    """Articles are elided before numbers like otto, "a" gets a d before an a, and no sentence has two full stops."""
+    assert translate("it", key, **values) == expected
+
+
+def test_italian_dates_have_an_ordinal_for_the_first_of_a_month() -> None:
+    day = date(2026, 11, 1)
+    assert times.format_short_date(day, "it") == "1º nov 2026"
+    assert times.format_day_and_month(day, "it") == "1º nov"
+    assert times.format_full_date(day, "it") == "domenica 1º novembre 2026"
+    assert times.format_short_date(date(2026, 11, 21), "it") == "21 nov 2026"
+    assert times.format_short_date(day, "en") == "1 Nov 2026"
+
+
+def test_italian_pages_and_mails_address_the_reader_informally() -> None:
+    mails = (ROOT / "adapters" / "mail" / "templates" / "it").iterdir()
+    texts = [*load_texts("it").values(), *(file.read_text(encoding="utf-8") for file in mails)]
+    formal = re.compile(r"la preghiamo|gentile |scelga|richieda|acceda|apra |le ha concesso", re.IGNORECASE)
+    assert [match[0] for text in texts for match in formal.finditer(text)] == []

@@ -10,11 +10,13 @@ import pytest
 
 from application.commands.webhooks import DisableReason
 from domain.plan import MS_PER_MINUTE
+from tests.console.test_monitoring import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.api.clients import SubUser
+    from tests.conftest import TravelingClock
     from tests.console.browsing import Page
     from tests.console.conftest import AccountConsole
 
@@ -68,10 +70,10 @@ def test_usage_page_without_usage_shows_no_numbers(console: AccountConsole) -> N
 def test_usage_page_is_translated_into_italian(new_console: Callable[..., AccountConsole]) -> None:
     console = new_console(language="it")
     owner = console.owner(language="it")
-    assert "Non è stato ancora registrato alcun consumo" in owner.get("/usage").text
+    assert "Ancora nessun consumo" in owner.get("/usage").text
     report_usage(console.account.create_sub_user(), conversation_ms=74_073_600, llm_tokens=1_234_567)
     page = owner.get(MAY)
-    assert rows(page) == [["Grace Hopper", "1.234,6", "1.234.567"], ["Tutti", "1.234,6", "1.234.567"]]
+    assert rows(page) == [["Grace Hopper", "1.234,6", "1.234.567"], ["Totale", "1.234,6", "1.234.567"]]
     assert "maggio 2026" in page.text
 
 
@@ -162,11 +164,19 @@ def test_empty_month_links_to_other_months(console: AccountConsole) -> None:
     report_usage(console.account.create_sub_user(), llm_tokens=3, occurred_at=occurred_at)
     owner = console.owner()
 
-    page = owner.get("/usage")
-    assert "No usage from" in page.text
-    page = owner.submit(page, "/usage", month=earlier_day.isoformat()[:7])
+    assert "No usage from" in owner.get("/usage").text
+    page = owner.get(f"/usage?month={earlier_day.isoformat()[:7]}")
     assert rows(page)[-1] == ["Total", "0", "3"]
     assert "No usage from" in page.find(".charts").text  # no minutes
+
+
+def test_only_months_of_the_account_are_offered(own_console: AccountConsole, clock: TravelingClock) -> None:
+    registered_on = today(own_console)
+    clock.advance(days=70)
+    report_usage(own_console.account.create_sub_user(), llm_tokens=3, occurred_at=now(own_console))
+    options = [str(option["value"]) for option in own_console.owner().get("/usage").soup.select("#month option")]
+    assert options[-1] == registered_on.isoformat()[:7]
+    assert len(options) in {4, 5}  # with the current period
 
 
 @pytest.mark.parametrize(
@@ -216,11 +226,12 @@ def test_timeline_shows_usage_plans_and_webhooks(console: AccountConsole) -> Non
 
     page = console.owner().get("/monitoring")
 
+    text = "\n".join(timeline(page))
     for sentence in (
         "Winds & Waves set the monthly plan (minutes: 1,000, tokens: 5)",
         "Grace Hopper used 1.5 min of conversation and 1,234 LLM tokens",
         "Winds & Waves added a webhook",
         "A webhook was disabled (its receiver answered 410 Gone)",
     ):
-        assert sentence in page.text
-    assert page.find('optgroup[label="Webhooks"]').select('option[value="webhook.disabled"]')
+        assert sentence in text
+    assert page.find('optgroup[label="Log and webhooks"]').select('option[value="webhook.disabled"]')

@@ -12,7 +12,7 @@ from domain import events
 
 BASES = {
     *(events.Event, events.ReportedEvent, events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent),
-    events.PermissionCatalogueEvent,
+    events.InstallationEvent,
 }
 EVENT_CLASSES = {
     name: value
@@ -39,7 +39,7 @@ NOT_IN_HISTORY_STATE = {
 }
 """Applied events that the query `state_events` leaves out: logins and mails, of which a history has many, and what its
 state does not show."""
-OTHER_STREAM_CLASSES = (events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.PermissionCatalogueEvent)
+OTHER_STREAM_CLASSES = (events.WebhookEvent, events.AuditEvent, events.ApiKeyEvent, events.InstallationEvent)
 """Base classes of events in streams of their own, with many events each."""
 ONLY_EVENT_OF_STREAM = {"SubUserActivityRecorded", "UsageRecorded"}
 """Events in streams of their own, with one event each."""

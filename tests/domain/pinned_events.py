@@ -35,6 +35,7 @@ API_KEY = UUID("0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0")
 ROLE = UUID("2e9c1d7a-4b60-4f3e-9d21-8c7b6a594837")
 GRANT = UUID("6b3f0e9d-8c7a-4b5e-a1d2-f3e4d5c6b7a8")
 FACTOR = UUID("4e1f7a2b-9c3d-4a5e-8b6f-7c8d9e0f1a2b")
+ACTIVITY_TYPES = UUID("1f6c0f0e-8a0b-5d57-b2a4-6d2f2b6f3c11")
 CATALOGUE = UUID("5b5e9ac4-3c3b-5d0e-9a55-7b6a4b0f0a00")
 ACCESS = UUID("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
 TIME = datetime(2026, 3, 2, 9, 30, 0, 125000, tzinfo=UTC)
@@ -1185,6 +1186,27 @@ STANDALONE_EVENTS = [
             "definitions": '[{"name":"assistants.edit"}]',
         },
         stream=CATALOGUE,
+    ),
+    PinnedEvent(
+        events.ActivityTypesSet,
+        "ActivityTypesSet",
+        (
+            '{"timestamp":"2026-03-02T09:30:00.125000+00:00","actor_type":"system",'
+            '"actor_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0","request_id":"r-5",'
+            '"actor_api_key_id":"0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0","actions":"assistant.edited",'
+            '"definitions":"{\\"groups\\":[],\\"activity_types\\":[]}"}'
+        ),
+        {
+            "actor_type": ActorType.SYSTEM,
+            "actor_id": "0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",
+            "request_id": "r-5",
+            "ip": None,
+            "user_agent": None,
+            "actor_api_key_id": "0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0",
+            "actions": "assistant.edited",
+            "definitions": '{"groups":[],"activity_types":[]}',
+        },
+        stream=ACTIVITY_TYPES,
     ),
     PinnedEvent(
         events.AuditLogRead,

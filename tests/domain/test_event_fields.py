@@ -13,7 +13,7 @@ import pytest
 
 from adapters.postgres.event_store.mapper import COLUMN_FIELDS
 from domain.event_metadata import ActorType, Ciphertext, EventMetadata, ReadTarget, Via
-from domain.events import ApiKeyEvent, PermissionCatalogueEvent, ReportedEvent
+from domain.events import ApiKeyEvent, InstallationEvent, ReportedEvent
 from domain.plan import Resource
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
 from domain.sub_user import CredentialsMailState, Notice
@@ -41,7 +41,7 @@ PERSONAL_FIELDS = {
 NON_PERSONAL_FIELDS = {
     *("originator_topic", "actor_id", "actor_api_key_id", "request_id", "email_hash", "language", "why", "action"),
     *("wanted_action", "wanted_actor_type", "wanted_actor_id", "format", "scope", "allowed_addresses", "accounts"),
-    *("permissions", "definitions", "resource_type", "resource_id"),
+    *("permissions", "actions", "definitions", "resource_type", "resource_id"),
 }
 SECRET_WORDS = ("password_hash", "token", "key", "secret")
 FIELDS_WITHOUT_SECRET = {"llm_tokens", "included_tokens", "api_key_id", "former_api_key_id", "actor_api_key_id"}
@@ -138,5 +138,5 @@ def test_event_has_its_metadata(event_class: type) -> None:
     """Actor, origin and reason. Reports are about their actor; events of API keys come from the command line."""
     absent = {"actor_type", "actor_id"} if issubclass(event_class, ReportedEvent) else set[str]()
     absent |= {"reason", "actor_api_key_id", "actor_person"} if issubclass(event_class, ApiKeyEvent) else set()
-    absent |= {"reason", "actor_person"} if issubclass(event_class, PermissionCatalogueEvent) else set()
+    absent |= {"reason", "actor_person"} if issubclass(event_class, InstallationEvent) else set()
     assert {field.name for field in fields(EventMetadata)} - absent <= set(field_types(event_class))

@@ -23,6 +23,7 @@ CODES = {
     "LimitNotRaised": "limit-not-raised",
     "RevisionMismatch": "revision-mismatch",
     "CatalogueChanged": "revision-mismatch",
+    "ActivityTypesChanged": "revision-mismatch",
     "RoleHasChanged": "revision-mismatch",
     "PermissionInUse": "permission-in-use",
     "RoleNotFound": "role-not-found",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,14 +16,16 @@ from application.errors import InvalidValue
 from domain.event_metadata import ActorType
 from domain.refusals import LoginRefused
 from projections.audit_log import queries
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter, Order
+from projections.runtime.rebuild import rebuild
 from tests.api_keys import add_api_key
 from tests.builders import PORTAL, SUPPORT, Company, catch_up, context_from, deliver_mails
-from tests.postgres import fetch
+from tests.postgres import connect, fetch
 
 if TYPE_CHECKING:
     from api.bootstrap.service import Service
     from projections.audit_log.rows import AuditRow
+    from tests.builders import SubUserHandle
     from tests.conftest import TravelingClock
 
 
@@ -259,3 +261,95 @@ def test_every_filter_has_an_index(service: Service, database_url: str, column: 
     """Without one, a rare value among a million rows takes seconds. Pages are ordered by position."""
     statement = "SELECT indexdef FROM pg_indexes WHERE tablename = 'audit_view'"
     assert any(f'(account_id, {column}, "position")' in definition for (definition,) in fetch(database_url, statement))
+
+
+def report(company: Company, *activities: tuple[SubUserHandle, str, datetime]) -> None:
+    """Record activities of sub-users, each with a target and its time."""
+    company.service.commands.activities.record(
+        company.account_id,
+        [
+            Activity(sub_user.sub_user_id, "call.made", target, occurred_at=occurred_at)
+            for sub_user, target, occurred_at in activities
+        ],
+        PORTAL,
+    )
+
+
+def found_targets(company: Company, text: str, **filters: Any) -> list[str | None]:
+    """Return the targets of the activities that a search finds."""
+    return [row.target for row in fetch_all(company, text=text, actions=("call.made",), **filters)]
+
+
+def test_pages_by_time_of_occurrence_hold_when_reports_arrive_late(service: Service, company: Company) -> None:
+    """Activities of one time are in the order of their positions."""
+    sub_user = company.create_sub_user()
+    morning = datetime(2026, 5, 1, 8, tzinfo=UTC)
+    report(company, *[(sub_user, f"{hour}", morning + timedelta(hours=hour)) for hour in (3, 1, 2, 2)])
+    by_time = AuditFilter(actions=("call.made",), order=Order.OCCURRED_AT)
+    catch_up(service)
+    first, cursor = service.queries.audit_log.page(company.account_id, by_time, 2, None)
+    report(company, (sub_user, "late", morning), (sub_user, "new", morning + timedelta(hours=9)))
+    catch_up(service)
+    second, _ = service.queries.audit_log.page(company.account_id, by_time, 5, cursor)
+
+    assert [row.target for row in first] == ["3", "2"]
+    assert [row.target for row in second] == ["2", "1", "late"]
+    assert first[1].position > second[0].position
+    with pytest.raises(InvalidValue):
+        service.queries.audit_log.page(company.account_id, AuditFilter(actions=("call.made",)), 5, cursor)
+
+
+def test_a_stream_by_time_of_occurrence_is_complete(
+    service: Service, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "STREAM_BATCH", 3)
+    sub_user, morning = company.create_sub_user(), datetime(2026, 5, 1, 8, tzinfo=UTC)
+    report(company, *[(sub_user, f"{number}", morning + timedelta(hours=number * 7 % 10)) for number in range(20)])
+    catch_up(service)
+    rows = list(service.queries.audit_log.stream(company.account_id, AuditFilter(order=Order.OCCURRED_AT)))
+    keys = [(row.occurred_at, row.position) for row in rows]
+    assert keys == sorted(keys, reverse=True)
+    assert len(set(keys)) == 22
+
+
+def test_targets_are_found_in_part_without_accents_and_case(company: Company) -> None:
+    ada, zoe = company.create_sub_user(), company.create_sub_user(name="Zoë")
+    morning = datetime(2026, 5, 1, 8, tzinfo=UTC)
+    report(company, (ada, "Centralino Già Milano", morning), (zoe, "Łódź Straße", morning), (zoe, "Bar", morning))
+
+    assert found_targets(company, "GIA mil") == ["Centralino Già Milano"]
+    assert found_targets(company, "lodz") == found_targets(company, "strasse") == ["Łódź Straße"]
+    assert found_targets(company, "zoe") == ["Bar", "Łódź Straße"]
+    assert found_targets(company, "a", sub_user_id=ada.sub_user_id) == ["Centralino Già Milano"]
+    assert found_targets(company, "milano", sub_user_id=zoe.sub_user_id) == []
+    assert found_targets(company, "%") == found_targets(company, "milano già") == []
+
+
+def test_targets_of_others_are_not_found(service: Service, company: Company) -> None:
+    """Neither those of another account, nor those of erased people."""
+    other = Company.register(service)
+    morning = datetime(2026, 5, 1, 8, tzinfo=UTC)
+    sub_user = company.create_sub_user()
+    report(company, (sub_user, "Centralino", morning))
+    report(other, (other.create_sub_user(), "Centralino", morning))
+    assert found_targets(company, "centralino") == ["Centralino"]
+    sub_user.delete()
+    assert found_targets(company, "centralino") == []
+
+
+def test_a_rebuild_keeps_targets_searchable(service: Service, company: Company, database_url: str) -> None:
+    """Also those that an earlier release has indexed without a target."""
+    report(company, (company.create_sub_user(), "Centralino", datetime(2026, 5, 1, 8, tzinfo=UTC)))
+    catch_up(service)
+    before = fetch(database_url, "SELECT position, target_key FROM audit_view ORDER BY position")
+    fetch(database_url, "DELETE FROM audit_targets RETURNING 1")
+    audit_log = next(follower for follower in service.workers.followers if follower.view.name == "audit-log")
+    with connect(database_url) as connection:
+        rebuild(audit_log.view, connection, lambda _, __: None)
+    assert fetch(database_url, "SELECT position, target_key FROM audit_view ORDER BY position") == before
+    assert found_targets(company, "centralino") == ["Centralino"]
+
+
+def test_excluded_actions_are_left_out(company: Company) -> None:
+    company.create_sub_user()
+    assert actions(company, excluded_actions=("sub_user.created",)) == ["main_account.registered"]

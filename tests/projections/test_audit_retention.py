@@ -13,7 +13,7 @@ from psycopg import sql
 from api.bootstrap import connections
 from application.commands.activities import Activity
 from projections.audit_log import retention
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.feed.pages import FeedFilter
 from projections.runtime.rebuild import rebuild
 from tests.builders import PORTAL, Company, catch_up

@@ -15,7 +15,7 @@ import pytest
 from application.commands.activities import Activity
 from application.errors import InvalidValue, ProjectionBehind
 from domain.refusals import AccountNotFound
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.history.exports import ExportFilter
 from projections.runtime import freshness
 from projections.sub_users.queries import SubUserFilter

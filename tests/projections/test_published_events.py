@@ -46,7 +46,7 @@ ENVELOPE_ATTRIBUTES = {
 """Envelope attributes, by the event field that they publish."""
 
 UNPUBLISHED = {
-    "definitions": "the names are in `permissions`, and GET /v1/permissions has the rest",
+    "definitions": "the names are in `permissions` and `actions`, and a GET request returns the rest",
     "email_hash": "identifies a person",
     "originator_topic": "internal to Python",
     "request_id": "free text from the portal",

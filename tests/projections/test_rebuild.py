@@ -11,7 +11,7 @@ from psycopg import sql
 
 from application.commands.activities import Activity
 from application.errors import StoreUnavailable
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.runtime.rebuild import NotRebuildable, drop_abandoned, rebuild
 from projections.sub_users.queries import SubUserFilter
 from tests.builders import PORTAL, Company, catch_up
@@ -66,6 +66,8 @@ def record_typical_events(company: Company, number: int = 0) -> None:
     sub_user = company.create_sub_user(f"one-{number}@company.example", visible=number % 2 == 0)
     sub_user.change(name=f"Name {number}", active=True)
     sub_user.choose_password("a password of my own").log_in()
+    activities = [Activity(sub_user.sub_user_id, "assistant.opened", f"Assistant {number % 2}")]
+    company.service.commands.activities.record(company.account_id, activities, PORTAL)
     deleted = company.create_sub_user(f"gone-{number}@company.example")
     deleted.delete()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import unicodedata
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +17,7 @@ from adapters.postgres.signals import CHANNEL
 from application.commands.accounts import AccountChanges
 from application.commands.resources import ERASED, account_details, sub_user_details
 from application.errors import InvalidValue
+from domain.sub_user import AccessStatus
 from projections.runtime.projection_follower import ProjectionFollower
 from projections.sub_users.projection import SQL, UPSERT_SUB_USERS, SubUserProjection
 from projections.sub_users.queries import Sort, SubUserFilter, parse_sort
@@ -89,6 +92,9 @@ FILTERS: list[tuple[dict[str, Any], set[str]]] = [
     ({"q": "e.example"}, {"Barbara"}),
     ({"q": "ada lovelace"}, {"Ada"}),
     ({"q": "ÅNGSTRÖM"}, {"Zoë"}),
+    ({"q": "zoe ang"}, {"Zoë"}),
+    ({"q": "edśger"}, {"Edsger"}),
+    ({"q": "O\u2019BRIEN"}, {"100%"}),
     ({"q": "%"}, {"100%"}),
     ({"q": "_"}, {"100%"}),
     ({"q": "'"}, {"100%"}),
@@ -104,16 +110,156 @@ def test_list_filters(populated_company: Company) -> None:
         assert set(names(populated_company, **filters)) == expected, filters
 
 
+def base_letters(text: str) -> str:
+    """Return a Latin text in lower case without accents."""
+    return "".join(letter for letter in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(letter))
+
+
 def expected_key(sort: Sort) -> Callable[[SubUserDetails], Any]:
+    def name_and_surname(sub_user: SubUserDetails) -> tuple[str, str]:
+        return base_letters(sub_user.name), base_letters(sub_user.surname)
+
     keys: dict[Sort, Callable[[SubUserDetails], Any]] = {
         Sort.CREATED_AT: lambda sub_user: sub_user.created_at,
-        Sort.NAME: lambda sub_user: sub_user.name.lower(),
-        Sort.SURNAME: lambda sub_user: sub_user.surname.lower(),
+        Sort.NAME: name_and_surname,
+        Sort.SURNAME: lambda sub_user: name_and_surname(sub_user)[::-1],
         Sort.EMAIL: lambda sub_user: sub_user.email.lower(),
-        Sort.STATUS: lambda sub_user: sub_user.status != "active",
-        Sort.LAST_LOGIN_AT: lambda sub_user: (sub_user.last_login_at is not None, sub_user.last_login_at),
+        Sort.STATUS: lambda sub_user: (sub_user.status != "active", name_and_surname(sub_user)),
+        Sort.LAST_LOGIN_AT: lambda sub_user: (
+            (sub_user.last_login_at is not None, sub_user.last_login_at),
+            name_and_surname(sub_user),
+        ),
     }
     return lambda sub_user: (keys[sort](sub_user), sub_user.sub_user_id)
+
+
+ACCENTED = [
+    ("Émile", "Zola"),
+    ("Café", "Noir"),
+    ("Zoë", "Baker"),
+    ("Zoe", "Ångström"),
+    ("Già", "Detto"),
+    ("Straße", "Łukasz"),
+    ("Anna", "Zanetti"),
+    ("Anna Maria", "Bianchi"),
+    ("Ørsted", "Þór"),
+    ("Ёлка", "Иванова"),
+]
+SEARCHES = {
+    "emile": "Émile",
+    "cafe": "Café",
+    "CAFÉ": "Café",
+    "gia": "Già",
+    "GIÀ": "Già",
+    "strasse lukasz": "Straße",
+    "orsted thor": "Ørsted",
+    "ёлка": "Ёлка",
+    "елка": "Ёлка",
+}
+
+
+def test_search_and_order_ignore_accents_and_case(service: Service, company: Company) -> None:
+    """Of people with the same name, the surname decides, also across pages."""
+    for name, surname in ACCENTED:
+        company.create_sub_user(name=name, surname=surname)
+    catch_up(service)
+
+    assert {text: names(company, q=text) for text in SEARCHES} == {text: [name] for text, name in SEARCHES.items()}
+    assert set(names(company, q="zoe")) == set(names(company, q="ZOË")) == {"Zoë", "Zoe"}
+    by_name = fetch_all_pages(company, SubUserFilter(sort=Sort.NAME), 3)
+    assert [f"{sub_user.name} {sub_user.surname}" for sub_user in by_name] == [
+        "Anna Zanetti",
+        "Anna Maria Bianchi",
+        "Café Noir",
+        "Émile Zola",
+        "Già Detto",
+        "Ørsted Þór",
+        "Straße Łukasz",
+        "Zoe Ångström",
+        "Zoë Baker",
+        "Ёлка Иванова",
+    ]
+    by_surname = fetch_all_pages(company, SubUserFilter(sort=Sort.SURNAME), 3)
+    assert [sub_user.surname for sub_user in by_surname][:4] == ["Ångström", "Baker", "Bianchi", "Detto"]
+
+
+def test_names_that_expand_when_accents_are_removed_can_be_paged(service: Service, company: Company) -> None:
+    """One character can become eighteen. Cursors must stay within their maximum length."""
+    for number in range(3):
+        company.create_sub_user(name=100 * "\ufdfa", surname=f"{number}" + 99 * "\ufdfa")
+    catch_up(service)
+
+    for sort in Sort:
+        assert len(fetch_all_pages(company, SubUserFilter(sort=sort), 1)) == 3
+
+
+def test_first_page_by_name_reads_an_index(service: Service, company: Company, database_url: str) -> None:
+    """A page of a long list reads as many rows as it shows."""
+    company.create_sub_user()
+    catch_up(service)
+    with connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO sub_user_view (sub_user_id, account_id, email, name, surname, visible, created_at) "
+            "SELECT gen_random_uuid(), %s, i || '@company.example', 'Zoë', 'Number ' || i, true, now() "
+            "FROM generate_series(1, 5000) i",
+            [company.account_id],
+        )
+        connection.execute("ANALYZE sub_user_view")
+        connection.execute("SET enable_indexscan = on")  # servers of tests can have unusual planner settings
+        plan = connection.execute(
+            "EXPLAIN SELECT * FROM sub_user_view WHERE account_id = %s ORDER BY name_key, sub_user_id LIMIT 10",
+            [company.account_id],
+        ).fetchall()
+    assert "sub_user_view_name_idx" in str(plan)
+
+
+ACCESS = {
+    # name: access status, (active, expires after hours, has logged in, locked)
+    "Ada": (AccessStatus.ACTIVE, (True, None, True, False)),
+    "Bea": (AccessStatus.ACTIVE, (True, 7 * 24 + 1, True, False)),
+    "Cleo": (AccessStatus.EXPIRING, (True, 7 * 24 - 1, True, False)),
+    "Dora": (AccessStatus.INVITED, (True, None, False, False)),
+    "Elsa": (AccessStatus.INVITED, (True, 1, False, False)),
+    "Fay": (AccessStatus.EXPIRED, (True, -1, True, True)),
+    "Gia": (AccessStatus.LOCKED, (True, 1, True, True)),
+    "Hope": (AccessStatus.INACTIVE, (False, -1, True, True)),
+    "Iris": (AccessStatus.INACTIVE, (False, None, False, False)),
+}
+
+
+def test_access_status_of_lists_is_that_of_the_details(
+    service: Service, company: Company, clock: TravelingClock, database_url: str
+) -> None:
+    """Filter and counts follow the clock: nothing is stored."""
+    clock.freeze()
+    now = clock()
+    for name, (_, (active, expires_after, has_logged_in, locked)) in ACCESS.items():
+        company.create_sub_user(name=name)
+        catch_up(service)
+        fetch(
+            database_url,
+            "UPDATE sub_user_view SET active = %s, access_expires_at = %s, last_login_at = %s, locked = %s "
+            "WHERE name = %s",
+            active,
+            None if expires_after is None else now + timedelta(hours=expires_after),
+            now if has_logged_in else None,
+            locked,
+            name,
+        )
+    expected = {name: status for name, (status, _) in ACCESS.items()}
+    listed = fetch_all_pages(company, SubUserFilter(), 50)
+
+    assert {sub_user.name: sub_user.access_status(now) for sub_user in listed} == expected
+    for status in AccessStatus:
+        assert set(names(company, access_status=status)) == {name for name in expected if expected[name] == status}
+    counts = service.queries.sub_users.count_by_access_status(company.account_id, SubUserFilter())
+    assert counts == Counter(expected.values())
+    of_search = service.queries.sub_users.count_by_access_status(company.account_id, SubUserFilter(q="bea"))
+    assert of_search == {**dict.fromkeys(AccessStatus, 0), AccessStatus.ACTIVE: 1}
+
+    clock.advance(hours=7 * 24)
+    assert names(company, access_status=AccessStatus.EXPIRED, sort=Sort.NAME) == ["Cleo", "Elsa", "Fay", "Gia"]
+    assert names(company, access_status=AccessStatus.EXPIRING) == ["Bea"]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -155,6 +301,7 @@ def test_list_cursor_is_bound_to_account_filter_and_order(populated_company: Com
         (populated_company, replace(sub_user_filter, descending=True)),
         (populated_company, replace(sub_user_filter, sort=Sort.EMAIL)),
         (populated_company, replace(sub_user_filter, status="active")),
+        (populated_company, replace(sub_user_filter, access_status=AccessStatus.INACTIVE)),
         (populated_company, replace(sub_user_filter, visibility="visible")),
         (populated_company, replace(sub_user_filter, q="a")),
     ]

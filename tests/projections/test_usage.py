@@ -17,7 +17,7 @@ from application.commands.usage import UsageReport
 from application.errors import InvalidValue
 from domain.plan import Period, Plan, Usage
 from domain.refusals import AccountNotFound
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.runtime.rebuild import rebuild
 from projections.usage.queries import DayUsage, PlanUsage, SubUserUsage
 from tests.builders import PORTAL, Company, catch_up

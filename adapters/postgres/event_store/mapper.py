@@ -6,7 +6,7 @@ import types
 from dataclasses import fields
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -59,12 +59,18 @@ def _converters(event_class: type) -> dict[str, Callable[[Any], Any]]:
     return {name: _converter(hints[name]) for name in names if name not in COLUMN_FIELDS}
 
 
+_uuid = lru_cache(4096)(UUID)
+"""Cached, because long logs have the same ids again and again."""
+
+
 def _converter(hint: Any) -> Callable[[Any], Any]:
     field_type = hint
     if get_origin(hint) in {Union, types.UnionType}:
         field_type = next(arg for arg in get_args(hint) if arg is not type(None))
     if field_type in {date, datetime}:
         return lambda value: None if value is None else field_type.fromisoformat(value)
-    if isinstance(field_type, type) and issubclass(field_type, (UUID, StrEnum)):
+    if field_type is UUID:
+        return lambda value: None if value is None else _uuid(value)
+    if isinstance(field_type, type) and issubclass(field_type, StrEnum):
         return lambda value: None if value is None else field_type(value)
     return lambda value: value

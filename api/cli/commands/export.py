@@ -101,6 +101,7 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
             exported_lines = lines(
                 started_export,
                 export_format,
+                service.commands.activity_types.current(),
                 end_marker_at=service.clock() if end_marker else None,
                 has_byte_order_mark=bom,
             )

@@ -25,6 +25,7 @@ from projections.history.queries import HistoryFilter
 if TYPE_CHECKING:
     from datetime import date
 
+    from application.commands.activity_types import ActivityTypes
     from projections.history.queries import Replay
 
 ENTRY, END = HistoryEntryAnswer(), HistoryEndAnswer()
@@ -54,19 +55,19 @@ def replay(
             raise typer.BadParameter(error.reason, param_hint="--as-of") from None
         access, operator = AuditAccess(account, sub_user), CommandContext(ActorType.SYSTEM, OPERATOR)
         service.commands.audit_access.record_access(ReadTarget.HISTORY, access, operator, as_of)
-        (_print_json if as_json else _print_timeline)(history)
+        (_print_json if as_json else _print_timeline)(history, service.commands.activity_types.current())
     discard_unwritten_output()
 
 
-def _print_json(history: Replay) -> None:
+def _print_json(history: Replay, activity_types: ActivityTypes) -> None:
     for entry in history:
-        write_json(ENTRY.to_json(history_entry_fields(entry)).decode())
+        write_json(ENTRY.to_json(history_entry_fields(entry, activity_types)).decode())
     write_json(END.to_json(history).decode())
 
 
-def _print_timeline(history: Replay) -> None:
+def _print_timeline(history: Replay, activity_types: ActivityTypes) -> None:
     terminal = console()
     day: date | None = None
     for entry in history:
-        day = show_entry(terminal, entry, day)
+        day = show_entry(terminal, entry, activity_types, day)
     show_state(terminal, history.state)

@@ -104,8 +104,9 @@ class _PackWriter:
         export = self._service.queries.exports.begin(
             ExportFilter(period.account_id, period.since, period.until), FORMAT, has_proofs=True
         )
+        activity_types = self._service.commands.activity_types.current()
         with (self._folder / "history.jsonl").open("wb") as history:
-            for number, line in enumerate(lines(export, ExportFormat.JSONL)):
+            for number, line in enumerate(lines(export, ExportFormat.JSONL, activity_types)):
                 history.write(line if number else self._read_header(line))
 
     def _read_header(self, line: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from api.console.cookies import MAILBOX, set_cookie
 from api.console.current_user import EVERYONE
-from api.console.pages import blueprint, redirect_to, render_page
+from api.console.pages import blueprint, branding, redirect_to, render_page
 from api.http.authentication import service
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def mail(mail_id: str) -> Response:
 def mail_body(mail_id: str) -> Response:
     """Return the HTML part of a mail, for the frame in its page."""
     html = _mail(mail_id).html.replace("<head>", LINKS_IN_NEW_TABS, 1)
+    if (logo := branding().logo) is not None:  # part of the mail, where the frame cannot load it from
+        data_url = f"data:{logo.media_type};base64,{base64.b64encode(logo.content).decode()}"
+        html = html.replace('src="cid:logo"', f'src="{data_url}"', 1)
     headers = {"Content-Security-Policy": MAIL_BODY_POLICY}
     return Response(html, headers=headers, content_type="text/html; charset=utf-8")
 

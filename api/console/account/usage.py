@@ -137,7 +137,7 @@ def _is_unused(today: date) -> bool:
 
 
 def _page(form: Form, today: date, month: date | None, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
-    months = _months(today)
+    months = _months(today, visitor().account.created_at.astimezone(UTC).date())
     return render_page(
         "usage.html",
         status,
@@ -150,10 +150,10 @@ def _page(form: Form, today: date, month: date | None, status: HTTPStatus = HTTP
     )
 
 
-def _months(today: date) -> list[date]:
-    """Return the first days of the months in the form, the current month first."""
+def _months(today: date, registered_on: date) -> list[date]:
+    """Return the first days of the months that the account has existed in, the current month first."""
     months = [today.replace(day=1)]
-    while len(months) < MONTH_CHOICES:
+    while len(months) < MONTH_CHOICES and months[-1] > registered_on:
         months.append((months[-1] - timedelta(days=1)).replace(day=1))
     return months
 

@@ -6,15 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import g
+from markupsafe import Markup
 
 from api.console.pages import visitor_language, visitor_time_zone
+from api.http.authentication import service
 from api.presentation import translations
 from api.presentation.event_descriptions import EventDescriptions, Place
+from api.presentation.event_kinds import kind_of
 from api.presentation.full_name import full_name
+from application.display_text import isolate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from api.presentation.event_kinds import EventKind
     from application.commands.resources import SubUserDetails
     from projections.audit_log.rows import AuditRow
 
@@ -23,8 +28,16 @@ class PageEventDescriptions(EventDescriptions):
     """Event descriptions for HTML pages. Inserted values are isolated, so they cannot reorder the text around them."""
 
     def translate(self, key: str, /, **values: Any) -> str:
-        """Return a text in this language, with isolated values."""
-        return translations.translate_isolated(self.language, key, **values)
+        """Return a text in this language as HTML, with isolated and escaped values."""
+        isolated = {
+            name: isolate(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+            for name, value in values.items()
+        }
+        return Markup(translations.load_texts(self.language)[key]).format(**isolated)  # noqa: S704  # texts of ours
+
+    def emphasized(self, name: str) -> str:
+        """Return a name in bold."""
+        return Markup("<b>{}</b>").format(name if isinstance(name, Markup) else isolate(name))
 
 
 @dataclass(frozen=True)
@@ -54,8 +67,18 @@ def describe(row: AuditRow, names: SubUserNames) -> str:
     return _descriptions().describe(row, names.name_by_id)
 
 
+def describe_repeated(row: AuditRow, names: SubUserNames, count: int) -> str:
+    """Return a one-sentence description of several rows in a row with the same description."""
+    return _descriptions().describe_repeated(row, names.name_by_id, count)
+
+
+def kind(action: str) -> EventKind:
+    """Return the kind of an action."""
+    return kind_of(action, _descriptions().activity_types)
+
+
 def label(action: str) -> str:
-    """Return the label of an action. The portal's activities keep their own names."""
+    """Return the label of an action. An activity that the portal has not registered keeps its code."""
     return _descriptions().label(action)
 
 
@@ -69,8 +92,15 @@ def detail_value(name: str, value: Any) -> str:
     return _descriptions().detail_value(name, value)
 
 
+def action_details(row: AuditRow) -> Iterator[tuple[str, str]]:
+    """Yield label and value of each detail specific to the action."""
+    return _descriptions().action_details(row)
+
+
 def _descriptions() -> EventDescriptions:
     """Return the request's descriptions. They are created once, because a page uses them hundreds of times."""
     if "event_descriptions" not in g:
-        g.event_descriptions = PageEventDescriptions(visitor_language(), visitor_time_zone())
+        g.event_descriptions = PageEventDescriptions(
+            visitor_language(), visitor_time_zone(), service().commands.activity_types.current()
+        )
     return cast("EventDescriptions", g.event_descriptions)

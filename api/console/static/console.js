@@ -51,3 +51,41 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+// Parts of a page that htmx loads: say that they are being loaded, and if they could not be.
+const failure = Object.assign(document.createElement("p"), { className: "notice wrong", role: "alert" });
+failure.append(document.querySelector("[data-request-failed]").content);
+addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
+addEventListener("htmx:afterRequest", (event) => {
+  event.detail.target.removeAttribute("aria-busy");
+  if (event.detail.successful) failure.remove();
+  else document.querySelector("main").prepend(failure);
+});
+
+// Questions before an action are pages of their own. Open them in a dialog over the page that asks.
+const dialog = document.body.appendChild(document.createElement("dialog"));
+addEventListener("click", async (event) => {
+  const opener = event.target.closest("a, button");
+  if (opener && dialog.contains(opener)) {
+    if (!opener.matches("a.btn:not(.pri)")) return;
+    event.preventDefault(); // the link Cancel leads to the page below
+    dialog.close();
+    return;
+  }
+  const area = opener?.closest("[data-dialog-for]");
+  if (!area || !opener.matches(area.dataset.dialogFor) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const url = new URL(opener.href ?? (opener.hasAttribute("formaction") ? opener.formAction : opener.form.action));
+  const back = opener.form?.elements.namedItem("back");
+  if (back) url.searchParams.set("back", back.value);
+  const response = await fetch(url).catch(() => null);
+  const page = response && new DOMParser().parseFromString(await response.text(), "text/html");
+  const question = page?.querySelector("main > .card.narrow");
+  if (!question || !response.ok || response.redirected) {
+    location = url;
+    return;
+  }
+  dialog.replaceChildren(question);
+  dialog.setAttribute("aria-label", question.querySelector("h1").textContent);
+  dialog.showModal();
+});

@@ -6,17 +6,28 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from flask import url_for
+
 from api.console.current_user import OWNER, visitor
 from api.console.forms import Form
 from api.console.pages import blueprint, redirect_to, render_page, t
-from api.console.sub_users.form import find_sub_user, form_zone, message_values, parse_sub_user
+from api.console.sub_users.expiry import expiry_options
+from api.console.sub_users.form import (
+    add_email_error,
+    find_by_email,
+    find_sub_user,
+    form_zone,
+    message_values,
+    parse_sub_user,
+    redirect_back,
+    return_url,
+)
 from api.http.authentication import service
 from api.http.resources.sub_users.schemas import NewSubUser
 from application.commands.sub_users import SubUserChanges
 from application.errors import InvalidValue, ServiceError
 from domain.refusals import Refusal, RevisionMismatch, SubUserEmailTaken, SubUserLimitReached
 from domain.sub_user import has_passed
-from projections.sub_users.queries import SubUserFilter
 
 if TYPE_CHECKING:
     from flask import Response
@@ -33,9 +44,6 @@ DUPLICATE_WINDOW = timedelta(minutes=1)
 INITIAL_REVISION = 1
 """The revision of a sub-user who has not changed since they were added."""
 
-SEARCH_LIMIT = 10
-"""Enough: a complete e-mail hardly ever matches more than one sub-user."""
-
 
 @blueprint.page("/sub-users/new", audiences=OWNER)
 def new_sub_user() -> Response:
@@ -50,14 +58,16 @@ def add_sub_user() -> Response:
     """Add a sub-user and, if the form says so, activate them in a second command, which can fail on its own."""
     form = Form.from_request()
     values = parse_sub_user(form, NEW)
-    if values is not None and form.is_checked("active") and has_passed(values.access_expires_at, service().clock()):
+    if values is not None and has_passed(values.access_expires_at, service().clock()):
         form.errors["access_expires_at"] = t("sub_user_form.expiry_has_passed")
     if values is None or form.errors:
+        add_email_error(form)
         return _form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         sub_user = _create(values)
     except InvalidValue as error:
         form.add_error(error)
+        add_email_error(form)
         return _form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     except SubUserEmailTaken:
         form.errors["email"] = t("sub_user_form.email_taken")
@@ -65,7 +75,10 @@ def add_sub_user() -> Response:
     except SubUserLimitReached:
         return _form(form, HTTPStatus.CONFLICT, is_full=True)
     if not form.is_checked("active"):
-        return redirect_to("sub_users", message=_message_key(sub_user), message_values=message_values(sub_user))
+        key = _message_key(sub_user)
+        activation = url_for("console.confirm_activation", sub_user_id=sub_user.sub_user_id)
+        next_url = activation if key == "sub_users.added" else None
+        return redirect_back(key, message_values(sub_user), next_url=next_url)
     return _activate(sub_user, values.credentials_kind)
 
 
@@ -95,12 +108,9 @@ def _create(values: SubUserValues) -> SubUserDetails:
 
 def _find_duplicate_submission(values: SubUserValues) -> SubUserDetails | None:
     """Return the sub-user created by an identical form within `DUPLICATE_WINDOW`, if any."""
-    sub_user_filter = SubUserFilter(q=values.email)
-    page = service().queries.sub_users.list(visitor().account_id, sub_user_filter, SEARCH_LIMIT, None)
-    since = service().clock() - DUPLICATE_WINDOW
-    return next(
-        (sub_user for sub_user in page.items if sub_user.created_at >= since and _has_values(sub_user, values)), None
-    )
+    existing, since = find_by_email(values.email), service().clock() - DUPLICATE_WINDOW
+    is_same = existing is not None and existing.created_at >= since and _has_values(existing, values)
+    return existing if is_same else None
 
 
 def _has_values(sub_user: SubUserDetails, values: SubUserValues) -> bool:
@@ -121,7 +131,7 @@ def _activate(sub_user: SubUserDetails, credentials_kind: CredentialsKind) -> Re
         updated = find_sub_user(sub_user.sub_user_id)
     except (Refusal, ServiceError):
         return redirect_to("edit_sub_user", sub_user_id=sub_user.sub_user_id, why="not-activated")
-    return redirect_to("sub_users", message=_message_key(updated), message_values=message_values(updated))
+    return redirect_back(_message_key(updated), message_values(updated))
 
 
 def _message_key(sub_user: SubUserDetails) -> str:
@@ -132,6 +142,14 @@ def _message_key(sub_user: SubUserDetails) -> str:
 
 
 def _form(form: Form, status: HTTPStatus = HTTPStatus.OK, *, is_full: bool = False) -> Response:
+    zone = form_zone(form)
     return render_page(
-        "sub_user_form.html", status, active="sub_users", form=form, is_full=is_full, zone=form_zone(form)
+        "sub_user_form.html",
+        status,
+        active="sub_users",
+        form=form,
+        is_full=is_full,
+        zone=zone,
+        options=expiry_options(zone),
+        back=return_url(),
     )

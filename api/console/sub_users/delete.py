@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from api.console.current_user import OWNER, visitor
+from api.console.flash import flash_message
 from api.console.forms import Form
-from api.console.pages import blueprint, redirect_to, render_page
-from api.console.sub_users.form import find_sub_user, form_revision, message_values
+from api.console.pages import blueprint, redirect_to_url, render_page
+from api.console.sub_users.form import find_sub_user, form_revision, list_url, message_values, return_url
 from api.http.authentication import service
 from domain.refusals import RevisionMismatch
 
@@ -37,8 +38,11 @@ def delete_sub_user(sub_user_id: UUID) -> Response:
         )
     except RevisionMismatch:
         return _confirmation(find_sub_user(sub_user_id), changed=True, status=HTTPStatus.CONFLICT)
-    return redirect_to("sub_users", message="sub_users.deleted", message_values=message_values(sub_user))
+    flash_message("sub_users.deleted", message_values(sub_user))
+    return redirect_to_url(list_url())
 
 
 def _confirmation(sub_user: SubUserDetails, *, changed: bool = False, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return render_page("sub_user_delete.html", status, active="sub_users", sub_user=sub_user, changed=changed)
+    return render_page(
+        "sub_user_delete.html", status, active="sub_users", sub_user=sub_user, changed=changed, back=return_url()
+    )

@@ -12,11 +12,12 @@ from api.console.monitoring.timeline import timeline
 from api.console.pages import blueprint, redirect_to, render_page, visitor_time_zone
 from api.console.roles.abilities import shown_abilities
 from api.console.roles.grants import find_grants, shown_grants
-from api.console.sub_users.form import find_sub_user, has_expired, has_expired_password, message_values
+from api.console.sub_users.form import find_sub_user, has_expired_password, message_values
+from api.console.sub_users.status import shown_status
 from api.http.authentication import service
 from api.presentation.full_name import full_name
 from domain.refusals import SessionNotFound
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter, Order
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -35,7 +36,7 @@ def sub_user(sub_user_id: UUID) -> Response:
     """Show a sub-user's details, roles, what they can do, sessions and recent activity."""
     sub_user = find_sub_user(sub_user_id)
     rows, older_cursor = service().queries.audit_log.page(
-        sub_user.account_id, AuditFilter(sub_user_id), RECENT_EVENTS, None
+        sub_user.account_id, AuditFilter(sub_user_id, order=Order.OCCURRED_AT), RECENT_EVENTS, None
     )
     grants = find_grants(sub_user_id)
     zone, now = visitor_time_zone(), service().clock()
@@ -45,7 +46,7 @@ def sub_user(sub_user_id: UUID) -> Response:
         active="sub_users",
         sub_user=sub_user,
         person=full_name(sub_user),
-        expired=has_expired(sub_user, now),
+        access=shown_status(sub_user),
         expired_password=has_expired_password(sub_user, now),
         grants=shown_grants(grants)[:SHOWN_GRANTS],
         grant_count=len(grants),

@@ -1,4 +1,4 @@
-"""Page that edits a sub-user. Concurrent changes lead to the conflict page instead of being overwritten."""
+"""Page that edits a sub-user. It merges concurrent changes, and asks where both changed the same field."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from flask import request
 
 from api.console.current_user import OWNER, visitor
 from api.console.forms import Form
-from api.console.pages import blueprint, redirect_to, render_page, t
+from api.console.pages import blueprint, render_page, t
 from api.console.retry_after import wait_for
-from api.console.sub_users.conflict import conflict_page
+from api.console.sub_users.conflict import BASE, base_values, conflict_page, merge, versions
+from api.console.sub_users.expiry import expiry_options
 from api.console.sub_users.form import (
+    add_email_error,
     find_sub_user,
     form_revision,
     form_zone,
-    has_expired,
     message_values,
     parse_sub_user,
+    redirect_back,
+    return_url,
 )
 from api.http.authentication import service
 from api.http.resources.sub_users.schemas import SubUserPatch
@@ -26,9 +29,9 @@ from api.presentation.times import to_form_value
 from application.commands.sub_users import SubUserChanges
 from application.errors import InvalidValue
 from domain.refusals import AccessExpired, RevisionMismatch, SubUserEmailTaken, TooManyMails
+from domain.sub_user import has_passed
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
     from flask import Response
@@ -48,25 +51,43 @@ def edit_sub_user(sub_user_id: UUID) -> Response:
 
 @blueprint.page("/sub-users/<uuid:sub_user_id>/edit", audiences=OWNER, methods=("POST",))
 def save_sub_user(sub_user_id: UUID) -> Response:
-    """Save the changed fields if the sub-user is unchanged since the form was opened."""
+    """Save the fields that the visitor has changed. A field that has also changed elsewhere is a conflict."""
     form = Form.from_request()
     current = find_sub_user(sub_user_id)
     values = parse_sub_user(form, PATCH)
     if values is None:
+        add_email_error(form, current)
         return _form(form, current, HTTPStatus.UNPROCESSABLE_ENTITY)
-    changes = _changes(values, current, active=form.is_checked("active"))
+    return _merge_and_save(form, values, current)
+
+
+def _merge_and_save(form: Form, values: SubUserValues, current: SubUserDetails) -> Response:
+    fields = versions(form, values, current)
+    if any(version.is_conflict for version in fields):
+        return conflict_page(form, values, current, fields)
+    active = next(version for version in fields if version.field == "active")
+    changes = _changes(
+        merge(values, current, fields),
+        current,
+        active=(active.submitted if active.is_changed_here else active.stored) == "on",
+    )
     if not changes:
-        return redirect_to("sub_users", message="sub_users.unchanged")
-    if form_revision(form) != current.revision:
-        return conflict_page(form, values, current)
-    return _save(form, values, current, changes)
+        return redirect_back("sub_users.unchanged")
+    expiry = changes.get("access_expires_at")
+    if has_passed(expiry, service().clock()):
+        form.errors["access_expires_at"] = t("sub_user_form.expiry_has_passed")
+        return _form(form, current, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _save(form, values, current, changes, is_merged=any(version.is_changed_elsewhere for version in fields))
 
 
-def _save(form: Form, values: SubUserValues, current: SubUserDetails, changes: dict[str, Any]) -> Response:
+def _save(
+    form: Form, values: SubUserValues, current: SubUserDetails, changes: dict[str, Any], *, is_merged: bool
+) -> Response:
     try:
         updated = _change(current, changes)
     except InvalidValue as error:
         form.add_error(error)
+        add_email_error(form, current)
         return _form(form, current, HTTPStatus.UNPROCESSABLE_ENTITY)
     except SubUserEmailTaken:
         form.errors["email"] = t("sub_user_form.email_taken")
@@ -75,15 +96,12 @@ def _save(form: Form, values: SubUserValues, current: SubUserDetails, changes: d
         form.errors["access_expires_at"] = t("sub_user_form.expiry_has_passed")
         return _form(form, current, HTTPStatus.CONFLICT)
     except RevisionMismatch:
-        return conflict_page(form, values, find_sub_user(current.sub_user_id))
+        return _merge_and_save(form, values, find_sub_user(current.sub_user_id))
     except TooManyMails as error:
         wait = wait_for(error)
         return _form(form, current, wait.status, wait)
-    return redirect_to(
-        "sub_users",
-        message=_message_key(current, updated, changes, service().clock()),
-        message_values=message_values(updated),
-    )
+    key = _message_key(current, updated, changes)
+    return redirect_back("sub_users.merged" if is_merged and key == "sub_users.saved" else key, message_values(updated))
 
 
 def _changes(values: SubUserValues, current: SubUserDetails, *, active: bool) -> dict[str, Any]:
@@ -115,7 +133,7 @@ def _change(current: SubUserDetails, changes: dict[str, Any]) -> SubUserDetails:
     )
 
 
-def _message_key(current: SubUserDetails, updated: SubUserDetails, changes: dict[str, Any], now: datetime) -> str:
+def _message_key(current: SubUserDetails, updated: SubUserDetails, changes: dict[str, Any]) -> str:
     """Return the key of the message about the change."""
     if updated.status != current.status:
         return "sub_users.activated" if updated.status == "active" else "sub_users.deactivated"
@@ -123,11 +141,7 @@ def _message_key(current: SubUserDetails, updated: SubUserDetails, changes: dict
         return "sub_users.new_email" if updated.status == "active" else "sub_users.new_email_waits"
     if "password" in changes:
         return "sub_users.new_password" if updated.status == "active" else "sub_users.new_password_waits"
-    return (
-        "sub_users.saved_and_expired"
-        if has_expired(updated, now) and "changes_expiry" in changes
-        else "sub_users.saved"
-    )
+    return "sub_users.saved"
 
 
 def _form(
@@ -143,6 +157,9 @@ def _form(
         revision=form_revision(form) if form.values else sub_user.revision,
         zone=zone,
         expiry=to_form_value(sub_user.access_expires_at, zone),
+        options=expiry_options(zone),
+        base={field: form.values.get(BASE + field, value) for field, value in base_values(sub_user, zone).items()},
+        back=return_url(),
         not_activated=request.args.get("why") == "not-activated",
         wait=wait,
     )

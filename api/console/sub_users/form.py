@@ -1,29 +1,40 @@
-"""Helpers shared by the forms for one sub-user: input values, time zone, revision and lookup."""
+"""What the pages of sub-users share: input values, time zone, revision, lookup, and the page to return to."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import redirect, request, url_for
 
 from api.console.current_user import visitor
+from api.console.flash import flash_message
 from api.console.pages import t, visitor_time_zone
+from api.console.sub_users.expiry import parse_expiry
 from api.http.authentication import service
 from api.presentation import times
 from api.presentation.full_name import full_name
 from domain.sub_user import CredentialsKind, has_passed
+from projections.sub_users.queries import SubUserFilter
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
+    from flask import Response
     from marshmallow import Schema
 
     from api.console.forms import Form
     from application.commands.resources import SubUserDetails
 
-INVALID_TIME = "must be a time such as 2026-05-01T00:00:00Z"
-"""The HTTP API's error message. `Form` translates it for the page."""
+RETURN_URL = re.compile(r"/sub-users(\?[^\s#\\]{0,2000}|/[0-9a-f-]{36})?")
+"""URLs of the list and of a sub-user's page. Visitors are sent to no other place."""
+
+SEARCH_LIMIT = 10
+"""Enough: a complete e-mail hardly ever matches more than one sub-user."""
 
 MAX_REVISION_DIGITS = 18
 """Far more digits than any revision has, and few enough to fit a PostgreSQL bigint."""
@@ -67,7 +78,7 @@ def parse_sub_user(form: Form, schema: Schema) -> SubUserValues | None:
     if password := form.raw("password"):
         values["password"] = password
     loaded = form.load_with(schema, values)
-    expiry = parse_time(form, "access_expires_at", zone)
+    expiry = parse_expiry(form, zone)
     if password and form.is_checked("by_link"):
         form.errors["by_link"] = t("sub_user_form.link_or_password")
     if form.errors:
@@ -91,7 +102,11 @@ def form_zone(form: Form) -> ZoneInfo:
 
 def form_revision(form: Form) -> int:
     """Return the revision that the form was opened with, or -1 (matches no revision) if it has none."""
-    text = form["revision"]
+    return parse_revision(form["revision"])
+
+
+def parse_revision(text: str) -> int:
+    """Return the revision in a text, or -1 (matches no revision) if there is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_REVISION_DIGITS else -1
 
 
@@ -115,10 +130,34 @@ def has_expired_password(sub_user: SubUserDetails, now: datetime) -> bool:
     return has_passed(sub_user.temporary_password_expires_at, now)
 
 
-def parse_time(form: Form, name: str, zone: ZoneInfo) -> datetime | None:
-    """Return the value of a date field, None if it is empty or not a time. The latter adds an error to the form."""
-    try:
-        return times.parse_form_value(form[name], zone)
-    except ValueError:
-        form.add_field_error(name, INVALID_TIME)
-        return None
+def find_by_email(email: str) -> SubUserDetails | None:
+    """Return the sub-user of the visitor's account with an e-mail, if any."""
+    page = service().queries.sub_users.list(visitor().account_id, SubUserFilter(q=email), SEARCH_LIMIT, None)
+    return next((sub_user for sub_user in page.items if sub_user.email.casefold() == email.casefold()), None)
+
+
+def add_email_error(form: Form, current: SubUserDetails | None = None) -> None:
+    """Add the error of an e-mail that another sub-user has, so that a form shows all of its errors at once."""
+    holder = find_by_email(form["email"]) if form["email"] and "email" not in form.errors else None
+    if holder is not None and (current is None or holder.sub_user_id != current.sub_user_id):
+        form.errors["email"] = t("sub_user_form.email_taken")
+
+
+def return_url() -> str:
+    """Return the page that the visitor came from: the list with its filters, or a sub-user's page."""
+    url = request.values.get("back", "")
+    return url if RETURN_URL.fullmatch(url) else url_for("console.sub_users")
+
+
+def list_url() -> str:
+    """Return the list that the visitor came from, with its filters."""
+    url = return_url()
+    return url if "/" not in url.removeprefix("/") else url_for("console.sub_users")
+
+
+def redirect_back(
+    message: str, message_values: dict[str, Any] | None = None, *, is_done: bool = True, next_url: str | None = None
+) -> Response:
+    """Redirect to the page that the visitor came from, with a message. htmx takes the changed row from that page."""
+    flash_message(message, message_values, is_done=is_done, next_url=next_url)
+    return cast("Response", redirect(return_url(), HTTPStatus.SEE_OTHER.value))

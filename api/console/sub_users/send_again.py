@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from api.console.current_user import OWNER, visitor
 from api.console.forms import Form
-from api.console.pages import blueprint, redirect_to, render_page
+from api.console.pages import blueprint, render_page
 from api.console.retry_after import wait_for
-from api.console.sub_users.form import find_sub_user, has_expired, message_values
+from api.console.sub_users.form import find_sub_user, has_expired, message_values, redirect_back, return_url
 from api.http.authentication import service
 from domain.refusals import AccessExpired, SubUserIsInactive, TooManyMails
 from domain.sub_user import CredentialsKind
@@ -48,7 +48,7 @@ def send_again(sub_user_id: UUID) -> Response:
         return _confirmation(find_sub_user(sub_user_id))
     except TooManyMails as error:
         return _confirmation(find_sub_user(sub_user_id), wait_for(error))
-    return redirect_to("sub_users", message="sub_users.sent_again", message_values=message_values(sub_user))
+    return redirect_back("sub_users.sent_again", message_values(sub_user))
 
 
 def _confirmation(sub_user: SubUserDetails, wait: Wait | None = None) -> Response:
@@ -56,7 +56,13 @@ def _confirmation(sub_user: SubUserDetails, wait: Wait | None = None) -> Respons
     status = HTTPStatus.OK if sub_user.status == "active" and not expired else HTTPStatus.CONFLICT
     status = wait.status if wait else status
     response = render_page(
-        "sub_user_send_again.html", status, active="sub_users", sub_user=sub_user, expired=expired, wait=wait
+        "sub_user_send_again.html",
+        status,
+        active="sub_users",
+        sub_user=sub_user,
+        expired=expired,
+        wait=wait,
+        back=return_url(),
     )
     response.headers.update(wait.headers if wait else {})
     return response

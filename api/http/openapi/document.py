@@ -25,6 +25,7 @@ from api.http.openapi.problem_types import PROBLEM_TYPES
 from api.http.resources.accounts.schemas import LANGUAGES, LINK_LEVELS
 from api.http.resources.authzen.schemas import EvaluationsSemantic
 from api.http.resources.exports.lines import ExportFormat
+from application.commands.activity_types import ActivityEffect
 from application.commands.api_keys import Scope
 from application.commands.webhooks import DisableReason, SignatureAlgorithm
 from application.ports.broker import CONTENT_TYPE
@@ -33,7 +34,7 @@ from domain.assurance_level import AssuranceLevel
 from domain.event_metadata import ActorType
 from domain.roles import BUILT_IN_ROLES
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy
-from domain.sub_user import CredentialsKind, CredentialsMailState
+from domain.sub_user import AccessStatus, CredentialsKind, CredentialsMailState
 from projections.feed.event_catalog import BY_TYPE, CATALOG, Envelopes
 from projections.sub_users.queries import Sort
 from projections.usage.queries import VISIBILITIES
@@ -105,7 +106,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "ETag": {
         "required": True,
-        "description": "Revision of the sub-user or of the permission catalogue, for `If-Match`.",
+        "description": "Revision of the sub-user, permission catalogue or activity types, for `If-Match`.",
         "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
     },
     "Export-Cursor": {
@@ -135,7 +136,9 @@ HEADERS: dict[str, dict[str, Any]] = {
 HEADERS_BY_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
 
 ENUMS: dict[str, tuple[str, ...]] = {
+    "AccessStatus": tuple(AccessStatus),
     "AccountStatus": ("open", "closed"),
+    "ActivityEffect": tuple(ActivityEffect),
     "ActorType": tuple(ActorType),
     "AssuranceLevel": tuple(AssuranceLevel),
     "ConsoleLinkLevel": tuple(LINK_LEVELS),

@@ -17,6 +17,14 @@ GRANT = {
     "expires_at": "2099-05-31T22:00:00Z",
 }
 SUBJECT = {"type": "sub_user", "id": SUB_USER_ID}
+ACTIVITY_GROUP = {"name": "assistants", "labels": {"en": "Assistants", "it": "Assistenti"}}
+ACTIVITY_TYPE = {
+    "action": "assistant.edited",
+    "labels": {"en": "Assistant changed", "it": "Assistente modificato"},
+    "sentences": {"en": "changed the assistant {target}", "it": "ha modificato l'assistente {target}"},
+    "group": "assistants",
+    "effect": "change",
+}
 PERMISSION = {
     "name": "assistants",
     "resource_type": "assistant",
@@ -101,6 +109,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "WebhookReplay": {"after": 0},
     "NewCatalogue": {"permissions": [PERMISSION]},
+    "NewActivityTypes": {"groups": [ACTIVITY_GROUP], "activity_types": [ACTIVITY_TYPE]},
     "NewRole": {"name": "Editors", "description": "They write prompts.", "permissions": ["assistants"]},
     "RolePatch": {"permissions": ["assistants", "tools"]},
     "NewRoleGrant": {**GRANT, "reason": "Looks after the reception."},
@@ -440,6 +449,7 @@ RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
         "accounts": None,
     },
     "CatalogueAnswer": {"revision": 1, "permissions": [PERMISSION]},
+    "ActivityTypesAnswer": {"revision": 1, "groups": [ACTIVITY_GROUP], "activity_types": [ACTIVITY_TYPE]},
     "RoleAnswer": ROLE,
     "RoleListAnswer": {"items": [OPERATOR_ROLE, ROLE]},
     "GrantAnswer": GRANT_ANSWER,

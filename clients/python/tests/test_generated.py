@@ -21,7 +21,7 @@ def test_both_clients_have_the_same_methods_with_keywords_only() -> None:
     sync_client = Client(base_url="http://service", api_key="key")
     async_client = AsyncClient(base_url="http://service", api_key="key")
     resources = [name for name, value in vars(sync_client).items() if not name.startswith("_")]
-    assert len(resources) == 16
+    assert len(resources) == 17
     for resource in resources:
         methods = {
             name: method

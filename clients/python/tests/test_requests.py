@@ -13,6 +13,9 @@ import pytest
 from subusers_client import (
     UNSET,
     Activity,
+    ActivityGroup,
+    ActivityType,
+    ActivityTypes,
     Because,
     Check,
     Evaluation,
@@ -424,3 +427,27 @@ def test_following_events_waits_at_the_service(caller: Any, responses: Any) -> N
 def test_a_wrong_base_url_is_refused_at_once(caller: Any, url: str) -> None:
     with pytest.raises(ValueError, match="base_url"):
         caller.connect(url)
+
+
+def test_activity_types_are_replaced_at_a_revision(caller: Any, responses: Any) -> None:
+    group: Any = {"name": "calls", "labels": {"en": "Calls", "it": "Chiamate"}}
+    activity_type: Any = {
+        "action": "call.made",
+        "labels": {"en": "Call", "it": "Chiamata"},
+        "group": "calls",
+        "effect": "creation",
+    }
+    handler = responses(
+        as_json({"revision": 4, "groups": [group], "activity_types": [{**activity_type, "sentences": None}]})
+    )
+    replaced = caller.call(
+        caller.client(handler).activity_types.replace(
+            groups=[ActivityGroup(**group)], activity_types=[ActivityType(**activity_type)], if_revision=3
+        )
+    )
+    assert replaced == ActivityTypes(
+        revision=4, groups=(ActivityGroup(**group),), activity_types=(ActivityType(**activity_type),)
+    )
+    (request,) = handler.requests
+    assert request.headers["If-Match"] == '"3"'
+    assert json.loads(request.content) == {"groups": [group], "activity_types": [activity_type]}

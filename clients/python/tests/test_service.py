@@ -380,6 +380,17 @@ def test_the_permission_catalogue(caller: Any, client: Any) -> None:
         caller.call(client.permissions.replace(permissions=catalogue.permissions, if_revision=catalogue.revision + 1))
 
 
+def test_activity_types(caller: Any, client: Any) -> None:
+    """What was read can be sent unchanged. That records nothing, so that other tests keep theirs."""
+    present = caller.call(client.activity_types.get())
+    replaced = client.activity_types.replace(
+        groups=present.groups, activity_types=present.activity_types, if_revision=present.revision
+    )
+    assert caller.call(replaced) == present
+    with pytest.raises(RevisionMismatch):
+        caller.call(client.activity_types.replace(activity_types=[], if_revision=present.revision + 1))
+
+
 def test_activities_and_usage(caller: Any, client: Any, account: Any) -> None:
     account_id = account.account_id
     sub_user = caller.call(

@@ -29,3 +29,23 @@ WITH counts AS (
 SELECT sub_user_id, s.name || ' ' || s.surname AS name, coalesce(s.visible, true) AS visible, logins, activities
 FROM sums
 LEFT JOIN sub_user_view s USING (sub_user_id)
+
+-- name: matching_per_day
+-- Events that match a filter, per day. `day` is the index of the day in day_starts, from 1.
+SELECT width_bucket(a.occurred_at, %(day_starts)s::timestamptz[]) AS day, count(*)::integer AS events
+FROM audit_view a
+WHERE {where} AND a.occurred_at >= %(first_start)s AND a.occurred_at < %(last_end)s
+GROUP BY day
+
+-- name: matching_per_person
+-- Events about sub-users that match a filter, per sub-user. A deleted sub-user has no name.
+WITH counts AS (
+    SELECT a.sub_user_id, count(*)::integer AS events
+    FROM audit_view a
+    WHERE {where} AND a.occurred_at >= %(first_start)s AND a.occurred_at < %(last_end)s AND a.sub_user_id IS NOT NULL
+    GROUP BY a.sub_user_id
+)
+SELECT sub_user_id, s.name || ' ' || s.surname AS name, coalesce(s.visible, true) AS visible, 0 AS logins,
+       events AS activities
+FROM counts
+LEFT JOIN sub_user_view s USING (sub_user_id)

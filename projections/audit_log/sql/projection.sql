@@ -1,6 +1,12 @@
 -- name: add_rows
 -- Index entries of events.
-COPY audit_view (position, account_id, action, sub_user_id, occurred_at, actor_type, actor_id) FROM STDIN
+COPY audit_view (position, account_id, action, sub_user_id, occurred_at, actor_type, actor_id, target_key) FROM STDIN
+
+-- name: add_targets
+-- Targets of activities that the table does not have yet.
+INSERT INTO audit_targets
+SELECT * FROM json_populate_recordset(NULL::audit_targets, %(rows)s::json)
+ON CONFLICT DO NOTHING
 
 -- name: add_older
 -- Index entries of events that are older than the retention.

@@ -1,14 +1,14 @@
 -- name: list_rows
--- A page of an account's audit log, newest first. An index-only scan finds the positions; only the rows of the page are
--- joined. The part in braces is chosen from a fixed set, never from input.
+-- A page of an account's audit log, newest first. Only the rows of the page are joined. The parts in braces are chosen
+-- from a fixed set, never from input.
 WITH page AS MATERIALIZED (
-    SELECT position FROM audit_view a WHERE {where} ORDER BY position DESC LIMIT %(limit)s
+    SELECT a.position FROM audit_view a WHERE {where} ORDER BY {order} LIMIT %(limit)s
 )
 SELECT a.position, a.occurred_at, a.action, a.sub_user_id, e.originator_id, e.originator_version, e.topic, e.state
 FROM page
 JOIN audit_view a USING (position)
 JOIN stored_events e ON e.notification_id = a.position
-ORDER BY a.position DESC
+ORDER BY {order}
 
 -- name: list_older
 -- Rows about a sub-user that have left the log, newest first.
@@ -31,6 +31,12 @@ WITH RECURSIVE found AS (
     WHERE f.action IS NOT NULL
 )
 SELECT action FROM found WHERE action IS NOT NULL LIMIT %(limit)s
+
+-- name: beginning
+-- When the account was registered, or when the first event of its log occurred: the portal may report earlier ones.
+SELECT least(v.created_at, (SELECT a.occurred_at FROM audit_view a WHERE a.account_id = %(account_id)s
+                            ORDER BY a.occurred_at, a.position LIMIT 1)) AS beginning
+FROM account_view v WHERE v.account_id = %(account_id)s
 
 -- name: find_names
 -- Names of the actors that may appear in an account.

@@ -24,9 +24,10 @@ SET version = excluded.version, email = excluded.email, company_name = excluded.
     second_factor_policy = excluded.second_factor_policy
 
 -- name: upsert_sub_users
--- Insert or update sub-user rows. {updates} assigns the columns that can change after creation.
-INSERT INTO sub_user_view
-SELECT * FROM json_populate_recordset(NULL::sub_user_view, %(rows)s::json)
+-- Insert or update sub-user rows. {columns} leaves out those that PostgreSQL generates, {updates} assigns those that can
+-- change after creation.
+INSERT INTO sub_user_view (account_id, {columns})
+SELECT account_id, {columns} FROM json_populate_recordset(NULL::sub_user_view, %(rows)s::json)
 ON CONFLICT (sub_user_id) DO UPDATE
 SET {updates}
 

@@ -28,6 +28,19 @@ SELECT {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
 FROM sub_user_view
 WHERE account_id = %(account_id)s AND sub_user_id = %(sub_user_id)s
 
+-- name: find_chosen
+-- Some sub-users of an account, by name.
+SELECT {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
+       (SELECT v.password_expires_at FROM vault v WHERE v.person_id = sub_user_id AND v.must_change AND active)
+           AS temporary_password_expires_at
+FROM sub_user_view
+WHERE account_id = %(account_id)s AND sub_user_id = ANY(%(ids)s::uuid[])
+ORDER BY name_key, sub_user_id
+
+-- name: find_emails
+-- The e-mails of an account's sub-users.
+SELECT email FROM sub_user_view WHERE account_id = %(account_id)s
+
 -- name: list_sub_users
 -- A page of sub-users, with the version of the account's stream and the version that the view contains, all from one
 -- snapshot. There is a row even if there are no sub-users. The parts in braces are chosen from a fixed set, never from
@@ -40,10 +53,17 @@ WITH account AS MATERIALIZED (
            ) AS stream_version,
            (SELECT v.version FROM account_view v WHERE v.account_id = %(account_id)s) AS view_version
 ), page AS MATERIALIZED (
-    SELECT * FROM sub_user_view WHERE {where} ORDER BY {key} {order}, sub_user_id {order} LIMIT %(limit)s
+    SELECT * FROM sub_user_view WHERE {where} ORDER BY {order} LIMIT %(limit)s
 )
 SELECT stream_version, view_version, {columns}, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status,
        (SELECT v.password_expires_at FROM vault v WHERE v.person_id = sub_user_id AND v.must_change AND active)
-           AS temporary_password_expires_at, ({key})::text AS sort_key
+           AS temporary_password_expires_at, array[{keys}]::text[] AS sort_key
 FROM account LEFT JOIN page ON true
-ORDER BY {key} {order}, sub_user_id {order}
+ORDER BY {order}
+
+-- name: count_by_facts
+-- The number of sub-users for each combination of the facts that decide their access status.
+SELECT {facts}, count(*) AS sub_users
+FROM sub_user_view
+WHERE {where}
+GROUP BY {positions}

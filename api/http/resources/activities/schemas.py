@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, validate, validates_schema
-from marshmallow.exceptions import ValidationError
+from marshmallow import ValidationError, fields, validate
 
 from api.http.fields.json_values import MAX_DETAILS_DEPTH, MAX_DETAILS_LENGTH, Details
 from api.http.fields.numbers import Id
@@ -18,11 +17,25 @@ MAX_ACTIVITIES = 1000
 ACTION = "^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 
+class ActivityAction(MachineName):
+    """Name of an action on the portal. It cannot be mistaken for one that the service records itself."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(ACTION, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        action = super()._deserialize(value, attr, data, **kwargs)
+        if action.startswith(RESERVED):
+            msg = f"must not begin with {' or '.join(RESERVED)}"
+            raise ValidationError(msg)
+        return action
+
+
 class ActivityRow(Request):
     """An activity of a sub-user on the portal."""
 
     sub_user_id = Id(required=True)
-    action = MachineName(ACTION, required=True)
+    action = ActivityAction(required=True)
     target = Text(max_length=500, allow_none=True, load_default=None)
     details = Details(
         allow_none=True,
@@ -33,13 +46,6 @@ class ActivityRow(Request):
         },
     )
     occurred_at = ReportedTime(load_default=None)
-
-    @validates_schema
-    def refuse_reserved_action(self, data: Any, **_: Any) -> None:
-        """Refuse an action that could be mistaken for one that the service records itself."""
-        if str(data.get("action", "")).startswith(RESERVED):
-            msg = f"must not begin with {' or '.join(RESERVED)}"
-            raise ValidationError(msg, "action")
 
 
 class NewActivities(Request):

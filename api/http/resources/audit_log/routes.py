@@ -18,7 +18,7 @@ from api.http.routing import REQUIRED_POSITION, Routes
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
 from domain.event_metadata import ReadTarget
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

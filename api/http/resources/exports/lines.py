@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from api.http.resources.audit_log.csv_rows import AUDIT_ROW, CSV_COLUMNS, row_cells
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from application.commands.activity_types import ActivityTypes
     from projections.history.exports import Export, ExportedEvent
 
 
@@ -48,22 +50,24 @@ COLUMNS = (CSV_COLUMNS[0], "account_id", *CSV_COLUMNS[1:])
 def lines(
     export: Export,
     export_format: ExportFormat,
+    activity_types: ActivityTypes,
     *,
     end_marker_at: datetime | None = None,
     has_byte_order_mark: bool = False,
 ) -> Iterator[bytes]:
-    """Return the lines of an export.
+    """Return the lines of an export. Sentences have the names of `activity_types`.
 
     The last line of `jsonl` marks it as complete. `csv` and `ocsf` have such a line only if `end_marker_at`, its time,
     is set. A CSV file can begin with a byte order mark.
     """
+    descriptions = EventDescriptions(activity_types=activity_types)
     match export_format:
         case ExportFormat.JSONL:
-            return (_json(line) for line in export.lines(_export_fields))
+            return (_json(line) for line in export.lines(partial(_export_fields, descriptions)))
         case ExportFormat.CSV:
             return _csv(export, has_end_marker=end_marker_at is not None, has_byte_order_mark=has_byte_order_mark)
         case ExportFormat.OCSF:
-            return _ocsf(export, end_marker_at)
+            return _ocsf(export, descriptions, end_marker_at)
 
 
 def _csv(export: Export, *, has_end_marker: bool, has_byte_order_mark: bool) -> Iterator[bytes]:
@@ -77,19 +81,19 @@ def _csv(export: Export, *, has_end_marker: bool, has_byte_order_mark: bool) -> 
         yield csv_line(tuple(end.get(column) for column in COLUMNS))
 
 
-def _ocsf(export: Export, end_marker_at: datetime | None) -> Iterator[bytes]:
+def _ocsf(export: Export, descriptions: EventDescriptions, end_marker_at: datetime | None) -> Iterator[bytes]:
     for exported in export.rows():
-        sentence = EventDescriptions().describe(exported.row, exported.names)
+        sentence = descriptions.describe(exported.row, exported.names)
         yield _json(ocsf_event(exported, sentence, AUDIT_ROW.dump(exported.row)))
     if end_marker_at is not None:
         yield _json(ocsf_end(export.count_all(), export.end_position, end_marker_at))
 
 
-def _export_fields(exported: ExportedEvent) -> dict[str, Any]:
+def _export_fields(descriptions: EventDescriptions, exported: ExportedEvent) -> dict[str, Any]:
     return {
         **AUDIT_ROW.dump(exported.row),
         "account_id": str(exported.account_id) if exported.account_id else None,
-        "in_words": EventDescriptions().describe(exported.row, exported.names),
+        "in_words": descriptions.describe(exported.row, exported.names),
     }
 
 

@@ -82,6 +82,7 @@ def _export(query: dict[str, Any], account_id: UUID | None) -> Response:
     exported_lines = lines(
         export,
         export_format,
+        service().commands.activity_types.current(),
         end_marker_at=started_at if query["end_marker"] else None,
         has_byte_order_mark=query["bom"],
     )

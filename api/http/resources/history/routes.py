@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
+    from application.commands.activity_types import ActivityTypes
     from projections.history.queries import Replay
 
 routes = Routes("history", "History of an account, and who had access when")
@@ -58,12 +59,18 @@ def get_history(query: dict[str, Any], account_id: UUID) -> Response:
         reserve_download(account_id)
         replay = service().queries.history.replay(account_id, history_filter, required_position())
         _record_access(account_id, history_filter)
-        return file_response(_lines(replay), f"history-{account_id}.ndjson", NDJSON, api_key_activity_check())
+        return file_response(
+            _lines(replay, service().commands.activity_types.current()),
+            f"history-{account_id}.ndjson",
+            NDJSON,
+            api_key_activity_check(),
+        )
     page = service().queries.history.page(
         account_id, history_filter, query["limit"], query["cursor"], required_position()
     )
     _record_access(account_id, history_filter)
-    items = [history_entry_fields(entry) for entry in page.entries]
+    activity_types = service().commands.activity_types.current()
+    items = [history_entry_fields(entry, activity_types) for entry in page.entries]
     return json_response(PAGE.to_json({"items": items, "next_cursor": page.next_cursor, "state": page.state}))
 
 
@@ -74,7 +81,7 @@ def _record_access(account_id: UUID, history_filter: HistoryFilter) -> None:
     )
 
 
-def _lines(replay: Replay) -> Iterator[bytes]:
+def _lines(replay: Replay, activity_types: ActivityTypes) -> Iterator[bytes]:
     for entry in replay:
-        yield ENTRY.to_json(history_entry_fields(entry)) + b"\n"
+        yield ENTRY.to_json(history_entry_fields(entry, activity_types)) + b"\n"
     yield END.to_json(replay) + b"\n"

@@ -14,7 +14,7 @@ from api.http.resources.personal_data.schemas import PersonalDataAnswer
 from api.http.routing import Routes
 from application.commands.api_keys import Scope
 from application.commands.audit_access import AuditAccess
-from projections.audit_log.queries import AuditFilter
+from projections.audit_log.conditions import AuditFilter
 from projections.history.personal_data import without_third_party_data
 
 if TYPE_CHECKING:

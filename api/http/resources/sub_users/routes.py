@@ -26,7 +26,7 @@ from api.http.responses import (
 from api.http.routing import ETAG, IDEMPOTENCY_KEY, IF_MATCH, LOCATION, RECORDED_POSITION, REQUIRED_POSITION, Routes
 from application.commands.api_keys import Scope
 from application.commands.sub_users import SubUserChanges
-from domain.sub_user import CredentialsKind
+from domain.sub_user import AccessStatus, CredentialsKind
 from projections.sub_users.queries import SubUserFilter, parse_sort
 
 if TYPE_CHECKING:
@@ -90,7 +90,10 @@ def list_sub_users(query: dict[str, Any], account_id: UUID) -> Response:
     The list includes every change whose response was sent before this request.
     """
     sort, descending = parse_sort(query["sort"])
-    sub_user_filter = SubUserFilter(query["status"], query["visibility"], query["q"], sort, descending)
+    access_status = AccessStatus(query["access_status"]) if query["access_status"] else None
+    sub_user_filter = SubUserFilter(
+        query["status"], query["visibility"], query["q"], sort, descending, access_status=access_status
+    )
     page = service().queries.sub_users.list(
         account_id, sub_user_filter, query["limit"], query["cursor"], required_position()
     )

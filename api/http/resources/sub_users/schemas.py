@@ -14,7 +14,7 @@ from api.http.response_bodies import ResponseBody
 from api.http.schemas import MAX_NAME_LENGTH, Paging, Request
 from domain.assurance_level import AssuranceLevel
 from domain.roles import MAX_GRANTS
-from domain.sub_user import CredentialsKind, CredentialsMailState
+from domain.sub_user import AccessStatus, CredentialsKind, CredentialsMailState
 from projections.sub_users.queries import Sort
 
 SUB_USER_ID = "3f0c5c6e-2f0b-4a3e-9a43-6f1d0f4c7f11"
@@ -135,12 +135,21 @@ class SubUserListQuery(Paging):
     """Filters and order of a list of sub-users."""
 
     status = fields.String(validate=validate.OneOf(["active", "inactive"]), load_default=None, allow_none=False)
+    access_status = fields.String(
+        validate=validate.OneOf(list(AccessStatus)),
+        load_default=None,
+        allow_none=False,
+        metadata={
+            "description": "The first of these that holds now: `inactive`, `expired` (the access), "
+            "`locked`, `invited` (active, but has never logged in), `expiring` (within 7 days), `active`."
+        },
+    )
     visibility = fields.String(validate=validate.OneOf(["visible", "hidden", "all"]), load_default="all")
     q = SearchText(
         max_length=MAX_NAME_LENGTH,
         min_length=0,
         load_default="",
-        metadata={"description": "Part of a name or e-mail address."},
+        metadata={"description": "Part of a name or e-mail address, regardless of case and accents."},
     )
     sort = fields.String(
         validate=validate.OneOf([f"{minus}{sort}" for sort in Sort for minus in ("", "-")]),

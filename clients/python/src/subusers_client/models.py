@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -148,6 +148,38 @@ class Activity:
     target: str | None = None
     details: Any = None
     occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityGroup:
+    """A group of activities. `labels` are its names for people, by language (`en`, `it`)."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityType:
+    """The names of an action for people, by language (`en`, `it`).
+
+    `sentences` continue a person's name, such as `changed the assistant {target}`. `effect` is `creation`, `change`,
+    `deletion`, `reading` or `other`.
+    """
+
+    action: str
+    labels: Mapping[str, str]
+    sentences: Mapping[str, str] | None = None
+    group: str | None = None
+    effect: str = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityTypes:
+    """All activity types and groups, in display order. `revision` is the value for `if_revision`."""
+
+    revision: int
+    groups: tuple[ActivityGroup, ...]
+    activity_types: tuple[ActivityType, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

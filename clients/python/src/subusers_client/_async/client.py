@@ -11,7 +11,7 @@ from subusers_client._async.accounts import AsyncAccounts
 from subusers_client._async.api_keys import AsyncApiKeys
 from subusers_client._async.events import AsyncEvents
 from subusers_client._async.passwords import AsyncPasswords
-from subusers_client._async.reports import AsyncActivities, AsyncAuditLog, AsyncUsageReports
+from subusers_client._async.reports import AsyncActivities, AsyncActivityTypeRegistry, AsyncAuditLog, AsyncUsageReports
 from subusers_client._async.roles import AsyncGrants, AsyncPermissions, AsyncRoles
 from subusers_client._async.second_factors import AsyncSecondFactors
 from subusers_client._async.sessions import AsyncSessions
@@ -70,6 +70,7 @@ class AsyncClient:
         self.access = AsyncAccess(transport)
         self.authzen = AsyncAuthzen(transport)
         self.activities = AsyncActivities(transport)
+        self.activity_types = AsyncActivityTypeRegistry(transport)
         self.usage = AsyncUsageReports(transport)
         self.audit_log = AsyncAuditLog(transport)
         self.webhooks = AsyncWebhooks(transport)

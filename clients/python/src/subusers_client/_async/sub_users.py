@@ -80,13 +80,21 @@ class AsyncSubUsers:
         *,
         account_id: UUID | str,
         status: str | None = None,
+        access_status: str | None = None,
         visibility: str | None = None,
         q: str | None = None,
         sort: str | None = None,
         at_least: int | None = None,
     ) -> AsyncIterator[SubUser]:
         """Iterate over all sub-users that match the filters. Further pages are requested as needed."""
-        query = {"limit": 200, "status": status, "visibility": visibility, "q": q, "sort": sort}
+        query = {
+            "limit": 200,
+            "status": status,
+            "access_status": access_status,
+            "visibility": visibility,
+            "q": q,
+            "sort": sort,
+        }
         return pages(self._transport, SubUser, self._list_request(account_id, query, at_least))
 
     async def page(
@@ -96,6 +104,7 @@ class AsyncSubUsers:
         limit: int | None = None,
         cursor: str | None = None,
         status: str | None = None,
+        access_status: str | None = None,
         visibility: str | None = None,
         q: str | None = None,
         sort: str | None = None,
@@ -106,6 +115,7 @@ class AsyncSubUsers:
             "limit": limit,
             "cursor": cursor,
             "status": status,
+            "access_status": access_status,
             "visibility": visibility,
             "q": q,
             "sort": sort,

@@ -12,7 +12,7 @@ from subusers_client._sync.accounts import Accounts
 from subusers_client._sync.api_keys import ApiKeys
 from subusers_client._sync.events import Events
 from subusers_client._sync.passwords import Passwords
-from subusers_client._sync.reports import Activities, AuditLog, UsageReports
+from subusers_client._sync.reports import Activities, ActivityTypeRegistry, AuditLog, UsageReports
 from subusers_client._sync.roles import Grants, Permissions, Roles
 from subusers_client._sync.second_factors import SecondFactors
 from subusers_client._sync.sessions import Sessions
@@ -71,6 +71,7 @@ class Client:
         self.access = Access(transport)
         self.authzen = Authzen(transport)
         self.activities = Activities(transport)
+        self.activity_types = ActivityTypeRegistry(transport)
         self.usage = UsageReports(transport)
         self.audit_log = AuditLog(transport)
         self.webhooks = Webhooks(transport)

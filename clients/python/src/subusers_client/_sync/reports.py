@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 from subusers_client._sync.accounts import path_of as path_of_account
 from subusers_client._sync.pagination import page, pages
 from subusers_client.decoding import decode, encode
-from subusers_client.models import Activity, AuditEntry, Page, Usage, UsageReport
-from subusers_client.requests import Request, idempotency_header, not_none, position_header
+from subusers_client.models import Activity, ActivityTypes, AuditEntry, Page, Usage, UsageReport
+from subusers_client.requests import Request, idempotency_header, not_none, position_header, revision_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date, datetime
     from uuid import UUID
 
     from subusers_client._sync.transport import Transport
+    from subusers_client.models import ActivityGroup, ActivityType
+
+ACTIVITY_TYPES = "/v1/activity-types"
 
 
 class Activities:
@@ -31,6 +34,38 @@ class Activities:
     ) -> None:
         """Report up to 1,000 activities for the audit log, all or none."""
         _report(self._transport, account_id, "activities", activities, idempotency_key)
+
+
+class ActivityTypeRegistry:
+    """Names of the portal's activities for people, which are those of all accounts."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self) -> ActivityTypes:
+        """Return all activity types."""
+        response = self._transport.send(Request(method="GET", path=ACTIVITY_TYPES))
+        return decode(ActivityTypes, response.body)
+
+    def replace(
+        self,
+        *,
+        activity_types: Iterable[ActivityType],
+        groups: Iterable[ActivityGroup] = (),
+        if_revision: int | None = None,
+    ) -> ActivityTypes:
+        """Replace all activity types. With `if_revision`, raises `RevisionMismatch` if they have changed since."""
+        body = {
+            "groups": [asdict(group) for group in groups],
+            "activity_types": [not_none(**asdict(activity_type)) for activity_type in activity_types],
+        }
+        request = Request(
+            method="PUT",
+            path=ACTIVITY_TYPES,
+            body=encode(body),
+            headers=revision_header(None if if_revision is None else f'"{if_revision}"'),
+        )
+        return decode(ActivityTypes, (self._transport.send(request)).body)
 
 
 class UsageReports:

@@ -81,13 +81,21 @@ class SubUsers:
         *,
         account_id: UUID | str,
         status: str | None = None,
+        access_status: str | None = None,
         visibility: str | None = None,
         q: str | None = None,
         sort: str | None = None,
         at_least: int | None = None,
     ) -> Iterator[SubUser]:
         """Iterate over all sub-users that match the filters. Further pages are requested as needed."""
-        query = {"limit": 200, "status": status, "visibility": visibility, "q": q, "sort": sort}
+        query = {
+            "limit": 200,
+            "status": status,
+            "access_status": access_status,
+            "visibility": visibility,
+            "q": q,
+            "sort": sort,
+        }
         return pages(self._transport, SubUser, self._list_request(account_id, query, at_least))
 
     def page(
@@ -97,6 +105,7 @@ class SubUsers:
         limit: int | None = None,
         cursor: str | None = None,
         status: str | None = None,
+        access_status: str | None = None,
         visibility: str | None = None,
         q: str | None = None,
         sort: str | None = None,
@@ -107,6 +116,7 @@ class SubUsers:
             "limit": limit,
             "cursor": cursor,
             "status": status,
+            "access_status": access_status,
             "visibility": visibility,
             "q": q,
             "sort": sort,

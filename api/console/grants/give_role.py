@@ -11,7 +11,8 @@ from api.console.current_user import OWNER, visitor
 from api.console.forms import Form
 from api.console.pages import blueprint, redirect_to, render_page, t
 from api.console.roles.role_texts import capitalized, resource_type_label, resource_types, role_name
-from api.console.sub_users.form import find_sub_user, form_zone, parse_time
+from api.console.sub_users.expiry import parse_time
+from api.console.sub_users.form import find_sub_user, form_zone
 from api.http.authentication import service
 from api.http.resources.roles import schemas
 from api.presentation.full_name import full_name

@@ -1,4 +1,4 @@
-"""Events of the permission catalogue."""
+"""Events of what the portal defines for the whole installation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from domain.events.descriptor import EventDescriptor
 
 
 @dataclass(frozen=True)
-class PermissionCatalogueEvent(CanMutateAggregate[UUID], DomainEvent):
-    """Base class of events of the permission catalogue. Its one stream belongs to no account.
+class InstallationEvent(CanMutateAggregate[UUID], DomainEvent):
+    """Base class of events about the whole installation, whose streams belong to no account.
 
     `ip` and `user_agent` are always None: without an account there is no data key to encrypt them with.
     """
@@ -31,7 +31,7 @@ class PermissionCatalogueEvent(CanMutateAggregate[UUID], DomainEvent):
 
     @property
     def account_id(self) -> None:
-        """None: the catalogue is that of the installation."""
+        """None: the event concerns the whole installation."""
 
     @property
     def subject_id(self) -> None:
@@ -43,7 +43,7 @@ class PermissionCatalogueEvent(CanMutateAggregate[UUID], DomainEvent):
 
 
 @dataclass(frozen=True)
-class PermissionCatalogueSet(PermissionCatalogueEvent):
+class PermissionCatalogueSet(InstallationEvent):
     """The portal replaced the permission catalogue. Its version in the stream is the revision of the catalogue.
 
     `permissions` are the names, separated by spaces. `definitions` is a JSON array with the complete permissions.
@@ -58,4 +58,24 @@ class PermissionCatalogueSet(PermissionCatalogueEvent):
         ocsf=ocsf.UPDATE_ENTITY,
     )
     permissions: str
+    definitions: str
+
+
+@dataclass(frozen=True)
+class ActivityTypesSet(InstallationEvent):
+    """The portal replaced the types of its activities. Its version in the stream is their revision.
+
+    `actions` are the registered actions, separated by spaces. `definitions` is a JSON object with the complete types
+    and groups.
+    """
+
+    TOPIC: ClassVar[str] = "ActivityTypesSet"
+    DESCRIPTOR = EventDescriptor(
+        "activity_types.set",
+        "The types of the portal's activities were replaced. `actions` are all actions that have a name now.",
+        facts=("actions",),
+        descriptions={"actions": "Actions of activities, separated by spaces."},
+        ocsf=ocsf.UPDATE_ENTITY,
+    )
+    actions: str
     definitions: str
