@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from domain.main_account import MAILS_PER_SUB_USER
+from domain.recent_mails import MAILS_PER_RECIPIENT
 from tests.api.clients import is_session_active
 from tests.builders import deliver_mails_to
 
@@ -116,7 +116,7 @@ def test_refused_activation_replaces_the_page_in_htmx(console: AccountConsole) -
 
 def test_activation_beyond_the_limit_of_mails_tells_how_long_to_wait(console: AccountConsole) -> None:
     sub_user = console.account.create_sub_user()
-    for _ in range(MAILS_PER_SUB_USER):
+    for _ in range(MAILS_PER_RECIPIENT):
         sub_user.change(status="active")
         sub_user.change(status="inactive")
     browser = console.owner()

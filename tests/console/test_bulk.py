@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.console.batches import bulk
-from domain.main_account import MAILS_PER_SUB_USER
+from domain.recent_mails import MAILS_PER_RECIPIENT
 from domain.refusals import SubUserLimitReached
 from tests.api.clients import is_session_active
 from tests.builders import deliver_mails_to
@@ -70,7 +70,7 @@ def test_people_are_activated_together(own_console: AccountConsole) -> None:
     ada, grace = own_console.account.create_sub_user(name="Ada"), own_console.account.create_active(name="Grace")
     alan = own_console.account.create_sub_user(name="Alan", access_expires_at="2020-01-01T00:00:00Z")
     busy = own_console.account.create_sub_user(name="Busy")
-    for _ in range(MAILS_PER_SUB_USER):
+    for _ in range(MAILS_PER_RECIPIENT):
         busy.change(status="active")
         busy.change(status="inactive")
     browser = own_console.owner()
