@@ -61,3 +61,16 @@ addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) failure.remove();
   else document.querySelector("main").prepend(failure);
 });
+
+// Close menus with Escape and with a click elsewhere.
+const openMenus = () => document.querySelectorAll("details.menu[open]");
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
