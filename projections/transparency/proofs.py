@@ -97,7 +97,7 @@ class Proofs:
         return _line(events[0], lambda _: None, proof_members(proof.leaf, proof.path))
 
     def inclusion_proofs(self, positions: Sequence[int], tree_size: int) -> dict[int, Inclusion]:
-        """Return the proofs of the given positions that a tree of that size contains, by position in ascending order."""
+        """Return the proofs of these positions that a tree of that size contains, in the order of the positions."""
         with self._database.get_connection() as connection:
             leaves = {position: leaf for position, leaf in leaves_at(connection, positions).items() if leaf < tree_size}
             paths = {leaf: inclusion_ranges(leaf, tree_size) for leaf in leaves.values()}
