@@ -1,23 +1,32 @@
-"""Takes the screenshots in docs/screenshots. They show the demo account of a first start.
+"""Takes screenshots: those in docs/screenshots, and one of every page in each theme, width and language.
 
-Run with `make screenshots`. Needs a Chromium, like the browser tests.
+Run with `make screenshots`. Needs a Chromium, like the browser tests. Those of docs/screenshots show the demo account of
+a first start. The others are in build/screenshots, which Git ignores, to look at after a change of the design.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.browser import chromium
 from tests.browser.actors import log_in
+from tests.browser.gallery import VIEWS, Gallery
 from tests.browser.service import run_service
 from tests.processes.deployment import traversable_folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
-FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
+    from tests.browser.service import RunningService
+
+PROJECT = Path(__file__).parents[2]
+FOLDER = PROJECT / "docs" / "screenshots"
+GALLERY_FOLDER = PROJECT / "build" / "screenshots"
+GALLERY_WIDTHS = (1440, 1024, 360)
 MAX_BYTES = 200_000
 """Size limit of a screenshot, in bytes."""
 
@@ -41,6 +50,23 @@ def take(page: Page, name: str, path: str) -> None:
         print(file.name, len(image))
 
 
+def take_gallery(service: RunningService, browser: Browser) -> None:
+    """Take a screenshot of every page in both languages and themes, in three widths."""
+    visits = chromium.Visits(browser, service.url)
+    gallery = Gallery(service, visits)
+    GALLERY_FOLDER.mkdir(parents=True, exist_ok=True)
+    for view in VIEWS:
+        for language in ("en", "it"):
+            page = gallery.show(view, visits, language=language)
+            for width, theme in product(GALLERY_WIDTHS, ("light", "dark")):
+                page.set_viewport_size({"width": width, "height": chromium.WIDE["height"]})
+                page.emulate_media(color_scheme=theme)
+                name = f"{re.sub(r'[^a-z0-9]+', '-', view.name.lower())}-{language}-{width}-{theme}.png"
+                page.screenshot(path=GALLERY_FOLDER / name, full_page=True, animations="disabled", caret="hide")
+            page.context.close()
+    print(f"every page: {GALLERY_FOLDER}")
+
+
 def main() -> None:
     """Take all screenshots."""
     browser_path = chromium.find_browser()
@@ -61,6 +87,7 @@ def main() -> None:
         take(owner, "roles", "/roles")
         take(owner, "monitoring", "/monitoring")
         visits.close()
+        take_gallery(service, browser)
 
 
 if __name__ == "__main__":

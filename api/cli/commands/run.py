@@ -6,6 +6,7 @@ import tempfile
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
@@ -197,7 +198,9 @@ def _greet(settings: Settings, mailbox: Mailbox | None, demo: Demo | None) -> No
     if demo is not None:
         lines.append("The demo's people and activity are invented. Its passwords and keys are shown only once.")
     text = "\n\n".join(lines)
-    terminal.print(Panel.fit(text, title=title, padding=(1, 2)) if terminal.is_terminal else f"{title}\n{text}\n")
+    terminal.print(
+        Panel.fit(text, title=title, padding=(1, 2)) if terminal.is_terminal else f"{title}\n\n{indent(text, '  ')}\n"
+    )
 
 
 def _logins_and_keys(demo: Demo) -> list[list[tuple[str, str]]]:
