@@ -1,7 +1,7 @@
 """Takes screenshots: those in docs/screenshots, and one of every page in each theme, width and language.
 
-Run with `make screenshots`. Needs a Chromium, like the browser tests. Those of docs/screenshots show the demo account of
-a first start. The others are in build/screenshots, which Git ignores, to look at after a change of the design.
+Run with `make screenshots`. Needs a Chromium, like the browser tests. Those of docs/screenshots show the demo account
+of a first start. The others are in build/screenshots, which Git ignores, to look at after a change of the design.
 """
 
 from __future__ import annotations

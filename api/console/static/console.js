@@ -62,7 +62,6 @@ addEventListener("htmx:afterRequest", (event) => {
   else document.querySelector("main").prepend(failure);
 });
 
-<<<<<<< HEAD
 // Questions before an action are pages of their own. Open them in a dialog over the page that asks.
 const dialog = document.body.appendChild(document.createElement("dialog"));
 addEventListener("click", async (event) => {
@@ -89,7 +88,8 @@ addEventListener("click", async (event) => {
   dialog.replaceChildren(question);
   dialog.setAttribute("aria-label", question.querySelector("h1").textContent);
   dialog.showModal();
-=======
+});
+
 // Close menus with Escape and with a click elsewhere.
 const openMenus = () => document.querySelectorAll("details.menu[open]");
 addEventListener("keydown", (event) => {
@@ -101,5 +101,4 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("click", (event) => {
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
->>>>>>> 9d48aeed37bc746037fbe62dd9e2135a752d9cb9
 });
