@@ -41,7 +41,6 @@ MAX_FILES_OF_A_FIELD = 9
 MAIN_ACCOUNT_EVENTS, SUB_USER_EVENTS = "domain/events/main_account.py", "domain/events/sub_user.py"
 
 USES_OF_THE_EXPIRY = {
-    "adapters/mail/message.py",
     "adapters/postgres/access_control/sql/grants.sql",
     "adapters/postgres/event_store/sql/transactional_writes.sql",
     "adapters/postgres/maintenance/sql/housekeeping.sql",
@@ -51,7 +50,6 @@ USES_OF_THE_EXPIRY = {
     "api/console/batches/import_people.py",
     "api/console/sub_users/status.py",
     "api/demo/company.py",
-    "application/mail.py",
     "application/side_effects.py",
     "application/sign_in/new_session.py",
     "application/sign_in/sub_user_sign_in.py",
