@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 GZIP = "gzip"
-PAGE_LEVEL, FILE_LEVEL = 5, 9
+PAGE_LEVEL, FILE_LEVEL = 8, 9
 """Pages are compressed for each request, files once in each process."""
 
 MIN_BYTES = 1000

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.presentation.spreadsheet_csv import JsonText, csv_line
+from api.presentation.spreadsheets.csv_cells import JsonText, csv_line
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 IGNORED_BEFORE_FORMULA = ' \t\r\n\xa0\u200b\ufeff"'

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import openpyxl
 import pytest
 
-from api.presentation import spreadsheets
+from api.presentation.spreadsheets import files
 from tests.console.test_monitoring import REGISTERED_TYPES, owner_in_rome, report_activities, timeline
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_erased_data_stays_erased(console: AccountConsole) -> None:
 
 def test_a_workbook_continues_on_further_sheets(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
     """Excel opens a limited number of rows."""
-    monkeypatch.setattr(spreadsheets, "MAX_ROWS_PER_SHEET", 3)
+    monkeypatch.setattr(files, "MAX_ROWS_PER_SHEET", 3)
     report_activities(console.account.create_sub_user(), *[{"target": str(number)} for number in range(7)])
     rows = sheet_rows(console.owner(), "/monitoring/export.xlsx?action=tool.used")
     assert [row["Target"] for row in rows] == [str(number) for number in reversed(range(7))]

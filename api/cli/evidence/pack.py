@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from api.cli.evidence.report import Report, readme
 from api.http.resources.exports.lines import COLUMNS, ExportFormat, lines
 from api.http.resources.history.schemas import AccountStateAnswer
-from api.presentation.spreadsheet_csv import JsonText, csv_line
+from api.presentation.spreadsheets.csv_cells import JsonText, csv_line
 from application.display_text import escape_unprintable
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.evidence_manifest import SIGNED_SUMS, SUMS, sums

@@ -15,9 +15,9 @@ from api.console.pages import blueprint, t, visitor_language, visitor_time_zone
 from api.http.authentication import service
 from api.http.downloads import AccessEnded, file_response, reserve_download
 from api.http.resources.audit_log.csv_rows import csv_response
-from api.presentation.audit_log_sheet import AuditLogSheet
 from api.presentation.event_descriptions import EventDescriptions
-from api.presentation.spreadsheets import CSV, XLSX, csv_blocks, write_xlsx
+from api.presentation.spreadsheets.audit_log_sheet import AuditLogSheet
+from api.presentation.spreadsheets.files import CSV, XLSX, csv_blocks, write_xlsx
 from application.commands.audit_access import AuditAccess
 from projections.audit_log.search_text import search_text
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
-    from api.presentation.spreadsheets import Cell
+    from api.presentation.spreadsheets.files import Cell
 
 FILE_NAME_SEPARATORS = re.compile(r"[^a-z0-9]+")
 MAX_COMPANY_LENGTH = 40

@@ -67,7 +67,7 @@ class FilterChoices:
             service().commands.activity_types.current(),
             service().queries.audit_log.actions(account.account_id),
             service().clock().astimezone(zone).date(),
-            service().queries.audit_log.beginning(account.account_id).astimezone(zone).date(),
+            times.to_zone(service().queries.audit_log.beginning(account.account_id), zone).date(),
         )
 
     @property

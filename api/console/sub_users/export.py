@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
-    from api.presentation.spreadsheets import Cell
+    from api.presentation.spreadsheets.files import Cell
     from application.commands.resources import SubUserDetails
 
 TIMES = ("last_login", "expires", "created")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.http.downloads import file_response
 from api.http.resources.audit_log.schemas import AuditRowAnswer
-from api.presentation.spreadsheet_csv import BYTE_ORDER_MARK, JsonText, csv_line
+from api.presentation.spreadsheets.csv_cells import BYTE_ORDER_MARK, JsonText, csv_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from api.http.resources.audit_log.csv_rows import AUDIT_ROW, CSV_COLUMNS, row_cells
 from api.presentation.event_descriptions import EventDescriptions
 from api.presentation.ocsf import ocsf_end, ocsf_event
-from api.presentation.spreadsheet_csv import BYTE_ORDER_MARK, JsonText, csv_line
+from api.presentation.spreadsheets.csv_cells import BYTE_ORDER_MARK, JsonText, csv_line
 from application.display_text import escape_unprintable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from api.presentation.event_descriptions import EventDescriptions
-    from api.presentation.spreadsheets import Cell
+    from api.presentation.spreadsheets.files import Cell
     from application.ports.sign_in.client_details import ClientDetails
     from projections.audit_log.rows import AuditRow
 

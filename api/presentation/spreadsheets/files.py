@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import xlsxwriter
 
-from api.presentation.spreadsheet_csv import BYTE_ORDER_MARK, csv_line
+from api.presentation.spreadsheets.csv_cells import BYTE_ORDER_MARK, csv_line
 from application.display_text import escape_unprintable
 
 if TYPE_CHECKING:

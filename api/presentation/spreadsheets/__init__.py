@@ -1,0 +1,1 @@
+"""Spreadsheets: CSV without formulas, and files for people in their language."""
