@@ -10,7 +10,7 @@ import re
 import sys
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tests.browser import chromium
 from tests.browser.actors import log_in
@@ -27,6 +27,7 @@ PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "docs" / "screenshots"
 GALLERY_FOLDER = PROJECT / "build" / "screenshots"
 GALLERY_WIDTHS = (1440, 1024, 360)
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MAX_BYTES = 200_000
 """Size limit of a screenshot, in bytes."""
 
@@ -58,7 +59,7 @@ def take_gallery(service: RunningService, browser: Browser) -> None:
     for view in VIEWS:
         for language in ("en", "it"):
             page = gallery.show(view, visits, language=language)
-            for width, theme in product(GALLERY_WIDTHS, ("light", "dark")):
+            for width, theme in product(GALLERY_WIDTHS, THEMES):
                 page.set_viewport_size({"width": width, "height": chromium.WIDE["height"]})
                 page.emulate_media(color_scheme=theme)
                 name = f"{re.sub(r'[^a-z0-9]+', '-', view.name.lower())}-{language}-{width}-{theme}.png"
