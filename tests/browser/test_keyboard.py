@@ -98,6 +98,22 @@ def test_every_tab_stop_of_the_list_is_visible_on_a_phone(service: RunningServic
     assert seen > 5
 
 
+def test_menu_closes_with_escape_and_with_a_click_elsewhere(service: RunningService, visits: Visits) -> None:
+    page, company = visits.new_page(), service.register_company()
+    log_in(page, company.email, OWNER_PASSWORD)
+    menu, log_out = page.locator("header summary"), page.get_by_role("button", name="Log out")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(log_out).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(log_out).to_be_hidden()
+    expect(menu).to_be_focused()
+    menu.click()
+    expect(log_out).to_be_visible()
+    page.get_by_role("heading", level=1).click()
+    expect(log_out).to_be_hidden()
+
+
 def test_skip_link_leads_past_the_menu(service: RunningService, visits: Visits) -> None:
     page = visits.new_page()
     company = service.register_company()

@@ -130,3 +130,11 @@ def test_longest_roles_fit_into_the_window(service: RunningService, visits: Visi
     log_in_as_sub_user(page, company.email, ada.email, ada.password)
     expect(page.locator(".grants")).to_contain_text("R" * 100)
     require_no_horizontal_scrolling(page)
+
+
+@pytest.mark.long
+def test_mail_can_be_read_in_the_dark_theme(gallery: Gallery, visits: Visits) -> None:
+    """The mail follows the reader's theme, so the frame has no background of its own."""
+    page = gallery.show(next(view for view in VIEWS if view.name == "mail"), visits, dark=True)
+    background = page.locator("iframe.mail").evaluate("element => getComputedStyle(element).backgroundColor")
+    assert background == "rgba(0, 0, 0, 0)"

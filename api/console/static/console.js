@@ -89,3 +89,16 @@ addEventListener("click", async (event) => {
   dialog.setAttribute("aria-label", question.querySelector("h1").textContent);
   dialog.showModal();
 });
+
+// Close menus with Escape and with a click elsewhere.
+const openMenus = () => document.querySelectorAll("details.menu[open]");
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
