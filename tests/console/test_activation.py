@@ -76,7 +76,7 @@ def test_htmx_gets_the_list_with_the_changed_row(console: AccountConsole) -> Non
     sub_user = console.account.create_sub_user()
     browser = console.owner()
     listed = browser.get("/sub-users?status=inactive")
-    switch, row = listed.find(".switch"), f"#r-{sub_user.sub_user_id}"
+    switch, row = listed.find(".switch"), f"tr:has([value='{sub_user.sub_user_id}'])"
     assert (switch["hx-post"], switch["hx-select"]) == (switch["formaction"], row)
     form = switch.find_parent("form")
     assert form is not None

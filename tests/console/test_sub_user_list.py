@@ -27,10 +27,16 @@ HOSTILE = "<script>alert(1)</script>"
 
 def cells_by_name_and_column(page: Page) -> dict[str, dict[str, str]]:
     """Return the cells of each row, by the sub-user's name and the column."""
+    columns = [" ".join(head.get_text(" ").split()) for head in page.soup.select("#list thead th")]
+    shown = {"Status", "Visibility", "Last login", "Created", "Access until"}
     return {
         row.select_one("th[scope=row] a").get_text(" ", strip=True): {  # type: ignore[union-attr]
             "Email": row.select_one("small.email").get_text(),  # type: ignore[union-attr]
-            **{str(cell["data-label"]): " ".join(cell.get_text(" ").split()) for cell in row.select("td[data-label]")},
+            **{
+                column: " ".join(cell.get_text(" ").split())
+                for column, cell in zip(columns, row.select("td, th"), strict=True)
+                if column in shown
+            },
         }
         for row in table_rows(page)
     }
@@ -156,6 +162,7 @@ def test_each_row_links_to_its_actions(console: AccountConsole) -> None:
         ("Delete Grace Hopper", f"{path}/delete"),
     }
     assert {(link.text, link["href"]) for link in page.soup.select(".c-more .pop a")} == {
+        ("Delete", f"{path}/delete"),
         ("Send new access data", f"{path}/send-again"),
         ("End all sessions", f"{path}/end-sessions"),
     }
