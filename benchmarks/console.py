@@ -77,6 +77,8 @@ OWNER_PAGES = {
     "monitoring": "/monitoring",
     "monitoring, one person": "/monitoring?sub_user_id={sub_user_id}",
     "monitoring, one action": "/monitoring?action=assistant.opened",
+    "monitoring, one group": "/monitoring?group=people",
+    "monitoring, searched": "/monitoring?q=front",
     "monitoring, a year": "/monitoring?from={year_ago}&until={today}",
     "usage": "/usage",
     "usage, hidden too": "/usage?hidden=on",

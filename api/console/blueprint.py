@@ -150,7 +150,7 @@ def _add_server_timing(response: Response) -> Response:
 
     Other responses have no such header: the time of a refused login depends on why it was refused.
     """
-    if request.method == "GET" and "visitor" in g and visitor().is_logged_in:
+    if request.method == "GET" and "visitor" in g and visitor().is_logged_in and not response.is_streamed:
         total, in_database = time.perf_counter() - g.started_at, database_seconds() - g.database_seconds
         response.headers["Server-Timing"] = f"total;dur={1000 * total:.1f}, db;dur={1000 * in_database:.1f}"
     return response

@@ -187,6 +187,7 @@ class RequestDirector:
             "create_role": _with_grantable_permissions,
             "change_role": _with_grantable_permissions,
             "replace_permissions": _with_initial_permissions,
+            "replace_activity_types": _with_consistent_activity_types,
             "list_access": _about_whole_resource,
             "search_subjects": self._in_account,
             "search_resources": _from_first_page,
@@ -444,6 +445,18 @@ def _with_initial_permissions(case: Case[Any]) -> None:
     others = {permission["name"]: permission for permission in body["permissions"] if permission["name"] not in names}
     body["permissions"] = [*initial, *others.values()][:MAX_PERMISSIONS]
     body["remove_from_roles"] = True
+
+
+def _with_consistent_activity_types(case: Case[Any]) -> None:
+    """Give groups and types unique names, and types no unknown group."""
+    body: Any = case.body
+    groups = {group["name"]: group for group in body.get("groups", ())}
+    types = {f"fuzz.{number}": activity_type for number, activity_type in enumerate(body["activity_types"])}
+    body["groups"] = list(groups.values())
+    body["activity_types"] = [
+        {**activity_type, "action": action, "group": next(iter(groups), None)}
+        for action, activity_type in types.items()
+    ]
 
 
 def _with_reason(case: Case[Any]) -> None:

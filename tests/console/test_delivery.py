@@ -80,6 +80,11 @@ def test_pages_tell_how_long_they_took(console: AccountConsole) -> None:
     assert 0 < in_database < total
 
 
+def test_downloads_do_not_tell_how_long_they_took(console: AccountConsole) -> None:
+    """They are sent while they are made."""
+    assert "Server-Timing" not in console.owner().download("/monitoring/export.csv").headers
+
+
 def test_sign_ins_do_not_tell_how_long_they_took(console: AccountConsole) -> None:
     """Their time depends on why they were refused."""
     browser = console.browser()
