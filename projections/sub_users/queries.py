@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SQL = statements("projections.sub_users", "queries")
 to_details = dataclass_factory(SubUserDetails)
+to_access_facts = dataclass_factory(AccessFacts)
 COMPUTED_FIELDS = frozenset({"status", "temporary_password_expires_at"})
 """Fields of a sub-user's details that the statements compute from other columns."""
 
@@ -222,7 +223,7 @@ class SubUserQueries:
         counts = dict.fromkeys(AccessStatus, 0)
         with self._database.get_connection() as connection:
             for row in fetch_all(connection, _count_sql(_conditions(sub_user_filter)), parameters):
-                counts[AccessFacts(*row[:-1]).status] += row.sub_users
+                counts[to_access_facts(row).status] += row.sub_users
         return counts
 
     def _parameters(self, account_id: UUID, sub_user_filter: SubUserFilter) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def preview_import() -> Response:
         form.errors["file"] = t("import.too_many_rows", limit=MAX_ROWS)
     if form.errors:
         return _form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
-    people = [{name: row[column] for name, column in columns.items() if column < len(row)} for row in table[1:]]
+    people = [{name: cells[column] for name, column in columns.items() if column < len(cells)} for cells in table[1:]]
     return _preview(form, people)
 
 
