@@ -43,7 +43,7 @@ def log_in_as_sub_user(page: Page, account_email: str, email: str, password: str
 
 def log_out(page: Page) -> None:
     """Log out with the button in the visitor's menu."""
-    page.locator("header summary").click()
+    page.get_by_label("Your menu").click()
     page.locator("header").get_by_role("button", name="Log out").click()
 
 
@@ -77,7 +77,7 @@ def delete(page: Page, person: str) -> None:
     """Delete a sub-user and confirm."""
     page.goto("/sub-users")
     page.get_by_role("link", name=f"Delete {person}").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"Delete {person}?")
+    expect(page.get_by_role("heading", name=f"Delete {person}?")).to_be_visible()
     page.get_by_role("button", name="Delete permanently").click()
     expect(page.locator(SUCCESS_MESSAGE)).to_contain_text("Deleted.")
     expect(page.get_by_role("link", name=f"Edit {person}")).to_have_count(0)

@@ -101,7 +101,7 @@ def test_every_tab_stop_of_the_list_is_visible_on_a_phone(service: RunningServic
 def test_menu_closes_with_escape_and_with_a_click_elsewhere(service: RunningService, visits: Visits) -> None:
     page, company = visits.new_page(), service.register_company()
     log_in(page, company.email, OWNER_PASSWORD)
-    menu, log_out = page.locator("header summary"), page.get_by_role("button", name="Log out")
+    menu, log_out = page.get_by_label("Your menu"), page.get_by_role("button", name="Log out")
     menu.focus()
     page.keyboard.press("Enter")
     expect(log_out).to_be_visible()

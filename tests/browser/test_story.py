@@ -298,6 +298,7 @@ def test_export_after_the_session_ended_leads_to_the_login(service: RunningServi
     page = visits.new_page()
     log_in(page, service.register_company().email, OWNER_PASSWORD)
     page.goto("/monitoring")
+    page.get_by_text("Export", exact=True).click()
     page.context.clear_cookies(name="subusers-session")
     page.locator("a[href*='export.csv']").click()
     require_heading(page, "Log in")
