@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.console.batches import bulk
+from application.errors import StoreUnavailable
 from domain.recent_mails import MAILS_PER_RECIPIENT
 from domain.refusals import SubUserLimitReached
 from tests.api.clients import is_session_active
@@ -164,7 +165,16 @@ def test_people_who_were_deleted_meanwhile_are_counted(console: AccountConsole) 
     assert result.find("h1").text == "Deactivated: 1 of 2"
 
 
-def test_unexpected_refusal_concerns_one_person_only(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (SubUserLimitReached(), "Not done Something went wrong: nothing was done"),
+        (StoreUnavailable(), "Not known The database could not be reached: check whether it was done"),
+    ],
+)
+def test_unexpected_error_concerns_one_person_only(
+    console: AccountConsole, monkeypatch: pytest.MonkeyPatch, error: Exception, text: str
+) -> None:
     ada, grace = console.account.create_active(name="Ada"), console.account.create_active(name="Grace")
     browser = console.owner()
     question = choose(browser, "deactivate", ada, grace)
@@ -173,14 +183,14 @@ def test_unexpected_refusal_concerns_one_person_only(console: AccountConsole, mo
 
     def refuse_for_ada(account_id: Any, sub_user_id: Any, *args: Any) -> Any:
         if str(sub_user_id) == ada.sub_user_id:
-            raise SubUserLimitReached
+            raise error
         return change(account_id, sub_user_id, *args)
 
     monkeypatch.setattr(commands, "change", refuse_for_ada)
 
     result = browser.submit(question)
 
-    assert rows(result)["Ada Hopper"] == "Not done Something went wrong: nothing was done"
+    assert rows(result)["Ada Hopper"] == text
     assert grace.fetch()["status"] == "inactive"
 
 

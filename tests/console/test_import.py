@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.console.batches import import_people
-from application.errors import TooBusy
+from application.errors import StoreUnavailable, TooBusy
 from tests.builders import deliver_mails_to
 
 if TYPE_CHECKING:
@@ -171,17 +171,34 @@ def test_people_can_be_activated_at_once(own_console: AccountConsole) -> None:
     assert len(deliver_mails_to(own_console.clients.service, "a@x.example")) == 1
 
 
-def test_failed_activation_is_told_by_name(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
-        raise TooBusy
+@pytest.mark.parametrize(
+    ("command", "error", "text"),
+    [
+        ("change", TooBusy(), "Added, not activated Not activated: something went wrong."),
+        (
+            "change",
+            StoreUnavailable(),
+            "Added Check whether they were activated: the database could not be reached.",
+        ),
+        ("create", TooBusy(), "Something went wrong: not added"),
+        ("create", StoreUnavailable(), "Not known whether added: check the list"),
+    ],
+)
+def test_errors_are_told_for_each_row(
+    console: AccountConsole, monkeypatch: pytest.MonkeyPatch, command: str, error: Exception, text: str
+) -> None:
+    """If the connection to the database is lost, the command may have been done."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
 
     browser = console.owner()
     page = preview(browser, "a@x.example;Ada;Lovelace")
-    monkeypatch.setattr(console.clients.service.commands.sub_users, "change", fail)
+    monkeypatch.setattr(console.clients.service.commands.sub_users, command, fail)
 
     result = browser.submit(page, active=True)
 
-    assert rows(result) == {"a@x.example": "Added, not activated Not activated: something went wrong."}
+    assert rows(result) == {"a@x.example": text}
 
 
 def test_person_added_meanwhile_is_left_alone(console: AccountConsole, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,13 +20,13 @@ from api.http.authentication import service
 from api.http.schemas import MAX_PAGE_SIZE
 from api.presentation.times import format_date_and_time
 from application.commands.sub_users import SubUserChanges
-from application.errors import ServiceError
+from application.errors import ServiceError, StoreUnavailable
 from domain.recent_mails import MAILS_PER_ACCOUNT
 from domain.refusals import AccessExpired, Refusal, RevisionMismatch, SubUserNotFound, TooManyMails
 from domain.sub_user import has_passed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from flask import Response
@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 
 MAX_SECONDS = 4.0
 """Time for one request: half of its deadline. The visitor continues with those who are left."""
+
+
+TEXT_BY_ERROR: Mapping[type[Exception], str] = {
+    RevisionMismatch: "bulk.has_changed",
+    SubUserNotFound: "bulk.is_gone",
+    AccessExpired: "bulk.has_expired",
+    TooManyMails: "bulk.too_many_mails",
+}
 
 
 class BulkAction(StrEnum):
@@ -48,11 +56,15 @@ class BulkAction(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """A sub-user in the confirmation or in the result, with what will happen or has happened."""
+    """A sub-user in the confirmation or in the result, with what will happen or has happened.
+
+    `is_unknown` if the database could not be reached, so that it may have happened or not.
+    """
 
     sub_user: SubUserDetails
     text: str
     is_affected: bool
+    is_unknown: bool = False
 
 
 @blueprint.page("/sub-users/chosen", audiences=OWNER)
@@ -147,16 +159,10 @@ def _run(action: BulkAction, sub_user: SubUserDetails, expires_at: datetime | No
     """Run the action for one person, and return the result."""
     try:
         return _execute(action, sub_user, expires_at)
-    except RevisionMismatch:
-        return Row(sub_user, t("bulk.has_changed"), is_affected=False)
-    except SubUserNotFound:
-        return Row(sub_user, t("bulk.is_gone"), is_affected=False)
-    except AccessExpired:
-        return Row(sub_user, t("bulk.has_expired"), is_affected=False)
-    except TooManyMails:
-        return Row(sub_user, t("bulk.too_many_mails"), is_affected=False)
-    except (Refusal, ServiceError):
-        return Row(sub_user, t("bulk.failed"), is_affected=False)
+    except StoreUnavailable:  # the connection can be lost after the commit
+        return Row(sub_user, t("bulk.unknown"), is_affected=False, is_unknown=True)
+    except (Refusal, ServiceError) as error:
+        return Row(sub_user, t(TEXT_BY_ERROR.get(type(error), "bulk.failed")), is_affected=False)
 
 
 def _execute(action: BulkAction, sub_user: SubUserDetails, expires_at: datetime | None) -> Row:

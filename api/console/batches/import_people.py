@@ -24,7 +24,7 @@ from api.http.resources.sub_users.schemas import NewSubUser
 from api.presentation import times
 from api.presentation.uploaded_tables import UnreadableTable, read_table
 from application.commands.sub_users import SubUserChanges
-from application.errors import ServiceError
+from application.errors import ServiceError, StoreUnavailable
 from domain.refusals import Refusal, SubUserEmailTaken, SubUserLimitReached, TooManyMails
 from domain.sub_user import has_passed
 
@@ -70,6 +70,8 @@ class Outlook(StrEnum):
     ADDED_ONLY = "added_only"
     """Added, but not activated."""
     FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Added or not: the database could not be reached."""
 
 
 @dataclass(frozen=True)
@@ -241,17 +243,21 @@ def _add(row: Row, *, activates: bool) -> Row:
         return replace(row, outlook=Outlook.EXISTS)
     except SubUserLimitReached:
         return replace(row, outlook=Outlook.NO_PLACE)
+    except StoreUnavailable:  # the connection can be lost after the commit
+        return replace(row, outlook=Outlook.UNKNOWN)
     except (Refusal, ServiceError):
         return replace(row, outlook=Outlook.FAILED)
-    errors: list[str] = []
+    outlook, errors = Outlook.ADDED, []
     if activates:
         try:
             commands.change(sub_user.account_id, sub_user.sub_user_id, SubUserChanges(active=True), context)
         except TooManyMails:
-            errors.append(t("bulk.too_many_mails"))
+            outlook, errors = Outlook.ADDED_ONLY, [t("bulk.too_many_mails")]
+        except StoreUnavailable:
+            errors = [t("import.activation_unknown")]
         except (Refusal, ServiceError):
-            errors.append(t("import.not_activated"))
-    return replace(row, outlook=Outlook.ADDED_ONLY if errors else Outlook.ADDED, errors=errors)
+            outlook, errors = Outlook.ADDED_ONLY, [t("import.not_activated")]
+    return replace(row, outlook=outlook, errors=errors)
 
 
 def _form(form: Form, status: HTTPStatus = HTTPStatus.OK) -> Response:
