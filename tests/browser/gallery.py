@@ -232,9 +232,10 @@ class Gallery:
         given = portal.call(200, "PUT", f"{person.path}/grants", body).json()["items"]
         return {"role_id": role["role_id"], "unused_role_id": unused["role_id"], "grant_id": given[0]["grant_id"]}
 
-    def show(self, view: View, visits: Visits, **options: Any) -> Page:
-        """Return a page that shows the view."""
-        page = visits.new_page(storage_state=self.states[view.visitor], **options)
+    def show(self, view: View, visits: Visits, language: str = "it", **options: Any) -> Page:
+        """Return a page that shows the view, in a language that the visitor chose."""
+        page = visits.new_page(storage_state=self.states[view.visitor], language=language, **options)
+        page.context.add_cookies([{"name": "subusers-language", "value": language, "url": visits.base_url}])
         response = page.goto(view.path.format(**self.ids))
         assert response
         assert response.status == view.status, (view, response.status)
