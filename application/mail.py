@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from domain.security_notice import SecurityNotice
+from domain.mails import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:

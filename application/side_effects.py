@@ -28,7 +28,7 @@ from application.transactional_writes import (
     TransactionalWrite,
 )
 from domain import events
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.roles import default_grant
 from domain.second_factor import SecondFactorPolicy
 

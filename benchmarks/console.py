@@ -33,7 +33,7 @@ from application.commands.activities import Activity
 from application.commands.sub_users import SubUserChanges
 from application.commands.usage import UsageReport
 from benchmarks.servers import temporary_database
-from domain import recent_mails
+from domain import mails
 from domain.event_metadata import ActorType
 from domain.plan import Plan
 
@@ -138,7 +138,7 @@ def populate(service: Service) -> Sequence[UUID]:
     ).value
     account_id = account.account_id
     service.commands.accounts.raise_sub_user_limit(account_id, SUB_USERS + 1, OWNER_CONTEXT)
-    with patch.object(recent_mails, "MAILS_PER_ACCOUNT", SUB_USERS):  # an owner needs hours to activate as many
+    with patch.object(mails, "MAILS_PER_ACCOUNT", SUB_USERS):  # an owner needs hours to activate as many
         sub_user_ids = [create_sub_user(service, account_id, number) for number in track(range(SUB_USERS), "sub-users")]
     temporary = service.commands.sub_user_sessions.log_in(
         EMAIL, "grace-0@company.example", PASSWORD, OWNER_CONTEXT

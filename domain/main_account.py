@@ -54,10 +54,9 @@ from typing import TYPE_CHECKING, Any, Self
 from eventsourcing.domain import Aggregate, event
 
 from domain import events, refusals
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose, RecentMails
 from domain.owner_email import CONFIRMATION_LIFETIME, FORMER_EMAIL_LIFETIME, FormerEmail, OwnerEmail, PendingEmail
 from domain.plan import NOTIFICATION_RETENTION, Plan, Threshold, thresholds
-from domain.recent_mails import RecentMails
 from domain.roles import BUILT_IN_ROLES, MAX_GRANTS, MAX_ROLES, OPERATOR, Grant, Role
 from domain.second_factor import MAX_SECOND_FACTORS, RECOVERY_CODES, SecondFactorKind, SecondFactorPolicy
 from domain.snapshot import MainAccountSnapshot
@@ -70,9 +69,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from domain.event_metadata import Ciphertext, EventMetadata, Via
+    from domain.mails import SecurityNotice
     from domain.plan import Period, Resource, Usage
     from domain.second_factor import VerificationMethod
-    from domain.security_notice import SecurityNotice
 
 INITIAL_SUB_USER_LIMIT = 10
 """Maximum number of sub-users until support raises it (rule 8)."""

@@ -11,9 +11,9 @@ from uuid import UUID
 from eventsourcing.domain import CanSnapshotAggregate, DomainEvent
 from eventsourcing.utils import register_topic, resolve_topic
 
+from domain.mails import RecentMails
 from domain.owner_email import FormerEmail, OwnerEmail, PendingEmail
 from domain.plan import Plan, Resource, Threshold
-from domain.recent_mails import RecentMails
 from domain.roles import OPERATOR, Role
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy
 from domain.sub_user import CredentialsKind, CredentialsMailState, SubUser

@@ -18,7 +18,7 @@ from application.commands.webhooks import NewWebhook
 from application.sign_in.second_factors.verification import RecoveryCodeProof
 from application.transactional_writes import StoreIdempotentResponse
 from domain.event_metadata import ActorType
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.plan import Plan
 from domain.refusals import LoginRefused
 from domain.second_factor import SecondFactorPolicy

@@ -21,7 +21,7 @@ from application.transactional_writes import (
     StorePassword,
     TransactionalWrite,
 )
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.main_account import MainAccount
 from domain.owner_email import CONFIRMATION_LIFETIME
 from domain.refusals import AccountEmailTaken

@@ -26,7 +26,7 @@ from application.transactional_writes import (
     StorePassword,
     TransactionalWrite,
 )
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.refusals import RevisionMismatch
 from domain.sub_user import TEMPORARY_PASSWORD_LIFETIME, CredentialsKind, NewEmail, SubUser, SubUserEdit
 

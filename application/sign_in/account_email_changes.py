@@ -13,7 +13,7 @@ from application.data_keys import load_owner_entry
 from application.email_hashes import directory_writes
 from application.sign_in.mailed_links import NewLink, find_link, find_link_account
 from application.transactional_writes import ReleaseFormerEmail, TransactionalWrite
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.refusals import AccountNotFound, LinkInvalid
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from application.ports.sign_in.mailed_links import MailedLink, MailedLinks
     from application.ports.vault import PersonKey, VaultEntry
-    from domain.link_purpose import LinkPurpose
+    from domain.mails import LinkPurpose
 
 SECRET_FIELD = "link"
 """Field name under which the person's key encrypts a secret until it is mailed."""

@@ -10,7 +10,7 @@ from application.sign_in.login_throttling import LoginThrottling
 from application.sign_in.mailed_links import NewLink, find_link, find_link_account
 from application.throttle_keys import OWNER, password_reset_keys
 from application.transactional_writes import ResetFailedAttempts, StorePassword, TransactionalWrite
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.refusals import AccountNotFound, LinkInvalid, LoginRefused, SubUserNotFound
 
 if TYPE_CHECKING:

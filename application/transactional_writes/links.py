@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from domain.event_metadata import Ciphertext
-    from domain.link_purpose import LinkPurpose
+    from domain.mails import LinkPurpose
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from application.ports.mailing import MailRefused
 from application.sign_in.mailed_links import SECRET_FIELD
 from domain.event_metadata import ActorType
 from domain.events import MainAccountEmailChangeRequested, MainAccountFormerEmailKept, PasswordResetForwarded
+from domain.mails import SecurityNotice
 from domain.refusals import AccountNotFound
-from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from application.transactional_writes import (
 )
 from application.workers.mail_pacing import MailPacing
 from domain.event_metadata import ActorType
-from domain.security_notice import SecurityNotice
+from domain.mails import SecurityNotice
 
 if TYPE_CHECKING:
     from application.ports.clock import Clock

@@ -9,8 +9,7 @@ from domain.event_metadata import Ciphertext
 from domain.events import ocsf
 from domain.events.base import Event
 from domain.events.descriptor import EventDescriptor
-from domain.link_purpose import LinkPurpose
-from domain.security_notice import SecurityNotice
+from domain.mails import LinkPurpose, SecurityNotice
 
 MAILED_FOR = {"caused_by": "Version of the account's event that requested the mail."}
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.postgres.sql_files import statements
 from domain import events
+from domain.mails import SecurityNotice
 from domain.second_factor import VerificationMethod
-from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from adapters.mail.message import format_timestamp, render
 from adapters.mail.sender import parse_sender
 from application.mail import KINDS_WITH_LINK, MAIL_KINDS, Mail, MailedLinkUrl, has_password
 from application.ports.mailing import MailRefused
-from domain.security_notice import SecurityNotice
+from domain.mails import SecurityNotice
 from domain.sub_user import Notice
 from tests.mails import CREDENTIALS_MAIL
 

@@ -22,7 +22,7 @@ from application.transactional_writes import (
     TransactionalWrite,
 )
 from domain.event_metadata import Ciphertext
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from tests.postgres import LOCK_WAITERS, append, connect, fetch
 from tests.waiting import eventually
 

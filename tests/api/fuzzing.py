@@ -23,8 +23,8 @@ from api.deprecated_names import Kind, deprecated_names
 from api.http import downloads
 from api.http.authentication import MAX_PERSON_LENGTH
 from application.commands.api_keys import Scope
+from domain.mails import MAILS_PER_ACCOUNT
 from domain.permission_catalogue import INITIAL_CATALOGUE, MAX_PERMISSIONS
-from domain.recent_mails import MAILS_PER_ACCOUNT
 from domain.roles import OPERATOR
 from tests.api.clients import OWN_PASSWORD, Account, SubUser
 from tests.api.second_factors import OwnSession, totp_code

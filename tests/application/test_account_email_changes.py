@@ -11,9 +11,8 @@ import pytest
 
 from application.commands.accounts import AccountChanges
 from application.errors import SessionEnded
-from domain.link_purpose import LinkPurpose
+from domain.mails import MAILS_PER_RECIPIENT, LinkPurpose
 from domain.owner_email import MAX_FORMER_EMAILS
-from domain.recent_mails import MAILS_PER_RECIPIENT
 from domain.refusals import (
     AccountEmailTaken,
     AccountIsClosed,

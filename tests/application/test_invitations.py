@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from application.errors import InvalidValue, TooManyAttempts
-from domain.link_purpose import LinkPurpose
-from domain.recent_mails import MAILS_PER_RECIPIENT
+from domain.mails import MAILS_PER_RECIPIENT, LinkPurpose
 from domain.refusals import LinkInvalid, LoginRefused, TooManyMails
 from domain.sub_user import CredentialsKind, CredentialsMailState
 from tests.builders import (

@@ -12,7 +12,7 @@ from application.commands.accounts import AccountChanges
 from application.errors import InvalidValue, SessionEnded, TooManyAttempts
 from application.sign_in.password_resets import PASSWORD_RESET_LIFETIME
 from application.throttle_keys import PASSWORD_RESETS_PER_HOUR
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.refusals import LinkInvalid, LoginRefused
 from tests.builders import (
     PORTAL,

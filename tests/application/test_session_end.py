@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from application.errors import SessionEnded
-from domain import recent_mails
+from domain import mails
 from domain.refusals import LoginRefused
 from tests.builders import PORTAL, context_from
 from tests.postgres import connect
@@ -284,8 +284,8 @@ def test_tokens_stop_working_at_once_under_load(
     build: Callable[..., Service], company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sixteen threads log in through two processes for three seconds, while access ends again and again."""
-    monkeypatch.setattr(recent_mails, "MAILS_PER_RECIPIENT", 10**6)
-    monkeypatch.setattr(recent_mails, "MAILS_PER_ACCOUNT", 10**6)
+    monkeypatch.setattr(mails, "MAILS_PER_RECIPIENT", 10**6)
+    monkeypatch.setattr(mails, "MAILS_PER_ACCOUNT", 10**6)
     sub_user = company.create_active()
     load = LoginLoad(sub_user, [company.service, build()])
     load.access_granted.set()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from domain.recent_mails import MAILS_PER_RECIPIENT
+from domain.mails import MAILS_PER_RECIPIENT
 from tests.api.clients import is_session_active
 from tests.builders import deliver_mails_to
 

@@ -8,7 +8,7 @@ import pytest
 
 from api.console.batches import bulk
 from application.errors import StoreUnavailable
-from domain.recent_mails import MAILS_PER_RECIPIENT
+from domain.mails import MAILS_PER_RECIPIENT
 from domain.refusals import SubUserLimitReached
 from tests.api.clients import is_session_active
 from tests.builders import deliver_mails_to

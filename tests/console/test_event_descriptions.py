@@ -19,10 +19,9 @@ from application.commands.webhooks import DisableReason
 from application.transparency.export_claims import NON_DETAIL_FIELDS
 from domain import events
 from domain.event_metadata import ActorType, ReadTarget, Via
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose, SecurityNotice
 from domain.plan import Resource
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
-from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:

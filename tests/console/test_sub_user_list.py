@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.presentation.translations import LANGUAGES, translate
-from domain.recent_mails import MAILS_PER_ACCOUNT
+from domain.mails import MAILS_PER_ACCOUNT
 from tests.api.round_trips import counting_round_trips
 from tests.builders import deliver_mails
 from tests.throttling import fail_as_sub_user

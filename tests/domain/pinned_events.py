@@ -17,10 +17,9 @@ from eventsourcing.utils import resolve_topic
 
 from domain import events
 from domain.event_metadata import ActorType, Ciphertext, ReadTarget, Via
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose, SecurityNotice
 from domain.plan import Resource
 from domain.second_factor import SecondFactorKind, SecondFactorPolicy, VerificationMethod
-from domain.security_notice import SecurityNotice
 from domain.sub_user import Notice
 
 if TYPE_CHECKING:

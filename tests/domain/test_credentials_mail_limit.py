@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from domain.mails import MAILS_PER_ACCOUNT, MAILS_PER_RECIPIENT
 from domain.main_account import MainAccount
-from domain.recent_mails import MAILS_PER_ACCOUNT, MAILS_PER_RECIPIENT
 from domain.refusals import TooManyMails
 from domain.sub_user import SubUserEdit
 from tests.domain.event_builders import MARIA, REGISTERED, activated, created

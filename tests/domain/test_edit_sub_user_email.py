@@ -9,8 +9,8 @@ import pytest
 
 from domain.event_metadata import Ciphertext
 from domain.events import SubUserDetailsChanged
+from domain.mails import MAILS_PER_RECIPIENT
 from domain.main_account import MainAccount
-from domain.recent_mails import MAILS_PER_RECIPIENT
 from domain.refusals import AccessExpired, AccountIsClosed, SubUserEmailTaken, SubUserNotFound, TooManyMails
 from domain.sub_user import CredentialsMailState, NewEmail, Notice, SubUserEdit
 from tests.domain.event_builders import (

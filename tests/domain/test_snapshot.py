@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.postgres.event_store.mapper import EventMapper
+from domain.mails import RecentMails
 from domain.main_account import MainAccount
-from domain.recent_mails import RecentMails
 from domain.snapshot import MainAccountSnapshot
 from tests.domain import pinned_events
 from tests.domain.event_builders import MARIA, REGISTERED, created, registered

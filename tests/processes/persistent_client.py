@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from domain.recent_mails import MAILS_PER_RECIPIENT
+from domain.mails import MAILS_PER_RECIPIENT
 from tests.processes.portal import Portal
 
 if TYPE_CHECKING:

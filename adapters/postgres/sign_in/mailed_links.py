@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.postgres.sql_files import statements
 from application.ports.sign_in.mailed_links import MailedLink
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -21,7 +21,7 @@ from api.http.schemas import MAX_PAGE_SIZE
 from api.presentation.times import format_date_and_time
 from application.commands.sub_users import SubUserChanges
 from application.errors import ServiceError, StoreUnavailable
-from domain.recent_mails import MAILS_PER_ACCOUNT
+from domain.mails import MAILS_PER_ACCOUNT
 from domain.refusals import AccessExpired, Refusal, RevisionMismatch, SubUserNotFound, TooManyMails
 from domain.sub_user import has_passed
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from api.console.current_user import EVERYONE, visitor
 from api.console.pages import blueprint, redirect_to, render_page
 from api.http.authentication import service
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.refusals import AccountEmailTaken, LinkInvalid, TooManyEmailChanges
 
 if TYPE_CHECKING:

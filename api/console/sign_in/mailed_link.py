@@ -18,7 +18,7 @@ from api.console.sign_in.own_session import end_session
 from api.http.authentication import service
 from api.http.resources.password_resets.schemas import ChosenPassword
 from application.errors import InvalidValue, TooBusy
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 from domain.refusals import LinkInvalid
 
 if TYPE_CHECKING:

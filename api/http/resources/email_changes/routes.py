@@ -10,7 +10,7 @@ from api.http.resources.email_changes.schemas import LinkToken
 from api.http.responses import json_response
 from api.http.routing import RECORDED_POSITION, Routes
 from application.commands.api_keys import Scope
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 
 if TYPE_CHECKING:
     from flask import Response

@@ -9,7 +9,7 @@ from api.http.resources.password_resets.routes import choose_password
 from api.http.resources.password_resets.schemas import ChosenPassword
 from api.http.routing import RECORDED_POSITION, Routes
 from application.commands.api_keys import Scope
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 
 if TYPE_CHECKING:
     from flask import Response

@@ -12,7 +12,7 @@ from api.http.responses import json_response
 from api.http.routing import RECORDED_POSITION, Routes
 from application.commands.api_keys import Scope
 from application.sign_in.password_resets import PASSWORD_RESET_LIFETIME
-from domain.link_purpose import LinkPurpose
+from domain.mails import LinkPurpose
 
 if TYPE_CHECKING:
     from flask import Response
