@@ -266,7 +266,8 @@ def colors_are_disabled() -> bool:
 
 def log_format() -> LogFormat | None:
     """Return the format of log lines that the operator asked for, if any. Raises `ConfigError`."""
-    value = os.environ.get(f"{PREFIX}LOG_FORMAT")
+    env = Environment()
+    value = env.text("LOG_FORMAT", "")
     if not value:
         return None
     try:

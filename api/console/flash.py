@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask import request
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Message:
-    """A message about the last command: the key of its text, and JSON values for its placeholders.
+    """A message about the last command: the name of its text, and JSON values for its placeholders.
 
     `is_done` tells whether the command was executed. `next_url` is a page for what may come next, whose text is the
     message's with the suffix `_next`.
     """
 
-    key: str
+    text_name: str
     values: Mapping[str, Any]
     is_done: bool = True
-    next_url: str | None = None
+    next_url: str | None = field(default=None, repr=False)
 
 
 def flash_message(

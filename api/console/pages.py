@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, partial
 from http import HTTPStatus
@@ -184,7 +184,7 @@ class ShownMessage:
 
     text: str
     look: str
-    next_url: str | None
+    next_url: str | None = field(repr=False)
     next_text: str
 
 
@@ -194,10 +194,10 @@ def _pop_shown_message() -> ShownMessage | None:
         return None
     try:
         return ShownMessage(
-            t(message.key, **message.values),
+            t(message.text_name, **message.values),
             "done" if message.is_done else "warning",
             message.next_url,
-            t(f"{message.key}_next") if message.next_url else "",
+            t(f"{message.text_name}_next") if message.next_url else "",
         )
     except KeyError:  # another release set the cookie
         return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.conftest import TravelingClock
 
 ROUTES_WITH_SCOPES = [route for route in routes() if route.scopes]
-FOR_EVERY_KEY = {"GET /v1/api-keys/current", "GET /v1/permissions"}
+FOR_EVERY_KEY = {"GET /v1/api-keys/current", "GET /v1/permissions", "GET /v1/activity-types"}
 """Routes about the key itself, and about what all accounts have in common."""
 
 ANSWERS_ABOUT_UNKNOWN_SUB_USERS = {
@@ -147,7 +147,7 @@ def test_last_use_of_a_key_is_recorded_in_the_background(own_clients: ApiClients
     client = client_with_limits(own_clients)
     client.post("/v1/sessions/introspect", json={"token": "x"})
     eventually(lambda: last_used(own_clients) is not None)
-    topics = "SELECT topic FROM stored_events WHERE topic LIKE 'ApiKey%'"
+    topics = "SELECT topic FROM stored_events WHERE topic LIKE 'ApiKey%' ORDER BY notification_id"
     with own_clients.service.database.get_connection() as connection:
         assert [row["topic"] for row in connection.execute(topics)] == ["ApiKeyCreated", "ApiKeyFirstUsed"]
 

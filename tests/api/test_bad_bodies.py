@@ -48,7 +48,7 @@ VALID_VALUES_BY_FIELD: dict[Any, tuple[Any, ...]] = {
     ),
     "conversation_minutes": (7, 1.5),
     **dict.fromkeys(("active", "reserved", "reading", "needs_second_factor"), (True,)),
-    **dict.fromkeys(("permissions", "grants", "checks"), ([],)),
+    **dict.fromkeys(("permissions", "grants", "checks", "groups", "activity_types"), ([],)),
     "evaluations": ([], ["a"], [[[]]]),
     "labels": ({},),
     **dict.fromkeys(("options", "passkey"), ({}, {"a": "b"})),

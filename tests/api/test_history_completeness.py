@@ -53,6 +53,15 @@ def replace_catalogue(clients: ApiClients, _: SubUser) -> TestResponse:
     return response
 
 
+def replace_activity_types(clients: ApiClients, _: SubUser) -> TestResponse:
+    """Replace the activity types by one, and then by the former ones again."""
+    former: Any = clients.portal.get("/v1/activity-types").json
+    labels = {"en": "Call", "it": "Chiamata"}
+    response = clients.portal.put("/v1/activity-types", json={"activity_types": [{"action": "call", "labels": labels}]})
+    clients.portal.put("/v1/activity-types", json={name: former[name] for name in ("groups", "activity_types")})
+    return response
+
+
 def report(sub_user: SubUser, **fields: Any) -> dict[str, Any]:
     return {"sub_user_id": sub_user.sub_user_id, **fields}
 
@@ -192,6 +201,7 @@ REQUESTS_BY_ROUTE: dict[str, SendRequest] = {
         clients.portal.delete(f"{sub_user.path}/grants/{sub_user.sub_user_id}")
     ),
     "PUT /v1/permissions": replace_catalogue,
+    "PUT /v1/activity-types": replace_activity_types,
     "POST /v1/sessions": lambda _, sub_user: sub_user.log_in(),
     "DELETE /v1/sessions/current": lambda clients, sub_user: clients.portal.delete(
         "/v1/sessions/current", headers={"Session-Token": sub_user.new_token()}

@@ -123,11 +123,14 @@ def test_responses_are_those_of_0_1_0(store: FormerStore) -> None:
 
 
 def test_rebuilt_views_equal_the_migrated_ones(store: FormerStore) -> None:
-    """From the same events, the current version projects the same rows as 0.1.0. The queue of due checks may differ."""
+    """From the same events, the current version projects the same rows as 0.1.0.
+
+    The queue of due checks may differ. Targets of earlier activities are found after a rebuild, as CHANGELOG.md says.
+    """
     rebuildable = [view for view in store.service.workers.views if view.tables]
     assert {view.name for view in rebuildable} >= {"sub-users", "audit-log"}
     for view in rebuildable:
-        tables = [table for table in view.tables if table != "usage_checks"]
+        tables = [table for table in view.tables if table not in {"usage_checks", "audit_targets"}]
         former = contents(store.url, tables)
         with connect(store.url) as connection:
             rebuild(view, connection, lambda _, __: None)
@@ -135,10 +138,8 @@ def test_rebuilt_views_equal_the_migrated_ones(store: FormerStore) -> None:
 
 
 def contents(url: str, tables: list[str]) -> dict[str, Any]:
-    return {
-        table: fetch(url, sql.SQL("SELECT t::text FROM {} t ORDER BY 1").format(sql.Identifier(table)).as_string())
-        for table in tables
-    }
+    query = sql.SQL("SELECT (to_jsonb(t) - 'target_key')::text FROM {} t ORDER BY 1")
+    return {table: fetch(url, query.format(sql.Identifier(table)).as_string()) for table in tables}
 
 
 def test_accounts_are_the_same_without_their_snapshots(shared_store: FormerStore) -> None:

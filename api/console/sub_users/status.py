@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from api.console.pages import t, visitor_language, visitor_time_zone
@@ -51,7 +51,7 @@ class StatusTab:
     status: AccessStatus | None
     label: str
     count: int
-    url: str
+    url: str = field(repr=False)
     is_current: bool
 
 
