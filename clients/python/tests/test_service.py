@@ -605,7 +605,7 @@ def call_with_samples(method: Callable[..., Any], ids: dict[str, UUID]) -> None:
     """Call a method with a sample of each argument that it needs, or that is an id."""
     resource = Resource(type="assistant", id="a-1")
     samples: dict[str, Any] = {
-        **dict.fromkeys(("activities", "usage", "permissions", "grants"), ()),
+        **dict.fromkeys(("activities", "activity_types", "usage", "permissions", "grants"), ()),
         "period_start": datetime.now(UTC).date(),
         "resource": resource,
         "evaluations": [Evaluation(sub_user_id=ids["sub_user_id"], permission="text", resource=resource)],
