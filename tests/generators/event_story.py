@@ -54,6 +54,8 @@ class EventStory:
         ):
             self.start = self._end()
             self.analytics.call(201, "POST", "/v1/webhooks", {"url": self.receiver.url, "after": self.start})
+            activity_type = {"action": "call", "labels": {"en": "Call", "it": "Chiamata"}}
+            portal.call(200, "PUT", "/v1/activity-types", {"activity_types": [activity_type]})
             company = portal.register()
             self._account(company, support)
             self._sub_users(company)
