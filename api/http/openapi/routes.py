@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -27,7 +29,7 @@ routes = Routes("documentation", "API documentation")
 @routes.route("GET", "/openapi.json", is_documented=False)
 def get_openapi_document() -> Response:
     """Get the OpenAPI document."""
-    return Response(current_app.extensions["subusers-openapi"](), content_type="application/json")
+    return _compressed(Response(current_app.extensions["subusers-openapi"](), content_type="application/json"))
 
 
 @routes.route("GET", "/docs", is_documented=False)
@@ -51,6 +53,21 @@ def _file(name: str) -> Response:
     response = Response(Path(path).read_bytes(), mimetype=MEDIA_TYPE_BY_SUFFIX.get(Path(path).suffix, "text/plain"))
     is_versioned = "/" in name  # the names of folders have a version
     response.headers["Cache-Control"] = CACHE_FOREVER if is_versioned else REVALIDATE
+    response = _compressed(response)
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+def _compressed(response: Response) -> Response:
+    """Return a response without secrets, compressed if the client accepts it."""
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings.quality("gzip") > 0:
+        response.set_data(_gzip(response.get_data()))
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+@lru_cache(maxsize=16)
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
