@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from flask import Response, request
 
 from api.console.pages import STATIC, asset_versions
+from api.http.compression import GZIP, accepts_gzip, compress
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
-GZIP = "gzip"
 PAGE_LEVEL, FILE_LEVEL = 8, 9
 """Pages are compressed for each request, files once in each process."""
 
@@ -32,18 +32,14 @@ def compress_page(response: AnyResponse) -> AnyResponse:
     """
     if request.method != "GET" or response.mimetype != "text/html" or response.is_streamed:
         return response
-    response.vary.add("Accept-Encoding")
-    body = response.get_data()
-    if len(body) >= MIN_BYTES and _accepts_gzip():
-        response.set_data(gzip.compress(body, PAGE_LEVEL, mtime=0))
-        response.headers["Content-Encoding"] = GZIP
+    compress(response, lambda body: gzip.compress(body, PAGE_LEVEL, mtime=0), MIN_BYTES)
     return response
 
 
 def compressed_file(name: str) -> Response | None:
     """Return a static file compressed, or None if the browser or the type of the file does without."""
     media_type = guess_type(name)[0]
-    if media_type not in COMPRESSED_TYPES or not _accepts_gzip() or name not in asset_versions():
+    if media_type not in COMPRESSED_TYPES or not accepts_gzip() or name not in asset_versions():
         return None
     response = Response(_compressed(name), mimetype=media_type)
     response.headers["Content-Encoding"] = GZIP
@@ -53,7 +49,3 @@ def compressed_file(name: str) -> Response | None:
 @cache
 def _compressed(name: str) -> bytes:
     return gzip.compress((STATIC / name).read_bytes(), FILE_LEVEL, mtime=0)
-
-
-def _accepts_gzip() -> bool:
-    return request.accept_encodings.quality(GZIP) > 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Message:
     """A message about the last command: the name of its text, and JSON values for its placeholders.
 
-    `is_done` tells whether the command was executed. `next_url` is a page for what may come next, whose text is the
+    `is_done` if the command was executed. `next_url` is a page for what may come next, whose text is the
     message's with the suffix `_next`.
     """
 

@@ -12,7 +12,7 @@ from api.console.monitoring.timeline import timeline
 from api.console.pages import blueprint, redirect_to, render_page, visitor_time_zone
 from api.console.roles.abilities import shown_abilities
 from api.console.roles.grants import find_grants, shown_grants
-from api.console.sub_users.form import find_sub_user, has_expired_password, message_values
+from api.console.sub_users.form import find_sub_user, has_expired_password
 from api.console.sub_users.status import shown_status
 from api.http.authentication import service
 from api.presentation.full_name import full_name
@@ -71,13 +71,3 @@ def end_session(sub_user_id: UUID, session_id: UUID) -> Response:
     except SessionNotFound:
         message = "own_sessions.has_ended"
     return redirect_to("sub_user", message=message, sub_user_id=sub_user_id)
-
-
-@blueprint.page("/sub-users/<uuid:sub_user_id>/end-sessions", audiences=OWNER, methods=("POST",))
-def end_sessions(sub_user_id: UUID) -> Response:
-    """End all sessions of a sub-user. They can log in again."""
-    sub_user = find_sub_user(sub_user_id)
-    service().commands.sub_users.end_sessions(sub_user.account_id, sub_user_id, visitor().command_context)
-    return redirect_to(
-        "sub_user", message="sub_user.sessions_ended", message_values=message_values(sub_user), sub_user_id=sub_user_id
-    )

@@ -11,6 +11,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
 
+from api.http.compression import compress
 from api.http.routing import Routes
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -61,10 +62,7 @@ def _file(name: str) -> Response:
 
 def _compressed(response: Response) -> Response:
     """Return a response without secrets, compressed if the client accepts it."""
-    response.vary.add("Accept-Encoding")
-    if request.accept_encodings.quality("gzip") > 0:
-        response.set_data(_gzip(response.get_data()))
-        response.headers["Content-Encoding"] = "gzip"
+    compress(response, _gzip)
     return response
 
 
